@@ -1,0 +1,32 @@
+# Flags that every target of kith is built with.
+add_library(kith_flags INTERFACE)
+target_include_directories(kith_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+target_compile_options(kith_flags INTERFACE -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -fno-math-errno)
+if(KITH_NATIVE)
+  target_compile_options(kith_flags INTERFACE -march=native)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(kith_flags INTERFACE -mprefer-vector-width=512)
+  endif()
+endif()
+if(KITH_SANITIZE)
+  target_compile_options(kith_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(kith_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# kith_library(name sources...): a static library of this house.
+function(kith_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:kith_flags>)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+# kith_kernel(name): the sources of one kernel entry; fails when one of its files is missing.
+function(kith_kernel target name)
+  foreach(file kernels/${name}.h kernels/${name}.cpp kernels/cpu/${name}.cpp tests/kernels/${name}.cpp bench/kernels/${name}.cpp)
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "kernel ${name}: ${file} is missing")
+    endif()
+  endforeach()
+  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/${name}.cpp ${PROJECT_SOURCE_DIR}/kernels/cpu/${name}.cpp)
+endfunction()

@@ -1,0 +1,45 @@
+// What every kernel contract speaks in: where work runs, views of memory, how gradients land, what work costs.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+struct CUstream_st;
+
+namespace kith {
+
+enum class Device : uint8_t { cpu, cuda };
+
+// Where an entry runs; passed by value, last. `sm` is the compute capability times ten (90 = Hopper), 0 on the CPU.
+struct Queue {
+  Device device = Device::cpu;
+  CUstream_st* stream = nullptr;
+  int sm = 0;
+};
+
+// Throws Error when `queue` is not the CPU: for entries that have no implementation elsewhere in this build.
+void require_cpu(Queue queue, std::string_view entry);
+
+// Row-major, contiguous view.
+template <class T>
+struct Matrix {
+  T* data = nullptr;
+  int64_t rows = 0, cols = 0;
+
+  int64_t size() const { return rows * cols; }
+  std::span<T> span() const { return {data, static_cast<size_t>(size())}; }
+  std::span<T> row(int64_t i) const { return {data + i * cols, static_cast<size_t>(cols)}; }
+  operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols}; }
+};
+
+// A backward kernel is told whether its output holds a gradient already.
+enum class Write : uint8_t { overwrite, add };
+
+// Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.
+struct Cost {
+  double flops = 0, bytes = 0;
+};
+
+}  // namespace kith

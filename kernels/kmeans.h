@@ -1,0 +1,51 @@
+// k-means by Lloyd's iterations with k-means++ seeding (Arthur & Vassilvitskii 2007): the baseline of every table.
+//
+//   assign: label_i = argmin_c |x_i - m_c|^2 (lowest c on a tie);  update: m_c = mean of its rows
+//   An empty cluster is reseeded at the row farthest from its centroid (lowest index on a tie), as scikit-learn does.
+//   Stops when labels no longer change, when the squared centroid shift is <= tol * mean column variance, or at max_iterations.
+//   `restarts` seedings; the one with the least inertia is kept (lowest restart on a tie).
+//
+// Deterministic for one seed, whatever the number of threads. Errors  Error on rows < clusters, clusters < 1, NaN rows.
+// Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B.
+#pragma once
+#include "kernels/core/types.h"
+
+namespace kith::kernels {
+
+template <class T>
+struct KMeans {
+  Matrix<const T> x;          // [rows, dim]
+  int64_t max_iterations = 300;
+  double tol = 1e-4;
+  int restarts = 10;
+  uint64_t seed = 0;
+  Matrix<T> centroids;        // [clusters, dim], written
+  std::span<int32_t> labels;  // [rows], written
+};
+
+struct KMeansResult {
+  double inertia = 0;
+  int64_t iterations = 0;     // of the restart kept
+};
+
+KMeansResult kmeans(const KMeans<float>&, Queue);
+
+// One assignment step, for new rows: labels and squared distances to the nearest centroid (distance may be empty).
+template <class T>
+struct KMeansAssign {
+  Matrix<const T> x, centroids;
+  std::span<int32_t> labels;
+  std::span<T> distance;
+};
+void kmeans_assign(const KMeansAssign<float>&, Queue);
+
+namespace cpu {
+template <class T> KMeansResult kmeans(const KMeans<T>&);
+template <class T> void kmeans_assign(const KMeansAssign<T>&);
+}  // namespace cpu
+
+constexpr Cost kmeans_assign_cost(double rows, double clusters, double dim) {
+  return {.flops = 2 * rows * clusters * dim, .bytes = 4 * (rows + clusters) * dim + 8 * rows};
+}
+
+}  // namespace kith::kernels

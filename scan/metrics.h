@@ -1,0 +1,60 @@
+// Clustering and representation metrics. Oracles: scikit-learn and SciPy (tests/golden/metrics.py).
+// Labels 0 .. classes - 1, clusters 0 .. clusters - 1. All accept degenerate inputs (one cluster, empty clusters, 1 sample).
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/core/types.h"
+
+namespace kith {
+
+// counts[cluster, class].
+struct Contingency {
+  int clusters = 0, classes = 0;
+  std::vector<int64_t> counts;
+  int64_t at(int cluster, int cls) const { return counts[static_cast<size_t>(cluster) * classes + cls]; }
+  int64_t total() const;
+};
+// clusters, classes 0: one more than the largest value found. Error on a negative value or unequal lengths.
+Contingency contingency(std::span<const int32_t> assignments, std::span<const int32_t> labels, int clusters = 0,
+                        int classes = 0);
+
+// Minimum-cost assignment (Kuhn-Munkres, O(n^2 m)), rows x cols, cost finite; returns the column of each row, -1 if unmatched.
+std::vector<int> hungarian(const Matrix<const double>& cost);
+
+struct Matching {
+  std::vector<int> class_of;   // [clusters]; -1 where unmatched (one-to-one with clusters > classes)
+  double accuracy = 0;
+};
+Matching match_one_to_one(const Contingency&);  // Hungarian
+Matching match_majority(const Contingency&);    // many-to-one, majority vote
+
+double normalized_mutual_information(const Contingency&);  // arithmetic mean
+double adjusted_mutual_information(const Contingency&);    // arithmetic mean
+double adjusted_rand_index(const Contingency&);
+
+// Share of samples whose label is among the classes of their k most probable clusters; k is cut to clusters.
+double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const int32_t> labels, const Matching&, int k = 5);
+
+// Mean share of neighbours with the anchor's label; a neighbour equal to the anchor is skipped.
+double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels);
+
+// Weighted k-NN classifier (Wu et al. 2018): votes exp(s / tau) over the k nearest of unit-norm features.
+double knn_accuracy(Matrix<const float> train, std::span<const int32_t> train_labels, Matrix<const float> test,
+                    std::span<const int32_t> test_labels, int k, float tau, Queue);
+
+struct ClusterReport {
+  int64_t size = 0;
+  int cls = -1;                // matched class
+  double purity = 0;           // share of the most frequent class
+};
+std::vector<ClusterReport> cluster_report(const Contingency&, const Matching&);
+
+struct Scores {                // one row of a table
+  double acc = 0, nmi = 0, ari = 0, ami = 0;
+  double acc_many_to_one = 0;
+};
+Scores score(const Contingency&);
+
+}  // namespace kith
