@@ -1,0 +1,14 @@
+// Single-precision product through oneDNN, row-major: C = alpha op(A) op(B) + beta C.
+#pragma once
+#include <cstdint>
+
+namespace kith::kernels::cpu {
+
+enum class Op : uint8_t { none, transpose };
+
+// C [m, n], op(A) [m, k], op(B) [k, n]; ld* is the row stride of the array as stored. Threaded by OpenMP outside a
+// parallel region, serial inside one. beta = 0 never reads C. m, n or k of 0 are allowed.
+void gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
+          int64_t ldb, float beta, float* c, int64_t ldc);
+
+}  // namespace kith::kernels::cpu

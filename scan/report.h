@@ -1,0 +1,24 @@
+// How a stage speaks: metrics, progress, warnings, and whether it has been asked to stop. Stages never print.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace kith {
+
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  virtual void begin(std::string_view stage, int64_t done, int64_t total) = 0;  // in steps; resumes at `done`
+  virtual void step(int64_t images) = 0;                                        // one more step is done
+  virtual void end() = 0;
+  virtual void metric(const nlohmann::json& line) = 0;                          // one object of metrics.jsonl
+  virtual void note(const std::string& text) = 0;                               // one line for people
+  virtual void warn(const std::string& text) = 0;
+  virtual bool stop_requested() const = 0;                                      // Ctrl-C or SIGTERM has arrived
+};
+
+// Thrown by a stage that saved its state and stops because stop_requested().
+struct Interrupted {};
+
+}  // namespace kith
