@@ -1,11 +1,13 @@
 // Clustering and representation metrics. Oracles: scikit-learn and SciPy (tests/golden/metrics.py).
-// Labels 0 .. classes - 1, clusters 0 .. clusters - 1. All accept degenerate inputs (one cluster, empty clusters, 1 sample).
+// Labels 0 .. classes - 1, clusters 0 .. clusters - 1. All accept degenerate inputs (one cluster, empty clusters, 1
+// sample).
 #pragma once
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "kernels/core/types.h"
+#include "scan/hungarian.h"
 
 namespace kith {
 
@@ -20,11 +22,8 @@ struct Contingency {
 Contingency contingency(std::span<const int32_t> assignments, std::span<const int32_t> labels, int clusters = 0,
                         int classes = 0);
 
-// Minimum-cost assignment (Kuhn-Munkres, O(n^2 m)), rows x cols, cost finite; returns the column of each row, -1 if unmatched.
-std::vector<int> hungarian(const Matrix<const double>& cost);
-
 struct Matching {
-  std::vector<int> class_of;   // [clusters]; -1 where unmatched (one-to-one with clusters > classes)
+  std::vector<int> class_of;  // [clusters]; -1 where unmatched (one-to-one with clusters > classes)
   double accuracy = 0;
 };
 Matching match_one_to_one(const Contingency&);  // Hungarian
@@ -35,7 +34,8 @@ double adjusted_mutual_information(const Contingency&);    // arithmetic mean
 double adjusted_rand_index(const Contingency&);
 
 // Share of samples whose label is among the classes of their k most probable clusters; k is cut to clusters.
-double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const int32_t> labels, const Matching&, int k = 5);
+double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const int32_t> labels, const Matching&,
+                      int k = 5);
 
 // Mean share of neighbours with the anchor's label; a neighbour equal to the anchor is skipped.
 double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels);
@@ -46,12 +46,12 @@ double knn_accuracy(Matrix<const float> train, std::span<const int32_t> train_la
 
 struct ClusterReport {
   int64_t size = 0;
-  int cls = -1;                // matched class
-  double purity = 0;           // share of the most frequent class
+  int cls = -1;       // matched class
+  double purity = 0;  // share of the most frequent class
 };
 std::vector<ClusterReport> cluster_report(const Contingency&, const Matching&);
 
-struct Scores {                // one row of a table
+struct Scores {  // one row of a table
   double acc = 0, nmi = 0, ari = 0, ami = 0;
   double acc_many_to_one = 0;
 };
