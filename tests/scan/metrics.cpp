@@ -41,7 +41,7 @@ TEST(Metrics, ScoresEqualScikitLearns) {
     // scikit-learn's expectation exponentiates a sum of nine lgammas, each of at most n log n.
     const double expected_error = 9 * u * n * std::log(n) * expected;
     EXPECT_NEAR(got.ami, want[4], 2 * (information_error + expected_error) / std::max(entropy - expected, u)) << name;
-    if (want[3] == 1) EXPECT_TRUE(got.nmi == 1 && got.ari == 1 && got.ami == 1) << name;  // equal partitions: exactly 1
+    EXPECT_EQ(want[3] == 1, got.nmi == 1 && got.ari == 1 && got.ami == 1) << name;  // equal partitions: exactly 1
   }
   EXPECT_EQ(cases, 19);
 }
