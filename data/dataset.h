@@ -11,28 +11,29 @@ namespace kith::data {
 struct Images {
   int64_t count = 0;
   int height = 0, width = 0, channels = 0;
-  std::vector<uint8_t> pixels;            // [count, height, width, channels]
-  std::vector<int32_t> labels;            // [count], or empty when unlabelled
+  std::vector<uint8_t> pixels = {};  // [count, height, width, channels]
+  std::vector<int32_t> labels = {};  // [count], or empty when unlabelled
 };
 
 struct Dataset {
-  std::string spec;                       // as given, "cifar10:DIR"
-  std::vector<std::string> class_names;
-  Images train, test;
+  std::string spec;  // as given, "cifar10:DIR"
+  std::vector<std::string> class_names = {};
+  Images train = {}, test = {};
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};  // normalisation constants of pixel values in [0, 1]
   int classes() const { return static_cast<int>(class_names.size()); }
 };
 
 // SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), fashion-mnist,
 // mnist (IDX, plain or .gz). DIR may be the folder of the files or its parent as the official archives unpack.
-// Error, one line: unknown name (lists the known ones), missing file, wrong size (found and expected), label out of range.
+// Error, one line: unknown name (lists the known ones), missing file, wrong size (found and expected), label out of
+// range.
 Dataset load(std::string_view spec);
 
 // Area-average resize to size x size (exact box filter, rounded to nearest); for the small CPU presets.
 Images resized(const Images&, int size);
 
 struct Statistics {
-  double mean[3] = {}, std[3] = {};       // of pixel values in [0, 1]
+  double mean[3] = {}, std[3] = {};  // of pixel values in [0, 1]
   std::vector<int64_t> per_class;
 };
 Statistics statistics(const Images&);

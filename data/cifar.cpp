@@ -1,0 +1,102 @@
+// The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3,072 pixel bytes, planes R G B.
+#include <array>
+#include <sstream>
+
+#include "data/files.h"
+#include "data/readers.h"
+
+namespace kith::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSide = 32, kChannels = 3;
+constexpr size_t kPlane = kSide * kSide, kPixels = kPlane * kChannels;
+
+struct Record {
+  size_t label_bytes;  // before the pixels
+  size_t label_at;     // the one that counts
+  int classes;
+};
+
+void append(const fs::path& path, const Record& record, size_t records, Images& out) {
+  const size_t record_bytes = record.label_bytes + kPixels;
+  std::error_code error;
+  const uintmax_t found = fs::file_size(path, error);
+  if (error) fail("{}: {}", path.string(), error.message());
+  if (found != records * record_bytes)
+    fail("{}: expected {} bytes ({} records of {}), found {}", path.string(), records * record_bytes, records,
+         record_bytes, found);
+  const std::vector<uint8_t> file = read_file(path);
+  const size_t first = static_cast<size_t>(out.count);
+  for (size_t r = 0; r < records; ++r) {
+    const uint8_t* bytes = file.data() + r * record_bytes;
+    const int label = bytes[record.label_at];
+    if (label >= record.classes)
+      fail("{}: record {}: label {} is out of range 0..{}", path.string(), r, label, record.classes - 1);
+    out.labels[first + r] = label;
+    const uint8_t* planes = bytes + record.label_bytes;
+    uint8_t* pixels = out.pixels.data() + (first + r) * kPixels;
+    for (size_t p = 0; p < kPlane; ++p)
+      for (size_t c = 0; c < kChannels; ++c) pixels[p * kChannels + c] = planes[c * kPlane + p];
+  }
+  out.count += static_cast<int64_t>(records);
+}
+
+Images read_split(const fs::path& folder, std::span<const std::string> files, const Record& record, size_t records) {
+  Images out{.height = kSide, .width = kSide, .channels = kChannels};
+  out.pixels.resize(files.size() * records * kPixels);
+  out.labels.resize(files.size() * records);
+  for (const std::string& file : files) append(folder / file, record, records, out);
+  return out;
+}
+
+// The archive's own list of names, one a line; the names in code stand where it is absent.
+void read_names(const fs::path& path, std::vector<std::string>& names) {
+  if (!fs::exists(path)) return;
+  const std::vector<uint8_t> bytes = read_file(path);
+  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  std::vector<std::string> found;
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) found.push_back(line);
+  }
+  if (found.size() != names.size())
+    fail("{}: expected {} class names, found {}", path.string(), names.size(), found.size());
+  names = std::move(found);
+}
+
+void expect_all(const fs::path& folder, std::span<const std::string> files) {
+  std::vector<std::string> missing;
+  for (const std::string& file : files)
+    if (!fs::exists(folder / file)) missing.push_back(file);
+  if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
+}
+
+}  // namespace
+
+void read_cifar10(const fs::path& dir, Dataset& out) {
+  const std::vector<std::string> files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                          "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
+  constexpr std::array below = {"cifar-10-batches-bin"};
+  const fs::path folder = find_folder("cifar10", dir, below, files);
+  expect_all(folder, files);
+  read_names(folder / "batches.meta.txt", out.class_names);
+  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  out.train = read_split(folder, std::span(files).first(5), record, 10'000);
+  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+}
+
+void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
+  const std::vector<std::string> files = {"train.bin", "test.bin"};
+  constexpr std::array below = {"cifar-100-binary"};
+  const bool fine = labels == CifarLabels::fine;
+  const fs::path folder = find_folder(fine ? "cifar100" : "cifar20", dir, below, files);
+  expect_all(folder, files);
+  read_names(folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), out.class_names);
+  const Record record{.label_bytes = 2, .label_at = fine ? size_t{1} : size_t{0}, .classes = out.classes()};
+  out.train = read_split(folder, std::span(files).first(1), record, 50'000);
+  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+}
+
+}  // namespace kith::data

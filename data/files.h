@@ -1,0 +1,28 @@
+// Whole files in and out, and the one way this library fails. Inside data/ only.
+#pragma once
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+namespace kith::data {
+
+// Throws std::runtime_error with one line.
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
+  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
+}
+
+using Bytes = std::span<const uint8_t>;
+
+inline Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
+std::vector<uint8_t> read_file(const std::filesystem::path&);
+// The parts one after another: written to PATH.partial, fsynced, renamed. On failure PATH is as it was.
+void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);
+
+}  // namespace kith::data

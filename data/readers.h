@@ -1,0 +1,24 @@
+// The readers behind load(). Inside data/ only.
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace kith::data {
+
+enum class CifarLabels { coarse, fine };
+
+// Both look for their files in `dir` and in the folder the official archive unpacks to below it.
+void read_cifar10(const std::filesystem::path& dir, Dataset&);
+void read_cifar100(const std::filesystem::path& dir, CifarLabels, Dataset&);
+// MNIST's IDX files, plain or .gz, of any count and size; class names and constants are the caller's.
+void read_idx(std::string_view name, const std::filesystem::path& dir, Dataset&);
+
+// `dir` or the first of its subfolders `below` that holds at least one of the files; Error when none does.
+std::filesystem::path find_folder(std::string_view name, const std::filesystem::path& dir,
+                                  std::span<const char* const> below, std::span<const std::string> files);
+
+}  // namespace kith::data
