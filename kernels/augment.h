@@ -2,17 +2,19 @@
 //
 //   none    centre crop to the output size, normalise
 //   simclr  random resized crop (bilinear), horizontal flip, colour jitter in random order with probability, grayscale
-//           with probability, optional Gaussian blur, normalise                        (Chen et al. 2020; torchvision semantics)
-//   strong  flip 1/2, crop, `operations` draws of the 14 below, normalise, cutout       (SCAN; RandAugment, PIL semantics)
+//           with probability, optional Gaussian blur, normalise                        (Chen et al. 2020; torchvision
+//           semantics)
+//   strong  flip 1/2, crop, `operations` draws of the 14 below, normalise, cutout       (SCAN; RandAugment, PIL
+//   semantics)
 //
 // Row r of `out` is view first_view + r % views of sample index[r / views]. Every random number is Philox of
 // (seed, epoch, sample, view): the result depends on nothing else (not on batch, order, threads or device).
 // The pipeline works on uint8 between operations exactly where PIL/torchvision on PIL images does.
 // Grayscale images (channels = 1): saturation, hue and grayscale are no-ops; brightness and contrast jitter act.
 //
-// Limits  channels 1 or 3; images of one size, out size free for simclr (resize), crop <= image size for none and strong.
-// Errors  Error on an index out of range, sizes that disagree.
-// Cost    bytes: height width channels in, 4 out_height out_width channels out, per view.
+// Limits  channels 1 or 3; images of one size, out size free for simclr (resize), crop <= image size for none and
+// strong. Errors  Error on an index out of range, sizes that disagree. Cost    bytes: height width channels in, 4
+// out_height out_width channels out, per view.
 #pragma once
 #include "kernels/core/types.h"
 
@@ -21,19 +23,19 @@ namespace kith::kernels {
 enum class AugmentPolicy : uint8_t { none, simclr, strong };
 
 struct SimclrPolicy {
-  float scale_min = 0.2f, scale_max = 1.0f;      // share of the area
+  float scale_min = 0.2f, scale_max = 1.0f;  // share of the area
   float ratio_min = 3.f / 4, ratio_max = 4.f / 3;
-  float flip = 0.5f;                             // probability
-  float jitter = 0.8f;                           // probability of the whole colour jitter
+  float flip = 0.5f;    // probability
+  float jitter = 0.8f;  // probability of the whole colour jitter
   float brightness = 0.4f, contrast = 0.4f, saturation = 0.4f, hue = 0.1f;
-  float grayscale = 0.2f;                        // probability
-  float blur = 0.0f;                             // probability; sigma uniform in [0.1, 2]
+  float grayscale = 0.2f;  // probability
+  float blur = 0.0f;       // probability; sigma uniform in [0.1, 2]
 };
 
 struct StrongPolicy {
   float flip = 0.5f;
-  int operations = 4;                            // drawn uniformly with replacement
-  int cutout = 16;                               // side uniform in 1 .. cutout; 0: no cutout
+  int operations = 4;  // drawn uniformly with replacement
+  int cutout = 16;     // side uniform in 1 .. cutout; 0: no cutout
 };
 
 struct Normalisation {
@@ -41,20 +43,20 @@ struct Normalisation {
 };
 
 struct Augment {
-  const uint8_t* images;            // [count, height, width, channels]
+  const uint8_t* images;  // [count, height, width, channels]
   int64_t count;
   int height, width, channels;
-  std::span<const int64_t> index;   // samples
-  int views = 1;                    // per sample
+  std::span<const int64_t> index;  // samples
+  int views = 1;                   // per sample
   uint32_t first_view = 0;
   uint64_t seed = 0;
   uint32_t epoch = 0;
   AugmentPolicy policy = AugmentPolicy::none;
   SimclrPolicy simclr;
   StrongPolicy strong;
-  Normalisation normalisation;      // of pixel values in [0, 1]
+  Normalisation normalisation;  // of pixel values in [0, 1]
   int out_height, out_width;
-  float* out;                       // [index * views, out_height, out_width, channels]
+  float* out;  // [index * views, out_height, out_width, channels]
 };
 
 void augment(const Augment&, Queue);

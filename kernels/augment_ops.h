@@ -1,0 +1,124 @@
+// The arithmetic of single pixels, and the tables of whole-image operations, shared by every backend. Each function
+// reproduces what Pillow does to 8-bit images, bit for bit.
+//
+// Floating-point expressions here are products and sums that must be rounded one by one: compile the files that use
+// them with contraction off (GCC, Clang: -ffp-contract=off; nvcc: --fmad=false).
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/core/philox.h"
+
+namespace kith::kernels {
+
+// Luma of ITU-R 601 in 16-bit fixed point: RGB to L.
+KITH_HOST_DEVICE constexpr int32_t luma(int32_t r, int32_t g, int32_t b) {
+  return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+}
+
+// Image.blend: from + alpha (to - from), clipped, towards zero. alpha may lie outside [0, 1].
+KITH_HOST_DEVICE constexpr int32_t blend(int32_t from, int32_t to, float alpha) {
+  const float v = static_cast<float>(from) + alpha * static_cast<float>(to - from);
+  return static_cast<int32_t>(v < 0.f ? 0.f : v > 255.f ? 255.f : v);
+}
+
+// The grey that ImageEnhance.Contrast blends with: the mean of `count` luma values, rounded half up.
+KITH_HOST_DEVICE constexpr int32_t contrast_grey(int64_t luma_sum, int64_t count) {
+  return static_cast<int32_t>(static_cast<double>(luma_sum) / static_cast<double>(count) + 0.5);
+}
+
+struct Pixel {
+  int32_t r, g, b;
+};
+
+// RGB -> 8-bit HSV -> hue + shift modulo 256 -> RGB. Branch-free, so that loops over it vectorise.
+// The way to HSV keeps Pillow's mixture of float and double: its rounding decides when hue or saturation is exactly an
+// integer. The way back is rational with denominator 255 * 85; no quotient is a tie, so integers give Pillow's
+// rounding.
+KITH_HOST_DEVICE constexpr Pixel shift_hue(Pixel in, int32_t shift) {
+  const int32_t r = in.r, g = in.g, b = in.b;
+  const int32_t rg_max = r > g ? r : g, rg_min = r < g ? r : g;
+  const int32_t v = rg_max > b ? rg_max : b, low = rg_min < b ? rg_min : b;
+  const int32_t range = v - low;
+  // Grey: any non-zero divisors will do, saturation becomes 0 and hue is not used.
+  const float chroma = static_cast<float>(range > 0 ? range : 1), value = static_cast<float>(v > 0 ? v : 1);
+  const int32_t s = static_cast<int32_t>(static_cast<double>(static_cast<float>(range) / value) * 255.0);
+
+  const bool red = r == v, green = !red && g == v;
+  const float plus = static_cast<float>(v - (red ? b : green ? r : g)) / chroma;
+  const float minus = static_cast<float>(v - (red ? g : green ? b : r)) / chroma;
+  const double base = red ? 0.0 : green ? 2.0 : 4.0;
+  const float sextant = static_cast<float>(base + static_cast<double>(plus) - static_cast<double>(minus));
+  const double turn = static_cast<double>(sextant) / 6.0 + 1.0;
+  const float hue = static_cast<float>(turn >= 1.0 ? turn - 1.0 : turn);
+  const int32_t h = (static_cast<int32_t>(static_cast<double>(hue) * 255.0) + shift) & 255;
+
+  const int32_t sector = (2 * h) / 85, rest = 2 * h - 85 * sector;  // 6 h / 255, in 85ths
+  const int32_t kept = 255 * 85;
+  const int32_t p = (2 * v * (255 - s) + 255) / 510;
+  const int32_t q = (2 * v * (kept - s * rest) + kept) / (2 * kept);
+  const int32_t t = (2 * v * (kept - s * (85 - rest)) + kept) / (2 * kept);
+  const int32_t k = sector == 6 ? 0 : sector;
+  return {k == 0 || k == 5 ? v
+          : k == 1         ? q
+          : k == 4         ? t
+                           : p,
+          k == 1 || k == 2 ? v
+          : k == 3         ? q
+          : k == 0         ? t
+                           : p,
+          k == 3 || k == 4 ? v
+          : k == 5         ? q
+          : k == 2         ? t
+                           : p};
+}
+
+// ImageFilter.SMOOTH: weights 1, centre 5, over 13, rounded to nearest. 13 is odd, so no sum is a tie.
+KITH_HOST_DEVICE constexpr int32_t smooth(int32_t sum_of_nine, int32_t centre) {
+  return (2 * (sum_of_nine + 4 * centre) + 13) / 26;
+}
+
+KITH_HOST_DEVICE constexpr uint8_t posterize_entry(int value, int bits) {
+  return static_cast<uint8_t>(value & ~((1 << (8 - bits)) - 1));
+}
+
+KITH_HOST_DEVICE constexpr uint8_t solarize_entry(int value, float threshold) {
+  return static_cast<uint8_t>(static_cast<float>(value) < threshold ? value : 255 - value);
+}
+
+// One channel's table from the darkest and lightest value present.
+KITH_HOST_DEVICE constexpr uint8_t autocontrast_entry(int value, int low, int high) {
+  if (high <= low) return static_cast<uint8_t>(value);
+  const double scale = 255.0 / (high - low), offset = -low * scale;
+  const int mapped = static_cast<int>(value * scale + offset);
+  return static_cast<uint8_t>(mapped < 0 ? 0 : mapped > 255 ? 255 : mapped);
+}
+
+// One channel's table from its histogram.
+KITH_HOST_DEVICE constexpr void equalize_table(const int32_t histogram[256], uint8_t table[256]) {
+  int32_t count = 0, last = 0, levels = 0;
+  for (int i = 0; i < 256; ++i) {
+    count += histogram[i];
+    if (histogram[i] > 0) last = histogram[i], ++levels;
+  }
+  const int32_t step = levels > 1 ? (count - last) / 255 : 0;
+  int32_t sum = step / 2;
+  for (int i = 0; i < 256; ++i) {
+    table[i] = static_cast<uint8_t>(step > 0 ? sum / step : i);
+    sum += histogram[i];
+  }
+}
+
+// Output pixel (x, y) shows input (a x + b y + c, d x + e y + f), in pixel centres, nearest neighbour.
+struct Affine {
+  double a, b, c, d, e, f;
+};
+
+// Counter-clockwise about the centre, as Image.rotate.
+KITH_HOST_DEVICE inline Affine rotation(double degrees, int height, int width) {
+  const double angle = -degrees * (3.14159265358979323846 / 180), cos = std::cos(angle), sin = std::sin(angle);
+  const double cx = width / 2.0, cy = height / 2.0;
+  return {cos, sin, cx - cos * cx - sin * cy, -sin, cos, cy + sin * cx - cos * cy};
+}
+
+}  // namespace kith::kernels

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/cpu/augment_image.h"
+
+namespace kith::kernels::cpu {
+namespace {
+
+constexpr int kBits = 22;  // fixed point of the resize weights: 32 bits less 8 of the pixel less 2 of headroom
+
+// out[j] = sum over t of weight[t] * in[t * stride + j], rounded. The weights sum to one within a unit in the last of
+// 22 bits each, so the result needs no clipping.
+void weighted_rows(const uint8_t* in, int stride, const int32_t* weight, int taps, uint8_t* out, int count) {
+  constexpr int kBlock = 64;
+  for (int begin = 0; begin < count; begin += kBlock) {
+    const int n = std::min(kBlock, count - begin);
+    int32_t sum[kBlock];
+    for (int j = 0; j < n; ++j) sum[j] = 1 << (kBits - 1);
+    for (int t = 0; t < taps; ++t) {
+      const uint8_t* row = in + static_cast<int64_t>(t) * stride + begin;
+      const int32_t w = weight[t];
+      for (int j = 0; j < n; ++j) sum[j] += w * row[j];
+    }
+    for (int j = 0; j < n; ++j) out[begin + j] = static_cast<uint8_t>(sum[j] >> kBits);
+  }
+}
+
+// The index of the source pixel of every output pixel, -1 outside. As Pillow: a matrix without cross terms steps in
+// double, any other in 16.16 fixed point.
+void source_index(const Affine& m, int height, int width, int32_t* index) {
+  if (m.b == 0 && m.d == 0) {
+    double sy = m.f + m.e * 0.5;
+    for (int y = 0; y < height; ++y, sy += m.e) {
+      double sx = m.c + m.a * 0.5;
+      for (int x = 0; x < width; ++x, sx += m.a) {
+        const bool inside = sx >= 0 && sx < width && sy >= 0 && sy < height;
+        index[y * width + x] = inside ? static_cast<int>(sy) * width + static_cast<int>(sx) : -1;
+      }
+    }
+    return;
+  }
+  const auto fix = [](double v) { return static_cast<int32_t>(std::floor(v * 65536.0 + 0.5)); };
+  const int32_t a = fix(m.a), b = fix(m.b), d = fix(m.d), e = fix(m.e);
+  const int32_t c = fix(m.c + m.a * 0.5 + m.b * 0.5), f = fix(m.f + m.d * 0.5 + m.e * 0.5);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const int32_t sx = (c + b * y + a * x) >> 16, sy = (f + e * y + d * x) >> 16;
+      const bool inside = sx >= 0 && sx < width && sy >= 0 && sy < height;
+      index[y * width + x] = inside ? sy * width + sx : -1;
+    }
+}
+
+int reflected(int i, int n) {
+  if (n == 1) return 0;
+  if (i < 0) i = -i;
+  return i < n ? i : 2 * (n - 1) - i;
+}
+
+std::vector<float> gaussian(int side, float sigma) {
+  const int radius = std::max(1, side / 20);
+  std::vector<float> w(static_cast<size_t>(2 * radius + 1));
+  double sum = 0;
+  for (int i = -radius; i <= radius; ++i) sum += std::exp(-0.5 * i * i / (static_cast<double>(sigma) * sigma));
+  for (int i = -radius; i <= radius; ++i)
+    w[static_cast<size_t>(i + radius)] =
+        static_cast<float>(std::exp(-0.5 * i * i / (static_cast<double>(sigma) * sigma)) / sum);
+  return w;
+}
+
+}  // namespace
+
+ResizeWeights resize_weights(int in, int out) {
+  const double scale = static_cast<double>(in) / out, support = std::max(scale, 1.0);
+  ResizeWeights r;
+  r.taps = std::min(in, static_cast<int>(std::ceil(support)) * 2 + 1);
+  r.first.resize(static_cast<size_t>(out));
+  r.weight.assign(static_cast<size_t>(out) * r.taps, 0);
+  std::vector<double> w(static_cast<size_t>(r.taps));
+  for (int i = 0; i < out; ++i) {
+    const double centre = (i + 0.5) * scale;
+    const int low = std::max(0, static_cast<int>(centre - support + 0.5));
+    const int high = std::min(in, static_cast<int>(centre + support + 0.5));
+    double sum = 0;
+    for (int t = 0; t < high - low; ++t) {
+      w[t] = std::max(0.0, 1.0 - std::abs((t + low - centre + 0.5) * (1.0 / support)));
+      sum += w[t];
+    }
+    // Start early enough that the padded taps stay inside the input.
+    const int first = std::min(low, in - r.taps);
+    r.first[i] = first;
+    for (int t = 0; t < high - low; ++t)
+      r.weight[static_cast<size_t>(i) * r.taps + (low - first) + t] =
+          static_cast<int32_t>(0.5 + w[t] / sum * (1 << kBits));
+  }
+  return r;
+}
+
+void crop_planar(const uint8_t* nhwc, int width, CropBox box, Image out) {
+  const int channels = out.channels;
+  for (int y = 0; y < box.height; ++y) {
+    const uint8_t* in = nhwc + (static_cast<int64_t>(box.top + y) * width + box.left) * channels;
+    for (int c = 0; c < channels; ++c) {
+      uint8_t* row = out.plane(c) + static_cast<int64_t>(y) * box.width;
+      for (int x = 0; x < box.width; ++x) row[x] = in[x * channels + c];
+    }
+  }
+}
+
+// Both passes run along contiguous memory with one weight per row: the crop is laid out column by column, so the
+// horizontal pass mixes whole columns; its result is turned, so the vertical pass mixes whole rows.
+void resized_crop(const ResizedCrop& a, Image out, AugmentScratch& scratch) {
+  const int channels = out.channels, h = a.box.height, w = a.box.width;
+  const int column = channels * h, row = channels * out.width;
+  scratch.crop.resize(static_cast<size_t>(w) * column);
+  scratch.columns.resize(static_cast<size_t>(column));
+  scratch.rows.resize(static_cast<size_t>(h) * row + row);
+  uint8_t* crop = scratch.crop.data();
+  for (int y = 0; y < h; ++y) {
+    const uint8_t* in = a.nhwc + (static_cast<int64_t>(a.box.top + y) * a.width + a.box.left) * channels;
+    for (int x = 0; x < w; ++x)
+      for (int c = 0; c < channels; ++c) crop[x * column + c * h + y] = in[x * channels + c];
+  }
+  uint8_t* rows = scratch.rows.data();
+  uint8_t* mixed = scratch.columns.data();
+  for (int x = 0; x < out.width; ++x) {
+    const ResizeWeights& k = a.along_x;
+    weighted_rows(crop + static_cast<int64_t>(k.first[x]) * column, column, &k.weight[static_cast<size_t>(x) * k.taps],
+                  k.taps, mixed, column);
+    const int to = a.flip ? out.width - 1 - x : x;
+    for (int c = 0; c < channels; ++c)
+      for (int y = 0; y < h; ++y) rows[y * row + c * out.width + to] = mixed[c * h + y];
+  }
+  uint8_t* line = rows + static_cast<int64_t>(h) * row;
+  for (int y = 0; y < out.height; ++y) {
+    const ResizeWeights& k = a.along_y;
+    weighted_rows(rows + static_cast<int64_t>(k.first[y]) * row, row, &k.weight[static_cast<size_t>(y) * k.taps],
+                  k.taps, line, row);
+    for (int c = 0; c < channels; ++c)
+      std::memcpy(out.plane(c) + static_cast<int64_t>(y) * out.width, line + c * out.width,
+                  static_cast<size_t>(out.width));
+  }
+}
+
+void flip_horizontal(Image image) {
+  for (int r = 0; r < image.channels * image.height; ++r)
+    std::reverse(image.data + static_cast<int64_t>(r) * image.width,
+                 image.data + static_cast<int64_t>(r + 1) * image.width);
+}
+
+void sharpness(Image image, float factor, AugmentScratch& scratch) {
+  const int w = image.width, h = image.height;
+  if (w < 3 || h < 3) return;  // Pillow smooths nothing then
+  scratch.spare.assign(image.data, image.data + image.size());
+  for (int c = 0; c < image.channels; ++c)
+    for (int y = 1; y < h - 1; ++y) {
+      const uint8_t* mid = scratch.spare.data() + (static_cast<int64_t>(c) * h + y) * w;
+      const uint8_t *up = mid - w, *down = mid + w;
+      uint8_t* out = image.plane(c) + static_cast<int64_t>(y) * w;
+      for (int x = 1; x < w - 1; ++x) {
+        const int32_t sum =
+            up[x - 1] + up[x] + up[x + 1] + mid[x - 1] + mid[x] + mid[x + 1] + down[x - 1] + down[x] + down[x + 1];
+        out[x] = static_cast<uint8_t>(blend(smooth(sum, mid[x]), mid[x], factor));
+      }
+    }
+}
+
+void affine_nearest(Image image, const Affine& matrix, AugmentScratch& scratch) {
+  const int n = image.pixels();
+  scratch.index.resize(static_cast<size_t>(n));
+  source_index(matrix, image.height, image.width, scratch.index.data());
+  scratch.spare.assign(image.data, image.data + image.size());
+  for (int c = 0; c < image.channels; ++c) {
+    const uint8_t* in = scratch.spare.data() + static_cast<int64_t>(c) * n;
+    uint8_t* out = image.plane(c);
+    for (int i = 0; i < n; ++i) out[i] = scratch.index[i] >= 0 ? in[scratch.index[i]] : 0;
+  }
+}
+
+void gaussian_blur(Image image, float sigma, AugmentScratch& scratch) {
+  const int h = image.height, w = image.width;
+  const std::vector<float> kx = gaussian(w, sigma), ky = gaussian(h, sigma);
+  const int rx = static_cast<int>(kx.size() / 2), ry = static_cast<int>(ky.size() / 2);
+  std::vector<float>& pass = scratch.blur;
+  pass.resize(static_cast<size_t>(image.pixels()));
+  for (int c = 0; c < image.channels; ++c) {
+    uint8_t* plane = image.plane(c);
+    for (int y = 0; y < h; ++y)
+      for (int x = 0; x < w; ++x) {
+        float sum = 0;
+        for (int t = -rx; t <= rx; ++t) sum += kx[t + rx] * static_cast<float>(plane[y * w + reflected(x + t, w)]);
+        pass[y * w + x] = sum;
+      }
+    for (int y = 0; y < h; ++y)
+      for (int x = 0; x < w; ++x) {
+        float sum = 0.5f;
+        for (int t = -ry; t <= ry; ++t) sum += ky[t + ry] * pass[reflected(y + t, h) * w + x];
+        plane[y * w + x] = static_cast<uint8_t>(std::min(sum, 255.f));
+      }
+  }
+}
+
+void strong_operation(Image image, StrongDraw draw, AugmentScratch& scratch) {
+  const double m = draw.magnitude;
+  switch (draw.op) {
+    case StrongOp::identity:
+      break;
+    case StrongOp::autocontrast:
+      return autocontrast(image);
+    case StrongOp::equalize:
+      return equalize(image);
+    case StrongOp::rotate:
+      return affine_nearest(image, rotation(m, image.height, image.width), scratch);
+    case StrongOp::solarize:
+      return solarize(image, draw.magnitude);
+    case StrongOp::color:
+      return saturation(image, draw.magnitude);
+    case StrongOp::contrast:
+      return contrast(image, draw.magnitude);
+    case StrongOp::brightness:
+      return brightness(image, draw.magnitude);
+    case StrongOp::sharpness:
+      return sharpness(image, draw.magnitude, scratch);
+    case StrongOp::shear_x:
+      return affine_nearest(image, {1, m, 0, 0, 1, 0}, scratch);
+    case StrongOp::shear_y:
+      return affine_nearest(image, {1, 0, 0, m, 1, 0}, scratch);
+    case StrongOp::translate_x:
+      return affine_nearest(image, {1, 0, m * image.width, 0, 1, 0}, scratch);
+    case StrongOp::translate_y:
+      return affine_nearest(image, {1, 0, 0, 0, 1, m * image.height}, scratch);
+    case StrongOp::posterize:
+      return posterize(image, static_cast<int>(draw.magnitude));
+  }
+}
+
+}  // namespace kith::kernels::cpu
