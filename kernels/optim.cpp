@@ -1,0 +1,64 @@
+#include "kernels/optim.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+
+namespace kith::kernels {
+namespace {
+
+void expect(bool ok, std::string_view entry, size_t slot, std::string_view what, size_t expected, size_t found) {
+  if (ok) return;
+  throw Error(fmt::format("{}: slot {}: {} has {} elements, expected {}", entry, slot, what, found, expected));
+}
+
+void check_slots(std::span<const OptimSlot<float>> slots, std::string_view entry, bool need_m, bool need_v) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const OptimSlot<float>& s = slots[i];
+    const size_t n = s.w.size();
+    expect(s.g.size() == n, entry, i, "g", n, s.g.size());
+    if (need_m) expect(s.m.size() == n, entry, i, "m", n, s.m.size());
+    if (need_v) expect(s.v.size() == n, entry, i, "v", n, s.v.size());
+  }
+}
+
+void check_count(int64_t step, std::string_view entry) {
+  if (step < 1) throw Error(fmt::format("{}: steps count from 1, found {}", entry, step));
+}
+
+}  // namespace
+
+void sgd_step(const SgdStep<float>& a, Queue q) {
+  require_cpu(q, "sgd_step");
+  check_count(a.step, "sgd_step");
+  check_slots(a.slots, "sgd_step", a.momentum != 0, false);
+  cpu::sgd_step(a);
+}
+
+void adam_step(const AdamStep<float>& a, Queue q) {
+  require_cpu(q, "adam_step");
+  check_count(a.step, "adam_step");
+  check_slots(a.slots, "adam_step", true, true);
+  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1,
+        fmt::format("adam_step: betas {} and {} must lie in [0, 1)", a.beta1, a.beta2));
+  cpu::adam_step(a);
+}
+
+void lars_step(const LarsStep<float>& a, Queue q) {
+  require_cpu(q, "lars_step");
+  check_count(a.step, "lars_step");
+  check_slots(a.slots, "lars_step", a.momentum != 0, false);
+  cpu::lars_step(a);
+}
+
+void ema_step(const EmaStep<float>& a, Queue q) {
+  require_cpu(q, "ema_step");
+  check(a.weights.size() == a.averages.size(),
+        fmt::format("ema_step: {} averages for {} weights", a.averages.size(), a.weights.size()));
+  for (size_t i = 0; i < a.weights.size(); ++i)
+    expect(a.averages[i].size() == a.weights[i].size(), "ema_step", i, "average", a.weights[i].size(),
+           a.averages[i].size());
+  cpu::ema_step(a);
+}
+
+}  // namespace kith::kernels
