@@ -1,0 +1,41 @@
+// Small pieces of arithmetic that the compiler vectorises: use them inside `#pragma omp simd` loops.
+#pragma once
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/core/types.h"
+
+namespace kith::kernels::cpu {
+
+// exp(x) within 2 ulp over all of f32: +-inf, NaN, overflow to inf, gradual underflow to 0. No branch, no table.
+inline float exp_of(float x) {
+  constexpr float kLog2e = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  constexpr float kShift = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer that stands in the low bits
+  x = x > 89.f ? 89.f : x;              // exp(89) = inf in f32
+  x = x < -105.f ? -105.f : x;          // exp(-105) rounds to 0; NaN passes both
+  const float shifted = x * kLog2e + kShift;
+  const float n = shifted - kShift;
+  const float r = (x - n * kLn2High) - n * kLn2Low;  // |r| <= ln 2 / 2; n * kLn2High is exact
+  // Minimax fit of (exp(r) - 1 - r) / r^2, relative error of exp(r) below 2^-28.
+  float p = 0.0013814540579915047f;
+  p = p * r + 0.00836874544620514f;
+  p = p * r + 0.04166838899254799f;
+  p = p * r + 0.1666652113199234f;
+  p = p * r + 0.4999999403953552f;
+  p = p * r * r + r + 1.f;
+  // Scaled in two steps, since 2^n itself may be out of range (n in -152 .. 128).
+  const uint32_t e = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kShift);
+  const uint32_t half = static_cast<uint32_t>(static_cast<int32_t>(e) >> 1);
+  const float a = std::bit_cast<float>((half + 127u) << 23), b = std::bit_cast<float>((e - half + 127u) << 23);
+  return p * a * b;
+}
+inline double exp_of(double x) { return std::exp(x); }
+
+// The gradient `v` as it lands on `old`; `old` is not used when it is to be overwritten.
+template <class T>
+T landed(Write write, T old, T v) {
+  return write == Write::add ? old + v : v;
+}
+
+}  // namespace kith::kernels::cpu

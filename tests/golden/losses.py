@@ -1,0 +1,108 @@
+"""Golden losses and gradients in float64, from PyTorch. Run: python tests/golden/losses.py"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+torch.manual_seed(7)
+torch.set_default_dtype(torch.float64)
+out = {}
+
+
+def f32(*shape, scale=1.0):
+    """Drawn in f32: the tests feed the same numbers to the f32 and the f64 code."""
+    return (torch.randn(*shape, dtype=torch.float32) * scale).double()
+
+
+def keep(name, **arrays):
+    for key, value in arrays.items():
+        out[f"{name}.{key}"] = value.detach().contiguous()
+
+
+def ntxent_rows(z, tau):
+    s = z @ z.T / tau
+    s = s.masked_fill(torch.eye(len(z), dtype=torch.bool), float("-inf"))
+    return F.cross_entropy(s, torch.arange(len(z)) ^ 1, reduction="none")
+
+
+def ntxent():
+    for name, rows, dim, tau, anchors in [
+        ("ntxent.symmetric", 12, 7, 0.5, slice(None)),
+        ("ntxent.one_sided", 12, 7, 0.1, slice(0, None, 2)),
+    ]:
+        z = F.normalize(f32(rows, dim)).float().double().requires_grad_()
+        loss = ntxent_rows(z, tau)
+        mean = loss[anchors].mean()
+        mean.backward()
+        dloss = torch.zeros(rows)
+        dloss[anchors] = 1 / len(loss[anchors])
+        keep(name, z=z.detach().float(), tau=torch.tensor([tau]), loss=loss, mean=mean[None], dloss=dloss, dz=z.grad)
+
+
+def scan():
+    lam = 5.0
+    for name, heads, rows, classes, scale in [("scan.plain", 3, 9, 4, 2.0), ("scan.clamped", 2, 5, 3, 30.0)]:
+        a, b = f32(heads, rows, classes, scale=scale), f32(heads, rows, classes, scale=scale)
+        if name == "scan.clamped":
+            a[:, :, 2] = -80.0  # a cluster nobody enters: its mean is below the entropy's clamp
+            a[0, 0], b[0, 0] = torch.tensor([80.0, -80, -80]), torch.tensor([-80.0, 80, -80])  # log <p, q> below -100
+        a.requires_grad_(), b.requires_grad_()
+        # The logarithm of the dot product stays in log space: binary_cross_entropy itself damps its gradient below 1e-12.
+        log_dot = torch.logsumexp(F.log_softmax(a, -1) + F.log_softmax(b, -1), -1)
+        consistency = -log_dot.clamp(min=-100).mean(1)
+        if name == "scan.plain":
+            dots = (F.softmax(a, -1) * F.softmax(b, -1)).sum(-1)
+            reference = torch.stack([F.binary_cross_entropy(d, torch.ones_like(d)) for d in dots])
+            assert torch.allclose(consistency, reference, rtol=1e-12)
+        pbar = F.softmax(a, -1).mean(1).clamp(min=1e-8)
+        entropy = -(pbar * pbar.log()).sum(-1)
+        loss = consistency - lam * entropy
+        dloss = torch.arange(1.0, heads + 1)
+        (loss * dloss).sum().backward()
+        keep(name, anchors=a.detach().float(), neighbours=b.detach().float(), consistency=consistency, entropy=entropy,
+             loss=loss, dloss=dloss, danchors=a.grad, dneighbours=b.grad)
+
+
+def selflabel():
+    rows, classes, threshold = 16, 4, 0.8
+    weak, strong = f32(rows, classes, scale=3.0), f32(rows, classes, scale=2.0).requires_grad_()
+    confidence, target = F.softmax(weak, -1).max(-1)
+    kept = confidence > threshold
+    assert 0 < kept.sum() < rows
+    for name, balance in [("selflabel.balanced", True), ("selflabel.plain", False)]:
+        weight = torch.ones(classes)
+        if balance:
+            found, counts = torch.unique(target[kept], return_counts=True)
+            weight[found] = kept.sum() / counts.double()
+        loss = F.cross_entropy(strong[kept], target[kept], weight=weight)
+        (gradient,) = torch.autograd.grad(loss, strong)
+        keep(name, weak=weak.float(), strong=strong.detach().float(), threshold=torch.tensor([threshold]),
+             target=torch.where(kept, target, -1).int(), loss=loss[None], dstrong=gradient)
+
+
+def xent():
+    rows, classes = 9, 5
+    logits = f32(rows, classes, scale=3.0).requires_grad_()
+    labels = torch.randint(classes, (rows,))
+    loss = F.cross_entropy(logits, labels, reduction="none")
+    dloss = f32(rows)
+    (loss * dloss).sum().backward()
+    keep("xent", logits=logits.detach().float(), labels=labels.int(), loss=loss, dloss=dloss.float(), dlogits=logits.grad,
+         probabilities=F.softmax(logits, -1))
+
+
+def l2():
+    x = f32(5, 7)
+    x[2] = 0
+    x.requires_grad_()
+    y = F.normalize(x)
+    dy = f32(5, 7)
+    (y * dy).sum().backward()
+    keep("l2", x=x.detach().float(), y=y, dy=dy.float(), dx=x.grad)
+
+
+for make in (ntxent, scan, selflabel, xent, l2):
+    make()
+save_file(out, Path(__file__).with_suffix(".safetensors"))
