@@ -1,0 +1,128 @@
+#include "kernels/elementwise.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "kernels/core/check.h"
+#include "tests/support/compare.h"
+
+namespace kith::kernels {
+namespace {
+
+using test::close;
+using test::kUnit;
+using test::normal;
+using test::Seed;
+using test::widen;
+
+// Nothing; one; around a vector; around the chunk of 2^15; three chunks and a rest.
+const int64_t kCounts[] = {0, 1, 15, 16, 17, 32767, 32768, 32769, 100003};
+
+TEST(elementwise, add_is_exact_and_may_be_in_place) {
+  for (const int64_t n : kCounts) {
+    const std::vector<float> a = normal(n, Seed{1}), b = normal(n, Seed{2});
+    std::vector<float> want(a.size()), y(a.size()), in_place = a;
+    for (size_t i = 0; i < a.size(); ++i) want[i] = a[i] + b[i];
+    add({.a = a, .b = b, .y = y}, Queue{});
+    add({.a = in_place, .b = b, .y = in_place}, Queue{});
+    EXPECT_EQ(y, want);
+    EXPECT_EQ(in_place, want);
+  }
+}
+
+TEST(elementwise, scale_and_broadcast_overwrite_and_add) {
+  for (const int64_t n : kCounts) {
+    const std::vector<float> x = normal(n, Seed{3}), before = normal(n, Seed{4}), one = {3.f};
+    std::vector<float> y = before;
+    scale({.x = x, .factor = -0.5f, .y = y, .write = Write::add}, Queue{});
+    std::vector<double> want = widen(before), wide_x = widen(x);
+    cpu::scale(Scale<double>{.x = wide_x, .factor = -0.5, .y = want, .write = Write::add});
+    EXPECT_TRUE(close(y, want, {.abs = 2 * kUnit, .rel = 2 * kUnit}));  // one rounding of a sum of terms below 8
+    scale({.x = x, .factor = -0.5f, .y = y}, Queue{});
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], -0.5f * x[i]);
+    broadcast({.x = one, .factor = 2.f, .y = y}, Queue{});
+    EXPECT_EQ(y, std::vector<float>(x.size(), 6.f));
+    broadcast({.x = one, .factor = -1.f, .y = y, .write = Write::add}, Queue{});
+    EXPECT_EQ(y, std::vector<float>(x.size(), 3.f));
+  }
+}
+
+TEST(elementwise, relu_and_its_gradient) {
+  for (const int64_t n : kCounts) {
+    std::vector<float> x = normal(n, Seed{5});
+    const std::vector<float> dy = normal(n, Seed{6});
+    if (n > 2) x[1] = 0.f, x[2] = -0.f;
+    std::vector<float> y(x.size()), dx(x.size()), twice = dy;
+    relu_forward({.x = x, .y = y}, Queue{});
+    relu_backward({.y = y, .dy = dy, .dx = dx}, Queue{});
+    relu_backward({.y = y, .dy = dy, .dx = twice, .write = Write::add}, Queue{});
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(y[i], x[i] > 0 ? x[i] : 0.f);
+      ASSERT_EQ(dx[i], x[i] > 0 ? dy[i] : 0.f);
+      ASSERT_EQ(twice[i], x[i] > 0 ? dy[i] + dy[i] : dy[i]);
+    }
+  }
+}
+
+TEST(elementwise, relu_lets_nan_through) {
+  std::vector<float> x = {std::numeric_limits<float>::quiet_NaN(), -1.f}, y(2);
+  relu_forward({.x = x, .y = y}, Queue{});
+  EXPECT_TRUE(std::isnan(y[0]));
+  EXPECT_EQ(y[1], 0.f);
+}
+
+TEST(elementwise, sum_rounds_once) {
+  for (const int64_t n : kCounts) {
+    const std::vector<float> x = normal(n, Seed{7});
+    const std::vector<double> wide = widen(x);
+    std::vector<float> got(1);
+    std::vector<double> want(1);
+    double magnitude = 0;
+    for (const double v : wide) magnitude += std::abs(v);
+    sum({.x = x, .factor = 0.25f, .y = got}, Queue{});
+    cpu::sum(Sum<double>{.x = wide, .factor = 0.25, .y = want});
+    EXPECT_TRUE(close(got, want, {.abs = 0x1p-50 * magnitude, .rel = kUnit}));
+  }
+}
+
+TEST(elementwise, sum_survives_cancellation) {
+  std::vector<float> x(70001, 1.f), got(1);
+  x[0] = 0x1p24f;
+  x[70000] = -0x1p24f;
+  sum({.x = x, .y = got}, Queue{});
+  EXPECT_EQ(got[0], 69999.f);
+}
+
+TEST(elementwise, column_sum_over_tall_and_wide_matrices) {
+  for (const auto [rows, cols] :
+       {std::pair<int64_t, int64_t>{0, 3}, {1, 1}, {3, 17}, {4097, 8}, {4, 40000}, {1000, 129}}) {
+    const test::HostMatrix<float> x = test::normal_rows(rows, cols, Seed{8});
+    const test::HostMatrix<double> wide = widen(x);
+    std::vector<float> got(static_cast<size_t>(cols), 1.f);
+    std::vector<double> want(static_cast<size_t>(cols), 0.0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < cols; ++c) want[c] += wide.values[r * cols + c];
+    column_sum({.x = x.view(), .y = got}, Queue{});
+    // The f64 partial sums leave one rounding; zero sums are compared absolutely.
+    EXPECT_TRUE(close(got, want, {.abs = 0x1p-50 * static_cast<double>(rows), .rel = kUnit}));
+    column_sum({.x = x.view(), .y = got, .write = Write::add}, Queue{});
+    for (double& w : want) w *= 2;
+    EXPECT_TRUE(close(got, want, {.abs = 0x1p-50 * static_cast<double>(rows), .rel = 3 * kUnit}));
+  }
+}
+
+TEST(elementwise, sizes_that_disagree_are_errors) {
+  std::vector<float> two(2), three(3);
+  EXPECT_THROW(add({.a = two, .b = three, .y = two}, Queue{}), Error);
+  EXPECT_THROW(add({.a = two, .b = two, .y = three}, Queue{}), Error);
+  EXPECT_THROW(scale({.x = two, .y = three}, Queue{}), Error);
+  EXPECT_THROW(relu_forward({.x = two, .y = three}, Queue{}), Error);
+  EXPECT_THROW(relu_backward({.y = two, .dy = three, .dx = two}, Queue{}), Error);
+  EXPECT_THROW(broadcast({.x = two, .y = three}, Queue{}), Error);
+  EXPECT_THROW(sum({.x = two, .y = three}, Queue{}), Error);
+  EXPECT_THROW(column_sum({.x = {two.data(), 1, 2}, .y = three}, Queue{}), Error);
+}
+
+}  // namespace
+}  // namespace kith::kernels
