@@ -16,39 +16,42 @@ namespace kith {
 struct NamedParameter {
   std::string name;
   Parameter* parameter;
-  bool matrix_like;        // false for biases and normalisation weights (LARS adapts only true ones)
+  bool matrix_like;  // false for biases and normalisation weights (LARS adapts only true ones)
 };
 struct NamedBuffer {
   std::string name;
   Tensor* tensor;
 };
 
-struct StateView {         // what a model is made of; pointers stay valid while the model lives
+struct StateView {  // what a model is made of; pointers stay valid while the model lives
   std::vector<NamedParameter> parameters;
-  std::vector<NamedBuffer> buffers;              // running_mean, running_var
+  std::vector<NamedBuffer> buffers;                        // running_mean, running_var
   std::vector<std::pair<std::string, int64_t*>> counters;  // num_batches_tracked
 };
 
 struct Conv2d {
-  Parameter weight;        // [out, k, k, in]; PyTorch's [out, in, k, k] in files
+  Parameter weight;  // [out, k, k, in]; PyTorch's [out, in, k, k] in files
   ConvSpec spec;
   Var operator()(Tape&, Var x);
+  void list(StateView&, const std::string& prefix);
 };
 struct BatchNorm {
   Parameter weight, bias;
   BatchNormState state;
   int64_t num_batches_tracked = 0;
   Var operator()(Tape&, Var x, BatchNormOptions, std::optional<Var> residual = {});
+  void list(StateView&, const std::string& prefix);
 };
 struct Linear {
   Parameter weight, bias;  // [out, in], [out]
   Var operator()(Tape&, Var x);
+  void list(StateView&, const std::string& prefix);
 };
 
 enum class Stem : uint8_t { cifar, stl, imagenet };
 struct ResNetConfig {
-  int depth = 18;          // 18 or 34 (basic blocks)
-  int width = 64;          // channels of the first stage; features = 8 width
+  int depth = 18;  // 18 or 34 (basic blocks)
+  int width = 64;  // channels of the first stage; features = 8 width
   int in_channels = 3;
   Stem stem = Stem::cifar;
   int features() const { return 8 * width; }
@@ -93,7 +96,7 @@ class ClusterHeads {
  public:
   ClusterHeads(Context&, int features, int classes, int heads, uint64_t seed);
   Var operator()(Tape&, Var features);
-  Var one(Tape&, Var features, int head);             // [rows, classes]
+  Var one(Tape&, Var features, int head);  // [rows, classes]
   int heads() const { return static_cast<int>(heads_.size()); }
   int classes() const { return classes_; }
   void state(StateView&, const std::string& prefix);  // "cluster_head."
@@ -105,7 +108,9 @@ class ClusterHeads {
 
 // Weight files. Layouts are PyTorch's in files (conv [out, in, k, k]), ours in memory.
 SafeTensors save_state(const StateView&);
-// Strict: Error lists every missing, unexpected and mis-shaped tensor. All or nothing.
+// Strict: Error lists every missing, unexpected and mis-shaped tensor (num_batches_tracked included). All or nothing.
 void load_state(const StateView&, const SafeTensors&);
+// The arrays whose names start with `prefix` ("backbone."), for a model that wants a part of a file.
+SafeTensors with_prefix(const SafeTensors&, const std::string& prefix);
 
 }  // namespace kith

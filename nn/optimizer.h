@@ -10,25 +10,28 @@ namespace kith {
 enum class OptimizerKind : uint8_t { sgd, adam, adamw, lars };
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::sgd;
-  float momentum = 0.9f;          // sgd, lars
-  bool nesterov = false;          // sgd
+  float momentum = 0.9f;  // sgd, lars
+  bool nesterov = false;  // sgd
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
   float weight_decay = 1e-4f;
-  float trust = 0.001f;           // lars
-  bool decay_all = true;          // false: no decay on biases and normalisation weights
+  float trust = 0.001f;   // lars
+  bool decay_all = true;  // false: no decay on biases and normalisation weights
 };
 
 class Optimizer {
  public:
   Optimizer(Context&, std::vector<NamedParameter>, const OptimizerConfig&);
-  void zero_grad();               // the next backward overwrites
-  void step(float lr);            // parameters without a gradient are left alone
+  void zero_grad();     // the next backward overwrites
+  void step(float lr);  // parameters without a gradient are left alone
   int64_t steps() const { return steps_; }
-  // Checkpoints: tensors "<name>.m", "<name>.v"; strict as load_state. The step count goes in metadata "optimizer.steps".
+  // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
+  // array under the prefix must be known.
   void save(SafeTensors&, const std::string& prefix) const;
   void load(const SafeTensors&, const std::string& prefix);
 
  private:
+  bool two_moments() const;
+
   Context& ctx_;
   std::vector<NamedParameter> parameters_;
   OptimizerConfig config_;
@@ -41,21 +44,21 @@ enum class ScheduleKind : uint8_t { constant, cosine, step };
 struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::constant;
   double lr = 0.1;
-  double final_ratio = 1e-3;      // cosine ends at lr * final_ratio
-  double warmup_epochs = 0;       // linear from 0
-  bool per_step = false;          // false: the value changes at epoch boundaries only, as the authors' code
-  std::vector<double> milestones; // step: epochs
-  double gamma = 0.1;             // step: factor
+  double final_ratio = 1e-3;       // cosine ends at lr * final_ratio
+  double warmup_epochs = 0;        // linear; the first step (or epoch) already has its share, so lr is never 0
+  bool per_step = false;           // false: the value changes at epoch boundaries only, as the authors' code
+  std::vector<double> milestones;  // step: epochs
+  double gamma = 0.1;              // step: factor
 };
 // epoch + step / steps_per_epoch of total epochs.
 double learning_rate(const ScheduleConfig&, int64_t epoch, int64_t step, int64_t steps_per_epoch, int64_t epochs);
 
-// Exponential moving average of parameters; buffers are copied.
+// Exponential moving average of parameters. Buffers (running statistics) are averages already and stay shared.
 class Ema {
  public:
   Ema(Context&, const StateView&, float decay);
   void update();
-  void swap();                    // exchanges averages and live weights; call again to undo
+  void swap();  // exchanges averages and live weights; call again to undo
   void save(SafeTensors&, const std::string& prefix) const;
   void load(const SafeTensors&, const std::string& prefix);
 

@@ -1,15 +1,14 @@
 #include "nn/safetensors.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "kernels/core/check.h"
 

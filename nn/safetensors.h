@@ -10,12 +10,15 @@
 namespace kith {
 
 struct HostArray {
-  std::string dtype;               // "F32", "F64", "BF16", "F16", "I64", "I32", "U8", "BOOL"
+  std::string dtype;  // "F32", "F64", "BF16", "F16", "I64", "I32", "U8", "BOOL"
   std::vector<int64_t> shape;
   std::vector<std::byte> bytes;
 
   int64_t count() const;
-  template <class T> const T* as() const { return reinterpret_cast<const T*>(bytes.data()); }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
 };
 
 struct SafeTensors {
@@ -23,7 +26,7 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-SafeTensors read_safetensors(const std::filesystem::path&);             // Error names the file and what is wrong
+SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file and what is wrong
 // Atomic: temporary file, fsync, rename. The data section starts 64-byte aligned.
 void write_safetensors(const std::filesystem::path&, const SafeTensors&);
 

@@ -1,5 +1,5 @@
-// Tape: explicit, eager, first-order reverse-mode differentiation. Nodes are appended in execution order, so backward is
-// a reverse loop. A node owns exactly what its lambda captures and is freed as soon as it has run.
+// Tape: explicit, eager, first-order reverse-mode differentiation. Nodes are appended in execution order, so backward
+// is a reverse loop. A node owns exactly what its lambda captures and is freed as soon as it has run.
 //
 //   Tape tape(ctx);                                  // Tape(ctx, Tape::Mode::inference) records nothing
 //   Var x = tape.constant(images);
@@ -20,8 +20,8 @@ namespace kith {
 struct Parameter {
   Tensor value;
   Tensor grad;
-  bool fresh = true;       // the next backward overwrites grad instead of adding to it
-  bool trainable = true;   // false: receives no gradient
+  bool fresh = true;      // the next backward overwrites grad instead of adding to it
+  bool trainable = true;  // false: receives no gradient
 };
 
 class Tape;
@@ -35,15 +35,19 @@ class Var {
  private:
   friend class Tape;
   Tensor value_;
-  int64_t node_ = -1;      // slot that receives the gradient; -1: none
+  int64_t node_ = -1;  // slot that receives the gradient; -1: none
 };
 
 // What a backward lambda sees of its inputs' gradients.
 class Grads {
  public:
   bool wanted(int input) const;
-  Write write(int input);            // overwrite for the first contribution, add afterwards; ask once per input
-  Tensor& tensor(int input);         // allocated on first use, shape of the input
+  Write write(int input);         // overwrite for the first contribution, add afterwards; ask once per input
+  Tensor& tensor(int input);      // allocated on first use, shape of the input
+  bool same(int a, int b) const;  // both inputs are one Var: their gradients share memory
+  // Where the gradient of `input` is still empty, dout's memory becomes it (dout dies after this backward anyway) and
+  // true comes back: the caller then writes the gradient over dout, in place. At most one input of a node.
+  bool adopt(int input, const Tensor& dout);
   Matrix<float> matrix(int input) { return tensor(input).matrix(); }
   float* data(int input) { return tensor(input).data(); }
   Context& context();
@@ -65,19 +69,19 @@ class Tape {
 
   Context& context() { return ctx_; }
   bool recording() const { return mode_ == Mode::train; }
-  Var constant(Tensor value);                       // no gradient
-  Var parameter(Parameter& p);                      // gradient lands in p.grad
-  Var leaf(Tensor value);                           // gradient kept for grad(var) after backward (tests, saliency)
+  Var constant(Tensor value);   // no gradient
+  Var parameter(Parameter& p);  // gradient lands in p.grad
+  Var leaf(Tensor value);       // gradient kept for grad(var) after backward (tests, saliency)
   // `backward` may be dropped (and its captures freed) when no input wants a gradient.
   Var record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward);
 
-  void backward(const Var& scalar);                 // seed 1
+  void backward(const Var& scalar);  // seed 1
   void backward(const std::vector<std::pair<Var, Tensor>>& seeds);
-  const Tensor& grad(const Var& leaf) const;        // of a leaf, after backward
+  const Tensor& grad(const Var& leaf) const;  // of a leaf, after backward; empty when nothing reached it
 
  private:
   friend class Grads;
-  struct Slot {                                     // one value that wants a gradient
+  struct Slot {  // one value that wants a gradient
     Tensor grad;
     Shape shape;
     bool written = false;
@@ -90,8 +94,12 @@ class Tape {
     int64_t output;
     Backward backward;
   };
+  int64_t add_slot(Slot slot);
+  void seed(const Var& var, const Tensor& value);
+
   Context& ctx_;
   Mode mode_;
+  bool consumed_ = false;  // backward has run
   std::vector<Slot> slots_;
   std::vector<Node> nodes_;
 };

@@ -18,33 +18,33 @@ constexpr size_t size_of(DType t) { return t == DType::f32 ? 4 : 2; }
 std::string_view name_of(DType t);
 
 using Shape = std::vector<int64_t>;
-int64_t count_of(const Shape&);          // product of extents; 1 for {}
-std::string to_string(const Shape&);     // "[2, 32, 32, 3]"
+int64_t count_of(const Shape&);       // product of extents; 1 for {}
+std::string to_string(const Shape&);  // "[2, 32, 32, 3]"
 
 class Buffer;  // move-only RAII storage, frees itself on the device and stream it came from
 
 class Tensor {
  public:
-  Tensor() = default;                    // empty: no storage, size() == 0
+  Tensor() = default;  // empty: no storage, size() == 0
   Tensor(Shape shape, DType dtype, std::shared_ptr<Buffer> storage);
 
   bool empty() const { return !storage_; }
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
-  int64_t dim(int i) const;              // negative i counts from the end
+  int64_t dim(int i) const;  // negative i counts from the end
   int rank() const { return static_cast<int>(shape_.size()); }
   int64_t size() const { return empty() ? 0 : count_of(shape_); }
   size_t bytes() const { return static_cast<size_t>(size()) * size_of(dtype_); }
   Device device() const;
 
-  Tensor reshape(Shape shape) const;     // shares storage; Error when the count differs
+  Tensor reshape(Shape shape) const;  // shares storage; Error when the count differs
 
-  float* data() const;                   // f32 only; Error otherwise
+  float* data() const;  // f32 only; Error otherwise
   void* raw() const;
   std::span<float> span() const { return {data(), static_cast<size_t>(size())}; }
-  Matrix<float> matrix() const;          // all leading extents folded: [size / last, last]
+  Matrix<float> matrix() const;  // all leading extents folded: [size / last, last]
 
-  std::vector<float> to_host() const;    // waits; bf16 is widened
+  std::vector<float> to_host() const;                 // waits; bf16 is widened
   void copy_from(std::span<const float> host) const;  // waits; bf16 is rounded to nearest even
 
  private:

@@ -1,5 +1,6 @@
 // The differentiable operations. Each stands in a file of its own, forward and backward side by side.
-// Shapes: images [N, H, W, C]; matrices [rows, features]; weights as PyTorch names them, stored [out, kh, kw, in] for conv.
+// Shapes: images [N, H, W, C]; matrices [rows, features]; weights as PyTorch names them, stored [out, kh, kw, in] for
+// conv.
 #pragma once
 #include <array>
 #include <optional>
@@ -12,49 +13,53 @@ namespace kith {
 struct ConvSpec {
   int kernel = 3, stride = 1, padding = 1;
 };
-Var conv2d(Tape&, Var x, Var weight, ConvSpec);                       // x NHWC, weight [out, k, k, in]; no bias
-struct BatchNormState {                                               // buffers of one normalisation
+Var conv2d(Tape&, Var x, Var weight, ConvSpec);  // x NHWC, weight [out, k, k, in]; no bias
+struct BatchNormState {                          // buffers of one normalisation
   Tensor running_mean, running_var;
   float eps = 1e-5f, momentum = 0.1f;
 };
 struct BatchNormOptions {
   bool train = true, relu = false;
 };
+// No backward in eval mode. The residual may not be x itself.
 Var batch_norm(Tape&, Var x, Var gamma, Var beta, BatchNormState&, BatchNormOptions, std::optional<Var> residual = {});
 struct PoolSpec {
   int kernel = 2, stride = 2, padding = 0;
 };
 Var max_pool(Tape&, Var x, PoolSpec);
-Var average_pool(Tape&, Var x, PoolSpec);                             // padding excluded from the mean
-Var global_average_pool(Tape&, Var x);                                // [N, H, W, C] -> [N, C]
-Var linear(Tape&, Var x, Var weight, std::optional<Var> bias);        // [rows, in] x [out, in] -> [rows, out]
+Var average_pool(Tape&, Var x, PoolSpec);                       // padding excluded from the mean
+Var global_average_pool(Tape&, Var x);                          // [N, H, W, C] -> [N, C]
+Var linear(Tape&, Var x, Var weight, std::optional<Var> bias);  // [rows, in] x [out, in] -> [rows, out]
+// The same for several weights of one shape, evaluated as one product -> [heads, rows, out].
+Var linear_heads(Tape&, Var x, std::span<const Var> weights, std::span<const Var> biases);
 Var relu(Tape&, Var x);
 Var add(Tape&, Var a, Var b);
 Var scale(Tape&, Var x, float factor);
-Var l2_normalize(Tape&, Var x);                                       // rows
-Var softmax(Tape&, Var logits);                                       // rows
-Var log_softmax(Tape&, Var logits);                                   // rows
-Var mean(Tape&, Var x);                                               // all elements -> []
+Var reshape(Tape&, Var x, Shape);    // shares storage
+Var l2_normalize(Tape&, Var x);      // rows
+Var softmax(Tape&, Var logits);      // rows
+Var log_softmax(Tape&, Var logits);  // rows
+Var mean(Tape&, Var x);              // all elements -> []
 Var sum(Tape&, Var x);
-Var ntxent(Tape&, Var z, float tau);                                  // rows 2a, 2a+1 are views of one image -> [rows]
+Var ntxent(Tape&, Var z, float tau);  // rows 2a, 2a+1 are views of one image -> [rows]
 enum class NtXentForm : uint8_t { symmetric, one_sided };
-Var ntxent_mean(Tape&, Var z, float tau, NtXentForm);                 // -> []
+Var ntxent_mean(Tape&, Var z, float tau, NtXentForm);  // -> []
 struct ScanLossOut {
-  Var loss;                                                           // [heads]
-  Tensor consistency, entropy;                                        // [heads], for the log
+  Var loss;                     // [heads]
+  Tensor consistency, entropy;  // [heads], for the log
 };
 ScanLossOut scan_loss(Tape&, Var anchors, Var neighbours, float lambda);  // [heads, rows, classes] both
 struct SelflabelOut {
-  Var loss;                                                           // []
-  Tensor target;                                                      // [rows] as f32: class or -1
+  Var loss;       // []
+  Tensor target;  // [rows] as f32: class or -1
   int64_t kept = 0;
 };
 struct SelflabelOptions {
   float threshold = 0.99f;
-  std::vector<float> thresholds;                                      // per class, or empty
+  std::vector<float> thresholds;  // per class, or empty
   bool balance = true;
 };
 SelflabelOut selflabel_loss(Tape&, const Tensor& weak, Var strong, const SelflabelOptions&);
-Var softmax_xent(Tape&, Var logits, std::span<const int32_t> labels); // -> [rows]
+Var softmax_xent(Tape&, Var logits, std::span<const int32_t> labels);  // -> [rows]
 
 }  // namespace kith

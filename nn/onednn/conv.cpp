@@ -1,0 +1,116 @@
+#include "nn/onednn/conv.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+using dnnl::algorithm;
+using dnnl::memory;
+using tag = dnnl::memory::format_tag;
+
+struct Descs {
+  memory::desc src, weights, dst;
+};
+
+Descs stored_descs(const ConvShape& s) {
+  return {.src = dense_desc({s.images, s.in, s.height, s.width}, tag::nhwc),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::ohwi),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, tag::nhwc)};
+}
+
+// What the primitive may choose: weights always, images in the blocked forms.
+Descs offered_descs(const ConvShape& s, ConvForm form) {
+  const tag images = form == ConvForm::nhwc ? tag::nhwc : tag::any;
+  return {.src = dense_desc({s.images, s.in, s.height, s.width}, images),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::any),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images)};
+}
+
+dnnl::convolution_forward::primitive_desc forward_desc(const dnnl::engine& engine, const ConvShape& s, ConvForm form) {
+  const Descs d = offered_descs(s, form);
+  const algorithm method = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
+  return {{dnnl::prop_kind::forward_training, method, d.src, d.weights, d.dst, memory::dims{s.stride, s.stride},
+           memory::dims{s.padding, s.padding}, memory::dims{s.padding, s.padding}},
+          plan_attributes(),
+          engine};
+}
+
+Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvForm form) {
+  const Descs stored = stored_descs(s), d = offered_descs(s, form);
+  const auto hint = forward_desc(engine, s, form);
+  const algorithm method = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
+  const memory::dims strides{s.stride, s.stride}, padding{s.padding, s.padding};
+  const auto operand = [&](int argument, const memory::desc& at, const memory::desc& wanted, bool output = false) {
+    return make_operand(engine, argument, at, wanted, output);
+  };
+  switch (pass) {
+    case Pass::forward:
+      return {.primitive = dnnl::convolution_forward(hint),
+              .operands = {operand(DNNL_ARG_SRC, stored.src, hint.src_desc()),
+                           operand(DNNL_ARG_WEIGHTS, stored.weights, hint.weights_desc()),
+                           operand(DNNL_ARG_DST, stored.dst, hint.dst_desc(), true)},
+              .scratchpad = hint.scratchpad_desc(),
+              .workspace = {}};
+    case Pass::backward_data: {
+      const dnnl::convolution_backward_data::primitive_desc p(
+          {method, d.src, d.weights, d.dst, strides, padding, padding}, plan_attributes(), engine, hint);
+      return {.primitive = dnnl::convolution_backward_data(p),
+              .operands = {operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
+                           operand(DNNL_ARG_WEIGHTS, stored.weights, p.weights_desc()),
+                           operand(DNNL_ARG_DIFF_SRC, stored.src, p.diff_src_desc(), true)},
+              .scratchpad = p.scratchpad_desc(),
+              .workspace = {}};
+    }
+    case Pass::backward_weights: {
+      const dnnl::convolution_backward_weights::primitive_desc p(
+          {method, d.src, d.weights, d.dst, strides, padding, padding}, plan_attributes(), engine, hint);
+      return {.primitive = dnnl::convolution_backward_weights(p),
+              .operands = {operand(DNNL_ARG_SRC, stored.src, p.src_desc()),
+                           operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
+                           operand(DNNL_ARG_DIFF_WEIGHTS, stored.weights, p.diff_weights_desc(), true)},
+              .scratchpad = p.scratchpad_desc(),
+              .workspace = {}};
+    }
+  }
+  throw Error("convolution: unknown pass");
+}
+
+void run(Context& ctx, const ConvShape& shape, Pass pass, const PlanData& data) {
+  run_plan(ctx, conv_plan(ctx, shape, pass, conv_form(shape, pass)), data);
+}
+
+}  // namespace
+
+ConvForm conv_form(const ConvShape&, Pass) { return ConvForm::nhwc; }
+
+const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {
+  CpuCache& cache = ctx.cpu_cache();
+  const ConvKey key{.shape = shape, .pass = pass, .form = form};
+  if (const auto it = cache.convs.find(key); it != cache.convs.end()) return it->second;
+  try {
+    return cache.convs.emplace(key, make_plan(cache.engine, shape, pass, form)).first->second;
+  } catch (const dnnl::error& e) {
+    throw Error(fmt::format("convolution {}x{}x{}x{} -> {}, kernel {}, stride {}, padding {}: {}", shape.images,
+                            shape.height, shape.width, shape.in, shape.out, shape.kernel, shape.stride, shape.padding,
+                            e.what()));
+  }
+}
+
+void conv_forward(Context& ctx, const ConvShape& shape, const float* x, const float* weight, float* y) {
+  run(ctx, shape, Pass::forward, {.first = x, .second = weight, .out = y});
+}
+
+void conv_backward_data(Context& ctx, const ConvShape& shape, const float* dy, const float* weight, float* dx,
+                        Write write) {
+  run(ctx, shape, Pass::backward_data, {.first = dy, .second = weight, .out = dx, .write = write});
+}
+
+void conv_backward_weights(Context& ctx, const ConvShape& shape, const float* x, const float* dy, float* dweight,
+                           Write write) {
+  run(ctx, shape, Pass::backward_weights, {.first = x, .second = dy, .out = dweight, .write = write});
+}
+
+}  // namespace kith

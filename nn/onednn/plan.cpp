@@ -1,0 +1,83 @@
+#include "nn/onednn/plan.h"
+
+#include <unordered_map>
+
+#include "kernels/elementwise.h"
+
+namespace kith {
+namespace {
+
+float* memory_of(const Tensor& t) { return t.data(); }
+
+Tensor floats_for(Context& ctx, const dnnl::memory::desc& desc) {
+  return ctx.empty({static_cast<int64_t>((desc.get_size() + sizeof(float) - 1) / sizeof(float))});
+}
+
+}  // namespace
+
+dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag) {
+  return {dims, dnnl::memory::data_type::f32, tag};
+}
+
+dnnl::primitive_attr plan_attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memory::desc& stored,
+                     const dnnl::memory::desc& wanted, bool output) {
+  Operand operand{.argument = argument, .stored = stored, .wanted = wanted, .reorder = {}};
+  if (stored != wanted) {
+    const auto& from = output ? wanted : stored;
+    const auto& to = output ? stored : wanted;
+    operand.reorder.emplace(dnnl::reorder::primitive_desc(engine, from, engine, to, plan_attributes()));
+  }
+  return operand;
+}
+
+void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
+  CpuCache& cache = ctx.cpu_cache();
+  std::unordered_map<int, dnnl::memory> arguments;
+  std::vector<Tensor> held;  // temporaries live until the primitive has run
+  const auto memory = [&](const dnnl::memory::desc& desc, const void* at) {
+    return dnnl::memory(desc, cache.engine, const_cast<void*>(at));
+  };
+  const auto reorder = [&](const Operand& operand, dnnl::memory from, dnnl::memory to) {
+    operand.reorder->execute(cache.stream, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+  };
+  const auto input = [&](const Operand& operand, const float* at) {
+    dnnl::memory stored = memory(operand.stored, at);
+    if (operand.reorder) {
+      dnnl::memory wanted = memory(operand.wanted, memory_of(held.emplace_back(floats_for(ctx, operand.wanted))));
+      reorder(operand, stored, wanted);
+      stored = wanted;
+    }
+    arguments.emplace(operand.argument, stored);
+  };
+  if (data.first != nullptr) input(plan.operands[0], data.first);
+  if (data.second != nullptr) input(plan.operands[1], data.second);
+
+  const Operand& out = plan.operands[2];
+  const int64_t count = static_cast<int64_t>(out.stored.get_size() / sizeof(float));
+  float* stored_at = data.out;
+  if (data.write == Write::add) stored_at = memory_of(held.emplace_back(ctx.empty({count})));
+  const dnnl::memory stored = memory(out.stored, stored_at);
+  dnnl::memory wanted = stored;
+  if (out.reorder) wanted = memory(out.wanted, memory_of(held.emplace_back(floats_for(ctx, out.wanted))));
+  arguments.emplace(out.argument, wanted);
+
+  if (plan.scratchpad.get_size() > 0)
+    arguments.emplace(DNNL_ARG_SCRATCHPAD,
+                      memory(plan.scratchpad, memory_of(held.emplace_back(floats_for(ctx, plan.scratchpad)))));
+  if (plan.workspace.get_size() > 0) arguments.emplace(DNNL_ARG_WORKSPACE, memory(plan.workspace, data.workspace));
+  plan.primitive.execute(cache.stream, arguments);
+  if (out.reorder) reorder(out, wanted, stored);
+  if (data.write == Write::add)
+    kernels::add({.a = {data.out, static_cast<size_t>(count)},
+                  .b = {stored_at, static_cast<size_t>(count)},
+                  .y = {data.out, static_cast<size_t>(count)}},
+                 ctx.queue());
+}
+
+}  // namespace kith

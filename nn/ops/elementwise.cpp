@@ -1,0 +1,62 @@
+// relu, add, scale, reshape: one value in, one value out, element by element
+#include "kernels/elementwise.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+#include "nn/ops/ops.h"
+
+namespace kith {
+namespace {
+
+// grad of `input` (+)= factor dout; in place of dout where it can be.
+void pass_on(Grads& grads, int input, const Tensor& dout, float factor) {
+  if (!grads.wanted(input)) return;
+  const bool in_place = grads.adopt(input, dout);
+  const std::span<float> dx = grads.tensor(input).span();
+  const Write write = grads.write(input);
+  if (in_place && factor == 1.f) return;
+  kernels::scale({.x = dout.span(), .factor = factor, .y = dx, .write = write}, grads.queue());
+}
+
+}  // namespace
+
+Var relu(Tape& tape, Var x) {
+  Context& ctx = tape.context();
+  Tensor y = ctx.empty(x.value().shape());
+  kernels::relu_forward({.x = x.value().span(), .y = y.span()}, ctx.queue());
+  return tape.record("relu", {x}, y, [y](const Tensor& dy, Grads& grads) {
+    if (!grads.wanted(0)) return;
+    grads.adopt(0, dy);
+    kernels::relu_backward({.y = y.span(), .dy = dy.span(), .dx = grads.tensor(0).span(), .write = grads.write(0)},
+                           grads.queue());
+  });
+}
+
+Var add(Tape& tape, Var a, Var b) {
+  Context& ctx = tape.context();
+  check(a.value().shape() == b.value().shape(),
+        fmt::format("add: shapes {} and {}", to_string(a.value().shape()), to_string(b.value().shape())));
+  Tensor y = ctx.empty(a.value().shape());
+  kernels::add({.a = a.value().span(), .b = b.value().span(), .y = y.span()}, ctx.queue());
+  return tape.record("add", {a, b}, y, [](const Tensor& dy, Grads& grads) {
+    // b first and by copy, so that a may take dy's memory; a == b adds dy twice, which must not be in place.
+    if (grads.wanted(1))
+      kernels::scale({.x = dy.span(), .y = grads.tensor(1).span(), .write = grads.write(1)}, grads.queue());
+    pass_on(grads, 0, dy, 1.f);
+  });
+}
+
+Var scale(Tape& tape, Var x, float factor) {
+  Context& ctx = tape.context();
+  Tensor y = ctx.empty(x.value().shape());
+  kernels::scale({.x = x.value().span(), .factor = factor, .y = y.span()}, ctx.queue());
+  return tape.record("scale", {x}, y, [factor](const Tensor& dy, Grads& grads) { pass_on(grads, 0, dy, factor); });
+}
+
+Var reshape(Tape& tape, Var x, Shape shape) {
+  return tape.record("reshape", {x}, x.value().reshape(std::move(shape)),
+                     [](const Tensor& dy, Grads& grads) { pass_on(grads, 0, dy, 1.f); });
+}
+
+}  // namespace kith

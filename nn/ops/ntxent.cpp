@@ -1,0 +1,35 @@
+// ntxent  z [rows, dim] -> loss [rows];  ntxent_mean -> []
+#include "kernels/ntxent.h"
+
+#include "nn/ops/ops.h"
+
+namespace kith {
+
+Var ntxent(Tape& tape, Var z, float tau) {
+  Context& ctx = tape.context();
+  const int64_t rows = z.value().dim(0);
+  Tensor lse = ctx.empty({rows}), loss = ctx.empty({rows});
+  kernels::ntxent_forward({.z = z.value().matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()}, ctx.queue());
+
+  return tape.record("ntxent", {z}, loss, [zv = z.value(), lse, tau](const Tensor& dloss, Grads& grads) {
+    kernels::ntxent_backward({.z = zv.matrix(),
+                              .lse = lse.span(),
+                              .dloss = dloss.span(),
+                              .tau = tau,
+                              .dz = grads.matrix(0),
+                              .write = grads.write(0)},
+                             grads.queue());
+  });
+}
+
+Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form) {
+  Var loss = ntxent(tape, z, tau);
+  if (form == NtXentForm::symmetric) return mean(tape, loss);
+  const int64_t rows = loss.value().dim(0);
+  std::vector<float> weight(static_cast<size_t>(rows), 0.f);  // first views only
+  for (size_t i = 0; i < weight.size(); i += 2) weight[i] = 2.f / static_cast<float>(rows);
+  Var weights = tape.constant(tape.context().from({1, rows}, weight));
+  return reshape(tape, linear(tape, reshape(tape, loss, {1, rows}), weights, {}), {});
+}
+
+}  // namespace kith

@@ -1,0 +1,92 @@
+#include "nn/optimizer.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "kernels/core/check.h"
+#include "kernels/optim.h"
+#include "nn/state.h"
+
+namespace kith {
+
+Optimizer::Optimizer(Context& ctx, std::vector<NamedParameter> parameters, const OptimizerConfig& config)
+    : ctx_(ctx), parameters_(std::move(parameters)), config_(config) {
+  for (const NamedParameter& p : parameters_) {
+    m_.push_back(ctx.zeros(p.parameter->value.shape()));
+    v_.push_back(two_moments() ? ctx.zeros(p.parameter->value.shape()) : Tensor());
+  }
+}
+
+bool Optimizer::two_moments() const {
+  return config_.kind == OptimizerKind::adam || config_.kind == OptimizerKind::adamw;
+}
+
+void Optimizer::zero_grad() {
+  for (const NamedParameter& p : parameters_) p.parameter->fresh = true;
+}
+
+void Optimizer::step(float lr) {
+  ++steps_;
+  std::vector<kernels::OptimSlot<float>> slots;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const NamedParameter& p = parameters_[i];
+    if (!p.parameter->trainable || p.parameter->grad.empty() || p.parameter->fresh) continue;
+    slots.push_back({.w = p.parameter->value.span(),
+                     .g = p.parameter->grad.span(),
+                     .m = m_[i].span(),
+                     .v = v_[i].span(),
+                     .weight_decay = p.matrix_like || config_.decay_all ? config_.weight_decay : 0.f,
+                     .adapt = p.matrix_like});
+  }
+  // An update counter past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
+  const OptimizerConfig& c = config_;
+  switch (c.kind) {
+    case OptimizerKind::sgd:
+      return kernels::sgd_step(
+          {.slots = slots, .lr = lr, .momentum = c.momentum, .nesterov = c.nesterov, .step = steps_}, ctx_.queue());
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      return kernels::adam_step({.slots = slots,
+                                 .lr = lr,
+                                 .beta1 = c.beta1,
+                                 .beta2 = c.beta2,
+                                 .eps = c.eps,
+                                 .decoupled = c.kind == OptimizerKind::adamw,
+                                 .step = steps_},
+                                ctx_.queue());
+    case OptimizerKind::lars:
+      return kernels::lars_step({.slots = slots, .lr = lr, .momentum = c.momentum, .trust = c.trust, .step = steps_},
+                                ctx_.queue());
+  }
+}
+
+void Optimizer::save(SafeTensors& file, const std::string& prefix) const {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    file.arrays[prefix + parameters_[i].name + ".m"] = to_array(m_[i]);
+    if (two_moments()) file.arrays[prefix + parameters_[i].name + ".v"] = to_array(v_[i]);
+  }
+  file.metadata[prefix + "optimizer.steps"] = std::to_string(steps_);
+}
+
+void Optimizer::load(const SafeTensors& file, const std::string& prefix) {
+  StrictReader reader(file, "optimiser state");
+  std::vector<std::pair<const HostArray*, const Tensor*>> tensors;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const std::string name = prefix + parameters_[i].name;
+    tensors.emplace_back(reader.expect(name + ".m", "F32", m_[i].shape()), &m_[i]);
+    if (two_moments()) tensors.emplace_back(reader.expect(name + ".v", "F32", v_[i].shape()), &v_[i]);
+  }
+  reader.finish(prefix);
+  const auto it = file.metadata.find(prefix + "optimizer.steps");
+  check(it != file.metadata.end(), "optimiser state: metadata " + prefix + "optimizer.steps is missing");
+  int64_t steps = -1;
+  const std::string& text = it->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
+  check(error == std::errc() && end == text.data() + text.size() && steps >= 0,
+        fmt::format("optimiser state: {}optimizer.steps is \"{}\"", prefix, text));
+  for (const auto& [array, tensor] : tensors) from_array(*array, *tensor);
+  steps_ = steps;
+}
+
+}  // namespace kith

@@ -1,0 +1,97 @@
+#include "nn/tensor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <bit>
+#include <cstring>
+
+#include "kernels/core/check.h"
+#include "nn/buffer.h"
+
+namespace kith {
+namespace {
+
+float widen(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+// Round to nearest, ties to even; NaN stays NaN (the payload could round away, so the quiet bit is set).
+uint16_t narrow(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+}  // namespace
+
+std::string_view name_of(DType t) { return t == DType::f32 ? "f32" : "bf16"; }
+
+int64_t count_of(const Shape& shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<Buffer> storage)
+    : shape_(std::move(shape)), dtype_(dtype), storage_(std::move(storage)) {
+  for (const int64_t extent : shape_) check(extent >= 0, fmt::format("tensor of shape {}", to_string(shape_)));
+  check(!storage_ || storage_->capacity() >= bytes(), "tensor larger than its storage");
+}
+
+int64_t Tensor::dim(int i) const {
+  const int at = i < 0 ? i + rank() : i;
+  check(at >= 0 && at < rank(), fmt::format("extent {} of a tensor of shape {}", i, to_string(shape_)));
+  return shape_[static_cast<size_t>(at)];
+}
+
+Device Tensor::device() const { return storage_ ? storage_->device() : Device::cpu; }
+
+Tensor Tensor::reshape(Shape shape) const {
+  check(!empty() && count_of(shape) == size(),
+        fmt::format("reshape of {} to {}: the number of elements differs", to_string(shape_), to_string(shape)));
+  return Tensor(std::move(shape), dtype_, storage_);
+}
+
+float* Tensor::data() const {
+  if (empty()) return nullptr;
+  check(dtype_ == DType::f32,
+        fmt::format("f32 expected, found a {} tensor of shape {}", name_of(dtype_), to_string(shape_)));
+  return static_cast<float*>(storage_->data());
+}
+
+void* Tensor::raw() const { return storage_ ? storage_->data() : nullptr; }
+
+Matrix<float> Tensor::matrix() const {
+  check(rank() >= 1, "matrix view of a tensor without extents");
+  const int64_t cols = dim(-1);
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < rank(); ++i) rows *= dim(i);
+  return {data(), rows, cols};
+}
+
+std::vector<float> Tensor::to_host() const {
+  std::vector<float> host(static_cast<size_t>(size()));
+  if (host.empty()) return host;
+  if (dtype_ == DType::f32) {
+    std::memcpy(host.data(), raw(), bytes());
+  } else {
+    const auto* from = static_cast<const uint16_t*>(raw());
+    for (size_t i = 0; i < host.size(); ++i) host[i] = widen(from[i]);
+  }
+  return host;
+}
+
+void Tensor::copy_from(std::span<const float> host) const {
+  check(static_cast<int64_t>(host.size()) == size(),
+        fmt::format("copy of {} values into a tensor of shape {}", host.size(), to_string(shape_)));
+  if (host.empty()) return;
+  if (dtype_ == DType::f32) {
+    std::memcpy(raw(), host.data(), bytes());
+  } else {
+    auto* to = static_cast<uint16_t*>(raw());
+    for (size_t i = 0; i < host.size(); ++i) to[i] = narrow(host[i]);
+  }
+}
+
+}  // namespace kith
