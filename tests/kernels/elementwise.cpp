@@ -95,8 +95,10 @@ TEST(elementwise, sum_survives_cancellation) {
 }
 
 TEST(elementwise, column_sum_over_tall_and_wide_matrices) {
-  for (const auto [rows, cols] :
-       {std::pair<int64_t, int64_t>{0, 3}, {1, 1}, {3, 17}, {4097, 8}, {4, 40000}, {1000, 129}}) {
+  struct Extent {
+    int64_t rows, cols;
+  };
+  for (const auto [rows, cols] : {Extent{0, 3}, {1, 1}, {3, 17}, {4097, 8}, {4, 40000}, {1000, 129}}) {
     const test::HostMatrix<float> x = test::normal_rows(rows, cols, Seed{8});
     const test::HostMatrix<double> wide = widen(x);
     std::vector<float> got(static_cast<size_t>(cols), 1.f);
