@@ -1,13 +1,8 @@
 // MNIST's IDX files: big-endian header (magic, extents), then one byte per value.
-#include <zlib.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 
 #include "data/files.h"
+#include "data/gz.h"
 #include "data/readers.h"
 
 namespace kith::data {
@@ -18,50 +13,12 @@ namespace fs = std::filesystem;
 constexpr uint32_t kImagesMagic = 0x803, kLabelsMagic = 0x801;
 constexpr uint32_t kMaxExtent = 4096;  // of an image; beyond it resized() would overflow
 
-struct CloseGz {
-  void operator()(gzFile file) const { gzclose(file); }
-};
-
-// A stream over a plain or a gzip file; zlib tells them apart by their first bytes.
-class Stream {
- public:
-  explicit Stream(const fs::path& path) : name_(path.string()), file_(gzopen(path.c_str(), "rb")) {
-    if (!file_) fail("{}: cannot open: {}", name_, std::strerror(errno));
-    gzbuffer(file_.get(), 1u << 18);
-    if (path.extension() == ".gz" && gzdirect(file_.get()) && fs::file_size(path) > 0)
-      fail("{}: not a gzip file", name_);
-  }
-
-  // Up to `bytes`, fewer at the end of the file. Memory grows with what is there, not with what a header claims.
-  std::vector<uint8_t> read(uint64_t bytes) {
-    constexpr uint64_t kStep = 16u << 20;
-    std::vector<uint8_t> out;
-    while (out.size() < bytes) {
-      const size_t old = out.size(), step = std::min(kStep, bytes - old);
-      out.resize(old + step);
-      const int n = gzread(file_.get(), out.data() + old, static_cast<unsigned>(step));
-      int error = Z_OK;
-      const char* what = gzerror(file_.get(), &error);
-      if (n < 0 || error == Z_BUF_ERROR || error == Z_DATA_ERROR)
-        fail("{}: corrupt or truncated: {}", name_, error == Z_ERRNO ? std::strerror(errno) : what);
-      out.resize(old + static_cast<size_t>(n));
-      if (static_cast<size_t>(n) < step) break;
-    }
-    return out;
-  }
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-  std::unique_ptr<gzFile_s, CloseGz> file_;
-};
-
 uint32_t big_endian(const uint8_t* p) {
   return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
 }
 
 // The extents of the header, `magic & 0xff` of them.
-std::vector<uint32_t> read_header(Stream& in, uint32_t magic) {
+std::vector<uint32_t> read_header(GzStream& in, uint32_t magic) {
   const size_t extents = magic & 0xff;
   const std::vector<uint8_t> bytes = in.read(4 + 4 * extents);
   if (bytes.size() < 4 + 4 * extents)
@@ -73,7 +30,7 @@ std::vector<uint32_t> read_header(Stream& in, uint32_t magic) {
   return out;
 }
 
-std::vector<uint8_t> read_body(Stream& in, uint64_t expected, uint32_t count) {
+std::vector<uint8_t> read_body(GzStream& in, uint64_t expected, uint32_t count) {
   std::vector<uint8_t> bytes = in.read(expected + 1);
   if (bytes.size() > expected)
     fail("{}: expected {} bytes of data for {} records, found more", in.name(), expected, count);
@@ -82,11 +39,9 @@ std::vector<uint8_t> read_body(Stream& in, uint64_t expected, uint32_t count) {
   return bytes;
 }
 
-fs::path plain_or_gz(const fs::path& path) { return fs::exists(path) ? path : fs::path(path.string() + ".gz"); }
-
 Images read_split(const fs::path& folder, const std::string& split, int classes) {
-  Stream image_file(plain_or_gz(folder / (split + "-images-idx3-ubyte")));
-  Stream label_file(plain_or_gz(folder / (split + "-labels-idx1-ubyte")));
+  GzStream image_file(plain_or_gz(folder / (split + "-images-idx3-ubyte")));
+  GzStream label_file(plain_or_gz(folder / (split + "-labels-idx1-ubyte")));
   const std::vector<uint32_t> extents = read_header(image_file, kImagesMagic);
   const std::vector<uint32_t> labels = read_header(label_file, kLabelsMagic);
   const uint32_t count = extents[0], height = extents[1], width = extents[2];
