@@ -31,7 +31,11 @@ struct Pixel {
   int32_t r, g, b;
 };
 
-// RGB -> 8-bit HSV -> hue + shift modulo 256 -> RGB. Branch-free, so that loops over it vectorise.
+// All ones where the condition holds: selections by mask keep loops over pixels free of branches, so that they
+// vectorise.
+KITH_HOST_DEVICE constexpr int32_t mask(bool condition) { return -static_cast<int32_t>(condition); }
+
+// RGB -> 8-bit HSV -> hue + shift modulo 256 -> RGB.
 // The way to HSV keeps Pillow's mixture of float and double: its rounding decides when hue or saturation is exactly an
 // integer. The way back is rational with denominator 255 * 85; no quotient is a tie, so integers give Pillow's
 // rounding.
@@ -44,33 +48,25 @@ KITH_HOST_DEVICE constexpr Pixel shift_hue(Pixel in, int32_t shift) {
   const float chroma = static_cast<float>(range > 0 ? range : 1), value = static_cast<float>(v > 0 ? v : 1);
   const int32_t s = static_cast<int32_t>(static_cast<double>(static_cast<float>(range) / value) * 255.0);
 
-  const bool red = r == v, green = !red && g == v;
-  const float plus = static_cast<float>(v - (red ? b : green ? r : g)) / chroma;
-  const float minus = static_cast<float>(v - (red ? g : green ? b : r)) / chroma;
-  const double base = red ? 0.0 : green ? 2.0 : 4.0;
+  const int32_t red = mask(r == v), green = mask(g == v) & ~red, blue = ~(red | green);
+  const float plus = static_cast<float>(v - ((b & red) | (r & green) | (g & blue))) / chroma;
+  const float minus = static_cast<float>(v - ((g & red) | (b & green) | (r & blue))) / chroma;
+  const double base = static_cast<double>((2 & green) | (4 & blue));
   const float sextant = static_cast<float>(base + static_cast<double>(plus) - static_cast<double>(minus));
   const double turn = static_cast<double>(sextant) / 6.0 + 1.0;
-  const float hue = static_cast<float>(turn >= 1.0 ? turn - 1.0 : turn);
+  const float hue = static_cast<float>(turn - (turn >= 1.0 ? 1.0 : 0.0));
   const int32_t h = (static_cast<int32_t>(static_cast<double>(hue) * 255.0) + shift) & 255;
 
-  const int32_t sector = (2 * h) / 85, rest = 2 * h - 85 * sector;  // 6 h / 255, in 85ths
+  const int32_t sector = (2 * h) / 85, rest = 2 * h - 85 * sector;  // 6 h / 255, in 85ths; 255 is sector 6, again red
   const int32_t kept = 255 * 85;
   const int32_t p = (2 * v * (255 - s) + 255) / 510;
   const int32_t q = (2 * v * (kept - s * rest) + kept) / (2 * kept);
   const int32_t t = (2 * v * (kept - s * (85 - rest)) + kept) / (2 * kept);
-  const int32_t k = sector == 6 ? 0 : sector;
-  return {k == 0 || k == 5 ? v
-          : k == 1         ? q
-          : k == 4         ? t
-                           : p,
-          k == 1 || k == 2 ? v
-          : k == 3         ? q
-          : k == 0         ? t
-                           : p,
-          k == 3 || k == 4 ? v
-          : k == 5         ? q
-          : k == 2         ? t
-                           : p};
+  const int32_t k0 = mask(sector == 0) | mask(sector == 6), k1 = mask(sector == 1), k2 = mask(sector == 2);
+  const int32_t k3 = mask(sector == 3), k4 = mask(sector == 4), k5 = mask(sector == 5);
+  return {(v & (k0 | k5)) | (q & k1) | (t & k4) | (p & (k2 | k3)),
+          (v & (k1 | k2)) | (q & k3) | (t & k0) | (p & (k4 | k5)),
+          (v & (k3 | k4)) | (q & k5) | (t & k2) | (p & (k0 | k1))};
 }
 
 // ImageFilter.SMOOTH: weights 1, centre 5, over 13, rounded to nearest. 13 is odd, so no sum is a tie.
@@ -104,7 +100,8 @@ KITH_HOST_DEVICE constexpr void equalize_table(const int32_t histogram[256], uin
   const int32_t step = levels > 1 ? (count - last) / 255 : 0;
   int32_t sum = step / 2;
   for (int i = 0; i < 256; ++i) {
-    table[i] = static_cast<uint8_t>(step > 0 ? sum / step : i);
+    const int32_t level = step > 0 ? sum / step : i;
+    table[i] = static_cast<uint8_t>(level > 255 ? 255 : level);  // step was rounded down: the top may overshoot
     sum += histogram[i];
   }
 }

@@ -1,5 +1,5 @@
-// The whole entry: policies, invariance, errors. Single operations and draws are in augment_ops.cpp.
-#include "kernels/augment.h"
+// The whole entry: invariance, cutout, errors. Order of operations in augment_pipeline.cpp, single operations in
+// augment_ops.cpp, draws in augment_params.cpp.
 
 #include <omp.h>
 
@@ -7,48 +7,10 @@
 #include <set>
 
 #include "kernels/core/check.h"
-#include "tests/support/compare.h"
+#include "tests/kernels/augment_problem.h"
 
 namespace kith::kernels {
 namespace {
-
-std::vector<uint8_t> random_images(int64_t bytes, uint64_t seed) {
-  Random random(seed, 0, 0, 0);
-  std::vector<uint8_t> v(static_cast<size_t>(bytes));
-  for (uint8_t& b : v) b = static_cast<uint8_t>(random.below(256));
-  return v;
-}
-
-struct Problem {
-  std::vector<uint8_t> images;
-  std::vector<int64_t> index;
-  Augment a{};
-
-  Problem(AugmentPolicy policy, int count, int height, int width, int channels)
-      : images(random_images(int64_t{count} * height * width * channels, 7)) {
-    for (int i = 0; i < count; ++i) index.push_back(i);
-    a.images = images.data();
-    a.count = count;
-    a.height = a.out_height = height;
-    a.width = a.out_width = width;
-    a.channels = channels;
-    a.policy = policy;
-    a.seed = 11;
-    a.normalisation = {.mean = {0.4f, 0.5f, 0.6f}, .std = {0.2f, 0.3f, 0.25f}};
-  }
-  size_t view_size() const { return static_cast<size_t>(a.out_height) * a.out_width * a.channels; }
-  std::vector<float> run() {
-    a.index = index;
-    std::vector<float> out(index.size() * a.views * view_size(), std::numeric_limits<float>::quiet_NaN());
-    a.out = out.data();
-    augment(a, Queue{});
-    return out;
-  }
-};
-
-std::vector<float> view(const Problem& p, const std::vector<float>& out, size_t row) {
-  return {out.begin() + row * p.view_size(), out.begin() + (row + 1) * p.view_size()};
-}
 
 constexpr AugmentPolicy kPolicies[] = {AugmentPolicy::none, AugmentPolicy::simclr, AugmentPolicy::strong};
 
@@ -69,8 +31,7 @@ TEST(Augment, NoneIsTheNormalisedCentreCrop) {
               const uint8_t v = p.images[((s * 9 + y + offset) * 8 + x + offset) * channels + c];
               want.push_back((static_cast<float>(v) / 255.f - p.a.normalisation.mean[c]) / p.a.normalisation.std[c]);
             }
-      // Two roundings follow v / 255; the compiler may fuse one of ours away.
-      EXPECT_TRUE(test::close(got, want, {.abs = 8 * test::kUnit, .rel = 8 * test::kUnit}));
+      EXPECT_TRUE(test::close(got, want, kNormalise));
     }
 }
 
