@@ -1,5 +1,7 @@
 // The configuration of a run: plain structs with defaults. A preset is a TOML file with the same names
-// ([pretext] epochs = 500), and any field can be overridden: pretext.epochs=20.
+// ([pretext] epochs = 500), and any field can be overridden: pretext.epochs=20. TrainConfig has no section of its own:
+// pretext.epochs, pretext.optimizer.kind, pretext.schedule.lr. A preset may hold sections for one data set:
+// [for.fashion-mnist] data.size = 14. scan/config_fields.cpp lists every field with its range.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -12,11 +14,11 @@
 
 namespace kith {
 
-enum class Selection : uint8_t { best_loss, last };     // which epoch (and head) a stage keeps
+enum class Selection : uint8_t { best_loss, last };  // which epoch (and head) a stage keeps
 
 struct DataConfig {
-  std::string spec;             // cifar10:DIR
-  int size = 0;                 // resize to size x size before anything else; 0: native
+  std::string spec;                         // cifar10:DIR
+  int size = 0;                             // resize to size x size before anything else; 0: native
   int64_t limit_train = 0, limit_test = 0;  // first n images only; 0: all
 };
 
@@ -30,7 +32,7 @@ struct ModelConfig {
   int depth = 18;
   int width = 64;
   Stem stem = Stem::cifar;
-  int projection = 128;         // dimension of the contrastive features
+  int projection = 128;  // dimension of the contrastive features
 };
 
 struct TrainConfig {
@@ -45,22 +47,22 @@ struct PretextConfig {
   AugmentConfig augment;
   float tau = 0.1f;
   NtXentForm form = NtXentForm::symmetric;
-  int64_t knn_every = 0;        // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
+  int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
 };
 
 struct MineConfig {
-  int64_t k = 20;               // neighbours of the train split
-  int64_t k_test = 5;           // neighbours of the test split (selection of the SCAN step)
+  int64_t k = 20;      // neighbours of the train split
+  int64_t k_test = 5;  // neighbours of the test split (selection of the SCAN step)
   bool include_self = false;
 };
 
 struct ClusterConfig {
   TrainConfig train;
   AugmentConfig augment;
-  int classes = 0;              // clusters; 0: the data set's number of classes
+  int classes = 0;  // clusters; 0: the data set's number of classes
   int heads = 1;
   float lambda = 5.f;
-  bool frozen = false;          // true: heads only, on `views` precomputed views of backbone features, standardised
+  bool frozen = false;  // true: heads only, on `views` precomputed views of backbone features, standardised
   int views = 3;
   bool update_backbone = true;  // only with frozen = false
   Selection selection = Selection::best_loss;
@@ -69,18 +71,18 @@ struct ClusterConfig {
 struct SelflabelConfig {
   bool enabled = true;
   TrainConfig train;
-  AugmentConfig augment;        // of the strong view
+  AugmentConfig augment;  // of the strong view
   float threshold = 0.99f;
-  float share = 0;              // > 0: keep the most confident share of each cluster instead of the threshold
+  float share = 0;  // > 0: keep the most confident share of each cluster instead of the threshold
   bool balance = true;
-  float ema = 0;                // decay of a moving average of the weights; 0: none
+  float ema = 0;  // decay of a moving average of the weights; 0: none
 };
 
 struct EvaluateConfig {
   int64_t knn_k = 200;
   float knn_tau = 0.1f;
   int kmeans_restarts = 10;
-  bool probe = true;            // linear probe on backbone features
+  bool probe = true;  // linear probe on backbone features
 };
 
 struct RunConfig {
@@ -97,12 +99,20 @@ struct RunConfig {
   EvaluateConfig evaluate;
 };
 
-// Names of the presets that come with the program, and the text of one (they are compiled in).
+// Names of the presets that come with the program (they are compiled in), and the text of one, or of a file.
 std::vector<std::string> preset_names();
-// Preset, or a path to a TOML file; then each override "section.field=value". Error names file, line, field, what was expected
-// and, for an unknown field, the nearest known one.
+std::string preset_text(const std::string& preset_or_path);
+
+// Preset, or a path to a TOML file; then its section [for.NAME] where NAME is the data set's (the part of data.spec
+// before the colon); then each override "section.field=value". Error, one line: the file and line (or the override),
+// the field, what was expected and found; for an unknown field the nearest known one.
 RunConfig load_config(const std::string& preset_or_path, const std::vector<std::string>& overrides);
 // TOML with every field: load_config of it gives the same configuration back.
 std::string to_toml(const RunConfig&);
+
+struct Difference {
+  std::string field, left, right;  // values as TOML
+};
+std::vector<Difference> differences(const RunConfig& left, const RunConfig& right);
 
 }  // namespace kith

@@ -1,0 +1,57 @@
+# make demo: everything from an empty machine to a table of results. make test: build and run every test.
+DATA ?= fashion-mnist
+PRESET ?= quick
+SEED ?= 0
+OUT ?= runs/$(DATA)-$(PRESET)-seed$(SEED)
+ROOT ?= datasets
+THREADS ?= 0
+JOBS ?=
+KITH = build/cpu/apps/kith
+jobs = $(if $(JOBS),-j $(JOBS))
+
+.PHONY: help setup configure build demo test cuda bench asan format clean
+help:
+	@echo 'make setup    install the missing Debian packages'
+	@echo 'make build    build everything for the CPU: $(KITH)'
+	@echo 'make demo     set-up, build, data, and a whole run     [DATA=fashion-mnist|cifar10 PRESET=quick SEED=0 OUT=DIR]'
+	@echo 'make test     set-up, build, and all tests; builds the CUDA code where nvcc is installed'
+	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
+	@echo 'make format   clang-format on every source             make clean   remove build/'
+
+setup:
+	@scripts/setup
+
+configure: setup
+	cmake --preset cpu
+
+build: configure
+	cmake --build --preset cpu $(jobs)
+
+demo: configure
+	@scripts/setup curl ca-certificates
+	cmake --build --preset cpu --target kith_program $(jobs)
+	$(KITH) data fetch $(DATA) --root $(ROOT)
+	$(KITH) run --data $(DATA):$(ROOT)/$(DATA) --preset $(PRESET) --seed $(SEED) --threads $(THREADS) --out $(OUT)
+
+test: build cuda
+	ctest --preset cpu
+
+# The CUDA code must compile wherever a compiler for it is installed; without one there is nothing to build.
+cuda: setup
+	@if command -v nvcc >/dev/null; then \
+	  cmake --preset cuda && cmake --build --preset cuda --target kith_kernels $(jobs); \
+	else echo 'cuda: no nvcc, CUDA code not built'; fi
+
+bench: build
+	@for program in build/cpu/bench/*/bench_*; do [ -x $$program ] || continue; $$program || exit 1; done
+
+asan: setup
+	cmake --preset asan
+	cmake --build --preset asan $(jobs)
+	ctest --preset asan
+
+format:
+	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i
+
+clean:
+	rm -rf build

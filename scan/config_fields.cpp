@@ -1,0 +1,261 @@
+#include "scan/config_fields.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <limits>
+
+namespace kith {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr Range kAny{-kInf, kInf}, kNonNegative{0, kInf}, kPositive{0, kInf, true}, kShare{0, 1},
+    kPositiveShare{0, 1, true};
+constexpr Range at_least(double low) { return {low, kInf}; }
+
+constexpr std::string_view kSelection[] = {"best_loss", "last"};
+constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
+constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
+constexpr std::string_view kPolicy[] = {"none", "simclr", "strong"};
+constexpr std::string_view kOptimizer[] = {"sgd", "adam", "adamw", "lars"};
+constexpr std::string_view kSchedule[] = {"constant", "cosine", "step"};
+
+std::span<const std::string_view> names(Selection) { return kSelection; }
+std::span<const std::string_view> names(Stem) { return kStem; }
+std::span<const std::string_view> names(NtXentForm) { return kForm; }
+std::span<const std::string_view> names(kernels::AugmentPolicy) { return kPolicy; }
+std::span<const std::string_view> names(OptimizerKind) { return kOptimizer; }
+std::span<const std::string_view> names(ScheduleKind) { return kSchedule; }
+
+class Table {
+ public:
+  template <class T>
+  void add(const char* name, T& value, Range range = kAny) {
+    if constexpr (std::is_enum_v<T>) {
+      static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);
+      fields_.push_back({path(name), EnumField{reinterpret_cast<uint8_t*>(&value), names(value)}, range});
+    } else {
+      fields_.push_back({path(name), &value, range});
+    }
+  }
+  // Everything that `body` adds stands below `name`.
+  template <class F>
+  void section(const char* name, F&& body) {
+    const std::string outer = prefix_;
+    prefix_ = path(name) + ".";
+    body();
+    prefix_ = outer;
+  }
+  std::vector<Field> take() { return std::move(fields_); }
+
+ private:
+  std::string path(const char* name) const { return prefix_ + name; }
+  std::string prefix_;
+  std::vector<Field> fields_;
+};
+
+void add_train(Table& t, TrainConfig& c) {
+  t.add("epochs", c.epochs, kNonNegative);
+  t.add("batch", c.batch, at_least(2));
+}
+
+void add_optimizer(Table& t, OptimizerConfig& c) {
+  t.section("optimizer", [&] {
+    t.add("kind", c.kind);
+    t.add("momentum", c.momentum, kShare);
+    t.add("nesterov", c.nesterov);
+    t.add("beta1", c.beta1, kShare);
+    t.add("beta2", c.beta2, kShare);
+    t.add("eps", c.eps, kPositive);
+    t.add("weight_decay", c.weight_decay, kNonNegative);
+    t.add("trust", c.trust, kPositive);
+    t.add("decay_all", c.decay_all);
+  });
+}
+
+void add_schedule(Table& t, ScheduleConfig& c) {
+  t.section("schedule", [&] {
+    t.add("kind", c.kind);
+    t.add("lr", c.lr, kNonNegative);
+    t.add("final_ratio", c.final_ratio, kShare);
+    t.add("warmup_epochs", c.warmup_epochs, kNonNegative);
+    t.add("per_step", c.per_step);
+    t.add("milestones", c.milestones, kNonNegative);
+    t.add("gamma", c.gamma, kPositive);
+  });
+}
+
+void add_augment(Table& t, AugmentConfig& c) {
+  t.section("augment", [&] {
+    t.add("policy", c.policy);
+    t.section("simclr", [&] {
+      t.add("scale_min", c.simclr.scale_min, kPositiveShare);
+      t.add("scale_max", c.simclr.scale_max, kPositiveShare);
+      t.add("ratio_min", c.simclr.ratio_min, kPositive);
+      t.add("ratio_max", c.simclr.ratio_max, kPositive);
+      t.add("flip", c.simclr.flip, kShare);
+      t.add("jitter", c.simclr.jitter, kShare);
+      t.add("brightness", c.simclr.brightness, kShare);
+      t.add("contrast", c.simclr.contrast, kShare);
+      t.add("saturation", c.simclr.saturation, kShare);
+      t.add("hue", c.simclr.hue, Range{0, 0.5});
+      t.add("grayscale", c.simclr.grayscale, kShare);
+      t.add("blur", c.simclr.blur, kShare);
+    });
+    t.section("strong", [&] {
+      t.add("flip", c.strong.flip, kShare);
+      t.add("operations", c.strong.operations, kNonNegative);
+      t.add("cutout", c.strong.cutout, kNonNegative);
+    });
+  });
+}
+
+void add_training_sections(Table& t, TrainConfig& train, AugmentConfig& augment) {
+  add_optimizer(t, train.optimizer);
+  add_schedule(t, train.schedule);
+  add_augment(t, augment);
+}
+
+void add_pretext(Table& t, PretextConfig& c) {
+  t.section("pretext", [&] {
+    add_train(t, c.train);
+    t.add("tau", c.tau, kPositive);
+    t.add("form", c.form);
+    t.add("knn_every", c.knn_every, kNonNegative);
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_mine(Table& t, MineConfig& c) {
+  t.section("mine", [&] {
+    t.add("k", c.k, at_least(1));
+    t.add("k_test", c.k_test, at_least(1));
+    t.add("include_self", c.include_self);
+  });
+}
+
+void add_cluster(Table& t, ClusterConfig& c) {
+  t.section("cluster", [&] {
+    add_train(t, c.train);
+    t.add("classes", c.classes, kNonNegative);
+    t.add("heads", c.heads, at_least(1));
+    t.add("lambda", c.lambda, kNonNegative);
+    t.add("frozen", c.frozen);
+    t.add("views", c.views, at_least(1));
+    t.add("update_backbone", c.update_backbone);
+    t.add("selection", c.selection);
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_selflabel(Table& t, SelflabelConfig& c) {
+  t.section("selflabel", [&] {
+    t.add("enabled", c.enabled);
+    add_train(t, c.train);
+    t.add("threshold", c.threshold, kShare);
+    t.add("share", c.share, kShare);
+    t.add("balance", c.balance);
+    t.add("ema", c.ema, kShare);
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_evaluate(Table& t, EvaluateConfig& c) {
+  t.section("evaluate", [&] {
+    t.add("knn_k", c.knn_k, at_least(1));
+    t.add("knn_tau", c.knn_tau, kPositive);
+    t.add("kmeans_restarts", c.kmeans_restarts, at_least(1));
+    t.add("probe", c.probe);
+  });
+}
+
+// Always with a point or an exponent, so that TOML reads it back as a float; the shortest text with that value.
+template <class T>
+std::string format_float(T x) {
+  std::string text = fmt::format("{}", x);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04X}", static_cast<int>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+struct Formatter {
+  std::string operator()(const bool* x) const { return *x ? "true" : "false"; }
+  std::string operator()(const float* x) const { return format_float(*x); }
+  std::string operator()(const double* x) const { return format_float(*x); }
+  std::string operator()(const std::string* x) const { return quoted(*x); }
+  std::string operator()(const EnumField& x) const { return fmt::format("\"{}\"", x.names[*x.value]); }
+  std::string operator()(const std::vector<double>* x) const {
+    std::string text;
+    for (const double value : *x) text += (text.empty() ? "" : ", ") + format_float(value);
+    return "[" + text + "]";
+  }
+  template <class T>
+  std::string operator()(const T* x) const {
+    return fmt::format("{}", *x);
+  }
+};
+
+struct Describer {
+  std::string operator()(const bool*) const { return "true or false"; }
+  std::string operator()(const float*) const { return "a number"; }
+  std::string operator()(const double*) const { return "a number"; }
+  std::string operator()(const std::string*) const { return "a string"; }
+  std::string operator()(const std::vector<double>*) const { return "a list of numbers"; }
+  std::string operator()(const EnumField& x) const { return fmt::format("one of {}", fmt::join(x.names, ", ")); }
+  template <class T>
+  std::string operator()(const T*) const {
+    return "an integer";
+  }
+};
+
+}  // namespace
+
+std::vector<Field> fields(RunConfig& c) {
+  Table t;
+  t.add("preset", c.preset);
+  t.add("seed", c.seed, kNonNegative);
+  t.add("threads", c.threads, kNonNegative);
+  t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
+  t.section("data", [&] {
+    t.add("spec", c.data.spec);
+    t.add("size", c.data.size, kNonNegative);
+    t.add("limit_train", c.data.limit_train, kNonNegative);
+    t.add("limit_test", c.data.limit_test, kNonNegative);
+  });
+  t.section("model", [&] {
+    t.add("depth", c.model.depth, at_least(1));
+    t.add("width", c.model.width, at_least(1));
+    t.add("stem", c.model.stem);
+    t.add("projection", c.model.projection, at_least(1));
+  });
+  add_pretext(t, c.pretext);
+  add_mine(t, c.mine);
+  add_cluster(t, c.cluster);
+  add_selflabel(t, c.selflabel);
+  add_evaluate(t, c.evaluate);
+  return t.take();
+}
+
+std::string describe(const Field& field) {
+  const std::string type = std::visit(Describer{}, field.value);
+  const Range& r = field.range;
+  const std::string low = fmt::format("{} {}", r.open_low ? "above" : "at least", r.low);
+  if (r.low == -kInf) return type;
+  if (r.high == kInf) return fmt::format("{}, {}", type, low);
+  return fmt::format("{}, {} and at most {}", type, low, r.high);
+}
+
+std::string format_value(const Field& field) { return std::visit(Formatter{}, field.value); }
+
+}  // namespace kith

@@ -1,0 +1,42 @@
+// The one description of a configuration's fields: reading, writing, comparing and the messages all follow this table.
+//
+// Names are dotted paths, as in the TOML file and in overrides. The struct TrainConfig has no section of its own: its
+// fields are pretext.epochs, pretext.batch, pretext.optimizer.*, pretext.schedule.* (the learning rate is schedule.lr).
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "scan/config.h"
+
+namespace kith {
+
+struct EnumField {
+  uint8_t* value;  // every enum of a configuration is a uint8_t counting from 0
+  std::span<const std::string_view> names;
+};
+
+using FieldValue =
+    std::variant<bool*, int*, int64_t*, uint64_t*, float*, double*, std::string*, std::vector<double>*, EnumField>;
+
+struct Range {
+  double low, high;
+  bool open_low = false;  // low itself is excluded
+  bool contains(double x) const { return (open_low ? x > low : x >= low) && x <= high; }
+};
+
+struct Field {
+  std::string name;
+  FieldValue value;  // points into the configuration that the table was made for
+  Range range;       // of numbers, and of each element of a list
+};
+
+// Sections are contiguous, a section's own fields stand before its subsections.
+std::vector<Field> fields(RunConfig&);
+
+std::string describe(const Field&);      // what is expected: "an integer, at least 0"
+std::string format_value(const Field&);  // as TOML
+
+}  // namespace kith

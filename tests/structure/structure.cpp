@@ -1,0 +1,87 @@
+#include "tests/structure/structure.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+namespace kith::test {
+namespace {
+
+// apps -> scan -> nn -> kernels; data stands beside, used by scan and apps. tests and bench see everything, nobody sees
+// them.
+const std::map<std::string, std::set<std::string>> kHouse = {
+    {"kernels", {"kernels"}},
+    {"nn", {"nn", "kernels"}},
+    {"data", {"data"}},
+    {"scan", {"scan", "nn", "kernels", "data"}},
+    {"apps", {"apps", "scan", "nn", "kernels", "data"}},
+    {"tests", {"tests", "apps", "scan", "nn", "kernels", "data"}},
+    {"bench", {"bench", "tests", "apps", "scan", "nn", "kernels", "data"}},
+};
+
+bool is_source(const std::filesystem::path& file) {
+  static const std::set<std::string> kinds = {".h", ".cpp", ".cu", ".cuh"};
+  return kinds.contains(file.extension().string());
+}
+
+// The contract headers of kernels/ are read by compilers that know no CUDA.
+bool is_contract(const std::filesystem::path& relative) {
+  return *relative.begin() == "kernels" && relative.extension() == ".h" &&
+         std::find(relative.begin(), relative.end(), "cuda") == relative.end();
+}
+
+void inspect_include(const std::filesystem::path& root, const std::filesystem::path& relative, const std::string& where,
+                     const std::string& target, Findings& found) {
+  const std::string from = relative.begin()->string(), to = std::filesystem::path(target).begin()->string();
+  if (!std::filesystem::exists(root / target))
+    found.violations.push_back(where + ": \"" + target + "\" is not a path from the root of the repository");
+  else if (!may_include(from, to))
+    found.violations.push_back(where + ": " + from + "/ may not include " + to + "/ (\"" + target + "\")");
+}
+
+void inspect_file(const std::filesystem::path& root, const std::filesystem::path& relative, Findings& found) {
+  static const std::regex quoted(R"(^\s*#\s*include\s*"([^"]+)\".*)"), angled(R"(^\s*#\s*include\s*<([^>]+)>.*)");
+  std::ifstream in(root / relative);
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    const std::string where = relative.generic_string() + ":" + std::to_string(number);
+    std::smatch match;
+    if (std::regex_match(line, match, quoted)) {
+      ++found.includes;
+      inspect_include(root, relative, where, match[1], found);
+    } else if (std::regex_match(line, match, angled) && match[1].str().starts_with("cuda") && is_contract(relative)) {
+      found.violations.push_back(where + ": a contract header may not include <" + match[1].str() + ">");
+    }
+  }
+  const std::string length = relative.generic_string() + ": " + std::to_string(number) + " lines";
+  if (number > kLineLimit)
+    found.violations.push_back(length + ", at most " + std::to_string(kLineLimit) + " are allowed");
+  else if (number > kLineBudget)
+    found.long_files.push_back(length + ", the budget is " + std::to_string(kLineBudget));
+}
+
+}  // namespace
+
+bool may_include(const std::string& from, const std::string& to) {
+  const auto layer = kHouse.find(from);
+  return layer != kHouse.end() && layer->second.contains(to);
+}
+
+Findings inspect(const std::filesystem::path& root) {
+  Findings found;
+  for (const auto& [layer, allowed] : kHouse) {
+    if (!std::filesystem::exists(root / layer)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / layer)) {
+      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+      ++found.files;
+      inspect_file(root, std::filesystem::relative(entry.path(), root), found);
+    }
+  }
+  std::ranges::sort(found.violations);
+  return found;
+}
+
+}  // namespace kith::test

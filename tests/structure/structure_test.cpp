@@ -1,0 +1,99 @@
+#include "tests/structure/structure.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace kith::test {
+namespace {
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+TEST(Structure, TheTreeKeepsTheRules) {
+  const Findings found = inspect(KITH_SOURCE_DIR);
+  EXPECT_GT(found.files, 20);
+  EXPECT_GT(found.includes, 40);
+  EXPECT_TRUE(found.violations.empty()) << joined(found.violations);
+  std::cout << joined(found.long_files);
+}
+
+// KITH_LINKS lists "kith_nn>kith_kernels" for every link of one part of the house to another, as CMake has them.
+TEST(Structure, LinkLinesStateTheSameGraph) {
+  std::istringstream links(KITH_LINKS);
+  int count = 0;
+  const auto layer = [](const std::string& target) { return target.substr(target.find('_') + 1); };
+  for (std::string link; links >> link; ++count) {
+    const size_t arrow = link.find('>');
+    const std::string from = layer(link.substr(0, arrow)), to = layer(link.substr(arrow + 1));
+    EXPECT_TRUE(may_include(from, to)) << "kith_" << from << " links kith_" << to;
+  }
+  EXPECT_GE(count, 2);
+}
+
+// A small tree with one fault of each kind.
+class FaultyTree : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ = std::filesystem::path(testing::TempDir()) / ("kith_structure_" + name);
+    std::filesystem::remove_all(root_);
+    write("nn/tensor.h", "#pragma once\n");
+    write("data/dataset.h", "#pragma once\n");
+    write("kernels/topk.h", "// #include \"nn/tensor.h\" is only a comment\n");
+    write("scan/stages.h", "#include \"nn/tensor.h\"\n#include \"data/dataset.h\"\n");
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  std::filesystem::path root_;
+};
+
+TEST_F(FaultyTree, ASoundTreePasses) { EXPECT_EQ(joined(inspect(root_).violations), ""); }
+
+TEST_F(FaultyTree, AnIncludeAgainstTheGrainIsNamed) {
+  write("kernels/bad.cpp", "\n  #  include  \"nn/tensor.h\"  // why not\n");
+  write("data/bad.cpp", "#include \"kernels/topk.h\"\n");
+  write("nn/bad.cpp", "#include \"data/dataset.h\"\n");
+  EXPECT_EQ(joined(inspect(root_).violations),
+            "data/bad.cpp:1: data/ may not include kernels/ (\"kernels/topk.h\")\n"
+            "kernels/bad.cpp:2: kernels/ may not include nn/ (\"nn/tensor.h\")\n"
+            "nn/bad.cpp:1: nn/ may not include data/ (\"data/dataset.h\")\n");
+}
+
+TEST_F(FaultyTree, APathThatIsNotFromTheRootIsNamed) {
+  write("nn/bad.cpp", "#include \"tensor.h\"\n");
+  EXPECT_EQ(joined(inspect(root_).violations),
+            "nn/bad.cpp:1: \"tensor.h\" is not a path from the root of the repository\n");
+}
+
+TEST_F(FaultyTree, AContractThatNeedsCudaIsNamed) {
+  write("kernels/bad.h", "#include <cuda_runtime.h>\n");
+  write("kernels/cuda/good.h", "#include <cuda_runtime.h>\n");
+  EXPECT_EQ(joined(inspect(root_).violations), "kernels/bad.h:1: a contract header may not include <cuda_runtime.h>\n");
+}
+
+TEST_F(FaultyTree, LengthIsReportedAndThenRefused) {
+  const auto lines = [](int n) {
+    std::string text;
+    for (int i = 0; i < n; ++i) text += "\n";
+    return text;
+  };
+  write("nn/budget.cpp", lines(kLineBudget));
+  write("nn/long.cpp", lines(kLineBudget + 1));
+  write("nn/limit.cpp", lines(kLineLimit));
+  write("nn/over.cpp", lines(kLineLimit + 1));
+  const Findings found = inspect(root_);
+  EXPECT_EQ(joined(found.violations), "nn/over.cpp: 321 lines, at most 320 are allowed\n");
+  EXPECT_EQ(found.long_files.size(), 2u);
+}
+
+}  // namespace
+}  // namespace kith::test
