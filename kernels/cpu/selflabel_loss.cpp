@@ -1,0 +1,87 @@
+#include "kernels/selflabel_loss.h"
+
+#include "kernels/cpu/softmax_rows.h"
+
+namespace kith::kernels::cpu {
+namespace {
+
+constexpr int64_t kBlocksPerChunk = 4;
+
+// target_i and its confidence, then CE(strong_i, target_i) into weight_i for the rows that are kept.
+template <class T>
+void pick_targets(const SelflabelLossForward<T>& a) {
+  const int64_t classes = a.weak.cols, grain = softmax_block_rows(classes);
+  parallel_for(a.weak.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
+    SoftmaxBlock<T> weak(grain, classes), strong(grain, classes);
+    for (int64_t first = begin; first < end; first += grain) {
+      const int64_t rows = std::min(grain, end - first);
+      const T *w = a.weak.data + first * classes, *s = a.strong.data + first * classes;
+      weak.run(rows, [=](int64_t i, int64_t c) { return w[i * classes + c]; });
+      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t target = std::max_element(w + i * classes, w + (i + 1) * classes) - (w + i * classes);
+        const T threshold = a.thresholds.empty() ? a.threshold : a.thresholds[target];
+        const bool kept = 1 / weak.sum[i] > threshold;  // the largest exponential is exp(0)
+        a.target[first + i] = kept ? static_cast<int32_t>(target) : -1;
+        a.weight[first + i] = kept ? (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]) : T(0);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
+  pick_targets(a);
+  std::vector<int64_t> count(a.weak.cols);
+  int64_t kept = 0;
+  for (const int32_t target : a.target) {
+    if (target >= 0) ++count[target], ++kept;
+  }
+  // With balancing the weights n / n_c of all kept rows add up to n times the number of classes present.
+  const auto present = static_cast<double>(std::count_if(count.begin(), count.end(), [](int64_t n) { return n > 0; }));
+  double loss = 0;
+  for (size_t i = 0; i < a.target.size(); ++i) {
+    if (a.target[i] < 0) continue;
+    const double of_class = static_cast<double>(count[a.target[i]]);
+    const double weight = a.balance ? 1 / (of_class * present) : 1 / static_cast<double>(kept);
+    loss += weight * a.weight[i];
+    a.weight[i] = static_cast<T>(weight);
+  }
+  a.loss[0] = static_cast<T>(loss);
+  a.kept[0] = static_cast<int32_t>(kept);
+}
+
+template <class T>
+void selflabel_loss_backward(const SelflabelLossBackward<T>& a) {
+  const int64_t classes = a.strong.cols, grain = softmax_block_rows(classes);
+  parallel_for(a.strong.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
+    SoftmaxBlock<T> strong(grain, classes);
+    for (int64_t first = begin; first < end; first += grain) {
+      const int64_t rows = std::min(grain, end - first);
+      const T* s = a.strong.data + first * classes;
+      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t target = a.target[first + i];
+        T* d = a.dstrong.data + (first + i) * classes;
+        if (target < 0) {  // exactly zero, even where a logit is not finite
+          if (a.write == Write::overwrite) std::fill(d, d + classes, T(0));
+          continue;
+        }
+        const T *e = strong.e.data() + i * classes, scale = 1 / strong.sum[i], g = a.dloss[0] * a.weight[first + i];
+#pragma omp simd
+        for (int64_t c = 0; c < classes; ++c) {
+          d[c] = landed(a.write, d[c], g * (e[c] * scale - (c == target ? T(1) : T(0))));
+        }
+      }
+    }
+  });
+}
+
+template void selflabel_loss_forward(const SelflabelLossForward<float>&);
+template void selflabel_loss_forward(const SelflabelLossForward<double>&);
+template void selflabel_loss_backward(const SelflabelLossBackward<float>&);
+template void selflabel_loss_backward(const SelflabelLossBackward<double>&);
+
+}  // namespace kith::kernels::cpu

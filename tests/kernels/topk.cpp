@@ -1,0 +1,204 @@
+#include "kernels/topk.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <set>
+
+#include "kernels/core/check.h"
+#include "tests/support/compare.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+struct Options {
+  bool exclude_self = false;
+  int64_t query_offset = 0;
+};
+
+template <class T>
+struct Result {
+  HostMatrix<T> scores;
+  HostMatrix<int64_t> indices;
+};
+
+template <class T>
+Result<T> run(const HostMatrix<T>& queries, const HostMatrix<T>& database, int64_t k, Options options = {}) {
+  Result<T> r{{queries.rows, k}, {queries.rows, k, -1}};
+  const TopK<T> args{.queries = queries.view(),
+                     .database = database.view(),
+                     .k = k,
+                     .exclude_self = options.exclude_self,
+                     .query_offset = options.query_offset,
+                     .scores = r.scores.view(),
+                     .indices = r.indices.view()};
+  if constexpr (std::is_same_v<T, float>) {
+    topk(args, Queue{});
+  } else {
+    cpu::topk(args);
+  }
+  return r;
+}
+
+template <class T>
+HostMatrix<T> rows_of(const HostMatrix<T>& m, int64_t first, int64_t count) {
+  HostMatrix<T> part(count, m.cols);
+  std::copy_n(m.values.data() + first * m.cols, count * m.cols, part.values.data());
+  return part;
+}
+
+// Scores are sums in double rounded once: they differ from the oracle's by that rounding. An index may differ from the
+// oracle's only where the two rows' scores lie within it; none appears twice; equal scores stand in order of index.
+void expect_oracle(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k,
+                   Options options = {}) {
+  SCOPED_TRACE(testing::Message() << queries.rows << " x " << database.rows << " x " << queries.cols << ", k " << k);
+  const auto got = run(queries, database, k, options);
+  const auto want = run(widen(queries), widen(database), k, options);
+  double largest = 0;
+  for (const double s : want.scores.values) largest = std::max(largest, std::abs(s));
+  const double tol = 2 * kUnit * largest;
+  EXPECT_TRUE(close(got.scores.values, want.scores.values, {.abs = tol}));
+  for (int64_t q = 0; q < queries.rows; ++q) {
+    std::set<int64_t> seen;
+    for (int64_t n = 0; n < k; ++n) {
+      const int64_t j = got.indices.view().row(q)[n];
+      ASSERT_TRUE(j >= 0 && j < database.rows);
+      ASSERT_TRUE(seen.insert(j).second) << "index " << j << " twice in row " << q;
+      ASSERT_FALSE(options.exclude_self && j == q + options.query_offset);
+      double score = 0;
+      for (int64_t d = 0; d < queries.cols; ++d) {
+        score += double{queries.view().row(q)[d]} * double{database.view().row(j)[d]};
+      }
+      ASSERT_NEAR(got.scores.view().row(q)[n], score, tol);
+      if (n == 0) continue;
+      const float before = got.scores.view().row(q)[n - 1], here = got.scores.view().row(q)[n];
+      ASSERT_TRUE(before > here || (before == here && got.indices.view().row(q)[n - 1] < j)) << "row " << q;
+    }
+  }
+}
+
+TEST(TopK, MatchesTheOracle) {
+  struct Shape {
+    int64_t queries, database, dim, k;
+  };
+  // One row; odd extents; around the tile of 128 queries and 1,024 rows; k = all; k larger than the pending list.
+  for (const auto& [queries, database, dim, k] : {Shape{1, 1, 1, 1},
+                                                  {1, 50, 7, 5},
+                                                  {127, 1023, 5, 1},
+                                                  {129, 1025, 16, 20},
+                                                  {130, 2100, 33, 20},
+                                                  {7, 300, 3, 300},
+                                                  {3, 1500, 2, 777}}) {
+    expect_oracle(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
+  }
+}
+
+TEST(TopK, SelfIsIncludedExcludedOrShifted) {
+  const HostMatrix<float> x = unit_rows(150, 6, Seed{3});
+  expect_oracle(x, x, 10);
+  expect_oracle(x, x, 10, {.exclude_self = true});
+  expect_oracle(x, x, 149, {.exclude_self = true});  // k = n - 1
+  expect_oracle(rows_of(x, 40, 20), x, 10, {.exclude_self = true, .query_offset = 40});
+  const auto r = run(x, x, 1);
+  for (int64_t i = 0; i < 150; ++i) EXPECT_EQ(r.indices.values[i], i);
+}
+
+TEST(TopK, DuplicatedRowsScoreEqualAndStandInOrderOfIndex) {
+  // Every row 40 times, far apart: in other tiles, and at other places of a tile.
+  HostMatrix<float> database(2600, 17);
+  const HostMatrix<float> distinct = unit_rows(65, 17, Seed{4});
+  for (int64_t j = 0; j < 2600; ++j) std::copy_n(distinct.view().row(j % 65).data(), 17, database.view().row(j).data());
+  const HostMatrix<float> queries = unit_rows(140, 17, Seed{5});
+  expect_oracle(queries, database, 50);
+  const auto r = run(queries, database, 50);
+  for (int64_t q = 0; q < 140; ++q) {
+    const auto index = r.indices.view().row(q);
+    const auto score = r.scores.view().row(q);
+    for (int64_t n = 0; n < 40; ++n) {
+      EXPECT_EQ(index[n], index[0] + 65 * n);
+      EXPECT_EQ(score[n], score[0]);
+    }
+  }
+}
+
+TEST(TopK, AllRowsEqual) {
+  const HostMatrix<float> database(1300, 5, 0.3f), queries(3, 5, 0.7f);
+  const auto r = run(queries, database, 12);
+  for (int64_t q = 0; q < 3; ++q)
+    for (int64_t n = 0; n < 12; ++n) EXPECT_EQ(r.indices.view().row(q)[n], n);
+}
+
+TEST(TopK, ScoresThatOnlyTheFixedOrderTellsApart) {
+  // Large terms cancel: products of the tiles are wrong by far more than the gaps between the scores.
+  HostMatrix<float> database = normal_rows(1200, 9, Seed{6}), queries(4, 9, 1.f);
+  for (int64_t j = 0; j < 1200; ++j) database.view().row(j)[0] = 1e6f, database.view().row(j)[8] = -1e6f;
+  expect_oracle(queries, database, 20);
+}
+
+TEST(TopK, ProductsThatOverflowAreStillRanked) {
+  HostMatrix<float> database = normal_rows(300, 4, Seed{7}), queries(2, 4, 1.f);
+  for (int64_t j = 0; j < 300; ++j) database.view().row(j)[0] = 3e38f, database.view().row(j)[1] = -3e38f;
+  queries.values[0] = queries.values[1] = 2;  // 6e38 - 6e38
+  expect_oracle(queries, database, 7);
+}
+
+TEST(TopK, NegativeAndZeroScores) {
+  HostMatrix<float> database = unit_rows(200, 3, Seed{8}), queries(1, 3, 0.f);
+  const auto zero = run(queries, database, 4);
+  EXPECT_EQ(zero.indices.values, (std::vector<int64_t>{0, 1, 2, 3}));
+  for (float& x : database.values) x = -std::abs(x);
+  queries.values = {1, 1, 1};
+  expect_oracle(queries, database, 200);
+}
+
+TEST(TopK, SameListForAnyNumberOfThreadsAndAnySplitOfTheQueries) {
+  const HostMatrix<float> x = unit_rows(700, 24, Seed{9});
+  const auto want = run(x, x, 20);
+  const int threads = omp_get_max_threads();
+  for (const int n : {1, 2, 3, threads}) {
+    omp_set_num_threads(n);
+    const auto got = run(x, x, 20);
+    EXPECT_EQ(got.indices.values, want.indices.values) << n << " threads";
+    EXPECT_EQ(got.scores.values, want.scores.values) << n << " threads";
+  }
+  omp_set_num_threads(threads);
+  for (const int64_t first : {0, 1, 333, 699}) {
+    const auto got = run(rows_of(x, first, 1), x, 20);
+    EXPECT_EQ(got.indices.values, rows_of(want.indices, first, 1).values);
+    EXPECT_EQ(got.scores.values, rows_of(want.scores, first, 1).values);
+  }
+}
+
+TEST(TopK, RejectsWhatIsNotFinite) {
+  const HostMatrix<float> good = unit_rows(20, 3, Seed{10});
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    HostMatrix<float> x = good;
+    x.values[3 * 7 + 1] = bad;
+    EXPECT_THROW(run(x, good, 2), Error);
+    EXPECT_THROW(run(good, x, 2), Error);
+  }
+}
+
+TEST(TopK, RejectsWrongArguments) {
+  const HostMatrix<float> x = unit_rows(20, 3, Seed{11});
+  EXPECT_THROW(run(x, x, 0), Error);
+  EXPECT_THROW(run(x, x, 21), Error);
+  EXPECT_THROW(run(x, x, 20, {.exclude_self = true}), Error);
+  EXPECT_THROW(run(x, unit_rows(20, 4, Seed{11}), 2), Error);
+  try {
+    run(x, x, 25, {.exclude_self = true});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("expected 1..19"), std::string::npos) << e.what();
+  }
+  Result<float> r{{20, 2}, {20, 3}};
+  EXPECT_THROW(
+      topk({.queries = x.view(), .database = x.view(), .k = 2, .scores = r.scores.view(), .indices = r.indices.view()},
+           Queue{}),
+      Error);
+}
+
+}  // namespace
+}  // namespace kith::test
