@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/data.h"
+#include "data/png.h"
+#include "tests/data/synthetic.h"
+
+namespace kith {
+namespace {
+
+// What the command line prints on stdout.
+std::string run(const std::vector<std::string>& words) {
+  CLI::App app("kith");
+  add_data_commands(app);
+  testing::internal::CaptureStdout();
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them last to first
+  } catch (...) {
+    testing::internal::GetCapturedStdout();
+    throw;
+  }
+  return testing::internal::GetCapturedStdout();
+}
+
+class DataCommands : public testing::Test {
+ protected:
+  void SetUp() override { test::write_idx_dataset(dir / "set", 20, 10, 28, 9); }
+  test::TemporaryFolder dir;
+  const std::string spec = "fashion-mnist:" + (dir / "set").string();
+};
+
+TEST_F(DataCommands, InfoAsJson) {
+  const nlohmann::json info = nlohmann::json::parse(run({"data", "info", spec, "--json"}));
+  EXPECT_EQ(info["spec"], spec);
+  EXPECT_EQ(info["classes"].size(), 10u);
+  EXPECT_EQ(info["train"]["count"], 20);
+  EXPECT_EQ(info["test"]["shape"], (nlohmann::json{28, 28, 1}));
+  EXPECT_EQ(info["train"]["per_class"], (nlohmann::json{3, 3, 2, 2, 2, 2, 2, 2, 2}));
+  EXPECT_EQ(info["train"]["mean"].size(), 1u);
+}
+
+TEST_F(DataCommands, InfoAsTable) {
+  const std::string text = run({"data", "info", spec});
+  EXPECT_NE(text.find(spec), std::string::npos) << text;
+  EXPECT_NE(text.find("28 x 28 x 1"), std::string::npos) << text;
+  EXPECT_NE(text.find("   9 Ankle boot                                0                0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("normalised with mean 0.2860   std 0.3530\n"), std::string::npos) << text;
+}
+
+TEST_F(DataCommands, InfoWritesAContactSheet) {
+  const std::string sheet = (dir / "sheet.png").string();
+  run({"data", "info", spec, "--sheet", sheet});
+  const data::Picture picture = data::read_png(sheet);
+  EXPECT_EQ(picture.height, 10 * (2 * 28 + 2) + 2);  // a row per class, pixels doubled, gaps of 2
+  EXPECT_EQ(picture.width, 12 * (2 * 28 + 2) + 2);
+  const data::Dataset set = data::load(spec);
+  EXPECT_EQ(picture.pixels[static_cast<size_t>(2 * picture.width + 2)], set.train.pixels[0]);
+}
+
+TEST_F(DataCommands, PassErrorsOn) {
+  EXPECT_THROW(run({"data"}), CLI::ParseError);
+  EXPECT_THROW(run({"data", "info"}), CLI::ParseError);
+  EXPECT_NE(test::error_of([&] { run({"data", "info", "nothing:x"}); }).find("unknown data set"), std::string::npos);
+  EXPECT_NE(test::error_of([&] {
+              run({"data", "fetch", "nothing"});
+            }).find("cannot fetch 'nothing'"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace kith
