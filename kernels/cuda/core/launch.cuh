@@ -1,0 +1,53 @@
+// The one launcher: shared-memory opt-in, status check, debug synchronisation. KITH_SYNC_LAUNCH=1 waits after each launch.
+// Under the SIMT runner (KITH_SIMT) the same call executes the kernel on the CPU.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdlib>
+#include <source_location>
+#include <string>
+
+#include "kernels/core/check.h"
+#include "kernels/core/types.h"
+
+namespace kith::kernels::cuda {
+
+inline void cuda_check(cudaError_t status, std::source_location at = std::source_location::current()) {
+  if (status != cudaSuccess) check(false, std::string("CUDA: ") + cudaGetErrorString(status), at);
+}
+
+struct LaunchShape {
+  dim3 grid, block;
+  size_t smem_bytes = 0;
+};
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <class... P, class... A>
+void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue queue, A... args) {
+#ifdef KITH_SIMT
+  (void)queue;
+  simt_detail::launch(name, kernel, shape.grid, shape.block, shape.smem_bytes, args...);
+#else
+  (void)name;
+  if (shape.smem_bytes > (48u << 10))
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.smem_bytes)));
+  kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream>>>(args...);
+  cuda_check(cudaGetLastError());
+  static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
+  if (wait) cuda_check(cudaStreamSynchronize(queue.stream));
+#endif
+}
+
+// The block's dynamic shared memory.
+template <class T>
+__device__ __forceinline__ T* dynamic_shared() {
+#ifdef KITH_SIMT
+  return reinterpret_cast<T*>(simt::dynamic_shared());
+#else
+  extern __shared__ __align__(1024) unsigned char kith_dynamic_shared[];
+  return reinterpret_cast<T*>(kith_dynamic_shared);
+#endif
+}
+
+}  // namespace kith::kernels::cuda

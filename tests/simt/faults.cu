@@ -1,0 +1,160 @@
+#include "tests/simt/faults.h"
+
+#include "kernels/cuda/core/async.cuh"
+#include "kernels/cuda/core/launch.cuh"
+
+namespace kith::simt_test {
+namespace {
+
+using kernels::cuda::launch;
+const Queue kQueue{Device::cuda};
+
+__global__ void reverse_kernel(const float* in, float* out, int n, int barrier) {
+  __shared__ float tile[64];
+  const int base = blockIdx.x * 64, i = base + static_cast<int>(threadIdx.x);
+  tile[threadIdx.x] = i < n ? in[i] : 0.f;
+  if (barrier) __syncthreads();
+  if (i < n) out[i] = tile[63 - threadIdx.x];
+}
+
+__global__ void unwritten_kernel(float* out) {
+  __shared__ float tile[32];
+  if (threadIdx.x < 31) tile[threadIdx.x] = 1.f;
+  __syncthreads();
+  out[threadIdx.x] = tile[threadIdx.x];
+}
+
+__global__ void write_after_read_kernel(float* out) {
+  __shared__ float tile[64];
+  float sum = 0;
+  for (int step = 0; step < 3; ++step) {
+    tile[threadIdx.x] = static_cast<float>(step);
+    __syncthreads();
+    sum += tile[63 - threadIdx.x];
+  }
+  out[threadIdx.x] = sum;
+}
+
+__global__ void out_of_bounds_kernel(const float* in, float* out, int n) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i <= n) out[i % n] = in[i];
+}
+
+__global__ void misaligned_kernel(const float* in, float* out) {
+  const float4 v = *reinterpret_cast<const float4*>(in + 1);
+  *out = v.x + v.w;
+}
+
+__global__ void missing_lane_kernel(float* out) {
+  if (threadIdx.x >= 30) return;
+  out[threadIdx.x] = __shfl_xor_sync(0xFFFFFFFFu, 1.f, 1);
+}
+
+__global__ void never_comes_kernel(float* out) {
+  float v = 1.f;
+  if (threadIdx.x != 3) v = __shfl_xor_sync(0xFFFFFFFFu, v, 1);
+  __syncthreads();
+  out[threadIdx.x] = v;
+}
+
+__global__ void divergent_kernel(float* out) {
+  if (threadIdx.x < 16) {
+    __syncthreads();
+    out[threadIdx.x] = 1.f;
+  } else {
+    __syncthreads();
+    out[threadIdx.x] = 2.f;
+  }
+}
+
+__global__ void last_writer_kernel(float* out) { *out = static_cast<float>(blockIdx.x); }
+
+__global__ void async_kernel(const float* in, float* out, int wait) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  kernels::cuda::cp_async<16>(tile + 4 * threadIdx.x, in + 4 * threadIdx.x);
+  kernels::cuda::cp_async_commit();
+  if (wait) kernels::cuda::cp_async_wait<0>();
+  __syncthreads();
+  out[threadIdx.x] = tile[127 - threadIdx.x];
+  if (!wait) kernels::cuda::cp_async_wait<0>();
+}
+
+__global__ void warp_sum_kernel(const float* in, float* out) {
+  float v = in[threadIdx.x];
+  for (int bits = 16; bits > 0; bits /= 2) v += __shfl_xor_sync(0xFFFFFFFFu, v, bits);
+  out[threadIdx.x] = v;
+}
+
+__global__ void histogram_kernel(const int* in, int n, int* out) {
+  __shared__ int bins[8];
+  if (threadIdx.x < 8) bins[threadIdx.x] = 0;
+  __syncthreads();
+  for (int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); i < n; i += static_cast<int>(gridDim.x * blockDim.x))
+    atomicAdd(&bins[in[i]], 1);
+  __syncthreads();
+  if (threadIdx.x < 8) atomicAdd(&out[threadIdx.x], bins[threadIdx.x]);
+}
+
+__global__ void strided_shared_kernel(float* out, int stride) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  for (int i = static_cast<int>(threadIdx.x); i < 32 * stride; i += 32) tile[i] = static_cast<float>(i);
+  __syncthreads();
+  out[threadIdx.x] = tile[threadIdx.x * stride];
+}
+
+__global__ void copy_strided_kernel(const float* in, float* out, int n, int stride) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < n) out[i] = in[i * stride];
+}
+
+}  // namespace
+
+void reverse_in_shared(const float* in, float* out, int n) {
+  launch("reverse", reverse_kernel, {.grid = dim3((n + 63) / 64), .block = dim3(64)}, kQueue, in, out, n, 1);
+}
+void reverse_without_barrier(const float* in, float* out, int n) {
+  launch("reverse", reverse_kernel, {.grid = dim3((n + 63) / 64), .block = dim3(64)}, kQueue, in, out, n, 0);
+}
+void read_unwritten_shared(float* out) {
+  launch("unwritten", unwritten_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
+}
+void write_after_read(float* out) {
+  launch("write_after_read", write_after_read_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, out);
+}
+void out_of_bounds(const float* in, float* out, int n) {
+  launch("out_of_bounds", out_of_bounds_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, in, out, n);
+}
+void misaligned_vector(const float* in, float* out) {
+  launch("misaligned", misaligned_kernel, {.grid = dim3(1), .block = dim3(1)}, kQueue, in, out);
+}
+void shuffle_missing_lane(float* out) {
+  launch("missing_lane", missing_lane_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
+}
+void shuffle_lane_never_comes(float* out) {
+  launch("never_comes", never_comes_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
+}
+void divergent_barrier(float* out) {
+  launch("divergent", divergent_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
+}
+void last_writer_wins(float* out) { launch("last_writer", last_writer_kernel, {.grid = dim3(4), .block = dim3(1)}, kQueue, out); }
+void async_without_wait(const float* in, float* out) {
+  launch("async", async_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in, out, 0);
+}
+void async_right(const float* in, float* out) {
+  launch("async", async_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in, out, 1);
+}
+void warp_sum(const float* in, float* out) {
+  launch("warp_sum", warp_sum_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, in, out);
+}
+void histogram(const int* in, int n, int* out) {
+  launch("histogram", histogram_kernel, {.grid = dim3(3), .block = dim3(64)}, kQueue, in, n, out);
+}
+void strided_shared(float* out, int stride) {
+  launch("strided_shared", strided_shared_kernel,
+         {.grid = dim3(1), .block = dim3(32), .smem_bytes = static_cast<size_t>(stride) * 128}, kQueue, out, stride);
+}
+void copy_strided(const float* in, float* out, int n, int stride) {
+  launch("copy_strided", copy_strided_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, in, out, n, stride);
+}
+
+}  // namespace kith::simt_test

@@ -1,0 +1,325 @@
+// CUDA's runtime header for the SIMT runner: what kernels/cuda uses of the language and of the runtime, on the CPU.
+#pragma once
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <tuple>
+#include <type_traits>
+
+#include "tests/simt/runtime.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __launch_bounds__(...)
+#define __shared__ static thread_local
+#define __constant__ static const
+#define __align__(n) __attribute__((aligned(n)))
+#define KITH_NO_HOOKS __attribute__((no_sanitize("thread")))
+
+// ---- types ----
+#define KITH_VECTOR(type, name, align2, align4)                    \
+  struct alignas(align2) name##2 {                                 \
+    type x, y;                                                     \
+  };                                                               \
+  struct name##3 {                                                 \
+    type x, y, z;                                                  \
+  };                                                               \
+  struct alignas(align4) name##4 {                                 \
+    type x, y, z, w;                                               \
+  };                                                               \
+  inline name##2 make_##name##2(type x, type y) { return {x, y}; } \
+  inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
+KITH_VECTOR(float, float, 8, 16)
+KITH_VECTOR(int, int, 8, 16)
+KITH_VECTOR(unsigned, uint, 8, 16)
+KITH_VECTOR(unsigned char, uchar, 2, 4)
+#undef KITH_VECTOR
+
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned vx = 1, unsigned vy = 1, unsigned vz = 1) : x(vx), y(vy), z(vz) {}
+};
+
+inline constexpr int warpSize = 32;
+#define threadIdx (::simt::thread_idx())
+#define blockIdx (::simt::block_idx())
+#define blockDim (::simt::block_dim())
+#define gridDim (::simt::grid_dim())
+
+// ---- barriers and votes ----
+inline void __syncthreads(simt::Where w = simt::Where::current()) { simt::block_barrier(simt::Vote::count, 0, w); }
+inline int __syncthreads_count(int p, simt::Where w = simt::Where::current()) {
+  return simt::block_barrier(simt::Vote::count, p, w);
+}
+inline int __syncthreads_and(int p, simt::Where w = simt::Where::current()) {
+  return simt::block_barrier(simt::Vote::all, p, w);
+}
+inline int __syncthreads_or(int p, simt::Where w = simt::Where::current()) {
+  return simt::block_barrier(simt::Vote::any, p, w);
+}
+inline void __syncwarp(unsigned mask = 0xFFFFFFFF, simt::Where w = simt::Where::current()) {
+  simt::warp_barrier(mask == 0xFFFFFFFF ? simt::live_mask() : mask, w);
+}
+inline unsigned __activemask() { return simt::live_mask(); }
+inline void __threadfence() {}
+inline void __threadfence_block() {}
+
+namespace simt_detail {
+
+template <class T>
+struct ShuffleIn {
+  T value;
+  int source;  // lane whose value is wanted
+};
+
+template <class T>
+T shuffle(const char* name, unsigned mask, T value, int source, simt::Where where) {
+  static_assert(std::is_trivially_copyable_v<T> && (sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 2));
+  const ShuffleIn<T> in{value, source};
+  T out;
+  simt::collective(
+      name, mask, &in, &out,
+      [](const void* const* ins, void* const* outs, unsigned m) {
+        for (int l = 0; l < 32; ++l) {
+          if ((m >> l & 1) == 0) continue;
+          const int source_lane = static_cast<const ShuffleIn<T>*>(ins[l])->source;
+          // A shuffle from a lane outside the mask is undefined: NaN shows it.
+          if (ins[source_lane] == nullptr)
+            std::memset(outs[l], 0xFF, sizeof(T));
+          else
+            std::memcpy(outs[l], &static_cast<const ShuffleIn<T>*>(ins[source_lane])->value, sizeof(T));
+        }
+      },
+      where);
+  return out;
+}
+
+template <class T, class R, class F>
+R reduce(const char* name, unsigned mask, T value, simt::Where where, F) {
+  R out{};
+  simt::collective(
+      name, mask, &value, &out,
+      [](const void* const* ins, void* const* outs, unsigned m) {
+        T v[32] = {};
+        for (int l = 0; l < 32; ++l)
+          if (m >> l & 1) std::memcpy(&v[l], ins[l], sizeof(T));
+        for (int l = 0; l < 32; ++l)
+          if (m >> l & 1) {
+            const R r = F{}(v, m, l);
+            std::memcpy(outs[l], &r, sizeof(R));
+          }
+      },
+      where);
+  return out;
+}
+
+template <class T, class F>
+T fold(const T* v, unsigned mask, F f) {
+  bool first = true;
+  T r{};
+  for (int l = 0; l < 32; ++l)
+    if (mask >> l & 1) r = first ? v[l] : f(r, v[l]), first = false;
+  return r;
+}
+
+}  // namespace simt_detail
+
+template <class T>
+T __shfl_sync(unsigned mask, T v, int source, int width = 32, simt::Where w = simt::Where::current()) {
+  const int lane = static_cast<int>(simt::lane_id());
+  return simt_detail::shuffle("__shfl_sync", mask, v, lane / width * width + (source & (width - 1)), w);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T v, int bits, int width = 32, simt::Where w = simt::Where::current()) {
+  const int lane = static_cast<int>(simt::lane_id()), source = lane ^ bits;
+  return simt_detail::shuffle("__shfl_xor_sync", mask, v, source / width > lane / width ? lane : source, w);
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32, simt::Where w = simt::Where::current()) {
+  const int lane = static_cast<int>(simt::lane_id()), source = lane - static_cast<int>(delta);
+  return simt_detail::shuffle("__shfl_up_sync", mask, v, source < lane / width * width ? lane : source, w);
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32, simt::Where w = simt::Where::current()) {
+  const int lane = static_cast<int>(simt::lane_id()), source = lane + static_cast<int>(delta);
+  return simt_detail::shuffle("__shfl_down_sync", mask, v, source >= (lane / width + 1) * width ? lane : source, w);
+}
+inline unsigned __ballot_sync(unsigned mask, int p, simt::Where w = simt::Where::current()) {
+  return simt_detail::reduce<int, unsigned>("__ballot_sync", mask, p, w, [](const int* v, unsigned m, int) {
+    unsigned r = 0;
+    for (int l = 0; l < 32; ++l)
+      if ((m >> l & 1) && v[l] != 0) r |= 1u << l;
+    return r;
+  });
+}
+inline int __any_sync(unsigned mask, int p, simt::Where w = simt::Where::current()) {
+  return __ballot_sync(mask, p, w) != 0;
+}
+inline int __all_sync(unsigned mask, int p, simt::Where w = simt::Where::current()) {
+  return __ballot_sync(mask, p, w) == mask;
+}
+template <class T>
+unsigned __match_any_sync(unsigned mask, T value, simt::Where w = simt::Where::current()) {
+  return simt_detail::reduce<T, unsigned>("__match_any_sync", mask, value, w, [](const T* v, unsigned m, int lane) {
+    unsigned r = 0;
+    for (int l = 0; l < 32; ++l)
+      if ((m >> l & 1) && v[l] == v[lane]) r |= 1u << l;
+    return r;
+  });
+}
+#define KITH_REDUCE(name, expression)                                                                             \
+  template <class T>                                                                                              \
+  T __reduce_##name##_sync(unsigned mask, T value, simt::Where w = simt::Where::current()) {                      \
+    static_assert(std::is_integral_v<T> && sizeof(T) == 4);                                                       \
+    return simt_detail::reduce<T, T>("__reduce_" #name "_sync", mask, value, w, [](const T* v, unsigned m, int) { \
+      return simt_detail::fold(v, m, [](T a, T b) { return static_cast<T>(expression); });                        \
+    });                                                                                                           \
+  }
+KITH_REDUCE(add, a + b)
+KITH_REDUCE(min, a < b ? a : b)
+KITH_REDUCE(max, a > b ? a : b)
+KITH_REDUCE(and, a& b)
+KITH_REDUCE(or, a | b)
+KITH_REDUCE(xor, a ^ b)
+#undef KITH_REDUCE
+
+// ---- atomics: shared ones run on one OS thread; global ones may meet other blocks ----
+namespace simt_detail {
+template <class T, class F>
+T atomic(T* p, F f) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  auto* bits = reinterpret_cast<Bits*>(p);
+  Bits old = simt::atomic_load(bits, __builtin_return_address(0));
+  while (!simt::atomic_exchange_if(bits, old, std::bit_cast<Bits>(static_cast<T>(f(std::bit_cast<T>(old)))))) {
+  }
+  return std::bit_cast<T>(old);
+}
+}  // namespace simt_detail
+template <class T>
+T atomicAdd(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T o) { return static_cast<T>(o + v); });
+}
+template <class T>
+T atomicMax(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T o) { return o > v ? o : v; });
+}
+template <class T>
+T atomicMin(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T o) { return o < v ? o : v; });
+}
+template <class T>
+T atomicOr(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T o) { return static_cast<T>(o | v); });
+}
+template <class T>
+T atomicAnd(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T o) { return static_cast<T>(o & v); });
+}
+template <class T>
+T atomicExch(T* p, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [v](T) { return v; });
+}
+template <class T>
+T atomicCAS(T* p, std::type_identity_t<T> compare, std::type_identity_t<T> v) {
+  return simt_detail::atomic(p, [=](T o) { return o == compare ? v : o; });
+}
+
+// ---- arithmetic ----
+template <class T>
+T __ldg(const T* p) {
+  return *p;
+}
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int __popcll(unsigned long long x) { return std::popcount(x); }
+inline int __ffs(unsigned x) { return x == 0 ? 0 : std::countr_zero(x) + 1; }
+inline int __clz(unsigned x) { return std::countl_zero(x); }
+inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
+inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
+inline float __expf(float x) { return std::exp(x); }
+inline float __logf(float x) { return std::log(x); }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsqrt_rn(float a) { return std::sqrt(a); }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float rsqrtf(float x) { return 1.f / std::sqrt(x); }
+inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1.f) : 0.f; }
+inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
+inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }
+using std::max;
+using std::min;
+
+// ---- the runtime ----
+using cudaStream_t = struct CUstream_st*;
+enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+inline const char* cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : "invalid value"; }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+template <class F>
+cudaError_t cudaFuncSetAttribute(F, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+template <class T>
+cudaError_t cudaMalloc(T** p, size_t bytes) {
+  *p = static_cast<T*>(simt::allocate(bytes));
+  return cudaSuccess;
+}
+template <class T>
+cudaError_t cudaMallocAsync(T** p, size_t bytes, cudaStream_t) {
+  return cudaMalloc(p, bytes);
+}
+inline cudaError_t cudaFree(void* p) {
+  simt::release(p);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return cudaFree(p); }
+KITH_NO_HOOKS inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                                                 cudaStream_t) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+}
+KITH_NO_HOOKS inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
+  std::memset(p, value, bytes);
+  return cudaSuccess;
+}
+
+namespace simt_detail {
+
+static void module_anchor() {}  // an address inside the shared object that includes this header
+
+// Runs kernel(args...) as a grid; the counterpart of kernel<<<grid, block, shared, stream>>>(args...).
+template <class... P, class... A>
+void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A&&... args) {
+  struct Closure {
+    void (*kernel)(P...);
+    std::tuple<P...> args;
+  };
+  const Closure closure{kernel, std::tuple<P...>(static_cast<P>(args)...)};
+  const auto invoke = [](const void* c) {
+    const auto* self = static_cast<const Closure*>(c);
+    std::apply([self](P... a) { self->kernel(a...); }, self->args);
+  };
+  simt::launch({.name = name,
+                .invoke = invoke,
+                .closure = &closure,
+                .closure_bytes = sizeof(closure),
+                .module = reinterpret_cast<const void*>(&module_anchor)},
+               {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared);
+}
+
+}  // namespace simt_detail

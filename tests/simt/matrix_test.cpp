@@ -1,0 +1,47 @@
+// The fragment layouts of mma.sync and ldmatrix: a product through them equals the product of the rounded operands.
+#include "tests/simt/matrix.h"
+
+#include "tests/simt/device.h"
+#include "tests/support/compare.h"
+
+namespace kith::simt_test {
+namespace {
+
+using test::Seed;
+
+// Rounds to `bits` of significand (nearest even), the value a 16-bit format holds.
+float rounded(float x, int bits) {
+  int e;
+  const double m = std::frexp(x, &e);
+  return static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(m, bits)), e - bits));
+}
+
+template <class Launch, class Round>
+void expect_product(int k, Launch product, Round round) {
+  const std::vector<float> a = test::normal(16 * k, Seed{1}), b = test::normal(k * 8, Seed{2});
+  std::vector<double> want(16 * 8);
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j)
+      for (int l = 0; l < k; ++l) want[i * 8 + j] += double{round(a[i * k + l])} * round(b[l * 8 + j]);
+  const Device da(a), db(b), dd(std::vector<float>(128));
+  product(da.get(), db.get(), dd.get());
+  // One rounding to f32 of a sum below 2^5.
+  EXPECT_TRUE(test::close(dd.host(), want, {.abs = 0x1p5 * test::kUnit}));
+}
+
+TEST(SimtMatrix, Bf16) {
+  expect_product(16, product_bf16, [](float x) { return rounded(x, 8); });
+}
+TEST(SimtMatrix, F16) {
+  expect_product(16, product_f16, [](float x) { return rounded(x, 11); });
+}
+TEST(SimtMatrix, Tf32IgnoresTheLowBits) {
+  expect_product(8, product_tf32,
+                 [](float x) { return std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xFFFFE000u); });
+}
+TEST(SimtMatrix, LdmatrixPlainAndTransposed) {
+  expect_product(16, product_ldmatrix, [](float x) { return rounded(x, 8); });
+}
+
+}  // namespace
+}  // namespace kith::simt_test

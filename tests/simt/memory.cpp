@@ -1,0 +1,313 @@
+// Memory under the runner: registered device buffers, the shadow of shared memory, and the counting of traffic.
+#include <fmt/format.h>
+#include <link.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+
+#include "tests/simt/block.h"
+
+namespace simt {
+namespace {
+
+constexpr size_t kGuard = 256;  // bytes on both sides of an allocation; also its alignment
+
+struct Registry {
+  std::shared_mutex mutex;
+  std::map<uintptr_t, std::pair<size_t, void*>> buffers;  // begin -> size, block from the allocator
+};
+Registry& registry() {
+  static Registry r;
+  return r;
+}
+
+struct Range {
+  uintptr_t begin = 0, end = 0;
+};
+thread_local Range t_last_hit;  // most accesses fall in the buffer of the previous one
+thread_local uint64_t t_generation = 0;
+std::atomic<uint64_t> g_generation{1};
+
+}  // namespace
+
+void* allocate(size_t bytes) {
+  const size_t total = (bytes + 2 * kGuard + kGuard - 1) / kGuard * kGuard;
+  auto* block = static_cast<unsigned char*>(std::aligned_alloc(kGuard, total));
+  if (block == nullptr) throw std::bad_alloc();
+  std::memset(block, 0xFF, total);
+  const std::unique_lock lock(registry().mutex);
+  registry().buffers[reinterpret_cast<uintptr_t>(block + kGuard)] = {bytes, block};
+  return block + kGuard;
+}
+
+void release(void* pointer) {
+  if (pointer == nullptr) return;
+  const std::unique_lock lock(registry().mutex);
+  const auto it = registry().buffers.find(reinterpret_cast<uintptr_t>(pointer));
+  if (it == registry().buffers.end()) throw Fault("release of a pointer that is not an allocation, or was released");
+  std::free(it->second.second);
+  registry().buffers.erase(it);
+  ++g_generation;
+}
+
+bool registered(uintptr_t address, size_t bytes) {
+  if (t_generation == g_generation.load(std::memory_order_relaxed) && address >= t_last_hit.begin &&
+      address + bytes <= t_last_hit.end)
+    return true;
+  const std::shared_lock lock(registry().mutex);
+  auto it = registry().buffers.upper_bound(address);
+  if (it == registry().buffers.begin()) return false;
+  --it;
+  t_last_hit = {it->first, it->first + it->second.first};
+  t_generation = g_generation;
+  return address + bytes <= t_last_hit.end;
+}
+
+std::string describe_address(uintptr_t address) {
+  const std::shared_lock lock(registry().mutex);
+  auto it = registry().buffers.upper_bound(address + kGuard);
+  if (it == registry().buffers.begin()) return "no buffer is near";
+  --it;
+  const auto offset = static_cast<int64_t>(address - it->first);
+  if (offset > static_cast<int64_t>(it->second.first + (1 << 20))) return "no buffer is near";
+  return fmt::format("byte {} of a buffer of {} bytes", offset, it->second.first);
+}
+
+std::vector<std::pair<unsigned char*, size_t>> buffers() {
+  const std::shared_lock lock(registry().mutex);
+  std::vector<std::pair<unsigned char*, size_t>> out;
+  for (const auto& [begin, value] : registry().buffers)
+    out.emplace_back(reinterpret_cast<unsigned char*>(begin), value.first);
+  return out;
+}
+
+Module find_module(const void* address) {
+  struct Search {
+    uintptr_t address;
+    Module module;
+  } search{reinterpret_cast<uintptr_t>(address), {}};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* data) {
+        auto& s = *static_cast<Search*>(data);
+        Module m;
+        bool inside = false;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& ph = info->dlpi_phdr[i];
+          const uintptr_t begin = info->dlpi_addr + ph.p_vaddr, end = begin + ph.p_memsz;
+          if (ph.p_type == PT_LOAD) {
+            inside = inside || (s.address >= begin && s.address < end);
+            m.constants.emplace_back(begin, end);
+          } else if (ph.p_type == PT_TLS) {
+            m.tls = static_cast<unsigned char*>(info->dlpi_tls_data);
+            m.tls_bytes = m.tls == nullptr ? 0 : ph.p_memsz;
+          }
+        }
+        if (inside) s.module = m;
+        return inside ? 1 : 0;
+      },
+      &search);
+  return search.module;
+}
+
+void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
+  if (combining) return;
+  const Thread& t = *current_;
+  const auto stack = reinterpret_cast<const char*>(a);
+  if (stack >= t.stack_low && stack < t.stack_high) return;
+  if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && a % bytes != 0)
+    fail(fmt::format("misaligned access of {} bytes at address {:#x}", bytes, a));
+  if (access == Access::atomic) ++counts.atomics;
+  const char* verb = access == Access::read ? "load" : access == Access::write ? "store" : "atomic";
+  for (SharedRegion* r : {&dynamic_region, &static_region}) {
+    if (!r->touches(a)) continue;
+    if (!r->holds(a, bytes)) fail(fmt::format("{} of {} bytes runs past the end of shared memory", verb, bytes));
+    check_shared(*r, a, bytes, access);
+    if (options().count) gather(a, bytes, access, true, site);
+    return;
+  }
+  if (registered(a, bytes)) {
+    if (options().count) gather(a, bytes, access, false, site);
+    return;
+  }
+  if (access == Access::read) {
+    const auto closure = reinterpret_cast<uintptr_t>(kernel->closure);
+    if (a >= closure && a + bytes <= closure + kernel->closure_bytes) return;
+    for (const auto& [begin, end] : module.constants)
+      if (a >= begin && a + bytes <= end) return;
+  }
+  fail(fmt::format("{} of {} bytes out of bounds: {}", verb, bytes, describe_address(a)));
+}
+
+void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access access) {
+  if (r.shadow.empty()) return;
+  const Thread& t = *current_;
+  const size_t first = a - reinterpret_cast<uintptr_t>(r.base);
+  const auto me = static_cast<uint16_t>(t.linear);
+  const uint32_t warp_epoch = warps[t.warp].epoch;
+  // Whether an earlier access of another thread is not separated from this one by a barrier.
+  const auto races = [&](uint16_t other, uint32_t block_epoch, uint32_t other_warp_epoch) {
+    return other != Shadow::kNone && other != me && block_epoch == epoch &&
+           (other == Shadow::kMany || threads[other]->warp != t.warp || other_warp_epoch == warp_epoch);
+  };
+  for (size_t i = first; i < first + bytes; ++i) {
+    Shadow& s = r.shadow[i];
+    if (s.content == Shadow::pending) fail(fmt::format("touches shared byte {} while cp.async fills it", i));
+    if (access == Access::read && s.content == Shadow::unwritten)
+      fail(fmt::format("reads shared byte {} that nothing wrote", i));
+    if (access != Access::atomic && races(s.writer, s.write_block_epoch, s.write_warp_epoch))
+      fail(fmt::format("data race: {} shared byte {} that thread {} wrote with no barrier between",
+                       access == Access::read ? "reads" : "writes", i, s.writer));
+    if (access == Access::read) {
+      if (s.read_block_epoch == epoch && s.reader != me && s.reader != Shadow::kNone) {
+        s.reader_warp = s.reader_warp == t.warp ? s.reader_warp : Shadow::kMany;
+        s.reader = Shadow::kMany;
+      } else {
+        s.reader = me;
+        s.reader_warp = static_cast<uint16_t>(t.warp);
+      }
+      s.read_block_epoch = epoch;
+      s.read_warp_epoch = warp_epoch;
+      continue;
+    }
+    const bool same_warp = s.reader_warp == t.warp;
+    if (access == Access::write && s.reader != Shadow::kNone && s.reader != me && s.read_block_epoch == epoch &&
+        (!same_warp || s.read_warp_epoch == warp_epoch))
+      fail(fmt::format("data race: writes shared byte {} that another thread read with no barrier between", i));
+    s.content = Shadow::written;
+    s.writer = access == Access::atomic ? Shadow::kNone : me;
+    s.write_block_epoch = epoch;
+    s.write_warp_epoch = warp_epoch;
+  }
+}
+
+void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
+  const auto a = reinterpret_cast<uintptr_t>(copy.to);
+  for (SharedRegion* r : {&dynamic_region, &static_region}) {
+    if (!r->holds(a, copy.bytes.size()) || r->shadow.empty()) continue;
+    const size_t first = a - reinterpret_cast<uintptr_t>(r->base);
+    for (size_t i = first; i < first + copy.bytes.size(); ++i) {
+      Shadow& s = r->shadow[i];
+      s.content = Shadow::written;
+      s.writer = static_cast<uint16_t>(t.linear);
+      s.write_block_epoch = epoch;
+      s.write_warp_epoch = warps[t.warp].epoch;
+    }
+  }
+}
+
+void Block::gather(uintptr_t a, size_t bytes, Access access, bool shared, const void* site) {
+  const uint32_t occurrence = current_->occurrences[site]++;
+  Gather& g = warps[current_->warp].gathers[{site, occurrence}];
+  g.bytes = static_cast<uint8_t>(bytes);
+  g.write = access != Access::read;
+  g.shared = shared;
+  g.addresses.push_back(a);
+}
+
+void Block::finish_gathers() {
+  for (Warp& w : warps) {
+    for (auto& [key, g] : w.gathers) {
+      std::sort(g.addresses.begin(), g.addresses.end());
+      const size_t lanes = g.addresses.size();
+      if (!g.shared) {
+        std::vector<uintptr_t> sectors;
+        for (const uintptr_t a : g.addresses)
+          for (uintptr_t s = a / 32; s <= (a + g.bytes - 1) / 32; ++s) sectors.push_back(s);
+        std::sort(sectors.begin(), sectors.end());
+        const auto distinct = static_cast<uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
+        (g.write ? counts.global_store_bytes : counts.global_load_bytes) += lanes * g.bytes;
+        (g.write ? counts.global_store_sectors : counts.global_load_sectors) += distinct;
+        continue;
+      }
+      // 8-byte accesses are served in two passes of 16 lanes, 16-byte ones in four of 8.
+      const size_t per_pass = g.bytes >= 16 ? 8 : g.bytes == 8 ? 16 : 32;
+      ++counts.shared_accesses;
+      for (size_t begin = 0; begin < lanes; begin += per_pass) {
+        std::vector<uintptr_t> words;
+        for (size_t i = begin; i < std::min(lanes, begin + per_pass); ++i)
+          for (uintptr_t word = g.addresses[i] / 4; word <= (g.addresses[i] + g.bytes - 1) / 4; ++word)
+            words.push_back(word);
+        std::sort(words.begin(), words.end());
+        words.erase(std::unique(words.begin(), words.end()), words.end());
+        uint64_t banks[32] = {}, worst = 0;
+        for (const uintptr_t word : words) worst = std::max(worst, ++banks[word % 32]);
+        counts.shared_wavefronts += worst;
+        counts.shared_ideal += 1;
+      }
+    }
+    w.gathers.clear();
+  }
+}
+
+void Counts::add(const Counts& c) {
+  global_load_bytes += c.global_load_bytes;
+  global_store_bytes += c.global_store_bytes;
+  global_load_sectors += c.global_load_sectors;
+  global_store_sectors += c.global_store_sectors;
+  shared_accesses += c.shared_accesses;
+  shared_wavefronts += c.shared_wavefronts;
+  shared_ideal += c.shared_ideal;
+  block_barriers += c.block_barriers;
+  warp_barriers += c.warp_barriers;
+  collectives += c.collectives;
+  mma += c.mma;
+  async_bytes += c.async_bytes;
+  atomics += c.atomics;
+}
+
+void touch(const void* address, size_t bytes, Access access, const void* site) {
+  if (Block* b = current_block_or_null()) b->touch(reinterpret_cast<uintptr_t>(address), bytes, access, site);
+}
+
+template <class T>
+T atomic_load(T* p, const void* site) {
+  touch(p, sizeof(T), Access::atomic, site);
+  return std::atomic_ref<T>(*p).load();
+}
+template <class T>
+bool atomic_exchange_if(T* p, T& expected, T desired) {
+  return std::atomic_ref<T>(*p).compare_exchange_strong(expected, desired);
+}
+template uint32_t atomic_load(uint32_t*, const void*);
+template uint64_t atomic_load(uint64_t*, const void*);
+template bool atomic_exchange_if(uint32_t*, uint32_t&, uint32_t);
+template bool atomic_exchange_if(uint64_t*, uint64_t&, uint64_t);
+
+}  // namespace simt
+
+// The compiler's hooks (-fsanitize=thread): called before every load and store of the kernels' shared object.
+#define KITH_HOOK(name, bytes, access) \
+  extern "C" void name(void* a) { simt::touch(a, bytes, simt::Access::access, __builtin_return_address(0)); }
+KITH_HOOK(__tsan_read1, 1, read)
+KITH_HOOK(__tsan_read2, 2, read)
+KITH_HOOK(__tsan_read4, 4, read)
+KITH_HOOK(__tsan_read8, 8, read)
+KITH_HOOK(__tsan_read16, 16, read)
+KITH_HOOK(__tsan_write1, 1, write)
+KITH_HOOK(__tsan_write2, 2, write)
+KITH_HOOK(__tsan_write4, 4, write)
+KITH_HOOK(__tsan_write8, 8, write)
+KITH_HOOK(__tsan_write16, 16, write)
+KITH_HOOK(__tsan_unaligned_read2, 2, read)
+KITH_HOOK(__tsan_unaligned_read4, 4, read)
+KITH_HOOK(__tsan_unaligned_read8, 8, read)
+KITH_HOOK(__tsan_unaligned_read16, 16, read)
+KITH_HOOK(__tsan_unaligned_write2, 2, write)
+KITH_HOOK(__tsan_unaligned_write4, 4, write)
+KITH_HOOK(__tsan_unaligned_write8, 8, write)
+KITH_HOOK(__tsan_unaligned_write16, 16, write)
+#undef KITH_HOOK
+extern "C" void __tsan_init() {}
+extern "C" void __tsan_func_entry(void*) {}
+extern "C" void __tsan_func_exit() {}
+extern "C" void __tsan_vptr_update(void**, void*) {}
+extern "C" void __tsan_read_range(void* a, size_t bytes) {
+  simt::touch(a, bytes, simt::Access::read, __builtin_return_address(0));
+}
+extern "C" void __tsan_write_range(void* a, size_t bytes) {
+  simt::touch(a, bytes, simt::Access::write, __builtin_return_address(0));
+}

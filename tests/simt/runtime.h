@@ -1,0 +1,117 @@
+// The SIMT runner: executes CUDA kernels, compiled by the host compiler from the same .cu files, on the CPU.
+//
+// Every thread of a block is a fiber; the blocks of a grid are spread over the cores. Between two barriers the threads
+// run one after another, in an order drawn from a seed, so nothing is ever accidentally in lockstep. Collectives
+// (barriers, shuffles, votes, mma) suspend a thread until every thread they need has arrived. Every load and store of a
+// kernel reaches the runner through the compiler's thread-sanitizer hooks (memory.cpp), so kernels need no annotations.
+//
+// A fault ends the launch with Fault: kernel, block, thread, what happened. Faults are
+//   - shared memory read before it was written (it also starts as NaN), data of cp.async touched before its wait;
+//   - two threads touching one shared byte, one of them writing, with no barrier between (a data race);
+//   - a result that depends on the order of threads or blocks (each launch is repeated in other orders and compared);
+//   - a collective that a lane of its mask misses or has exited; barriers of different source lines meeting; deadlock;
+//   - an access outside every registered buffer, a misaligned access.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace simt {
+
+struct Fault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Extent {
+  unsigned x = 1, y = 1, z = 1;
+  uint64_t count() const { return uint64_t{x} * y * z; }
+};
+
+// What one launch did, summed over its blocks. Per-warp figures group the lanes' accesses by instruction, as a GPU
+// does.
+struct Counts {
+  uint64_t global_load_bytes = 0, global_store_bytes = 0;      // requested by threads
+  uint64_t global_load_sectors = 0, global_store_sectors = 0;  // distinct 32-byte sectors per warp instruction
+  uint64_t shared_accesses = 0;                                // warp instructions
+  uint64_t shared_wavefronts = 0;                              // passes over the 32 banks they took
+  uint64_t shared_ideal = 0;                                   // passes they would have taken without conflicts
+  uint64_t block_barriers = 0, warp_barriers = 0, collectives = 0;
+  uint64_t mma = 0;          // warp-wide matrix instructions
+  uint64_t async_bytes = 0;  // by cp.async
+  uint64_t atomics = 0;
+  void add(const Counts&);
+};
+
+struct LaunchRecord {
+  std::string kernel;
+  Extent grid, block;
+  size_t shared_bytes = 0;  // per block, static + dynamic
+  Counts counts;
+};
+
+struct Options {
+  int orders = 2;  // times each launch runs, each in another order; results must agree bit for bit
+  uint64_t seed = 1;
+  bool count = false;  // fill Counts (slower)
+  bool races = true;   // track shared-memory accesses
+  int workers = 0;     // threads of the runner; 0: all cores
+  size_t stack_bytes = 256 << 10;
+  size_t shared_limit = 227 << 10;  // static + dynamic shared memory of a block (sm_90)
+};
+Options& options();
+std::vector<LaunchRecord>& records();  // appended by every launch while options().count
+
+// Device memory: filled with NaN, registered, a guard zone on both sides.
+void* allocate(size_t bytes);
+void release(void* pointer);  // Fault when it is not an allocation, or was released already
+
+// One launch. invoke(closure) runs the kernel for the current thread; `module` is any address inside the shared object
+// that holds the kernel (its thread-local block is the static shared memory).
+struct Kernel {
+  const char* name;
+  void (*invoke)(const void* closure);
+  const void* closure;
+  size_t closure_bytes;
+  const void* module;
+};
+void launch(const Kernel&, Extent grid, Extent block, size_t dynamic_shared);
+
+// ---- inside a kernel ----
+using Where = std::source_location;
+Extent thread_idx();
+Extent block_idx();
+Extent block_dim();
+Extent grid_dim();
+unsigned lane_id();
+unsigned char* dynamic_shared();
+
+enum class Vote : uint8_t { count, all, any };
+int block_barrier(Vote vote, int predicate, Where where);
+void warp_barrier(unsigned mask, Where where);
+
+// Warp collective: each lane of `mask` deposits `in` and waits; when all have come, combine(in, out, mask, argument)
+// runs once with the lanes' pointers (null outside the mask).
+using Combine = void (*)(const void* const* in, void* const* out, unsigned mask);
+void collective(const char* name, unsigned mask, const void* in, void* out, Combine combine, Where where);
+unsigned live_mask();  // lanes of this warp that have not exited
+
+void async_copy(void* shared, const void* global, unsigned bytes, unsigned source_bytes);  // the rest is zero-filled
+void async_commit();
+void async_wait(unsigned groups_left);  // cp.async.wait_group
+
+void count_mma();
+// An access made on behalf of the current thread (ldmatrix, atomics): checked and counted like a plain one.
+enum class Access : uint8_t { read, write, atomic };
+void touch(const void* address, size_t bytes, Access access, const void* site);
+// One atomic access is counted by atomic_load; exchange_if stores `desired` where *p == expected, else updates
+// expected.
+template <class T>
+T atomic_load(T* p, const void* site);  // uint32_t, uint64_t
+template <class T>
+bool atomic_exchange_if(T* p, T& expected, T desired);
+[[noreturn]] void fault(const std::string& what);
+
+}  // namespace simt

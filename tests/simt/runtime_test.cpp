@@ -1,0 +1,145 @@
+// The runner's own tests: every kind of fault is caught, right kernels pass, and the counts are those of a GPU.
+#include "tests/simt/runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <numeric>
+#include <vector>
+
+#include "tests/simt/device.h"
+#include "tests/simt/faults.h"
+
+namespace kith::simt_test {
+namespace {
+
+std::vector<float> ramp(int n) {
+  std::vector<float> v(static_cast<size_t>(n));
+  std::iota(v.begin(), v.end(), 0.f);
+  return v;
+}
+
+// The message of the Fault that f must throw; empty when it throws none.
+std::string fault_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const simt::Fault& e) {
+    return e.what();
+  }
+  return "";
+}
+#define EXPECT_FAULT(call, text)                                                              \
+  do {                                                                                        \
+    const std::string message = fault_of([&] { call; });                                      \
+    EXPECT_NE(message.find(text), std::string::npos) << "the fault was: '" << message << "'"; \
+  } while (false)
+
+TEST(Simt, RunsRightKernels) {
+  const Device in(ramp(150)), out(std::vector<float>(150));
+  reverse_in_shared(in.get(), out.get(), 150);
+  EXPECT_EQ(out.host()[0], 63);
+  EXPECT_EQ(out.host()[64], 127);
+  const Device sum(std::vector<float>(32));
+  warp_sum(in.get(), sum.get());
+  EXPECT_EQ(sum.host(), std::vector<float>(32, 496.f));
+  const Device copied(std::vector<float>(32));
+  async_right(in.get(), copied.get());
+  EXPECT_EQ(copied.host()[0], 127);
+}
+
+TEST(Simt, AtomicsOfManyBlocks) {
+  std::vector<int> values(1000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int>(i * i % 8);
+  std::vector<int> want(8);
+  for (const int v : values) ++want[static_cast<size_t>(v)];
+  const Device in(values), out(std::vector<int>(8));
+  histogram(in.get(), 1000, out.get());
+  EXPECT_EQ(out.host(), want);
+}
+
+TEST(Simt, CatchesMissingBarriers) {
+  const Device in(ramp(64)), out(std::vector<float>(64));
+  EXPECT_FAULT(reverse_without_barrier(in.get(), out.get(), 64), "shared byte");
+  EXPECT_FAULT(write_after_read(out.get()), "data race: ");
+  simt::options().races = false;  // without the shadow, the poison and the orders still show it
+  EXPECT_FAULT(reverse_without_barrier(in.get(), out.get(), 64), "depends on the order of threads");
+  simt::options().races = true;
+}
+
+TEST(Simt, CatchesUnwrittenSharedMemory) {
+  const Device out(std::vector<float>(32));
+  EXPECT_FAULT(read_unwritten_shared(out.get()), "that nothing wrote");
+}
+
+TEST(Simt, CatchesBadAddressesWithTheThread) {
+  const Device in(ramp(10)), out(std::vector<float>(10));
+  EXPECT_FAULT(out_of_bounds(in.get(), out.get(), 10), "thread (10, 0, 0)");
+  EXPECT_FAULT(out_of_bounds(in.get(), out.get(), 10),
+               "load of 4 bytes out of bounds: byte 40 of a buffer of 40 bytes");
+  EXPECT_FAULT(misaligned_vector(in.get(), out.get()), "misaligned access of 16 bytes");
+}
+
+TEST(Simt, CatchesCollectivesThatCannotComplete) {
+  const Device out(std::vector<float>(64));
+  EXPECT_FAULT(shuffle_missing_lane(out.get()), "__shfl_xor_sync");
+  EXPECT_FAULT(shuffle_missing_lane(out.get()), "exited");
+  EXPECT_FAULT(shuffle_lane_never_comes(out.get()), "deadlock");
+  EXPECT_FAULT(shuffle_lane_never_comes(out.get()), "1 threads wait in __syncthreads");
+  EXPECT_FAULT(divergent_barrier(out.get()), "divergent barrier");
+}
+
+TEST(Simt, CatchesResultsThatDependOnTheOrderOfBlocks) {
+  const Device out(std::vector<float>(1));
+  simt::options().workers = 1;
+  EXPECT_FAULT(last_writer_wins(out.get()), "depends on the order of threads");
+  simt::options().workers = 0;
+}
+
+TEST(Simt, CatchesAsyncDataReadBeforeItsWait) {
+  const Device in(ramp(128)), out(std::vector<float>(32));
+  EXPECT_FAULT(async_without_wait(in.get(), out.get()), "while cp.async fills it");
+}
+
+TEST(Simt, RunsAgainAfterAFault) {
+  const Device in(ramp(64)), out(std::vector<float>(64));
+  EXPECT_FAULT(reverse_without_barrier(in.get(), out.get(), 64), "shared byte");
+  reverse_in_shared(in.get(), out.get(), 64);
+  EXPECT_EQ(out.host()[0], 63);
+}
+
+simt::Counts counts_of(const std::function<void()>& f) {
+  simt::options().count = true;
+  simt::records().clear();
+  f();
+  simt::options().count = false;
+  return simt::records().at(0).counts;
+}
+
+TEST(Simt, CountsBankConflicts) {
+  const Device out(std::vector<float>(32));
+  for (const int stride : {1, 2, 4, 32, 33}) {
+    const simt::Counts c = counts_of([&] { strided_shared(out.get(), stride); });
+    const uint64_t stores = static_cast<uint64_t>(stride);  // 32 stride words, one conflict-free store each
+    const uint64_t ways = stride == 33 ? 1 : static_cast<uint64_t>(stride);
+    EXPECT_EQ(c.shared_accesses, stores + 1);
+    EXPECT_EQ(c.shared_wavefronts, stores + ways) << "stride " << stride;
+  }
+}
+
+TEST(Simt, CountsSectorsAndBytes) {
+  const Device in(ramp(32 * 8)), out(std::vector<float>(32));
+  for (const int stride : {1, 2, 8}) {
+    const simt::Counts c = counts_of([&] { copy_strided(in.get(), out.get(), 32, stride); });
+    EXPECT_EQ(c.global_load_bytes, 128u);
+    EXPECT_EQ(c.global_load_sectors, static_cast<uint64_t>(4 * stride));
+    EXPECT_EQ(c.global_store_sectors, 4u);
+  }
+}
+
+TEST(Simt, ReleaseRejectsForeignPointers) {
+  float x = 0;
+  EXPECT_FAULT(simt::release(&x), "not an allocation");
+}
+
+}  // namespace
+}  // namespace kith::simt_test
