@@ -31,6 +31,10 @@ namespace cpu {
 template <class T> void l2_normalize_forward(const L2NormalizeForward<T>&);
 template <class T> void l2_normalize_backward(const L2NormalizeBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void l2_normalize_forward(const L2NormalizeForward<float>&, Queue);
+void l2_normalize_backward(const L2NormalizeBackward<float>&, Queue);
+}
 
 constexpr Cost l2_normalize_forward_cost(double rows, double dim) {
   return {.flops = 3 * rows * dim, .bytes = 8 * rows * dim};

@@ -31,7 +31,11 @@ struct Matrix {
   int64_t size() const { return rows * cols; }
   std::span<T> span() const { return {data, static_cast<size_t>(size())}; }
   std::span<T> row(int64_t i) const { return {data + i * cols, static_cast<size_t>(cols)}; }
-  operator Matrix<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols}; }
+  template <class U>
+    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
+  operator Matrix<U>() const {
+    return {data, rows, cols};
+  }
 };
 
 // A backward kernel is told whether its output holds a gradient already.

@@ -1,7 +1,6 @@
-#include "tests/simt/faults.h"
-
 #include "kernels/cuda/core/async.cuh"
 #include "kernels/cuda/core/launch.cuh"
+#include "tests/simt/faults.h"
 
 namespace kith::simt_test {
 namespace {
@@ -89,7 +88,8 @@ __global__ void histogram_kernel(const int* in, int n, int* out) {
   __shared__ int bins[8];
   if (threadIdx.x < 8) bins[threadIdx.x] = 0;
   __syncthreads();
-  for (int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); i < n; i += static_cast<int>(gridDim.x * blockDim.x))
+  for (int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); i < n;
+       i += static_cast<int>(gridDim.x * blockDim.x))
     atomicAdd(&bins[in[i]], 1);
   __syncthreads();
   if (threadIdx.x < 8) atomicAdd(&out[threadIdx.x], bins[threadIdx.x]);
@@ -136,7 +136,9 @@ void shuffle_lane_never_comes(float* out) {
 void divergent_barrier(float* out) {
   launch("divergent", divergent_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
 }
-void last_writer_wins(float* out) { launch("last_writer", last_writer_kernel, {.grid = dim3(4), .block = dim3(1)}, kQueue, out); }
+void last_writer_wins(float* out) {
+  launch("last_writer", last_writer_kernel, {.grid = dim3(4), .block = dim3(1)}, kQueue, out);
+}
 void async_without_wait(const float* in, float* out) {
   launch("async", async_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in, out, 0);
 }

@@ -1,7 +1,6 @@
-#include "tests/simt/matrix.h"
-
 #include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/mma.cuh"
+#include "tests/simt/matrix.h"
 
 namespace kith::simt_test {
 namespace {
@@ -78,15 +77,22 @@ __global__ void ldmatrix_kernel(const float* a, const float* b, float* d) {
   store(d, c);
 }
 
-void one_warp(const char* name, void (*kernel)(const float*, const float*, float*), const float* a, const float* b, float* d) {
+void one_warp(const char* name, void (*kernel)(const float*, const float*, float*), const float* a, const float* b,
+              float* d) {
   launch(name, kernel, {.grid = dim3(1), .block = dim3(32)}, Queue{Device::cuda}, a, b, d);
 }
 
 }  // namespace
 
-void product_bf16(const float* a, const float* b, float* d) { one_warp("product_bf16", product_kernel<Kind::bf16>, a, b, d); }
-void product_f16(const float* a, const float* b, float* d) { one_warp("product_f16", product_kernel<Kind::f16>, a, b, d); }
+void product_bf16(const float* a, const float* b, float* d) {
+  one_warp("product_bf16", product_kernel<Kind::bf16>, a, b, d);
+}
+void product_f16(const float* a, const float* b, float* d) {
+  one_warp("product_f16", product_kernel<Kind::f16>, a, b, d);
+}
 void product_tf32(const float* a, const float* b, float* d) { one_warp("product_tf32", tf32_kernel, a, b, d); }
-void product_ldmatrix(const float* a, const float* b, float* d) { one_warp("product_ldmatrix", ldmatrix_kernel, a, b, d); }
+void product_ldmatrix(const float* a, const float* b, float* d) {
+  one_warp("product_ldmatrix", ldmatrix_kernel, a, b, d);
+}
 
 }  // namespace kith::simt_test
