@@ -1,12 +1,18 @@
 // k-means by Lloyd's iterations with k-means++ seeding (Arthur & Vassilvitskii 2007): the baseline of every table.
 //
 //   assign: label_i = argmin_c |x_i - m_c|^2 (lowest c on a tie);  update: m_c = mean of its rows
-//   An empty cluster is reseeded at the row farthest from its centroid (lowest index on a tie), as scikit-learn does.
-//   Stops when labels no longer change, when the squared centroid shift is <= tol * mean column variance, or at max_iterations.
-//   `restarts` seedings; the one with the least inertia is kept (lowest restart on a tie).
+//   seed: greedy k-means++ as scikit-learn's: the best of 2 + floor(log clusters) draws for each centroid
+//   An empty cluster is reseeded at the row farthest from its centroid (lowest index on a tie) among the rows that do
+//   not stand alone in their cluster, and takes it over, as scikit-learn does; it stays empty when every row lies on
+//   its centroid (fewer distinct rows than clusters). Stops when labels no longer change, when the squared centroid
+//   shift is <= tol * mean column variance, or at max_iterations. `restarts` seedings; the one with the least inertia
+//   is kept (lowest restart on a tie).
 //
-// Deterministic for one seed, whatever the number of threads. Errors  Error on rows < clusters, clusters < 1, NaN rows.
-// Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B.
+// Labels are those of f64 distances to the f32 centroids: scores |m|^2 - 2 <x, m> come from an f32 product, and the
+// centroids it cannot tell apart (Higham's bound on the dot product) are compared in f64. Means and inertia are f64.
+// Deterministic for one seed, whatever the number of threads.
+// Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
+// Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B. x is never copied.
 #pragma once
 #include "kernels/core/types.h"
 
@@ -14,7 +20,7 @@ namespace kith::kernels {
 
 template <class T>
 struct KMeans {
-  Matrix<const T> x;          // [rows, dim]
+  Matrix<const T> x;  // [rows, dim]
   int64_t max_iterations = 300;
   double tol = 1e-4;
   int restarts = 10;
@@ -25,7 +31,7 @@ struct KMeans {
 
 struct KMeansResult {
   double inertia = 0;
-  int64_t iterations = 0;     // of the restart kept
+  int64_t iterations = 0;  // of the restart kept
 };
 
 KMeansResult kmeans(const KMeans<float>&, Queue);
@@ -40,8 +46,10 @@ struct KMeansAssign {
 void kmeans_assign(const KMeansAssign<float>&, Queue);
 
 namespace cpu {
-template <class T> KMeansResult kmeans(const KMeans<T>&);
-template <class T> void kmeans_assign(const KMeansAssign<T>&);
+template <class T>
+KMeansResult kmeans(const KMeans<T>&);
+template <class T>
+void kmeans_assign(const KMeansAssign<T>&);
 }  // namespace cpu
 
 constexpr Cost kmeans_assign_cost(double rows, double clusters, double dim) {

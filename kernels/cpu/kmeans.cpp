@@ -1,0 +1,109 @@
+// Lloyd's iterations, shared by float and double; what differs between them is the assignment (kmeans_assign.cpp).
+#include "kernels/kmeans.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cpu/kmeans_steps.h"
+
+namespace kith::kernels::cpu {
+
+template <class T>
+void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums) {
+  if (std::find(sums.count.begin(), sums.count.end(), 0) == sums.count.end()) return;
+  std::vector<double> distance;
+  label_distances<T>(x, centroids, labels, distance);
+  for (size_t c = 0; c < sums.count.size(); ++c) {
+    if (sums.count[c] != 0) continue;
+    int64_t farthest = -1;
+    for (int64_t i = 0; i < x.rows; ++i)
+      if (sums.count[labels[i]] > 1 && distance[i] > (farthest < 0 ? 0 : distance[farthest])) farthest = i;
+    if (farthest < 0) return;  // every row lies on its centroid
+    const T* row = x.data + farthest * x.cols;
+    double *to = sums.sum.data() + static_cast<int64_t>(c) * x.cols,
+           *from = sums.sum.data() + labels[farthest] * x.cols;
+    for (int64_t j = 0; j < x.cols; ++j) {
+      to[j] = static_cast<double>(row[j]);
+      from[j] -= static_cast<double>(row[j]);
+    }
+    --sums.count[labels[farthest]];
+    sums.count[c] = 1;
+    labels[farthest] = static_cast<int32_t>(c);
+    distance[farthest] = 0;
+  }
+}
+
+namespace {
+
+// Centroids from sums; returns the squared distance they moved. An empty cluster keeps its centroid.
+template <class T>
+double move_centroids(const ClusterSums& sums, Matrix<T> centroids) {
+  double shift = 0;
+  for (int64_t c = 0; c < centroids.rows; ++c) {
+    if (sums.count[c] == 0) continue;
+    for (int64_t j = 0; j < centroids.cols; ++j) {
+      T& m = centroids.data[c * centroids.cols + j];
+      const T moved = static_cast<T>(sums.sum[c * centroids.cols + j] / static_cast<double>(sums.count[c]));
+      const double d = static_cast<double>(moved) - static_cast<double>(m);
+      shift += d * d;
+      m = moved;
+    }
+  }
+  return shift;
+}
+
+// One seeding, iterated until it stands.
+template <class T>
+KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> centroids, std::span<int32_t> labels) {
+  seed_centroids(a.x, centroids, Random(a.seed, static_cast<uint32_t>(restart), 0, 0));
+  std::fill(labels.begin(), labels.end(), -1);
+  KMeansResult result;
+  ClusterSums sums;
+  while (result.iterations < a.max_iterations) {
+    ++result.iterations;
+    const int64_t changed = assign_rows<T>(a.x, centroids, labels, &sums);
+    if (changed == 0) break;  // the centroids are the means of these very rows
+    fill_empty<T>(a.x, centroids, labels, sums);
+    if (move_centroids(sums, centroids) <= tolerance) break;
+  }
+  assign_rows<T>(a.x, centroids, labels, nullptr);
+  std::vector<double> distance;
+  result.inertia = label_distances<T>(a.x, centroids, labels, distance);
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+KMeansResult kmeans(const KMeans<T>& a) {
+  const double tolerance = a.tol * mean_column_variance(a.x);
+  std::vector<T> storage(static_cast<size_t>(a.centroids.size()));
+  const Matrix<T> centroids{storage.data(), a.centroids.rows, a.centroids.cols};
+  std::vector<int32_t> labels(a.labels.size());
+  KMeansResult best{.inertia = std::numeric_limits<double>::infinity()};
+  for (int restart = 0; restart < a.restarts; ++restart) {
+    const KMeansResult result = lloyd<T>(a, restart, tolerance, centroids, labels);
+    if (!(result.inertia < best.inertia)) continue;
+    best = result;
+    std::copy(storage.begin(), storage.end(), a.centroids.data);
+    std::copy(labels.begin(), labels.end(), a.labels.begin());
+  }
+  return best;
+}
+
+template <class T>
+void kmeans_assign(const KMeansAssign<T>& a) {
+  assign_rows<T>(a.x, a.centroids, a.labels, nullptr);
+  if (a.distance.empty()) return;
+  std::vector<double> distance;
+  label_distances<T>(a.x, a.centroids, a.labels, distance);
+  std::transform(distance.begin(), distance.end(), a.distance.begin(), [](double d) { return static_cast<T>(d); });
+}
+
+template void fill_empty(Matrix<const float>, Matrix<const float>, std::span<int32_t>, ClusterSums&);
+template KMeansResult kmeans(const KMeans<float>&);
+template KMeansResult kmeans(const KMeans<double>&);
+template void kmeans_assign(const KMeansAssign<float>&);
+template void kmeans_assign(const KMeansAssign<double>&);
+
+}  // namespace kith::kernels::cpu

@@ -1,0 +1,87 @@
+// Greedy k-means++ (Arthur & Vassilvitskii 2007, section 5): each centroid is the best of a few rows drawn with
+// probability proportional to the squared distance to the centroids so far.
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/kmeans_steps.h"
+#include "kernels/cpu/parallel.h"
+
+namespace kith::kernels::cpu {
+namespace {
+
+constexpr int64_t kGrain = 256;  // rows
+
+double uniform53(Random& random) {
+  const uint64_t high = random.bits() >> 5, low = random.bits() >> 6;
+  return static_cast<double>((high << 26) | low) * 0x1p-53;
+}
+
+// Squared distances to the centroids so far, with their sums per chunk.
+struct Closest {
+  std::vector<double> distance, chunk_sum;
+  double total = 0;
+
+  // The row at which the running sum of distances passes u * total.
+  int64_t pick(double u) const {
+    double target = u * total;
+    size_t chunk = 0;
+    while (chunk + 1 < chunk_sum.size() && target >= chunk_sum[chunk]) target -= chunk_sum[chunk++];
+    const int64_t rows = static_cast<int64_t>(distance.size()), begin = static_cast<int64_t>(chunk) * kGrain;
+    int64_t last = begin;  // rounding may carry the target past the end: then the last row with a weight
+    for (int64_t i = begin; i < std::min(rows, begin + kGrain); ++i) {
+      if (distance[i] > 0) last = i;
+      if (target < distance[i]) return i;
+      target -= distance[i];
+    }
+    return last;
+  }
+};
+
+// For each candidate row: what would be `closest` were it chosen. One pass over x.
+template <class T>
+void consider(Matrix<const T> x, const std::vector<int64_t>& candidates, const std::vector<double>& closest,
+              std::vector<Closest>& out) {
+  const int64_t chunks = ceil_div(x.rows, kGrain);
+  for (Closest& o : out)
+    o.distance.resize(static_cast<size_t>(x.rows)), o.chunk_sum.assign(static_cast<size_t>(chunks), 0);
+  parallel_for(x.rows, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (size_t k = 0; k < candidates.size(); ++k) {
+        const double d = squared_distance(x.data + i * x.cols, x.data + candidates[k] * x.cols, x.cols);
+        out[k].distance[i] = std::min(d, closest[i]);
+        out[k].chunk_sum[begin / kGrain] += out[k].distance[i];
+      }
+  });
+  for (Closest& o : out) {
+    o.total = 0;
+    for (double s : o.chunk_sum) o.total += s;
+  }
+}
+
+}  // namespace
+
+template <class T>
+void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random) {
+  const size_t trials = 2 + static_cast<size_t>(std::log(static_cast<double>(centroids.rows)));
+  const auto draw = [&] { return static_cast<int64_t>(uniform53(random) * static_cast<double>(x.rows)); };
+  Closest closest;
+  closest.distance.assign(static_cast<size_t>(x.rows), std::numeric_limits<double>::infinity());
+  for (int64_t c = 0; c < centroids.rows; ++c) {
+    std::vector<int64_t> candidates;
+    // Nothing is left at a distance when every distinct row is a centroid: then any row will do.
+    for (size_t k = 0; k < (c == 0 ? 1 : trials); ++k)
+      candidates.push_back(c > 0 && closest.total > 0 ? closest.pick(uniform53(random)) : draw());
+    std::vector<Closest> next(candidates.size());
+    consider(x, candidates, closest.distance, next);
+    size_t best = 0;
+    for (size_t k = 1; k < next.size(); ++k)
+      if (next[k].total < next[best].total) best = k;
+    closest = std::move(next[best]);
+    std::copy_n(x.data + candidates[best] * x.cols, x.cols, centroids.data + c * x.cols);
+  }
+}
+
+template void seed_centroids(Matrix<const float>, Matrix<float>, Random);
+template void seed_centroids(Matrix<const double>, Matrix<double>, Random);
+
+}  // namespace kith::kernels::cpu

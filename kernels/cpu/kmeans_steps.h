@@ -1,0 +1,58 @@
+// The passes over the rows that k-means is made of. Each is cut into chunks that depend on sizes alone.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "kernels/core/philox.h"
+#include "kernels/core/types.h"
+
+namespace kith::kernels::cpu {
+
+// Rows of each cluster, summed in f64.
+struct ClusterSums {
+  std::vector<double> sum;     // [clusters, dim]
+  std::vector<int64_t> count;  // [clusters]
+};
+
+// Writes labels, returns how many changed; fills sums unless null.
+template <class T>
+int64_t assign_rows(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums* sums);
+
+// Squared distance of each row to the centroid of its label; returns their sum.
+template <class T>
+double label_distances(Matrix<const T> x, Matrix<const T> centroids, std::span<const int32_t> labels,
+                       std::vector<double>& distance);
+
+// Gives each empty cluster, lowest first, the row farthest from its centroid among those that do not stand alone in
+// their cluster: that row leaves its old sum and label. Nothing moves when every row lies on its centroid.
+template <class T>
+void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums);
+
+// Mean over columns of the variance over rows; Error on a NaN or infinity.
+template <class T>
+double mean_column_variance(Matrix<const T> x);
+
+// Greedy k-means++.
+template <class T>
+void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random);
+
+// In f64 and sixteen lanes: it vectorises in a fixed order, and equal rows are at distance 0.
+template <class T>
+double squared_distance(const T* a, const T* b, int64_t n) {
+  std::array<double, 16> lane{};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int64_t l = 0; l < 16; ++l) {
+      const double d = static_cast<double>(a[i + l]) - static_cast<double>(b[i + l]);
+      lane[l] += d * d;
+    }
+  for (int64_t l = 0; i < n; ++i, ++l) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    lane[l] += d * d;
+  }
+  double sum = 0;
+  for (double v : lane) sum += v;
+  return sum;
+}
+
+}  // namespace kith::kernels::cpu

@@ -1,0 +1,36 @@
+#include "kernels/kmeans.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+
+namespace kith::kernels {
+namespace {
+
+void check_shapes(Matrix<const float> x, Matrix<const float> centroids, size_t labels, std::string_view entry) {
+  check(centroids.rows >= 1, fmt::format("{}: needs at least one cluster, found {}", entry, centroids.rows));
+  check(x.cols == centroids.cols,
+        fmt::format("{}: x has {} columns, centroids have {}", entry, x.cols, centroids.cols));
+  check(static_cast<int64_t>(labels) == x.rows, fmt::format("{}: {} labels for {} rows", entry, labels, x.rows));
+}
+
+}  // namespace
+
+KMeansResult kmeans(const KMeans<float>& a, Queue q) {
+  require_cpu(q, "kmeans");
+  check_shapes(a.x, a.centroids, a.labels.size(), "kmeans");
+  check(a.x.rows >= a.centroids.rows, fmt::format("kmeans: {} rows for {} clusters", a.x.rows, a.centroids.rows));
+  check(a.restarts >= 1 && a.max_iterations >= 1,
+        fmt::format("kmeans: needs a restart and an iteration, found {} and {}", a.restarts, a.max_iterations));
+  return cpu::kmeans(a);
+}
+
+void kmeans_assign(const KMeansAssign<float>& a, Queue q) {
+  require_cpu(q, "kmeans_assign");
+  check_shapes(a.x, a.centroids, a.labels.size(), "kmeans_assign");
+  check(a.distance.empty() || static_cast<int64_t>(a.distance.size()) == a.x.rows,
+        fmt::format("kmeans_assign: {} distances for {} rows", a.distance.size(), a.x.rows));
+  cpu::kmeans_assign(a);
+}
+
+}  // namespace kith::kernels
