@@ -28,20 +28,20 @@ struct BatchNormForward {
   bool relu = false;
   bool train = true;
   T eps = T(1e-5), momentum = T(0.1);
-  std::span<T> running_mean,
-      running_var;            // [channels]; read in eval, updated in train (may be empty in train: no update)
-  std::span<T> mean, invstd;  // [channels]; written in train; saved for backward
-  Matrix<T> y;                // [rows, channels]; may not alias x
+  // [channels]; read in eval, updated in train (may be empty in train: no update)
+  std::span<T> running_mean = {}, running_var = {};
+  std::span<T> mean = {}, invstd = {};  // [channels]; written in train; saved for backward
+  Matrix<T> y;                          // [rows, channels]; may not alias x
 };
 
 template <class T>
 struct BatchNormBackward {
-  Matrix<const T> x, y, dy;  // [rows, channels]; y is read only with relu, and may be empty when beta is given
+  Matrix<const T> x, y = {}, dy;  // [rows, channels]; y is read only with relu, and may be empty when beta is given
   std::span<const T> gamma, mean, invstd;
   bool relu = false;
-  std::span<T> dgamma, dbeta;  // [channels]; empty when not wanted
+  std::span<T> dgamma = {}, dbeta = {};  // [channels]; empty when not wanted
   Write write_params = Write::overwrite;
-  Matrix<T> dx;  // data null when not wanted
+  Matrix<T> dx = {};  // data null when not wanted
   Write write_x = Write::overwrite;
   T* dresidual = nullptr;  // [rows, channels] or null
   Write write_residual = Write::overwrite;

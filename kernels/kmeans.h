@@ -41,7 +41,7 @@ template <class T>
 struct KMeansAssign {
   Matrix<const T> x, centroids;
   std::span<int32_t> labels;
-  std::span<T> distance;
+  std::span<T> distance = {};
 };
 void kmeans_assign(const KMeansAssign<float>&, Queue);
 

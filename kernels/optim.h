@@ -20,10 +20,10 @@ template <class T>
 struct OptimSlot {
   std::span<T> w;
   std::span<const T> g;
-  std::span<T> m;      // SGD, LARS: momentum; Adam: first moment
-  std::span<T> v;      // Adam: second moment; empty otherwise
-  T weight_decay = 0;  // of this slot
-  bool adapt = true;   // LARS only
+  std::span<T> m = {};  // SGD, LARS: momentum; Adam: first moment
+  std::span<T> v = {};  // Adam: second moment; empty otherwise
+  T weight_decay = 0;   // of this slot
+  bool adapt = true;    // LARS only
 };
 
 template <class T>

@@ -14,12 +14,12 @@ void kmeans_assign(benchmark::State& state) {
                                 m = test::normal_rows(clusters, dim, test::Seed{2});
   std::vector<int32_t> labels(static_cast<size_t>(rows)), want(1000);
   const auto assign = [&] {
-    kernels::kmeans_assign({.x = x.view(), .centroids = m.view(), .labels = labels, .distance = {}}, Queue{});
+    kernels::kmeans_assign({.x = x.view(), .centroids = m.view(), .labels = labels}, Queue{});
   };
   assign();
   const test::HostMatrix<double> x64 = test::widen(x), m64 = test::widen(m);
-  cpu::kmeans_assign(KMeansAssign<double>{
-      .x = {x64.values.data(), 1000, dim}, .centroids = m64.view(), .labels = want, .distance = {}});
+  cpu::kmeans_assign(
+      KMeansAssign<double>{.x = {x64.values.data(), 1000, dim}, .centroids = m64.view(), .labels = want});
   bench::run_verified(
       state, test::close(std::span<const int32_t>(labels).first(1000), std::span<const int32_t>(want), {}),
       kmeans_assign_cost(static_cast<double>(rows), static_cast<double>(clusters), static_cast<double>(dim)), assign);
@@ -50,8 +50,8 @@ void kmeans(benchmark::State& state) {
   };
   run();
   const test::HostMatrix<double> x64 = test::widen(x), m64 = test::widen(m);
-  cpu::kmeans_assign(KMeansAssign<double>{
-      .x = {x64.values.data(), 1000, dim}, .centroids = m64.view(), .labels = want, .distance = {}});
+  cpu::kmeans_assign(
+      KMeansAssign<double>{.x = {x64.values.data(), 1000, dim}, .centroids = m64.view(), .labels = want});
   bench::run_verified(
       state, test::close(std::span<const int32_t>(labels).first(1000), std::span<const int32_t>(want), {}), {}, run);
   state.counters["iterations"] = static_cast<double>(result.iterations);

@@ -123,9 +123,8 @@ TEST(KMeans, AssignmentIsExactWhereFloatIsNot) {
       m.values[static_cast<size_t>(c * 33 + j)] = 1000.f + 0x1p-13f * static_cast<float>((c / 2 * 7 + j * 3) % 11);
   const HostMatrix<double> x64 = widen(x), m64 = widen(m);
   std::vector<int32_t> got(500), want(500);
-  kmeans_assign({.x = std::as_const(x).view(), .centroids = std::as_const(m).view(), .labels = got, .distance = {}},
-                Queue{});
-  cpu::kmeans_assign(KMeansAssign<double>{.x = x64.view(), .centroids = m64.view(), .labels = want, .distance = {}});
+  kmeans_assign({.x = std::as_const(x).view(), .centroids = std::as_const(m).view(), .labels = got}, Queue{});
+  cpu::kmeans_assign(KMeansAssign<double>{.x = x64.view(), .centroids = m64.view(), .labels = want});
   EXPECT_EQ(got, want);
   for (int32_t label : got) EXPECT_EQ(label % 2, 0);  // centroids come in equal pairs: the lower index wins
 }
@@ -210,9 +209,7 @@ TEST(KMeans, Errors) {
     x.values[17] = bad;
     EXPECT_THROW(run(x, {.clusters = 2}), Error);
     EXPECT_THROW(
-        kmeans_assign(
-            {.x = std::as_const(x).view(), .centroids = std::as_const(m).view(), .labels = labels, .distance = {}},
-            Queue{}),
+        kmeans_assign({.x = std::as_const(x).view(), .centroids = std::as_const(m).view(), .labels = labels}, Queue{}),
         Error);
   }
 }
