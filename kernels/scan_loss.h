@@ -47,6 +47,10 @@ namespace cpu {
 template <class T> void scan_loss_forward(const ScanLossForward<T>&);
 template <class T> void scan_loss_backward(const ScanLossBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void scan_loss_forward(const ScanLossForward<float>&, Queue);
+void scan_loss_backward(const ScanLossBackward<float>&, Queue);
+}
 
 constexpr Cost scan_loss_forward_cost(double heads, double rows, double classes) {
   return {.flops = 12 * heads * rows * classes, .bytes = 8 * heads * rows * classes};

@@ -44,6 +44,10 @@ namespace cpu {
 template <class T> void selflabel_loss_forward(const SelflabelLossForward<T>&);
 template <class T> void selflabel_loss_backward(const SelflabelLossBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue);
+void selflabel_loss_backward(const SelflabelLossBackward<float>&, Queue);
+}
 
 constexpr Cost selflabel_loss_forward_cost(double rows, double classes) {
   return {.flops = 8 * rows * classes, .bytes = 8 * rows * classes};

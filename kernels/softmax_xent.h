@@ -41,6 +41,11 @@ template <class T> void softmax_xent_forward(const SoftmaxXentForward<T>&);
 template <class T> void softmax_xent_backward(const SoftmaxXentBackward<T>&);
 template <class T> void softmax_rows(const SoftmaxRows<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void softmax_xent_forward(const SoftmaxXentForward<float>&, Queue);
+void softmax_xent_backward(const SoftmaxXentBackward<float>&, Queue);
+void softmax_rows(const SoftmaxRows<float>&, Queue);
+}
 
 constexpr Cost softmax_xent_forward_cost(double rows, double classes) {
   return {.flops = 4 * rows * classes, .bytes = 4 * rows * classes};

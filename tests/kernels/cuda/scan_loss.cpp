@@ -1,0 +1,132 @@
+#include "kernels/scan_loss.h"
+
+#include "tests/support/device.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+class ScanLossCuda : public CudaKernel {
+ protected:
+  void expect_oracle(int64_t heads, int64_t rows, int64_t classes, const std::vector<float>& a,
+                     const std::vector<float>& b) {
+    SCOPED_TRACE(testing::Message() << heads << " x " << rows << " x " << classes);
+    const std::vector<float> dloss = normal(heads, Seed{3});
+    const std::vector<double> wa = widen(a), wb = widen(b), wd = widen(dloss);
+    const double lambda = 5;
+    std::vector<double> loss(dloss.size()), consistency(loss), entropy(loss), da(a.size(), 1.0), db(a.size(), 1.0);
+    HostMatrix<double> pbar(heads, classes);
+    cpu::scan_loss_forward<double>({.anchors = wa.data(),
+                                    .neighbours = wb.data(),
+                                    .heads = heads,
+                                    .rows = rows,
+                                    .classes = classes,
+                                    .lambda = lambda,
+                                    .loss = loss,
+                                    .consistency = consistency,
+                                    .entropy = entropy,
+                                    .pbar = pbar.view()});
+    cpu::scan_loss_backward<double>({.anchors = wa.data(),
+                                     .neighbours = wb.data(),
+                                     .heads = heads,
+                                     .rows = rows,
+                                     .classes = classes,
+                                     .lambda = lambda,
+                                     .pbar = std::as_const(pbar).view(),
+                                     .dloss = wd,
+                                     .danchors = da.data(),
+                                     .dneighbours = db.data(),
+                                     .write_anchors = Write::add,
+                                     .write_neighbours = Write::add});
+
+    const OnDevice<float> d_a(a), d_b(b), d_dloss(dloss), d_loss(poison<float>(heads)),
+        d_consistency(poison<float>(heads)), d_entropy(poison<float>(heads)),
+        d_pbar(HostMatrix<float>(heads, classes, NAN)), d_da(std::vector<float>(a.size(), 1.f)),
+        d_db(std::vector<float>(a.size(), 1.f));
+    cuda::scan_loss_forward({.anchors = d_a.data(),
+                             .neighbours = d_b.data(),
+                             .heads = heads,
+                             .rows = rows,
+                             .classes = classes,
+                             .lambda = 5.f,
+                             .loss = d_loss.span(),
+                             .consistency = d_consistency.span(),
+                             .entropy = d_entropy.span(),
+                             .pbar = d_pbar.matrix()},
+                            queue);
+    cuda::scan_loss_backward({.anchors = d_a.data(),
+                              .neighbours = d_b.data(),
+                              .heads = heads,
+                              .rows = rows,
+                              .classes = classes,
+                              .lambda = 5.f,
+                              .pbar = d_pbar.matrix(),
+                              .dloss = d_dloss.span(),
+                              .danchors = d_da.data(),
+                              .dneighbours = d_db.data(),
+                              .write_anchors = Write::add,
+                              .write_neighbours = Write::add},
+                             queue);
+    // As for the CPU backend (tests/kernels/scan_loss.cpp): relative error e of a probability, 3 e of log <p, q>.
+    double logits = 0, upstream = 0;
+    for (const auto* v : {&a, &b})
+      for (const float x : *v) logits = std::max(logits, std::abs(double{x}));
+    for (const float x : dloss) upstream = std::max(upstream, std::abs(double{x}));
+    const double slope = 1 + std::log(1e8);
+    const double e =
+        2 * kUnit * (4 * logits + 8 + std::sqrt(static_cast<double>(classes)) + std::sqrt(static_cast<double>(rows)));
+    EXPECT_TRUE(close(d_consistency.host(), consistency, {.abs = 3 * e, .rel = 2 * kUnit}));
+    EXPECT_TRUE(close(d_pbar.host(), pbar.values, {.abs = 0x1p-126, .rel = e}));
+    EXPECT_TRUE(close(d_entropy.host(), entropy, {.abs = e * slope}));
+    EXPECT_TRUE(close(d_loss.host(), loss, {.abs = e * (3 + lambda * slope)}));
+    const double gradient = upstream / static_cast<double>(rows) * (2 + 2 * lambda * slope) * 2 * e + 2 * kUnit;
+    EXPECT_TRUE(close(d_da.host(), da, {.abs = gradient}));
+    EXPECT_TRUE(close(d_db.host(), db, {.abs = gradient}));
+  }
+};
+
+TEST_F(ScanLossCuda, MatchesTheOracle) {
+  // One block per head: fewer rows than warps, exactly as many, more; classes around a warp.
+  for (const auto& [heads, rows, classes] : {std::tuple{1, 1, 2}, {1, 7, 31}, {2, 8, 32}, {3, 9, 33}, {7, 40, 10}}) {
+    const int64_t size = int64_t{heads} * rows * classes;
+    expect_oracle(heads, rows, classes, normal(size, Seed{1}, 2.f), normal(size, Seed{2}, 2.f));
+  }
+}
+
+TEST_F(ScanLossCuda, SeveralPartsPerHead) {
+  const int64_t heads = 2, rows = 661, classes = 100;  // above one block's share: parts of 64 rows, the last of 21
+  expect_oracle(heads, rows, classes, normal(heads * rows * classes, Seed{1}), normal(heads * rows * classes, Seed{2}));
+}
+
+TEST_F(ScanLossCuda, SaturatedLogitsAndClampedTerms) {
+  const int64_t rows = 16, classes = 10;
+  std::vector<float> a(rows * classes, -80.f), b(a);
+  for (int64_t i = 0; i < rows; ++i) {
+    a[i * classes + i % 3] = 80.f;            // three classes only: pbar of the others is clamped
+    b[i * classes + (i + i / 8) % 3] = 80.f;  // the second half disagrees: log <p, q> is about -160, clamped at -100
+  }
+  expect_oracle(1, rows, classes, a, b);
+  expect_oracle(1, rows, classes, std::vector<float>(rows * classes, 0.f), std::vector<float>(rows * classes, 0.f));
+}
+
+TEST_F(ScanLossCuda, OnlyTheWantedGradientIsWritten) {
+  const std::vector<float> a = normal(40, Seed{1});
+  const OnDevice<float> d_a(a), pbar(std::vector<float>(10, 0.1f)), dloss(std::vector<float>(1, 1.f)),
+      out(poison<float>(40));
+  cuda::scan_loss_backward({.anchors = d_a.data(),
+                            .neighbours = d_a.data(),
+                            .heads = 1,
+                            .rows = 4,
+                            .classes = 10,
+                            .lambda = 5.f,
+                            .pbar = {pbar.data(), 1, 10},
+                            .dloss = dloss.span(),
+                            .danchors = nullptr,
+                            .dneighbours = out.data()},
+                           queue);
+  for (const float v : out.host()) EXPECT_FALSE(std::isnan(v));
+}
+
+}  // namespace
+}  // namespace kith::test

@@ -1,0 +1,63 @@
+#include "kernels/softmax_xent.h"
+
+#include "tests/support/device.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+class SoftmaxXentCuda : public CudaKernel {
+ protected:
+  void expect_oracle(const HostMatrix<float>& logits) {
+    SCOPED_TRACE(testing::Message() << logits.rows << " x " << logits.cols);
+    const int64_t rows = logits.rows, classes = logits.cols;
+    std::vector<int32_t> labels(static_cast<size_t>(rows));
+    for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i * 7 % static_cast<size_t>(classes));
+    const std::vector<float> dloss = normal(rows, Seed{3});
+
+    const HostMatrix<double> wide = widen(logits);
+    const std::vector<double> wide_dloss = widen(dloss);
+    std::vector<double> loss(labels.size());
+    HostMatrix<double> dlogits(rows, classes, 1.0), p(rows, classes);
+    cpu::softmax_xent_forward<double>({.logits = wide.view(), .labels = labels, .loss = loss});
+    cpu::softmax_xent_backward<double>(
+        {.logits = wide.view(), .labels = labels, .dloss = wide_dloss, .dlogits = dlogits.view(), .write = Write::add});
+    cpu::softmax_rows<double>({.logits = wide.view(), .probabilities = p.view()});
+
+    const OnDevice<float> d_logits(logits), d_dloss(dloss), d_loss(poison<float>(rows)),
+        d_dlogits(HostMatrix<float>(rows, classes, 1.f)), d_p(HostMatrix<float>(rows, classes, NAN));
+    const OnDevice<int32_t> d_labels(labels);
+    cuda::softmax_xent_forward({.logits = d_logits.matrix(), .labels = d_labels.span(), .loss = d_loss.span()}, queue);
+    cuda::softmax_xent_backward({.logits = d_logits.matrix(),
+                                 .labels = d_labels.span(),
+                                 .dloss = d_dloss.span(),
+                                 .dlogits = d_dlogits.matrix(),
+                                 .write = Write::add},
+                                queue);
+    cuda::softmax_rows({.logits = d_logits.matrix(), .probabilities = d_p.matrix()}, queue);
+    // x - max is rounded once per unit of logit, exp has 2 ulp, a running sum of classes terms rescales at most classes
+    // times but sqrt(classes) in the mean; factor 4 in hand.
+    double largest = 0;
+    for (const float x : logits.values) largest = std::max(largest, std::abs(double{x}));
+    const double e = 4 * kUnit * (2 * largest + 8 + std::sqrt(static_cast<double>(classes)));
+    EXPECT_TRUE(close(d_loss.host(), loss, {.abs = e, .rel = 2 * kUnit}));
+    EXPECT_TRUE(close(d_p.host(), p.values, {.abs = 0x1p-126, .rel = e}));
+    EXPECT_TRUE(close(d_dlogits.host(), dlogits.values, {.abs = 5 * e + 4 * kUnit}));  // |dloss| < 5
+  }
+};
+
+TEST_F(SoftmaxXentCuda, MatchesTheOracle) {
+  for (const auto& [rows, classes] : {std::pair{1, 1}, {3, 31}, {4, 32}, {5, 33}, {9, 100}})
+    expect_oracle(normal_rows(rows, classes, Seed{1}, 2.f));
+}
+
+TEST_F(SoftmaxXentCuda, SaturatedAndEqualLogits) {
+  HostMatrix<float> logits(3, 40, 0.5f);
+  logits.view().row(1)[7] = 80.f;
+  logits.view().row(2)[39] = -80.f;
+  expect_oracle(logits);
+}
+
+}  // namespace
+}  // namespace kith::test
