@@ -23,7 +23,8 @@ Context::Context(const ContextOptions& options) : options_(options), queue_{.dev
 Context::~Context() = default;
 
 Tensor Context::empty(Shape shape, DType dtype) {
-  for (const int64_t extent : shape) check(extent >= 0, fmt::format("tensor of shape {}", to_string(shape)));
+  for (const int64_t extent : shape)
+    if (extent < 0) throw Error(fmt::format("tensor of shape {}", to_string(shape)));
   const size_t bytes = static_cast<size_t>(count_of(shape)) * size_of(dtype);
   return Tensor(std::move(shape), dtype, std::make_shared<Buffer>(pool_, queue_.device, bytes));
 }

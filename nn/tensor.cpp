@@ -35,13 +35,14 @@ std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join
 
 Tensor::Tensor(Shape shape, DType dtype, std::shared_ptr<Buffer> storage)
     : shape_(std::move(shape)), dtype_(dtype), storage_(std::move(storage)) {
-  for (const int64_t extent : shape_) check(extent >= 0, fmt::format("tensor of shape {}", to_string(shape_)));
+  for (const int64_t extent : shape_)
+    if (extent < 0) throw Error(fmt::format("tensor of shape {}", to_string(shape_)));
   check(!storage_ || storage_->capacity() >= bytes(), "tensor larger than its storage");
 }
 
 int64_t Tensor::dim(int i) const {
   const int at = i < 0 ? i + rank() : i;
-  check(at >= 0 && at < rank(), fmt::format("extent {} of a tensor of shape {}", i, to_string(shape_)));
+  if (at < 0 || at >= rank()) throw Error(fmt::format("extent {} of a tensor of shape {}", i, to_string(shape_)));
   return shape_[static_cast<size_t>(at)];
 }
 
@@ -55,8 +56,8 @@ Tensor Tensor::reshape(Shape shape) const {
 
 float* Tensor::data() const {
   if (empty()) return nullptr;
-  check(dtype_ == DType::f32,
-        fmt::format("f32 expected, found a {} tensor of shape {}", name_of(dtype_), to_string(shape_)));
+  if (dtype_ != DType::f32)  // the message is made only when it is needed: this is called everywhere
+    throw Error(fmt::format("f32 expected, found a {} tensor of shape {}", name_of(dtype_), to_string(shape_)));
   return static_cast<float*>(storage_->data());
 }
 

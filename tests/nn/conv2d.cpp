@@ -1,0 +1,161 @@
+#include <gtest/gtest.h>
+
+#include "kernels/core/check.h"
+#include "nn/onednn/conv.h"
+#include "nn/ops/ops.h"
+#include "tests/nn/support.h"
+
+namespace kith {
+namespace {
+
+using test::close;
+using test::kUnit;
+using test::normal_tensor;
+using test::Seed;
+
+struct Reference {
+  std::vector<double> y, dx, dw;
+};
+
+// Plain loops. x NHWC, w [out, k, k, in].
+Reference reference(const ConvShape& s, const Tensor& xt, const Tensor& wt, const Tensor& dyt) {
+  const std::span<const float> x = xt.span(), w = wt.span(), dy = dyt.span();
+  const int64_t oh = s.out_height(), ow = s.out_width();
+  Reference r{
+      .y = std::vector<double>(dy.size()), .dx = std::vector<double>(x.size()), .dw = std::vector<double>(w.size())};
+  for (int64_t n = 0; n < s.images; ++n)
+    for (int64_t i = 0; i < oh; ++i)
+      for (int64_t j = 0; j < ow; ++j)
+        for (int64_t ki = 0; ki < s.kernel; ++ki)
+          for (int64_t kj = 0; kj < s.kernel; ++kj) {
+            const int64_t hi = i * s.stride + ki - s.padding, wi = j * s.stride + kj - s.padding;
+            if (hi < 0 || wi < 0 || hi >= s.height || wi >= s.width) continue;
+            for (int64_t o = 0; o < s.out; ++o) {
+              const int64_t at = ((n * oh + i) * ow + j) * s.out + o;
+              for (int64_t c = 0; c < s.in; ++c) {
+                const int64_t xi = ((n * s.height + hi) * s.width + wi) * s.in + c;
+                const int64_t wat = ((o * s.kernel + ki) * s.kernel + kj) * s.in + c;
+                r.y[at] += double{x[xi]} * w[wat];
+                r.dx[xi] += double{dy[at]} * w[wat];
+                r.dw[wat] += double{dy[at]} * x[xi];
+              }
+            }
+          }
+  return r;
+}
+
+// A sum of `terms` products of unit normals: partial sums grow as sqrt(k), each addition rounds by u of that, independent
+// roundings add in squares: u terms / sqrt 2. Factor 4 in hand; Winograd's transforms (entries up to 8, condition number
+// of F(4, 3) about 20 in each of two directions, Barabasz et al. 2020) cost up to two digits more.
+test::Tolerance tolerance(int64_t terms, ConvForm form) {
+  const double factor = form == ConvForm::winograd ? 100 : 4;
+  return {.abs = factor * kUnit * static_cast<double>(terms), .rel = 2 * kUnit};
+}
+
+int64_t terms_of(const ConvShape& s, Pass pass) {
+  if (pass == Pass::forward) return s.kernel * s.kernel * s.in;
+  if (pass == Pass::backward_data) return s.kernel * s.kernel * s.out;
+  return s.images * s.out_height() * s.out_width();
+}
+
+const ConvShape kShapes[] = {
+    {1, 1, 1, 1, 1, 1, 1, 0},    {2, 5, 4, 3, 16, 3, 1, 1},    {2, 5, 6, 1, 17, 3, 1, 1},
+    {1, 7, 8, 17, 3, 3, 2, 1},   {3, 8, 7, 16, 16, 3, 1, 1},   {2, 9, 9, 16, 32, 3, 2, 1},
+    {2, 8, 8, 16, 32, 1, 2, 0},  {2, 7, 6, 17, 5, 1, 1, 0},    {1, 11, 12, 3, 16, 7, 2, 3},
+    {1, 9, 8, 1, 3, 7, 1, 3},    {2, 6, 5, 3, 4, 3, 1, 0},     {1, 8, 8, 5, 7, 3, 2, 2},
+    {1, 14, 14, 1, 16, 3, 1, 1}, {2, 8, 8, 64, 64, 3, 1, 1},   {2, 4, 4, 128, 128, 3, 1, 1},
+    {2, 4, 4, 128, 64, 1, 2, 0}, {1, 32, 32, 32, 32, 3, 1, 1}, {3, 2, 2, 128, 128, 3, 1, 1},
+    {2, 16, 16, 3, 16, 3, 1, 1}, {2, 7, 7, 64, 128, 3, 2, 1},
+};
+
+TEST(conv2d, matches_plain_loops_and_accumulates) {
+  Context ctx({.threads = 2});
+  for (const ConvShape& s : kShapes) {
+    SCOPED_TRACE(testing::Message() << s.images << "x" << s.height << "x" << s.width << "x" << s.in << " -> " << s.out
+                                    << " k" << s.kernel << " s" << s.stride << " p" << s.padding);
+    Parameter w{.value = normal_tensor(ctx, {s.out, s.kernel, s.kernel, s.in}, Seed{1}), .grad = {}};
+    Tensor x = normal_tensor(ctx, {s.images, s.height, s.width, s.in}, Seed{2});
+    Tensor dy = normal_tensor(ctx, {s.images, s.out_height(), s.out_width(), s.out}, Seed{3});
+    Reference want = reference(s, x, w.value, dy);
+    for (const double times : {1.0, 2.0}) {  // the second pass adds to the weight's gradient
+      Tape tape(ctx);
+      Var xv = tape.leaf(x);
+      Var y = conv2d(tape, xv, tape.parameter(w), {.kernel = s.kernel, .stride = s.stride, .padding = s.padding});
+      tape.backward({{y, dy}});
+      const auto tol = [&](Pass pass) { return tolerance(terms_of(s, pass), conv_form(s, pass)); };
+      EXPECT_TRUE(close(y.value().to_host(), want.y, tol(Pass::forward)));
+      EXPECT_TRUE(close(tape.grad(xv).to_host(), want.dx, tol(Pass::backward_data)));
+      std::vector<double> dw = want.dw;
+      for (double& v : dw) v *= times;
+      test::Tolerance dw_tol = tol(Pass::backward_weights);
+      dw_tol.abs *= times;
+      EXPECT_TRUE(close(w.grad.to_host(), dw, dw_tol));
+    }
+  }
+}
+
+TEST(conv2d, every_form_that_is_offered_agrees) {
+  Context ctx({.threads = 2});
+  const ConvShape s{2, 12, 12, 64, 64, 3, 1, 1};
+  Tensor w = normal_tensor(ctx, {s.out, 3, 3, s.in}, Seed{1}), x = normal_tensor(ctx, {2, 12, 12, s.in}, Seed{2});
+  Tensor dy = normal_tensor(ctx, {2, 12, 12, s.out}, Seed{3});
+  const Reference want = reference(s, x, w, dy);
+  int run = 0;
+  for (const ConvForm form : {ConvForm::nhwc, ConvForm::blocked, ConvForm::winograd})
+    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+      const auto& expected = pass == Pass::forward ? want.y : pass == Pass::backward_data ? want.dx : want.dw;
+      Tensor out = ctx.zeros({static_cast<int64_t>(expected.size())});
+      try {
+        const Plan& plan = conv_plan(ctx, s, pass, form);
+        const float* first = pass == Pass::backward_weights || pass == Pass::forward ? x.data() : dy.data();
+        const float* second = pass == Pass::backward_weights ? dy.data() : w.data();
+        run_plan(ctx, plan, {.first = first, .second = second, .out = out.data()});
+      } catch (const Error&) {
+        EXPECT_EQ(form, ConvForm::winograd);  // offered on AVX-512 machines only, and not for every pass
+        continue;
+      }
+      ++run;
+      EXPECT_TRUE(close(out.to_host(), expected, tolerance(terms_of(s, pass), form)))
+          << "form " << static_cast<int>(form) << " pass " << static_cast<int>(pass);
+    }
+  EXPECT_GE(run, 6);
+}
+
+TEST(conv2d, runs_are_bit_equal) {
+  Context ctx({.threads = 2});
+  const auto run = [&] {
+    Tape tape(ctx);
+    Var x = tape.leaf(normal_tensor(ctx, {8, 16, 16, 16}, Seed{1}));
+    Var w = tape.leaf(normal_tensor(ctx, {32, 3, 3, 16}, Seed{2}));
+    Var y = conv2d(tape, x, w, {.stride = 2});
+    return test::gradients(tape, y, normal_tensor(ctx, y.value().shape(), Seed{3}), {x, w});
+  };
+  EXPECT_EQ(run(), run());
+}
+
+TEST(conv2d, an_input_without_gradient_gets_none) {
+  Context ctx;
+  Parameter w{.value = normal_tensor(ctx, {4, 3, 3, 2}, Seed{1}), .grad = {}};
+  Tape tape(ctx);
+  Var x = tape.constant(normal_tensor(ctx, {1, 4, 4, 2}, Seed{2}));
+  tape.backward(sum(tape, conv2d(tape, x, tape.parameter(w), {})));
+  EXPECT_FALSE(w.grad.empty());
+}
+
+TEST(conv2d, shapes_that_do_not_fit_are_errors) {
+  Context ctx;
+  Tape tape(ctx);
+  const auto run = [&](Shape x, Shape w, ConvSpec spec) {
+    conv2d(tape, tape.constant(ctx.zeros(std::move(x))), tape.constant(ctx.zeros(std::move(w))), spec);
+  };
+  EXPECT_NO_THROW(run({1, 4, 4, 2}, {3, 3, 3, 2}, {}));
+  EXPECT_THROW(run({4, 4, 2}, {3, 3, 3, 2}, {}), Error);                 // not images
+  EXPECT_THROW(run({1, 4, 4, 3}, {3, 3, 3, 2}, {}), Error);              // channels
+  EXPECT_THROW(run({1, 4, 4, 2}, {3, 1, 1, 2}, {}), Error);              // kernel
+  EXPECT_THROW(run({1, 2, 2, 2}, {3, 3, 3, 2}, {.padding = 0}), Error);  // kernel larger than the image
+  EXPECT_THROW(run({0, 4, 4, 2}, {3, 3, 3, 2}, {}), Error);              // no images
+  EXPECT_THROW(run({1, 4, 4, 2}, {3, 3, 3, 2}, {.stride = 0}), Error);
+}
+
+}  // namespace
+}  // namespace kith

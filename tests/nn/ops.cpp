@@ -1,0 +1,173 @@
+// The operations against PyTorch in float64 (tests/golden/nn.py).
+#include "nn/ops/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/core/check.h"
+#include "tests/nn/support.h"
+#include "tests/support/golden.h"
+
+namespace kith {
+namespace {
+
+using test::close;
+using test::kUnit;
+
+// One case of the file: leaves by name, output and gradients compared.
+class Case {
+ public:
+  explicit Case(std::string name) : name_(std::move(name)), file_(test::golden("nn")), tape_(ctx_) {}
+
+  Tape& tape() { return tape_; }
+  Tensor tensor(const std::string& key) {
+    const HostArray& a = file_.arrays.at(name_ + "." + key);
+    return ctx_.from(a.shape, {a.as<float>(), static_cast<size_t>(a.count())});
+  }
+  std::span<const int32_t> ints(const std::string& key) { return test::values<int32_t>(file_, name_ + "." + key); }
+  Var leaf(const std::string& key) {
+    Var v = tape_.leaf(tensor(key));
+    leaves_.emplace_back(key, v);
+    return v;
+  }
+  // Every value here is a sum of at most 60 terms of size below 8, with a few elementary functions: 60 u sizes in hand.
+  void expect(const Var& y) {
+    const test::Tolerance tol{.abs = 64 * kUnit, .rel = 64 * kUnit};
+    EXPECT_TRUE(close(y.value().to_host(), tensor("y").to_host(), tol)) << name_;
+    tape_.backward({{y, tensor("dy").reshape(y.value().shape())}});
+    for (const auto& [key, v] : leaves_)
+      EXPECT_TRUE(close(tape_.grad(v).to_host(), tensor("d" + key).to_host(), tol)) << name_ << " d" << key;
+  }
+
+ private:
+  std::string name_;
+  SafeTensors file_;
+  Context ctx_;
+  Tape tape_;
+  std::vector<std::pair<std::string, Var>> leaves_;
+};
+
+TEST(ops, pooling) {
+  Case stl("max_stl"), imagenet("max_imagenet"), average("average"), global("global_average");
+  stl.expect(max_pool(stl.tape(), stl.leaf("x"), {.kernel = 2, .stride = 2, .padding = 1}));
+  imagenet.expect(max_pool(imagenet.tape(), imagenet.leaf("x"), {.kernel = 3, .stride = 2, .padding = 1}));
+  average.expect(average_pool(average.tape(), average.leaf("x"), {.kernel = 3, .stride = 2, .padding = 1}));
+  global.expect(global_average_pool(global.tape(), global.leaf("x")));
+}
+
+TEST(ops, linear_and_heads) {
+  Case c("linear"), h("heads");
+  Var x = c.leaf("x"), w = c.leaf("w");
+  c.expect(linear(c.tape(), x, w, c.leaf("b")));
+  const std::vector<Var> weights{h.leaf("w0"), h.leaf("w1")}, biases{h.leaf("b0"), h.leaf("b1")};
+  h.expect(linear_heads(h.tape(), h.leaf("x"), weights, biases));
+}
+
+TEST(ops, row_functions) {
+  Case n("normalize"), s("softmax"), l("log_softmax"), x("xent");
+  n.expect(l2_normalize(n.tape(), n.leaf("x")));
+  s.expect(softmax(s.tape(), s.leaf("x")));
+  l.expect(log_softmax(l.tape(), l.leaf("x")));
+  x.expect(softmax_xent(x.tape(), x.leaf("x"), x.ints("labels")));
+}
+
+TEST(ops, ntxent_in_both_forms) {
+  Case s("ntxent_symmetric"), o("ntxent_one_sided");
+  s.expect(ntxent_mean(s.tape(), s.leaf("x"), 0.2f, NtXentForm::symmetric));
+  o.expect(ntxent_mean(o.tape(), o.leaf("x"), 0.2f, NtXentForm::one_sided));
+}
+
+TEST(ops, scan_loss) {
+  Case c("scan");
+  Var a = c.leaf("a");
+  c.expect(scan_loss(c.tape(), a, c.leaf("n"), 5.f).loss);
+  Case same("scan_same");
+  Var both = same.leaf("a");
+  same.expect(scan_loss(same.tape(), both, both, 5.f).loss);
+}
+
+TEST(ops, selflabel_loss) {
+  Case c("selflabel");
+  const SelflabelOut out =
+      selflabel_loss(c.tape(), c.tensor("weak"), c.leaf("x"), {.threshold = 0.9f, .thresholds = {}});
+  const std::span<const int32_t> target = c.ints("target");
+  EXPECT_TRUE(close(out.target.to_host(), std::vector<int32_t>(target.begin(), target.end()), {}));
+  EXPECT_EQ(out.kept, std::ranges::count_if(target, [](int32_t t) { return t >= 0; }));
+  c.expect(out.loss);
+}
+
+TEST(ops, batch_norm_with_and_without_residual) {
+  Context ctx;
+  BatchNormState state{.running_mean = ctx.zeros({4}), .running_var = ctx.full({4}, 1.f)};
+  Case c("norm"), r("norm_relu");
+  Var x = c.leaf("x"), residual = c.leaf("r"), g = c.leaf("g");
+  c.expect(batch_norm(c.tape(), x, g, c.leaf("b"), state, {.train = true, .relu = true}, residual));
+  Var x2 = r.leaf("x"), g2 = r.leaf("g");
+  r.expect(batch_norm(r.tape(), x2, g2, r.leaf("b"), state, {.train = true, .relu = true}));
+}
+
+TEST(ops, batch_norm_accumulates_where_its_input_has_another_use) {
+  Context ctx;
+  const auto run = [&](bool twice) {
+    BatchNormState state{.running_mean = ctx.zeros({3}), .running_var = ctx.full({3}, 1.f)};
+    Tape tape(ctx);
+    Var x = tape.leaf(test::normal_tensor(ctx, {8, 3}, {1}));
+    Var g = tape.constant(ctx.full({3}, 1.5f)), b = tape.constant(ctx.zeros({3}));
+    Var y = batch_norm(tape, x, g, b, state, {.train = true, .relu = true});
+    Var out = twice ? add(tape, y, x) : y;
+    return test::gradients(tape, out, test::normal_tensor(ctx, {8, 3}, {2}), {x})[0];
+  };
+  const std::vector<float> once = run(false), twice = run(true);
+  std::vector<float> want = test::normal(24, {2});
+  for (size_t i = 0; i < want.size(); ++i) want[i] += once[i];
+  EXPECT_TRUE(close(twice, want, {.abs = 4 * kUnit, .rel = kUnit}));
+}
+
+TEST(ops, batch_norm_in_eval_mode_reads_running_statistics_and_has_no_backward) {
+  Context ctx;
+  BatchNormState state{.running_mean = ctx.full({2}, 1.f), .running_var = ctx.full({2}, 4.f), .eps = 0.f};
+  Tape tape(ctx);
+  Var x = tape.leaf(ctx.from({1, 2}, std::vector<float>{3, 5}));
+  Var one = tape.constant(ctx.full({2}, 1.f)), zero = tape.constant(ctx.zeros({2}));
+  Var y = batch_norm(tape, x, one, zero, state, {.train = false, .relu = false});
+  EXPECT_EQ(y.value().to_host(), (std::vector<float>{1, 2}));
+  EXPECT_THROW(tape.backward(sum(tape, y)), Error);
+  EXPECT_THROW(batch_norm(tape, x, one, zero, state, {}, x), Error);
+}
+
+TEST(ops, sums_and_reshape) {
+  Context ctx;
+  Tape tape(ctx);
+  Var x = tape.leaf(ctx.from({2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}));
+  Var y = mean(tape, reshape(tape, x, {6}));
+  EXPECT_EQ(y.value().to_host(), std::vector<float>{3.5f});
+  EXPECT_EQ(y.value().shape(), Shape{});
+  tape.backward(y);
+  EXPECT_EQ(tape.grad(x).to_host(), std::vector<float>(6, 1.f / 6));
+  EXPECT_EQ(tape.grad(x).shape(), (Shape{2, 3}));
+}
+
+TEST(ops, shapes_that_do_not_fit_are_errors) {
+  Context ctx;
+  Tape tape(ctx);
+  const auto zeros = [&](Shape s) { return tape.constant(ctx.zeros(std::move(s))); };
+  EXPECT_THROW(add(tape, zeros({2}), zeros({3})), Error);
+  EXPECT_THROW(linear(tape, zeros({2, 3}), zeros({4, 2}), {}), Error);
+  EXPECT_THROW(linear(tape, zeros({2, 3}), zeros({4, 3}), zeros({3})), Error);
+  EXPECT_THROW(linear_heads(tape, zeros({2, 3}), {}, {}), Error);
+  EXPECT_THROW(reshape(tape, zeros({2, 3}), {5}), Error);
+  EXPECT_THROW(max_pool(tape, zeros({2, 3}), {}), Error);
+  EXPECT_THROW(max_pool(tape, zeros({1, 2, 2, 1}), {.kernel = 3, .stride = 1}), Error);
+  EXPECT_THROW(scan_loss(tape, zeros({1, 2, 3}), zeros({2, 3}), 5.f), Error);
+  EXPECT_THROW(mean(tape, zeros({0})), Error);
+}
+
+TEST(ops, bf16_is_refused_on_the_cpu) {
+  Context ctx;
+  Tape tape(ctx);
+  EXPECT_THROW(relu(tape, tape.constant(ctx.zeros({4}, DType::bf16))), Error);
+}
+
+}  // namespace
+}  // namespace kith
