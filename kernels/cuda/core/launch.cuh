@@ -33,7 +33,9 @@ void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue que
   if (shape.smem_bytes > (48u << 10))
     cuda_check(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.smem_bytes)));
-  kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream> > >(args...);
+  // clang-format off
+  kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream>>>(args...);
+  // clang-format on
   cuda_check(cudaGetLastError());
   static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
   if (wait) cuda_check(cudaStreamSynchronize(queue.stream));
