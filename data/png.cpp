@@ -32,14 +32,16 @@ void expect_valid(const Picture& picture) {
 
 }  // namespace
 
-void write_png(const std::filesystem::path& path, const Picture& picture) {
+std::vector<uint8_t> encode_png(const Picture& picture) {
   expect_valid(picture);
   std::vector<uint8_t> file;
   if (stbi_write_png_to_func(append, &file, picture.width, picture.height, picture.channels, picture.pixels.data(),
                              picture.width * picture.channels) == 0)
-    fail("{}: cannot encode a PNG of {} x {} pixels", path.string(), picture.height, picture.width);
-  write_file(path, {file});
+    fail("cannot encode a PNG of {} x {} pixels", picture.height, picture.width);
+  return file;
 }
+
+void write_png(const std::filesystem::path& path, const Picture& picture) { write_file(path, {encode_png(picture)}); }
 
 Picture read_png(const std::filesystem::path& path) {
   const std::vector<uint8_t> file = read_file(path);

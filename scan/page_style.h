@@ -1,0 +1,55 @@
+// The style sheet of a page.
+#pragma once
+
+namespace kith {
+
+inline constexpr char kPageStyle[] = R"css(
+:root { --ink: #1d2530; --soft: #5d6978; --rule: #dde3ea; --ground: #f6f8fa; --blue: #2467a8; --orange: #d9711c; }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
+main { max-width: 1120px; margin: 0 auto; padding: 36px 28px 60px; }
+h1 { font-size: 27px; font-weight: 650; letter-spacing: -.01em; margin: 0 0 4px; }
+h2 { font-size: 19px; font-weight: 650; margin: 0 0 4px; }
+h3 { font-size: 15px; font-weight: 600; margin: 18px 0 6px; }
+section { background: #fff; border: 1px solid var(--rule); border-radius: 10px; padding: 22px 26px 24px; margin-top: 20px; }
+p { margin: 0 0 12px; color: var(--soft); max-width: 78ch; }
+dl { display: flex; flex-wrap: wrap; gap: 6px 30px; margin: 12px 0 0; }
+dt { color: var(--soft); font-size: 12.5px; }
+dd { margin: 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scores { width: 100%; max-width: 760px; }
+th { text-align: right; font-weight: 600; font-size: 12.5px; color: var(--soft); border-bottom: 1.5px solid var(--ink); padding: 6px 14px; }
+td { text-align: right; border-bottom: 1px solid var(--rule); padding: 7px 14px; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td.best { font-weight: 700; }
+td.bar { width: 38%; padding: 7px 0; }
+.bar div { height: 11px; border-radius: 2px; background: #9dbfdf; }
+.best + td.bar div { background: var(--blue); }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 10px 22px; }
+svg { display: block; width: 100%; height: auto; font-family: inherit; }
+.chart { max-width: 400px; }
+.title { font-size: 12.5px; font-weight: 600; fill: var(--ink); }
+.tick { font-size: 10.5px; fill: var(--soft); }
+.label { font-size: 11px; fill: var(--soft); }
+.grid { stroke: #e8ecf1; }
+.axis { stroke: #8e99a6; }
+.line { fill: none; stroke: var(--blue); stroke-width: 1.8; stroke-linejoin: round; }
+.dot { fill: var(--blue); }
+.name { font-size: 11.5px; fill: var(--ink); }
+.count { font-size: 11px; fill: var(--ink); }
+.on-dark { fill: #fff; }
+.cluster { display: grid; grid-template-columns: 176px 74px 1fr; gap: 16px; align-items: start; padding: 12px 0; border-top: 1px solid var(--rule); }
+.cluster b { display: block; font-weight: 600; line-height: 1.35; }
+.cluster small { color: var(--soft); font-size: 12.5px; line-height: 1.45; display: block; font-variant-numeric: tabular-nums; }
+.cluster img { image-rendering: pixelated; display: block; border-radius: 4px; border: 3px solid #c4ccd5; background: #fff; }
+.cluster img.right { border-color: var(--blue); }
+.cluster img.wrong { border-color: var(--orange); border-style: dashed; }
+.prototype img { width: 74px; }
+.samples { display: flex; flex-wrap: wrap; gap: 5px; }
+.samples img { width: 52px; }
+.key { display: inline-block; width: 13px; height: 13px; border: 3px solid var(--blue); border-radius: 3px; vertical-align: -2px; margin-right: 6px; }
+.key.wrong { margin-left: 18px; border-color: var(--orange); border-style: dashed; }
+footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
+)css";
+
+}  // namespace kith

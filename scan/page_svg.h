@@ -1,0 +1,33 @@
+// Figures of a page as inline SVG: no script, no font file, no second file.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith {
+
+// Text as HTML and SVG content or attribute value: & < > " ' escaped.
+std::string escape_html(const std::string&);
+
+// Round tick positions that cover [low, high] from within, about `count` of them; one tick when the range is empty.
+std::vector<double> ticks(double low, double high, int count);
+
+struct LineChart {
+  enum class Range : uint8_t { data, from_zero };  // of the y axis
+  std::string title, x_label, y_label;             // labels carry the unit
+  std::vector<std::pair<double, double>> points;   // x ascending; points that are not finite are left out
+  Range range = Range::data;
+};
+// Beyond 400 points, neighbours are averaged. Empty without a finite point.
+std::string to_svg(const LineChart&);
+
+struct HeatMap {
+  std::string x_label, y_label;
+  std::vector<std::string> columns, rows;
+  std::vector<int64_t> counts;  // [rows, columns]; the shade is the share of the row
+};
+// Counts are printed in the cells up to 20 columns.
+std::string to_svg(const HeatMap&);
+
+}  // namespace kith
