@@ -78,9 +78,9 @@ void grayscale(Image image) {
 void autocontrast(Image image) {
   for (int c = 0; c < image.channels; ++c) {
     uint8_t* plane = image.plane(c);
-    const auto [low, high] = std::minmax_element(plane, plane + image.pixels());
-    uint8_t table[256];
-    for (int i = 0, lo = *low, hi = *high; i < 256; ++i) table[i] = autocontrast_entry(i, lo, hi);
+    uint8_t low = 255, high = 0, table[256];
+    for (int i = 0; i < image.pixels(); ++i) low = std::min(low, plane[i]), high = std::max(high, plane[i]);
+    for (int i = 0; i < 256; ++i) table[i] = autocontrast_entry(i, low, high);
     apply_table(plane, image.pixels(), table);
   }
 }

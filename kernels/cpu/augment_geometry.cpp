@@ -9,20 +9,32 @@ namespace {
 
 constexpr int kBits = 22;  // fixed point of the resize weights: 32 bits less 8 of the pixel less 2 of headroom
 
-// out[j] = sum over t of weight[t] * in[t * stride + j], rounded. The weights sum to one within a unit in the last of
-// 22 bits each, so the result needs no clipping.
-void weighted_rows(const uint8_t* in, int stride, const int32_t* weight, int taps, uint8_t* out, int count) {
-  constexpr int kBlock = 64;
-  for (int begin = 0; begin < count; begin += kBlock) {
-    const int n = std::min(kBlock, count - begin);
-    int32_t sum[kBlock];
-    for (int j = 0; j < n; ++j) sum[j] = 1 << (kBits - 1);
+constexpr int kLanes = 16;
+
+int padded(int n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+// out[j] = sum over t of weight[t] * in[t * stride + j], rounded, for j < stride. The stride is a multiple of kLanes: lines are
+// padded, and what stands in the padding is never used. The weights sum to one within a unit in the last of 22 bits
+// each, so the result needs no clipping.
+void weighted_rows(const uint8_t* __restrict__ in, int stride, const int32_t* weight, int taps,
+                   uint8_t* __restrict__ out) {
+  if (taps == 3) {  // the filter of every enlargement
+    const uint8_t *in1 = in + stride, *in2 = in1 + stride;
+    const int32_t w0 = weight[0], w1 = weight[1], w2 = weight[2];
+    for (int j = 0; j < stride; j += kLanes)
+      for (int l = j; l < j + kLanes; ++l)
+        out[l] = static_cast<uint8_t>(((1 << (kBits - 1)) + w0 * in[l] + w1 * in1[l] + w2 * in2[l]) >> kBits);
+    return;
+  }
+  for (int j = 0; j < stride; j += kLanes) {
+    int32_t sum[kLanes];
+    for (int l = 0; l < kLanes; ++l) sum[l] = 1 << (kBits - 1);
     for (int t = 0; t < taps; ++t) {
-      const uint8_t* row = in + static_cast<int64_t>(t) * stride + begin;
+      const uint8_t* row = in + static_cast<int64_t>(t) * stride + j;
       const int32_t w = weight[t];
-      for (int j = 0; j < n; ++j) sum[j] += w * row[j];
+      for (int l = 0; l < kLanes; ++l) sum[l] += w * row[l];
     }
-    for (int j = 0; j < n; ++j) out[begin + j] = static_cast<uint8_t>(sum[j] >> kBits);
+    for (int l = 0; l < kLanes; ++l) out[j + l] = static_cast<uint8_t>(sum[l] >> kBits);
   }
 }
 
@@ -111,7 +123,7 @@ void crop_planar(const uint8_t* nhwc, int width, CropBox box, Image out) {
 // horizontal pass mixes whole columns; its result is turned, so the vertical pass mixes whole rows.
 void resized_crop(const ResizedCrop& a, Image out, AugmentScratch& scratch) {
   const int channels = out.channels, h = a.box.height, w = a.box.width;
-  const int column = channels * h, row = channels * out.width;
+  const int column = padded(channels * h), row = padded(channels * out.width);
   scratch.crop.resize(static_cast<size_t>(w) * column);
   scratch.columns.resize(static_cast<size_t>(column));
   scratch.rows.resize(static_cast<size_t>(h) * row + row);
@@ -126,7 +138,7 @@ void resized_crop(const ResizedCrop& a, Image out, AugmentScratch& scratch) {
   for (int x = 0; x < out.width; ++x) {
     const ResizeWeights& k = a.along_x;
     weighted_rows(crop + static_cast<int64_t>(k.first[x]) * column, column, &k.weight[static_cast<size_t>(x) * k.taps],
-                  k.taps, mixed, column);
+                  k.taps, mixed);
     const int to = a.flip ? out.width - 1 - x : x;
     for (int c = 0; c < channels; ++c)
       for (int y = 0; y < h; ++y) rows[y * row + c * out.width + to] = mixed[c * h + y];
@@ -135,7 +147,7 @@ void resized_crop(const ResizedCrop& a, Image out, AugmentScratch& scratch) {
   for (int y = 0; y < out.height; ++y) {
     const ResizeWeights& k = a.along_y;
     weighted_rows(rows + static_cast<int64_t>(k.first[y]) * row, row, &k.weight[static_cast<size_t>(y) * k.taps],
-                  k.taps, line, row);
+                  k.taps, line);
     for (int c = 0; c < channels; ++c)
       std::memcpy(out.plane(c) + static_cast<int64_t>(y) * out.width, line + c * out.width,
                   static_cast<size_t>(out.width));
@@ -157,6 +169,7 @@ void sharpness(Image image, float factor, AugmentScratch& scratch) {
       const uint8_t* mid = scratch.spare.data() + (static_cast<int64_t>(c) * h + y) * w;
       const uint8_t *up = mid - w, *down = mid + w;
       uint8_t* out = image.plane(c) + static_cast<int64_t>(y) * w;
+#pragma GCC ivdep  // the copy and the image do not overlap
       for (int x = 1; x < w - 1; ++x) {
         const int32_t sum =
             up[x - 1] + up[x] + up[x + 1] + mid[x - 1] + mid[x] + mid[x + 1] + down[x - 1] + down[x] + down[x + 1];
@@ -169,11 +182,16 @@ void affine_nearest(Image image, const Affine& matrix, AugmentScratch& scratch) 
   const int n = image.pixels();
   scratch.index.resize(static_cast<size_t>(n));
   source_index(matrix, image.height, image.width, scratch.index.data());
+  const int32_t* index = scratch.index.data();
   scratch.spare.assign(image.data, image.data + image.size());
   for (int c = 0; c < image.channels; ++c) {
     const uint8_t* in = scratch.spare.data() + static_cast<int64_t>(c) * n;
     uint8_t* out = image.plane(c);
-    for (int i = 0; i < n; ++i) out[i] = scratch.index[i] >= 0 ? in[scratch.index[i]] : 0;
+    for (int i = 0; i < n; ++i) {
+      const int32_t at = index[i];
+      const int32_t inside = mask(at >= 0);  // no branch: the border of a rotation is hard to predict
+      out[i] = static_cast<uint8_t>(in[at & inside] & inside);
+    }
   }
 }
 

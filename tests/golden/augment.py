@@ -19,7 +19,7 @@ ANGLES = [-30.0, -17.25, 0.0, 3.5, 12.0, 29.9]
 THRESHOLDS = [0.0, 77.5, 128.0, 255.5, 256.0]
 SIGMAS = [0.1, 0.8, 2.0]
 SHIFTS = [0, 1, 25, 128, 230, 255]
-LARGE = {1: {"rotate", "shear_x", "translate_y", "blur"}, 3: {"autocontrast", "equalize", "flip"}}
+LARGE = {1: {"rotate", "shear_x", "blur"}, 3: {"autocontrast", "equalize", "flip"}}
 SHARES = [-0.1, -0.037, 0.0, 0.05, 0.099]
 
 
@@ -114,8 +114,8 @@ def main():
             crops(a, LARGE_BOXES if name == "large" else [b for b in BOXES if b[1] + b[3] <= width], out, tag)
             operations(a, out, tag, LARGE[channels] if name == "large" else None)
     # One colour, and two levels: tables without a range or a step.
-    for tag, levels in (("flat3", [90]), ("two3", [30, 200])):
-        a = RNG.choice(levels, (8, 8, 3)).astype(np.uint8)
+    for tag, levels, shape in (("flat3", [90], (8, 8, 3)), ("two1", [30, 200], (24, 24, 1))):
+        a = RNG.choice(levels, shape).astype(np.uint8)
         out[f"image.{tag}"] = a
         operations(a, out, tag, {"autocontrast", "equalize", "contrast"})
     # Colours in a line: corners, greys, and random ones, through every hue shift that matters.
