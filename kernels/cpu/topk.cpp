@@ -1,11 +1,16 @@
-// Tiles of approximate scores by one product each; whatever could still enter a query's list is rescored by a
-// fixed-order dot in double (the score of the contract) and merged. The product's rounding error is bounded, so nothing
-// that belongs in the list is ever dropped, and the list does not depend on how the product sums.
+// Tiles of approximate scores, one product each; candidates are gathered by them, and whatever could still be in a query's
+// list at the end is rescored by a fixed-order dot in double (the score of the contract). The product's rounding error is
+// bounded, so nothing that belongs in the list is dropped, and the list does not depend on how the product sums.
 #include "kernels/topk.h"
 
 #include <fmt/format.h>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -17,7 +22,6 @@
 namespace kith::kernels::cpu {
 namespace {
 
-constexpr int64_t kQueryRows = 128, kDatabaseRows = 1024;  // a tile of scores is 512 KiB: half a second-level cache
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 template <class T>
@@ -60,6 +64,30 @@ std::vector<double> row_norms(Matrix<const float> m, const char* what) {
   return norms;
 }
 
+constexpr int64_t kGroup = 64;
+
+// Bit i is set where s[i] is not below the limit. Nearly always none is, so this comparison is all that most scores see:
+// written out where the compiler's own vector code is several times slower. An overflowed product may be NaN although the
+// exact score is not: NaN is not below.
+uint64_t not_below(const float* s, int64_t count, float limit) {
+  uint64_t bits = 0;
+#ifdef __AVX512F__
+  if (count == kGroup) {
+    const __m512 level = _mm512_set1_ps(limit);
+    for (int64_t i = 0; i < kGroup; i += 16) {
+      bits |= static_cast<uint64_t>(_mm512_cmp_ps_mask(_mm512_loadu_ps(s + i), level, _CMP_NLT_UQ)) << i;
+    }
+    return bits;
+  }
+#endif
+  int any = 0;
+#pragma omp simd reduction(| : any)
+  for (int64_t i = 0; i < count; ++i) any |= !(s[i] < limit);
+  if (!any) return 0;
+  for (int64_t i = 0; i < count; ++i) bits |= static_cast<uint64_t>(!(s[i] < limit)) << i;
+  return bits;
+}
+
 // The list of one query while the database streams by in ascending order of index.
 class Selection {
  public:
@@ -68,59 +96,71 @@ class Selection {
       : a_(&a),
         query_(a.queries.data + query * a.queries.cols),
         slack_(slack),
-        self_(a.exclude_self ? query + a.query_offset : -1) {
-    best_.reserve(a.k + capacity());
-    pending_.reserve(capacity());
+        self_(a.exclude_self ? query + a.query_offset : -1),
+        capacity_(static_cast<size_t>(2 * a.k + 32)) {
+    kept_.reserve(capacity_);
   }
 
   // Approximate scores of database rows first .. first + count.
   void offer(const float* s, int64_t first, int64_t count) {
-    constexpr int64_t kGroup = 64;
     for (int64_t j = 0; j < count; j += kGroup) {
-      const int64_t end = std::min(count, j + kGroup);
-      int any = 0;
-#pragma omp simd reduction(| : any)
-      for (int64_t i = j; i < end; ++i) any |= !(s[i] < limit_);
-      if (any) take(s, first, j, end);
+      uint64_t above = not_below(s + j, std::min(kGroup, count - j), limit_);
+      for (; above; above &= above - 1) {
+        const int64_t at = j + std::countr_zero(above);
+        take(s[at], first + at);
+      }
     }
   }
 
   void finish(std::span<float> scores, std::span<int64_t> indices) {
-    merge();
-    for (int64_t i = 0; i < a_->k; ++i) scores[i] = best_[i].score, indices[i] = best_[i].index;
+    prune();
+    rescore();
+    for (int64_t i = 0; i < a_->k; ++i) scores[i] = kept_[i].score, indices[i] = kept_[i].index;
   }
 
  private:
-  size_t capacity() const { return static_cast<size_t>(std::max<int64_t>(a_->k, 32)); }
-
-  void take(const float* s, int64_t first, int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      // An overflowed product may be NaN although the exact score is not: it stays in.
-      if (s[j] < limit_ || first + j == self_) continue;
-      pending_.push_back(first + j);
-      if (pending_.size() == capacity()) merge();
-    }
+  void take(float score, int64_t index) {
+    if (score < limit_ || index == self_) return;
+    kept_.push_back({score, index});
+    if (kept_.size() < capacity_) return;
+    prune();
+    if (kept_.size() > capacity_ - 16) settle();
   }
 
-  void merge() {
-    const size_t k = static_cast<size_t>(a_->k);
-    for (const int64_t index : pending_) {
-      best_.push_back({exact_score(query_, a_->database.data + index * a_->database.cols, a_->database.cols), index});
-    }
-    pending_.clear();
-    std::sort(best_.begin(), best_.end());
-    if (best_.size() < k) return;
-    best_.resize(k);
-    // A later row enters only with a larger score than the last of the list: on a tie the smaller index stays.
-    limit_ = std::nextafter(best_.back().score - slack_, -kInf);
+  // K rows have an exact score of at least T - slack, T the K-th largest approximate one: what lies below T - 2 slack
+  // cannot be among the K best.
+  void prune() {
+    if (std::isinf(slack_)) return;
+    const auto kth = kept_.begin() + (a_->k - 1);
+    std::nth_element(kept_.begin(), kth, kept_.end());
+    limit_ = std::max(limit_, below(kth->score - 2 * slack_));
+    std::erase_if(kept_, [this](const Candidate<float>& c) { return c.score < limit_; });
   }
+
+  // For when approximate scores cannot tell enough rows apart (many equal rows): keeps the K best by exact score. A later
+  // row then enters only with a larger score than the last of them, since on a tie the smaller index stays.
+  void settle() {
+    rescore();
+    limit_ = std::max(limit_, below(kept_.back().score - slack_));
+    // Scores are exact now; as approximate ones they are within the slack all the same.
+  }
+
+  void rescore() {
+    const int64_t dim = a_->database.cols;
+    for (Candidate<float>& c : kept_) c.score = exact_score(query_, a_->database.data + c.index * dim, dim);
+    std::sort(kept_.begin(), kept_.end());
+    kept_.resize(static_cast<size_t>(a_->k));
+  }
+
+  // The next smaller number: the subtraction that made x was rounded.
+  static float below(float x) { return std::nextafter(x, -kInf); }
 
   const TopK<float>* a_;
   const float* query_;
   float slack_, limit_ = -kInf;
   int64_t self_;
-  std::vector<Candidate<float>> best_;
-  std::vector<int64_t> pending_;
+  size_t capacity_;
+  std::vector<Candidate<float>> kept_;  // approximate scores; at most capacity_
 };
 
 // In any order of summation |product - dot| <= dim u |q| |d| (Higham, Accuracy and Stability, 3.1), u = 2^-24; the
@@ -132,6 +172,14 @@ float score_slack(double query_norm, double database_norm, int64_t dim) {
   return static_cast<float>(1.01 * (terms + 4) * 0x1p-24 * product + terms * 0x1p-126);
 }
 
+// A tile of scores is half a second-level cache; few queries are cut finer, so that there is work for every thread.
+struct TileShape {
+  int64_t query_rows, database_rows;
+
+  explicit TileShape(int64_t queries)
+      : query_rows(queries >= 4096 ? 512 : 128), database_rows((1 << 17) / query_rows) {}
+};
+
 }  // namespace
 
 template <>
@@ -139,12 +187,13 @@ void topk(const TopK<float>& a) {
   const int64_t dim = a.queries.cols;
   const std::vector<double> query_norms = row_norms(a.queries, "query"), norms = row_norms(a.database, "database");
   const double largest = *std::max_element(norms.begin(), norms.end());
-  parallel_for(a.queries.rows, kQueryRows, [&](int64_t begin, int64_t end) {
+  const TileShape shape(a.queries.rows);
+  parallel_for(a.queries.rows, shape.query_rows, [&](int64_t begin, int64_t end) {
     std::vector<Selection> selections;
     for (int64_t i = begin; i < end; ++i) selections.emplace_back(a, i, score_slack(query_norms[i], largest, dim));
-    std::vector<float> tile((end - begin) * std::min(kDatabaseRows, a.database.rows));
-    for (int64_t first = 0; first < a.database.rows; first += kDatabaseRows) {
-      const int64_t count = std::min(kDatabaseRows, a.database.rows - first);
+    std::vector<float> tile((end - begin) * std::min(shape.database_rows, a.database.rows));
+    for (int64_t first = 0; first < a.database.rows; first += shape.database_rows) {
+      const int64_t count = std::min(shape.database_rows, a.database.rows - first);
       gemm(Op::none, Op::transpose, end - begin, count, dim, 1, a.queries.data + begin * dim, dim,
            a.database.data + first * dim, dim, 0, tile.data(), count);
       for (int64_t i = begin; i < end; ++i)
