@@ -1,0 +1,85 @@
+"""Shared by the comparisons: pinning, interleaved timing, the machine, the result file.
+
+A comparison is a script `bench/rivals/NAME.py` that times our benchmark program and the rival in turns, on the same
+processors with the same number of threads, and writes `bench/results/NAME.json`. Call `pin()` before importing a library
+that starts threads.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("KITH_BUILD", ROOT / "build/cpu"))
+
+
+def pin(threads=2):
+    """This process, its children and their OpenMP threads: the first `threads` processors it may use (see taskset)."""
+    cpus = sorted(os.sched_getaffinity(0))[:threads]
+    if len(cpus) < threads:
+        sys.exit(f"{threads} processors wanted, {len(cpus)} available")
+    os.sched_setaffinity(0, cpus)
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # a waiting thread gives its processor back
+    return threads
+
+
+def ours(program, name, min_time=0.2):
+    """One sample of a benchmark of ours, by its full name: wall and processor milliseconds of one call."""
+    command = [BUILD / f"bench/kernels/bench_{program}", f"--benchmark_filter=^{name}/", "--benchmark_format=json",
+               f"--benchmark_min_time={min_time}"]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    (row,) = report["benchmarks"]
+    if row.get("error_occurred"):
+        sys.exit(f"{name}: {row['error_message']}")
+    return {"wall_ms": row["real_time"], "cpu_ms": row["cpu_time"]}
+
+
+def timed(call, min_time=0.2):
+    """One sample of a Python callable: the mean over as many calls as fill `min_time` seconds, at least one."""
+    calls, wall, cpu = 0, time.perf_counter(), time.process_time()
+    while calls == 0 or time.perf_counter() - wall < min_time:
+        call()
+        calls += 1
+    return {"wall_ms": 1e3 * (time.perf_counter() - wall) / calls, "cpu_ms": 1e3 * (time.process_time() - cpu) / calls}
+
+
+def interleaved(samplers, rounds):
+    """{name: function returning one sample} in turns, so that a change of the machine's load meets everybody."""
+    samples = {name: [] for name in samplers}
+    for _ in range(rounds):
+        for name, sampler in samplers.items():
+            samples[name].append(sampler())
+
+    def summary(rows, key):
+        values = sorted(row[key] for row in rows)
+        return {"min": values[0], "median": statistics.median(values), "max": values[-1]}
+
+    return {name: {key: summary(rows, key) for key in rows[0]} for name, rows in samples.items()}
+
+
+def ratio(result, rival, own):
+    """How many times as long the rival takes; processor time stands beside wall time for machines with other load."""
+    return {f"{key}_{which}": round(result[rival][key][which] / result[own][key][which], 2)
+            for key in ("wall_ms", "cpu_ms") for which in ("min", "median")}
+
+
+def machine(threads):
+    model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return {"processor": model, "processors": os.cpu_count(), "threads": threads, "load_average": os.getloadavg()[0],
+            "system": platform.platform(), "python": platform.python_version(), "commit": commit.stdout.strip()}
+
+
+def write(name, threads, versions, rows):
+    path = ROOT / "bench/results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(threads), "versions": versions, "rows": rows}, indent=1) + "\n")
+    for row in rows:
+        print(json.dumps(row))
+    print(f"written: {path.relative_to(ROOT)}")
