@@ -1,0 +1,114 @@
+#include "apps/arrays.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "data/npy.h"
+#include "kernels/core/check.h"
+#include "kernels/l2_normalize.h"
+#include "kernels/topk.h"
+#include "scan/evaluation.h"
+
+namespace kith {
+namespace {
+
+using data::Array;
+using std::filesystem::path;
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string out;
+  for (const int64_t extent : shape) out += fmt::format("{}{}", out.empty() ? "" : ", ", extent);
+  return fmt::format("[{}]", out);
+}
+
+template <class T>
+Array<T> read(const path& file, size_t rank, const char* expected) {
+  Array<T> array = data::read_npy<T>(file);
+  if (array.shape.size() != rank)
+    throw Error(fmt::format("{}: shape {}; expected {}", file.string(), shape_text(array.shape), expected));
+  return array;
+}
+
+void expect_finite(const path& file, const Array<float>& array) {
+  const auto bad = std::find_if(array.values.begin(), array.values.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == array.values.end()) return;
+  const int64_t at = bad - array.values.begin();
+  throw Error(fmt::format("{}: value [{}, {}] is {}; expected finite features", file.string(), at / array.shape[1],
+                          at % array.shape[1], *bad));
+}
+
+// Inner products rank by angle only when the rows have one length.
+void warn_unless_unit(const path& file, const Matrix<const float>& rows) {
+  double least = 1, most = 1;
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    double square = 0;
+    for (const float v : rows.row(i)) square += double{v} * v;
+    least = std::min(least, std::sqrt(square));
+    most = std::max(most, std::sqrt(square));
+  }
+  constexpr double kSlack = 1e-2;  // rows normalised in half precision
+  if (least < 1 - kSlack || most > 1 + kSlack)
+    fmt::print(
+        stderr,
+        "kith: warning: {}: rows have lengths {:.4g} to {:.4g}, so long rows attract; --normalize searches by angle\n",
+        file.string(), least, most);
+}
+
+void write_file(const path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  if (!(out << text) || !out.flush()) throw Error(fmt::format("{}: cannot be written", file.string()));
+}
+
+}  // namespace
+
+int mine_arrays(const MineArrays& options) {
+  Array<float> features = read<float>(options.features, 2, "[rows, dimensions]");
+  expect_finite(options.features, features);
+  const Matrix<float> rows{features.values.data(), features.shape[0], features.shape[1]};
+  constexpr int64_t kLargest = 4096;  // of kernels::topk
+  const int64_t most = std::min(kLargest, rows.rows - (options.include_self ? 0 : 1));
+  if (options.k < 1 || options.k > most)
+    throw Error(
+        fmt::format("{}: k is {}; expected 1..{} for {} rows", options.features.string(), options.k, most, rows.rows));
+  if (options.normalize) {
+    std::vector<float> unit(features.values.size()), norms(rows.rows);
+    kernels::l2_normalize_forward({.x = rows, .y = {unit.data(), rows.rows, rows.cols}, .norm = norms}, Queue{});
+    std::copy(unit.begin(), unit.end(), rows.data);
+  } else {
+    warn_unless_unit(options.features, rows);
+  }
+
+  std::vector<float> scores(static_cast<size_t>(rows.rows * options.k));
+  std::vector<int64_t> indices(scores.size());
+  kernels::topk({.queries = rows,
+                 .database = rows,
+                 .k = options.k,
+                 .exclude_self = !options.include_self,
+                 .scores = {scores.data(), rows.rows, options.k},
+                 .indices = {indices.data(), rows.rows, options.k}},
+                Queue{});
+  data::write_npy<int64_t>(options.out, indices, {rows.rows, options.k});
+  if (!options.scores.empty()) data::write_npy<float>(options.scores, scores, {rows.rows, options.k});
+  fmt::print("{} neighbours of each of {} rows: {}\n", options.k, rows.rows, options.out.string());
+  return 0;
+}
+
+int evaluate_arrays(const EvaluateArrays& options) {
+  const auto assignments = read<int32_t>(options.assignments, 1, "[n]"),
+             labels = read<int32_t>(options.labels, 1, "[n]");
+  EvaluationInput in{.assignments = assignments.values, .labels = labels.values};
+  Array<float> probabilities;
+  if (!options.probabilities.empty()) {
+    probabilities = read<float>(options.probabilities, 2, "[n, clusters]");
+    in.probabilities = {probabilities.values.data(), probabilities.shape[0], probabilities.shape[1]};
+  }
+  const Evaluation evaluation = evaluate_clustering(in);
+  if (!options.confusion.empty()) write_file(options.confusion, confusion_csv(evaluation));
+  fmt::print("{}", options.json ? to_json(evaluation).dump(2) + "\n" : to_text(evaluation));
+  return 0;
+}
+
+}  // namespace kith

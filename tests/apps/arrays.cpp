@@ -1,0 +1,141 @@
+#include "apps/arrays.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/npy.h"
+#include "tests/support/compare.h"
+
+namespace kith::test {
+namespace {
+
+using std::filesystem::path;
+
+class Arrays : public testing::Test {
+ protected:
+  Arrays() { std::filesystem::create_directories(dir); }
+  ~Arrays() override { std::filesystem::remove_all(dir); }
+
+  template <class T>
+  path write(const std::string& name, const std::vector<T>& values, const std::vector<int64_t>& shape) {
+    data::write_npy<T>(dir / name, values, shape);
+    return dir / name;
+  }
+
+  static std::string message(const std::function<void()>& f) {
+    try {
+      f();
+      return "";
+    } catch (const std::exception& e) {
+      return e.what();
+    }
+  }
+
+  static std::string printed(const std::function<int()>& f) {
+    testing::internal::CaptureStdout();
+    const int status = f();
+    std::string out = testing::internal::GetCapturedStdout();
+    EXPECT_EQ(status, 0);
+    return out;
+  }
+
+  const path dir = path(testing::TempDir()) / ("kith_arrays_" + std::to_string(getpid()));
+};
+
+TEST_F(Arrays, MineFindsTheNearestByAngleWithoutAndWithSelf) {
+  // Directions at 0, 10, 25 and 90 degrees, the second much longer than the others.
+  std::vector<float> rows;
+  const std::vector<std::pair<double, double>> polar = {{0, 1}, {10, 50}, {25, 1}, {90, 1}};
+  for (const auto& [degrees, length] : polar) {
+    rows.push_back(static_cast<float>(length * std::cos(degrees * 0.017453292519943295)));
+    rows.push_back(static_cast<float>(length * std::sin(degrees * 0.017453292519943295)));
+  }
+  MineArrays options{.features = write("F.npy", rows, {4, 2}),
+                     .k = 2,
+                     .normalize = true,
+                     .out = dir / "I.npy",
+                     .scores = dir / "S.npy"};
+  testing::internal::CaptureStderr();
+  printed([&] { return mine_arrays(options); });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  auto found = data::read_npy<int64_t>(dir / "I.npy");
+  EXPECT_EQ(found.shape, (std::vector<int64_t>{4, 2}));
+  EXPECT_EQ(found.values, (std::vector<int64_t>{1, 2, 0, 2, 1, 0, 2, 1}));
+  const auto scores = data::read_npy<float>(dir / "S.npy");
+  EXPECT_TRUE(close(std::vector<float>{scores.values[0]}, std::vector<double>{std::cos(10 * 0.017453292519943295)},
+                    {.abs = 8 * kUnit}));
+
+  options.include_self = true;
+  options.k = 4;
+  printed([&] { return mine_arrays(options); });
+  found = data::read_npy<int64_t>(dir / "I.npy");
+  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(found.values[4 * i], i);
+
+  // By inner product the long row is everybody's neighbour, and standard error says so.
+  options.normalize = false;
+  options.k = 1;
+  testing::internal::CaptureStderr();
+  printed([&] { return mine_arrays(options); });
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("rows have lengths 1 to 50"), std::string::npos);
+  EXPECT_EQ(data::read_npy<int64_t>(dir / "I.npy").values, (std::vector<int64_t>{1, 1, 1, 1}));
+}
+
+TEST_F(Arrays, MineRefusesWhatItCannotSearch) {
+  const path good = write<float>("F.npy", {1, 0, 0, 1}, {2, 2}), flat = write<float>("flat.npy", {1, 0}, {2});
+  const path broken = write<float>("nan.npy", {1, 0, std::nanf(""), 1}, {2, 2});
+  const auto error = [&](const path& file, int64_t k) {
+    return message([&] { mine_arrays({.features = file, .k = k, .out = dir / "I.npy", .scores = {}}); });
+  };
+  EXPECT_EQ(error(flat, 1), flat.string() + ": shape [2]; expected [rows, dimensions]");
+  EXPECT_EQ(error(broken, 1), broken.string() + ": value [1, 0] is nan; expected finite features");
+  EXPECT_EQ(error(good, 2), good.string() + ": k is 2; expected 1..1 for 2 rows");
+  EXPECT_NE(error(dir / "absent.npy", 1).find("absent.npy"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(dir / "I.npy"));
+}
+
+TEST_F(Arrays, EvaluatePrintsJsonOrTablesAndWritesTheConfusion) {
+  EvaluateArrays options{.assignments = write<int64_t>("A.npy", {0, 0, 1, 1}, {4}),
+                         .labels = write<uint8_t>("L.npy", {1, 1, 0, 1}, {4}),
+                         .probabilities = write<float>("P.npy", {1, 0, .75f, .25f, 0, 1, .5f, .5f}, {4, 2}),
+                         .confusion = dir / "C.csv",
+                         .json = true};
+  const auto json = nlohmann::json::parse(printed([&] { return evaluate_arrays(options); }));
+  EXPECT_EQ(json["acc"], 0.75);
+  EXPECT_EQ(json["top5"], 1.0);
+  EXPECT_EQ(json["matching"].dump(), "[1,0]");
+  EXPECT_EQ(json["per_cluster"][1]["mean_confidence"], 0.75);
+  std::stringstream csv;
+  csv << std::ifstream(dir / "C.csv").rdbuf();
+  EXPECT_EQ(csv.str(), "cluster,class,size,0,1\n0,1,2,0,2\n1,0,2,1,1\n");
+  options.json = false;
+  EXPECT_NE(printed([&] { return evaluate_arrays(options); }).find("4 samples, 2 clusters, 2 classes\n"),
+            std::string::npos);
+}
+
+TEST_F(Arrays, EvaluateRefusesWhatDoesNotFit) {
+  const path a = write<int32_t>("A.npy", {0, 1, 1}, {3}), l = write<int32_t>("L.npy", {0, 1}, {2});
+  const path halves = write<float>("halves.npy", {0, 0.5f, 1}, {3}), whole = write<float>("whole.npy", {0, 0, 1}, {3});
+  const path p = write<float>("P.npy", {1, 0, 1, 0}, {2, 2});
+  const auto error = [&](const path& assignments, const path& labels, const path& probabilities,
+                         const path& confusion) {
+    return message([&] {
+      evaluate_arrays(
+          {.assignments = assignments, .labels = labels, .probabilities = probabilities, .confusion = confusion});
+    });
+  };
+  EXPECT_EQ(error(a, l, {}, {}), "3 assignments but 2 labels");
+  EXPECT_EQ(error(a, a, p, {}), "2 rows of probabilities but 3 assignments");
+  EXPECT_EQ(error(p, a, {}, {}), p.string() + ": shape [2, 2]; expected [n]");
+  EXPECT_NE(error(halves, a, {}, {}).find("halves.npy"), std::string::npos);
+  const EvaluateArrays whole_numbers{.assignments = whole, .labels = a, .probabilities = {}, .confusion = {}};
+  EXPECT_NE(printed([&] { return evaluate_arrays(whole_numbers); }), "");  // whatever their type
+  EXPECT_EQ(error(a, a, {}, dir / "no" / "C.csv"), (dir / "no" / "C.csv").string() + ": cannot be written");
+}
+
+}  // namespace
+}  // namespace kith::test
