@@ -1,4 +1,4 @@
-// Whole files in and out, and the one way this library fails. Inside data/ only.
+// Whole files in and out, and the one way this library fails.
 #pragma once
 #include <fmt/format.h>
 

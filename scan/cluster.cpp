@@ -1,0 +1,145 @@
+// The SCAN step: an image and its neighbours should get the same cluster, and all clusters should be used.
+#include "scan/cluster.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "kernels/core/check.h"
+#include "scan/features.h"
+#include "scan/metrics.h"
+#include "scan/models.h"
+#include "scan/sampler.h"
+
+namespace kith {
+namespace {
+
+data::Array<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = s.dir / ("neighbours_" + split + ".npy");
+  if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
+  data::Array<int64_t> lists = data::read_npy<int64_t>(path);
+  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < 1)
+    throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
+                            to_string(lists.shape)));
+  for (const int64_t j : lists.values)
+    if (j < 0 || j >= rows)
+      throw Error(fmt::format("{}: neighbour {} out of range, there are {} images", path.string(), j, rows));
+  return lists;
+}
+
+Tensor head_logits(Context& ctx, const Tensor& logits, int head) {
+  const int64_t rows = logits.dim(1), classes = logits.dim(2);
+  Tensor one = ctx.empty({rows, classes});
+  std::copy_n(logits.data() + head * rows * classes, rows * classes, one.data());
+  return one;
+}
+
+}  // namespace
+
+Terms scan_terms(const Tensor& loss, const Tensor& consistency, const Tensor& entropy) {
+  const auto average = [](const Tensor& t) {
+    return std::accumulate(t.span().begin(), t.span().end(), 0.0) / static_cast<double>(t.size());
+  };
+  return {{"loss", average(loss)}, {"consistency", average(consistency)}, {"entropy", average(entropy)}};
+}
+
+nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoch, Best& best,
+                     const std::function<SafeTensors()>& snapshot) {
+  const Session& s = task.session;
+  const Validation v = validate(s.ctx, logits, task.scored_lists());
+  const double loss = v.loss[v.best];
+  if (!std::isfinite(loss))
+    throw Error(fmt::format("cluster: the validation loss became {} in epoch {}", loss, epoch + 1));
+  if (s.config.cluster.selection == Selection::last || loss < best.loss)
+    best = {.loss = loss, .epoch = epoch, .head = v.best, .state = snapshot()};
+
+  const std::vector<int32_t> assignments = argmax_rows(head_logits(s.ctx, logits, v.best).matrix());
+  nlohmann::json line = {{"validation_loss", loss},
+                         {"validation_consistency", v.consistency[v.best]},
+                         {"validation_entropy", v.entropy[v.best]},
+                         {"head", v.best},
+                         {"clusters_used", usage_of(assignments, task.classes).used}};
+  const data::Images& scored = scored_split(s.data);
+  if (!scored.labels.empty())  // report only
+    line["acc"] = score(contingency(assignments, scored.labels, task.classes)).acc;
+  return line;
+}
+
+SafeTensors cluster_tuned(const ClusterTask& task) {
+  Session& s = task.session;
+  const ClusterConfig& config = s.config.cluster;
+  const uint64_t seed = s.config.seed;
+  ClusterModel model(s.ctx, s.config, s.data, config.heads);
+  load_state(model.backbone_state(), task.backbone);
+  const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(seed, "cluster/augment"));
+  const Views plain(s.ctx, s.data, scored_split(s.data));
+  StateView learned = config.update_backbone ? model.state() : model.head_state();
+  Optimizer optimizer(s.ctx, learned.parameters, config.train.optimizer);
+  Best best;
+
+  const auto features = [&](Tape& tape, std::span<const int64_t> index, int64_t epoch, uint32_t view) {
+    const Tensor images = views(index, epoch, 1, view);
+    if (config.update_backbone) return model.backbone(tape, tape.constant(images), true);
+    Tape inference(s.ctx, Tape::Mode::inference);
+    return tape.constant(model.backbone(inference, inference.constant(images), false).value());
+  };
+  const auto step = [&](const Step& at) -> Terms {
+    std::vector<int64_t> neighbours(at.index.size());
+    for (size_t i = 0; i < neighbours.size(); ++i)
+      neighbours[i] = draw_neighbour(task.train_lists(), at.index[i], seed_of(seed, "cluster/neighbour"), at.epoch);
+    Tape tape(s.ctx);
+    // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
+    const Var anchors = model.heads(tape, features(tape, at.index, at.epoch, 0));
+    const Var others = model.heads(tape, features(tape, neighbours, at.epoch, 1));
+    const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
+    optimizer.zero_grad();
+    tape.backward(sum(tape, out.loss));
+    optimizer.step(at.lr);
+    return scan_terms(out.loss.value(), out.consistency, out.entropy);
+  };
+  const auto end_epoch = [&](int64_t epoch) {
+    const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
+    Tape tape(s.ctx, Tape::Mode::inference);
+    return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
+                 [&] { return save_state(model.state()); });
+  };
+  train(s, {.stage = "cluster",
+            .samples = s.data.train.count,
+            .images_per_sample = 2,
+            .config = config.train,
+            .step = step,
+            .begin_epoch = {},
+            .end_epoch = end_epoch,
+            .save =
+                [&](Checkpoint& c) {
+                  put_section(c.arrays, "model", save_state(model.state()));
+                  optimizer.save(c.arrays, "optimizer/");
+                  best.save(c);
+                },
+            .load =
+                [&](const Checkpoint& c) {
+                  load_state(model.state(), take_section(c.arrays, "model"));
+                  optimizer.load(c.arrays, "optimizer/");
+                  best.load(c);
+                }});
+  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
+  return single_head(best.state, best.head);
+}
+
+void cluster(Session& s) {
+  ClusterTask task{.session = s,
+                   .classes = cluster_count(s.config, s.data),
+                   .train = read_lists(s, "train", s.data.train.count),
+                   .scored = read_lists(s, "test", scored_split(s.data).count),
+                   .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
+  check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
+  s.report.note(
+      fmt::format("cluster: {} clusters, {} head(s); the loss is consistency - {} * entropy: negative is good, "
+                  "lower is better",
+                  task.classes, s.config.cluster.heads, s.config.cluster.lambda));
+  write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task));
+  remove_checkpoint(s, "cluster");
+}
+
+}  // namespace kith

@@ -1,0 +1,142 @@
+// The SCAN step with the backbone as it is: many linear heads at once on precomputed features. Seconds, not hours.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/core/check.h"
+#include "kernels/cpu/parallel.h"
+#include "scan/cluster.h"
+#include "scan/features.h"
+#include "scan/models.h"
+#include "scan/sampler.h"
+
+namespace kith {
+namespace {
+
+// x -> (x - mean) / deviation of every column.
+struct Standardisation {
+  std::vector<double> mean, inverse;
+
+  explicit Standardisation(const Matrix<const float>& x) : mean(static_cast<size_t>(x.cols)), inverse(mean.size()) {
+    const double n = static_cast<double>(x.rows);
+    for (int64_t i = 0; i < x.rows; ++i)
+      for (int64_t c = 0; c < x.cols; ++c) mean[c] += x.row(i)[c] / n;
+    for (int64_t i = 0; i < x.rows; ++i)
+      for (int64_t c = 0; c < x.cols; ++c) inverse[c] += (x.row(i)[c] - mean[c]) * (x.row(i)[c] - mean[c]) / n;
+    // A feature that never changes carries nothing: it is centred and left at its scale.
+    for (double& v : inverse) v = v > 1e-12 ? 1 / std::sqrt(v) : 1;
+  }
+
+  void apply(const Matrix<float>& x) const {
+    kernels::cpu::parallel_for(x.rows, 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t c = 0; c < x.cols; ++c)
+          x.data[i * x.cols + c] = static_cast<float>((x.data[i * x.cols + c] - mean[c]) * inverse[c]);
+    });
+  }
+
+  // A head on standardised features becomes one on plain features: w (x - m) / d + b = (w / d) x + (b - w m / d).
+  void fold_into(SafeTensors& state) const {
+    HostArray &weight = state.arrays.at("cluster_head.0.weight"), &bias = state.arrays.at("cluster_head.0.bias");
+    auto* w = reinterpret_cast<float*>(weight.bytes.data());
+    auto* b = reinterpret_cast<float*>(bias.bytes.data());
+    const auto features = static_cast<int64_t>(mean.size());
+    for (int64_t k = 0; k < bias.count(); ++k) {
+      double moved = b[k];
+      for (int64_t c = 0; c < features; ++c) {
+        const double scaled = w[k * features + c] * inverse[c];
+        moved -= scaled * mean[c];
+        w[k * features + c] = static_cast<float>(scaled);
+      }
+      b[k] = static_cast<float>(moved);
+    }
+  }
+};
+
+// Backbone features of every view of the train split, [views * n, features], view-major.
+Tensor train_features(const ClusterTask& task, ResNet& backbone) {
+  Session& s = task.session;
+  const int64_t n = s.data.train.count, features = backbone.config().features();
+  const int count = s.config.cluster.views;
+  const Views views(s.ctx, s.data, s.data.train, s.config.cluster.augment, seed_of(s.config.seed, "cluster/augment"));
+  Tensor all = s.ctx.empty({count * n, features});
+  for (int v = 0; v < count; ++v) {
+    const Tensor rows = infer(
+        views, s.report, [&](Tape& t, Var x) { return backbone(t, x, false); }, static_cast<uint32_t>(v));
+    std::copy(rows.span().begin(), rows.span().end(), all.data() + v * n * features);
+  }
+  return all;
+}
+
+}  // namespace
+
+SafeTensors cluster_frozen(const ClusterTask& task) {
+  Session& s = task.session;
+  const ClusterConfig& config = s.config.cluster;
+  const uint64_t seed = s.config.seed;
+  const int64_t n = s.data.train.count;
+  check(config.views >= 1, "cluster.views must be at least 1");
+  ClusterModel model(s.ctx, s.config, s.data, config.heads);
+  load_state(model.backbone_state(), task.backbone);
+
+  const Stopwatch watch;
+  const Tensor train_rows = train_features(task, model.backbone);
+  const Tensor scored_rows = infer(Views(s.ctx, s.data, scored_split(s.data)), s.report,
+                                   [&](Tape& t, Var x) { return model.backbone(t, x, false); });
+  const Standardisation standard(train_rows.matrix());
+  standard.apply(train_rows.matrix());
+  standard.apply(scored_rows.matrix());
+  s.report.note(fmt::format("cluster: features of {} view(s) in {:.1f} s", config.views, watch.seconds()));
+
+  Optimizer optimizer(s.ctx, model.head_state().parameters, config.train.optimizer);
+  Best best;
+  const auto step = [&](const Step& at) -> Terms {
+    std::vector<int64_t> anchors(at.index.size()), others(at.index.size());
+    for (size_t i = 0; i < anchors.size(); ++i) {
+      const int64_t a = at.index[i];
+      const int64_t b = draw_neighbour(task.train_lists(), a, seed_of(seed, "cluster/neighbour"), at.epoch);
+      anchors[i] = a + n * draw_below(config.views, a, seed_of(seed, "cluster/anchor-view"), at.epoch);
+      others[i] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), at.epoch);
+    }
+    Tape tape(s.ctx);
+    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows.matrix(), anchors)));
+    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows.matrix(), others)));
+    const ScanLossOut out = scan_loss(tape, p, q, config.lambda);
+    optimizer.zero_grad();
+    tape.backward(sum(tape, out.loss));
+    optimizer.step(at.lr);
+    return scan_terms(out.loss.value(), out.consistency, out.entropy);
+  };
+  const auto end_epoch = [&](int64_t epoch) {
+    Tape tape(s.ctx, Tape::Mode::inference);
+    return judge(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
+                 [&] { return save_state(model.head_state()); });
+  };
+  train(s, {.stage = "cluster",
+            .samples = n,
+            .images_per_sample = 2,
+            .config = config.train,
+            .step = step,
+            .begin_epoch = {},
+            .end_epoch = end_epoch,
+            .save =
+                [&](Checkpoint& c) {
+                  put_section(c.arrays, "heads", save_state(model.head_state()));
+                  optimizer.save(c.arrays, "optimizer/");
+                  best.save(c);
+                },
+            .load =
+                [&](const Checkpoint& c) {
+                  load_state(model.head_state(), take_section(c.arrays, "heads"));
+                  optimizer.load(c.arrays, "optimizer/");
+                  best.load(c);
+                }});
+  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
+  SafeTensors kept = single_head(best.state, best.head);
+  standard.fold_into(kept);
+  for (auto& [name, array] : task.backbone.arrays) kept.arrays[name] = array;
+  return kept;
+}
+
+}  // namespace kith

@@ -1,0 +1,210 @@
+// The numbers of a finished run. The only stage that reads labels for anything but a line of the log.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "data/files.h"
+#include "data/npy.h"
+#include "data/png.h"
+#include "kernels/core/check.h"
+#include "kernels/kmeans.h"
+#include "scan/evaluation.h"
+#include "scan/features.h"
+#include "scan/metrics.h"
+#include "scan/predict.h"
+#include "scan/probe.h"
+#include "scan/prototypes.h"
+#include "scan/sampler.h"
+#include "scan/selection.h"
+#include "scan/trainer.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+class EvaluateStage {
+ public:
+  explicit EvaluateStage(Session& s)
+      : s_(s),
+        train_(s.data.train),
+        scored_(scored_split(s.data)),
+        classes_(cluster_count(s.config, s.data)),
+        labelled_(!scored_.labels.empty()) {}
+
+  json run() {
+    const Stopwatch watch;
+    if (labelled_) baselines();
+    const json representation = labelled_ ? representation_quality() : json::object();
+    const Prediction final = predictions();
+    json out = {
+        {"data", describe_data()},   {"preset", s_.config.preset},  {"seed", s_.config.seed},      {"table", table_},
+        {"pretext", representation}, {"final", write_files(final)}, {"config", to_toml(s_.config)}};
+    record_seconds(s_, "evaluate", watch.seconds());
+    out["seconds"] = recorded_seconds(s_);
+    out["versions"] = {{"kith", KITH_VERSION}, {"compiler", __VERSION__}};
+    data::write_file(s_.dir / "summary.json", {data::as_bytes(out.dump(2) + "\n")});
+    return out;
+  }
+
+ private:
+  json describe_data() const {
+    return {{"spec", s_.data.spec},         {"train", train_.count}, {"scored", scored_.count},
+            {"height", train_.height},      {"width", train_.width}, {"channels", train_.channels},
+            {"classes", s_.data.classes()}, {"clusters", classes_},  {"labelled", labelled_}};
+  }
+
+  Tensor features(const std::string& split) const {
+    const auto rows = data::read_npy<float>(s_.dir / ("features_" + split + ".npy"));
+    return s_.ctx.from(rows.shape, rows.values);
+  }
+
+  Tensor pixels(const data::Images& images) const {
+    Tensor out = s_.ctx.empty({images.count, int64_t{images.height} * images.width * images.channels});
+    std::transform(images.pixels.begin(), images.pixels.end(), out.data(),
+                   [](uint8_t p) { return static_cast<float>(p) / 255.f; });
+    return out;
+  }
+
+  void add_row(const std::string& key, const std::string& name, std::span<const int32_t> assignments) {
+    if (s_.report.stop_requested()) throw Interrupted{};
+    const Usage usage = usage_of(assignments, classes_);
+    json row = {{"key", key}, {"name", name}, {"clusters_used", usage.used}};
+    if (labelled_) {
+      const Scores scores = score(contingency(assignments, scored_.labels, classes_, s_.data.classes()));
+      row.update({{"acc", scores.acc},
+                  {"nmi", scores.nmi},
+                  {"ari", scores.ari},
+                  {"ami", scores.ami},
+                  {"acc_many_to_one", scores.acc_many_to_one}});
+    }
+    table_.push_back(std::move(row));
+  }
+
+  // Fitted on the train split, as everything else here; the scored split is only assigned.
+  void add_kmeans(const std::string& key, const std::string& name, const Tensor& fit, const Tensor& rows) {
+    if (fit.dim(0) < classes_) return;
+    Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
+    std::vector<int32_t> labels(static_cast<size_t>(fit.dim(0))), assigned(static_cast<size_t>(rows.dim(0)));
+    kernels::kmeans({.x = fit.matrix(),
+                     .restarts = s_.config.evaluate.kmeans_restarts,
+                     .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
+                     .centroids = centroids.matrix(),
+                     .labels = labels},
+                    s_.ctx.queue());
+    kernels::kmeans_assign({.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned, .distance = {}},
+                           s_.ctx.queue());
+    add_row(key, name, assigned);
+  }
+
+  void baselines() {
+    add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
+    add_kmeans("kmeans_features", "k-means on pretext features", features("train"), features("test"));
+  }
+
+  json representation_quality() const {
+    json out = json::object();
+    const auto purity = [&](const std::string& split, const data::Images& images) {
+      const auto lists = data::read_npy<int64_t>(s_.dir / ("neighbours_" + split + ".npy"));
+      const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
+      if (!images.labels.empty())
+        out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
+    };
+    purity("train", train_);
+    purity("test", scored_);
+    if (train_.labels.empty() || &train_ == &scored_) return out;
+    const Tensor a = features("train"), b = features("test");
+    out["knn"] = knn_accuracy(a.matrix(), train_.labels, b.matrix(), scored_.labels,
+                              static_cast<int>(std::min<int64_t>(s_.config.evaluate.knn_k, train_.count)),
+                              s_.config.evaluate.knn_tau, s_.ctx.queue());
+    if (s_.config.evaluate.probe) out["probe"] = probe();
+    return out;
+  }
+
+  // On the features before the projection, where the pretext left the most.
+  double probe() const {
+    PretextModel model(s_.ctx, s_.config, s_.data);
+    load_state(model.state(), read_result(s_, "pretext"));
+    const auto pooled = [&](const data::Images& images) {
+      return infer(Views(s_.ctx, s_.data, images), s_.report,
+                   [&](Tape& tape, Var x) { return model.backbone(tape, x, false); });
+    };
+    const Tensor a = pooled(train_), b = pooled(scored_);
+    return probe_accuracy(a.matrix(), train_.labels, b.matrix(), scored_.labels);
+  }
+
+  // Rows of the clustering stages; returns the final model's prediction of the scored split.
+  Prediction predictions() {
+    ClusterModel model(s_.ctx, s_.config, s_.data, 1);
+    load_state(model.state(), read_result(s_, "cluster"));
+    Prediction last = predict(s_, model, scored_);
+    add_row("scan", "SCAN", argmax_rows(last.probabilities.matrix()));
+    if (s_.config.selflabel.enabled) {
+      load_state(model.state(), read_result(s_, "selflabel"));
+      last = predict(s_, model, scored_);
+      add_row("selflabel", "SCAN + self-labelling", argmax_rows(last.probabilities.matrix()));
+    }
+    const std::vector<int32_t> of_train = argmax_rows(predict(s_, model, train_).probabilities.matrix());
+    data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
+    return last;
+  }
+
+  // Writes what users take away; returns what the summary says of the final clustering.
+  json write_files(const Prediction& final) {
+    const Matrix<const float> probabilities = final.probabilities.matrix();
+    const std::vector<int32_t> assignments = argmax_rows(probabilities);
+    data::write_npy<int32_t>(s_.dir / "assignments.npy", assignments, {scored_.count});
+    data::write_npy<float>(s_.dir / "probabilities.npy", probabilities.span(), final.probabilities.shape());
+    warn_if_collapsed(s_, "evaluate", usage_of(assignments, classes_), classes_);
+
+    json out = json::object();
+    if (labelled_) {
+      const Evaluation evaluation = evaluate_clustering({.assignments = assignments,
+                                                         .labels = scored_.labels,
+                                                         .probabilities = probabilities,
+                                                         .class_names = s_.data.class_names});
+      data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(evaluation))});
+      out = to_json(evaluation);
+    } else {
+      for (int c = 0; c < classes_; ++c)
+        out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
+    }
+    const std::vector<int64_t> faces = write_prototypes(final, assignments);
+    for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
+    return out;
+  }
+
+  // One row per cluster: its prototype, then its most confident images.
+  std::vector<int64_t> write_prototypes(const Prediction& final, std::span<const int32_t> assignments) const {
+    constexpr size_t kColumns = 10;
+    std::vector<float> confidence(assignments.size());
+    for (size_t i = 0; i < confidence.size(); ++i)
+      confidence[i] = final.probabilities.matrix().row(static_cast<int64_t>(i))[assignments[i]];
+    Tape tape(s_.ctx, Tape::Mode::inference);
+    const Tensor features = l2_normalize(tape, tape.constant(final.features)).value();
+    const std::vector<int64_t> faces = prototypes(features.matrix(), assignments, confidence, classes_);
+    const auto members = by_confidence(assignments, confidence, classes_);
+    std::vector<int64_t> cells(members.size() * kColumns, -1);
+    for (size_t c = 0; c < members.size(); ++c) {
+      cells[c * kColumns] = faces[c];
+      std::copy_n(members[c].begin(), std::min(members[c].size(), kColumns - 1), cells.begin() + c * kColumns + 1);
+    }
+    data::write_png(s_.dir / "prototypes.png",
+                    data::contact_sheet(scored_, cells, kColumns, std::max(1, 64 / scored_.width)));
+    return faces;
+  }
+
+  Session& s_;
+  const data::Images &train_, &scored_;
+  int classes_;
+  bool labelled_;
+  json table_ = json::array();
+};
+
+}  // namespace
+
+json evaluate(Session& s) { return EvaluateStage(s).run(); }
+
+}  // namespace kith

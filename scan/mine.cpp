@@ -1,0 +1,44 @@
+// Nearest neighbours in the pretext features.
+#include <fmt/format.h>
+
+#include "data/npy.h"
+#include "kernels/core/check.h"
+#include "scan/features.h"
+#include "scan/metrics.h"
+#include "scan/trainer.h"
+
+namespace kith {
+namespace {
+
+void mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
+  const std::filesystem::path path = s.dir / ("features_" + split + ".npy");
+  if (!std::filesystem::exists(path))
+    throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
+  const data::Array<float> features = data::read_npy<float>(path);
+  if (features.shape.size() != 2 || features.shape[0] != images.count)
+    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(),
+                            images.count, split, to_string(features.shape)));
+  if (k > images.count - 1)
+    s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
+                              images.count - 1));
+  const Neighbours found = nearest({features.values.data(), features.shape[0], features.shape[1]}, k,
+                                   s.config.mine.include_self, s.ctx.queue());
+  data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), found.index, {found.rows, found.k});
+  if (images.labels.empty()) return;
+  const double purity = neighbour_purity(found.view(), images.labels);
+  s.report.metric({{"stage", "mine"}, {"split", split}, {"k", found.k}, {"purity", purity}});
+  s.report.note(
+      fmt::format("mine: {:.2f} % of the {} nearest {} neighbours share the label (labels used for this line only)",
+                  100 * purity, found.k, split));
+}
+
+}  // namespace
+
+void mine(Session& s) {
+  const Stopwatch watch;
+  mine_split(s, "train", s.data.train, s.config.mine.k);
+  mine_split(s, "test", scored_split(s.data), s.config.mine.k_test);
+  record_seconds(s, "mine", watch.seconds());
+}
+
+}  // namespace kith

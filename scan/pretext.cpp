@@ -1,0 +1,87 @@
+// SimCLR: two views of every image, NT-Xent on the normalised projection.
+#include <fmt/format.h>
+
+#include "data/npy.h"
+#include "kernels/core/check.h"
+#include "scan/features.h"
+#include "scan/metrics.h"
+#include "scan/models.h"
+#include "scan/sampler.h"
+#include "scan/trainer.h"
+
+namespace kith {
+namespace {
+
+Tensor projections(const Session& s, PretextModel& model, const data::Images& images) {
+  return infer(Views(s.ctx, s.data, images), s.report, [&](Tape& tape, Var x) { return model(tape, x, false); });
+}
+
+// Report only: labels are looked at nowhere else in this stage.
+std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& scored) {
+  const data::Images &a = s.data.train, &b = scored_split(s.data);
+  if (a.labels.empty() || b.labels.empty() || &a == &b) return {};
+  const auto k = static_cast<int>(std::min<int64_t>(s.config.evaluate.knn_k, a.count));
+  return knn_accuracy(train.matrix(), a.labels, scored.matrix(), b.labels, k, s.config.evaluate.knn_tau, s.ctx.queue());
+}
+
+void train_pretext(Session& s, PretextModel& model) {
+  const PretextConfig& config = s.config.pretext;
+  const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(s.config.seed, "pretext/augment"));
+  Optimizer optimizer(s.ctx, model.state().parameters, config.train.optimizer);
+  train(s, {.stage = "pretext",
+            .samples = s.data.train.count,
+            .images_per_sample = 1,
+            .config = config.train,
+            .step = [&](const Step& step) -> Terms {
+              Tape tape(s.ctx);
+              const Var z = model(tape, tape.constant(views(step.index, step.epoch, 2)), true);
+              const Var loss = ntxent_mean(tape, z, config.tau, config.form);
+              optimizer.zero_grad();
+              tape.backward(loss);
+              optimizer.step(step.lr);
+              return {{"loss", *loss.value().data()}};
+            },
+            .begin_epoch = {},
+            .end_epoch =
+                [&](int64_t epoch) {
+                  nlohmann::json line = nlohmann::json::object();
+                  if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
+                    if (const auto accuracy =
+                            knn(s, projections(s, model, s.data.train), projections(s, model, scored_split(s.data))))
+                      line["knn"] = *accuracy;
+                  return line;
+                },
+            .save =
+                [&](Checkpoint& c) {
+                  put_section(c.arrays, "model", save_state(model.state()));
+                  optimizer.save(c.arrays, "optimizer/");
+                },
+            .load =
+                [&](const Checkpoint& c) {
+                  load_state(model.state(), take_section(c.arrays, "model"));
+                  optimizer.load(c.arrays, "optimizer/");
+                }});
+}
+
+}  // namespace
+
+void pretext(Session& s) {
+  PretextModel model(s.ctx, s.config, s.data);
+  if (has_result(s, "pretext")) {
+    load_state(model.state(), read_result(s, "pretext"));
+  } else {
+    train_pretext(s, model);
+    write_result(s, "pretext", save_state(model.state()));
+    remove_checkpoint(s, "pretext");
+  }
+  const Tensor train = projections(s, model, s.data.train);
+  const Tensor scored = projections(s, model, scored_split(s.data));
+  data::write_npy<float>(s.dir / "features_train.npy", train.span(), train.shape());
+  data::write_npy<float>(s.dir / "features_test.npy", scored.span(), scored.shape());
+  if (const auto accuracy = knn(s, train, scored)) {
+    s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
+    s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));
+  }
+}
+
+}  // namespace kith

@@ -1,0 +1,23 @@
+// Which samples a step sees. Every draw is a function of (seed, epoch, sample): nothing to save, nothing to restore.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "kernels/core/types.h"
+
+namespace kith {
+
+// The key of one stream of draws, such as "pretext/order": streams of different purposes never share a key.
+uint64_t seed_of(uint64_t seed, std::string_view purpose);
+
+// 0 .. n - 1 in the order of one epoch (Fisher-Yates). n < 2^32.
+std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch);
+
+// One neighbour of `anchor`, uniform over its list.
+int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, uint64_t seed, int64_t epoch);
+
+// Uniform on 0 .. n - 1 for one sample of one epoch.
+int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch);
+
+}  // namespace kith

@@ -1,0 +1,162 @@
+// Self-labelling: the model learns its own confident predictions of plain images on strongly augmented ones.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/core/check.h"
+#include "scan/features.h"
+#include "scan/metrics.h"
+#include "scan/models.h"
+#include "scan/predict.h"
+#include "scan/sampler.h"
+#include "scan/selection.h"
+#include "scan/trainer.h"
+
+namespace kith {
+namespace {
+
+// Per cluster: the confidence above which the most confident `share` of its images lie; 1 for a cluster without images.
+std::vector<float> share_thresholds(const Matrix<const float>& probabilities, float share) {
+  std::vector<std::vector<float>> confidence(static_cast<size_t>(probabilities.cols));
+  const std::vector<int32_t> assignments = argmax_rows(probabilities);
+  for (int64_t i = 0; i < probabilities.rows; ++i)
+    confidence[assignments[i]].push_back(probabilities.row(i)[assignments[i]]);
+  std::vector<float> thresholds;
+  for (auto& values : confidence) {
+    std::sort(values.begin(), values.end());
+    const auto dropped =
+        static_cast<size_t>(std::floor((1 - static_cast<double>(share)) * static_cast<double>(values.size())));
+    // The loss keeps what lies strictly above: step just below the last one kept, which also keeps saturated rows of
+    // exactly 1.
+    thresholds.push_back(values.empty() ? 1.f : std::nextafter(values[std::min(dropped, values.size() - 1)], 0.f));
+  }
+  return thresholds;
+}
+
+class SelfLabelling {
+ public:
+  explicit SelfLabelling(Session& s)
+      : s_(s),
+        config_(s.config.selflabel),
+        classes_(cluster_count(s.config, s.data)),
+        model_(s.ctx, s.config, s.data, 1),
+        plain_(s.ctx, s.data, s.data.train),
+        strong_(s.ctx, s.data, s.data.train, config_.augment, seed_of(s.config.seed, "selflabel/augment")),
+        optimizer_(s.ctx, model_.state().parameters, config_.train.optimizer) {
+    check(config_.share >= 0 && config_.share <= 1, "selflabel.share must lie in 0 .. 1");
+    load_state(model_.state(), read_result(s, "cluster"));
+    if (config_.ema > 0) ema_.emplace(s.ctx, model_.state(), config_.ema);
+    used_ = usage().used;
+  }
+
+  SafeTensors run() {
+    train(s_, {.stage = "selflabel",
+               .samples = s_.data.train.count,
+               .images_per_sample = 2,
+               .config = config_.train,
+               .step = [&](const Step& at) { return step(at); },
+               .begin_epoch = [&](int64_t) { begin_epoch(); },
+               .end_epoch = [&](int64_t) { return end_epoch(); },
+               .save = [&](Checkpoint& c) { save(c); },
+               .load = [&](const Checkpoint& c) { load(c); }});
+    if (ema_) ema_->swap();
+    warn_if_collapsed(s_, "selflabel", usage(), classes_);
+    return save_state(model_.state());
+  }
+
+ private:
+  std::vector<int32_t> predictions() {
+    return argmax_rows(predict(s_, model_, scored_split(s_.data)).probabilities.matrix());
+  }
+  Usage usage() { return usage_of(predictions(), classes_); }
+
+  void begin_epoch() {
+    kept_.assign(static_cast<size_t>(classes_), 0);
+    if (config_.share > 0)
+      thresholds_ = share_thresholds(predict(s_, model_, s_.data.train).probabilities.matrix(), config_.share);
+  }
+
+  Terms step(const Step& at) {
+    const auto logits = [&](Tape& tape, const Tensor& images) {
+      return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true), 0);
+    };
+    // Both passes in train mode, as the paper's results were made: the targets see this batch's statistics.
+    Tape inference(s_.ctx, Tape::Mode::inference);
+    const Tensor weak = logits(inference, plain_(at.index, at.epoch)).value();
+    Tape tape(s_.ctx);
+    const SelflabelOut out =
+        selflabel_loss(tape, weak, logits(tape, strong_(at.index, at.epoch)),
+                       {.threshold = config_.threshold, .thresholds = thresholds_, .balance = config_.balance});
+    if (out.kept == 0) return {};
+    for (const float target : out.target.span())
+      if (target >= 0) ++kept_[static_cast<size_t>(target)];
+    optimizer_.zero_grad();
+    tape.backward(out.loss);
+    optimizer_.step(at.lr);
+    if (ema_) ema_->update();
+    return {{"loss", *out.loss.value().data()},
+            {"kept", static_cast<double>(out.kept) / static_cast<double>(at.index.size())}};
+  }
+
+  nlohmann::json end_epoch() {
+    const auto silent = std::count(kept_.begin(), kept_.end(), 0);
+    if (silent == classes_)
+      s_.report.warn(
+          fmt::format("selflabel: no image was confident in this epoch (threshold {}), nothing was learned; lower "
+                      "selflabel.threshold or use selflabel.share",
+                      config_.threshold));
+    else if (silent > 0)
+      s_.report.warn(
+          fmt::format("selflabel: {} of {} clusters had no confident image in this epoch and may be lost; "
+                      "selflabel.share keeps some of each",
+                      silent, classes_));
+    const std::vector<int32_t> assignments = predictions();
+    const Usage now = usage_of(assignments, classes_);
+    if (now.used < used_) s_.report.warn(fmt::format("selflabel: clusters in use fell from {} to {}", used_, now.used));
+    used_ = now.used;
+    nlohmann::json line = {{"clusters_used", now.used}, {"cluster_entropy", now.entropy}};
+    const data::Images& scored = scored_split(s_.data);
+    if (!scored.labels.empty())
+      line["acc"] = score(contingency(assignments, scored.labels, classes_)).acc;  // report only
+    return line;
+  }
+
+  void save(Checkpoint& c) {
+    put_section(c.arrays, "model", save_state(model_.state()));
+    optimizer_.save(c.arrays, "optimizer/");
+    if (ema_) ema_->save(c.arrays, "ema/");
+    c.state["thresholds"] = thresholds_;
+    c.state["kept"] = kept_;
+    c.state["used"] = used_;
+  }
+  void load(const Checkpoint& c) {
+    load_state(model_.state(), take_section(c.arrays, "model"));
+    optimizer_.load(c.arrays, "optimizer/");
+    if (ema_) ema_->load(c.arrays, "ema/");
+    c.state.at("thresholds").get_to(thresholds_);
+    c.state.at("kept").get_to(kept_);
+    c.state.at("used").get_to(used_);
+  }
+
+  Session& s_;
+  const SelflabelConfig& config_;
+  int classes_;
+  ClusterModel model_;
+  Views plain_, strong_;
+  Optimizer optimizer_;
+  std::optional<Ema> ema_;
+  std::vector<float> thresholds_;  // per cluster; empty with the paper's one threshold
+  std::vector<int64_t> kept_;      // confident images per cluster in this epoch
+  int used_ = 0;
+};
+
+}  // namespace
+
+void selflabel(Session& s) {
+  SafeTensors weights = SelfLabelling(s).run();
+  write_result(s, "selflabel", std::move(weights));
+  remove_checkpoint(s, "selflabel");
+}
+
+}  // namespace kith

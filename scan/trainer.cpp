@@ -1,0 +1,185 @@
+#include "scan/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <map>
+
+#include "data/files.h"
+#include "kernels/core/check.h"
+#include "scan/sampler.h"
+
+namespace kith {
+namespace {
+
+constexpr int64_t kStepsPerLine = 50;
+constexpr const char* kTimes = "timing.json";
+
+class Loop {
+ public:
+  Loop(const Session& s, Training t)
+      : s_(s), t_(std::move(t)), order_seed_(seed_of(s.config.seed, t_.stage + "/order")) {
+    TrainConfig& c = t_.config;
+    check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
+    if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
+    if (c.batch > t_.samples) {
+      s_.report.warn(fmt::format("{}: batch {} cut to the {} images there are", t_.stage, c.batch, t_.samples));
+      c.batch = t_.samples;
+    }
+    steps_per_epoch_ = t_.samples / c.batch;
+  }
+
+  void run() {
+    resume();
+    s_.report.begin(t_.stage, epoch_ * steps_per_epoch_ + step_, t_.config.epochs * steps_per_epoch_);
+    for (; epoch_ < t_.config.epochs; ++epoch_) run_epoch();
+    s_.report.end();
+    record_seconds(s_, t_.stage, seconds());
+  }
+
+ private:
+  double seconds() const { return earlier_seconds_ + watch_.seconds(); }
+
+  float rate_at(int64_t step) const {
+    return static_cast<float>(learning_rate(t_.config.schedule, epoch_, step, steps_per_epoch_, t_.config.epochs));
+  }
+
+  void run_epoch() {
+    if (s_.report.stop_requested()) stop();
+    if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
+    const std::vector<int64_t> order = epoch_order(t_.samples, order_seed_, epoch_);
+    images_ = 0;
+    line_watch_ = {};
+    while (step_ < steps_per_epoch_) {
+      one_step(order);
+      ++step_;
+      s_.report.step(t_.config.batch);
+      if (s_.report.stop_requested()) stop();
+      if (checkpoint_watch_.seconds() >= static_cast<double>(s_.config.checkpoint_seconds)) save();
+    }
+    end_epoch();
+    step_ = 0, counted_ = 0, skipped_ = 0;
+    sums_.clear();
+  }
+
+  void one_step(const std::vector<int64_t>& order) {
+    const std::span<const int64_t> index(order.data() + step_ * t_.config.batch, static_cast<size_t>(t_.config.batch));
+    lr_ = rate_at(step_);
+    const Terms terms = t_.step({.epoch = epoch_, .index = index, .lr = lr_});
+    images_ += t_.config.batch;
+    if (terms.empty()) {
+      ++skipped_;
+      return;
+    }
+    ++counted_;
+    nlohmann::json line;
+    for (const auto& [name, value] : terms) {
+      if (!std::isfinite(value)) diverged(name, value);
+      sums_[name] += value;
+      line[name] = value;
+    }
+    last_loss_ = terms.front().second;
+    if ((step_ + 1) % kStepsPerLine == 0) {
+      line["step"] = step_ + 1;
+      s_.report.metric(with_position(std::move(line)));
+    }
+  }
+
+  void end_epoch() {
+    nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
+    for (const auto& [name, sum] : sums_) line[name] = sum / static_cast<double>(counted_);
+    if (skipped_ > 0) line["skipped_batches"] = skipped_;
+    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs);
+    for (const auto& [name, value] : line.items())
+      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
+                                      : fmt::format("  {} {}", name, value.dump());
+    line["epoch_end"] = true;
+    lr_ = rate_at(steps_per_epoch_ - 1);
+    line = with_position(std::move(line));
+    text +=
+        fmt::format("  lr {:.3g}  {:.0f} images/s  {:.1f} s", lr_, line["images_per_second"].get<double>(), seconds());
+    s_.report.metric(line);
+    s_.report.note(text);
+  }
+
+  nlohmann::json with_position(nlohmann::json line) const {
+    line["stage"] = t_.stage;
+    line["epoch"] = epoch_ + 1;
+    line["lr"] = lr_;
+    line["images_per_second"] =
+        static_cast<double>(images_ * t_.images_per_sample) / std::max(line_watch_.seconds(), 1e-9);
+    line["seconds"] = seconds();
+    return line;
+  }
+
+  [[noreturn]] void diverged(const char* name, double value) const {
+    throw Error(fmt::format(
+        "{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
+        "rate, --set {}.schedule.lr={:.2g}",
+        t_.stage, name, value, epoch_ + 1, step_ + 1, last_loss_, lr_, t_.stage, t_.config.schedule.lr / 4));
+  }
+
+  void save() {
+    Checkpoint c;
+    t_.save(c);
+    c.state["loop"] = {{"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},   {"counted", counted_},
+                       {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}};
+    write_checkpoint(s_, t_.stage, std::move(c));
+    checkpoint_watch_ = {};
+  }
+
+  [[noreturn]] void stop() {
+    save();
+    s_.report.end();
+    s_.report.note(fmt::format("{}: stopped after epoch {}, step {}; saved, the same command continues", t_.stage,
+                               epoch_ + 1, step_));
+    throw Interrupted{};
+  }
+
+  void resume() {
+    const std::optional<Checkpoint> c = read_checkpoint(s_, t_.stage);
+    if (!c) return;
+    const nlohmann::json& loop = c->state.at("loop");
+    loop.at("epoch").get_to(epoch_);
+    loop.at("step").get_to(step_);
+    loop.at("seconds").get_to(earlier_seconds_);
+    loop.at("counted").get_to(counted_);
+    loop.at("skipped").get_to(skipped_);
+    loop.at("sums").get_to(sums_);
+    loop.at("last_loss").get_to(last_loss_);
+    t_.load(*c);
+    s_.report.note(
+        fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
+  }
+
+  const Session& s_;
+  Training t_;
+  uint64_t order_seed_;
+  int64_t steps_per_epoch_ = 0;
+  int64_t epoch_ = 0, step_ = 0;  // the next step to do
+  int64_t counted_ = 0, skipped_ = 0, images_ = 0;
+  std::map<std::string, double> sums_;
+  double last_loss_ = 0, earlier_seconds_ = 0;
+  float lr_ = 0;
+  Stopwatch watch_, line_watch_, checkpoint_watch_;
+};
+
+}  // namespace
+
+void train(const Session& s, Training t) { Loop(s, std::move(t)).run(); }
+
+nlohmann::json recorded_seconds(const Session& s) {
+  std::ifstream file(s.dir / kTimes);
+  nlohmann::json times = nlohmann::json::parse(file, nullptr, false);
+  return times.is_object() ? times : nlohmann::json::object();
+}
+
+void record_seconds(const Session& s, const std::string& stage, double seconds) {
+  nlohmann::json times = recorded_seconds(s);
+  times[stage] = seconds;
+  data::write_file(s.dir / kTimes, {data::as_bytes(times.dump(2) + "\n")});
+}
+
+}  // namespace kith

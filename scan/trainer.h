@@ -1,0 +1,56 @@
+// The loop that every training stage shares: epochs of shuffled batches, learning rate, log lines, the NaN guard,
+// checkpoints, resuming, stopping when asked.
+//
+// Resuming is bit-identical: batches and augmentation are functions of (seed, epoch, sample), so the counters and what
+// the stage saves (weights, running statistics, optimiser, best state so far) are the whole state.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scan/checkpoint.h"
+#include "scan/stages.h"
+
+namespace kith {
+
+struct Step {
+  int64_t epoch = 0;
+  std::span<const int64_t> index;  // the samples of this batch
+  float lr = 0;
+};
+
+// Named numbers of one step, "loss" among them; averaged over the epoch for the log. Empty: the batch was skipped.
+using Terms = std::vector<std::pair<const char*, double>>;
+
+struct Training {
+  std::string stage;
+  int64_t samples = 0;
+  int images_per_sample = 1;  // views that pass the network, for the rate
+  TrainConfig config;
+  std::function<Terms(const Step&)> step;                  // one optimiser step
+  std::function<void(int64_t epoch)> begin_epoch;          // may be empty; not repeated when an epoch is resumed
+  std::function<nlohmann::json(int64_t epoch)> end_epoch;  // may be empty; the fields join the epoch's line
+  std::function<void(Checkpoint&)> save;
+  std::function<void(const Checkpoint&)> load;
+};
+
+// Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
+// checkpoint. A batch larger than the data set is cut to it, with a warning; fewer than 2 samples are an Error.
+void train(const Session&, Training);
+
+// Seconds that each stage took, over all processes that worked at it: timing.json.
+void record_seconds(const Session&, const std::string& stage, double seconds);
+nlohmann::json recorded_seconds(const Session&);
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace kith

@@ -1,0 +1,41 @@
+#include "scan/views.h"
+
+#include <algorithm>
+
+namespace kith {
+
+Views::Views(Context& ctx, const data::Dataset& data, const data::Images& images)
+    : Views(ctx, data, images, {.policy = kernels::AugmentPolicy::none, .simclr = {}, .strong = {}}, 0) {}
+
+Views::Views(Context& ctx, const data::Dataset& data, const data::Images& images, const AugmentConfig& augment,
+             uint64_t seed)
+    : ctx_(ctx), images_(images), augment_(augment), seed_(seed) {
+  std::copy(std::begin(data.mean), std::end(data.mean), normalisation_.mean);
+  std::copy(std::begin(data.std), std::end(data.std), normalisation_.std);
+}
+
+Tensor Views::operator()(std::span<const int64_t> index, int64_t epoch, int views, uint32_t first_view) const {
+  const int height = images_.height, width = images_.width, channels = images_.channels;
+  Tensor out = ctx_.empty({static_cast<int64_t>(index.size()) * views, height, width, channels});
+  kernels::augment({.images = images_.pixels.data(),
+                    .count = images_.count,
+                    .height = height,
+                    .width = width,
+                    .channels = channels,
+                    .index = index,
+                    .views = views,
+                    .first_view = first_view,
+                    .seed = seed_,
+                    .epoch = static_cast<uint32_t>(epoch),
+                    .policy = augment_.policy,
+                    .simclr = augment_.simclr,
+                    .strong = augment_.strong,
+                    .normalisation = normalisation_,
+                    .out_height = height,
+                    .out_width = width,
+                    .out = out.data()},
+                   ctx_.queue());
+  return out;
+}
+
+}  // namespace kith

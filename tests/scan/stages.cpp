@@ -1,0 +1,217 @@
+#include "scan/stages.h"
+
+#include "data/npy.h"
+#include "scan/checkpoint.h"
+#include "tests/scan/stages_support.h"
+
+namespace kith {
+namespace {
+
+using namespace test;
+
+struct TinyRun {
+  explicit TinyRun(const std::string& name, RunConfig c = tiny_config(), data::Dataset d = striped_data())
+      : folder(name), config(std::move(c)), data(std::move(d)) {}
+  Folder folder;
+  Context ctx{{.threads = 1}};  // waiting threads cost more than they bring at this size
+  RunConfig config;
+  data::Dataset data;
+  Recorder report;
+
+  nlohmann::json operator()() {
+    Session s{ctx, config, data, folder.path(), report};
+    return run(s);
+  }
+  std::filesystem::path file(const std::string& name) const { return folder.path() / name; }
+};
+
+const char* const kResults[] = {"pretext.safetensors",   "features_train.npy",  "features_test.npy",
+                                "neighbours_train.npy",  "neighbours_test.npy", "cluster.safetensors",
+                                "selflabel.safetensors", "assignments.npy",     "assignments_train.npy",
+                                "probabilities.npy",     "confusion.csv",       "prototypes.png"};
+
+void expect_same_results(const TinyRun& a, const TinyRun& b) {
+  for (const char* name : kResults) {
+    if (!std::filesystem::exists(a.file(name)) && !std::filesystem::exists(b.file(name))) continue;
+    EXPECT_TRUE(bytes_of(a.file(name)) == bytes_of(b.file(name))) << name << " differs";
+  }
+}
+
+// Stops the run again and again, a few steps further each time, and compares with one that was never stopped.
+void expect_resume_is_exact(const std::string& name, const RunConfig& config) {
+  TinyRun whole(name + "_whole", config), parts(name + "_parts", config);
+  const nlohmann::json want = whole();
+  nlohmann::json got;
+  int interruptions = 0;
+  for (Random random(3, 1, 4, 1); got.is_null();) {
+    parts.report.steps = 0;
+    parts.report.stop_after = 1 + random.below(7);
+    try {
+      got = parts();
+    } catch (const Interrupted&) {
+      ++interruptions;
+    }
+    ASSERT_LT(interruptions, 200) << "no progress";
+    if (interruptions > 8) parts.report.stop_after = std::numeric_limits<int64_t>::max();
+  }
+  EXPECT_GE(interruptions, 4);
+  expect_same_results(whole, parts);
+  EXPECT_EQ(got.at("table"), want.at("table"));
+  for (const auto& entry : std::filesystem::directory_iterator(parts.folder.path()))
+    EXPECT_EQ(entry.path().filename().string().find("checkpoint"), std::string::npos)
+        << "left behind: " << entry.path();
+}
+
+TEST(Stages, ResumeIsBitIdenticalFineTuned) { expect_resume_is_exact("tuned", tiny_config()); }
+
+TEST(Stages, ResumeIsBitIdenticalFrozenWithAverage) {
+  RunConfig config = tiny_config();
+  config.cluster.frozen = true;
+  config.cluster.views = 2;
+  config.selflabel.ema = 0.9f;
+  expect_resume_is_exact("frozen", config);
+}
+
+TEST(Stages, ResumeIsBitIdenticalWithHeadsAloneAndOneThreshold) {
+  RunConfig config = tiny_config();
+  config.cluster.update_backbone = false;
+  config.cluster.selection = Selection::last;
+  config.selflabel.share = 0;
+  config.selflabel.threshold = 0.4f;
+  config.pretext.form = NtXentForm::one_sided;
+  expect_resume_is_exact("heads", config);
+}
+
+TEST(Stages, WholeRunLeavesEveryFileAndATable) {
+  TinyRun run("files");
+  const nlohmann::json summary = run();
+  for (const char* name : kResults) EXPECT_TRUE(std::filesystem::exists(run.file(name))) << name;
+  EXPECT_EQ(nlohmann::json::parse(bytes_of(run.file("summary.json"))), summary);
+  std::vector<std::string> keys;
+  for (const auto& row : summary.at("table")) {
+    keys.push_back(row.at("key"));
+    for (const char* figure : {"acc", "nmi", "ari", "ami"}) EXPECT_TRUE(row.at(figure).is_number()) << keys.back();
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"kmeans_pixels", "kmeans_features", "scan", "selflabel"}));
+  for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"})
+    EXPECT_TRUE(summary.at("seconds").contains(stage)) << stage;
+  EXPECT_EQ(summary.at("final").at("per_cluster").size(), 3u);
+
+  const auto probabilities = data::read_npy<float>(run.file("probabilities.npy"));
+  EXPECT_EQ(probabilities.shape, (std::vector<int64_t>{40, 3}));
+  EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{70, 5}));
+  EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_test.npy")).shape, (std::vector<int64_t>{40, 3}));
+}
+
+TEST(Stages, FinishedStagesAreNotRepeated) {
+  TinyRun run("again");
+  const nlohmann::json first = run();
+  const std::string weights = bytes_of(run.file("selflabel.safetensors"));
+  run.report.steps = 0;
+  EXPECT_EQ(run().at("table"), first.at("table"));
+  EXPECT_EQ(run.report.steps, 0);
+  std::filesystem::remove(run.file("selflabel.safetensors"));
+  run();
+  EXPECT_EQ(run.report.steps, 2 * (70 / 16));
+  EXPECT_TRUE(bytes_of(run.file("selflabel.safetensors")) == weights);
+}
+
+TEST(Stages, AnotherConfigurationIsRefused) {
+  TinyRun run("refused");
+  run();
+  run.config.cluster.lambda = 2;
+  EXPECT_NE(error_of([&] { run(); }).find("cluster.safetensors: made with another configuration"), std::string::npos);
+  run.config.model.width = 8;
+  EXPECT_NE(error_of([&] { run(); }).find("pretext.safetensors: made with another configuration"), std::string::npos);
+}
+
+// The kept head carries the standardisation: the saved model must score what the stage saw.
+TEST(Stages, FrozenHeadsAreSavedWithTheirStandardisation) {
+  RunConfig config = tiny_config();
+  config.cluster.frozen = true;
+  config.cluster.train.epochs = 6;
+  config.selflabel.enabled = false;
+  TinyRun run("folded", config);
+  const nlohmann::json summary = run();
+  double best = std::numeric_limits<double>::infinity(), acc = -1;
+  for (const auto& line : run.report.lines)
+    if (line.value("stage", "") == "cluster" && line.contains("validation_loss") && line.at("validation_loss") < best)
+      best = line.at("validation_loss"), acc = line.at("acc");
+  EXPECT_EQ(summary.at("table").back().at("key"), "scan");
+  EXPECT_EQ(summary.at("table").back().at("acc"), acc);
+  const SafeTensors saved = read_safetensors(run.file("cluster.safetensors"));
+  EXPECT_EQ(saved.arrays.at("cluster_head.0.weight").shape, (std::vector<int64_t>{3, 32}));
+  EXPECT_FALSE(saved.arrays.contains("cluster_head.1.weight"));
+}
+
+TEST(Stages, UnlabelledImagesWithoutATestSplit) {
+  data::Dataset data = striped_data(3);
+  data.train.labels.clear();
+  data.test = {};
+  data.class_names.clear();
+  RunConfig config = tiny_config();
+  TinyRun unsaid("unlabelled", config, data);
+  EXPECT_NE(error_of([&] { unsaid(); }).find("cluster.classes"), std::string::npos);
+  config.cluster.classes = 4;
+  TinyRun run("unlabelled", config, data);
+  const nlohmann::json summary = run();
+  EXPECT_EQ(summary.at("table").size(), 2u);
+  EXPECT_FALSE(summary.at("table").back().contains("acc"));
+  EXPECT_EQ(data::read_npy<int32_t>(run.file("assignments.npy")).values.size(), 70u);
+  EXPECT_FALSE(std::filesystem::exists(run.file("confusion.csv")));
+}
+
+TEST(Stages, TinyDataSetsWorkWithWarnings) {
+  RunConfig config = tiny_config();
+  config.mine.k = 20;
+  config.mine.include_self = true;
+  config.selflabel.enabled = false;
+  TinyRun run("tiny", config, striped_data(1, 9, 4));
+  run();
+  EXPECT_TRUE(run.report.warned("batch 16 cut to the 9 images"));
+  EXPECT_TRUE(run.report.warned("20 neighbours asked for"));
+  EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{9, 9}));
+}
+
+TEST(Stages, SelfLabellingWithoutConfidentImagesSaysSo) {
+  RunConfig config = tiny_config();
+  config.selflabel.share = 0;
+  config.selflabel.threshold = 1;
+  config.selflabel.train.epochs = 1;
+  TinyRun run("unconfident", config);
+  run();
+  EXPECT_TRUE(run.report.warned("no image was confident"));
+  const nlohmann::json* line = nullptr;
+  for (const auto& l : run.report.lines)
+    if (l.value("stage", "") == "selflabel") line = &l;
+  ASSERT_NE(line, nullptr);
+  EXPECT_EQ(line->at("skipped_batches"), 70 / 16);
+}
+
+TEST(Stages, MissingInputsNameTheStageToRun) {
+  TinyRun r("missing");
+  Session s{r.ctx, r.config, r.data, r.folder.path(), r.report};
+  EXPECT_NE(error_of([&] { mine(s); }).find("run the pretext stage first"), std::string::npos);
+  EXPECT_NE(error_of([&] { cluster(s); }).find("run the mine stage first"), std::string::npos);
+  EXPECT_NE(error_of([&] { selflabel(s); }).find("run the cluster stage first"), std::string::npos);
+}
+
+TEST(Stages, NeighboursOfOtherDataAreRefused) {
+  TinyRun r("neighbours");
+  Session s{r.ctx, r.config, r.data, r.folder.path(), r.report};
+  data::write_npy<int64_t>(r.file("neighbours_train.npy"), std::vector<int64_t>{0, 1}, {2, 1});
+  EXPECT_NE(error_of([&] { cluster(s); }).find("shape [70, k] expected"), std::string::npos);
+  data::write_npy<int64_t>(r.file("neighbours_train.npy"), std::vector<int64_t>(70, 70), {70, 1});
+  EXPECT_NE(error_of([&] { cluster(s); }).find("neighbour 70 out of range"), std::string::npos);
+}
+
+TEST(Stages, DivergenceIsAnErrorOfOneLine) {
+  RunConfig config = tiny_config();
+  config.pretext.train.schedule.lr = 1e30;
+  TinyRun run("diverged", config);
+  const std::string error = error_of([&] { run(); });
+  EXPECT_NE(error.find("pretext: loss became"), std::string::npos) << error;
+}
+
+}  // namespace
+}  // namespace kith
