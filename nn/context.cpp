@@ -10,11 +10,20 @@
 #include "nn/onednn/cache.h"
 
 namespace kith {
+namespace {
+
+// What OpenMP would use by itself: all cores of the process, or OMP_NUM_THREADS. Asked before any Context changes it.
+int default_threads() {
+  static const int threads = omp_get_max_threads();
+  return threads;
+}
+
+}  // namespace
 
 Context::Context(const ContextOptions& options) : options_(options), queue_{.device = options.device} {
   require_cpu(queue_, "Context");
   check(options.threads >= 0, fmt::format("{} threads", options.threads));
-  if (options_.threads == 0) options_.threads = omp_get_num_procs();
+  if (const int available = default_threads(); options_.threads == 0) options_.threads = available;
   omp_set_num_threads(options_.threads);  // before oneDNN makes its first plan: plans depend on it
   pool_ = std::make_shared<Pool>();
   cpu_cache_ = std::make_unique<CpuCache>();

@@ -8,7 +8,7 @@ namespace kith {
 
 struct ContextOptions {
   Device device = Device::cpu;
-  int threads = 0;  // CPU threads; 0: all available cores
+  int threads = 0;  // CPU threads; 0: all available cores, or OMP_NUM_THREADS
   uint64_t seed = 0;
   int rank = 0, world = 1;  // one process of several; kith runs one today
 };

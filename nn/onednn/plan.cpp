@@ -13,6 +13,15 @@ Tensor floats_for(Context& ctx, const dnnl::memory::desc& desc) {
   return ctx.empty({static_cast<int64_t>((desc.get_size() + sizeof(float) - 1) / sizeof(float))});
 }
 
+// Blocks of 16 channels are the same bytes as NHWC where there is one block, or one pixel.
+bool same_bytes(const dnnl::memory::desc& stored, const dnnl::memory::desc& wanted) {
+  using tag = dnnl::memory::format_tag;
+  if (stored == wanted) return true;
+  const dnnl::memory::dims d = stored.dims();
+  return d.size() == 4 && (d[1] == 16 || (d[1] % 16 == 0 && d[2] * d[3] == 1)) && stored == dense_desc(d, tag::nhwc) &&
+         wanted == dense_desc(d, tag::nChw16c);
+}
+
 }  // namespace
 
 dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag) {
@@ -27,12 +36,11 @@ dnnl::primitive_attr plan_attributes() {
 
 Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memory::desc& stored,
                      const dnnl::memory::desc& wanted, bool output) {
+  if (same_bytes(stored, wanted)) return {.argument = argument, .stored = wanted, .wanted = wanted, .reorder = {}};
   Operand operand{.argument = argument, .stored = stored, .wanted = wanted, .reorder = {}};
-  if (stored != wanted) {
-    const auto& from = output ? wanted : stored;
-    const auto& to = output ? stored : wanted;
-    operand.reorder.emplace(dnnl::reorder::primitive_desc(engine, from, engine, to, plan_attributes()));
-  }
+  const auto& from = output ? wanted : stored;
+  const auto& to = output ? stored : wanted;
+  operand.reorder.emplace(dnnl::reorder::primitive_desc(engine, from, engine, to, plan_attributes()));
   return operand;
 }
 
