@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -79,12 +81,48 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
 }
 
 void run(Context& ctx, const ConvShape& shape, Pass pass, const PlanData& data) {
-  run_plan(ctx, conv_plan(ctx, shape, pass, conv_form(shape, pass)), data);
+  const auto plan = [&]() -> const Plan& {
+    try {
+      return conv_plan(ctx, shape, pass, conv_form(shape, pass));
+    } catch (const Error&) {  // not offered on this processor
+      return conv_plan(ctx, shape, pass, ConvForm::nhwc);
+    }
+  };
+  run_plan(ctx, plan(), data);
+}
+
+bool avx512() {
+  constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
 }
 
 }  // namespace
 
-ConvForm conv_form(const ConvShape&, Pass) { return ConvForm::nhwc; }
+// Read from bench/nn/conv.cpp (one thread, processor time, reorders included), ResNet-18 of width 16 and 64 at 14 to 32
+// pixels; times of the nhwc form over the chosen one:
+//   3x3, stride 1, 64 channels and more, at least 4x4: winograd       1.1-2.3 (1.05 for the weights of 64 at 32x32)
+//   few input channels, 16 outputs, forward: blocked                   1.6-3.0
+//   16 -> 16, forward and data: blocked, its images are NHWC as well   1.1-1.4 and 1.0-1.15
+//   3x3, stride 2, forward, up to 64 channels at up to 16x16           0.96-1.7
+//   3x3, stride 2, weights                                             1.02-1.3 (0.95 for 16 -> 32 at 14x14)
+//   32 -> 32, weights, up to 8x8                                       1.1-1.2
+// and 1x1 or larger images with fewer channels stay as they are: the reorders cost more than they bring. Winograd is
+// offered with AVX-512 only.
+ConvForm conv_form(const ConvShape& s, Pass pass) {
+  const bool aligned = s.in % 16 == 0 && s.out % 16 == 0;
+  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
+  if (!aligned || s.kernel != 3) return ConvForm::nhwc;
+  if (s.stride == 1) {
+    if (avx512() && s.padding == 1 && std::min(s.in, s.out) >= 64 && std::min(s.height, s.width) >= 4)
+      return ConvForm::winograd;
+    if (s.in == 16 && s.out == 16 && pass != Pass::backward_weights) return ConvForm::blocked;
+    if (s.in == 32 && s.out == 32 && pass == Pass::backward_weights && s.height <= 8) return ConvForm::blocked;
+    return ConvForm::nhwc;
+  }
+  if (pass == Pass::backward_weights) return ConvForm::blocked;
+  if (pass == Pass::forward && (s.in == 16 || (s.in <= 64 && s.height <= 16))) return ConvForm::blocked;
+  return ConvForm::nhwc;
+}
 
 const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {
   CpuCache& cache = ctx.cpu_cache();

@@ -123,14 +123,16 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
 
 TEST(conv2d, runs_are_bit_equal) {
   Context ctx({.threads = 2});
-  const auto run = [&] {
+  const auto run = [&](int64_t channels, int stride) {
     Tape tape(ctx);
-    Var x = tape.leaf(normal_tensor(ctx, {8, 16, 16, 16}, Seed{1}));
-    Var w = tape.leaf(normal_tensor(ctx, {32, 3, 3, 16}, Seed{2}));
-    Var y = conv2d(tape, x, w, {.stride = 2});
+    Var x = tape.leaf(normal_tensor(ctx, {8, 16, 16, channels}, Seed{1}));
+    Var w = tape.leaf(normal_tensor(ctx, {channels, 3, 3, channels}, Seed{2}));
+    Var y = conv2d(tape, x, w, {.stride = stride});
     return test::gradients(tape, y, normal_tensor(ctx, y.value().shape(), Seed{3}), {x, w});
   };
-  EXPECT_EQ(run(), run());
+  for (const int64_t channels : {16, 32, 64})
+    for (const int stride : {1, 2})
+      EXPECT_EQ(run(channels, stride), run(channels, stride)) << channels << " " << stride;
 }
 
 TEST(conv2d, an_input_without_gradient_gets_none) {
