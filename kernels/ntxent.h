@@ -9,7 +9,8 @@
 // Two forms of the mean: symmetric (the paper's, g = 1/rows for all rows, the default) and one-sided (the SCAN authors'
 // code: only first views are anchors, g = 2/rows on even rows, 0 on odd ones).
 //
-// Limits  rows even and >= 4, dim >= 1, tau > 0. Any finite z (unit norm is not assumed by the CPU backend). Deterministic.
+// Limits  rows even and >= 4, dim >= 1 (CUDA: dim <= 256), tau > 0. Any finite z on the CPU and in f32 on CUDA; bf16 products
+//         expect unit rows. Deterministic.
 // Errors  Error on odd or too few rows, tau <= 0, span sizes that disagree.
 // Cost    forward 2 rows^2 dim flop; backward 4 rows^2 dim (s is recomputed, never stored).
 //         DRAM forward 4 rows (dim + 2) B: z in once, lse and loss out. No rows x rows matrix is ever stored.
@@ -23,6 +24,7 @@ struct NtXentForward {
   Matrix<const T> z;       // [rows, dim]
   T tau;
   std::span<T> lse, loss;  // [rows] each; lse is all that backward needs
+  Products products = Products::f32;
 };
 
 template <class T>
@@ -33,6 +35,7 @@ struct NtXentBackward {
   T tau;
   Matrix<T> dz;              // [rows, dim]
   Write write = Write::overwrite;
+  Products products = Products::f32;
 };
 
 void ntxent_forward(const NtXentForward<float>&, Queue);
@@ -43,6 +46,10 @@ namespace cpu {
 template <class T> void ntxent_forward(const NtXentForward<T>&);
 template <class T> void ntxent_backward(const NtXentBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void ntxent_forward(const NtXentForward<float>&, Queue);
+void ntxent_backward(const NtXentBackward<float>&, Queue);
+}
 
 constexpr Cost ntxent_forward_cost(double rows, double dim) {
   return {.flops = 2 * rows * rows * dim, .bytes = 4 * rows * (dim + 2)};

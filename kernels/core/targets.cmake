@@ -23,8 +23,8 @@ function(kith_library name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
-# kith_kernel(target name): the sources of one kernel entry; fails when one of its files is missing. kernels/cuda/NAME.cu is
-# compiled where it exists and the build has CUDA.
+# kith_kernel(target name [more.cu...]): the sources of one kernel entry; fails when one of its files is missing.
+# kernels/cuda/NAME.cu, and more, are compiled where it exists and the build has CUDA.
 function(kith_kernel target name)
   foreach(file kernels/${name}.h kernels/${name}.cpp kernels/cpu/${name}.cpp tests/kernels/${name}.cpp bench/kernels/${name}.cpp)
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
@@ -33,7 +33,7 @@ function(kith_kernel target name)
   endforeach()
   target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/${name}.cpp ${PROJECT_SOURCE_DIR}/kernels/cpu/${name}.cpp)
   if(KITH_HAS_CUDA AND EXISTS ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu)
-    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu ${ARGN})
     target_link_libraries(${target} PUBLIC CUDA::cudart_static)
   endif()
 endfunction()

@@ -41,6 +41,9 @@ struct Matrix {
 // A backward kernel is told whether its output holds a gradient already.
 enum class Write : uint8_t { overwrite, add };
 
+// Format of a product's operands on a device; accumulation is f32 always. The CPU backend multiplies in f32.
+enum class Products : uint8_t { f32, bf16 };
+
 // Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.
 struct Cost {
   double flops = 0, bytes = 0;

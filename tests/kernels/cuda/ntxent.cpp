@@ -1,0 +1,118 @@
+#include "kernels/ntxent.h"
+
+#include <bit>
+
+#include "tests/support/device.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+float to_bf16(float x) {
+  const auto u = std::bit_cast<uint32_t>(x);
+  return std::bit_cast<float>((u + 0x7FFF + (u >> 16 & 1)) & 0xFFFF0000u);
+}
+
+class NtXentCuda : public CudaKernel {
+ protected:
+  // z holds bf16 numbers where products are bf16: both sides then multiply the same operands.
+  void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Products products) {
+    const int64_t rows = z.rows, dim = z.cols;
+    SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau
+                                    << (products == Products::bf16 ? ", bf16" : ", f32"));
+    const HostMatrix<double> wide = widen(z);
+    const std::vector<double> wide_dloss = widen(dloss);
+    std::vector<double> lse(dloss.size()), loss(dloss.size());
+    HostMatrix<double> dz(rows, dim, 1.0);
+    cpu::ntxent_forward<double>({.z = wide.view(), .tau = tau, .lse = lse, .loss = loss});
+    cpu::ntxent_backward<double>(
+        {.z = wide.view(), .lse = lse, .dloss = wide_dloss, .tau = tau, .dz = dz.view(), .write = Write::add});
+
+    const OnDevice<float> d_z(z), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
+        d_dz(HostMatrix<float>(rows, dim, 1.f));
+    cuda::ntxent_forward(
+        {.z = d_z.matrix(), .tau = tau, .lse = d_lse.span(), .loss = d_loss.span(), .products = products}, queue);
+    cuda::ntxent_backward({.z = d_z.matrix(),
+                           .lse = d_lse.span(),
+                           .dloss = d_dloss.span(),
+                           .tau = tau,
+                           .dz = d_dz.matrix(),
+                           .write = Write::add,
+                           .products = products},
+                          queue);
+    // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
+    // 2 / tau carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
+    const double e =
+        4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
+    EXPECT_TRUE(close(d_lse.host(), lse, {.abs = e}));
+    EXPECT_TRUE(close(d_loss.host(), loss, {.abs = 2 * e}));
+    // dz is a sum of weights times z: relative error e of each weight, plus 2^-8 where weights are rounded to bf16, plus
+    // the rounding of the accumulation.
+    const double w = 2 * e + (products == Products::bf16 ? 0x1p-8 : 0);
+    std::vector<float> excess(dz.values.size());
+    const std::vector<float> got = d_dz.host();
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t d = 0; d < dim; ++d) {
+        double magnitude = 0;
+        for (int64_t k = 0; k < rows; ++k) {
+          if (k == i) continue;
+          double s = 0;
+          for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
+          const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
+                                std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]);
+          magnitude += (weight + (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0)) *
+                       std::abs(wide.view().row(k)[d]);
+        }
+        const double limit = w * magnitude / tau + 2 * kUnit;
+        excess[i * dim + d] = static_cast<float>((got[i * dim + d] - dz.view().row(i)[d]) / limit);
+      }
+    EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
+  }
+
+  static HostMatrix<float> draw(int64_t rows, int64_t dim, Products products) {
+    HostMatrix<float> z = unit_rows(rows, dim, Seed{7});
+    if (products == Products::bf16)
+      for (float& v : z.values) v = to_bf16(v);
+    return z;
+  }
+};
+
+TEST_F(NtXentCuda, F32MatchesTheOracle) {
+  // Minimum; anchors of a block - 2, all, + 2; columns of a tile, odd dims, the largest dim.
+  for (const auto& [rows, dim] : {std::pair{4, 1}, {14, 31}, {16, 32}, {34, 33}, {66, 129}, {32, 256}})
+    expect_oracle(draw(rows, dim, Products::f32), 0.2f, normal(rows, Seed{3}), Products::f32);
+}
+
+TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
+  // 64 is one tile of rows and of columns; each padded dim (32, 64, 128, 256) exactly, below and above.
+  for (const auto& [rows, dim] :
+       {std::pair{4, 1}, {62, 32}, {64, 33}, {66, 64}, {130, 100}, {64, 128}, {66, 129}, {34, 256}})
+    expect_oracle(draw(rows, dim, Products::bf16), 0.2f, normal(rows, Seed{3}), Products::bf16);
+}
+
+TEST_F(NtXentCuda, EveryTemperature) {
+  for (const float tau : {0.01f, 0.024f, 0.025f, 0.07f, 0.5f})
+    for (const Products products : {Products::f32, Products::bf16})
+      expect_oracle(draw(20, 16, products), tau, normal(20, Seed{3}), products);
+}
+
+TEST_F(NtXentCuda, OneSidedAndEqualRows) {
+  for (const Products products : {Products::f32, Products::bf16}) {
+    std::vector<float> dloss(24, 0.f);
+    for (size_t i = 0; i < dloss.size(); i += 2) dloss[i] = 2.f / 24;
+    expect_oracle(draw(24, 8, products), 0.1f, dloss, products);
+    HostMatrix<float> same(24, 8, 0.f);
+    for (int64_t i = 0; i < 24; ++i) same.view().row(i)[3] = 1.f;
+    expect_oracle(same, 0.1f, std::vector<float>(24, 1.f / 24), products);
+  }
+}
+
+TEST_F(NtXentCuda, RejectsDimsItCannotHold) {
+  const OnDevice<float> z(HostMatrix<float>(4, 257)), out(poison<float>(4));
+  EXPECT_THROW(cuda::ntxent_forward({.z = z.matrix(), .tau = 0.1f, .lse = out.span(), .loss = out.span()}, queue),
+               Error);
+}
+
+}  // namespace
+}  // namespace kith::test
