@@ -1,16 +1,15 @@
-// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J.
-// So that no two tiles in flight touch one block, pairs of blocks are played like a round-robin tournament; within a
-// round blocks are disjoint, rounds follow each other, and every row meets the others in one fixed order, whatever the
-// number of threads. A tile stays in the second-level cache; nothing of size rows x rows exists.
+// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J. A
+// tile stays in the second-level cache; nothing of size rows x rows exists.
 #include "kernels/ntxent.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
+#include "kernels/cpu/block_pairs.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vec_math.h"
 
 namespace kith::kernels::cpu {
@@ -20,27 +19,6 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // Even, so that a row and its partner stand in one block; depends on the problem alone, so results do too.
 int64_t block_rows(int64_t rows) { return rows <= 2048 ? 128 : 256; }
-
-struct Block {
-  int64_t first, count;
-};
-
-// f(i, j) for all pairs of blocks i <= j. The diagonal comes first and is everybody's first pair.
-template <class F>
-void for_block_pairs(int64_t rows, F&& f) {
-  const int64_t size = block_rows(rows), blocks = ceil_div(rows, size);
-  const auto block = [=](int64_t b) { return Block{b * size, std::min(size, rows - b * size)}; };
-  parallel_for(blocks, 1, [&](int64_t b, int64_t) { f(block(b), block(b)); });
-  const int64_t players = blocks + blocks % 2;  // with an odd number of blocks one rests each round
-  for (int64_t round = 0; round + 1 < players; ++round) {
-    parallel_for(players / 2, 1, [&](int64_t pair, int64_t) {
-      // Circle method: the last player stays, the others turn by one seat a round.
-      const int64_t turning = players - 1;
-      const int64_t a = pair == 0 ? turning : (round + pair) % turning, b = (round + turning - pair) % turning;
-      if (std::max(a, b) < blocks) f(block(std::min(a, b)), block(std::max(a, b)));
-    });
-  }
-}
 
 // s[i, k] = <z_i, z_k> / tau for i in I, k in J; -inf where i = k, which leaves every sum.
 void similarity(Matrix<const float> z, float tau, Block rows, Block cols, float* s) {
@@ -120,16 +98,16 @@ void weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
 
 template <>
 void ntxent_forward(const NtXentForward<float>& a) {
-  const int64_t rows = a.z.rows, size = std::min(rows, block_rows(rows));
+  const int64_t rows = a.z.rows;
   RunningSums run(rows);
   std::vector<float> positive(rows);
-  for_block_pairs(rows, [&](Block i, Block j) {
-    std::vector<float> s(size * size);
-    similarity(a.z, a.tau, i, j, s.data());
+  for_block_pairs(rows, block_rows(rows), [&](Block i, Block j) {
+    const auto s = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(i.count * j.count));
+    similarity(a.z, a.tau, i, j, s.get());
     if (i.first == j.first) {
       for (int64_t r = 0; r < i.count; ++r) positive[i.first + r] = s[r * i.count + (r ^ 1)];
     }
-    add_tile(run, i, j, s.data());
+    add_tile(run, i, j, s.get());
   });
   for (int64_t i = 0; i < rows; ++i) {
     const float log_sum = std::log(run.sum[i]);
@@ -140,20 +118,20 @@ void ntxent_forward(const NtXentForward<float>& a) {
 
 template <>
 void ntxent_backward(const NtXentBackward<float>& a) {
-  const int64_t rows = a.z.rows, dim = a.z.cols, size = std::min(rows, block_rows(rows));
+  const int64_t rows = a.z.rows, dim = a.z.cols;
   const float scale = 1 / a.tau;
-  for_block_pairs(rows, [&](Block i, Block j) {
-    std::vector<float> s(size * size);
-    similarity(a.z, a.tau, i, j, s.data());
-    weights(a, i, j, s.data());
+  for_block_pairs(rows, block_rows(rows), [&](Block i, Block j) {
+    const auto s = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(i.count * j.count));
+    similarity(a.z, a.tau, i, j, s.get());
+    weights(a, i, j, s.get());
     const bool diagonal = i.first == j.first;
     const float *zi = a.z.data + i.first * dim, *zj = a.z.data + j.first * dim;
     const float beta = diagonal && a.write == Write::overwrite ? 0.f : 1.f;
-    gemm(Op::none, Op::none, i.count, dim, j.count, scale, s.data(), j.count, zj, dim, beta, a.dz.data + i.first * dim,
+    gemm(Op::none, Op::none, i.count, dim, j.count, scale, s.get(), j.count, zj, dim, beta, a.dz.data + i.first * dim,
          dim);
     if (diagonal) return;
-    gemm(Op::transpose, Op::none, j.count, dim, i.count, scale, s.data(), j.count, zi, dim, 1,
-         a.dz.data + j.first * dim, dim);
+    gemm(Op::transpose, Op::none, j.count, dim, i.count, scale, s.get(), j.count, zi, dim, 1, a.dz.data + j.first * dim,
+         dim);
   });
 }
 

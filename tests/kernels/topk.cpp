@@ -171,6 +171,20 @@ TEST(TopK, SameListForAnyNumberOfThreadsAndAnySplitOfTheQueries) {
   }
 }
 
+TEST(TopK, SearchingItselfGivesTheListsOfSearchingACopy) {
+  // Odd and even numbers of blocks, with rows that occur many times over.
+  for (const int64_t rows : {127, 129, 256, 1000, 4100}) {
+    HostMatrix<float> x = unit_rows(rows, 11, Seed{12});
+    for (int64_t i = rows / 2; i < rows; ++i) std::copy_n(x.view().row(i % 50).data(), 11, x.view().row(i).data());
+    const HostMatrix<float> copy = x;
+    for (const bool exclude : {false, true}) {
+      const auto got = run(x, x, 20, {.exclude_self = exclude}), want = run(x, copy, 20, {.exclude_self = exclude});
+      EXPECT_EQ(got.indices.values, want.indices.values) << rows << " rows";
+      EXPECT_EQ(got.scores.values, want.scores.values) << rows << " rows";
+    }
+  }
+}
+
 TEST(TopK, RejectsWhatIsNotFinite) {
   const HostMatrix<float> good = unit_rows(20, 3, Seed{10});
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
