@@ -109,12 +109,19 @@ ResizeWeights resize_weights(int in, int out) {
 }
 
 void crop_planar(const uint8_t* nhwc, int width, CropBox box, Image out) {
-  const int channels = out.channels;
   for (int y = 0; y < box.height; ++y) {
-    const uint8_t* in = nhwc + (static_cast<int64_t>(box.top + y) * width + box.left) * channels;
-    for (int c = 0; c < channels; ++c) {
-      uint8_t* row = out.plane(c) + static_cast<int64_t>(y) * box.width;
-      for (int x = 0; x < box.width; ++x) row[x] = in[x * channels + c];
+    const uint8_t* in = nhwc + (static_cast<int64_t>(box.top + y) * width + box.left) * out.channels;
+    const int64_t row = static_cast<int64_t>(y) * box.width;
+    if (out.channels == 1) {
+      std::memcpy(out.data + row, in, static_cast<size_t>(box.width));
+      continue;
+    }
+    uint8_t *r = out.plane(0) + row, *g = out.plane(1) + row, *b = out.plane(2) + row;
+#pragma GCC ivdep  // input and planes do not overlap
+    for (int x = 0; x < box.width; ++x) {
+      r[x] = in[3 * x];
+      g[x] = in[3 * x + 1];
+      b[x] = in[3 * x + 2];
     }
   }
 }
@@ -182,16 +189,17 @@ void affine_nearest(Image image, const Affine& matrix, AugmentScratch& scratch) 
   const int n = image.pixels();
   scratch.index.resize(static_cast<size_t>(n));
   source_index(matrix, image.height, image.width, scratch.index.data());
-  const int32_t* index = scratch.index.data();
   scratch.spare.assign(image.data, image.data + image.size());
-  for (int c = 0; c < image.channels; ++c) {
-    const uint8_t* in = scratch.spare.data() + static_cast<int64_t>(c) * n;
-    uint8_t* out = image.plane(c);
-    for (int i = 0; i < n; ++i) {
-      const int32_t at = index[i];
-      const int32_t inside = mask(at >= 0);  // no branch: the border of a rotation is hard to predict
-      out[i] = static_cast<uint8_t>(in[at & inside] & inside);
-    }
+  const int32_t* index = scratch.index.data();
+  const uint8_t* in = scratch.spare.data();
+  uint8_t* out = image.data;
+  const int g = image.channels == 3 ? n : 0, b = 2 * g;  // on one channel all three are the same
+  for (int i = 0; i < n; ++i) {
+    const int32_t inside = mask(index[i] >= 0);  // no branch: the border of a rotation is hard to predict
+    const int32_t at = index[i] & inside;
+    out[i] = static_cast<uint8_t>(in[at] & inside);
+    out[i + g] = static_cast<uint8_t>(in[at + g] & inside);
+    out[i + b] = static_cast<uint8_t>(in[at + b] & inside);
   }
 }
 
