@@ -1,19 +1,20 @@
-"""The augmentation policies written with Pillow and NumPy, one core: the rival of bench/kernels/augment.cpp.
+"""Augmentation against the same policies written with Pillow and NumPy, on one core.
 
-Prints one JSON line per policy and size: the median and the best of several repetitions, in views per second.
-Needs Pillow and NumPy. Run pinned to one core: taskset -c 0 python bench/rivals/augment.py
+Run: python bench/rivals/augment.py [rounds]
 """
 
-import argparse
-import json
 import math
 import random
-import time
+import sys
 
+import common
+
+threads = common.pin(1)
 import numpy as np
 import PIL
 from PIL import Image, ImageEnhance, ImageOps
 
+IMAGES = 256  # two views each, as in bench/kernels/augment.cpp
 MEAN = np.array([0.4914, 0.4822, 0.4465], np.float32)
 STD = np.array([0.2023, 0.1994, 0.2010], np.float32)
 NEAREST, BILINEAR, AFFINE = Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Transform.AFFINE
@@ -108,41 +109,31 @@ def strong(image):
     return out
 
 
-def rate(policy, images, out):
-    begin = time.perf_counter()
-    for i, image in enumerate(images):
-        for view in range(2):
-            out[2 * i + view] = policy(Image.fromarray(image))
-    return 2 * len(images) / (time.perf_counter() - begin)
+def rival(policy, side, channels):
+    shape = (IMAGES, side, side) if channels == 1 else (IMAGES, side, side, channels)
+    images = np.random.default_rng(7).integers(0, 256, shape, dtype=np.uint8)
+    out = np.empty((2 * IMAGES, side, side, channels), np.float32)
+
+    def batch():
+        for i, image in enumerate(images):
+            for view in range(2):
+                out[2 * i + view] = policy(Image.fromarray(image))
+
+    return batch
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--repetitions", type=int, default=9)
-    args = parser.parse_args()
-    rng = np.random.default_rng(7)
-    random.seed(7)
-    for side, channels in [(14, 1), (16, 3), (28, 1), (32, 3), (96, 3)]:
-        images = rng.integers(0, 256, (args.images, side, side, channels), dtype=np.uint8)
-        out = np.empty((2 * args.images, side, side, channels), np.float32)
-        for policy in (simclr, strong):
-            batch = images[..., 0] if channels == 1 else images
-            rates = sorted(rate(policy, batch, out) for _ in range(args.repetitions))
-            print(
-                json.dumps(
-                    {
-                        "rival": f"Pillow {PIL.__version__}, NumPy {np.__version__}",
-                        "policy": policy.__name__,
-                        "side": side,
-                        "channels": channels,
-                        "views_per_second_median": round(rates[len(rates) // 2]),
-                        "views_per_second_best": round(rates[-1]),
-                    }
-                ),
-                flush=True,
-            )
+def compare(policy, side, channels, rounds):
+    batch = rival(policy, side, channels)
+    name = f"run/augment_{policy.__name__}/side:{side}/channels:{channels}"
+    result = common.interleaved(
+        {"kith": lambda: common.ours("augment", name, 0.1), "pillow": lambda: common.timed(batch, 0.1)}, rounds)
+    rate = {who: round(2 * IMAGES / result[who]["cpu_ms"]["min"] * 1e3) for who in result}
+    return {"policy": policy.__name__, "side": side, "channels": channels, "views per processor second": rate,
+            "times": result, "pillow / kith": common.ratio(result, "pillow", "kith")}
 
 
-if __name__ == "__main__":
-    main()
+random.seed(7)
+rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+sizes = [(14, 1), (16, 3), (28, 1), (32, 3), (96, 3)]
+common.write("augment", threads, {"pillow": PIL.__version__, "numpy": np.__version__},
+             [compare(policy, side, channels, rounds) for policy in (simclr, strong) for side, channels in sizes])
