@@ -13,6 +13,7 @@
 #include "scan/evaluation.h"
 #include "scan/features.h"
 #include "scan/metrics.h"
+#include "scan/page.h"
 #include "scan/predict.h"
 #include "scan/probe.h"
 #include "scan/prototypes.h"
@@ -74,6 +75,7 @@ class EvaluateStage {
     json row = {{"key", key}, {"name", name}, {"clusters_used", usage.used}};
     if (labelled_) {
       const Scores scores = score(contingency(assignments, scored_.labels, classes_, s_.data.classes()));
+      methods_.emplace_back(name, scores);
       row.update({{"acc", scores.acc},
                   {"nmi", scores.nmi},
                   {"ari", scores.ari},
@@ -160,32 +162,31 @@ class EvaluateStage {
     warn_if_collapsed(s_, "evaluate", usage_of(assignments, classes_), classes_);
 
     json out = json::object();
+    std::optional<Evaluation> evaluation;
     if (labelled_) {
-      const Evaluation evaluation = evaluate_clustering({.assignments = assignments,
-                                                         .labels = scored_.labels,
-                                                         .probabilities = probabilities,
-                                                         .class_names = s_.data.class_names});
-      data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(evaluation))});
-      out = to_json(evaluation);
+      evaluation = evaluate_clustering({.assignments = assignments,
+                                        .labels = scored_.labels,
+                                        .probabilities = probabilities,
+                                        .class_names = s_.data.class_names});
+      data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(*evaluation))});
+      out = to_json(*evaluation);
     } else {
       for (int c = 0; c < classes_; ++c)
         out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
     }
-    const std::vector<int64_t> faces = write_prototypes(final, assignments);
+    const std::vector<float> confidence = confidence_of(probabilities, assignments);
+    Tape tape(s_.ctx, Tape::Mode::inference);
+    const Tensor features = l2_normalize(tape, tape.constant(final.features)).value();
+    const std::vector<int64_t> faces = prototypes(features.matrix(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
+    write_prototypes(faces, by_confidence(assignments, confidence, classes_));
+    write_page(std::move(evaluation), assignments, confidence, faces);
     return out;
   }
 
   // One row per cluster: its prototype, then its most confident images.
-  std::vector<int64_t> write_prototypes(const Prediction& final, std::span<const int32_t> assignments) const {
+  void write_prototypes(const std::vector<int64_t>& faces, const std::vector<std::vector<int64_t>>& members) const {
     constexpr size_t kColumns = 10;
-    std::vector<float> confidence(assignments.size());
-    for (size_t i = 0; i < confidence.size(); ++i)
-      confidence[i] = final.probabilities.matrix().row(static_cast<int64_t>(i))[assignments[i]];
-    Tape tape(s_.ctx, Tape::Mode::inference);
-    const Tensor features = l2_normalize(tape, tape.constant(final.features)).value();
-    const std::vector<int64_t> faces = prototypes(features.matrix(), assignments, confidence, classes_);
-    const auto members = by_confidence(assignments, confidence, classes_);
     std::vector<int64_t> cells(members.size() * kColumns, -1);
     for (size_t c = 0; c < members.size(); ++c) {
       cells[c * kColumns] = faces[c];
@@ -193,7 +194,31 @@ class EvaluateStage {
     }
     data::write_png(s_.dir / "prototypes.png",
                     data::contact_sheet(scored_, cells, kColumns, std::max(1, 64 / scored_.width)));
-    return faces;
+  }
+
+  void write_page(std::optional<Evaluation> evaluation, std::span<const int32_t> assignments,
+                  std::span<const float> confidence, std::span<const int64_t> faces) const {
+    const std::string name = s_.data.spec.substr(0, s_.data.spec.find(':'));
+    const std::filesystem::path log = s_.dir / "metrics.jsonl";
+    std::vector<std::pair<std::string, std::string>> facts = {
+        {"Images", fmt::format("{} train, {} scored, {} x {} x {}", train_.count, scored_.count, scored_.height,
+                               scored_.width, scored_.channels)},
+        {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
+        {"Clusters", std::to_string(classes_)}};
+    const json times = recorded_seconds(s_);
+    for (const auto& [stage, seconds] : times.items())
+      if (stage != "evaluate") facts.emplace_back(stage, fmt::format("{:.0f} s", seconds.get<double>()));
+    const std::string page =
+        render_page({.title = fmt::format("{}, preset {}, seed {}", name, s_.config.preset, s_.config.seed),
+                     .facts = std::move(facts),
+                     .methods = methods_,
+                     .metrics = std::filesystem::exists(log) ? read_metrics(log) : std::vector<json>{},
+                     .evaluation = std::move(evaluation),
+                     .images = &scored_,
+                     .assignments = assignments,
+                     .confidence = confidence,
+                     .prototypes = faces});
+    data::write_file(s_.dir / "report.html", {data::as_bytes(page)});
   }
 
   Session& s_;
@@ -201,6 +226,7 @@ class EvaluateStage {
   int classes_;
   bool labelled_;
   json table_ = json::array();
+  std::vector<std::pair<std::string, Scores>> methods_;  // the rows with labels, for the page
 };
 
 }  // namespace

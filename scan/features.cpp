@@ -39,6 +39,13 @@ std::vector<int32_t> argmax_rows(const Matrix<const float>& rows) {
   return best;
 }
 
+std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<const int32_t> assignments) {
+  check(rows.rows == static_cast<int64_t>(assignments.size()), "confidence_of: one row per assignment expected");
+  std::vector<float> values(assignments.size());
+  for (int64_t i = 0; i < rows.rows; ++i) values[i] = rows.row(i)[assignments[i]];
+  return values;
+}
+
 Tensor gather_rows(Context& ctx, const Matrix<const float>& from, std::span<const int64_t> index) {
   Tensor out = ctx.empty({static_cast<int64_t>(index.size()), from.cols});
   kernels::cpu::parallel_for(static_cast<int64_t>(index.size()), 64, [&](int64_t begin, int64_t end) {

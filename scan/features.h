@@ -16,6 +16,9 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
 // Column of the largest value of each row (the first on a tie).
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);
 
+// The value of each row at its assigned column.
+std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<const int32_t> assignments);
+
 // Rows `index` of `from`, in that order.
 Tensor gather_rows(Context&, const Matrix<const float>& from, std::span<const int64_t> index);
 

@@ -9,6 +9,7 @@
 #include "scan/metrics.h"
 #include "scan/models.h"
 #include "scan/predict.h"
+#include "scan/prototypes.h"
 #include "scan/sampler.h"
 #include "scan/selection.h"
 #include "scan/trainer.h"
@@ -16,22 +17,27 @@
 namespace kith {
 namespace {
 
-// Per cluster: the confidence above which the most confident `share` of its images lie; 1 for a cluster without images.
-std::vector<float> share_thresholds(const Matrix<const float>& probabilities, float share) {
-  std::vector<std::vector<float>> confidence(static_cast<size_t>(probabilities.cols));
+constexpr int32_t kNone = -1;
+
+// The cluster of every image that is among the most confident `share` of its cluster (at least one), kNone for the others.
+std::vector<int32_t> confident_labels(const Matrix<const float>& probabilities, float share) {
   const std::vector<int32_t> assignments = argmax_rows(probabilities);
-  for (int64_t i = 0; i < probabilities.rows; ++i)
-    confidence[assignments[i]].push_back(probabilities.row(i)[assignments[i]]);
-  std::vector<float> thresholds;
-  for (auto& values : confidence) {
-    std::sort(values.begin(), values.end());
-    const auto dropped =
-        static_cast<size_t>(std::floor((1 - static_cast<double>(share)) * static_cast<double>(values.size())));
-    // The loss keeps what lies strictly above: step just below the last one kept, which also keeps saturated rows of
-    // exactly 1.
-    thresholds.push_back(values.empty() ? 1.f : std::nextafter(values[std::min(dropped, values.size() - 1)], 0.f));
+  std::vector<int32_t> labels(assignments.size(), kNone);
+  const auto members =
+      by_confidence(assignments, confidence_of(probabilities, assignments), static_cast<int>(probabilities.cols));
+  for (const std::vector<int64_t>& of : members) {
+    const auto kept = static_cast<size_t>(std::ceil(static_cast<double>(share) * static_cast<double>(of.size())));
+    for (size_t m = 0; m < kept; ++m) labels[of[m]] = assignments[of[m]];
   }
-  return thresholds;
+  return labels;
+}
+
+// Logits that say one cluster with certainty, or nothing at all.
+Tensor logits_of(Context& ctx, std::span<const int32_t> labels, std::span<const int64_t> index, int classes) {
+  Tensor out = ctx.zeros({static_cast<int64_t>(index.size()), classes});
+  for (size_t i = 0; i < index.size(); ++i)
+    if (labels[index[i]] != kNone) out.matrix().row(static_cast<int64_t>(i))[labels[index[i]]] = 80.f;
+  return out;
 }
 
 class SelfLabelling {
@@ -74,20 +80,24 @@ class SelfLabelling {
   void begin_epoch() {
     kept_.assign(static_cast<size_t>(classes_), 0);
     if (config_.share > 0)
-      thresholds_ = share_thresholds(predict(s_, model_, s_.data.train).probabilities.matrix(), config_.share);
+      own_labels_ = confident_labels(predict(s_, model_, s_.data.train).probabilities.matrix(), config_.share);
   }
 
   Terms step(const Step& at) {
     const auto logits = [&](Tape& tape, const Tensor& images) {
       return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true), 0);
     };
-    // Both passes in train mode, as the paper's results were made: the targets see this batch's statistics.
+    // Both passes in train mode, as the paper's results were made: with the threshold, targets see this batch's statistics.
+    // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the
+    // model is weak; the plain pass then only keeps plain images, which are what is scored, in the running statistics.
     Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor weak = logits(inference, plain_(at.index, at.epoch)).value();
+    const Tensor plain = logits(inference, plain_(at.index, at.epoch)).value();
+    const bool by_share = config_.share > 0;
+    const Tensor weak = by_share ? logits_of(s_.ctx, own_labels_, at.index, classes_) : plain;
     Tape tape(s_.ctx);
-    const SelflabelOut out =
-        selflabel_loss(tape, weak, logits(tape, strong_(at.index, at.epoch)),
-                       {.threshold = config_.threshold, .thresholds = thresholds_, .balance = config_.balance});
+    const SelflabelOut out = selflabel_loss(
+        tape, weak, logits(tape, strong_(at.index, at.epoch)),
+        {.threshold = by_share ? 0.5f : config_.threshold, .thresholds = {}, .balance = config_.balance});
     if (out.kept == 0) return {};
     for (const float target : out.target.span())
       if (target >= 0) ++kept_[static_cast<size_t>(target)];
@@ -126,7 +136,7 @@ class SelfLabelling {
     put_section(c.arrays, "model", save_state(model_.state()));
     optimizer_.save(c.arrays, "optimizer/");
     if (ema_) ema_->save(c.arrays, "ema/");
-    c.state["thresholds"] = thresholds_;
+    c.state["own_labels"] = own_labels_;
     c.state["kept"] = kept_;
     c.state["used"] = used_;
   }
@@ -134,7 +144,7 @@ class SelfLabelling {
     load_state(model_.state(), take_section(c.arrays, "model"));
     optimizer_.load(c.arrays, "optimizer/");
     if (ema_) ema_->load(c.arrays, "ema/");
-    c.state.at("thresholds").get_to(thresholds_);
+    c.state.at("own_labels").get_to(own_labels_);
     c.state.at("kept").get_to(kept_);
     c.state.at("used").get_to(used_);
   }
@@ -146,8 +156,8 @@ class SelfLabelling {
   Views plain_, strong_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;
-  std::vector<float> thresholds_;  // per cluster; empty with the paper's one threshold
-  std::vector<int64_t> kept_;      // confident images per cluster in this epoch
+  std::vector<int32_t> own_labels_;  // with the share: targets of this epoch, [train]
+  std::vector<int64_t> kept_;        // confident images per cluster in this epoch
   int used_ = 0;
 };
 

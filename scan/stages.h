@@ -7,8 +7,9 @@
 //   neighbours_train.npy neighbours_test.npy (int64)
 //   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
-//   prototypes.png   checkpoint_<stage>.safetensors (while a stage is under way)
-// A stage whose result files exist is done; run() skips it.
+//   prototypes.png report.html timing.json   checkpoint_<stage>.safetensors (while a stage is under way)
+// A stage whose result files exist is done; run() skips it. Weight files carry a hash of the configuration they come from:
+// those of another one are an Error. A data set without test images is scored on its train split.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>

@@ -124,6 +124,7 @@ TEST(Features, GatherAndArgmax) {
   const std::vector<float> values = {0, 1, 5, 5, 3, 2};
   const Matrix<const float> rows{values.data(), 3, 2};
   EXPECT_EQ(argmax_rows(rows), (std::vector<int32_t>{1, 0, 0}));
+  EXPECT_EQ(confidence_of(rows, argmax_rows(rows)), (std::vector<float>{1, 5, 3}));
   const std::vector<int64_t> index = {2, 0, 2};
   EXPECT_EQ(gather_rows(ctx, rows, index).to_host(), (std::vector<float>{3, 2, 0, 1, 3, 2}));
 }

@@ -87,6 +87,7 @@ TEST(Stages, WholeRunLeavesEveryFileAndATable) {
   const nlohmann::json summary = run();
   for (const char* name : kResults) EXPECT_TRUE(std::filesystem::exists(run.file(name))) << name;
   EXPECT_EQ(nlohmann::json::parse(bytes_of(run.file("summary.json"))), summary);
+  EXPECT_NE(bytes_of(run.file("report.html")).find("k-means on pretext features"), std::string::npos);
   std::vector<std::string> keys;
   for (const auto& row : summary.at("table")) {
     keys.push_back(row.at("key"));
