@@ -51,9 +51,7 @@ Images read_split(const fs::path& folder, std::span<const std::string> files, co
   return out;
 }
 
-// The archive's own list of names, one a line; the names in code stand where it is absent.
-void read_names(const fs::path& path, std::vector<std::string>& names) {
-  if (!fs::exists(path)) return;
+std::vector<std::string> read_lines(const fs::path& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   std::istringstream lines(std::string(bytes.begin(), bytes.end()));
   std::vector<std::string> found;
@@ -61,6 +59,13 @@ void read_names(const fs::path& path, std::vector<std::string>& names) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty()) found.push_back(line);
   }
+  return found;
+}
+
+// The archive's own list of names, one a line; the names in code stand where it is absent.
+void read_names(const fs::path& path, std::vector<std::string>& names) {
+  if (!fs::exists(path)) return;
+  std::vector<std::string> found = read_lines(path);
   if (found.size() != names.size())
     fail("{}: expected {} class names, found {}", path.string(), names.size(), found.size());
   names = std::move(found);
@@ -71,6 +76,15 @@ void expect_all(const fs::path& folder, std::span<const std::string> files) {
   for (const std::string& file : files)
     if (!fs::exists(folder / file)) missing.push_back(file);
   if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
+}
+
+// The number of records of a file that may have any.
+size_t count_records(const fs::path& path, size_t record_bytes) {
+  const uintmax_t bytes = fs::file_size(path);
+  if (bytes == 0 || bytes % record_bytes != 0)
+    fail("{}: expected a multiple of {} bytes (one label, {} pixel bytes), found {}", path.string(), record_bytes,
+         kPixels, bytes);
+  return bytes / record_bytes;
 }
 
 }  // namespace
@@ -97,6 +111,26 @@ void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
   const Record record{.label_bytes = 2, .label_at = fine ? size_t{1} : size_t{0}, .classes = out.classes()};
   out.train = read_split(folder, std::span(files).first(1), record, 50'000);
   out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+}
+
+void read_cifar_format(const fs::path& dir, Dataset& out) {
+  const std::vector<std::string> files = {"train.bin", "test.bin", "class_names.txt"};
+  if (!fs::is_directory(dir)) fail("cifar-format: {}: no such folder", dir.string());
+  expect_all(dir, files);
+  out.class_names = read_lines(dir / files[2]);
+  if (out.class_names.empty() || out.class_names.size() > 256)
+    fail("{}: expected 1..256 class names, one a line, found {}", (dir / files[2]).string(), out.class_names.size());
+  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  const auto split = [&](std::span<const std::string> file) {
+    return read_split(dir, file, record, count_records(dir / file[0], record.label_bytes + kPixels));
+  };
+  out.train = split(std::span(files).first(1));
+  out.test = split(std::span(files).subspan(1, 1));
+  const Statistics measured = statistics(out.train);
+  for (int c = 0; c < kChannels; ++c) {
+    out.mean[c] = static_cast<float>(measured.mean[c]);
+    out.std[c] = measured.std[c] > 0 ? static_cast<float>(measured.std[c]) : 1.f;  // a channel of one value
+  }
 }
 
 }  // namespace kith::data

@@ -76,6 +76,7 @@ constexpr std::array kKnown = {
     Known{"cifar20", cifar20_names,
           [](const fs::path& dir, Dataset& out) { read_cifar100(dir, CifarLabels::coarse, out); }, kCifar100Mean,
           kCifar100Std},
+    Known{"cifar-format", [] { return Names{}; }, read_cifar_format, {}, {}},  // the folder's files tell
     Known{"fashion-mnist",
           fashion_names,
           [](const fs::path& dir, Dataset& out) { read_idx("fashion-mnist", dir, out); },

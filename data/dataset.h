@@ -24,7 +24,9 @@ struct Dataset {
 };
 
 // SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), fashion-mnist,
-// mnist (IDX, plain or .gz). DIR may be the folder of the files or its parent as the official archives unpack.
+// mnist (IDX, plain or .gz); cifar-format: a set of one's own, train.bin and test.bin of any number of records as in
+// CIFAR-10 (a label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line; mean and std measured.
+// DIR may be the folder of the files or its parent as the official archives unpack.
 // Error, one line: unknown name (lists the known ones), missing file, wrong size (found and expected), label out of
 // range.
 Dataset load(std::string_view spec);

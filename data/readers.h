@@ -14,6 +14,9 @@ enum class CifarLabels { coarse, fine };
 // Both look for their files in `dir` and in the folder the official archive unpacks to below it.
 void read_cifar10(const std::filesystem::path& dir, Dataset&);
 void read_cifar100(const std::filesystem::path& dir, CifarLabels, Dataset&);
+// A set of one's own in CIFAR-10's records: train.bin and test.bin of any length, and class_names.txt, one name a line.
+// Sets class_names and the measured mean and std.
+void read_cifar_format(const std::filesystem::path& dir, Dataset&);
 // MNIST's IDX files, plain or .gz, of any count and size; class names and constants are the caller's.
 void read_idx(std::string_view name, const std::filesystem::path& dir, Dataset&);
 

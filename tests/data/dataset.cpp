@@ -137,8 +137,9 @@ TEST_F(Idx, NamesCorruptGz) {
 }
 
 TEST(Spec, NamesUnknownSetsAndBadForms) {
-  EXPECT_HAS(error_of([] { load("cifar11:/tmp"); }),
-             "unknown data set 'cifar11', expected one of cifar10, cifar100, cifar20, fashion-mnist, mnist");
+  EXPECT_HAS(
+      error_of([] { load("cifar11:/tmp"); }),
+      "unknown data set 'cifar11', expected one of cifar10, cifar100, cifar20, cifar-format, fashion-mnist, mnist");
   for (const char* spec : {"", "cifar10", "cifar10:"}) EXPECT_HAS(error_of([&] { load(spec); }), "expected NAME:DIR");
 }
 
@@ -222,6 +223,32 @@ TEST_F(Cifar, HundredReadsFineAndCoarseLabels) {
   EXPECT_HAS(error("cifar100"), "train.bin: expected 153700000 bytes (50000 records of 3074), found 100");
   fs::remove(dir / "test.bin");
   EXPECT_HAS(error("cifar100"), "missing test.bin");
+}
+
+TEST_F(Cifar, FormatReadsAnyCount) {
+  const std::string names = "up\n down \n";
+  test::write_bytes(dir / "class_names.txt", {names.begin(), names.end()});
+  write_batch(dir / "train.bin", 2 * 3'073, {{0, 1}, {1, 255}, {3'073 + 1 + 2'048, 7}});
+  write_batch(dir / "test.bin", 3'073, {});
+  const data::Dataset set = load("cifar-format:" + dir.path().string());
+  EXPECT_EQ(set.class_names.size(), 2u);
+  EXPECT_EQ(set.train.labels, (std::vector<int32_t>{1, 0}));
+  EXPECT_EQ(set.test.count, 1);
+  EXPECT_EQ(set.train.pixels[0], 255);
+  EXPECT_EQ(set.train.pixels[3'072 + 2], 7);
+  EXPECT_FLOAT_EQ(set.mean[0], 1.f / 2048);  // one full red pixel of 2,048
+  EXPECT_FLOAT_EQ(set.std[1], 1.f);          // green has one value only
+
+  write_batch(dir / "test.bin", 3'073, {{0, 2}});
+  EXPECT_HAS(error("cifar-format"), "test.bin: record 0: label 2 is out of range 0..1");
+  for (const uintmax_t bytes : {0, 3'072, 3'074}) {
+    fs::resize_file(dir / "test.bin", bytes);
+    EXPECT_HAS(error("cifar-format"), "test.bin: expected a multiple of 3073 bytes");
+  }
+  test::write_bytes(dir / "class_names.txt", {'\n'});
+  EXPECT_HAS(error("cifar-format"), "class_names.txt: expected 1..256 class names, one a line, found 0");
+  fs::remove(dir / "class_names.txt");
+  EXPECT_HAS(error("cifar-format"), "missing class_names.txt");
 }
 
 TEST_F(Cifar, TellsThePythonVersionApart) {

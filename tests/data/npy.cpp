@@ -162,6 +162,9 @@ TEST_F(Npy, RefusesTruncatedAndOverlongFiles) {
   longer.push_back(0);
   test::write_bytes(file, longer);
   EXPECT_HAS(error_of([&] { read_npy<float>(file); }), "found 25 bytes");
+  longer.resize(whole.size() + 4);
+  test::write_bytes(file, longer);
+  EXPECT_HAS(error_of([&] { read_npy<float>(file); }), "found 28 bytes");
   EXPECT_HAS(error_of([&] { read_npy<float>(dir / "absent.npy"); }), "absent.npy: cannot open");
   EXPECT_HAS(error_of([&] { read_npy<float>(dir.path()); }), "is a folder");
 }

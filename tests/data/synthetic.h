@@ -36,6 +36,8 @@ class TemporaryFolder {
 };
 
 inline void write_bytes(const std::filesystem::path& path, const std::vector<uint8_t>& bytes) {
+  // A new file: some file systems flush one that is truncated and written again, which takes milliseconds.
+  if (std::filesystem::is_regular_file(path)) std::filesystem::remove(path);
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
