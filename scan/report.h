@@ -12,10 +12,14 @@ class Reporter {
   virtual void begin(std::string_view stage, int64_t done, int64_t total) = 0;  // in steps; resumes at `done`
   virtual void step(int64_t images) = 0;                                        // one more step is done
   virtual void end() = 0;
-  virtual void metric(const nlohmann::json& line) = 0;                          // one object of metrics.jsonl
-  virtual void note(const std::string& text) = 0;                               // one line for people
+  virtual void metric(const nlohmann::json& line) = 0;  // one object of metrics.jsonl
+  virtual void note(const std::string& text) = 0;       // one line for people
   virtual void warn(const std::string& text) = 0;
-  virtual bool stop_requested() const = 0;                                      // Ctrl-C or SIGTERM has arrived
+  virtual bool stop_requested() const = 0;  // Ctrl-C or SIGTERM has arrived
+  // The end of the log, durable, for a checkpoint to store; and a return to it: lines written since are dropped, so that
+  // the log of an interrupted run is that of an uninterrupted one. begin() at step 0 drops the stage's lines.
+  virtual int64_t log_position() { return 0; }
+  virtual void rewind_log(int64_t) {}
 };
 
 // Thrown by a stage that saved its state and stops because stop_requested().

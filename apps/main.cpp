@@ -1,0 +1,68 @@
+// The program kith: its commands, and how what they throw becomes a line and an exit status.
+//   0 done   1 error   2 wrong usage   130, 143 stopped by Ctrl-C, SIGTERM after saving
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "apps/data.h"
+#include "apps/signals.h"
+#include "apps/stages.h"
+#include "scan/config.h"
+
+namespace kith {
+namespace {
+
+// "quick    Minutes on two cores ...": the first comment of a preset says what it is for.
+void list_presets() {
+  for (const std::string& name : preset_names()) {
+    const std::string text = preset_text(name);
+    fmt::print("{:<16}{}\n", name, text.substr(2, text.find('\n') - 2));
+  }
+}
+
+void add_preset_command(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("presets", "List the presets, or print one");
+  command->add_option("name", *name, "Preset to print");
+  command->callback([name] {
+    if (name->empty()) return list_presets();
+    fmt::print("{}", preset_text(*name));
+  });
+}
+
+int fail(const std::string& text, int status) {
+  fmt::print(stderr, "kith: error: {}\n", text);
+  return status;
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
+  app.set_version_flag("--version", "kith " KITH_VERSION);
+  app.require_subcommand(1);
+  add_stage_commands(app);
+  add_data_commands(app);
+  add_preset_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help, --version
+  } catch (const CLI::ParseError& e) {
+    return fail(fmt::format("{} (kith --help)", e.what()), 2);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace kith
+
+int main(int argc, char** argv) {
+  try {
+    return kith::parse_and_run(argc, argv);
+  } catch (const kith::Interrupted&) {
+    fmt::print(stderr, "kith: stopped; the same command continues\n");
+    return 128 + kith::stop_signal();
+  } catch (const std::exception& e) {
+    return kith::fail(e.what(), 1);
+  }
+}

@@ -1,0 +1,35 @@
+// From the options of a stage's command to a running stage: configuration, data, run directory, reporter.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scan/stages.h"
+
+namespace kith {
+
+struct StageOptions {
+  std::string data, preset, out;  // data, preset empty: as the run directory has them, else the preset quick
+  std::vector<std::string> overrides;
+  std::optional<uint64_t> seed;
+  std::optional<int> threads;
+  std::string device = "cpu";
+  bool dry_run = false, quiet = false, json = false;
+};
+
+// The configuration that the options ask for. A run directory that was begun keeps its own: Error naming the fields that
+// differ, other than threads, the interval of checkpoints, the preset's name and where the data lies.
+RunConfig resolve_config(const StageOptions&);
+
+// The data set of a configuration, resized and limited as it says.
+data::Dataset load_data(const DataConfig&);
+
+// Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for.
+using Stage = std::function<void(Session&, const StageOptions&)>;
+void run_stage(const StageOptions&, const Stage& stage);
+
+}  // namespace kith

@@ -1,0 +1,34 @@
+#include "apps/signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace kith {
+namespace {
+
+std::atomic<int> received{0};  // a handler can reach nothing but a global
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void handle(int signal) {
+  int none = 0;
+  if (!received.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  constexpr char kText[] = "\nkith: stopping: saves first; once more ends at once\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
+}
+
+}  // namespace
+
+void catch_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = handle;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int stop_signal() { return received.load(); }
+
+}  // namespace kith

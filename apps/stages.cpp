@@ -1,0 +1,58 @@
+#include "apps/stages.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "scan/table.h"
+
+namespace kith {
+namespace {
+
+void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
+  auto options = std::make_shared<StageOptions>();
+  CLI::App* command = app.add_subcommand(name, help);
+  add_stage_options(*command, *options);
+  command->get_option("--out")->required();
+  command->callback([options, stage = std::move(stage)] { run_stage(*options, stage); });
+}
+
+}  // namespace
+
+void add_stage_options(CLI::App& command, StageOptions& o) {
+  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10");
+  command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick");
+  command.add_option("--out", o.out, "Run directory; one that was begun is continued");
+  command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
+  command.add_option("--seed", o.seed, "Seed of all randomness");
+  command.add_option("--threads", o.threads, "Threads; 0: all cores");
+  command.add_option("--device", o.device, "Where to compute")->check(CLI::IsMember({"cpu"}))->capture_default_str();
+  command.add_flag("--dry-run", o.dry_run, "Print the configuration and the work it stands for; touch nothing");
+  command.add_flag("--quiet", o.quiet, "No progress, no notes");
+  command.add_flag("--json", o.json, "JSON lines on standard output");
+}
+
+void print_summary(const Session& session, const StageOptions& options, const nlohmann::json& summary) {
+  if (options.json) return fmt::print("{}\n", nlohmann::json{{"summary", summary}}.dump());
+  std::vector<std::pair<std::string, Scores>> rows;
+  for (const nlohmann::json& row : summary.at("table"))
+    if (row.contains("acc"))
+      rows.emplace_back(row.at("name"), Scores{.acc = row.at("acc"), .nmi = row.at("nmi"), .ari = row.at("ari")});
+  if (!rows.empty()) fmt::print("\n{}", scores_text(rows));
+  fmt::print("\n  {}\n", session.dir.string());
+}
+
+void add_stage_commands(CLI::App& app) {
+  add_stage(app, "run", "All stages, continuing where they stopped",
+            [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
+  add_stage(app, "pretext", "Train the backbone by instance discrimination", [](Session& s, auto&) { pretext(s); });
+  add_stage(app, "mine", "Find the nearest neighbours of every image", [](Session& s, auto&) { mine(s); });
+  add_stage(app, "cluster", "Train the clustering heads with the SCAN loss", [](Session& s, auto&) { cluster(s); });
+  add_stage(app, "selflabel", "Train on the model's own confident predictions",
+            [](Session& s, auto&) { selflabel(s); });
+  add_stage(app, "evaluate", "Score a finished run and write its assignments",
+            [](Session& s, const StageOptions& o) { print_summary(s, o, evaluate(s)); });
+}
+
+}  // namespace kith

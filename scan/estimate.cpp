@@ -1,0 +1,126 @@
+#include "scan/estimate.h"
+
+#include <algorithm>
+
+namespace kith {
+namespace {
+
+struct Size {
+  int height, width;
+  Size strided(int kernel, int stride, int padding) const {
+    return {(height + 2 * padding - kernel) / stride + 1, (width + 2 * padding - kernel) / stride + 1};
+  }
+  double area() const { return static_cast<double>(height) * width; }
+};
+
+double conv_flops(int kernel, double in, double out, Size to) { return 2 * kernel * kernel * in * out * to.area(); }
+
+// Two 3x3 convolutions, and a 1x1 one on the shortcut where the shape changes.
+double block_flops(double in, double out, Size to, int stride) {
+  const double shortcut = stride != 1 || in != out ? conv_flops(1, in, out, to) : 0;
+  return conv_flops(3, in, out, to) + conv_flops(3, out, out, to) + shortcut;
+}
+
+int64_t steps_per_epoch(const TrainConfig& c, int64_t samples) {
+  return samples / std::max<int64_t>(std::min(c.batch, samples), 1);
+}
+
+class Estimator {
+ public:
+  Estimator(const RunConfig& c, const DataShape& d)
+      : c_(c), d_(d), forward_(backbone_flops(c.model, d.height, d.width, d.channels)) {
+    features_ = 8.0 * c.model.width;
+    head_ = 2 * features_ * (features_ + c.model.projection);
+    clusters_ = c.cluster.classes > 0 ? c.cluster.classes : d.classes;
+  }
+
+  StageEstimate pretext() const {
+    const TrainConfig& t = c_.pretext.train;
+    const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
+    const double trained = 2.0 * static_cast<double>(steps * std::min(t.batch, d_.train));
+    const double extracted = count(d_.train) + count(d_.test);
+    return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
+  }
+
+  StageEstimate mine() const {
+    const double dim = c_.model.projection;
+    return {"mine", 0, 0, 2 * dim * (count(d_.train) * count(d_.train) + count(d_.test) * count(d_.test))};
+  }
+
+  StageEstimate cluster() const {
+    const ClusterConfig& k = c_.cluster;
+    const int64_t steps = k.train.epochs * steps_per_epoch(k.train, d_.train);
+    const double pairs = static_cast<double>(steps * std::min(k.train.batch, d_.train));
+    const double heads = 2 * features_ * k.heads * clusters_;
+    const double validated = static_cast<double>(k.train.epochs) * count(d_.test);
+    if (k.frozen) {
+      const double seen = k.views * count(d_.train) + count(d_.test);
+      return {"cluster", steps, seen, seen * forward_ + (6 * pairs + validated) * heads};
+    }
+    const double backbone = k.update_backbone ? 6 : 2;
+    return {"cluster", steps, 2 * pairs + validated,
+            (backbone * pairs + validated) * forward_ + (6 * pairs + validated) * heads};
+  }
+
+  // The weak view passes forward only.
+  StageEstimate selflabel() const {
+    const TrainConfig& t = c_.selflabel.train;
+    const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
+    const double seen = static_cast<double>(steps * std::min(t.batch, d_.train));
+    return {"selflabel", steps, 2 * seen, 4 * seen * (forward_ + 2 * features_ * clusters_)};
+  }
+
+  StageEstimate evaluate() const {
+    const double models = c_.selflabel.enabled ? 2 : 1;
+    const double seen = models * count(d_.test) + count(d_.train);
+    const double knn = 2.0 * c_.model.projection * count(d_.train) * count(d_.test);
+    return {"evaluate", 0, seen, seen * forward_ + knn};
+  }
+
+ private:
+  static double count(int64_t n) { return static_cast<double>(n); }
+  const RunConfig& c_;
+  const DataShape& d_;
+  double forward_, features_, head_, clusters_;
+};
+
+}  // namespace
+
+double backbone_flops(const ModelConfig& model, int height, int width, int channels) {
+  constexpr int kBlocks[2][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}};
+  Size size{height, width};
+  double flops = 0, in = model.width;
+  if (model.stem == Stem::imagenet) {
+    size = size.strided(7, 2, 3);
+    flops += conv_flops(7, channels, model.width, size);
+    size = size.strided(3, 2, 1);
+  } else {
+    flops += conv_flops(3, channels, model.width, size);
+    if (model.stem == Stem::stl) size = size.strided(2, 2, 1);
+  }
+  for (int stage = 0; stage < 4; ++stage) {
+    const double out = static_cast<double>(model.width) * (1 << stage);
+    for (int block = 0; block < kBlocks[model.depth == 34][stage]; ++block) {
+      const int stride = stage > 0 && block == 0 ? 2 : 1;
+      size = size.strided(3, stride, 1);
+      flops += block_flops(in, out, size, stride);
+      in = out;
+    }
+  }
+  return flops;
+}
+
+DataShape shape_of(const data::Dataset& data) {
+  const data::Images& train = data.train;
+  return {train.count, data.test.count, train.height, train.width, train.channels, data.classes()};
+}
+
+std::vector<StageEstimate> estimate(const RunConfig& config, const DataShape& shape) {
+  const Estimator e(config, shape);
+  std::vector<StageEstimate> stages = {e.pretext(), e.mine(), e.cluster()};
+  if (config.selflabel.enabled) stages.push_back(e.selflabel());
+  stages.push_back(e.evaluate());
+  return stages;
+}
+
+}  // namespace kith

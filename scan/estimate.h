@@ -1,0 +1,29 @@
+// What a run will cost, before it starts: steps, images through the network, floating-point operations.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "scan/config.h"
+
+namespace kith {
+
+// Multiplications and additions of convolutions and products, 2 each, of one image's way through the backbone.
+double backbone_flops(const ModelConfig&, int height, int width, int channels);
+
+struct StageEstimate {
+  std::string stage;
+  int64_t steps = 0;
+  double images = 0;  // passes of an image through the backbone, forward
+  double flops = 0;   // forward and backward; backward counts twice
+};
+
+struct DataShape {
+  int64_t train = 0, test = 0;
+  int height = 0, width = 0, channels = 0, classes = 0;
+};
+DataShape shape_of(const data::Dataset&);
+
+std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
+
+}  // namespace kith

@@ -1,0 +1,93 @@
+#include "scan/metrics_log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+bool is_object(std::string_view line) { return nlohmann::json::parse(line, nullptr, false).is_object(); }
+
+// The text up to the end of its last complete line. Lines before the last were whole when it was begun.
+std::string_view complete_lines(std::string_view text) {
+  while (!text.empty()) {
+    const size_t last = text.size() < 2 ? std::string_view::npos : text.find_last_of('\n', text.size() - 2);
+    const size_t begin = last == std::string_view::npos ? 0 : last + 1;
+    if (text.back() == '\n' && is_object(text.substr(begin))) break;
+    text = text.substr(0, begin);
+  }
+  return text;
+}
+
+void require(bool ok, const std::filesystem::path& path, const char* what) {
+  if (!ok) throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
+  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  require(file_ >= 0, path_, "cannot be opened");
+  try {
+    if (flock(file_, LOCK_EX | LOCK_NB) != 0)
+      throw Error(fmt::format("{}: another kith is working in this directory", path.parent_path().string()));
+    const std::string text = read();
+    rewind(static_cast<int64_t>(complete_lines(text).size()));
+  } catch (...) {
+    close(file_);
+    throw;
+  }
+}
+
+MetricsLog::~MetricsLog() { close(file_); }
+
+void MetricsLog::append(const nlohmann::json& object) {
+  const std::string line = object.dump() + "\n";
+  require(write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size()), path_, "cannot be written");
+}
+
+int64_t MetricsLog::position() {
+  require(fsync(file_) == 0, path_, "cannot be flushed");
+  return lseek(file_, 0, SEEK_END);
+}
+
+void MetricsLog::rewind(int64_t position) {
+  if (position < lseek(file_, 0, SEEK_END)) require(ftruncate(file_, position) == 0, path_, "cannot be cut");
+}
+
+void MetricsLog::drop_stage(std::string_view stage) {
+  const std::string text = read();
+  std::string kept;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin) + 1;
+    const std::string_view line(text.data() + begin, end - begin);
+    if (nlohmann::json::parse(line).value("stage", "") != stage) kept += line;
+    begin = end;
+  }
+  if (kept.size() != text.size()) replace(kept);
+}
+
+std::string MetricsLog::read() const {
+  std::string text(static_cast<size_t>(lseek(file_, 0, SEEK_END)), '\0');
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t got = pread(file_, text.data() + done, text.size() - done, static_cast<off_t>(done));
+    require(got > 0, path_, "cannot be read");
+    done += static_cast<size_t>(got);
+  }
+  return text;
+}
+
+void MetricsLog::replace(std::string_view text) {
+  rewind(0);
+  require(write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()), path_, "cannot be written");
+}
+
+}  // namespace kith

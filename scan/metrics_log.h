@@ -1,0 +1,32 @@
+// metrics.jsonl: one JSON object per line, appended; whole after a crash, equal to an uninterrupted run's after a resume.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+namespace kith {
+
+// One process at a time: the file is locked while it is open.
+class MetricsLog {
+ public:
+  // Creates the file or continues it: a last line that is not complete is dropped. Error when it is locked already.
+  explicit MetricsLog(const std::filesystem::path&);
+  ~MetricsLog();
+  MetricsLog(const MetricsLog&) = delete;
+  MetricsLog& operator=(const MetricsLog&) = delete;
+
+  void append(const nlohmann::json& object);  // one write
+  int64_t position();                         // bytes, on disk
+  void rewind(int64_t position);              // drops what stands after; a shorter file is left as it is
+  void drop_stage(std::string_view stage);    // drops the lines whose "stage" this is
+
+ private:
+  std::string read() const;
+  void replace(std::string_view text);
+
+  std::filesystem::path path_;
+  int file_ = -1;
+};
+
+}  // namespace kith

@@ -1,0 +1,50 @@
+// What a user sees of the program: help, errors, exit statuses.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/apps/program.h"
+
+namespace kith::test {
+namespace {
+
+// One line on standard error, nothing on standard output.
+void expect_error(const std::vector<std::string>& arguments, int status, const std::string& message) {
+  const Outcome o = kith(arguments);
+  EXPECT_EQ(o.status, status);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(o.err.substr(0, o.err.find('\n')), "kith: error: " + message);
+  EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+}
+
+TEST(Program, HelpNamesEveryCommand) {
+  const Outcome o = kith({"--help"});
+  EXPECT_EQ(o.status, 0);
+  for (const char* command : {"data", "presets"}) EXPECT_NE(o.out.find(command), std::string::npos) << command;
+  EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
+}
+
+TEST(Program, WrongUsageExitsWithTwo) {
+  expect_error({}, 2, "A subcommand is required (kith --help)");
+  expect_error({"presets", "--foo"}, 2, "The following argument was not expected: --foo (kith --help)");
+}
+
+TEST(Program, PresetsAreListedAndPrinted) {
+  const Outcome all = kith({"presets"});
+  EXPECT_EQ(all.status, 0);
+  EXPECT_EQ(std::ranges::count(all.out, '\n'), 4);
+  EXPECT_TRUE(all.out.starts_with("quick           Minutes on two cores")) << all.out;
+  EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
+  expect_error({"presets", "quik"}, 1,
+               "quik: neither a preset (quick, quick-20min, paper-cifar10, paper-cifar20) nor a readable file");
+}
+
+TEST(Program, DataErrorsAreOneLine) {
+  const Outcome o = kith({"data", "info", "cifar10:/nowhere"});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_TRUE(o.err.starts_with("kith: error: ")) << o.err;
+  EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+}
+
+}  // namespace
+}  // namespace kith::test

@@ -1,0 +1,46 @@
+#include "tests/apps/program.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+
+namespace kith::test {
+namespace {
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+std::string text(std::FILE* file) {
+  std::string all;
+  std::rewind(file);
+  for (int c = 0; (c = std::fgetc(file)) != EOF;) all += static_cast<char>(c);
+  return all;
+}
+
+}  // namespace
+
+Outcome kith(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {KITH_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+
+  const File out(std::tmpfile(), std::fclose), err(std::tmpfile(), std::fclose);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, fileno(out.get()), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, fileno(err.get()), STDERR_FILENO);
+  pid_t child = 0;
+  const int failed = posix_spawn(&child, KITH_PROGRAM, &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) throw std::runtime_error("cannot start " KITH_PROGRAM);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text(out.get()), text(err.get())};
+}
+
+}  // namespace kith::test

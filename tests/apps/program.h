@@ -1,0 +1,14 @@
+// Runs the built program as a user does.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace kith::test {
+
+struct Outcome {
+  int status = 0;        // exit status, or 128 + signal
+  std::string out, err;  // standard output, standard error
+};
+Outcome kith(const std::vector<std::string>& arguments);
+
+}  // namespace kith::test

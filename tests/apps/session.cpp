@@ -1,0 +1,87 @@
+// How options, presets and a run directory that was begun become one configuration.
+#include "apps/session.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+class ResolveConfig : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = testing::TempDir() + "kith_session_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(dir_);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+  void begin(const StageOptions& options) {
+    const std::string text = to_toml(resolve_config(options));
+    std::filesystem::create_directories(dir_);
+    std::ofstream(dir_ / "config.toml") << text;
+  }
+  StageOptions options(const std::string& data = "") {
+    StageOptions o;
+    o.data = data;
+    o.out = dir_.string();
+    return o;
+  }
+  std::filesystem::path dir_;
+};
+
+TEST_F(ResolveConfig, QuickIsTheDefaultAndOptionsComeLast) {
+  StageOptions o = options("fashion-mnist:d");
+  o.overrides = {"seed=3", "pretext.epochs=2"};
+  o.seed = 4;
+  o.threads = 2;
+  const RunConfig c = resolve_config(o);
+  EXPECT_EQ(c.preset, "quick");
+  EXPECT_EQ(c.data.spec, "fashion-mnist:d");
+  EXPECT_EQ(c.data.size, 14);
+  EXPECT_EQ(c.seed, 4u);
+  EXPECT_EQ(c.threads, 2);
+  EXPECT_EQ(c.pretext.train.epochs, 2);
+}
+
+TEST_F(ResolveConfig, ABegunDirectoryNeedsNoOptions) {
+  StageOptions o = options("fashion-mnist:d");
+  o.overrides = {"pretext.tau=0.25"};
+  o.seed = 7;
+  begin(o);
+  const RunConfig c = resolve_config(options());
+  EXPECT_EQ(c.data.spec, "fashion-mnist:d");
+  EXPECT_EQ(c.pretext.tau, 0.25f);
+  EXPECT_EQ(c.seed, 7u);
+  EXPECT_EQ(c.preset, "quick");
+}
+
+TEST_F(ResolveConfig, WhatDoesNotChangeResultsMayDiffer) {
+  begin(options("fashion-mnist:d"));
+  StageOptions o = options("fashion-mnist:elsewhere");
+  o.threads = 3;
+  o.overrides = {"checkpoint_seconds=5"};
+  EXPECT_EQ(resolve_config(o).threads, 3);
+  o.preset = "quick";
+  o.data = "";
+  EXPECT_EQ(resolve_config(o).data.spec, "fashion-mnist:d");
+}
+
+TEST_F(ResolveConfig, WhatDoesIsNamed) {
+  begin(options("fashion-mnist:d"));
+  StageOptions o = options("cifar10:d");
+  o.overrides = {"pretext.tau=0.5"};
+  o.seed = 1;
+  try {
+    resolve_config(o);
+    FAIL() << "another configuration was taken";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.what(), (dir_ / "config.toml").string() +
+                            ": begun with another configuration (seed was 0, now 1; data.spec was \"fashion-mnist:d\", "
+                            "now \"cifar10:d\"; pretext.tau was 0.2, now 0.5); take another --out");
+  }
+}
+
+}  // namespace
+}  // namespace kith

@@ -1,0 +1,44 @@
+#include "scan/estimate.h"
+
+#include <gtest/gtest.h>
+
+namespace kith {
+namespace {
+
+TEST(Estimate, BackboneMatchesTheCountByHand) {
+  // ResNet-18, width 1, 8 x 8 x 3. Multiply-adds: stem 9*3*64; stage 1: 4 * 9*64; stage 2 (4 x 4, 2 channels):
+  // 16 * (9*2 + 3 * 9*4 + 1*2); stage 3 (2 x 2, 4 channels): 4 * (9*8 + 3 * 9*16 + 8); stage 4: 1 * (9*32 + 3 * 9*64 + 32).
+  const double macs = 9 * 3 * 64 + 4 * 9 * 64 + 16 * (18 + 108 + 2) + 4 * (72 + 432 + 8) + (288 + 1728 + 32);
+  EXPECT_EQ(backbone_flops({.width = 1}, 8, 8, 3), 2 * macs);
+}
+
+TEST(Estimate, BackboneHasThePublishedSizes) {
+  // 0.56 G multiply-adds for CIFAR images, 1.8 G and 3.6 G for ImageNet's (He et al. 2016, Table 1).
+  EXPECT_NEAR(backbone_flops({}, 32, 32, 3), 2 * 0.555e9, 0.01e9);
+  EXPECT_NEAR(backbone_flops({.stem = Stem::imagenet}, 224, 224, 3), 2 * 1.81e9, 0.02e9);
+  EXPECT_NEAR(backbone_flops({.depth = 34, .stem = Stem::imagenet}, 224, 224, 3), 2 * 3.66e9, 0.04e9);
+}
+
+TEST(Estimate, StagesOfThePaper) {
+  const auto stages = estimate(load_config("paper-cifar10", {}), {50000, 10000, 32, 32, 3, 10});
+  ASSERT_EQ(stages.size(), 5u);
+  EXPECT_EQ(stages[0].stage, "pretext");
+  EXPECT_EQ(stages[0].steps, 500 * 97);
+  EXPECT_EQ(stages[0].images, 2.0 * 500 * 97 * 512 + 60000);
+  EXPECT_EQ(stages[2].steps, 50 * 390);
+  EXPECT_EQ(stages[3].steps, 200 * 50);
+  for (const StageEstimate& s : stages) EXPECT_GT(s.flops, 0) << s.stage;
+}
+
+TEST(Estimate, FollowsTheConfiguration) {
+  const DataShape shape{100, 50, 14, 14, 1, 10};
+  const auto none = estimate(load_config("quick", {"selflabel.enabled=false", "pretext.epochs=0"}), shape);
+  ASSERT_EQ(none.size(), 4u);
+  EXPECT_EQ(none[0].steps, 0);
+  EXPECT_EQ(none[0].images, 150);
+  // A batch larger than the data set is cut to it.
+  EXPECT_EQ(estimate(load_config("quick", {"pretext.epochs=3"}), shape)[0].steps, 3);
+}
+
+}  // namespace
+}  // namespace kith

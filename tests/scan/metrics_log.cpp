@@ -1,0 +1,85 @@
+// The log of a run survives crashes and interruptions.
+#include "scan/metrics_log.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+class Log : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+  std::string text() const {
+    std::ifstream in(path_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write(const std::string& text) const { std::ofstream(path_) << text; }
+  const std::filesystem::path path_ =
+      testing::TempDir() + "kith_log_" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".jsonl";
+};
+
+TEST_F(Log, AppendsAcrossProcesses) {
+  MetricsLog(path_).append({{"step", 1}});
+  MetricsLog(path_).append({{"step", 2}});
+  EXPECT_EQ(text(), "{\"step\":1}\n{\"step\":2}\n");
+}
+
+TEST_F(Log, DropsWhatACrashLeftUnfinished) {
+  const std::string whole = "{\"step\":1}\n{\"step\":2}\n";
+  for (const std::string& rest : {std::string("{\"step\":3"), std::string("{\"step\":3}"), std::string("{\"st\n"),
+                                  std::string("\n"), std::string(5, '\0'), std::string("\0\0\n", 3)}) {
+    write(whole + rest);
+    MetricsLog log(path_);
+    EXPECT_EQ(text(), whole) << json(rest).dump();
+  }
+  write("{\"ste");
+  MetricsLog log(path_);
+  EXPECT_EQ(text(), "");
+}
+
+TEST_F(Log, RewindsToAPosition) {
+  MetricsLog log(path_);
+  log.append({{"step", 1}});
+  const int64_t position = log.position();
+  EXPECT_EQ(position, 11);
+  log.append({{"step", 2}});
+  log.rewind(position);
+  log.append({{"step", 3}});
+  EXPECT_EQ(text(), "{\"step\":1}\n{\"step\":3}\n");
+  log.rewind(1000);  // the log was shorter on disk than its checkpoint knew
+  EXPECT_EQ(log.position(), 22);
+}
+
+TEST_F(Log, DropsOneStage) {
+  MetricsLog log(path_);
+  for (const char* stage : {"pretext", "mine", "cluster"})
+    for (const int step : {1, 2}) log.append({{"stage", stage}, {"step", step}});
+  log.append({{"no", "stage"}});
+  log.drop_stage("mine");
+  log.append({{"stage", "mine"}, {"step", 7}});
+  EXPECT_EQ(text(),
+            "{\"stage\":\"pretext\",\"step\":1}\n{\"stage\":\"pretext\",\"step\":2}\n"
+            "{\"stage\":\"cluster\",\"step\":1}\n{\"stage\":\"cluster\",\"step\":2}\n{\"no\":\"stage\"}\n"
+            "{\"stage\":\"mine\",\"step\":7}\n");
+}
+
+TEST_F(Log, BelongsToOneProcess) {
+  MetricsLog log(path_);
+  try {
+    MetricsLog second(path_);
+    FAIL() << "the second log was opened";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("another kith is working in this directory"), std::string::npos) << e.what();
+  }
+  EXPECT_THROW(MetricsLog("/nowhere/at/all.jsonl"), Error);
+}
+
+}  // namespace
+}  // namespace kith
