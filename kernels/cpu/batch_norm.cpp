@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/cpu/aligned.h"
 #include "kernels/cpu/parallel.h"
 
 namespace kith::kernels::cpu {
@@ -27,14 +28,14 @@ struct Layout {
 
   // One value per channel, repeated over a wide row.
   template <class F>
-  std::vector<float> repeat(F f) const {
-    std::vector<float> v(static_cast<size_t>(width));
+  AlignedVector<float> repeat(F f) const {
+    AlignedVector<float> v(static_cast<size_t>(width));
     for (int64_t c = 0; c < channels; ++c) v[c] = static_cast<float>(f(c));
     for (int64_t i = channels; i < width; ++i) v[i] = v[i - channels];
     return v;
   }
   // Sum over the rows of a wide row.
-  double unfold(const std::vector<float>& v, int64_t c) const {
+  double unfold(const AlignedVector<float>& v, int64_t c) const {
     double sum = 0;
     for (int64_t i = c; i < width; i += channels) sum += static_cast<double>(v[i]);
     return sum;
@@ -59,6 +60,15 @@ void add_shifted_sums(const float* __restrict x, int64_t n, int64_t width, const
     }
 }
 
+// The pass that applies runs from the last chunk to the first: what the first pass read last is still in cache.
+template <class F>
+void parallel_for_reversed(const Layout& l, F&& f) {
+  parallel_for(l.chunks(), 1, [&](int64_t chunk, int64_t) {
+    const int64_t begin = (l.chunks() - 1 - chunk) * l.grain;
+    f(begin, std::min(l.rows, begin + l.grain));
+  });
+}
+
 struct Statistics {
   std::vector<double> mean, squares;  // [channels]; squares = sum (x - mean)^2
 };
@@ -68,8 +78,8 @@ Statistics statistics(Matrix<const float> x, const Layout& l) {
   std::vector<double> partial(static_cast<size_t>(l.chunks() * 2 * channels));  // per chunk: means, squares
   parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
     const float* first = x.data + begin * channels;
-    const std::vector<float> shift = l.repeat([&](int64_t c) { return first[c]; });
-    std::vector<float> s1(static_cast<size_t>(l.width)), s2(s1);
+    const AlignedVector<float> shift = l.repeat([&](int64_t c) { return first[c]; });
+    AlignedVector<float> s1(static_cast<size_t>(l.width)), s2(s1);
     add_shifted_sums(first, (end - begin) * channels, l.width, shift.data(), s1.data(), s2.data());
     double* out = partial.data() + begin / l.grain * 2 * channels;
     for (int64_t c = 0; c < channels; ++c) {
@@ -98,10 +108,10 @@ Statistics statistics(Matrix<const float> x, const Layout& l) {
 inline float normalized(float x, float mean, float scale, float beta) { return (x - mean) * scale + beta; }
 
 template <bool kResidual, bool kRelu>
-void apply_forward(const BatchNormForward<float>& a, const Layout& l, const std::vector<float>& means,
-                   const std::vector<float>& scales) {
-  const std::vector<float> betas = l.repeat([&](int64_t c) { return a.beta[c]; });
-  parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
+void apply_forward(const BatchNormForward<float>& a, const Layout& l, const AlignedVector<float>& means,
+                   const AlignedVector<float>& scales) {
+  const AlignedVector<float> betas = l.repeat([&](int64_t c) { return a.beta[c]; });
+  parallel_for_reversed(l, [&](int64_t begin, int64_t end) {
     const float *mean = means.data(), *scale = scales.data(), *beta = betas.data();
     const int64_t stop = end * l.channels;
     for (int64_t i = begin * l.channels; i < stop; i += l.width) {
@@ -122,7 +132,7 @@ enum class From : uint8_t { dy, y, x };        // what d = dL/du is made of: dy 
 enum class Store : uint8_t { no, over, add };  // what happens to d
 
 struct Parameters {
-  std::vector<float> mean, scale, beta;  // repeated; scale = gamma invstd
+  AlignedVector<float> mean, scale, beta;  // repeated; scale = gamma invstd
 };
 
 template <From kFrom>
@@ -154,7 +164,7 @@ void reduce_chunk(const BatchNormBackward<float>& a, const Parameters& p, int64_
 
 // dx = scale d + b (x - mean) + e, with the two sums of the first pass in b and e.
 struct Gradient {
-  std::vector<float> b, e;  // repeated
+  AlignedVector<float> b, e;  // repeated
 };
 
 template <From kFrom, Store kStore>
@@ -196,7 +206,7 @@ Sums reduce(const BatchNormBackward<float>& a, const Layout& l, const Parameters
   const int64_t channels = l.channels;
   std::vector<double> partial(static_cast<size_t>(l.chunks() * 2 * channels));
   parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
-    std::vector<float> s1(static_cast<size_t>(l.width)), s2(s1);
+    AlignedVector<float> s1(static_cast<size_t>(l.width)), s2(s1);
     visit(from, [&](auto f) {
       visit(store, [&](auto s) {
         reduce_chunk<f.value, s.value>(a, p, begin * channels, (end - begin) * channels, l.width, s1.data(), s2.data());
@@ -225,7 +235,7 @@ template <>
 void batch_norm_forward(const BatchNormForward<float>& a) {
   if (a.x.size() == 0) return;
   const Layout l(a.x.rows, a.x.cols);
-  std::vector<float> mean(a.running_mean.begin(), a.running_mean.end()), invstd(static_cast<size_t>(l.channels));
+  AlignedVector<float> mean(a.running_mean.begin(), a.running_mean.end()), invstd(static_cast<size_t>(l.channels));
   if (a.train) {
     const Statistics s = statistics(a.x, l);
     const double rows = static_cast<double>(l.rows), momentum = a.momentum;
@@ -244,8 +254,8 @@ void batch_norm_forward(const BatchNormForward<float>& a) {
     for (int64_t c = 0; c < l.channels; ++c)
       invstd[c] = static_cast<float>(1 / std::sqrt(static_cast<double>(a.running_var[c]) + static_cast<double>(a.eps)));
   }
-  const std::vector<float> means = l.repeat([&](int64_t c) { return mean[c]; });
-  const std::vector<float> scales = l.repeat([&](int64_t c) { return a.gamma[c] * invstd[c]; });
+  const AlignedVector<float> means = l.repeat([&](int64_t c) { return mean[c]; });
+  const AlignedVector<float> scales = l.repeat([&](int64_t c) { return a.gamma[c] * invstd[c]; });
   if (a.residual) {
     a.relu ? apply_forward<true, true>(a, l, means, scales) : apply_forward<true, false>(a, l, means, scales);
   } else {
@@ -276,7 +286,7 @@ void batch_norm_backward(const BatchNormBackward<float>& a) {
                    l.repeat([&](int64_t c) { return -a.gamma[c] * a.invstd[c] * sums.d[c] / rows; })};
   const bool stored = store == Store::over;  // d stands in dresidual: one stream instead of dy and y
   const float* source = stored ? a.dresidual : a.dy.data;
-  parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
+  parallel_for_reversed(l, [&](int64_t begin, int64_t end) {
     visit(stored ? From::dy : from, [&](auto f) {
       const int64_t i = begin * l.channels, n = (end - begin) * l.channels;
       a.write_x == Write::add ? apply_chunk<f.value, Store::add>(a, source, p, g, i, n, l.width)
