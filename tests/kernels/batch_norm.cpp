@@ -185,6 +185,12 @@ TEST(BatchNorm, FloatMatchesTheOracle) {
 // E[x^2] - E[x]^2 in float would lose the variance of 1 beside 10^8 altogether.
 TEST(BatchNorm, LargeMeanLeavesTheVariance) { expect_like_oracle({4099, 19}, 1e4f, true, true, Write::overwrite); }
 
+// More than 2^20 elements: backward fetches ahead.
+TEST(BatchNorm, LargeTensorsMatchTheOracle) {
+  expect_like_oracle({70001, 15}, 1.f, true, true, Write::overwrite);
+  expect_like_oracle({70001, 15}, 1.f, false, true, Write::add);
+}
+
 TEST(BatchNorm, ConstantChannelsGiveBeta) {
   Problem<float> p = draw(300, 5, 0.f);
   std::fill(p.x.values.begin(), p.x.values.end(), 3.25f);
