@@ -1,6 +1,7 @@
 #include "kernels/batch_norm.h"
 
 #include "bench/support.h"
+#include "kernels/cpu/aligned.h"
 #include "kernels/cpu/parallel.h"
 
 namespace kith {
@@ -16,8 +17,24 @@ void shapes(benchmark::internal::Benchmark* b) {
       b->Args({rows, channels, residual});
 }
 
+// Starts on a cache line, as the tensors of nn/ do.
+struct Image {
+  int64_t rows, cols;
+  cpu::AlignedVector<float> values;
+  Image(int64_t r, int64_t c) : rows(r), cols(c), values(static_cast<size_t>(r * c)) {}
+  explicit Image(const test::HostMatrix<float>& m)
+      : rows(m.rows), cols(m.cols), values(m.values.begin(), m.values.end()) {}
+  Matrix<const float> view() const { return {values.data(), rows, cols}; }
+  Matrix<float> view() { return {values.data(), rows, cols}; }
+  test::HostMatrix<double> widened() const {
+    test::HostMatrix<double> m(rows, cols);
+    std::copy(values.begin(), values.end(), m.values.begin());
+    return m;
+  }
+};
+
 struct Problem {
-  test::HostMatrix<float> x, residual, dy, y, dx, dresidual;
+  Image x, residual, dy, y, dx, dresidual;
   std::vector<float> gamma, beta, running_mean, running_var, mean, invstd, dgamma, dbeta;
   bool with_residual;
 
@@ -72,7 +89,7 @@ testing::AssertionResult verified(int64_t channels, bool residual) {
   Problem p(1000, channels, residual);
   batch_norm_forward(p.forward(), Queue{});
   batch_norm_backward(p.backward(), Queue{});
-  const test::HostMatrix<double> x = test::widen(p.x), r = test::widen(p.residual), dy = test::widen(p.dy);
+  const test::HostMatrix<double> x = p.x.widened(), r = p.residual.widened(), dy = p.dy.widened();
   const std::vector<double> gamma = test::widen(p.gamma), beta = test::widen(p.beta);
   test::HostMatrix<double> y(1000, channels), dx(1000, channels);
   std::vector<double> mean(gamma.size()), invstd(mean);
@@ -86,8 +103,8 @@ testing::AssertionResult verified(int64_t channels, bool residual) {
                                                    .invstd = invstd,
                                                    .y = y.view()});
   const test::Tolerance tol = {.abs = 64 * test::kUnit};  // as in tests/kernels/batch_norm.cpp
-  if (auto result = test::close(p.y.values, y.values, tol); !result) return result;
-  y = test::widen(p.y);
+  if (auto result = test::close(p.y.widened().values, y.values, tol); !result) return result;
+  y = p.y.widened();
   cpu::batch_norm_backward(BatchNormBackward<double>{.x = x.view(),
                                                      .y = std::as_const(y).view(),
                                                      .dy = dy.view(),
@@ -96,7 +113,7 @@ testing::AssertionResult verified(int64_t channels, bool residual) {
                                                      .invstd = invstd,
                                                      .relu = true,
                                                      .dx = dx.view()});
-  return test::close(p.dx.values, dx.values, tol);
+  return test::close(p.dx.widened().values, dx.values, tol);
 }
 
 void batch_norm_forward(benchmark::State& state) {
@@ -123,8 +140,8 @@ BENCHMARK(batch_norm_backward)->Apply(shapes);
 
 // The yardstick: a copy of 16 MiB with the same threads.
 void copy(benchmark::State& state) {
-  const std::vector<float> from(size_t{1} << 22, 1.f);
-  std::vector<float> to(from.size());
+  const cpu::AlignedVector<float> from(size_t{1} << 22, 1.f);
+  cpu::AlignedVector<float> to(from.size());
   bench::run_verified(state, testing::AssertionSuccess(), {.bytes = 8.0 * static_cast<double>(from.size())}, [&] {
     cpu::parallel_for(1 << 22, 1 << 16, [&](int64_t begin, int64_t end) {
       std::copy(from.begin() + begin, from.begin() + end, to.begin() + begin);
