@@ -156,6 +156,19 @@ TEST(ScanLoss, AClampedTermCountsAHundredAndHasNoGradient) {
   EXPECT_NE(r.dneighbours[2], 0);
 }
 
+TEST(ScanLoss, AClampedMeanProbabilityHasNoGradient) {
+  Problem<double> p = widen(draw(1, 2, 3, 1.f));
+  p.anchors = {0, 1, -19, 0.5, 0, -19};  // mean probability of the last class near 2e-9, its entropy slope would be 18
+  const auto r = run(p);
+  ASSERT_LT(r.pbar.values[2], 1e-8);
+  const auto want = central_differences(p.anchors, [&](const std::vector<double>& v) {
+    Problem<double> moved = p;
+    moved.anchors = v;
+    return run(moved).loss[0] * p.dloss[0];
+  });
+  EXPECT_TRUE(close(r.danchors, want, {.abs = 1e-9, .rel = 1e-8}));
+}
+
 TEST(ScanLoss, EqualRowsGiveEqualGradients) {
   Problem<float> p = draw(1, 40, 5, 2.f);
   for (int64_t i = 5; i < 200; ++i) p.anchors[i] = p.anchors[i - 5], p.neighbours[i] = p.neighbours[i - 5];
