@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "kernels/core/check.h"
 #include "tests/nn/support.h"
@@ -122,6 +123,55 @@ TEST(ops, batch_norm_accumulates_where_its_input_has_another_use) {
   std::vector<float> want = test::normal(24, {2});
   for (size_t i = 0; i < want.size(); ++i) want[i] += once[i];
   EXPECT_TRUE(close(twice, want, {.abs = 4 * kUnit, .rel = kUnit}));
+}
+
+TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
+  Context ctx;
+  const Tensor w = test::normal_tensor(ctx, {4, 6}, {5}), wide = test::normal_tensor(ctx, {3, 3, 3, 6}, {6});
+  const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5, 0, 1};
+  using Op = std::function<Var(Tape&, Var)>;  // of x [8, 6]
+  const auto images = [](Tape& t, Var x) { return reshape(t, x, {2, 2, 2, 6}); };
+  const std::vector<std::pair<const char*, Op>> ops{
+      {"relu", [](Tape& t, Var x) { return relu(t, x); }},
+      {"scale", [](Tape& t, Var x) { return scale(t, x, 3.f); }},
+      {"linear x", [&](Tape& t, Var x) { return linear(t, x, t.constant(w), {}); }},
+      {"linear weight", [&](Tape& t, Var x) { return linear(t, t.constant(w), x, {}); }},
+      {"linear bias",
+       [&](Tape& t, Var x) {
+         Var bias = reshape(t, linear(t, t.constant(ctx.full({1, 8}, 1.f)), reshape(t, x, {6, 8}), {}), {6});
+         return linear(t, t.constant(w), t.constant(ctx.full({6, 6}, 1.f)), bias);
+       }},
+      {"heads",
+       [&](Tape& t, Var x) {
+         return linear_heads(t, x, std::vector{t.constant(w)}, std::vector{t.constant(ctx.zeros({4}))});
+       }},
+      {"conv2d", [&](Tape& t, Var x) { return conv2d(t, images(t, x), t.constant(wide), {}); }},
+      {"max_pool", [&](Tape& t, Var x) { return max_pool(t, images(t, x), {}); }},
+      {"average_pool", [&](Tape& t, Var x) { return average_pool(t, images(t, x), {}); }},
+      {"l2_normalize", [](Tape& t, Var x) { return l2_normalize(t, x); }},
+      {"softmax", [](Tape& t, Var x) { return softmax(t, x); }},
+      {"log_softmax", [](Tape& t, Var x) { return log_softmax(t, x); }},
+      {"mean", [](Tape& t, Var x) { return mean(t, x); }},
+      {"ntxent", [](Tape& t, Var x) { return ntxent(t, x, 0.5f); }},
+      {"scan_loss",
+       [](Tape& t, Var x) {
+         return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
+       }},
+      {"softmax_xent", [&](Tape& t, Var x) { return softmax_xent(t, x, labels); }},
+      {"selflabel_loss",
+       [](Tape& t, Var x) { return selflabel_loss(t, x.value(), x, {.threshold = 0.f, .thresholds = {}}).loss; }},
+  };
+  for (const auto& [name, op] : ops) {
+    const auto run = [&](int times) {
+      Tape tape(ctx);
+      Var x = tape.leaf(test::normal_tensor(ctx, {8, 6}, {1})), y = op(tape, x);
+      if (times == 2) y = add(tape, y, op(tape, x));
+      return test::gradients(tape, y, test::normal_tensor(ctx, y.value().shape(), {2}), {x})[0];
+    };
+    std::vector<float> once = run(1);
+    for (float& v : once) v *= 2;
+    EXPECT_TRUE(close(run(2), once, {.abs = 16 * kUnit, .rel = 16 * kUnit})) << name;
+  }
 }
 
 TEST(ops, batch_norm_in_eval_mode_reads_running_statistics_and_has_no_backward) {
