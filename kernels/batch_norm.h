@@ -1,9 +1,9 @@
 // Batch normalisation fused with an optional residual add and an optional ReLU, NHWC. Ioffe & Szegedy 2015.
 //
-//   x [rows, channels], rows = N H W;  u = gamma (x - mean_c) / sqrt(var_c + eps) + beta + residual;  y = relu ? max(u,
-//   0) : u train: mean, var over rows (biased); running <- (1 - momentum) running + momentum (mean, var rows / (rows -
-//   1)) eval:  mean, var are the running ones backward (train), d = dy [y > 0] when relu:  dresidual = d;  dbeta = sum
-//   d;  dgamma = sum d xhat;
+//   x [rows, channels], rows = N H W;  u = gamma (x - mean_c) / sqrt(var_c + eps) + beta + residual;  y = relu ? max(u, 0) : u
+//   train: mean, var over rows (biased); running <- (1 - momentum) running + momentum (mean, var rows / (rows - 1))
+//   eval:  mean, var are the running ones
+//   backward (train), d = dy [y > 0] when relu:  dresidual = d;  dbeta = sum d;  dgamma = sum d xhat;
 //            dx = gamma invstd (d - dbeta / rows - xhat dgamma / rows)
 //
 // The sign of y is recovered from y itself (y > 0), so backward needs x, y and the saved statistics only. Without a
@@ -57,6 +57,10 @@ void batch_norm_forward(const BatchNormForward<T>&);
 template <class T>
 void batch_norm_backward(const BatchNormBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void batch_norm_forward(const BatchNormForward<float>&, Queue);
+void batch_norm_backward(const BatchNormBackward<float>&, Queue);
+}
 
 constexpr Cost batch_norm_forward_cost(double rows, double channels, bool residual) {
   return {.flops = 8 * rows * channels, .bytes = (residual ? 16 : 12) * rows * channels};

@@ -73,6 +73,12 @@ void lars_step(const LarsStep<T>&);
 template <class T>
 void ema_step(const EmaStep<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void sgd_step(const SgdStep<float>&, Queue);
+void adam_step(const AdamStep<float>&, Queue);
+void lars_step(const LarsStep<float>&, Queue);
+void ema_step(const EmaStep<float>&, Queue);
+}
 
 constexpr Cost sgd_step_cost(double weights) { return {.flops = 5 * weights, .bytes = 20 * weights}; }
 constexpr Cost adam_step_cost(double weights) { return {.flops = 14 * weights, .bytes = 28 * weights}; }

@@ -118,18 +118,22 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   const Thread& t = *current_;
   const auto stack = reinterpret_cast<const char*>(a);
   if (stack >= t.stack_low && stack < t.stack_high) return;
-  if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && a % bytes != 0)
-    fail(fmt::format("misaligned access of {} bytes at address {:#x}", bytes, a));
+  const auto check_alignment = [&] {
+    if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && a % bytes != 0)
+      fail(fmt::format("misaligned access of {} bytes at address {:#x}", bytes, a));
+  };
   if (access == Access::atomic) ++counts.atomics;
   const char* verb = access == Access::read ? "load" : access == Access::write ? "store" : "atomic";
   for (SharedRegion* r : {&dynamic_region, &static_region}) {
     if (!r->touches(a)) continue;
     if (!r->holds(a, bytes)) fail(fmt::format("{} of {} bytes runs past the end of shared memory", verb, bytes));
+    check_alignment();
     check_shared(*r, a, bytes, access);
     if (options().count) gather(a, bytes, access, true, site);
     return;
   }
   if (registered(a, bytes)) {
+    check_alignment();
     if (options().count) gather(a, bytes, access, false, site);
     return;
   }
