@@ -1,5 +1,7 @@
 #include "nn/buffer.h"
 
+#include <sys/mman.h>
+
 #include <bit>
 #include <cstdlib>
 #include <new>
@@ -8,6 +10,16 @@ namespace kith {
 namespace {
 
 constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
+constexpr size_t kHugePage = size_t{2} << 20;
+
+void* allocate(size_t capacity) {
+  const bool huge = capacity >= 2 * kHugePage;
+  void* block = nullptr;
+  if (::posix_memalign(&block, huge ? kHugePage : kAlignment, capacity) != 0) throw std::bad_alloc();
+  // Activations are swept from end to end: huge pages save most of the address translation. Only a hint.
+  if (huge) ::madvise(block, capacity, MADV_HUGEPAGE);
+  return block;
+}
 
 }  // namespace
 
@@ -30,8 +42,7 @@ void* Pool::take(size_t capacity) {
     blocks.pop_back();
     return block;
   }
-  void* block = std::aligned_alloc(kAlignment, capacity);
-  if (block == nullptr) throw std::bad_alloc();
+  void* block = allocate(capacity);
   bytes_ += static_cast<int64_t>(capacity);
   ++misses_;
   return block;
