@@ -93,6 +93,7 @@ data::Dataset load_data(const DataConfig& config) {
 void run_stage(const StageOptions& o, const Stage& stage) {
   const RunConfig config = resolve_config(o);
   if (o.dry_run) return print_plan(config);
+  catch_stop_signals();
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
   const data::Dataset data = load_data(config.data);
   if (std::filesystem::exists(o.out) && !std::filesystem::is_directory(o.out))
@@ -101,7 +102,6 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   write_config(std::filesystem::path(o.out) / "config.toml", config);
   Context ctx({.device = Device::cpu, .threads = config.threads, .seed = config.seed});
-  catch_stop_signals();
   Session session{ctx, config, data, o.out, report};
   stage(session, o);
 }

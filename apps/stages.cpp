@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,12 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }
 
+void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
+  for (const char* name :
+       {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--dry-run", "--quiet", "--json"})
+    if (command.count(name) > 0 && std::ranges::find(kept, name) == kept.end()) throw CLI::ExcludesError(name, array);
+}
+
 void print_summary(const Session& session, const StageOptions& options, const nlohmann::json& summary) {
   if (options.json) return fmt::print("{}\n", nlohmann::json{{"summary", summary}}.dump());
   std::vector<std::pair<std::string, Scores>> rows;
@@ -47,12 +54,11 @@ void add_stage_commands(CLI::App& app) {
   add_stage(app, "run", "All stages, continuing where they stopped",
             [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
   add_stage(app, "pretext", "Train the backbone by instance discrimination", [](Session& s, auto&) { pretext(s); });
-  add_stage(app, "mine", "Find the nearest neighbours of every image", [](Session& s, auto&) { mine(s); });
+  add_mine_command(app);
   add_stage(app, "cluster", "Train the clustering heads with the SCAN loss", [](Session& s, auto&) { cluster(s); });
   add_stage(app, "selflabel", "Train on the model's own confident predictions",
             [](Session& s, auto&) { selflabel(s); });
-  add_stage(app, "evaluate", "Score a finished run and write its assignments",
-            [](Session& s, const StageOptions& o) { print_summary(s, o, evaluate(s)); });
+  add_evaluate_command(app);
 }
 
 }  // namespace kith

@@ -1,4 +1,4 @@
-// kith run | pretext | cluster | selflabel, and the options that these share with mine and evaluate.
+// kith run | pretext | mine | cluster | selflabel | evaluate, and the options that these share.
 #pragma once
 #include <CLI/CLI.hpp>
 
@@ -7,7 +7,13 @@
 namespace kith {
 
 void add_stage_options(CLI::App& command, StageOptions& options);
-void add_stage_commands(CLI::App& app);
+// The option `array` makes a command work on files alone: usage error when one of a stage's options but `kept` stands
+// beside it.
+void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept);
+
+void add_stage_commands(CLI::App& app);  // all of them
+void add_mine_command(CLI::App& app);
+void add_evaluate_command(CLI::App& app);
 
 // Results: a table for people, or the summary as one JSON line.
 void print_summary(const Session&, const StageOptions&, const nlohmann::json& summary);

@@ -124,8 +124,9 @@ class Loop {
   void save() {
     Checkpoint c;
     t_.save(c);
-    c.state["loop"] = {{"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},   {"counted", counted_},
-                       {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}};
+    c.state["loop"] = {
+        {"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},    {"counted", counted_},
+        {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}, {"log", s_.report.log_position()}};
     write_checkpoint(s_, t_.stage, std::move(c));
     checkpoint_watch_ = {};
   }
@@ -149,6 +150,7 @@ class Loop {
     loop.at("skipped").get_to(skipped_);
     loop.at("sums").get_to(sums_);
     loop.at("last_loss").get_to(last_loss_);
+    s_.report.rewind_log(loop.at("log").get<int64_t>());
     t_.load(*c);
     s_.report.note(
         fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));

@@ -20,12 +20,20 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
 TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
-  for (const char* command : {"data", "presets"}) EXPECT_NE(o.out.find(command), std::string::npos) << command;
+  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate", "data", "presets"})
+    EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
 
 TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({}, 2, "A subcommand is required (kith --help)");
+  expect_error({"run"}, 2, "--out is required (kith --help)");
+  expect_error({"run", "--out", "x", "--seed", "abc"}, 2, "Could not convert: --seed = abc (kith --help)");
+  expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith --help)");
+  expect_error({"mine", "--features", "x.npy", "--out", "y", "--seed", "3"}, 2,
+               "--seed excludes --features (kith --help)");
+  expect_error({"evaluate"}, 2, "--out or --assignments is required (kith --help)");
+  expect_error({"evaluate", "--assignments", "a.npy"}, 2, "--assignments requires --labels (kith --help)");
   expect_error({"presets", "--foo"}, 2, "The following argument was not expected: --foo (kith --help)");
 }
 

@@ -1,12 +1,15 @@
 #include "tests/apps/program.h"
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 namespace kith::test {
 namespace {
@@ -22,7 +25,7 @@ std::string text(std::FILE* file) {
 
 }  // namespace
 
-Outcome kith(const std::vector<std::string>& arguments) {
+Outcome kith(const std::vector<std::string>& arguments, Interruption interruption) {
   std::vector<std::string> words = {KITH_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -38,6 +41,10 @@ Outcome kith(const std::vector<std::string>& arguments) {
   const int failed = posix_spawn(&child, KITH_PROGRAM, &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("cannot start " KITH_PROGRAM);
+  if (interruption.signal != 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(interruption.after_ms));
+    kill(child, interruption.signal);  // not reaped yet, so the number is still the child's
+  }
   int status = 0;
   waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text(out.get()), text(err.get())};

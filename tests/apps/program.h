@@ -9,6 +9,10 @@ struct Outcome {
   int status = 0;        // exit status, or 128 + signal
   std::string out, err;  // standard output, standard error
 };
-Outcome kith(const std::vector<std::string>& arguments);
+struct Interruption {
+  int signal = 0;  // 0: none
+  int after_ms = 0;
+};
+Outcome kith(const std::vector<std::string>& arguments, Interruption = {});
 
 }  // namespace kith::test

@@ -1,0 +1,149 @@
+// Whole runs of the built program on a tiny data set: results, continuing, interruption, refusal.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/program.h"
+#include "tests/apps/tiny_data.h"
+
+namespace kith::test {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// metrics.jsonl without what depends on the clock.
+std::vector<json> log_of(const fs::path& run) {
+  std::vector<json> lines;
+  std::ifstream in(run / "metrics.jsonl");
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(json::parse(line));
+    for (const char* timing : {"seconds", "images_per_second"}) lines.back().erase(timing);
+  }
+  return lines;
+}
+
+class Runs : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = testing::TempDir() + "kith_runs_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(root_);
+    write_tiny_fashion_mnist(root_ / "data", 200, 60, 8);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::vector<std::string> command(const std::string& name, const fs::path& out,
+                                   const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {name, "--out", (root_ / out).string(), "--threads", "2"};
+    if (!fs::exists(root_ / out / "config.toml")) {
+      words.insert(words.end(), {"--data", "fashion-mnist:" + (root_ / "data").string()});
+      for (const char* field :
+           {"data.size=0", "model.width=4", "model.projection=16", "pretext.epochs=3", "pretext.batch=20", "mine.k=5",
+            "cluster.epochs=3", "cluster.batch=50", "cluster.heads=3", "selflabel.epochs=2", "selflabel.batch=40",
+            "evaluate.kmeans_restarts=2"})
+        words.insert(words.end(), {"--set", field});
+    }
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  Outcome run(const fs::path& out, const std::vector<std::string>& more = {}) const {
+    return kith(command("run", out, more));
+  }
+  fs::path root_;
+};
+
+TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
+  const Outcome o = run("a");
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const char* row : {"k-means on pixels", "k-means on pretext features", "SCAN"})
+    EXPECT_NE(o.out.find(row), std::string::npos) << row;
+  for (const char* file : {"config.toml", "metrics.jsonl", "summary.json", "pretext.safetensors", "features_train.npy",
+                           "features_test.npy", "neighbours_train.npy", "neighbours_test.npy", "cluster.safetensors",
+                           "selflabel.safetensors", "assignments.npy", "probabilities.npy", "assignments_train.npy",
+                           "confusion.csv", "prototypes.png"})
+    EXPECT_TRUE(fs::exists(root_ / "a" / file)) << file;
+  for (const auto& entry : fs::directory_iterator(root_ / "a"))
+    EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint_")) << entry.path();
+}
+
+TEST_F(Runs, StageByStageEqualsAllAtOnce) {
+  ASSERT_EQ(run("a").status, 0);
+  for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
+    const Outcome o = kith(command(stage, "b"));
+    ASSERT_EQ(o.status, 0) << stage << ": " << o.err;
+  }
+  for (const char* file : {"features_test.npy", "neighbours_train.npy", "probabilities.npy", "confusion.csv"})
+    EXPECT_EQ(text_of(root_ / "a" / file), text_of(root_ / "b" / file)) << file;
+  EXPECT_EQ(log_of(root_ / "a"), log_of(root_ / "b"));
+}
+
+TEST_F(Runs, JsonIsAllThatStandardOutputHolds) {
+  const Outcome o = run("a", {"--json", "--quiet"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  std::istringstream lines(o.out);
+  json last;
+  for (std::string line; std::getline(lines, line);) ASSERT_NO_THROW(last = json::parse(line)) << line;
+  ASSERT_TRUE(last.contains("summary"));
+  EXPECT_EQ(last["summary"]["table"].size(), 4u);
+}
+
+// SIGINT and SIGTERM let the stage save; SIGKILL leaves whatever is there. The same command continues every time.
+TEST_F(Runs, InterruptedAnywhereEndTheSame) {
+  ASSERT_EQ(run("whole").status, 0);
+  Random random(5, 0, 0, 0);
+  int interrupted = 0;
+  Outcome o;
+  for (const int signal : {2, 15, 9, 2, 15, 9, 2, 9}) {
+    o = kith(command("run", "cut"), {.signal = signal, .after_ms = 20 + static_cast<int>(random.below(300))});
+    if (o.status == 0) break;
+    ++interrupted;
+    ASSERT_EQ(o.status, 128 + signal) << o.err;
+    const bool was_asked = o.err.find("kith: stopping") != std::string::npos;  // not before it could listen
+    EXPECT_EQ(o.err.find("the same command continues") != std::string::npos, was_asked) << o.err;
+  }
+  if (o.status != 0) o = run("cut");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_GT(interrupted, 0) << "the run was over before the first signal";
+  for (const char* file : {"pretext.safetensors", "features_train.npy", "neighbours_train.npy", "cluster.safetensors",
+                           "selflabel.safetensors", "probabilities.npy", "confusion.csv"})
+    EXPECT_EQ(text_of(root_ / "whole" / file), text_of(root_ / "cut" / file)) << file;
+  EXPECT_EQ(log_of(root_ / "whole"), log_of(root_ / "cut"));
+}
+
+TEST_F(Runs, AnotherConfigurationIsRefused) {
+  ASSERT_EQ(kith(command("pretext", "a")).status, 0);
+  const Outcome o = run("a", {"--set", "pretext.tau=0.5"});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("(pretext.tau was 0.2, now 0.5)"), std::string::npos) << o.err;
+}
+
+TEST_F(Runs, ADryRunTouchesNothing) {
+  const Outcome o = run("a", {"--dry-run"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("epochs = 3"), std::string::npos);
+  EXPECT_NE(o.out.find("# pretext          30 steps"), std::string::npos) << o.out;
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+}
+
+TEST_F(Runs, WhatCannotStartSaysWhy) {
+  const auto error = [](const std::vector<std::string>& arguments) {
+    const Outcome o = kith(arguments);
+    EXPECT_EQ(o.status, 1);
+    return o.err;
+  };
+  EXPECT_EQ(error({"run", "--out", (root_ / "a").string()}), "kith: error: no data set: --data NAME:DIR\n");
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+  std::ofstream(root_ / "file") << "x";
+  EXPECT_EQ(error({"run", "--out", (root_ / "file").string(), "--data", "fashion-mnist:" + (root_ / "data").string()}),
+            "kith: error: " + (root_ / "file").string() + ": --out is a file, expected a directory\n");
+  EXPECT_EQ(kith({"run", "--out", "x", "--device", "cuda"}).status, 2);
+}
+
+}  // namespace
+}  // namespace kith::test
