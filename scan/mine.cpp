@@ -36,8 +36,12 @@ void mine_split(Session& s, const std::string& split, const data::Images& images
 
 void mine(Session& s) {
   const Stopwatch watch;
+  s.report.begin("mine", 0, 2);
   mine_split(s, "train", s.data.train, s.config.mine.k);
+  s.report.step(s.data.train.count);
   mine_split(s, "test", scored_split(s.data), s.config.mine.k_test);
+  s.report.step(scored_split(s.data).count);
+  s.report.end();
   record_seconds(s, "mine", watch.seconds());
 }
 
