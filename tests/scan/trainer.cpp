@@ -75,6 +75,33 @@ TEST(Trainer, ResumesAtEveryStepWithTheSameNumbers) {
   }
 }
 
+// Keeps its lines over a crash, as metrics.jsonl does.
+struct Log : Recorder {
+  int64_t log_position() override { return static_cast<int64_t>(lines.size()); }
+  void rewind_log(int64_t position) override { lines.resize(static_cast<size_t>(position)); }
+};
+
+TEST(Trainer, AfterACrashTheLogGoesBackToTheCheckpoint) {
+  Fake whole("trainer_log_whole"), crashed("trainer_log_crashed");
+  train(whole.session(), whole.training(23, 3, 5));
+  crashed.config.checkpoint_seconds = 0;
+  Log log;
+  Session session{crashed.ctx, crashed.config, crashed.data, crashed.folder.path(), log};
+  int calls = 0;
+  crashed.terms = [&](double v) -> Terms {
+    if (++calls == 5) throw std::runtime_error("power cut");  // epoch 1 is logged, its checkpoint is from just before
+    return {{"loss", v}};
+  };
+  EXPECT_THROW(train(session, crashed.training(23, 3, 5)), std::runtime_error);
+  EXPECT_EQ(log.lines.size(), 1u);
+  train(session, crashed.training(23, 3, 5));
+  ASSERT_EQ(log.lines.size(), whole.report.lines.size());
+  for (size_t i = 0; i < log.lines.size(); ++i) {
+    EXPECT_EQ(log.lines[i].at("epoch"), whole.report.lines[i].at("epoch"));
+    EXPECT_EQ(log.lines[i].at("loss"), whole.report.lines[i].at("loss"));
+  }
+}
+
 TEST(Trainer, CheckpointsByTheClock) {
   Fake fake("trainer_clock");
   fake.config.checkpoint_seconds = 0;
