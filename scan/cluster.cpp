@@ -104,27 +104,33 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
     return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
                  [&] { return save_state(model.state()); });
   };
-  train(s, {.stage = "cluster",
-            .samples = s.data.train.count,
-            .images_per_sample = 2,
-            .config = config.train,
-            .step = step,
-            .begin_epoch = {},
-            .end_epoch = end_epoch,
-            .save =
-                [&](Checkpoint& c) {
-                  put_section(c.arrays, "model", save_state(model.state()));
-                  optimizer.save(c.arrays, "optimizer/");
-                  best.save(c);
-                },
-            .load =
-                [&](const Checkpoint& c) {
-                  load_state(model.state(), take_section(c.arrays, "model"));
-                  optimizer.load(c.arrays, "optimizer/");
-                  best.load(c);
-                }});
-  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
+  train_cluster(task, model.state(), "model", optimizer, best, step, end_epoch);
   return single_head(best.state, best.head);
+}
+
+void train_cluster(const ClusterTask& task, const StateView& learned, const std::string& section, Optimizer& optimizer,
+                   Best& best, std::function<Terms(const Step&)> step,
+                   std::function<nlohmann::json(int64_t)> end_epoch) {
+  train(task.session, {.stage = "cluster",
+                       .samples = task.session.data.train.count,
+                       .images_per_sample = 2,
+                       .config = task.session.config.cluster.train,
+                       .step = std::move(step),
+                       .begin_epoch = {},
+                       .end_epoch = end_epoch,
+                       .save =
+                           [&](Checkpoint& c) {
+                             put_section(c.arrays, section, save_state(learned));
+                             optimizer.save(c.arrays, "optimizer/");
+                             best.save(c);
+                           },
+                       .load =
+                           [&](const Checkpoint& c) {
+                             load_state(learned, take_section(c.arrays, section));
+                             optimizer.load(c.arrays, "optimizer/");
+                             best.load(c);
+                           }});
+  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
 }
 
 void cluster(Session& s) {

@@ -113,26 +113,7 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
     return judge(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
                  [&] { return save_state(model.head_state()); });
   };
-  train(s, {.stage = "cluster",
-            .samples = n,
-            .images_per_sample = 2,
-            .config = config.train,
-            .step = step,
-            .begin_epoch = {},
-            .end_epoch = end_epoch,
-            .save =
-                [&](Checkpoint& c) {
-                  put_section(c.arrays, "heads", save_state(model.head_state()));
-                  optimizer.save(c.arrays, "optimizer/");
-                  best.save(c);
-                },
-            .load =
-                [&](const Checkpoint& c) {
-                  load_state(model.head_state(), take_section(c.arrays, "heads"));
-                  optimizer.load(c.arrays, "optimizer/");
-                  best.load(c);
-                }});
-  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
+  train_cluster(task, model.head_state(), "heads", optimizer, best, step, end_epoch);
   SafeTensors kept = single_head(best.state, best.head);
   standard.fold_into(kept);
   for (auto& [name, array] : task.backbone.arrays) kept.arrays[name] = array;

@@ -51,11 +51,7 @@ __global__ void __launch_bounds__(kThreads)
   __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int block_first = static_cast<int>(blockIdx.x) * kRows;
-  load_tile<Dim, kRows>(strips, zb, block_first);
-  cp_async_commit();
-  cp_async_wait<0>();
-  __syncthreads();
-  const Anchors<Dim> anchors(strips + warp * 16 * (Dim + kPad), lane);
+  const Anchors<Dim> anchors = load_anchors<Dim>(strips, zb, block_first, warp, lane);
 
   const int row[2] = {block_first + warp * 16 + lane / 4, block_first + warp * 16 + lane / 4 + 8};
   LogSum acc[2];
@@ -133,11 +129,7 @@ __global__ void __launch_bounds__(kThreads)
   __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int block_first = static_cast<int>(blockIdx.x) * kRows;
-  load_tile<Dim, kRows>(strips, zb, block_first);
-  cp_async_commit();
-  cp_async_wait<0>();
-  __syncthreads();
-  const Anchors<Dim> anchors(strips + warp * 16 * (Dim + kPad), lane);
+  const Anchors<Dim> anchors = load_anchors<Dim>(strips, zb, block_first, warp, lane);
 
   const int row[2] = {block_first + warp * 16 + lane / 4, block_first + warp * 16 + lane / 4 + 8};
   float u_row[2], lse_row[2];

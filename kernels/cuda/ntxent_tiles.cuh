@@ -50,6 +50,17 @@ class Anchors {
   uint32_t kept_[kKept ? Dim / 16 : 1][4];
 };
 
+// The block's strips from row `first` on through shared memory; each warp keeps its own.
+template <int Dim>
+__device__ __forceinline__ Anchors<Dim> load_anchors(__nv_bfloat16* strips, const __nv_bfloat16* zb, int64_t first,
+                                                     int warp, int lane) {
+  load_tile<Dim, kRows>(strips, zb, first);
+  cp_async_commit();
+  cp_async_wait<0>();
+  __syncthreads();  // the strips have arrived for all warps
+  return Anchors<Dim>(strips + warp * 16 * (Dim + kPad), lane);
+}
+
 // s[j] = anchors (16) times rows 8j .. 8j + 7 of the tile.
 template <int Dim>
 __device__ __forceinline__ void scores(float (&s)[kStrip][4], const Anchors<Dim>& anchors, const __nv_bfloat16* tile,
