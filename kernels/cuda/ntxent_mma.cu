@@ -7,7 +7,8 @@
 //   backward  the scores become weights W = e^s (u_i + u_k), u = g e^-lse, are packed to bf16 as the A operand of a second
 //             product W Z (Z read transposed by ldmatrix from the tile already there), accumulated in f32: one pass gives
 //             dz, since W holds both the row's and the column's share.
-// Column tiles are divided among `splits` blocks where the rows alone would not fill the device; partial results are
+// Column tiles are divided among `splits` blocks where the rows alone would not fill the device, two or more to a block so
+// that one arrives while another is multiplied; partial results are
 // added in order by a last launch, which also adds the positive pair in f32. No atomics: the same bits in every run.
 //
 // Rows of shared memory are Dim + 8 elements apart: 16 bytes past a multiple of 128, so the 8 rows of an ldmatrix meet no
@@ -206,7 +207,7 @@ struct Plan {
                                 : 256),
         row_tiles(static_cast<int>(ceil_div(rows, kRows))),
         tile_count(static_cast<int>(ceil_div(rows, kCols))),
-        splits(std::clamp(static_cast<int>(ceil_div(kFill, row_tiles)), 1, tile_count)),
+        splits(std::clamp(static_cast<int>(ceil_div(kFill, row_tiles)), 1, std::max(1, tile_count / 2))),
         padded_rows(int64_t{tile_count} * kCols),
         inv_tau(1.f / tau),
         range(tau >= kSmallestBoundedTau ? Range::bounded : Range::any) {}
