@@ -3,26 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <bit>
 #include <cstring>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "nn/buffer.h"
 
 namespace kith {
-namespace {
-
-float widen(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
-
-// Round to nearest, ties to even; NaN stays NaN (the payload could round away, so the quiet bit is set).
-uint16_t narrow(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
-
-}  // namespace
-
 std::string_view name_of(DType t) { return t == DType::f32 ? "f32" : "bf16"; }
 
 int64_t count_of(const Shape& shape) {
@@ -77,7 +64,7 @@ std::vector<float> Tensor::to_host() const {
   if (dtype_ == DType::f32) {
     std::memcpy(host.data(), raw(), bytes());
   } else {
-    const auto* from = static_cast<const uint16_t*>(raw());
+    const auto* from = static_cast<const bf16*>(raw());
     for (size_t i = 0; i < host.size(); ++i) host[i] = widen(from[i]);
   }
   return host;
@@ -90,7 +77,7 @@ void Tensor::copy_from(std::span<const float> host) const {
   if (dtype_ == DType::f32) {
     std::memcpy(raw(), host.data(), bytes());
   } else {
-    auto* to = static_cast<uint16_t*>(raw());
+    auto* to = static_cast<bf16*>(raw());
     for (size_t i = 0; i < host.size(); ++i) to[i] = narrow(host[i]);
   }
 }

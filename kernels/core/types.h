@@ -44,6 +44,14 @@ enum class Write : uint8_t { overwrite, add };
 // Format of a product's operands on a device; accumulation is f32 always. The CPU backend multiplies in f32.
 enum class Products : uint8_t { f32, bf16 };
 
+// What changes from one training step to the next while its launches stay the same. In memory of the queue's device, so
+// that a captured graph reads the numbers of the step it is replayed for.
+struct LiveStep {
+  float lr = 0;
+  uint32_t epoch = 0;
+  int64_t step = 0;  // of the optimiser, from 1
+};
+
 // Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.
 struct Cost {
   double flops = 0, bytes = 0;
