@@ -131,9 +131,7 @@ const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm 
   try {
     return cache.convs.emplace(key, make_plan(cache.engine, shape, pass, form)).first->second;
   } catch (const dnnl::error& e) {
-    throw Error(fmt::format("convolution {}x{}x{}x{} -> {}, kernel {}, stride {}, padding {}: {}", shape.images,
-                            shape.height, shape.width, shape.in, shape.out, shape.kernel, shape.stride, shape.padding,
-                            e.what()));
+    throw Error(fmt::format("convolution {}: {}", to_string(shape), e.what()));
   }
 }
 

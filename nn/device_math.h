@@ -1,0 +1,57 @@
+// DeviceMath: convolutions and linear layers on a device, by the vendor's libraries (nn/cudnn, nn/cublas). This header
+// knows neither, so that a build for another device can implement it.
+//
+//   conv    x [N, H, W, in], w [out, k, k, in], y [N, H', W', out] of one dtype; the gradient of w is f32 always
+//   linear  x [rows, in], w [heads, out, in], bias [heads, out], y [heads, rows, out], all f32:
+//           y_h = x w_h^T + bias_h;   dx = sum_h dy_h w_h;   dw_h = dy_h^T x;   one head is a plain linear layer
+//
+// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so. Pointers are device memory, 16-byte
+// aligned. Calls enqueue on the queue and return. The first call of a shape plans: it may search (which waits and runs the
+// convolution several times on memory of its own) and may grow the workspace. Later calls neither allocate nor wait, and
+// are what a graph may capture; a first call during capture is an Error that says so.
+// Deterministic: the algorithms chosen give the same bits in every run, for one plan cache.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+
+#include "nn/conv_shape.h"
+#include "nn/tensor.h"
+
+namespace kith {
+
+struct MathOptions {
+  bool tf32 = false;                             // f32 operands may be rounded to 10 bits of mantissa
+  int64_t workspace_limit = int64_t{512} << 20;  // bytes that one plan may ask for
+  std::string plan_file;                         // where plans are kept between runs; empty: nowhere
+};
+
+enum class Activation : uint8_t { none, relu };
+
+struct LinearShape {
+  int64_t rows = 0, in = 0, out = 0, heads = 1;
+  auto operator<=>(const LinearShape&) const = default;
+};
+
+class DeviceMath {
+ public:
+  virtual ~DeviceMath() = default;
+
+  virtual void conv_forward(const ConvShape&, DType, const void* x, const void* w, void* y) = 0;
+  virtual void conv_backward_data(const ConvShape&, DType, const void* dy, const void* w, void* dx, Write) = 0;
+  virtual void conv_backward_weights(const ConvShape&, DType, const void* x, const void* dy, float* dw, Write) = 0;
+
+  // bias may be null.
+  virtual void linear_forward(const LinearShape&, const float* x, const float* w, const float* bias, float* y,
+                              Activation) = 0;
+  virtual void linear_backward_data(const LinearShape&, const float* dy, const float* w, float* dx, Write) = 0;
+  virtual void linear_backward_weights(const LinearShape&, const float* x, const float* dy, float* dw, Write) = 0;
+
+  virtual int64_t workspace_bytes() const = 0;  // held now; constant once every shape has been seen
+  virtual std::string describe() const = 0;     // "cuDNN 9.28.1, cuBLASLt 13.1.0, TF32 off": for the log
+};
+
+// One for each queue; it must outlive the graphs captured through it. Error where this build has none.
+std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&);
+
+}  // namespace kith
