@@ -42,7 +42,7 @@ test: build cuda
 # The CUDA code must compile wherever a compiler for it is installed; without one there is nothing to build.
 cuda: setup
 	@if command -v nvcc >/dev/null; then \
-	  cmake --preset cuda && cmake --build --preset cuda --target kith_kernels $(jobs); \
+	  cmake --preset cuda && cmake --build --preset cuda --target kith_cuda $(jobs); \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
 
 bench: build

@@ -20,7 +20,6 @@ void expect_like(Matrix<const float> m, Matrix<const float> x, std::string_view 
 }  // namespace
 
 void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
-  require_cpu(q, "batch_norm_forward");
   expect_channels(a.gamma, a.x.cols, "gamma");
   expect_channels(a.beta, a.x.cols, "beta");
   expect_like(a.y, a.x, "y");
@@ -31,11 +30,11 @@ void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
   }
   if (!a.train || !a.running_mean.empty()) expect_channels(a.running_mean, a.x.cols, "running_mean");
   if (!a.train || !a.running_var.empty()) expect_channels(a.running_var, a.x.cols, "running_var");
+  if (q.device == Device::cuda) return cuda::batch_norm_forward(a, q);
   cpu::batch_norm_forward(a);
 }
 
 void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
-  require_cpu(q, "batch_norm_backward");
   check(a.x.rows >= 1, "batch_norm: backward without rows");
   expect_like(a.dy, a.x, "dy");
   expect_channels(a.gamma, a.x.cols, "gamma");
@@ -49,6 +48,7 @@ void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
     check(!a.dresidual, "batch_norm: backward of ReLU with a residual needs y");
     expect_channels(a.beta, a.x.cols, "beta (without y)");
   }
+  if (q.device == Device::cuda) return cuda::batch_norm_backward(a, q);
   cpu::batch_norm_backward(a);
 }
 

@@ -17,14 +17,14 @@ void check_same(int64_t rows, int64_t cols, Matrix<const float> m, size_t norms,
 
 void l2_normalize_forward(const L2NormalizeForward<float>& a, Queue q) {
   check_same(a.x.rows, a.x.cols, a.y, a.norm.size(), "l2_normalize_forward");
-  require_cpu(q, "l2_normalize_forward");
+  if (q.device == Device::cuda) return cuda::l2_normalize_forward(a, q);
   cpu::l2_normalize_forward(a);
 }
 
 void l2_normalize_backward(const L2NormalizeBackward<float>& a, Queue q) {
   check_same(a.y.rows, a.y.cols, a.dy, a.norm.size(), "l2_normalize_backward");
   check_same(a.y.rows, a.y.cols, a.dx, a.norm.size(), "l2_normalize_backward");
-  require_cpu(q, "l2_normalize_backward");
+  if (q.device == Device::cuda) return cuda::l2_normalize_backward(a, q);
   cpu::l2_normalize_backward(a);
 }
 

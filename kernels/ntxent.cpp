@@ -24,7 +24,7 @@ void ntxent_forward(const NtXentForward<float>& a, Queue q) {
   check_problem(a.z, a.tau, "ntxent_forward");
   check_rows(a.lse.size(), a.z.rows, "ntxent_forward: lse");
   check_rows(a.loss.size(), a.z.rows, "ntxent_forward: loss");
-  require_cpu(q, "ntxent_forward");
+  if (q.device == Device::cuda) return cuda::ntxent_forward(a, q);
   cpu::ntxent_forward(a);
 }
 
@@ -34,7 +34,7 @@ void ntxent_backward(const NtXentBackward<float>& a, Queue q) {
   check_rows(a.dloss.size(), a.z.rows, "ntxent_backward: dloss");
   check(a.dz.rows == a.z.rows && a.dz.cols == a.z.cols,
         fmt::format("ntxent_backward: dz is [{}, {}], expected [{}, {}]", a.dz.rows, a.dz.cols, a.z.rows, a.z.cols));
-  require_cpu(q, "ntxent_backward");
+  if (q.device == Device::cuda) return cuda::ntxent_backward(a, q);
   cpu::ntxent_backward(a);
 }
 

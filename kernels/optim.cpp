@@ -29,35 +29,35 @@ void check_count(int64_t step, std::string_view entry) {
 }  // namespace
 
 void sgd_step(const SgdStep<float>& a, Queue q) {
-  require_cpu(q, "sgd_step");
   check_count(a.step, "sgd_step");
   check_slots(a.slots, "sgd_step", a.momentum != 0, false);
+  if (q.device == Device::cuda) return cuda::sgd_step(a, q);
   cpu::sgd_step(a);
 }
 
 void adam_step(const AdamStep<float>& a, Queue q) {
-  require_cpu(q, "adam_step");
   check_count(a.step, "adam_step");
   check_slots(a.slots, "adam_step", true, true);
   check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1,
         fmt::format("adam_step: betas {} and {} must lie in [0, 1)", a.beta1, a.beta2));
+  if (q.device == Device::cuda) return cuda::adam_step(a, q);
   cpu::adam_step(a);
 }
 
 void lars_step(const LarsStep<float>& a, Queue q) {
-  require_cpu(q, "lars_step");
   check_count(a.step, "lars_step");
   check_slots(a.slots, "lars_step", a.momentum != 0, false);
+  if (q.device == Device::cuda) return cuda::lars_step(a, q);
   cpu::lars_step(a);
 }
 
 void ema_step(const EmaStep<float>& a, Queue q) {
-  require_cpu(q, "ema_step");
   check(a.weights.size() == a.averages.size(),
         fmt::format("ema_step: {} averages for {} weights", a.averages.size(), a.weights.size()));
   for (size_t i = 0; i < a.weights.size(); ++i)
     expect(a.averages[i].size() == a.weights[i].size(), "ema_step", i, "average", a.weights[i].size(),
            a.averages[i].size());
+  if (q.device == Device::cuda) return cuda::ema_step(a, q);
   cpu::ema_step(a);
 }
 

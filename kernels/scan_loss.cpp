@@ -27,15 +27,15 @@ void scan_loss_forward(const ScanLossForward<float>& a, Queue q) {
   check_heads(a.loss.size(), a.heads, "scan_loss_forward: loss");
   check_heads(a.consistency.size(), a.heads, "scan_loss_forward: consistency");
   check_heads(a.entropy.size(), a.heads, "scan_loss_forward: entropy");
-  require_cpu(q, "scan_loss_forward");
+  if (q.device == Device::cuda) return cuda::scan_loss_forward(a, q);
   cpu::scan_loss_forward(a);
 }
 
 void scan_loss_backward(const ScanLossBackward<float>& a, Queue q) {
   check_args(a, "scan_loss_backward");
   check_heads(a.dloss.size(), a.heads, "scan_loss_backward: dloss");
-  require_cpu(q, "scan_loss_backward");
   if (!a.danchors && !a.dneighbours) return;
+  if (q.device == Device::cuda) return cuda::scan_loss_backward(a, q);
   cpu::scan_loss_backward(a);
 }
 

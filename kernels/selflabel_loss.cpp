@@ -33,7 +33,7 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   check_count(a.weight.size(), a.strong.rows, "weight");
   check_count(a.loss.size(), 1, "loss");
   check_count(a.kept.size(), 1, "kept");
-  require_cpu(q, "selflabel_loss_forward");
+  if (q.device == Device::cuda) return cuda::selflabel_loss_forward(a, q);
   cpu::selflabel_loss_forward(a);
 }
 
@@ -43,7 +43,7 @@ void selflabel_loss_backward(const SelflabelLossBackward<float>& a, Queue q) {
   check_count(a.target.size(), a.strong.rows, "target");
   check_count(a.weight.size(), a.strong.rows, "weight");
   check_count(a.dloss.size(), 1, "dloss");
-  require_cpu(q, "selflabel_loss_backward");
+  if (q.device == Device::cuda) return cuda::selflabel_loss_backward(a, q);
   cpu::selflabel_loss_backward(a);
 }
 

@@ -23,17 +23,22 @@ function(kith_library name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
-# kith_kernel(target name [more.cu...]): the sources of one kernel entry; fails when one of its files is missing.
-# kernels/cuda/NAME.cu, and more, are compiled where it exists and the build has CUDA.
-function(kith_kernel target name)
+# kith_kernel(name [more.cu...]): the sources of one kernel entry; fails when one of its files is missing. The entry and its
+# CPU backend join kith_kernels; kernels/cuda/NAME.cu, where it exists, and more join kith_cuda in a CUDA build.
+function(kith_kernel name)
   foreach(file kernels/${name}.h kernels/${name}.cpp kernels/cpu/${name}.cpp tests/kernels/${name}.cpp bench/kernels/${name}.cpp)
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
       message(FATAL_ERROR "kernel ${name}: ${file} is missing")
     endif()
   endforeach()
-  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/${name}.cpp ${PROJECT_SOURCE_DIR}/kernels/cpu/${name}.cpp)
-  if(KITH_HAS_CUDA AND EXISTS ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu)
-    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu ${ARGN})
-    target_link_libraries(${target} PUBLIC CUDA::cudart_static)
+  target_sources(kith_kernels PRIVATE ${PROJECT_SOURCE_DIR}/kernels/${name}.cpp ${PROJECT_SOURCE_DIR}/kernels/cpu/${name}.cpp)
+  set(device ${ARGN})
+  list(TRANSFORM device PREPEND ${PROJECT_SOURCE_DIR}/kernels/)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu)
+    list(PREPEND device ${PROJECT_SOURCE_DIR}/kernels/cuda/${name}.cu)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY KITH_CUDA_SOURCES ${device})  # the SIMT runner compiles the same list
+  if(KITH_HAS_CUDA)
+    target_sources(kith_cuda PRIVATE ${device})
   endif()
 endfunction()

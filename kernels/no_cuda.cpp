@@ -1,0 +1,38 @@
+// The CUDA entries of a build that has none.
+#include <string>
+
+#include "kernels/batch_norm.h"
+#include "kernels/core/check.h"
+#include "kernels/l2_normalize.h"
+#include "kernels/ntxent.h"
+#include "kernels/optim.h"
+#include "kernels/scan_loss.h"
+#include "kernels/selflabel_loss.h"
+#include "kernels/softmax_xent.h"
+
+namespace kith::kernels::cuda {
+namespace {
+
+[[noreturn]] void none(const char* entry) { throw Error(std::string(entry) + ": this build has no CUDA kernels"); }
+
+}  // namespace
+
+void batch_norm_forward(const BatchNormForward<float>&, Queue) { none("batch_norm_forward"); }
+void batch_norm_backward(const BatchNormBackward<float>&, Queue) { none("batch_norm_backward"); }
+void l2_normalize_forward(const L2NormalizeForward<float>&, Queue) { none("l2_normalize_forward"); }
+void l2_normalize_backward(const L2NormalizeBackward<float>&, Queue) { none("l2_normalize_backward"); }
+void ntxent_forward(const NtXentForward<float>&, Queue) { none("ntxent_forward"); }
+void ntxent_backward(const NtXentBackward<float>&, Queue) { none("ntxent_backward"); }
+void sgd_step(const SgdStep<float>&, Queue) { none("sgd_step"); }
+void adam_step(const AdamStep<float>&, Queue) { none("adam_step"); }
+void lars_step(const LarsStep<float>&, Queue) { none("lars_step"); }
+void ema_step(const EmaStep<float>&, Queue) { none("ema_step"); }
+void scan_loss_forward(const ScanLossForward<float>&, Queue) { none("scan_loss_forward"); }
+void scan_loss_backward(const ScanLossBackward<float>&, Queue) { none("scan_loss_backward"); }
+void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue) { none("selflabel_loss_forward"); }
+void selflabel_loss_backward(const SelflabelLossBackward<float>&, Queue) { none("selflabel_loss_backward"); }
+void softmax_xent_forward(const SoftmaxXentForward<float>&, Queue) { none("softmax_xent_forward"); }
+void softmax_xent_backward(const SoftmaxXentBackward<float>&, Queue) { none("softmax_xent_backward"); }
+void softmax_rows(const SoftmaxRows<float>&, Queue) { none("softmax_rows"); }
+
+}  // namespace kith::kernels::cuda
