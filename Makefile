@@ -39,10 +39,12 @@ demo: configure
 test: build cuda
 	ctest --preset cpu
 
-# The CUDA code must compile wherever a compiler for it is installed; without one there is nothing to build.
+# The CUDA code must compile, and keep to its budget, wherever a compiler for it is installed; without one there is
+# nothing to build.
 cuda: setup
 	@if command -v nvcc >/dev/null; then \
-	  cmake --preset cuda && cmake --build --preset cuda --target kith_cuda $(jobs); \
+	  cmake --preset cuda && cmake --build --preset cuda --target kith_cuda cuda_budget $(jobs) && \
+	  ctest --preset cuda -R '^cuda_budget$$' --verbose --no-tests=error; \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
 
 bench: build
