@@ -27,6 +27,7 @@ void sgd_step(const SgdStep<float>&, Queue) { none("sgd_step"); }
 void adam_step(const AdamStep<float>&, Queue) { none("adam_step"); }
 void lars_step(const LarsStep<float>&, Queue) { none("lars_step"); }
 void ema_step(const EmaStep<float>&, Queue) { none("ema_step"); }
+void grad_norm(const GradNorm<float>&, Queue) { none("grad_norm"); }
 void scan_loss_forward(const ScanLossForward<float>&, Queue) { none("scan_loss_forward"); }
 void scan_loss_backward(const ScanLossBackward<float>&, Queue) { none("scan_loss_backward"); }
 void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue) { none("selflabel_loss_forward"); }

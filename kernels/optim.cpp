@@ -17,26 +17,31 @@ void check_slots(std::span<const OptimSlot<float>> slots, std::string_view entry
     const OptimSlot<float>& s = slots[i];
     const size_t n = s.w.size();
     expect(s.g.size() == n, entry, i, "g", n, s.g.size());
+    expect(s.half.empty() || s.half.size() == n, entry, i, "half", n, s.half.size());
     if (need_m) expect(s.m.size() == n, entry, i, "m", n, s.m.size());
     if (need_v) expect(s.v.size() == n, entry, i, "v", n, s.v.size());
   }
 }
 
-void check_count(int64_t step, std::string_view entry) {
+// A live count on a device is not the host's to read.
+template <class Step>
+void check_count(const Step& a, Queue q, std::string_view entry) {
+  if (a.live != nullptr && q.device != Device::cpu) return;
+  const int64_t step = a.live != nullptr ? a.live->step : a.step;
   if (step < 1) throw Error(fmt::format("{}: steps count from 1, found {}", entry, step));
 }
 
 }  // namespace
 
 void sgd_step(const SgdStep<float>& a, Queue q) {
-  check_count(a.step, "sgd_step");
+  check_count(a, q, "sgd_step");
   check_slots(a.slots, "sgd_step", a.momentum != 0, false);
   if (q.device == Device::cuda) return cuda::sgd_step(a, q);
   cpu::sgd_step(a);
 }
 
 void adam_step(const AdamStep<float>& a, Queue q) {
-  check_count(a.step, "adam_step");
+  check_count(a, q, "adam_step");
   check_slots(a.slots, "adam_step", true, true);
   check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1,
         fmt::format("adam_step: betas {} and {} must lie in [0, 1)", a.beta1, a.beta2));
@@ -45,7 +50,7 @@ void adam_step(const AdamStep<float>& a, Queue q) {
 }
 
 void lars_step(const LarsStep<float>& a, Queue q) {
-  check_count(a.step, "lars_step");
+  check_count(a, q, "lars_step");
   check_slots(a.slots, "lars_step", a.momentum != 0, false);
   if (q.device == Device::cuda) return cuda::lars_step(a, q);
   cpu::lars_step(a);
@@ -59,6 +64,13 @@ void ema_step(const EmaStep<float>& a, Queue q) {
            a.averages[i].size());
   if (q.device == Device::cuda) return cuda::ema_step(a, q);
   cpu::ema_step(a);
+}
+
+void grad_norm(const GradNorm<float>& a, Queue q) {
+  check(a.norm.size() == 1 && a.finite.size() == 1,
+        fmt::format("grad_norm: norm and finite have {} and {} elements, expected 1", a.norm.size(), a.finite.size()));
+  if (q.device == Device::cuda) return cuda::grad_norm(a, q);
+  cpu::grad_norm(a);
 }
 
 }  // namespace kith::kernels

@@ -24,6 +24,7 @@ std::vector<int64_t> resnet18(int64_t width) {
 template <class T>
 struct Weights {
   std::vector<std::vector<T>> w, g, m, v;
+  std::vector<std::vector<bf16>> half;
   std::vector<OptimSlot<T>> slots;
   double count = 0;
 
@@ -35,10 +36,17 @@ struct Weights {
       g.emplace_back(g32.begin(), g32.end());
       m.emplace_back(w32.size(), T(0));
       v.emplace_back(w32.size(), T(0));
+      half.emplace_back(w32.size());
       count += static_cast<double>(sizes[i]);
     }
     for (size_t i = 0; i < w.size(); ++i)
-      slots.push_back({.w = w[i], .g = g[i], .m = m[i], .v = v[i], .weight_decay = T(0.0625), .adapt = i % 3 == 0});
+      slots.push_back({.w = w[i],
+                       .g = g[i],
+                       .m = m[i],
+                       .v = v[i],
+                       .half = half[i],
+                       .weight_decay = T(0.0625),
+                       .adapt = i % 3 == 0});
   }
 };
 
@@ -56,14 +64,14 @@ LarsStep<T> lars(const Weights<T>& p) {
 }
 
 template <class Step, class Oracle>
-void run(benchmark::State& state, Cost (*cost)(double), Step step, Oracle oracle) {
+void run(benchmark::State& state, Cost (*cost)(double, double), Step step, Oracle oracle) {
   Weights<float> small({20000, 3}), p(resnet18(state.range(0)));
   Weights<double> want({20000, 3});
   step(small);
   oracle(want);
   auto verified = testing::AssertionSuccess();
   for (size_t i = 0; i < 2 && verified; ++i) verified = test::close(small.w[i], want.w[i], {.abs = 80 * test::kUnit});
-  bench::run_verified(state, verified, cost(p.count), [&] { step(p); });
+  bench::run_verified(state, verified, cost(p.count, p.count), [&] { step(p); });
 }
 
 void sgd_step(benchmark::State& state) {
@@ -81,9 +89,24 @@ void lars_step(benchmark::State& state) {
       state, lars_step_cost, [](auto& p) { kernels::lars_step(lars(p), Queue{}); },
       [](auto& p) { cpu::lars_step(lars(p)); });
 }
+void grad_norm(benchmark::State& state) {
+  const Weights<float> p(resnet18(state.range(0)));
+  const std::vector<std::span<const float>> grads(p.g.begin(), p.g.end());
+  float norm = 0;
+  int32_t finite = 0;
+  double sum = 0;
+  for (const std::vector<float>& g : p.g)
+    for (const float x : g) sum += static_cast<double>(x) * static_cast<double>(x);
+  const auto run = [&] { kernels::grad_norm({.grads = grads, .norm = {&norm, 1}, .finite = {&finite, 1}}, Queue{}); };
+  run();
+  const auto verified =
+      test::close(std::vector<float>{norm}, std::vector<double>{std::sqrt(sum)}, {.rel = 2 * test::kUnit});
+  bench::run_verified(state, verified, grad_norm_cost(p.count), run);
+}
 BENCHMARK(sgd_step)->Apply(bench::timing)->Arg(16)->Arg(64);
 BENCHMARK(adam_step)->Apply(bench::timing)->Arg(16)->Arg(64);
 BENCHMARK(lars_step)->Apply(bench::timing)->Arg(16)->Arg(64);
+BENCHMARK(grad_norm)->Apply(bench::timing)->Arg(16)->Arg(64);
 
 }  // namespace
 }  // namespace kith

@@ -55,19 +55,53 @@ double sum_of_squares(const T* x, int64_t n) {
   return sum;
 }
 
+// The numbers of this step. skip: a gradient is not finite.
+template <class T>
+struct Now {
+  T lr;
+  int64_t step;
+  bool skip;
+};
+template <class T, template <class> class Step>
+Now<T> now(const Step<T>& a) {
+  const bool skip = a.finite != nullptr && *a.finite == 0;
+  if (a.live == nullptr) return {a.lr, a.step, skip};
+  return {static_cast<T>(a.live->lr), a.live->step, skip};
+}
+
+// A skipped first step leaves a state for the second to read.
+template <class T>
+void clear_state(std::span<const OptimSlot<T>> slots) {
+  for (const OptimSlot<T>& s : slots) {
+    std::fill(s.m.begin(), s.m.end(), T(0));
+    std::fill(s.v.begin(), s.v.end(), T(0));
+  }
+}
+
+// The bf16 copy of weights that are still in the cache.
+template <class T>
+void write_half(const OptimSlot<T>& s, const Piece& p) {
+  if (s.half.empty()) return;
+  const T* __restrict w = s.w.data();
+  bf16* __restrict half = s.half.data();
+  for (int64_t i = p.begin; i < p.end; ++i) half[i] = narrow(static_cast<float>(w[i]));
+}
+
 }  // namespace
 
 template <class T>
 void sgd_step(const SgdStep<T>& a) {
+  const Now<T> t = now(a);
+  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
   for_each_piece(cut(a.slots), [&](const Piece& p, int64_t) {
     const OptimSlot<T>& s = a.slots[p.slot];
     T* __restrict w = s.w.data();
     T* __restrict v = s.m.data();
     const T* __restrict g = s.g.data();
-    const T lr = a.lr, momentum = a.momentum, decay = s.weight_decay;
+    const T lr = t.lr, momentum = a.momentum, decay = s.weight_decay;
     if (momentum == T(0)) {  // keeps no velocity
       for (int64_t i = p.begin; i < p.end; ++i) w[i] -= lr * (g[i] + decay * w[i]);
-    } else if (a.step == 1) {  // the velocity is not read: it may be uninitialised
+    } else if (t.step == 1) {  // the velocity is not read: it may be uninitialised
       const T factor = a.nesterov ? lr * (T(1) + momentum) : lr;
       for (int64_t i = p.begin; i < p.end; ++i) {
         const T d = g[i] + decay * w[i];
@@ -87,14 +121,17 @@ void sgd_step(const SgdStep<T>& a) {
         w[i] -= lr * u;
       }
     }
+    write_half(s, p);
   });
 }
 
 template <class T>
 void adam_step(const AdamStep<T>& a) {
+  const Now<T> t = now(a);
+  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
   // Corrections in double: 1 - beta2 is 1e-3, so float would lose three digits of it in the first steps.
-  const double steps = static_cast<double>(a.step);
-  const T step_size = static_cast<T>(a.lr / (1 - std::pow(static_cast<double>(a.beta1), steps)));
+  const double steps = static_cast<double>(t.step);
+  const T step_size = static_cast<T>(t.lr / (1 - std::pow(static_cast<double>(a.beta1), steps)));
   const T inv_root = static_cast<T>(1 / std::sqrt(1 - std::pow(static_cast<double>(a.beta2), steps)));
   const T c1 = static_cast<T>(1 - static_cast<double>(a.beta1)), c2 = static_cast<T>(1 - static_cast<double>(a.beta2));
   for_each_piece(cut(a.slots), [&](const Piece& p, int64_t) {
@@ -105,8 +142,8 @@ void adam_step(const AdamStep<T>& a) {
     const T* __restrict g = s.g.data();
     const T beta1 = a.beta1, beta2 = a.beta2, eps = a.eps, b1 = c1, b2 = c2, size = step_size, root = inv_root;
     const T l2 = a.decoupled ? T(0) : s.weight_decay;
-    const T keep = a.decoupled ? T(1) - a.lr * s.weight_decay : T(1);
-    const bool first = a.step == 1;  // the moments are not read: they may be uninitialised
+    const T keep = a.decoupled ? T(1) - t.lr * s.weight_decay : T(1);
+    const bool first = t.step == 1;  // the moments are not read: they may be uninitialised
     if (first) {
       for (int64_t i = p.begin; i < p.end; ++i) m[i] = T(0);
       for (int64_t i = p.begin; i < p.end; ++i) v[i] = T(0);
@@ -118,11 +155,14 @@ void adam_step(const AdamStep<T>& a) {
       v[i] = vi;
       w[i] = keep * w[i] - size * mi / (std::sqrt(vi) * root + eps);
     }
+    write_half(s, p);
   });
 }
 
 template <class T>
 void lars_step(const LarsStep<T>& a) {
+  const Now<T> t = now(a);
+  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
   const std::vector<Piece> pieces = cut(a.slots);
   struct Norms {
     double w = 0, g = 0;
@@ -147,10 +187,10 @@ void lars_step(const LarsStep<T>& a) {
     T* __restrict w = s.w.data();
     T* __restrict v = s.m.data();
     const T* __restrict g = s.g.data();
-    const T rate = static_cast<T>(a.lr * ratio), momentum = a.momentum, decay = s.weight_decay;
+    const T rate = static_cast<T>(t.lr * ratio), momentum = a.momentum, decay = s.weight_decay;
     if (momentum == T(0)) {
       for (int64_t i = p.begin; i < p.end; ++i) w[i] -= rate * (g[i] + decay * w[i]);
-    } else if (a.step == 1) {
+    } else if (t.step == 1) {
       for (int64_t i = p.begin; i < p.end; ++i) {
         v[i] = rate * (g[i] + decay * w[i]);
         w[i] -= v[i];
@@ -161,6 +201,7 @@ void lars_step(const LarsStep<T>& a) {
         w[i] -= v[i];
       }
     }
+    write_half(s, p);
   });
 }
 
@@ -174,6 +215,19 @@ void ema_step(const EmaStep<T>& a) {
   });
 }
 
+template <class T>
+void grad_norm(const GradNorm<T>& a) {
+  const std::vector<Piece> pieces = cut(a.grads.size(), [&](size_t s) { return a.grads[s].size(); });
+  std::vector<double> partial(pieces.size());
+  for_each_piece(pieces, [&](const Piece& p, int64_t i) {
+    partial[i] = sum_of_squares(a.grads[p.slot].data() + p.begin, p.end - p.begin);
+  });
+  double sum = 0;
+  for (double v : partial) sum += v;
+  a.norm[0] = static_cast<T>(std::sqrt(sum));
+  a.finite[0] = std::isfinite(sum) ? 1 : 0;  // squares of finite f32 numbers cannot overflow a double
+}
+
 template void sgd_step(const SgdStep<float>&);
 template void sgd_step(const SgdStep<double>&);
 template void adam_step(const AdamStep<float>&);
@@ -182,5 +236,7 @@ template void lars_step(const LarsStep<float>&);
 template void lars_step(const LarsStep<double>&);
 template void ema_step(const EmaStep<float>&);
 template void ema_step(const EmaStep<double>&);
+template void grad_norm(const GradNorm<float>&);
+template void grad_norm(const GradNorm<double>&);
 
 }  // namespace kith::kernels::cpu

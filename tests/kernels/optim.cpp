@@ -1,84 +1,13 @@
-#include "kernels/optim.h"
-
 #include <omp.h>
 
 #include <functional>
 
 #include "kernels/core/check.h"
-#include "tests/support/compare.h"
+#include "tests/kernels/optim_problem.h"
 #include "tests/support/golden.h"
 
 namespace kith::test {
 namespace {
-
-using namespace kernels;
-
-// Weights, gradients and states of several tensors. States start as NaN: step 1 must not read them.
-template <class T>
-struct Problem {
-  std::vector<std::vector<T>> w, g, m, v;
-  std::vector<T> decay;
-  std::vector<bool> adapt;
-
-  void add(std::vector<T> weights, T weight_decay, bool adapts = true) {
-    const size_t n = weights.size();
-    w.push_back(std::move(weights));
-    g.emplace_back(n);
-    m.emplace_back(n, std::numeric_limits<T>::quiet_NaN());
-    v.emplace_back(n, std::numeric_limits<T>::quiet_NaN());
-    decay.push_back(weight_decay);
-    adapt.push_back(adapts);
-  }
-  std::vector<OptimSlot<T>> slots() {
-    std::vector<OptimSlot<T>> s;
-    for (size_t i = 0; i < w.size(); ++i)
-      s.push_back({.w = w[i], .g = g[i], .m = m[i], .v = v[i], .weight_decay = decay[i], .adapt = adapt[i]});
-    return s;
-  }
-};
-
-template <class T>
-void route(const SgdStep<T>& a) {
-  if constexpr (std::is_same_v<T, float>)
-    sgd_step(a, Queue{});
-  else
-    cpu::sgd_step(a);
-}
-template <class T>
-void route(const AdamStep<T>& a) {
-  if constexpr (std::is_same_v<T, float>)
-    adam_step(a, Queue{});
-  else
-    cpu::adam_step(a);
-}
-template <class T>
-void route(const LarsStep<T>& a) {
-  if constexpr (std::is_same_v<T, float>)
-    lars_step(a, Queue{});
-  else
-    cpu::lars_step(a);
-}
-
-const char* const kMethods[] = {"sgd", "momentum", "nesterov", "adam", "adamw", "lars"};
-
-// The constants are those of tests/golden/optim.py, exact in float.
-template <class T>
-void step(const std::string& method, Problem<T>& p, int64_t t) {
-  const std::vector<OptimSlot<T>> s = p.slots();
-  const T lr = T(0.125);
-  if (method == "sgd") route(SgdStep<T>{.slots = s, .lr = lr, .momentum = T(0), .step = t});
-  if (method == "momentum") route(SgdStep<T>{.slots = s, .lr = lr, .momentum = T(0.75), .step = t});
-  if (method == "nesterov") route(SgdStep<T>{.slots = s, .lr = lr, .momentum = T(0.75), .nesterov = true, .step = t});
-  if (method == "adam" || method == "adamw")
-    route(AdamStep<T>{.slots = s,
-                      .lr = lr,
-                      .beta1 = T(0.875),
-                      .beta2 = T(0.9375),
-                      .eps = T(0x1p-20),
-                      .decoupled = method == "adamw",
-                      .step = t});
-  if (method == "lars") route(LarsStep<T>{.slots = s, .lr = lr, .momentum = T(0.75), .trust = T(0.03125), .step = t});
-}
 
 TEST(Optim, OracleMatchesGoldenSteps) {
   const SafeTensors file = golden("optim");
@@ -107,22 +36,6 @@ TEST(Optim, OracleMatchesGoldenSteps) {
       }
     }
   }
-}
-
-// Sizes around the piece of 16384 and the 16 lanes of the norms; two tensors are empty or tiny.
-Problem<float> several_tensors() {
-  Problem<float> p;
-  p.add(normal(16385, Seed{1}), 0.0625f);
-  p.add({}, 0.5f);
-  p.add(normal(1, Seed{2}), 0.f, false);
-  p.add(normal(31, Seed{3}), 0.25f);
-  p.add(normal(3 * 16384, Seed{4}), 0.0625f, false);
-  p.add(std::vector<float>(40, 0.f), 0.0625f);  // zero weights: LARS does not adapt
-  return p;
-}
-
-void draw_gradients(Problem<float>& p, uint64_t t) {
-  for (size_t i = 0; i < p.g.size(); ++i) p.g[i] = normal(static_cast<int64_t>(p.g[i].size()), Seed{100 * t + i});
 }
 
 TEST(Optim, FloatMatchesTheOracle) {
@@ -198,6 +111,11 @@ TEST(Optim, ErrorsNameTheSlot) {
   step("sgd", p, 1);  // without momentum there is no velocity
   EXPECT_PRED2(contains, message([&] { step("momentum", p, 1); }), "slot 2: m");
   EXPECT_THROW(step("sgd", p, 0), Error);
+  const LiveStep none{.lr = 0.5f, .step = 0};
+  EXPECT_THROW(step("sgd", p, 1, &none), Error);
+  p.half.assign(p.w.size(), {});
+  p.half[1].resize(2);
+  EXPECT_PRED2(contains, message([&] { step("sgd", p, 1); }), "slot 1: half has 2 elements, expected 0");
   std::vector<float> w(3), average(2);
   const std::vector<std::span<const float>> live = {w};
   const std::vector<std::span<float>> averages = {average};
