@@ -1,4 +1,4 @@
-// One warp per row. Forward reads a row twice (the second time from L1) and writes it once; backward reads y and dy twice
+// One warp per row. Forward reads a row three times (later ones from L1) and writes it once; backward reads y and dy twice
 // and writes dx. DRAM: 8 rows dim B forward, 12 rows dim B backward.
 #include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/reduce.cuh"

@@ -197,6 +197,9 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
       if (!progress) deadlock();
     }
     finish_gathers();
+    counts.static_shared =
+        static_cast<uint64_t>(std::count_if(static_region.shadow.begin(), static_region.shadow.end(),
+                                            [](const Shadow& s) { return s.content != Shadow::unwritten; }));
   } catch (...) {
     aborting_ = true;
     for (const auto& t : threads)

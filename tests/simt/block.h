@@ -44,7 +44,7 @@ struct Thread {
 struct Gather {
   uint8_t bytes = 0;
   bool write = false, shared = false;
-  std::vector<uintptr_t> addresses;
+  std::vector<std::pair<unsigned, uintptr_t>> lanes;  // and their addresses
 };
 
 struct Warp {
@@ -117,6 +117,8 @@ class Block {
   [[noreturn]] void deadlock();
   void check_shared(SharedRegion&, uintptr_t address, size_t bytes, Access access);
   void gather(uintptr_t address, size_t bytes, Access access, bool shared, const void* site);
+  void count_global(const Gather&);
+  void count_shared(Gather&);
 
   Thread* current_ = nullptr;
   std::vector<unsigned char> arena_;

@@ -32,7 +32,11 @@ unsigned live_mask() {
   Block& b = current_block();
   return b.warps[b.self().warp].live;
 }
-void count_mma() { ++current_block().counts.mma; }
+void count_mma(uint64_t flops) {
+  Counts& c = current_block().counts;
+  ++c.mma;
+  c.mma_flops += flops;
+}
 void fault(const std::string& what) { current_block().fail(what); }
 
 int block_barrier(Vote vote, int predicate, Where where) {
@@ -126,18 +130,19 @@ void async_copy(void* shared, const void* global, unsigned bytes, unsigned sourc
   const auto to = reinterpret_cast<uintptr_t>(shared);
   if (to % bytes != 0 || reinterpret_cast<uintptr_t>(global) % bytes != 0)
     b.fail(fmt::format("cp.async of {} bytes from or to a misaligned address", bytes));
+  const auto* site = static_cast<const char*>(__builtin_return_address(0));
   AsyncCopy copy{static_cast<unsigned char*>(shared), std::vector<unsigned char>(bytes, 0)};
   if (source_bytes > 0) {
-    b.touch(reinterpret_cast<uintptr_t>(global), source_bytes, Access::read, __builtin_return_address(0));
+    b.touch(reinterpret_cast<uintptr_t>(global), source_bytes, Access::read, site);
     std::memcpy(copy.bytes.data(), global, source_bytes);
   }
-  b.touch(to, bytes, Access::write, __builtin_return_address(0));
+  b.touch(to, bytes, Access::write, site + 1);  // a site of its own: lanes that fill with zeros load nothing
   for (SharedRegion* r : {&b.dynamic_region, &b.static_region})
     if (r->holds(to, bytes) && !r->shadow.empty())
       for (unsigned i = 0; i < bytes; ++i)
         r->shadow[to - reinterpret_cast<uintptr_t>(r->base) + i].content = Shadow::pending;
   std::memset(shared, 0xFF, bytes);
-  b.counts.async_bytes += bytes;
+  b.counts.async_bytes += source_bytes;
   b.self().open.push_back(std::move(copy));
 }
 
@@ -230,7 +235,6 @@ void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shar
   if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)
     throw Fault(fmt::format("{}: launch of grid ({}, {}, {}), block ({}, {}, {}) is not valid", kernel.name, grid.x,
                             grid.y, grid.z, block.x, block.y, block.z));
-  const size_t shared = dynamic_shared + find_module(kernel.module).tls_bytes;
   if (dynamic_shared > options().shared_limit)
     throw Fault(fmt::format("{}: {} bytes of shared memory, the limit is {}", kernel.name, dynamic_shared,
                             options().shared_limit));
@@ -245,7 +249,7 @@ void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shar
     if (order == 0 && orders > 1) first = snapshot();
     if (order > 0) compare(kernel, first, static_cast<uint64_t>(order));
   }
-  if (options().count) records().push_back({kernel.name, grid, block, shared, counts});
+  if (options().count) records().push_back({kernel.name, grid, block, dynamic_shared, counts});
 }
 
 }  // namespace simt

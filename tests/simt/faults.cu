@@ -78,6 +78,15 @@ __global__ void async_kernel(const float* in, float* out, int wait) {
   if (!wait) kernels::cuda::cp_async_wait<0>();
 }
 
+__global__ void async_zero_fill_kernel(const float* in, float* out) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  kernels::cuda::cp_async<16>(tile + 4 * threadIdx.x, in + 4 * threadIdx.x, threadIdx.x < 16);
+  kernels::cuda::cp_async_commit();
+  kernels::cuda::cp_async_wait<0>();
+  __syncthreads();
+  out[threadIdx.x] = tile[4 * threadIdx.x];
+}
+
 __global__ void warp_sum_kernel(const float* in, float* out) {
   float v = in[threadIdx.x];
   for (int bits = 16; bits > 0; bits /= 2) v += __shfl_xor_sync(0xFFFFFFFFu, v, bits);
@@ -144,6 +153,10 @@ void async_without_wait(const float* in, float* out) {
 }
 void async_right(const float* in, float* out) {
   launch("async", async_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in, out, 1);
+}
+void async_zero_fill(const float* in, float* out) {
+  launch("async_zero_fill", async_zero_fill_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in,
+         out);
 }
 void warp_sum(const float* in, float* out) {
   launch("warp_sum", warp_sum_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, in, out);

@@ -18,6 +18,7 @@ void divergent_barrier(float* out);
 void last_writer_wins(float* out);  // global: depends on the order of blocks
 void async_without_wait(const float* in, float* out);
 void async_right(const float* in, float* out);
+void async_zero_fill(const float* in, float* out);  // right: lanes from 16 on copy nothing, zeros arrive
 void warp_sum(const float* in, float* out);                         // right: xor-shuffle sum of 32
 void histogram(const int* in, int n, int* out);                     // right: shared and global integer atomics
 void strided_shared(float* out, int stride);                        // bank conflicts: 32 lanes, word lane * stride

@@ -43,5 +43,24 @@ TEST(SimtMatrix, LdmatrixPlainAndTransposed) {
   expect_product(16, product_ldmatrix, [](float x) { return rounded(x, 8); });
 }
 
+// A has rows of 32 bytes, so rows r and r + 4 of an 8 x 8 matrix share their banks: 4 matrices, 2 passes each. Rows of B
+// are 16 bytes apart: 8 of them fill the banks once. Before that, 12 stores of a warp.
+TEST(SimtMatrix, CountsConflictsOfLdmatrixByMatrix) {
+  const Device a(test::normal(16 * 16, Seed{1})), b(test::normal(16 * 8, Seed{2})), d(std::vector<float>(128));
+  simt::options().count = true;
+  simt::records().clear();
+  product_ldmatrix(a.get(), b.get(), d.get());
+  product_tf32(a.get(), b.get(), d.get());
+  simt::options().count = false;
+  const simt::Counts c = simt::records().at(0).counts;
+  EXPECT_EQ(c.shared_accesses, 12u + 2);
+  EXPECT_EQ(c.shared_ideal, 12u + 4 + 4);
+  EXPECT_EQ(c.shared_wavefronts, 12u + 8 + 4);
+  EXPECT_EQ(c.static_shared, 2u * (16 * 16 + 16 * 8));
+  EXPECT_EQ(c.mma, 1u);
+  EXPECT_EQ(c.mma_flops, 2u * 16 * 8 * 16);
+  EXPECT_EQ(simt::records().at(1).counts.mma_flops, 2u * 16 * 8 * 8);
+}
+
 }  // namespace
 }  // namespace kith::simt_test

@@ -1,4 +1,4 @@
-// Memory under the runner: registered device buffers, the shadow of shared memory, and the counting of traffic.
+// Memory under the runner: registered device buffers, the shadow of shared memory, and the hooks that report accesses.
 #include <fmt/format.h>
 #include <link.h>
 
@@ -201,66 +201,6 @@ void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
       s.write_warp_epoch = warps[t.warp].epoch;
     }
   }
-}
-
-void Block::gather(uintptr_t a, size_t bytes, Access access, bool shared, const void* site) {
-  const uint32_t occurrence = current_->occurrences[site]++;
-  Gather& g = warps[current_->warp].gathers[{site, occurrence}];
-  g.bytes = static_cast<uint8_t>(bytes);
-  g.write = access != Access::read;
-  g.shared = shared;
-  g.addresses.push_back(a);
-}
-
-void Block::finish_gathers() {
-  for (Warp& w : warps) {
-    for (auto& [key, g] : w.gathers) {
-      std::sort(g.addresses.begin(), g.addresses.end());
-      const size_t lanes = g.addresses.size();
-      if (!g.shared) {
-        std::vector<uintptr_t> sectors;
-        for (const uintptr_t a : g.addresses)
-          for (uintptr_t s = a / 32; s <= (a + g.bytes - 1) / 32; ++s) sectors.push_back(s);
-        std::sort(sectors.begin(), sectors.end());
-        const auto distinct = static_cast<uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
-        (g.write ? counts.global_store_bytes : counts.global_load_bytes) += lanes * g.bytes;
-        (g.write ? counts.global_store_sectors : counts.global_load_sectors) += distinct;
-        continue;
-      }
-      // 8-byte accesses are served in two passes of 16 lanes, 16-byte ones in four of 8.
-      const size_t per_pass = g.bytes >= 16 ? 8 : g.bytes == 8 ? 16 : 32;
-      ++counts.shared_accesses;
-      for (size_t begin = 0; begin < lanes; begin += per_pass) {
-        std::vector<uintptr_t> words;
-        for (size_t i = begin; i < std::min(lanes, begin + per_pass); ++i)
-          for (uintptr_t word = g.addresses[i] / 4; word <= (g.addresses[i] + g.bytes - 1) / 4; ++word)
-            words.push_back(word);
-        std::sort(words.begin(), words.end());
-        words.erase(std::unique(words.begin(), words.end()), words.end());
-        uint64_t banks[32] = {}, worst = 0;
-        for (const uintptr_t word : words) worst = std::max(worst, ++banks[word % 32]);
-        counts.shared_wavefronts += worst;
-        counts.shared_ideal += 1;
-      }
-    }
-    w.gathers.clear();
-  }
-}
-
-void Counts::add(const Counts& c) {
-  global_load_bytes += c.global_load_bytes;
-  global_store_bytes += c.global_store_bytes;
-  global_load_sectors += c.global_load_sectors;
-  global_store_sectors += c.global_store_sectors;
-  shared_accesses += c.shared_accesses;
-  shared_wavefronts += c.shared_wavefronts;
-  shared_ideal += c.shared_ideal;
-  block_barriers += c.block_barriers;
-  warp_barriers += c.warp_barriers;
-  collectives += c.collectives;
-  mma += c.mma;
-  async_bytes += c.async_bytes;
-  atomics += c.atomics;
 }
 
 void touch(const void* address, size_t bytes, Access access, const void* site) {

@@ -39,16 +39,17 @@ struct Counts {
   uint64_t shared_wavefronts = 0;                              // passes over the 32 banks they took
   uint64_t shared_ideal = 0;                                   // passes they would have taken without conflicts
   uint64_t block_barriers = 0, warp_barriers = 0, collectives = 0;
-  uint64_t mma = 0;          // warp-wide matrix instructions
-  uint64_t async_bytes = 0;  // by cp.async
-  uint64_t atomics = 0;
+  uint64_t mma = 0, mma_flops = 0;  // warp-wide matrix instructions, and what they compute
+  uint64_t async_bytes = 0;         // loaded by cp.async; its loads and stores are counted above like any other
+  uint64_t atomics = 0;             // by threads
+  uint64_t static_shared = 0;       // bytes of static shared memory that a block wrote, the most of all (needs races)
   void add(const Counts&);
 };
 
 struct LaunchRecord {
   std::string kernel;
   Extent grid, block;
-  size_t shared_bytes = 0;  // per block, static + dynamic
+  size_t dynamic_shared = 0;  // bytes per block
   Counts counts;
 };
 
@@ -102,7 +103,7 @@ void async_copy(void* shared, const void* global, unsigned bytes, unsigned sourc
 void async_commit();
 void async_wait(unsigned groups_left);  // cp.async.wait_group
 
-void count_mma();
+void count_mma(uint64_t flops);  // by one lane of the warp
 // An access made on behalf of the current thread (ldmatrix, atomics): checked and counted like a plain one.
 enum class Access : uint8_t { read, write, atomic };
 void touch(const void* address, size_t bytes, Access access, const void* site);

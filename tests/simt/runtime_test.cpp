@@ -136,6 +136,20 @@ TEST(Simt, CountsSectorsAndBytes) {
   }
 }
 
+// 16 lanes load 16 bytes each; 32 lanes store 16 bytes to shared memory, in four passes, and read one word of 16 bytes.
+TEST(Simt, CountsAsyncCopies) {
+  const Device in(ramp(64)), out(std::vector<float>(32));
+  const simt::Counts c = counts_of([&] { async_zero_fill(in.get(), out.get()); });
+  EXPECT_EQ(out.host()[15], 60);
+  EXPECT_EQ(out.host()[16], 0);
+  EXPECT_EQ(c.global_load_bytes, 256u);
+  EXPECT_EQ(c.global_load_sectors, 8u);
+  EXPECT_EQ(c.async_bytes, 256u);
+  EXPECT_EQ(c.shared_accesses, 2u);
+  EXPECT_EQ(c.shared_ideal, 4u + 1);
+  EXPECT_EQ(c.shared_wavefronts, 4u + 4);
+}
+
 TEST(Simt, ReleaseRejectsForeignPointers) {
   float x = 0;
   EXPECT_FAULT(simt::release(&x), "not an allocation");

@@ -65,7 +65,7 @@ void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const fl
         }
       },
       where);
-  simt::count_mma();
+  if (simt::lane_id() == 0) simt::count_mma(2 * 16 * 8 * (Type == MmaType::tf32 ? 8 : 16));
 }
 
 // Lanes 8j .. 8j + 7 give the addresses of the 8 rows (8 elements of 16 bits) of matrix j.
