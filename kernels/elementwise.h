@@ -6,12 +6,15 @@
 //   broadcast      y = factor x[0]   or   y += factor x[0]    x is one number on the device
 //   sum            y[0] = factor sum x
 //   column_sum     y_c = sum_r x_rc   or   y_c += sum_r x_rc
+//   gather_rows    y_i = x_index(i)                           an index outside x: Error on the CPU, a row of NaN on a device
+//   to_bf16        y = x rounded to nearest, ties to even     to_f32  y = x
 //
 // A NaN passes through relu. Sums are accumulated in f64 over chunks of a fixed size, in order: the same for any number
 // of threads. Errors  Error on sizes that disagree.
-// Cost    DRAM per element: add 12 B, scale 8 B, relu 8 B, its backward 12 B, broadcast 4 B, sums 4 B; 4 B more where the
-//         result is added.
+// Cost    DRAM per element: add 12 B, scale 8 B, relu 8 B, its backward 12 B, broadcast 4 B, sums 4 B, gather 8 B,
+//         conversions 6 B; 4 B more where the result is added.
 #pragma once
+#include "kernels/core/bf16.h"
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
@@ -65,6 +68,23 @@ struct ColumnSum {
   Write write = Write::overwrite;
 };
 
+template <class T>
+struct GatherRows {
+  Matrix<const T> x;
+  std::span<const int64_t> index;
+  Matrix<T> y;  // [index, cols of x]
+};
+
+struct ToBf16 {
+  std::span<const float> x;
+  std::span<bf16> y;
+};
+
+struct ToF32 {
+  std::span<const bf16> x;
+  std::span<float> y;
+};
+
 void add(const Add<float>&, Queue);
 void scale(const Scale<float>&, Queue);
 void relu_forward(const ReluForward<float>&, Queue);
@@ -72,6 +92,9 @@ void relu_backward(const ReluBackward<float>&, Queue);
 void broadcast(const Broadcast<float>&, Queue);
 void sum(const Sum<float>&, Queue);
 void column_sum(const ColumnSum<float>&, Queue);
+void gather_rows(const GatherRows<float>&, Queue);
+void to_bf16(const ToBf16&, Queue);
+void to_f32(const ToF32&, Queue);
 
 namespace cpu {
 template <class T>
@@ -88,10 +111,28 @@ template <class T>
 void sum(const Sum<T>&);
 template <class T>
 void column_sum(const ColumnSum<T>&);
+template <class T>
+void gather_rows(const GatherRows<T>&);
+void to_bf16(const ToBf16&);
+void to_f32(const ToF32&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void add(const Add<float>&, Queue);
+void scale(const Scale<float>&, Queue);
+void relu_forward(const ReluForward<float>&, Queue);
+void relu_backward(const ReluBackward<float>&, Queue);
+void broadcast(const Broadcast<float>&, Queue);
+void sum(const Sum<float>&, Queue);
+void column_sum(const ColumnSum<float>&, Queue);
+void gather_rows(const GatherRows<float>&, Queue);
+void to_bf16(const ToBf16&, Queue);
+void to_f32(const ToF32&, Queue);
+}  // namespace cuda
 
 constexpr Cost add_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost relu_backward_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost sum_cost(double count) { return {.flops = count, .bytes = 4 * count}; }
+constexpr Cost gather_rows_cost(double rows, double cols) { return {.flops = 0, .bytes = 8 * rows * cols}; }
+constexpr Cost to_bf16_cost(double count) { return {.flops = count, .bytes = 6 * count}; }
 
 }  // namespace kith::kernels

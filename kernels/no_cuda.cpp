@@ -3,11 +3,13 @@
 
 #include "kernels/batch_norm.h"
 #include "kernels/core/check.h"
+#include "kernels/elementwise.h"
 #include "kernels/l2_normalize.h"
 #include "kernels/ntxent.h"
 #include "kernels/optim.h"
 #include "kernels/scan_loss.h"
 #include "kernels/selflabel_loss.h"
+#include "kernels/softmax.h"
 #include "kernels/softmax_xent.h"
 
 namespace kith::kernels::cuda {
@@ -19,6 +21,16 @@ namespace {
 
 void batch_norm_forward(const BatchNormForward<float>&, Queue) { none("batch_norm_forward"); }
 void batch_norm_backward(const BatchNormBackward<float>&, Queue) { none("batch_norm_backward"); }
+void add(const Add<float>&, Queue) { none("add"); }
+void scale(const Scale<float>&, Queue) { none("scale"); }
+void relu_forward(const ReluForward<float>&, Queue) { none("relu_forward"); }
+void relu_backward(const ReluBackward<float>&, Queue) { none("relu_backward"); }
+void broadcast(const Broadcast<float>&, Queue) { none("broadcast"); }
+void sum(const Sum<float>&, Queue) { none("sum"); }
+void column_sum(const ColumnSum<float>&, Queue) { none("column_sum"); }
+void gather_rows(const GatherRows<float>&, Queue) { none("gather_rows"); }
+void to_bf16(const ToBf16&, Queue) { none("to_bf16"); }
+void to_f32(const ToF32&, Queue) { none("to_f32"); }
 void l2_normalize_forward(const L2NormalizeForward<float>&, Queue) { none("l2_normalize_forward"); }
 void l2_normalize_backward(const L2NormalizeBackward<float>&, Queue) { none("l2_normalize_backward"); }
 void ntxent_forward(const NtXentForward<float>&, Queue) { none("ntxent_forward"); }
@@ -32,6 +44,9 @@ void scan_loss_forward(const ScanLossForward<float>&, Queue) { none("scan_loss_f
 void scan_loss_backward(const ScanLossBackward<float>&, Queue) { none("scan_loss_backward"); }
 void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue) { none("selflabel_loss_forward"); }
 void selflabel_loss_backward(const SelflabelLossBackward<float>&, Queue) { none("selflabel_loss_backward"); }
+void softmax_backward(const SoftmaxBackward<float>&, Queue) { none("softmax_backward"); }
+void log_softmax_forward(const LogSoftmaxForward<float>&, Queue) { none("log_softmax_forward"); }
+void log_softmax_backward(const LogSoftmaxBackward<float>&, Queue) { none("log_softmax_backward"); }
 void softmax_xent_forward(const SoftmaxXentForward<float>&, Queue) { none("softmax_xent_forward"); }
 void softmax_xent_backward(const SoftmaxXentBackward<float>&, Queue) { none("softmax_xent_backward"); }
 void softmax_rows(const SoftmaxRows<float>&, Queue) { none("softmax_rows"); }

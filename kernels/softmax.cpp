@@ -17,20 +17,20 @@ void same_shape(const char* entry, Matrix<const float> a, Matrix<const float> b)
 void softmax_backward(const SoftmaxBackward<float>& a, Queue q) {
   same_shape("softmax_backward", a.p, a.dy);
   same_shape("softmax_backward", a.p, a.dx);
-  require_cpu(q, "softmax_backward");
+  if (q.device == Device::cuda) return cuda::softmax_backward(a, q);
   cpu::softmax_backward(a);
 }
 
 void log_softmax_forward(const LogSoftmaxForward<float>& a, Queue q) {
   same_shape("log_softmax_forward", a.x, a.y);
-  require_cpu(q, "log_softmax_forward");
+  if (q.device == Device::cuda) return cuda::log_softmax_forward(a, q);
   cpu::log_softmax_forward(a);
 }
 
 void log_softmax_backward(const LogSoftmaxBackward<float>& a, Queue q) {
   same_shape("log_softmax_backward", a.y, a.dy);
   same_shape("log_softmax_backward", a.y, a.dx);
-  require_cpu(q, "log_softmax_backward");
+  if (q.device == Device::cuda) return cuda::log_softmax_backward(a, q);
   cpu::log_softmax_backward(a);
 }
 

@@ -43,6 +43,11 @@ void log_softmax_forward(const LogSoftmaxForward<T>&);
 template <class T>
 void log_softmax_backward(const LogSoftmaxBackward<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+void softmax_backward(const SoftmaxBackward<float>&, Queue);
+void log_softmax_forward(const LogSoftmaxForward<float>&, Queue);
+void log_softmax_backward(const LogSoftmaxBackward<float>&, Queue);
+}  // namespace cuda
 
 constexpr Cost softmax_backward_cost(double rows, double classes) {
   return {.flops = 4 * rows * classes, .bytes = 12 * rows * classes};

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/elementwise.h"
 #include "kernels/topk.h"
 
 namespace kith {
@@ -48,10 +48,7 @@ std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<cons
 
 Tensor gather_rows(Context& ctx, const Matrix<const float>& from, std::span<const int64_t> index) {
   Tensor out = ctx.empty({static_cast<int64_t>(index.size()), from.cols});
-  kernels::cpu::parallel_for(static_cast<int64_t>(index.size()), 64, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::copy_n(from.data + index[i] * from.cols, from.cols, out.data() + i * from.cols);
-  });
+  kernels::gather_rows({.x = from, .index = index, .y = out.matrix()}, ctx.queue());
   return out;
 }
 

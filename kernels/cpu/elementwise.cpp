@@ -104,6 +104,26 @@ void column_sum(const ColumnSum<T>& a) {
   }
 }
 
+template <class T>
+void gather_rows(const GatherRows<T>& a) {
+  parallel_for(a.y.rows, ceil_div(kGrain, std::max<int64_t>(1, a.x.cols)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::copy_n(a.x.data + a.index[i] * a.x.cols, a.x.cols, a.y.data + i * a.x.cols);
+  });
+}
+
+void to_bf16(const ToBf16& a) {
+  const float* x = a.x.data();
+  bf16* y = a.y.data();
+  each(a.y.size(), [=](int64_t i) { y[i] = narrow(x[i]); });
+}
+
+void to_f32(const ToF32& a) {
+  const bf16* x = a.x.data();
+  float* y = a.y.data();
+  each(a.y.size(), [=](int64_t i) { y[i] = widen(x[i]); });
+}
+
 template void add(const Add<float>&);
 template void add(const Add<double>&);
 template void scale(const Scale<float>&);
@@ -118,5 +138,7 @@ template void sum(const Sum<float>&);
 template void sum(const Sum<double>&);
 template void column_sum(const ColumnSum<float>&);
 template void column_sum(const ColumnSum<double>&);
+template void gather_rows(const GatherRows<float>&);
+template void gather_rows(const GatherRows<double>&);
 
 }  // namespace kith::kernels::cpu

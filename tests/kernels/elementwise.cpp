@@ -114,6 +114,39 @@ TEST(elementwise, column_sum_over_tall_and_wide_matrices) {
   }
 }
 
+TEST(elementwise, rows_are_gathered_in_any_order) {
+  const test::HostMatrix<float> x = test::normal_rows(5, 3, Seed{9});
+  const std::vector<int64_t> index = {4, 0, 4, 2};
+  test::HostMatrix<float> y(4, 3);
+  gather_rows({.x = x.view(), .index = index, .y = y.view()}, Queue{});
+  for (size_t i = 0; i < index.size(); ++i)
+    for (size_t c = 0; c < 3; ++c) EXPECT_EQ(y.values[3 * i + c], x.view().row(index[i])[c]);
+  for (const int64_t outside : {-1, 5}) {
+    const std::vector<int64_t> wrong = {0, outside, 1, 2};
+    EXPECT_THROW(gather_rows({.x = x.view(), .index = wrong, .y = y.view()}, Queue{}), Error);
+  }
+  EXPECT_THROW(gather_rows({.x = x.view(), .index = {}, .y = y.view()}, Queue{}), Error);
+}
+
+TEST(elementwise, bf16_and_back_rounds_to_nearest_even) {
+  for (const int64_t n : kCounts) {
+    const std::vector<float> x = normal(n, Seed{10});
+    std::vector<bf16> half(x.size());
+    std::vector<float> back(x.size());
+    to_bf16({.x = x, .y = half}, Queue{});
+    to_f32({.x = half, .y = back}, Queue{});
+    EXPECT_TRUE(close(back, widen(x), {.rel = 0x1p-8}));  // the unit roundoff
+  }
+  const std::vector<float> ties = {0x1.01p0f, 0x1.03p0f, -0x1.010002p0f}, even = {1.f, 0x1.04p0f, -0x1.02p0f};
+  std::vector<bf16> half(3);
+  std::vector<float> back(3);
+  to_bf16({.x = ties, .y = half}, Queue{});
+  to_f32({.x = half, .y = back}, Queue{});
+  EXPECT_EQ(back, even);
+  EXPECT_THROW(to_bf16({.x = ties, .y = {}}, Queue{}), Error);
+  EXPECT_THROW(to_f32({.x = half, .y = {}}, Queue{}), Error);
+}
+
 TEST(elementwise, sizes_that_disagree_are_errors) {
   std::vector<float> two(2), three(3);
   EXPECT_THROW(add({.a = two, .b = three, .y = two}, Queue{}), Error);

@@ -1,0 +1,65 @@
+#include "kernels/softmax.h"
+
+#include "tests/support/device.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+class SoftmaxCuda : public CudaKernel {
+ protected:
+  void expect_oracle(const HostMatrix<float>& x) {
+    SCOPED_TRACE(testing::Message() << x.rows << " x " << x.cols);
+    const int64_t rows = x.rows, classes = x.cols;
+    const HostMatrix<float> dy = normal_rows(rows, classes, Seed{2});
+    const HostMatrix<double> wide_dy = widen(dy);
+    HostMatrix<double> log_p(rows, classes), dx(rows, classes);
+    cpu::log_softmax_forward<double>({.x = widen(x).view(), .y = log_p.view()});
+    HostMatrix<float> y(rows, classes), p(rows, classes);
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      y.values[i] = static_cast<float>(log_p.values[i]);
+      p.values[i] = static_cast<float>(std::exp(log_p.values[i]));
+    }
+
+    const double n = std::sqrt(static_cast<double>(classes));
+    const OnDevice<float> d_x(x), d_dy(dy), d_y(HostMatrix<float>(rows, classes, NAN)),
+        d_dx(HostMatrix<float>(rows, classes, 1.f));
+    // Two subtractions, each rounded at the size of the result; the log of a sum of `classes` exponentials, which a
+    // running maximum rescales now and then.
+    cuda::log_softmax_forward({.x = d_x.matrix(), .y = d_y.matrix()}, queue);
+    EXPECT_TRUE(close(d_y.host(), log_p.values, {.abs = 8 * kUnit * n, .rel = 4 * kUnit}));
+
+    // A sum of `classes` terms of size 1 (4 in hand), exp of y up to its rounding.
+    const Tolerance tol{.abs = 16 * kUnit * n, .rel = 16 * kUnit};
+    const OnDevice<float> exact_y(y), exact_p(p);
+    const HostMatrix<double> wide_y = widen(y), wide_p = widen(p);
+    for (double& v : dx.values) v = 1;
+    for (const Write write : {Write::add, Write::overwrite}) {
+      cuda::log_softmax_backward({exact_y.matrix(), d_dy.matrix(), d_dx.matrix(), write}, queue);
+      cpu::log_softmax_backward<double>({wide_y.view(), wide_dy.view(), dx.view(), write});
+      EXPECT_TRUE(close(d_dx.host(), dx.values, tol));
+    }
+    for (const Write write : {Write::add, Write::overwrite}) {
+      cuda::softmax_backward({exact_p.matrix(), d_dy.matrix(), d_dx.matrix(), write}, queue);
+      cpu::softmax_backward<double>({wide_p.view(), wide_dy.view(), dx.view(), write});
+      EXPECT_TRUE(close(d_dx.host(), dx.values, tol));
+    }
+  }
+};
+
+TEST_F(SoftmaxCuda, MatchesTheOracle) {
+  for (const auto& [rows, classes] : {std::pair{0, 3}, {1, 1}, {3, 31}, {4, 32}, {5, 33}, {9, 100}})
+    expect_oracle(normal_rows(rows, classes, Seed{1}, 2.f));
+}
+
+TEST_F(SoftmaxCuda, SaturatedAndEqualLogits) {
+  HostMatrix<float> x(3, 40, 0.5f);
+  x.view().row(1)[7] = 80.f;
+  x.view().row(2)[39] = -80.f;
+  expect_oracle(x);
+  expect_oracle(normal_rows(5, 20, Seed{3}, 80.f));
+}
+
+}  // namespace
+}  // namespace kith::test
