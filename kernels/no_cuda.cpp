@@ -11,6 +11,7 @@
 #include "kernels/selflabel_loss.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_xent.h"
+#include "kernels/topk.h"
 
 namespace kith::kernels::cuda {
 namespace {
@@ -50,5 +51,6 @@ void log_softmax_backward(const LogSoftmaxBackward<float>&, Queue) { none("log_s
 void softmax_xent_forward(const SoftmaxXentForward<float>&, Queue) { none("softmax_xent_forward"); }
 void softmax_xent_backward(const SoftmaxXentBackward<float>&, Queue) { none("softmax_xent_backward"); }
 void softmax_rows(const SoftmaxRows<float>&, Queue) { none("softmax_rows"); }
+void topk(const TopK<float>&, Queue) { none("topk"); }
 
 }  // namespace kith::kernels::cuda

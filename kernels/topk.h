@@ -11,7 +11,13 @@
 // Queries that are the database itself (same pointer, same rows) cost half the product on the CPU, as long as all open
 // lists, (2k + 32) 16 B a query, stay within 256 MiB.
 //
+// CUDA chooses k + 12 or more candidates by fp16 products on the tensor cores, rescores them in the CPU's order and certifies
+// each list by an error bound; lists that cannot be certified (ties, near-ties beyond fp16) are searched again exactly. Its
+// lists equal the CPU's, bit for bit. It waits for its queue once, at the end, to report rows that are not finite: mining is
+// no part of a captured step, and a wrong list must not pass in silence.
+//
 // Limits  1 <= k <= database rows (- 1 with exclude_self), k <= 4096; dim >= 1; rows and offsets 64-bit.
+//         CUDA: k <= 256, dim <= 4096, at most 2^31 database rows.
 // Errors  Error on k out of range (says the largest possible k), dim mismatch, output sizes; a value in queries or database
 //         that is not finite (names the row).
 // Cost    2 queries database dim flop; DRAM 4 (queries + database) dim + 12 queries k B. No full score matrix.
@@ -35,6 +41,9 @@ void topk(const TopK<float>&, Queue);
 
 namespace cpu {
 template <class T> void topk(const TopK<T>&);  // <double>: plain loops, the oracle
+}
+namespace cuda {  // matrices are device memory
+void topk(const TopK<float>&, Queue);
 }
 
 constexpr Cost topk_cost(double queries, double database, double dim, double k) {

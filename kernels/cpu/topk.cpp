@@ -47,7 +47,7 @@ float exact_score(const float* a, const float* b, int64_t dim) {
   double rest = 0;
   for (; d < dim; ++d) rest += double{a[d]} * double{b[d]};
   const double sum = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-  return static_cast<float>(sum + rest);
+  return static_cast<float>(sum + rest) + 0.f;  // a negative sum that f32 cannot hold becomes 0, not -0
 }
 
 // The largest norm; an Error where a value is not finite.

@@ -1,0 +1,109 @@
+// Top-K as a sequence of launches: rows to fp16, tensor-core scores with selection, exact scores and certificate, a second
+// search where the certificate fails. Queries go through in batches, so that lists and fp16 copies stay small beside the
+// inputs; lists, 8 B 32 ceil((k + 12) / 32) for each query and split, are all that passes from launch to launch.
+#include <algorithm>
+
+#include "kernels/core/check.h"
+#include "kernels/cuda/topk.cuh"
+#include "kernels/topk.h"
+
+namespace kith::kernels::cuda {
+namespace {
+
+constexpr int64_t kLargestK = 256, kLargestDim = 4096, kLargestRows = int64_t{1} << 31;
+constexpr int kSlots = 264;  // blocks of the scan at a time: two on each of 132 multiprocessors
+constexpr int64_t kBatch = int64_t{4} * kSlots * kTopKTile;  // queries of four full waves
+constexpr int64_t kSpare =
+    12;  // candidates beyond k: what lies between the k-th score and the last must exceed the bound
+
+// Into how many parts the tiles of the database are divided: the fewest whose waves of blocks are nearly full. At least two
+// tiles each, so that one arrives while another is multiplied.
+int choose_splits(int64_t row_tiles, int64_t tiles) {
+  const int64_t most = std::clamp(tiles / 2, int64_t{1}, std::max(int64_t{8}, ceil_div(kSlots, row_tiles)));
+  int64_t best = 1;
+  double best_share = 0;
+  for (int64_t splits = 1; splits <= most; ++splits) {
+    const auto blocks = static_cast<double>(row_tiles * splits);
+    const double share = blocks / static_cast<double>(ceil_div(row_tiles * splits, kSlots) * kSlots);
+    if (share > best_share + 0.03) best = splits, best_share = share;
+  }
+  return static_cast<int>(best);
+}
+
+int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
+
+}  // namespace
+
+TopKReport::TopKReport(Queue q) : queue_(q), status_(1, q) {
+  cuda_check(cudaMemsetAsync(status_.data(), 0xFF, sizeof(TopKStatus), q.stream));
+}
+
+void TopKReport::require_finite() const {
+  TopKStatus found;
+  cuda_check(cudaMemcpyAsync(&found, status_.data(), sizeof found, cudaMemcpyDeviceToHost, queue_.stream));
+  cuda_check(cudaStreamSynchronize(queue_.stream));
+  const auto check_rows = [](const char* what, unsigned long long row) {
+    if (row != kTopKNoRow)
+      throw Error(std::string("topk: ") + what + " row " + std::to_string(row) + " holds a value that is not finite");
+  };
+  check_rows("query", found.query);
+  check_rows("database", found.database);
+}
+
+void topk_check_limits(int64_t k, int64_t dim, int64_t rows) {
+  check(k <= kLargestK, "topk: k is " + std::to_string(k) + ", on CUDA at most 256");
+  check(dim <= kLargestDim, "topk: rows of " + std::to_string(dim) + " elements, on CUDA at most 4096");
+  check(rows <= kLargestRows, "topk: " + std::to_string(rows) + " database rows, on CUDA at most 2^31");
+}
+
+void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue q) {
+  TopKSearch s{};
+  s.database = a.database.data;
+  s.database_rows = static_cast<unsigned>(a.database.rows);
+  s.dim = static_cast<int>(a.database.cols);
+  s.padded_dim = static_cast<int>(ceil_div(s.dim, kTopKSlab)) * kTopKSlab;
+  s.k = static_cast<int>(a.k);
+  s.first = first;
+  s.exclude_self = a.exclude_self;
+  s.chunks = static_cast<int>(ceil_div(a.k + kSpare, kWarp));
+  s.status = status;
+
+  const int64_t batch = std::min(a.queries.rows, kBatch), row_tiles = ceil_div(batch, kTopKTile);
+  s.splits = choose_splits(row_tiles, s.tiles());
+  Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
+      half_queries(padded(batch) * s.padded_dim, q);
+  Scratch<TopKQueryBound> query_bound(batch, q);
+  Scratch<TopKDatabaseBound> database_bound(1, q);
+  Scratch<TopKKey> lists(batch * s.splits * s.chunks * kWarp, q);
+  Scratch<int> uncertain(batch, q);
+  s.half_database = half_database.data();
+  s.half_queries = half_queries.data();
+  s.query_bound = query_bound.data();
+  s.database_bound = database_bound.data();
+  s.lists = lists.data();
+  s.uncertain = uncertain.data();
+
+  cuda_check(cudaMemsetAsync(s.database_bound, 0, sizeof(TopKDatabaseBound), q.stream));
+  topk_prepare_database(s, q);
+  for (int64_t at = 0; at < a.queries.rows; at += batch) {
+    s.queries = a.queries.data + at * s.dim;
+    s.query_rows = std::min(batch, a.queries.rows - at);
+    s.first_query = at;
+    s.self_offset = a.query_offset + at - first;
+    s.scores = a.scores.data + at * a.k;
+    s.indices = a.indices.data + at * a.k;
+    topk_prepare_queries(s, q);
+    topk_scan(s, q);
+    topk_finish(s, q);
+  }
+}
+
+void topk(const TopK<float>& a, Queue q) {
+  topk_check_limits(a.k, a.queries.cols, a.database.rows);
+  if (a.queries.rows == 0) return;
+  const TopKReport report(q);
+  topk_search(a, 0, report.status(), q);
+  report.require_finite();
+}
+
+}  // namespace kith::kernels::cuda

@@ -1,0 +1,220 @@
+#include "kernels/topk.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "tests/support/device.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+struct Options {
+  bool exclude_self = false;
+  int64_t query_offset = 0;
+};
+
+struct Result {
+  std::vector<float> scores;
+  std::vector<int64_t> indices;
+};
+
+class TopKCuda : public CudaKernel {
+ protected:
+  Result on_device(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o = {}) {
+    const OnDevice<float> d_queries(queries), d_database(database), scores(poison<float>(queries.rows * k));
+    const OnDevice<int64_t> indices(poison<int64_t>(queries.rows * k));
+    topk({.queries = d_queries.matrix(),
+          .database = d_database.matrix(),
+          .k = k,
+          .exclude_self = o.exclude_self,
+          .query_offset = o.query_offset,
+          .scores = {scores.data(), queries.rows, k},
+          .indices = {indices.data(), queries.rows, k}},
+         queue);
+    return {scores.host(), indices.host()};
+  }
+
+  // Every score in double by the contract's order of summation, rounded once; the list sorted out of all of them.
+  static Result brute_force(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o) {
+    Result r;
+    for (int64_t q = 0; q < queries.rows; ++q) {
+      std::vector<std::pair<float, int64_t>> all;  // negated scores: pairs ascend as lists do
+      for (int64_t j = 0; j < database.rows; ++j) {
+        if (o.exclude_self && j == q + o.query_offset) continue;
+        const float *a = queries.view().row(q).data(), *b = database.view().row(j).data();
+        double lane[8] = {}, rest = 0;
+        const int64_t whole = queries.cols / 8 * 8;
+        for (int64_t d = 0; d < whole; ++d) lane[d % 8] += double{a[d]} * double{b[d]};
+        for (int64_t d = whole; d < queries.cols; ++d) rest += double{a[d]} * double{b[d]};
+        const double sum =
+            ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7])) + rest;
+        all.emplace_back(-(static_cast<float>(sum) + 0.f), j);
+      }
+      std::partial_sort(all.begin(), all.begin() + k, all.end());
+      for (int64_t n = 0; n < k; ++n) r.scores.push_back(-all[n].first), r.indices.push_back(all[n].second);
+    }
+    return r;
+  }
+
+  // Lists equal brute force's, and the CPU backend's bit for bit.
+  void expect_exact(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o = {}) {
+    SCOPED_TRACE(testing::Message() << queries.rows << " x " << database.rows << " x " << queries.cols << ", k " << k
+                                    << (o.exclude_self ? ", self excluded" : ""));
+    const Result got = on_device(queries, database, k, o), want = brute_force(queries, database, k, o);
+    EXPECT_EQ(got.indices, want.indices);
+    EXPECT_EQ(got.scores, want.scores);
+    HostMatrix<float> scores(queries.rows, k);
+    HostMatrix<int64_t> indices(queries.rows, k);
+    cpu::topk<float>({.queries = queries.view(),
+                      .database = database.view(),
+                      .k = k,
+                      .exclude_self = o.exclude_self,
+                      .query_offset = o.query_offset,
+                      .scores = scores.view(),
+                      .indices = indices.view()});
+    EXPECT_EQ(got.indices, indices.values);
+    EXPECT_EQ(std::memcmp(got.scores.data(), scores.values.data(), got.scores.size() * sizeof(float)), 0);
+  }
+};
+
+TEST_F(TopKCuda, EqualsBruteForce) {
+  struct Shape {
+    int64_t queries, database, dim, k;
+  };
+  // One row; a tile of 128 rows - 1, all, + 1 on both sides; slabs of 32 elements likewise; five tiles in two splits; K + 12
+  // at 32 candidates, below and above; K all rows.
+  for (const auto& [queries, database, dim, k] : {Shape{1, 1, 1, 1},
+                                                  {3, 127, 31, 1},
+                                                  {127, 128, 32, 20},
+                                                  {128, 129, 33, 21},
+                                                  {129, 300, 65, 5},
+                                                  {2, 640, 100, 40},
+                                                  {5, 60, 7, 60}})
+    expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
+}
+
+TEST_F(TopKCuda, LargestK) { expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256); }
+
+TEST_F(TopKCuda, SelfIsIncludedExcludedOrShifted) {
+  const HostMatrix<float> x = unit_rows(140, 9, Seed{3});
+  expect_exact(x, x, 10);
+  expect_exact(x, x, 10, {.exclude_self = true});
+  HostMatrix<float> part(30, 9);
+  std::copy_n(x.values.data() + 105 * 9, part.values.size(), part.values.data());
+  expect_exact(part, x, 10, {.exclude_self = true, .query_offset = 105});
+  const HostMatrix<float> few = unit_rows(40, 9, Seed{4});
+  expect_exact(few, few, 39, {.exclude_self = true});  // k = n - 1
+}
+
+TEST_F(TopKCuda, DuplicatedRowsStandInOrderOfIndex) {
+  // Every row 20 times, far apart; then all rows equal: no list can be certified.
+  HostMatrix<float> database(400, 17);
+  const HostMatrix<float> distinct = unit_rows(20, 17, Seed{4});
+  for (int64_t j = 0; j < 400; ++j) std::copy_n(distinct.view().row(j % 20).data(), 17, database.view().row(j).data());
+  expect_exact(unit_rows(20, 17, Seed{5}), database, 25);
+  const HostMatrix<float> same(270, 5, 0.3f), few(130, 5, 0.3f);
+  expect_exact(HostMatrix<float>(3, 5, 0.7f), same, 40);
+  expect_exact(few, few, 12, {.exclude_self = true});
+}
+
+TEST_F(TopKCuda, NearTiesThatFp16CannotTellApart) {
+  // 600 copies of a row, each with one element a few ulps of f32 away: one and the same row in fp16. Which are the best is
+  // seen in the exact scores alone, and the candidates by fp16 are just the first rows.
+  HostMatrix<float> database(600, 40);
+  const HostMatrix<float> base = unit_rows(1, 40, Seed{6});
+  for (int64_t j = 0; j < 600; ++j) {
+    std::copy_n(base.values.data(), 40, database.view().row(j).data());
+    float& x = database.view().row(j)[j % 40];
+    x = std::bit_cast<float>(std::bit_cast<uint32_t>(x) + static_cast<uint32_t>(j * 37 % 11));
+  }
+  expect_exact(base, database, 20);
+  expect_exact(unit_rows(4, 40, Seed{7}), database, 20);
+}
+
+TEST_F(TopKCuda, OneUlpAtTheEndOfTheList) {
+  // Rows 0 .. 99 score equal; one late row scores an ulp more, or less, than they do: first, or not in the list.
+  for (const int ulps : {1, -1}) {
+    HostMatrix<float> database(300, 8, 0.f), query(1, 8, 0.f);
+    query.values[0] = 1;
+    for (int64_t j = 0; j < 300; ++j) database.view().row(j)[0] = j < 100 ? 0.75f : 0.5f;
+    database.view().row(250)[0] = 0.75f + static_cast<float>(ulps) * 0x1p-24f * 2;
+    expect_exact(query, database, 20);
+    expect_exact(query, database, 100);
+  }
+}
+
+TEST_F(TopKCuda, RowsOfEveryNorm) {
+  HostMatrix<float> database = normal_rows(300, 12, Seed{8}), queries = normal_rows(20, 12, Seed{9});
+  for (int64_t j = 0; j < 300; ++j)  // 2^-60 .. 2^60; every 17th row zero
+    for (float& x : database.view().row(j)) x = j % 17 == 0 ? 0.f : std::ldexp(x, static_cast<int>(j * 7 % 121) - 60);
+  for (int64_t i = 0; i < 20; ++i)
+    for (float& x : queries.view().row(i)) x = i == 3 ? 0.f : std::ldexp(x, static_cast<int>(12 * i) - 120);
+  expect_exact(queries, database, 30);
+  for (float& x : database.values) x = -std::abs(x);
+  for (float& x : queries.values) x = std::abs(x);
+  expect_exact(queries, database, 250);  // scores from -inf to 0
+}
+
+TEST_F(TopKCuda, ProductsThatOverflowOrCancel) {
+  HostMatrix<float> database = normal_rows(200, 9, Seed{10}), queries(4, 9, 1.f);
+  for (int64_t j = 0; j < 200; ++j) database.view().row(j)[0] = 3e38f, database.view().row(j)[8] = -3e38f;
+  for (float& x : queries.values) x = 2;
+  expect_exact(queries, database, 15);
+  for (int64_t j = 0; j < 200; ++j) database.view().row(j)[0] = 1e6f, database.view().row(j)[8] = -1e6f;
+  expect_exact(queries, database, 15);
+}
+
+TEST_F(TopKCuda, SameBitsInEveryRun) {
+  const HostMatrix<float> queries = unit_rows(30, 24, Seed{11}), database = unit_rows(530, 24, Seed{12});
+  const Result a = on_device(queries, database, 20), b = on_device(queries, database, 20);
+  EXPECT_EQ(a.indices, b.indices);
+  EXPECT_EQ(a.scores, b.scores);
+}
+
+#ifdef KITH_SIMT
+TEST_F(TopKCuda, OrdinaryRowsAreCertified) {
+  // The second search reads a flag for each query, and no row of the database.
+  simt::options().count = true;
+  simt::records().clear();
+  on_device(unit_rows(32, 64, Seed{13}), unit_rows(640, 64, Seed{14}), 10);
+  simt::options().count = false;
+  int launches = 0;
+  for (const simt::LaunchRecord& r : simt::records()) {
+    if (r.kernel != "topk_exact") continue;
+    ++launches;
+    EXPECT_EQ(r.counts.shared_accesses, 0u) << "a list was searched again";
+  }
+  EXPECT_EQ(launches, 1);
+  simt::records().clear();
+}
+#endif
+
+TEST_F(TopKCuda, NamesTheRowThatIsNotFinite) {
+  const HostMatrix<float> many = unit_rows(150, 3, Seed{15}), few = unit_rows(2, 3, Seed{15});
+  const auto expect_message = [&](const HostMatrix<float>& queries, const HostMatrix<float>& database,
+                                  const char* text) {
+    try {
+      on_device(queries, database, 2);
+      ADD_FAILURE() << "expected: " << text;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
+    }
+  };
+  for (const float value : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    HostMatrix<float> bad = many;
+    bad.values[3 * 137 + 1] = bad.values[3 * 141] = -value;
+    expect_message(bad, few, "query row 137 holds a value that is not finite");
+    expect_message(few, bad, "database row 137 holds a value that is not finite");
+  }
+}
+
+TEST_F(TopKCuda, RejectsWhatItCannotHold) {
+  const HostMatrix<float> x = unit_rows(300, 2, Seed{16});
+  EXPECT_THROW(on_device(x, x, 257), Error);
+  EXPECT_THROW(on_device(HostMatrix<float>(2, 4097), HostMatrix<float>(2, 4097), 1), Error);
+}
+
+}  // namespace
+}  // namespace kith::test
