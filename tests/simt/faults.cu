@@ -1,5 +1,6 @@
 #include "kernels/cuda/core/async.cuh"
 #include "kernels/cuda/core/launch.cuh"
+#include "kernels/cuda/core/mma.cuh"
 #include "tests/simt/faults.h"
 
 namespace kith::simt_test {
@@ -40,8 +41,44 @@ __global__ void out_of_bounds_kernel(const float* in, float* out, int n) {
 }
 
 __global__ void misaligned_kernel(const float* in, float* out) {
-  const float4 v = *reinterpret_cast<const float4*>(in + 1);
-  *out = v.x + v.w;
+  const int i = static_cast<int>(threadIdx.x);
+  const float4 v = *reinterpret_cast<const float4*>(in + 4 * i + i / 5);  // threads 0 to 4 are aligned
+  out[i] = v.x + v.w;
+}
+
+__global__ void misaligned_async_kernel(const float* in, float* out) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  kernels::cuda::cp_async<16>(tile, in + 1);
+  kernels::cuda::cp_async_commit();
+  kernels::cuda::cp_async_wait<0>();
+  *out = tile[0];
+}
+
+__global__ void past_shared_kernel(float* out) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  tile[threadIdx.x] = 1.f;
+  out[threadIdx.x] = tile[threadIdx.x];
+}
+
+__global__ void write_one_kernel(float* out) { out[threadIdx.x % 32] = 1.f; }
+
+__global__ void reduce_kernel(float* out) { out[threadIdx.x] = static_cast<float>(__reduce_add_sync(0xFFFFFFFFu, 1)); }
+
+__global__ void mma_missing_kernel(float* out) {
+  float c[4] = {};
+  const uint32_t a[4] = {}, b[2] = {};
+  if (threadIdx.x != 31) kernels::cuda::mma_bf16(c, a, b);
+  __syncthreads();
+  out[threadIdx.x] = c[0];
+}
+
+__global__ void mask_kernel(float* out) { out[threadIdx.x] = static_cast<float>(__ballot_sync(0x0000FFFFu, 1)); }
+
+__global__ void different_collectives_kernel(float* out) {
+  if (threadIdx.x == 0)
+    out[0] = static_cast<float>(__reduce_add_sync(0xFFFFFFFFu, 1));
+  else
+    out[threadIdx.x] = static_cast<float>(__ballot_sync(0xFFFFFFFFu, 1));
 }
 
 __global__ void missing_lane_kernel(float* out) {
@@ -67,6 +104,22 @@ __global__ void divergent_kernel(float* out) {
 }
 
 __global__ void last_writer_kernel(float* out) { *out = static_cast<float>(blockIdx.x); }
+
+__global__ void last_thread_kernel(float* out) { *out = static_cast<float>(threadIdx.x); }
+
+__global__ void float_atomics_kernel(float* out) {
+  // A one that meets a sum of 1e9 is lost.
+  atomicAdd(out, threadIdx.x % 4 == 0 ? 1e9f : threadIdx.x % 4 == 2 ? -1e9f : 1.f);
+}
+
+__global__ void async_no_barrier_kernel(const float* in, float* out, int wait) {
+  float* tile = kernels::cuda::dynamic_shared<float>();
+  kernels::cuda::cp_async<16>(tile + 4 * threadIdx.x, in + 4 * threadIdx.x);
+  kernels::cuda::cp_async_commit();
+  if (wait == 0) return;
+  kernels::cuda::cp_async_wait<0>();
+  out[threadIdx.x] = tile[4 * (threadIdx.x ^ 1)];
+}
 
 __global__ void async_kernel(const float* in, float* out, int wait) {
   float* tile = kernels::cuda::dynamic_shared<float>();
@@ -104,6 +157,16 @@ __global__ void histogram_kernel(const int* in, int n, int* out) {
   if (threadIdx.x < 8) atomicAdd(&out[threadIdx.x], bins[threadIdx.x]);
 }
 
+__global__ void divergent_atomics_kernel(int* out) {
+  __shared__ int sum;
+  if (threadIdx.x == 0) sum = 0;
+  __syncthreads();
+  if (threadIdx.x < 16)
+    atomicAdd(&sum, 1);
+  else
+    atomicAdd(out, 1);
+}
+
 __global__ void strided_shared_kernel(float* out, int stride) {
   float* tile = kernels::cuda::dynamic_shared<float>();
   for (int i = static_cast<int>(threadIdx.x); i < 32 * stride; i += 32) tile[i] = static_cast<float>(i);
@@ -134,7 +197,30 @@ void out_of_bounds(const float* in, float* out, int n) {
   launch("out_of_bounds", out_of_bounds_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, in, out, n);
 }
 void misaligned_vector(const float* in, float* out) {
-  launch("misaligned", misaligned_kernel, {.grid = dim3(1), .block = dim3(1)}, kQueue, in, out);
+  launch("misaligned", misaligned_kernel, {.grid = dim3(1), .block = dim3(6)}, kQueue, in, out);
+}
+void misaligned_async(const float* in, float* out) {
+  launch("misaligned_async", misaligned_async_kernel, {.grid = dim3(1), .block = dim3(1), .smem_bytes = 16}, kQueue, in,
+         out);
+}
+void past_shared_memory(float* out) {
+  launch("past_shared", past_shared_kernel, {.grid = dim3(1), .block = dim3(16), .smem_bytes = 32}, kQueue, out);
+}
+void too_much_shared_memory(float* out) {
+  launch("write_one", write_one_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 228 << 10}, kQueue, out);
+}
+void too_many_threads(float* out) {
+  launch("write_one", write_one_kernel, {.grid = dim3(1), .block = dim3(1025)}, kQueue, out);
+}
+void reduce_missing_lane(float* out) {
+  launch("reduce", reduce_kernel, {.grid = dim3(1), .block = dim3(30)}, kQueue, out);
+}
+void mma_missing_lane(float* out) {
+  launch("mma_missing", mma_missing_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
+}
+void mask_without_caller(float* out) { launch("mask", mask_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out); }
+void different_collectives(float* out) {
+  launch("different_collectives", different_collectives_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
 }
 void shuffle_missing_lane(float* out) {
   launch("missing_lane", missing_lane_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
@@ -147,6 +233,20 @@ void divergent_barrier(float* out) {
 }
 void last_writer_wins(float* out) {
   launch("last_writer", last_writer_kernel, {.grid = dim3(4), .block = dim3(1)}, kQueue, out);
+}
+void last_thread_wins(float* out) {
+  launch("last_thread", last_thread_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, out);
+}
+void float_atomics(float* out) {
+  launch("float_atomics", float_atomics_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, out);
+}
+void async_without_barrier(const float* in, float* out) {
+  launch("async_no_barrier", async_no_barrier_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue,
+         in, out, 1);
+}
+void async_never_waited(const float* in, float* out) {
+  launch("async_no_barrier", async_no_barrier_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue,
+         in, out, 0);
 }
 void async_without_wait(const float* in, float* out) {
   launch("async", async_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 512}, kQueue, in, out, 0);
@@ -163,6 +263,9 @@ void warp_sum(const float* in, float* out) {
 }
 void histogram(const int* in, int n, int* out) {
   launch("histogram", histogram_kernel, {.grid = dim3(3), .block = dim3(64)}, kQueue, in, n, out);
+}
+void divergent_atomics(int* out) {
+  launch("divergent_atomics", divergent_atomics_kernel, {.grid = dim3(1), .block = dim3(32)}, kQueue, out);
 }
 void strided_shared(float* out, int stride) {
   launch("strided_shared", strided_shared_kernel,

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <vector>
@@ -69,6 +70,11 @@ TEST(Simt, CatchesMissingBarriers) {
 TEST(Simt, CatchesUnwrittenSharedMemory) {
   const Device out(std::vector<float>(32));
   EXPECT_FAULT(read_unwritten_shared(out.get()), "that nothing wrote");
+  simt::options().races = false;  // without the shadow the poison reaches the result
+  read_unwritten_shared(out.get());
+  simt::options().races = true;
+  EXPECT_EQ(out.host()[30], 1.f);
+  EXPECT_TRUE(std::isnan(out.host()[31]));
 }
 
 TEST(Simt, CatchesBadAddressesWithTheThread) {
@@ -76,7 +82,21 @@ TEST(Simt, CatchesBadAddressesWithTheThread) {
   EXPECT_FAULT(out_of_bounds(in.get(), out.get(), 10), "thread (10, 0, 0)");
   EXPECT_FAULT(out_of_bounds(in.get(), out.get(), 10),
                "load of 4 bytes out of bounds: byte 40 of a buffer of 40 bytes");
+  EXPECT_FAULT(past_shared_memory(out.get()), "thread (8, 0, 0)");
+  EXPECT_FAULT(past_shared_memory(out.get()), "store of 4 bytes out of bounds");
+}
+
+TEST(Simt, CatchesMisalignedAccessesWithTheThread) {
+  const Device in(ramp(32)), out(std::vector<float>(8));
+  EXPECT_FAULT(misaligned_vector(in.get(), out.get()), "thread (5, 0, 0)");
   EXPECT_FAULT(misaligned_vector(in.get(), out.get()), "misaligned access of 16 bytes");
+  EXPECT_FAULT(misaligned_async(in.get(), out.get()), "cp.async of 16 bytes from or to a misaligned address");
+}
+
+TEST(Simt, RejectsLaunchesThatNoDeviceTakes) {
+  const Device out(std::vector<float>(32));
+  EXPECT_FAULT(too_much_shared_memory(out.get()), "233472 bytes of shared memory, the limit is 232448");
+  EXPECT_FAULT(too_many_threads(out.get()), "block (1025, 1, 1) is not valid");
 }
 
 TEST(Simt, CatchesCollectivesThatCannotComplete) {
@@ -86,6 +106,11 @@ TEST(Simt, CatchesCollectivesThatCannotComplete) {
   EXPECT_FAULT(shuffle_lane_never_comes(out.get()), "deadlock");
   EXPECT_FAULT(shuffle_lane_never_comes(out.get()), "1 threads wait in __syncthreads");
   EXPECT_FAULT(divergent_barrier(out.get()), "divergent barrier");
+  EXPECT_FAULT(reduce_missing_lane(out.get()), "__reduce_add_sync");
+  EXPECT_FAULT(reduce_missing_lane(out.get()), "mask 0xffffffff names lanes that have exited or do not exist: 30 31");
+  EXPECT_FAULT(mma_missing_lane(out.get()), "31 threads wait in mma.sync");
+  EXPECT_FAULT(mask_without_caller(out.get()), "mask 0x0000ffff does not name the calling lane");
+  EXPECT_FAULT(different_collectives(out.get()), "meets lane 0 in __reduce_add_sync");
 }
 
 TEST(Simt, CatchesResultsThatDependOnTheOrderOfBlocks) {
@@ -95,9 +120,17 @@ TEST(Simt, CatchesResultsThatDependOnTheOrderOfBlocks) {
   simt::options().workers = 0;
 }
 
+TEST(Simt, CatchesResultsThatDependOnTheOrderOfThreads) {
+  const Device out(std::vector<float>(1));
+  EXPECT_FAULT(last_thread_wins(out.get()), "depends on the order of threads");
+  EXPECT_FAULT(float_atomics(out.get()), "depends on the order of threads");
+}
+
 TEST(Simt, CatchesAsyncDataReadBeforeItsWait) {
   const Device in(ramp(128)), out(std::vector<float>(32));
   EXPECT_FAULT(async_without_wait(in.get(), out.get()), "while cp.async fills it");
+  EXPECT_FAULT(async_never_waited(in.get(), out.get()), "exited with cp.async copies that no wait has completed");
+  EXPECT_FAULT(async_without_barrier(in.get(), out.get()), "reads shared byte 16 that nothing wrote");
 }
 
 TEST(Simt, RunsAgainAfterAFault) {
@@ -134,6 +167,15 @@ TEST(Simt, CountsSectorsAndBytes) {
     EXPECT_EQ(c.global_load_sectors, static_cast<uint64_t>(4 * stride));
     EXPECT_EQ(c.global_store_sectors, 4u);
   }
+}
+
+TEST(Simt, CountsAtomicsByInstruction) {
+  const Device out(std::vector<int>(1));
+  const simt::Counts c = counts_of([&] { divergent_atomics(out.get()); });
+  EXPECT_EQ(c.atomics, 32u);
+  EXPECT_EQ(c.shared_accesses, 2u);  // the store of zero, and the atomics
+  EXPECT_EQ(c.global_store_bytes, 64u);
+  EXPECT_EQ(c.global_store_sectors, 1u);
 }
 
 // 16 lanes load 16 bytes each; 32 lanes store 16 bytes to shared memory, in four passes, and read one word of 16 bytes.

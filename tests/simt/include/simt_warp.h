@@ -109,6 +109,17 @@ unsigned __match_any_sync(unsigned mask, T value, simt::Where w = simt::Where::c
     return r;
   });
 }
+template <class T>
+unsigned __match_all_sync(unsigned mask, T value, int* same, simt::Where w = simt::Where::current()) {
+  const unsigned all =
+      simt_detail::reduce<T, unsigned>("__match_all_sync", mask, value, w, [](const T* v, unsigned m, int lane) {
+        for (int l = 0; l < 32; ++l)
+          if ((m >> l & 1) && v[l] != v[lane]) return 0u;
+        return m;
+      });
+  *same = all != 0;
+  return all;
+}
 #define KITH_REDUCE(name, expression)                                                                             \
   template <class T>                                                                                              \
   T __reduce_##name##_sync(unsigned mask, T value, simt::Where w = simt::Where::current()) {                      \
