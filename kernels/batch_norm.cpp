@@ -12,17 +12,24 @@ void expect_channels(std::span<const float> v, int64_t channels, std::string_vie
         fmt::format("batch_norm: {} has {} elements, expected {} channels", what, v.size(), channels));
 }
 
-void expect_like(Matrix<const float> m, Matrix<const float> x, std::string_view what) {
+template <class A>
+void expect_like(Matrix<const A> m, Matrix<const A> x, std::string_view what) {
   check(m.rows == x.rows && m.cols == x.cols,
         fmt::format("batch_norm: {} is [{}, {}], expected [{}, {}]", what, m.rows, m.cols, x.rows, x.cols));
 }
 
-}  // namespace
+template <class A>
+void expect_mask(std::span<const uint32_t> mask, Matrix<const A> x) {
+  const int64_t words = batch_norm_mask_words(x.rows, x.cols);
+  check(mask.empty() || static_cast<int64_t>(mask.size()) == words,
+        fmt::format("batch_norm: mask has {} words, expected {} for [{}, {}]", mask.size(), words, x.rows, x.cols));
+}
 
-void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
+template <class A>
+void validate(const BatchNormForward<float, A>& a) {
   expect_channels(a.gamma, a.x.cols, "gamma");
   expect_channels(a.beta, a.x.cols, "beta");
-  expect_like(a.y, a.x, "y");
+  expect_like<A>(a.y, a.x, "y");
   if (a.train) {
     check(a.x.rows >= 2, fmt::format("batch_norm: train mode needs at least 2 rows, found {}", a.x.rows));
     expect_channels(a.mean, a.x.cols, "mean");
@@ -30,11 +37,12 @@ void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
   }
   if (!a.train || !a.running_mean.empty()) expect_channels(a.running_mean, a.x.cols, "running_mean");
   if (!a.train || !a.running_var.empty()) expect_channels(a.running_var, a.x.cols, "running_var");
-  if (q.device == Device::cuda) return cuda::batch_norm_forward(a, q);
-  cpu::batch_norm_forward(a);
+  check(a.mask.empty() || a.relu, "batch_norm: a mask without relu");
+  expect_mask(a.mask, a.x);
 }
 
-void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
+template <class A>
+void validate(const BatchNormBackward<float, A>& a) {
   check(a.x.rows >= 1, "batch_norm: backward without rows");
   expect_like(a.dy, a.x, "dy");
   expect_channels(a.gamma, a.x.cols, "gamma");
@@ -42,14 +50,41 @@ void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
   expect_channels(a.invstd, a.x.cols, "invstd");
   if (!a.dgamma.empty()) expect_channels(a.dgamma, a.x.cols, "dgamma");
   if (!a.dbeta.empty()) expect_channels(a.dbeta, a.x.cols, "dbeta");
-  if (a.dx.data) expect_like(a.dx, a.x, "dx");
+  if (a.dx.data) expect_like<A>(a.dx, a.x, "dx");
+  expect_mask(a.mask, a.x);
   if (a.relu && a.y.data) expect_like(a.y, a.x, "y");
-  if (a.relu && !a.y.data) {
-    check(!a.dresidual, "batch_norm: backward of ReLU with a residual needs y");
+  if (a.relu && !a.y.data && a.mask.empty()) {
+    check(!a.dresidual, "batch_norm: backward of ReLU with a residual needs y or its mask");
     expect_channels(a.beta, a.x.cols, "beta (without y)");
   }
+}
+
+constexpr std::string_view kNoBf16 = "batch_norm: bf16 activations are supported on CUDA only";
+
+}  // namespace
+
+void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
+  validate(a);
+  if (q.device == Device::cuda) return cuda::batch_norm_forward(a, q);
+  cpu::batch_norm_forward(a);
+}
+
+void batch_norm_forward(const BatchNormForward<float, bf16>& a, Queue q) {
+  validate(a);
+  check(q.device == Device::cuda, kNoBf16);
+  cuda::batch_norm_forward(a, q);
+}
+
+void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
+  validate(a);
   if (q.device == Device::cuda) return cuda::batch_norm_backward(a, q);
   cpu::batch_norm_backward(a);
+}
+
+void batch_norm_backward(const BatchNormBackward<float, bf16>& a, Queue q) {
+  validate(a);
+  check(q.device == Device::cuda, kNoBf16);
+  cuda::batch_norm_backward(a, q);
 }
 
 }  // namespace kith::kernels

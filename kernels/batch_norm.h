@@ -6,8 +6,12 @@
 //   backward (train), d = dy [y > 0] when relu:  dresidual = d;  dbeta = sum d;  dgamma = sum d xhat;
 //            dx = gamma invstd (d - dbeta / rows - xhat dgamma / rows)
 //
-// The sign of y is recovered from y itself (y > 0), so backward needs x, y and the saved statistics only. Without a
-// residual it can be recovered from x: give beta and no y, which saves two reads of y.
+// x, y, residual and their gradients are of type A (bf16 on CUDA only: rounded once, on the way out); parameters, statistics
+// and everything in between are of type T.
+//
+// Backward of ReLU needs the sign of y, from the first of: `mask`, one bit per element that forward wrote (word i / 32, bit
+// i % 32 of the flat index i = row channels + channel; 1 where y > 0; bits past the last element are 0); y itself; without
+// a residual x, when beta is given: no read at all.
 // Statistics are accumulated in shifted sums (no E[x^2] - E[x]^2 cancellation), f32 lanes within a chunk of rows,
 // chunks combined in f64 in their order (Chan et al. 1979): bit-equal for any number of threads. torch semantics:
 // unbiased running variance; rows = 1 in train mode is an Error. dx or dresidual (not both) may be the buffer of dy; y
@@ -16,40 +20,48 @@
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
 //       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y).
 #pragma once
+#include "kernels/core/bf16.h"
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
 
-template <class T>
+template <class T, class A = T>
 struct BatchNormForward {
-  Matrix<const T> x;               // [rows, channels]
+  Matrix<const A> x;               // [rows, channels]
   std::span<const T> gamma, beta;  // [channels]
-  const T* residual = nullptr;     // [rows, channels] or null
+  const A* residual = nullptr;     // [rows, channels] or null
   bool relu = false;
   bool train = true;
   T eps = T(1e-5), momentum = T(0.1);
   // [channels]; read in eval, updated in train (may be empty in train: no update)
   std::span<T> running_mean = {}, running_var = {};
   std::span<T> mean = {}, invstd = {};  // [channels]; written in train; saved for backward
-  Matrix<T> y;                          // [rows, channels]; may not alias x
+  Matrix<A> y;                          // [rows, channels]; may not alias x
+  std::span<uint32_t> mask = {};        // with relu, where wanted: batch_norm_mask_words(rows, channels)
 };
 
-template <class T>
+template <class T, class A = T>
 struct BatchNormBackward {
-  Matrix<const T> x, y = {}, dy;  // [rows, channels]; y is read only with relu, and may be empty when beta is given
+  Matrix<const A> x, y = {},
+                     dy;  // [rows, channels]; y is read only with relu, and may be empty with a mask or with beta
   std::span<const T> gamma, mean, invstd;
   bool relu = false;
   std::span<T> dgamma = {}, dbeta = {};  // [channels]; empty when not wanted
   Write write_params = Write::overwrite;
-  Matrix<T> dx = {};  // data null when not wanted
+  Matrix<A> dx = {};  // data null when not wanted
   Write write_x = Write::overwrite;
-  T* dresidual = nullptr;  // [rows, channels] or null
+  A* dresidual = nullptr;  // [rows, channels] or null
   Write write_residual = Write::overwrite;
-  std::span<const T> beta = {};  // relu without a residual and without y: the sign of y comes from x
+  std::span<const T> beta = {};  // relu without a residual, without mask and y: the sign of y comes from x
+  std::span<const uint32_t> mask = {};
 };
 
+constexpr int64_t batch_norm_mask_words(int64_t rows, int64_t channels) { return (rows * channels + 31) / 32; }
+
 void batch_norm_forward(const BatchNormForward<float>&, Queue);
+void batch_norm_forward(const BatchNormForward<float, bf16>&, Queue);
 void batch_norm_backward(const BatchNormBackward<float>&, Queue);
+void batch_norm_backward(const BatchNormBackward<float, bf16>&, Queue);
 
 namespace cpu {
 template <class T>
@@ -59,18 +71,24 @@ void batch_norm_backward(const BatchNormBackward<T>&);
 }  // namespace cpu
 namespace cuda {  // spans are device memory
 void batch_norm_forward(const BatchNormForward<float>&, Queue);
+void batch_norm_forward(const BatchNormForward<float, bf16>&, Queue);
 void batch_norm_backward(const BatchNormBackward<float>&, Queue);
-}
+void batch_norm_backward(const BatchNormBackward<float, bf16>&, Queue);
+}  // namespace cuda
 
-constexpr Cost batch_norm_forward_cost(double rows, double channels, bool residual) {
-  return {.flops = 8 * rows * channels, .bytes = (residual ? 16 : 12) * rows * channels};
+// `sign`: where backward takes the sign of y from, and whether forward writes it; `none`: no ReLU.
+enum class BatchNormSign : uint8_t { none, from_x, from_y, from_mask };
+// `element`: bytes of A.
+constexpr Cost batch_norm_forward_cost(double rows, double channels, bool residual, double element = 4,
+                                       BatchNormSign sign = BatchNormSign::from_x) {
+  const double mask = sign == BatchNormSign::from_mask ? 1. / 8 : 0;
+  return {.flops = 8 * rows * channels, .bytes = ((residual ? 4 : 3) * element + mask) * rows * channels};
 }
-// `mask` says where the sign of y comes from: nothing to mask, x, or y.
-enum class BatchNormMask : uint8_t { none, from_x, from_y };
 constexpr Cost batch_norm_backward_cost(double rows, double channels, bool residual,
-                                        BatchNormMask mask = BatchNormMask::from_y) {
-  const double y_reads = mask == BatchNormMask::from_y ? (residual ? 1 : 2) : 0;
-  return {.flops = 12 * rows * channels, .bytes = 4 * (5 + y_reads + (residual ? 1 : 0)) * rows * channels};
+                                        BatchNormSign sign = BatchNormSign::from_y, double element = 4) {
+  const double read = sign == BatchNormSign::from_y ? element : sign == BatchNormSign::from_mask ? 1. / 8 : 0;
+  return {.flops = 12 * rows * channels,
+          .bytes = ((residual ? 6 : 5) * element + (residual ? 1 : 2) * read) * rows * channels};
 }
 
 }  // namespace kith::kernels

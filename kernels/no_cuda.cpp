@@ -21,7 +21,9 @@ namespace {
 }  // namespace
 
 void batch_norm_forward(const BatchNormForward<float>&, Queue) { none("batch_norm_forward"); }
+void batch_norm_forward(const BatchNormForward<float, bf16>&, Queue) { none("batch_norm_forward"); }
 void batch_norm_backward(const BatchNormBackward<float>&, Queue) { none("batch_norm_backward"); }
+void batch_norm_backward(const BatchNormBackward<float, bf16>&, Queue) { none("batch_norm_backward"); }
 void add(const Add<float>&, Queue) { none("add"); }
 void scale(const Scale<float>&, Queue) { none("scale"); }
 void relu_forward(const ReluForward<float>&, Queue) { none("relu_forward"); }

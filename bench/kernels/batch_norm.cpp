@@ -133,7 +133,7 @@ void batch_norm_backward(benchmark::State& state) {
   bench::run_verified(
       state, verified(channels, p.with_residual),
       batch_norm_backward_cost(static_cast<double>(rows), static_cast<double>(channels), p.with_residual,
-                               p.with_residual ? BatchNormMask::from_y : BatchNormMask::from_x),
+                               p.with_residual ? BatchNormSign::from_y : BatchNormSign::from_x),
       [&] { kernels::batch_norm_backward(p.backward(), Queue{}); });
 }
 BENCHMARK(batch_norm_backward)->Apply(shapes);

@@ -116,6 +116,7 @@ void batch_norm_forward(const BatchNormForward<float>& a) {
   } else {
     a.relu ? apply_forward<false, true>(a, l, means, scales) : apply_forward<false, false>(a, l, means, scales);
   }
+  if (!a.mask.empty()) write_mask<float>(a.y, a.mask);
 }
 
 }  // namespace kith::kernels::cpu

@@ -8,7 +8,12 @@
 namespace kith::kernels::cpu {
 namespace {
 
-enum class From : uint8_t { dy, y, x };        // what d = dL/du is made of: dy alone, masked by y, masked by x
+enum class From : uint8_t {
+  dy,
+  y,
+  x,
+  mask
+};  // what d = dL/du is made of: dy alone, or zero by the sign of y, from there
 enum class Store : uint8_t { no, over, add };  // what happens to d
 
 struct Parameters {
@@ -25,11 +30,18 @@ inline void prefetch(const float* stream, int64_t n, const BatchNormLayout& l) {
   for (int64_t c = kAhead * l.width; c < end; c += 16) __builtin_prefetch(stream + c);
 }
 
+// d of element i + c, whose x, y and dy stand at c of their arrays.
+struct Sources {
+  const float *x, *y, *dy, *mean, *scale, *beta;
+  std::span<const uint32_t> mask;
+  int64_t i;
+};
 template <From kFrom>
-inline float masked(float dy, float x_or_y, float mean, float scale, float beta) {
-  if constexpr (kFrom == From::dy) return dy;
-  if constexpr (kFrom == From::y) return x_or_y > 0.f ? dy : 0.f;
-  if constexpr (kFrom == From::x) return normalized(x_or_y, mean, scale, beta) > 0.f ? dy : 0.f;
+inline float masked(const Sources& s, int64_t c) {
+  if constexpr (kFrom == From::dy) return s.dy[c];
+  if constexpr (kFrom == From::y) return s.y[c] > 0.f ? s.dy[c] : 0.f;
+  if constexpr (kFrom == From::x) return normalized(s.x[c], s.mean[c], s.scale[c], s.beta[c]) > 0.f ? s.dy[c] : 0.f;
+  if constexpr (kFrom == From::mask) return mask_bit(s.mask, s.i + c) ? s.dy[c] : 0.f;
 }
 
 // sum d and sum d (x - mean) over a chunk that starts at element i and has n elements; d also goes to dresidual.
@@ -39,6 +51,7 @@ void reduce_chunk(const BatchNormBackward<float>& a, const Parameters& p, int64_
   const float *mean = p.mean.data(), *scale = p.scale.data(), *beta = p.beta.data();
   for (; n > 0; n -= l.width, i += l.width) {
     const float *x = a.x.data + i, *dy = a.dy.data + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
+    const Sources sources{x, y, dy, mean, scale, beta, a.mask, i};
     float* dresidual = kStore == Store::no ? nullptr : a.dresidual + i;
     const int64_t end = std::min(n, l.width);
     prefetch(x, n, l);
@@ -46,7 +59,7 @@ void reduce_chunk(const BatchNormBackward<float>& a, const Parameters& p, int64_
     if constexpr (kFrom == From::y) prefetch(y, n, l);
 #pragma GCC ivdep  // dresidual is dy or apart from every other array
     for (int64_t c = 0; c < end; ++c) {
-      const float d = masked<kFrom>(dy[c], kFrom == From::y ? y[c] : x[c], mean[c], scale[c], beta[c]);
+      const float d = masked<kFrom>(sources, c);
       if constexpr (kStore == Store::over) dresidual[c] = d;
       if constexpr (kStore == Store::add) dresidual[c] += d;
       s1[c] += d;
@@ -66,6 +79,7 @@ void apply_chunk(const BatchNormBackward<float>& a, const float* d_source, const
   const float *mean = p.mean.data(), *scale = p.scale.data(), *beta = p.beta.data(), *b = g.b.data(), *e = g.e.data();
   for (; n > 0; n -= l.width, i += l.width) {
     const float *x = a.x.data + i, *dy = d_source + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
+    const Sources sources{x, y, dy, mean, scale, beta, a.mask, i};
     float* dx = a.dx.data + i;
     const int64_t end = std::min(n, l.width);
     prefetch(x, n, l);
@@ -73,7 +87,7 @@ void apply_chunk(const BatchNormBackward<float>& a, const float* d_source, const
     if constexpr (kFrom == From::y) prefetch(y, n, l);
 #pragma GCC ivdep  // dx is dy or apart from every other array
     for (int64_t c = 0; c < end; ++c) {
-      const float d = masked<kFrom>(dy[c], kFrom == From::y ? y[c] : x[c], mean[c], scale[c], beta[c]);
+      const float d = masked<kFrom>(sources, c);
       const float v = scale[c] * d + (b[c] * (x[c] - mean[c]) + e[c]);
       dx[c] = kStore == Store::add ? dx[c] + v : v;
     }
@@ -85,6 +99,7 @@ void visit(From from, F&& f) {
   if (from == From::dy) f(std::integral_constant<From, From::dy>{});
   if (from == From::y) f(std::integral_constant<From, From::y>{});
   if (from == From::x) f(std::integral_constant<From, From::x>{});
+  if (from == From::mask) f(std::integral_constant<From, From::mask>{});
 }
 
 template <class F>
@@ -129,7 +144,7 @@ void batch_norm_backward(const BatchNormBackward<float>& a) {
   const Parameters p{l.repeat([&](int64_t c) { return a.mean[c]; }),
                      l.repeat([&](int64_t c) { return a.gamma[c] * a.invstd[c]; }),
                      l.repeat([&](int64_t c) { return a.beta.empty() ? 0.f : a.beta[c]; })};
-  const From from = !a.relu ? From::dy : a.y.data ? From::y : From::x;
+  const From from = !a.relu ? From::dy : !a.mask.empty() ? From::mask : a.y.data ? From::y : From::x;
   const Store store = !a.dresidual ? Store::no : a.write_residual == Write::add ? Store::add : Store::over;
   const Sums sums = reduce(a, l, p, from, store);
   for (int64_t c = 0; c < l.channels; ++c) {

@@ -53,6 +53,22 @@ void parallel_for_reversed(const BatchNormLayout& l, F&& f) {
 // What the normalisation of one channel is made of; forward and backward compute u with the same roundings.
 inline float normalized(float x, float mean, float scale, float beta) { return (x - mean) * scale + beta; }
 
+// Bit i of the mask of y > 0.
+inline bool mask_bit(std::span<const uint32_t> mask, int64_t i) { return mask[i / 32] >> (i % 32) & 1u; }
+
+// One word after another, since chunks of rows need not end where words do.
+template <class T>
+void write_mask(Matrix<const T> y, std::span<uint32_t> mask) {
+  parallel_for(static_cast<int64_t>(mask.size()), 2048, [&](int64_t begin, int64_t end) {
+    for (int64_t word = begin; word < end; ++word) {
+      uint32_t bits = 0;
+      for (int64_t i = 32 * word, stop = std::min(y.size(), i + 32); i < stop; ++i)
+        bits |= uint32_t{y.data[i] > 0} << (i % 32);
+      mask[word] = bits;
+    }
+  });
+}
+
 inline void write_channel(std::span<float> out, int64_t c, double value, Write write) {
   if (out.empty()) return;
   out[c] = static_cast<float>(write == Write::add ? static_cast<double>(out[c]) + value : value);

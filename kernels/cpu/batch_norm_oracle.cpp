@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/batch_norm.h"
+#include "kernels/cpu/batch_norm_layout.h"
 
 namespace kith::kernels::cpu {
 
@@ -30,6 +31,7 @@ void batch_norm_forward(const BatchNormForward<double>& a) {
       a.y.data[i] = a.relu && u < 0 ? 0 : u;
     }
   }
+  if (!a.mask.empty()) write_mask<double>(a.y, a.mask);
 }
 
 template <>
@@ -40,7 +42,10 @@ void batch_norm_backward(const BatchNormBackward<double>& a) {
   for (int64_t c = 0; c < channels; ++c) {
     const auto xhat = [&](int64_t i) { return (a.x.data[i] - a.mean[c]) * a.invstd[c]; };
     const auto d = [&](int64_t i) {
-      const double y = !a.relu ? 1 : a.y.data ? a.y.data[i] : a.gamma[c] * xhat(i) + a.beta[c];
+      const double y = !a.relu           ? 1
+                       : !a.mask.empty() ? mask_bit(a.mask, i)
+                       : a.y.data        ? a.y.data[i]
+                                         : a.gamma[c] * xhat(i) + a.beta[c];
       return y > 0 ? a.dy.data[i] : 0;
     };
     double dbeta = 0, dgamma = 0;

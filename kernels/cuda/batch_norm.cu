@@ -1,203 +1,149 @@
-// Lanes own channels (32 neighbours: one 128-byte request per row), the warps of a block own rows; grid.x covers the
-// channels, grid.y the rows in chunks. Train forward: a pass of shifted sums per chunk (the shift is the tensor's first row,
-// so a large mean cancels nothing), a small launch that joins the chunks in f64 in their order, a pass that applies.
-// Backward: a pass of sums, the same small launch, a pass that applies; it reads y only for the sign under ReLU.
-// Everything is a fixed order of additions: the same bits in every run.
-// DRAM per element: forward 12 B (x twice, y), 4 more with a residual; backward 20 B (x and dy twice, dx), y twice more
-// with ReLU, dresidual once.
-#include <algorithm>
-
-#include "kernels/batch_norm.h"
-#include "kernels/cuda/core/launch.cuh"
-#include "kernels/cuda/core/reduce.cuh"
+// Forward. Train: a pass of shifted sums per chunk of rows (the shift is the tensor's first row, so a large mean cancels
+// nothing), a small launch that joins the chunks in f64, a pass that applies; eval: the last alone. The pass that applies
+// walks each chunk backwards: what the first pass read last is still in L2. Sums are added in a fixed order: the same bits in
+// every run.
+// DRAM, in elements: x twice (less what L2 kept), y once, residual once, 1 bit for the mask.
+#include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/core/scratch.cuh"
 
 namespace kith::kernels::cuda {
+namespace batch_norm {
 namespace {
 
-constexpr int kWarps = 8;
-constexpr int kThreads = kWarps * kWarp;
-constexpr int kBlocks = 1056;  // of a pass: 8 blocks on each of 132 multiprocessors
+// Blocks of a multiprocessor: 64 and 80 registers a thread.
+constexpr int kStatisticsResident = 4, kApplyResident = 3;
 
-struct Geometry {
-  int64_t rows, chunk_rows;
-  int channels, column_blocks, chunks;
-
-  explicit Geometry(Matrix<const float> x)
-      : rows(x.rows), channels(static_cast<int>(x.cols)), column_blocks(static_cast<int>(ceil_div(x.cols, kWarp))) {
-    const int64_t wanted = std::max<int64_t>(1, kBlocks / column_blocks);
-    chunk_rows = std::max<int64_t>(kWarps, ceil_div(ceil_div(rows, wanted), kWarps) * kWarps);
-    chunks = static_cast<int>(ceil_div(rows, chunk_rows));
-  }
-  LaunchShape pass() const {
-    return {.grid = dim3(static_cast<unsigned>(column_blocks), static_cast<unsigned>(chunks)), .block = dim3(kThreads)};
-  }
-  LaunchShape per_channel() const {
-    return {.grid = dim3(static_cast<unsigned>(ceil_div(channels, kThreads))), .block = dim3(kThreads)};
-  }
-};
-
-// Calls f(element, channel) for this thread's elements: its channel, rows warp, warp + kWarps, ... of its chunk.
-template <class F>
-__device__ __forceinline__ void for_rows(int64_t rows, int channels, int64_t chunk_rows, F f) {
-  const int c = static_cast<int>(blockIdx.x) * kWarp + static_cast<int>(threadIdx.x) % kWarp;
-  if (c >= channels) return;
-  const int64_t first = int64_t{blockIdx.y} * chunk_rows, last = min(rows, first + chunk_rows);
-#pragma unroll 4  // independent loads in flight
-  for (int64_t r = first + static_cast<int>(threadIdx.x) / kWarp; r < last; r += kWarps) f(r * channels + c, c);
+template <class A, int V>
+__global__ void __launch_bounds__(kThreads, kStatisticsResident)
+    statistics_kernel(const A* __restrict__ x, Shape s, float* __restrict__ partial) {
+  constexpr int kBatch = 4;
+  float shift[V] = {}, sum[V] = {}, squares[V] = {};
+  if (first_channel<V>() < s.channels) load<V>(x + first_channel<V>()).get(shift);
+  Vector<A, V> xs[kBatch];
+  for_rows<V, kBatch, Order::forward>(
+      s, [&](int b, int64_t i) { xs[b] = load<V>(x + i); },
+      [&](int b, int64_t, bool there) {
+        if (!there) return;
+        float v[V];
+        xs[b].get(v);
+#pragma unroll
+        for (int k = 0; k < V; ++k) {
+          const float d = v[k] - shift[k];
+          sum[k] += d;
+          squares[k] += d * d;
+        }
+      });
+  store_pair<V>(sum, squares, s.channels, partial);
 }
 
-// Adds a and b over the warps of the block; partial [chunk][2][channels].
-__device__ __forceinline__ void store_pair(float a, float b, int channels, float* partial) {
-  __shared__ float sums[2][kWarps][kWarp];
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  sums[0][warp][lane] = a;
-  sums[1][warp][lane] = b;
-  __syncthreads();
-  const int c = static_cast<int>(blockIdx.x) * kWarp + lane;
-  if (warp > 1 || c >= channels) return;  // warp 0 adds the first sum, warp 1 the second
-  float total = 0.f;
-  for (int w = 0; w < kWarps; ++w) total += sums[warp][w][lane];
-  partial[(int64_t{blockIdx.y} * 2 + warp) * channels + c] = total;
-}
-
-__global__ void __launch_bounds__(kThreads) statistics_kernel(const float* __restrict__ x, int64_t rows, int channels,
-                                                              int64_t chunk_rows, float* __restrict__ partial) {
-  float sum = 0.f, squares = 0.f;
-  for_rows(rows, channels, chunk_rows, [&](int64_t i, int c) {
-    const float d = x[i] - x[c];
-    sum += d;
-    squares += d * d;
-  });
-  store_pair(sum, squares, channels, partial);
-}
-
-__global__ void __launch_bounds__(kThreads)
-    finish_statistics_kernel(const float* __restrict__ x, const float* __restrict__ partial, int64_t rows, int channels,
+template <class A>
+__global__ void __launch_bounds__(kFinishWarps* kWarp)
+    finish_statistics_kernel(const A* __restrict__ x, const float* __restrict__ partial, int64_t rows, int channels,
                              int chunks, float eps, float momentum, float* mean, float* invstd, float* running_mean,
                              float* running_var) {
-  const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (c >= channels) return;
-  double sum = 0, squares = 0;
-  for (int p = 0; p < chunks; ++p) {
-    sum += partial[int64_t{2} * p * channels + c];
-    squares += partial[(int64_t{2} * p + 1) * channels + c];
-  }
+  double sum, squares;
+  if (!sum_chunks(partial, channels, chunks, sum, squares)) return;
+  const int c = static_cast<int>(blockIdx.x * kWarp + threadIdx.x);
+  float first[1];
+  load<1>(x + c).get(first);
   const double n = static_cast<double>(rows), shift = sum / n;
-  const double var = fmax(squares / n - shift * shift, 0.0), m = shift + x[c];
+  const double var = fmax(squares / n - shift * shift, 0.0), m = shift + first[0];
   mean[c] = static_cast<float>(m);
   invstd[c] = static_cast<float>(1 / sqrt(var + eps));
-  if (running_mean == nullptr) return;
-  running_mean[c] = static_cast<float>((1.0 - momentum) * running_mean[c] + momentum * m);
-  running_var[c] = static_cast<float>((1.0 - momentum) * running_var[c] + momentum * var * n / (n - 1));
+  if (running_mean != nullptr) running_mean[c] = static_cast<float>((1.0 - momentum) * running_mean[c] + momentum * m);
+  if (running_var != nullptr)
+    running_var[c] = static_cast<float>((1.0 - momentum) * running_var[c] + momentum * var * n / (n - 1));
 }
 
-// y = relu(gamma (x - mean) s + beta + residual); s is invstd, or 1 / sqrt(variance + eps) when `variance`.
-__global__ void __launch_bounds__(kThreads)
-    apply_kernel(const float* x, int64_t rows, int channels, int64_t chunk_rows, const float* __restrict__ gamma,
-                 const float* __restrict__ beta, const float* __restrict__ mean, const float* __restrict__ spread,
-                 int variance, float eps, const float* residual, int relu, float* y) {
-  for_rows(rows, channels, chunk_rows, [&](int64_t i, int c) {
-    const float s = variance ? 1.f / sqrtf(spread[c] + eps) : spread[c];
-    float u = gamma[c] * ((x[i] - mean[c]) * s) + beta[c];
-    if (residual != nullptr) u += residual[i];
-    y[i] = relu && u < 0.f ? 0.f : u;
-  });
+// y = relu(gamma (x - mean) s + beta + residual), s is invstd, or 1 / sqrt(variance + eps) when `variance`. `mask` is null or
+// takes a byte for 8 elements.
+template <class A, int V>
+__global__ void __launch_bounds__(kThreads, kApplyResident)
+    apply_kernel(const A* __restrict__ x, Shape s, const float* __restrict__ gamma, const float* __restrict__ beta,
+                 const float* __restrict__ mean, const float* __restrict__ spread, int variance, float eps,
+                 const A* residual, int relu, A* y, uint8_t* __restrict__ mask) {
+  constexpr int kBatch = 2;
+  float m[V], scale[V], shift[V], g[V];
+  per_channel<V>(mean, s.channels, m);
+  per_channel<V>(spread, s.channels, scale);
+  per_channel<V>(gamma, s.channels, g);
+  per_channel<V>(beta, s.channels, shift);
+#pragma unroll
+  for (int k = 0; k < V; ++k) scale[k] = g[k] * (variance ? 1.f / sqrtf(scale[k] + eps) : scale[k]);
+  Vector<A, V> xs[kBatch], rs[kBatch];
+  for_rows<V, kBatch, Order::backward>(
+      s,
+      [&](int b, int64_t i) {
+        xs[b] = load<V>(x + i);
+        if (residual != nullptr) rs[b] = load<V>(residual + i);
+      },
+      [&](int b, int64_t i, bool there) {
+        unsigned bits = 0;
+        if (there) {
+          float u[V], r[V];
+          xs[b].get(u);
+          if (residual != nullptr) rs[b].get(r);
+#pragma unroll
+          for (int k = 0; k < V; ++k) {
+            u[k] = normalized(u[k], m[k], scale[k], shift[k]);
+            if (residual != nullptr) u[k] += r[k];
+            if (relu && u[k] < 0.f) u[k] = 0.f;  // NaN stays NaN
+            bits |= u[k] > 0.f ? 1u << k : 0u;
+          }
+          store<V>(y + i, u, 0);
+        }
+        if (mask == nullptr) return;
+        if constexpr (V == 4) bits |= __shfl_xor_sync(kAllLanes, bits, 1) << 4;  // the byte's other half: of even lanes
+        if (there && i % 8 == 0) mask[i / 8] = static_cast<uint8_t>(bits);
+      });
 }
 
-// What backward needs of the forward pass to mask dy.
-struct Mask {
-  const float *y, *beta;  // y null: the sign comes from x and beta
-  int relu;
-};
-
-__device__ __forceinline__ float masked(float dy, float xhat, int64_t i, int c, const Mask& m, const float* gamma) {
-  if (!m.relu) return dy;
-  const bool positive = m.y != nullptr ? m.y[i] > 0.f : gamma[c] * xhat + m.beta[c] > 0.f;
-  return positive ? dy : 0.f;
+// The mask where vectors and bytes do not coincide: a warp for a word.
+template <class A>
+__global__ void __launch_bounds__(kThreads) mask_kernel(const A* __restrict__ y, int64_t count, uint32_t* mask) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + static_cast<int>(threadIdx.x);
+  float v[1] = {};
+  if (i < count) load<1>(y + i).get(v);
+  const unsigned bits = __ballot_sync(kAllLanes, v[0] > 0.f);
+  if (i % kWarp == 0 && i < count) mask[i / kWarp] = bits;
 }
 
-__global__ void __launch_bounds__(kThreads)
-    backward_sums_kernel(const float* __restrict__ x, const float* __restrict__ dy, int64_t rows, int channels,
-                         int64_t chunk_rows, const float* __restrict__ gamma, const float* __restrict__ mean,
-                         const float* __restrict__ invstd, Mask mask, float* __restrict__ partial) {
-  float sum = 0.f, dot = 0.f;
-  for_rows(rows, channels, chunk_rows, [&](int64_t i, int c) {
-    const float xhat = (x[i] - mean[c]) * invstd[c], d = masked(dy[i], xhat, i, c, mask, gamma);
-    sum += d;
-    dot += d * xhat;
-  });
-  store_pair(sum, dot, channels, partial);
-}
-
-// sums [2][channels]: sum of d, sum of d xhat; adds or writes dbeta, dgamma where wanted.
-__global__ void __launch_bounds__(kThreads)
-    finish_sums_kernel(const float* __restrict__ partial, int channels, int chunks, float* __restrict__ sums,
-                       float* dbeta, float* dgamma, int add) {
-  const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (c >= channels) return;
-  double sum = 0, dot = 0;
-  for (int p = 0; p < chunks; ++p) {
-    sum += partial[int64_t{2} * p * channels + c];
-    dot += partial[(int64_t{2} * p + 1) * channels + c];
+template <int V, class A>
+void forward(const BatchNormForward<float, A>& a, Queue q) {
+  if (a.train) {
+    const Geometry<V> g(a.x.rows, a.x.cols, kStatisticsResident, q);
+    Scratch<float> partial(g.partial(), q);
+    launch("batch_norm_statistics", statistics_kernel<A, V>, g.pass(), q, a.x.data, g.shape, partial.data());
+    launch("batch_norm_finish", finish_statistics_kernel<A>, g.finish(), q, a.x.data, partial.data(), g.shape.rows,
+           g.shape.channels, g.chunks, a.eps, a.momentum, a.mean.data(), a.invstd.data(), pointer(a.running_mean),
+           pointer(a.running_var));
   }
-  sums[c] = static_cast<float>(sum);
-  sums[channels + c] = static_cast<float>(dot);
-  if (dbeta != nullptr) put(dbeta + c, static_cast<float>(sum), add);
-  if (dgamma != nullptr) put(dgamma + c, static_cast<float>(dot), add);
+  const Geometry<V> g(a.x.rows, a.x.cols, kApplyResident, q);
+  launch("batch_norm_apply", apply_kernel<A, V>, g.pass(), q, a.x.data, g.shape, a.gamma.data(), a.beta.data(),
+         a.train ? a.mean.data() : a.running_mean.data(), a.train ? a.invstd.data() : a.running_var.data(),
+         a.train ? 0 : 1, a.eps, a.residual, a.relu ? 1 : 0, a.y.data,
+         V == 1 ? nullptr : reinterpret_cast<uint8_t*>(pointer(a.mask)));
+  if (V == 1 && !a.mask.empty())
+    launch("batch_norm_mask", mask_kernel<A>,
+           {.grid = dim3(static_cast<unsigned>(ceil_div(a.y.size(), kThreads))), .block = dim3(kThreads)}, q, a.y.data,
+           a.y.size(), a.mask.data());
 }
 
-// dx and dresidual; either may be the buffer of dy: each element is read before it is written, by one thread.
-__global__ void __launch_bounds__(kThreads)
-    backward_apply_kernel(const float* x, const float* dy, int64_t rows, int channels, int64_t chunk_rows,
-                          const float* __restrict__ gamma, const float* __restrict__ mean,
-                          const float* __restrict__ invstd, Mask mask, const float* __restrict__ sums, float* dx,
-                          int add_x, float* dresidual, int add_residual) {
-  const float inverse = 1.f / static_cast<float>(rows);
-  for_rows(rows, channels, chunk_rows, [&](int64_t i, int c) {
-    const float xhat = (x[i] - mean[c]) * invstd[c], d = masked(dy[i], xhat, i, c, mask, gamma);
-    if (dresidual != nullptr) put(dresidual + i, d, add_residual);
-    if (dx != nullptr)
-      put(dx + i, gamma[c] * invstd[c] * (d - sums[c] * inverse - xhat * (sums[channels + c] * inverse)), add_x);
-  });
-}
-
-template <class T>
-T* pointer(std::span<T> s) {
-  return s.empty() ? nullptr : s.data();
+template <class A>
+void run(const BatchNormForward<float, A>& a, Queue q) {
+  if (a.x.size() == 0) return;
+  if (vectors(a.x.cols,
+              {a.x.data, a.residual, a.y.data, a.gamma.data(), a.beta.data(),
+               a.train ? a.mean.data() : a.running_mean.data(), a.train ? a.invstd.data() : a.running_var.data()}))
+    forward<kVector<A>>(a, q);
+  else
+    forward<1>(a, q);
 }
 
 }  // namespace
+}  // namespace batch_norm
 
-void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
-  if (a.x.rows == 0) return;
-  const Geometry g(a.x);
-  if (a.train) {
-    Scratch<float> partial(int64_t{2} * g.chunks * g.channels, q);
-    launch("batch_norm_statistics", statistics_kernel, g.pass(), q, a.x.data, g.rows, g.channels, g.chunk_rows,
-           partial.data());
-    launch("batch_norm_finish", finish_statistics_kernel, g.per_channel(), q, a.x.data, partial.data(), g.rows,
-           g.channels, g.chunks, a.eps, a.momentum, a.mean.data(), a.invstd.data(), pointer(a.running_mean),
-           pointer(a.running_var));
-  }
-  launch("batch_norm_apply", apply_kernel, g.pass(), q, a.x.data, g.rows, g.channels, g.chunk_rows, a.gamma.data(),
-         a.beta.data(), a.train ? a.mean.data() : a.running_mean.data(),
-         a.train ? a.invstd.data() : a.running_var.data(), a.train ? 0 : 1, a.eps, a.residual, a.relu ? 1 : 0,
-         a.y.data);
-}
-
-void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
-  const Geometry g(a.x);
-  const Mask mask{a.y.data, pointer(a.beta), a.relu ? 1 : 0};
-  Scratch<float> partial(int64_t{2} * g.chunks * g.channels, q), sums(int64_t{2} * g.channels, q);
-  launch("batch_norm_backward_sums", backward_sums_kernel, g.pass(), q, a.x.data, a.dy.data, g.rows, g.channels,
-         g.chunk_rows, a.gamma.data(), a.mean.data(), a.invstd.data(), mask, partial.data());
-  launch("batch_norm_backward_finish", finish_sums_kernel, g.per_channel(), q, partial.data(), g.channels, g.chunks,
-         sums.data(), pointer(a.dbeta), pointer(a.dgamma), a.write_params == Write::add ? 1 : 0);
-  if (a.dx.data == nullptr && a.dresidual == nullptr) return;
-  launch("batch_norm_backward_apply", backward_apply_kernel, g.pass(), q, a.x.data, a.dy.data, g.rows, g.channels,
-         g.chunk_rows, a.gamma.data(), a.mean.data(), a.invstd.data(), mask, sums.data(), a.dx.data,
-         a.write_x == Write::add ? 1 : 0, a.dresidual, a.write_residual == Write::add ? 1 : 0);
-}
+void batch_norm_forward(const BatchNormForward<float>& a, Queue q) { batch_norm::run(a, q); }
+void batch_norm_forward(const BatchNormForward<float, bf16>& a, Queue q) { batch_norm::run(a, q); }
 
 }  // namespace kith::kernels::cuda

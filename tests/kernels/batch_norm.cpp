@@ -250,6 +250,26 @@ TEST(BatchNorm, GradientsMayTakeTheBufferOfDy) {
   }
 }
 
+// Rows and channels that leave words of the mask to two chunks, and a last word in part.
+TEST(BatchNorm, TheMaskStandsForY) {
+  for (const Shape shape : {Shape{2, 1}, {33, 3}, {9001, 15}}) {
+    Problem<float> p = draw(shape.rows, shape.channels, 0.f);
+    std::vector<uint32_t> mask(static_cast<size_t>(batch_norm_mask_words(shape.rows, shape.channels)), ~0u);
+    BatchNormForward<float> f = p.forward(true, true);
+    f.mask = mask;
+    batch_norm_forward(f, Queue{});
+    for (size_t i = 0; i < p.y.values.size(); ++i) ASSERT_EQ(mask[i / 32] >> (i % 32) & 1u, p.y.values[i] > 0.f) << i;
+    Problem<float> masked = p;
+    batch_norm_backward(p.backward(true, true, Write::add), Queue{});
+    BatchNormBackward<float> b = masked.backward(true, true, Write::add);
+    b.y = {}, b.mask = mask;
+    batch_norm_backward(b, Queue{});
+    EXPECT_EQ(masked.dx.values, p.dx.values);
+    EXPECT_EQ(masked.dresidual.values, p.dresidual.values);
+    EXPECT_EQ(masked.dgamma, p.dgamma);
+  }
+}
+
 TEST(BatchNorm, BitEqualForAnyNumberOfThreads) {
   const int threads = omp_get_max_threads();
   std::vector<std::vector<float>> first;
@@ -273,6 +293,12 @@ TEST(BatchNorm, Errors) {
   BatchNormForward<float> f = q.forward(false, false);
   f.y.rows = 8;
   EXPECT_THROW(batch_norm_forward(f, Queue{}), Error);
+  f = q.forward(false, true);
+  std::vector<uint32_t> mask(3);
+  f.mask = std::span(mask).first(1);  // 36 elements take two words
+  EXPECT_THROW(batch_norm_forward(f, Queue{}), Error);
+  const BatchNormForward<float, bf16> narrow = {.x = {}, .gamma = {}, .beta = {}, .train = false, .y = {}};
+  EXPECT_THROW(batch_norm_forward(narrow, Queue{}), Error);  // on the CPU
   f = q.forward(false, false, false);
   f.running_var = {};
   EXPECT_THROW(batch_norm_forward(f, Queue{}), Error);

@@ -10,47 +10,57 @@ using test::normal, test::normal_rows, test::OnDevice, test::poison, test::Seed;
 
 std::vector<float> filled(int64_t count, float value) { return std::vector<float>(static_cast<size_t>(count), value); }
 
+// Activations of type A; with a mask, backward reads it in place of y.
+template <class A>
 Cost run_batch_norm_forward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], channels = s["channels"];
-  const bool residual = s["residual"] != 0;
-  const OnDevice<float> x(normal_rows(rows, channels, Seed{1})), r(normal_rows(rows, channels, Seed{2})),
-      gamma(filled(channels, 1.f)), beta(filled(channels, 0.f)), running_mean(filled(channels, 0.f)),
-      running_var(filled(channels, 1.f)), mean(poison<float>(channels)), invstd(poison<float>(channels)),
-      y(poison<float>(rows * channels));
-  batch_norm_forward({.x = x.matrix(),
-                      .gamma = gamma.span(),
-                      .beta = beta.span(),
-                      .residual = residual ? r.data() : nullptr,
-                      .relu = true,
-                      .running_mean = running_mean.span(),
-                      .running_var = running_var.span(),
-                      .mean = mean.span(),
-                      .invstd = invstd.span(),
-                      .y = {y.data(), rows, channels}},
+  const bool residual = s["residual"] != 0, masked = s["mask"] != 0;
+  const std::vector<A> zeros(static_cast<size_t>(rows * channels));
+  const OnDevice<A> x(zeros), r(zeros), y(poison<A>(rows * channels));
+  const OnDevice<float> gamma(filled(channels, 1.f)), beta(filled(channels, 0.f)), running_mean(filled(channels, 0.f)),
+      running_var(filled(channels, 1.f)), mean(poison<float>(channels)), invstd(poison<float>(channels));
+  const OnDevice<uint32_t> mask(poison<uint32_t>(masked ? batch_norm_mask_words(rows, channels) : 0));
+  batch_norm_forward(BatchNormForward<float, A>{.x = {x.data(), rows, channels},
+                                                .gamma = gamma.span(),
+                                                .beta = beta.span(),
+                                                .residual = residual ? r.data() : nullptr,
+                                                .relu = true,
+                                                .running_mean = running_mean.span(),
+                                                .running_var = running_var.span(),
+                                                .mean = mean.span(),
+                                                .invstd = invstd.span(),
+                                                .y = {y.data(), rows, channels},
+                                                .mask = mask.span()},
                      q);
-  return batch_norm_forward_cost(static_cast<double>(rows), static_cast<double>(channels), residual);
+  return batch_norm_forward_cost(static_cast<double>(rows), static_cast<double>(channels), residual, sizeof(A),
+                                 masked ? BatchNormSign::from_mask : BatchNormSign::from_y);
 }
 
+template <class A>
 Cost run_batch_norm_backward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], channels = s["channels"];
-  const bool residual = s["residual"] != 0;
-  const OnDevice<float> x(normal_rows(rows, channels, Seed{1})), y(normal_rows(rows, channels, Seed{2})),
-      dy(normal_rows(rows, channels, Seed{3})), gamma(filled(channels, 1.f)), mean(filled(channels, 0.f)),
-      invstd(filled(channels, 1.f)), dgamma(poison<float>(channels)), dbeta(poison<float>(channels)),
-      dx(poison<float>(rows * channels)), dresidual(poison<float>(rows * channels));
-  batch_norm_backward({.x = x.matrix(),
-                       .y = y.matrix(),
-                       .dy = dy.matrix(),
-                       .gamma = gamma.span(),
-                       .mean = mean.span(),
-                       .invstd = invstd.span(),
-                       .relu = true,
-                       .dgamma = dgamma.span(),
-                       .dbeta = dbeta.span(),
-                       .dx = {dx.data(), rows, channels},
-                       .dresidual = residual ? dresidual.data() : nullptr},
+  const bool residual = s["residual"] != 0, masked = s["mask"] != 0;
+  const std::vector<A> zeros(static_cast<size_t>(rows * channels));
+  const OnDevice<A> x(zeros), y(zeros), dy(zeros), dx(poison<A>(rows * channels)),
+      dresidual(poison<A>(rows * channels));
+  const OnDevice<float> gamma(filled(channels, 1.f)), mean(filled(channels, 0.f)), invstd(filled(channels, 1.f)),
+      dgamma(poison<float>(channels)), dbeta(poison<float>(channels));
+  const OnDevice<uint32_t> mask(std::vector<uint32_t>(masked ? batch_norm_mask_words(rows, channels) : 0));
+  batch_norm_backward(BatchNormBackward<float, A>{.x = {x.data(), rows, channels},
+                                                  .y = {y.data(), rows, channels},
+                                                  .dy = {dy.data(), rows, channels},
+                                                  .gamma = gamma.span(),
+                                                  .mean = mean.span(),
+                                                  .invstd = invstd.span(),
+                                                  .relu = true,
+                                                  .dgamma = dgamma.span(),
+                                                  .dbeta = dbeta.span(),
+                                                  .dx = {dx.data(), rows, channels},
+                                                  .dresidual = residual ? dresidual.data() : nullptr,
+                                                  .mask = mask.span()},
                       q);
-  return batch_norm_backward_cost(static_cast<double>(rows), static_cast<double>(channels), residual);
+  return batch_norm_backward_cost(static_cast<double>(rows), static_cast<double>(channels), residual,
+                                  masked ? BatchNormSign::from_mask : BatchNormSign::from_y, sizeof(A));
 }
 
 // `tensors` slots of `weights` each, with gradients, state and, with bf16, copies.
@@ -115,10 +125,16 @@ Cost run_grad_norm(const Sizes& s, Queue q) {
 }  // namespace
 
 std::vector<Study> dense_studies() {
-  const Sizes images{{"rows", 1024}, {"channels", 64}, {"residual", 0}}, tensors{{"tensors", 4}, {"weights", 16384}},
-      model{{"tensors", 4}, {"weights", 16384}, {"bf16", 0}};
-  return {{"batch_norm_forward", images, run_batch_norm_forward},
-          {"batch_norm_backward", images, run_batch_norm_backward},
+  const Sizes images{{"rows", 1024}, {"channels", 64}, {"residual", 0}, {"mask", 0}, {"bf16", 0}},
+      tensors{{"tensors", 4}, {"weights", 16384}}, model{{"tensors", 4}, {"weights", 16384}, {"bf16", 0}};
+  return {{"batch_norm_forward", images,
+           [](const Sizes& s, Queue q) {
+             return s["bf16"] != 0 ? run_batch_norm_forward<bf16>(s, q) : run_batch_norm_forward<float>(s, q);
+           }},
+          {"batch_norm_backward", images,
+           [](const Sizes& s, Queue q) {
+             return s["bf16"] != 0 ? run_batch_norm_backward<bf16>(s, q) : run_batch_norm_backward<float>(s, q);
+           }},
           {"sgd_step", model, run_sgd_step},
           {"adam_step", model, run_adam_step},
           {"lars_step", model, run_lars_step},

@@ -1,0 +1,225 @@
+// What both directions of batch normalisation share: vectors of channels, the division of a tensor among threads, and the
+// sums over rows.
+//
+// A thread owns V neighbouring channels (16 bytes) and every kRows-th row of its block's chunk; kWide threads side by side
+// read 128 contiguous bytes of a row. Where channels are no multiple of 8, or a pointer is not aligned, V is 1.
+#pragma once
+#include <cuda_bf16.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "kernels/batch_norm.h"
+#include "kernels/cuda/core/launch.cuh"
+#include "kernels/cuda/core/reduce.cuh"
+
+namespace kith::kernels::cuda::batch_norm {
+
+constexpr int kThreads = 256;
+constexpr int kFinishWarps = 16;    // of the launch that adds the chunks
+constexpr int kChunksInFlight = 8;  // loads of that launch before the first is used
+
+// V elements as they stand in memory.
+template <class A, int V>
+struct Vector;
+template <>
+struct Vector<float, 1> {
+  float raw;
+  __device__ __forceinline__ void get(float (&v)[1]) const { v[0] = raw; }
+  __device__ __forceinline__ void set(const float (&v)[1]) { raw = v[0]; }
+};
+template <>
+struct Vector<float, 4> {
+  float4 raw;
+  __device__ __forceinline__ void get(float (&v)[4]) const { v[0] = raw.x, v[1] = raw.y, v[2] = raw.z, v[3] = raw.w; }
+  __device__ __forceinline__ void set(const float (&v)[4]) { raw = make_float4(v[0], v[1], v[2], v[3]); }
+};
+template <>
+struct Vector<bf16, 1> {
+  __nv_bfloat16 raw;
+  __device__ __forceinline__ void get(float (&v)[1]) const { v[0] = __bfloat162float(raw); }
+  __device__ __forceinline__ void set(const float (&v)[1]) { raw = __float2bfloat16_rn(v[0]); }
+};
+template <>
+struct Vector<bf16, 8> {
+  uint4 raw;
+  __device__ __forceinline__ static void split(unsigned pair, float& low, float& high) {
+    low = __uint_as_float(pair << 16);  // a bf16 is the upper half of an f32
+    high = __uint_as_float(pair & 0xFFFF0000u);
+  }
+  __device__ __forceinline__ static unsigned join(float low, float high) {
+    const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+    unsigned bits;
+    memcpy(&bits, &pair, sizeof bits);
+    return bits;
+  }
+  __device__ __forceinline__ void get(float (&v)[8]) const {
+    split(raw.x, v[0], v[1]), split(raw.y, v[2], v[3]), split(raw.z, v[4], v[5]), split(raw.w, v[6], v[7]);
+  }
+  __device__ __forceinline__ void set(const float (&v)[8]) {
+    raw.x = join(v[0], v[1]), raw.y = join(v[2], v[3]), raw.z = join(v[4], v[5]), raw.w = join(v[6], v[7]);
+  }
+};
+
+template <int V, class A>
+__device__ __forceinline__ Vector<A, V> load(const A* p) {
+  return {*reinterpret_cast<const decltype(Vector<A, V>::raw)*>(p)};
+}
+template <int V, class A>
+__device__ __forceinline__ void store(A* p, const float (&v)[V], int add) {
+  auto* out = reinterpret_cast<decltype(Vector<A, V>::raw)*>(p);
+  Vector<A, V> vector;
+  float sum[V];
+  if (add) {
+    vector.raw = *out;
+    vector.get(sum);
+  }
+#pragma unroll
+  for (int k = 0; k < V; ++k) sum[k] = add ? sum[k] + v[k] : v[k];
+  vector.set(sum);
+  *out = vector.raw;
+}
+
+// What kernels need to know of the tensor.
+struct Shape {
+  int64_t rows, chunk_rows;
+  int channels;
+};
+
+template <int V>
+struct Tile {
+  static constexpr int kWide = V == 1 ? kWarp : 8;
+  static constexpr int kRows = kThreads / kWide;
+  static constexpr int kChannels = kWide * V;  // of a block
+};
+
+template <int V>
+struct Geometry {
+  Shape shape;
+  int column_blocks, chunks;
+
+  // One wave: as many blocks as run at once on an H100 (132 multiprocessors) or an A100 (108).
+  Geometry(int64_t rows, int64_t channels, int blocks_per_multiprocessor, Queue q) {
+    using T = Tile<V>;
+    column_blocks = static_cast<int>(ceil_div(channels, T::kChannels));
+    const int64_t wanted = std::max(1, (q.sm >= 90 ? 132 : 108) * blocks_per_multiprocessor / column_blocks);
+    shape = {rows, ceil_div(ceil_div(rows, wanted), T::kRows) * T::kRows, static_cast<int>(channels)};
+    chunks = static_cast<int>(ceil_div(rows, shape.chunk_rows));
+  }
+  LaunchShape pass() const {
+    return {.grid = dim3(static_cast<unsigned>(column_blocks), static_cast<unsigned>(chunks)), .block = dim3(kThreads)};
+  }
+  LaunchShape finish() const {
+    return {.grid = dim3(static_cast<unsigned>(ceil_div(shape.channels, kWarp))), .block = dim3(kFinishWarps * kWarp)};
+  }
+  int64_t partial() const { return int64_t{2} * chunks * shape.channels; }
+};
+
+// The first of this thread's channels; at or past the last for threads that have none.
+template <int V>
+__device__ __forceinline__ int first_channel() {
+  return (static_cast<int>(blockIdx.x) * Tile<V>::kWide + static_cast<int>(threadIdx.x) % Tile<V>::kWide) * V;
+}
+
+enum class Order { forward, backward };
+
+// For this thread's vectors of its block's chunk, Batch at a time: fetch(b, element) for each, then use(b, element, there):
+// the loads of a batch are in flight together. All lanes of a warp reach every `use`; `there` says whether the vector exists.
+template <int V, int Batch, Order O, class Fetch, class Use>
+__device__ __forceinline__ void for_rows(const Shape& s, Fetch fetch, Use use) {
+  constexpr int kRows = Tile<V>::kRows, kStep = Batch * kRows;
+  const int c = first_channel<V>();
+  const int64_t first = int64_t{blockIdx.y} * s.chunk_rows, last = min(s.rows, first + s.chunk_rows);
+  const int steps = static_cast<int>((last - first + kStep - 1) / kStep);
+#pragma unroll 1  // more batches at once would take the registers of other blocks
+  for (int n = 0; n < steps; ++n) {
+    const int step = O == Order::forward ? n : steps - 1 - n;
+    const int64_t row = first + int64_t{step} * kStep + static_cast<int>(threadIdx.x) / Tile<V>::kWide;
+#pragma unroll
+    for (int b = 0; b < Batch; ++b)
+      if (row + b * kRows < last && c < s.channels) fetch(b, (row + b * kRows) * s.channels + c);
+#pragma unroll
+    for (int b = 0; b < Batch; ++b)
+      use(b, (row + b * kRows) * s.channels + c, row + b * kRows < last && c < s.channels);
+  }
+}
+
+// One value per channel of this thread; 0 past the last.
+template <int V>
+__device__ __forceinline__ void per_channel(const float* from, int channels, float (&v)[V]) {
+  const int c = first_channel<V>();
+  if constexpr (V == 1) {
+    v[0] = c < channels ? from[c] : 0.f;
+  } else {
+#pragma unroll
+    for (int k = 0; k < V; k += 4) {
+      const float4 four = c < channels ? *reinterpret_cast<const float4*>(from + c + k) : make_float4(0, 0, 0, 0);
+      v[k] = four.x, v[k + 1] = four.y, v[k + 2] = four.z, v[k + 3] = four.w;
+    }
+  }
+}
+
+// u = gamma (x - mean) invstd + beta; both directions round it alike, so that backward finds the sign forward saw.
+__device__ __forceinline__ float normalized(float x, float mean, float scale, float beta) {
+  return fmaf(x - mean, scale, beta);
+}
+
+// Adds a and b over the rows of the block: partial [chunk][2][channels].
+template <int V>
+__device__ __forceinline__ void store_pair(float (&a)[V], float (&b)[V], int channels, float* partial) {
+  constexpr int kWarps = kThreads / kWarp, kWide = Tile<V>::kWide, kChannels = Tile<V>::kChannels;
+  __shared__ float sums[2][kWarps][kChannels];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+  for (int k = 0; k < V; ++k) {
+    for (int rows = kWide; rows < kWarp; rows *= 2) {  // the rows of a warp
+      a[k] += __shfl_xor_sync(kAllLanes, a[k], rows);
+      b[k] += __shfl_xor_sync(kAllLanes, b[k], rows);
+    }
+    if (lane < kWide) sums[0][warp][lane * V + k] = a[k], sums[1][warp][lane * V + k] = b[k];
+  }
+  __syncthreads();  // the warps' sums are written
+  const int which = static_cast<int>(threadIdx.x) / kChannels, at = static_cast<int>(threadIdx.x) % kChannels;
+  const int c = static_cast<int>(blockIdx.x) * kChannels + at;
+  if (which > 1 || c >= channels) return;
+  float total = 0.f;
+  for (int w = 0; w < kWarps; ++w) total += sums[which][w][at];
+  partial[(int64_t{blockIdx.y} * 2 + which) * channels + c] = total;
+}
+
+// The chunks' pairs of channel 32 blockIdx.x + lane, added in f64: warps take every kFinishWarps-th chunk, warp 0 adds the
+// warps' sums in order and alone returns true.
+__device__ __forceinline__ bool sum_chunks(const float* partial, int channels, int chunks, double& a, double& b) {
+  __shared__ double sums[2][kFinishWarps][kWarp];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int c = static_cast<int>(blockIdx.x) * kWarp + lane;
+  a = b = 0;
+#pragma unroll kChunksInFlight
+  for (int p = warp; p < chunks && c < channels; p += kFinishWarps) {
+    a += partial[int64_t{2} * p * channels + c];
+    b += partial[(int64_t{2} * p + 1) * channels + c];
+  }
+  sums[0][warp][lane] = a;
+  sums[1][warp][lane] = b;
+  __syncthreads();  // the warps' sums are written
+  if (warp > 0 || c >= channels) return false;
+  for (int w = 1; w < kFinishWarps; ++w) a += sums[0][w][lane], b += sums[1][w][lane];
+  return true;
+}
+
+template <class T>
+T* pointer(std::span<T> s) {
+  return s.empty() ? nullptr : s.data();
+}
+
+// Whether whole vectors can be read: all channels in vectors (8, so that a vector's bits of the mask are bytes) and
+// pointers on 16 bytes.
+inline bool vectors(int64_t channels, std::initializer_list<const void*> pointers) {
+  return channels % 8 == 0 && std::all_of(pointers.begin(), pointers.end(),
+                                          [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; });
+}
+
+template <class A>
+constexpr int kVector = 16 / static_cast<int>(sizeof(A));
+
+}  // namespace kith::kernels::cuda::batch_norm
