@@ -1,35 +1,21 @@
 #include "nn/buffer.h"
 
-#include <sys/mman.h>
-
 #include <bit>
-#include <cstdlib>
-#include <new>
 
 namespace kith {
 namespace {
 
-constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
-constexpr size_t kHugePage = size_t{2} << 20;
-
-void* allocate(size_t capacity) {
-  const bool huge = capacity >= 2 * kHugePage;
-  void* block = nullptr;
-  if (::posix_memalign(&block, huge ? kHugePage : kAlignment, capacity) != 0) throw std::bad_alloc();
-  // Activations are swept from end to end: huge pages save most of the address translation. Only a hint.
-  if (huge) ::madvise(block, capacity, MADV_HUGEPAGE);
-  return block;
-}
+constexpr size_t kSmallest = 256;
 
 }  // namespace
 
 Pool::~Pool() {
   for (auto& [capacity, blocks] : free_)
-    for (void* block : blocks) std::free(block);
+    for (void* block : blocks) memory_->release(block);
 }
 
 size_t Pool::bucket(size_t bytes) {
-  if (bytes <= 4 * kAlignment) return 4 * kAlignment;
+  if (bytes <= kSmallest) return kSmallest;
   const size_t step = std::bit_floor(bytes - 1) / 4;
   return (bytes + step - 1) / step * step;
 }
@@ -42,7 +28,7 @@ void* Pool::take(size_t capacity) {
     blocks.pop_back();
     return block;
   }
-  void* block = allocate(capacity);
+  void* block = memory_->allocate(capacity);
   bytes_ += static_cast<int64_t>(capacity);
   ++misses_;
   return block;
@@ -55,7 +41,7 @@ void Pool::give(void* block, size_t capacity) noexcept {
     blocks.push_back(block);
   } catch (...) {  // no memory for the list: let the block go
     bytes_ -= static_cast<int64_t>(capacity);
-    std::free(block);
+    memory_->release(block);
   }
 }
 
@@ -69,8 +55,8 @@ int64_t Pool::misses() const {
   return misses_;
 }
 
-Buffer::Buffer(std::shared_ptr<Pool> pool, Device device, size_t bytes)
-    : pool_(std::move(pool)), device_(device), capacity_(Pool::bucket(bytes)), data_(pool_->take(capacity_)) {}
+Buffer::Buffer(std::shared_ptr<Pool> pool, size_t bytes)
+    : pool_(std::move(pool)), capacity_(Pool::bucket(bytes)), data_(pool_->take(capacity_)) {}
 
 Buffer::~Buffer() { pool_->give(data_, capacity_); }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "nn/accelerator.h"
 #include "nn/buffer.h"
 #include "nn/onednn/cache.h"
 
@@ -21,39 +22,83 @@ int default_threads() {
 }  // namespace
 
 Context::Context(const ContextOptions& options) : options_(options), queue_{.device = options.device} {
-  require_cpu(queue_, "Context");
   check(options.threads >= 0, fmt::format("{} threads", options.threads));
   if (const int available = default_threads(); options_.threads == 0) options_.threads = available;
   omp_set_num_threads(options_.threads);  // before oneDNN makes its first plan: plans depend on it
-  pool_ = std::make_shared<Pool>();
   cpu_cache_ = std::make_unique<CpuCache>();
+  if (on_cpu()) {
+    check(options.precision == DType::f32, "bf16 activations need a CUDA device");
+    memory_ = std::make_shared<HostMemory>();
+  } else {
+    accelerator_ = open_accelerator(options.index);
+    memory_ = accelerator_;
+    queue_ = accelerator_->queue();
+    math_ = make_device_math(queue_, options.math);
+  }
+  pool_ = make_pool();
 }
 
-Context::~Context() = default;
+Context::~Context() {
+  if (accelerator_) accelerator_->sync();
+}
+
+std::string Context::describe() const {
+  if (!accelerator_) return fmt::format("CPU, {} threads, f32", options_.threads);
+  const DeviceInfo info = accelerator_->info();
+  return fmt::format("{} (sm_{}, {:.0f} GiB), {}, activations {}{}", info.name, info.sm,
+                     static_cast<double>(info.memory_bytes) / (1 << 30), math_->describe(), name_of(options_.precision),
+                     options_.graphs ? "" : ", no graphs");
+}
+
+std::shared_ptr<Pool> Context::make_pool() { return std::make_shared<Pool>(memory_); }
+
+std::shared_ptr<Buffer> Context::block(size_t bytes) { return std::make_shared<Buffer>(pool_, bytes); }
+
+DeviceMath& Context::math() {
+  check(math_ != nullptr, "device libraries asked for on the CPU");
+  return *math_;
+}
+
+void Context::sync() { memory_->sync(); }
 
 Tensor Context::empty(Shape shape, DType dtype) {
   for (const int64_t extent : shape)
     if (extent < 0) throw Error(fmt::format("tensor of shape {}", to_string(shape)));
   const size_t bytes = static_cast<size_t>(count_of(shape)) * size_of(dtype);
-  return Tensor(std::move(shape), dtype, std::make_shared<Buffer>(pool_, queue_.device, bytes));
+  return Tensor(std::move(shape), dtype, block(bytes));
 }
 
 Tensor Context::zeros(Shape shape, DType dtype) {
   Tensor t = empty(std::move(shape), dtype);
-  std::fill_n(static_cast<std::byte*>(t.raw()), t.bytes(), std::byte{0});
+  memory_->zero(t.raw(), t.bytes());
   return t;
 }
 
 Tensor Context::full(Shape shape, float value) {
-  Tensor t = empty(std::move(shape));
-  std::ranges::fill(t.span(), value);
-  return t;
+  const std::vector<float> values(static_cast<size_t>(count_of(shape)), value);
+  return from(std::move(shape), values);
 }
 
 Tensor Context::from(Shape shape, std::span<const float> values) {
   Tensor t = empty(std::move(shape));
   t.copy_from(values);
   return t;
+}
+
+Tensor Context::constant(Shape shape, std::vector<float> values) {
+  Tensor& kept = constants_[{shape, values}];
+  if (kept.empty()) kept = from(std::move(shape), values);
+  return kept;
+}
+
+const std::byte* Context::resident(std::span<const std::byte> host) {
+  if (on_cpu()) return host.data();
+  std::shared_ptr<Buffer>& kept = resident_[{host.data(), host.size()}];
+  if (!kept) {
+    kept = block(host.size());
+    memory_->upload(kept->data(), host.data(), host.size());
+  }
+  return static_cast<const std::byte*>(kept->data());
 }
 
 int64_t Context::pool_bytes() const { return pool_->bytes(); }

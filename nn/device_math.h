@@ -23,7 +23,7 @@ namespace kith {
 struct MathOptions {
   bool tf32 = false;                             // f32 operands may be rounded to 10 bits of mantissa
   int64_t workspace_limit = int64_t{512} << 20;  // bytes that one plan may ask for
-  std::string plan_file;                         // where plans are kept between runs; empty: nowhere
+  std::string plan_file = {};                      // where plans are kept between runs; empty: nowhere
 };
 
 enum class Activation : uint8_t { none, relu };

@@ -84,14 +84,14 @@ void Tape::seed(const Var& var, const Tensor& value) {
                                                  to_string(value.shape()), to_string(slot.shape)));
   check(!slot.written, "backward: one value seeded twice");
   slot.grad = ctx_.empty(slot.shape);
-  slot.grad.copy_from(value.span());
+  slot.grad.copy_from(value);
   slot.written = true;
 }
 
 void Tape::backward(const Var& scalar) {
   check(scalar.value().size() == 1,
         fmt::format("backward: a scalar expected, found shape {}", to_string(scalar.value().shape())));
-  backward({{scalar, ctx_.full(scalar.value().shape(), 1.f)}});
+  backward({{scalar, ctx_.constant(scalar.value().shape(), {1.f})}});
 }
 
 void Tape::backward(const std::vector<std::pair<Var, Tensor>>& seeds) {

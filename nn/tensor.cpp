@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
@@ -33,7 +33,7 @@ int64_t Tensor::dim(int i) const {
   return shape_[static_cast<size_t>(at)];
 }
 
-Device Tensor::device() const { return storage_ ? storage_->device() : Device::cpu; }
+Device Tensor::device() const { return storage_ ? storage_->memory().device() : Device::cpu; }
 
 Tensor Tensor::reshape(Shape shape) const {
   check(!empty() && count_of(shape) == size(),
@@ -62,10 +62,11 @@ std::vector<float> Tensor::to_host() const {
   std::vector<float> host(static_cast<size_t>(size()));
   if (host.empty()) return host;
   if (dtype_ == DType::f32) {
-    std::memcpy(host.data(), raw(), bytes());
+    storage_->memory().download(host.data(), raw(), bytes());
   } else {
-    const auto* from = static_cast<const bf16*>(raw());
-    for (size_t i = 0; i < host.size(); ++i) host[i] = widen(from[i]);
+    std::vector<bf16> values(host.size());
+    storage_->memory().download(values.data(), raw(), bytes());
+    std::ranges::transform(values, host.begin(), widen);
   }
   return host;
 }
@@ -74,12 +75,17 @@ void Tensor::copy_from(std::span<const float> host) const {
   check(static_cast<int64_t>(host.size()) == size(),
         fmt::format("copy of {} values into a tensor of shape {}", host.size(), to_string(shape_)));
   if (host.empty()) return;
-  if (dtype_ == DType::f32) {
-    std::memcpy(raw(), host.data(), bytes());
-  } else {
-    auto* to = static_cast<bf16*>(raw());
-    for (size_t i = 0; i < host.size(); ++i) to[i] = narrow(host[i]);
-  }
+  if (dtype_ == DType::f32) return storage_->memory().upload(raw(), host.data(), bytes());
+  std::vector<bf16> rounded(host.size());
+  std::ranges::transform(host, rounded.begin(), narrow);
+  storage_->memory().upload(raw(), rounded.data(), bytes());
+}
+
+void Tensor::copy_from(const Tensor& other) const {
+  check(other.size() == size() && other.dtype() == dtype_ && other.device() == device(),
+        fmt::format("copy of {} {} into {} {}", name_of(other.dtype()), to_string(other.shape()), name_of(dtype_),
+                    to_string(shape_)));
+  if (size() > 0) storage_->memory().copy(raw(), other.raw(), bytes());
 }
 
 }  // namespace kith

@@ -46,6 +46,7 @@ class Tensor {
 
   std::vector<float> to_host() const;                 // waits; bf16 is widened
   void copy_from(std::span<const float> host) const;  // waits; bf16 is rounded to nearest even
+  void copy_from(const Tensor& other) const;          // on the device; shapes and dtypes must agree
 
  private:
   Shape shape_;

@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(kith_parts kith_core kith_cuda kith_kernels kith_nn kith_data kith_scan)
+set(kith_parts kith_core kith_cuda kith_kernels kith_nn_cuda kith_nn kith_data kith_scan)
 foreach(part ${kith_parts})
   string(REPLACE kith_ "" short ${part})
   set_target_properties(${part} PROPERTIES EXPORT_NAME ${short})

@@ -36,7 +36,7 @@ TEST(tensor, scalars_and_empty_ones) {
   EXPECT_EQ(ctx.full({}, 2.f).to_host(), std::vector<float>{2.f});
   EXPECT_THROW(ctx.zeros({}).matrix(), Error);
   EXPECT_TRUE(ctx.zeros({0, 4}).to_host().empty());
-  EXPECT_EQ(to_string({2, 32, 32, 3}), "[2, 32, 32, 3]");
+  EXPECT_EQ(to_string(Shape{2, 32, 32, 3}), "[2, 32, 32, 3]");
 }
 
 TEST(tensor, bf16_rounds_to_nearest_even) {

@@ -56,9 +56,10 @@ struct LaunchRecord {
 struct Options {
   int orders = 2;  // times each launch runs, each in another order; results must agree bit for bit
   uint64_t seed = 1;
-  bool count = false;  // fill Counts (slower)
-  bool races = true;   // track shared-memory accesses
-  int workers = 0;     // threads of the runner; 0: all cores
+  bool count = false;       // fill Counts (slower)
+  bool races = true;        // track shared-memory accesses
+  bool host_guard = false;  // buffers allocated from now on cannot be touched by the host (arena.h)
+  int workers = 0;          // threads of the runner; 0: all cores
   size_t stack_bytes = 256 << 10;
   size_t shared_limit = 227 << 10;  // static + dynamic shared memory of a block (sm_90)
 };

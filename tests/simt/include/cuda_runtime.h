@@ -8,6 +8,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "tests/simt/include/simt_stream.h"
 #include "tests/simt/include/simt_warp.h"
 #include "tests/simt/runtime.h"
 
@@ -140,46 +141,6 @@ inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x));
 using std::max;
 using std::min;
 
-// ---- the runtime ----
-using cudaStream_t = struct CUstream_st*;
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
-inline const char* cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : "invalid value"; }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-template <class F>
-cudaError_t cudaFuncSetAttribute(F, cudaFuncAttribute, int) {
-  return cudaSuccess;
-}
-template <class T>
-cudaError_t cudaMalloc(T** p, size_t bytes) {
-  *p = static_cast<T*>(simt::allocate(bytes));
-  return cudaSuccess;
-}
-template <class T>
-cudaError_t cudaMallocAsync(T** p, size_t bytes, cudaStream_t) {
-  return cudaMalloc(p, bytes);
-}
-inline cudaError_t cudaFree(void* p) {
-  simt::release(p);
-  return cudaSuccess;
-}
-inline cudaError_t cudaFreeAsync(void* p, cudaStream_t) { return cudaFree(p); }
-KITH_NO_HOOKS inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
-                                                 cudaStream_t) {
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
-}
-KITH_NO_HOOKS inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
-  std::memset(p, value, bytes);
-  return cudaSuccess;
-}
-
 namespace simt_detail {
 
 static void module_anchor() {}  // an address inside the shared object that includes this header
@@ -192,16 +153,18 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_
     std::tuple<P...> args;
   };
   const Closure closure{kernel, std::tuple<P...>(static_cast<P>(args)...)};
-  const auto invoke = [](const void* c) {
-    const auto* self = static_cast<const Closure*>(c);
-    std::apply([self](P... a) { self->kernel(a...); }, self->args);
-  };
-  simt::launch({.name = name,
-                .invoke = invoke,
-                .closure = &closure,
-                .closure_bytes = sizeof(closure),
-                .module = reinterpret_cast<const void*>(&module_anchor)},
-               {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared);
+  simt::enqueue([=] {
+    const auto invoke = [](const void* c) {
+      const auto* self = static_cast<const Closure*>(c);
+      std::apply([self](P... a) { self->kernel(a...); }, self->args);
+    };
+    simt::launch({.name = name,
+                  .invoke = invoke,
+                  .closure = &closure,
+                  .closure_bytes = sizeof(closure),
+                  .module = reinterpret_cast<const void*>(&module_anchor)},
+                 {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared);
+  });
 }
 
 }  // namespace simt_detail

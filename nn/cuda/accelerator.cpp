@@ -1,0 +1,203 @@
+// Accelerator over CUDA's runtime. The SIMT runner compiles the same file against its own runtime.
+#include "nn/accelerator.h"
+
+#include <cuda_runtime.h>
+#include <fmt/format.h>
+
+#include <source_location>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+void cuda_check(cudaError_t status, std::source_location at = std::source_location::current()) {
+  if (status != cudaSuccess) check(false, fmt::format("CUDA: {}", cudaGetErrorString(status)), at);
+}
+
+double gib(size_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
+
+class CudaEvent final : public Event {
+ public:
+  CudaEvent(bool timed, cudaStream_t compute, cudaStream_t copy) : streams_{compute, copy} {
+    cuda_check(cudaEventCreateWithFlags(&event_, timed ? 0 : cudaEventDisableTiming));
+  }
+  ~CudaEvent() override { cudaEventDestroy(event_); }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+
+  void record(Lane lane) override { cuda_check(cudaEventRecord(event_, stream(lane))); }
+  void hold(Lane lane) override { cuda_check(cudaStreamWaitEvent(stream(lane), event_, 0)); }
+  void wait() override { cuda_check(cudaEventSynchronize(event_)); }
+  bool done() const override {
+    const cudaError_t status = cudaEventQuery(event_);
+    if (status != cudaErrorNotReady) cuda_check(status);
+    return status == cudaSuccess;
+  }
+  double ms_since(const Event& earlier) const override {
+    float ms = 0;
+    cuda_check(cudaEventElapsedTime(&ms, static_cast<const CudaEvent&>(earlier).event_, event_));
+    return ms;
+  }
+
+ private:
+  cudaStream_t stream(Lane lane) const { return streams_[lane == Lane::compute ? 0 : 1]; }
+  cudaStream_t streams_[2];
+  cudaEvent_t event_ = nullptr;
+};
+
+class CudaGraph final : public Graph {
+ public:
+  CudaGraph(cudaGraph_t graph, cudaStream_t stream) : graph_(graph), stream_(stream) {
+    const cudaError_t status = cudaGraphInstantiate(&exec_, graph_, 0);
+    if (status != cudaSuccess) cudaGraphDestroy(graph_);
+    cuda_check(status);
+  }
+  ~CudaGraph() override {
+    cudaGraphExecDestroy(exec_);
+    cudaGraphDestroy(graph_);
+  }
+  CudaGraph(const CudaGraph&) = delete;
+  CudaGraph& operator=(const CudaGraph&) = delete;
+  void launch() override { cuda_check(cudaGraphLaunch(exec_, stream_)); }
+
+ private:
+  cudaGraph_t graph_;
+  cudaStream_t stream_;
+  cudaGraphExec_t exec_ = nullptr;
+};
+
+class CudaAccelerator final : public Accelerator {
+ public:
+  CudaAccelerator(int index, DeviceInfo info) : info_(std::move(info)) {
+    cuda_check(cudaSetDevice(index));
+    cuda_check(cudaStreamCreateWithFlags(&compute_, cudaStreamNonBlocking));
+    cuda_check(cudaStreamCreateWithFlags(&copy_, cudaStreamNonBlocking));
+    keep_pool(index);
+  }
+  ~CudaAccelerator() override {
+    cudaStreamSynchronize(compute_);
+    cudaStreamSynchronize(copy_);
+    cudaStreamDestroy(copy_);
+    cudaStreamDestroy(compute_);
+  }
+  CudaAccelerator(const CudaAccelerator&) = delete;
+  CudaAccelerator& operator=(const CudaAccelerator&) = delete;
+
+  Device device() const override { return Device::cuda; }
+  Queue queue() const override { return {.device = Device::cuda, .stream = compute_, .sm = info_.sm}; }
+  DeviceInfo info() const override { return info_; }
+  int64_t free_bytes() const override {
+    size_t free = 0, total = 0;
+    cuda_check(cudaMemGetInfo(&free, &total));
+    return static_cast<int64_t>(free);
+  }
+
+  void* allocate(size_t bytes) override {
+    outside_capture("allocated");
+    void* block = nullptr;
+    const cudaError_t status = cudaMallocAsync(&block, bytes, compute_);
+    if (status != cudaErrorMemoryAllocation) {
+      cuda_check(status);
+      return block;
+    }
+    static_cast<void>(cudaGetLastError());  // the error is dealt with here; it must not meet the next launch
+    throw Error(fmt::format(
+        "out of device memory: {:.2f} GiB more needed, {:.2f} GiB of {:.1f} free on {}; a smaller "
+        "batch or model needs less",
+        gib(bytes), gib(static_cast<size_t>(free_bytes())), gib(static_cast<size_t>(info_.memory_bytes)), info_.name));
+  }
+  void release(void* block) noexcept override { cudaFreeAsync(block, compute_); }
+  void upload(void* to, const void* from, size_t bytes) override {
+    outside_capture("uploaded");
+    if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, compute_));
+  }
+  void download(void* to, const void* from, size_t bytes) override {
+    outside_capture("downloaded");
+    if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, compute_));
+    sync();
+  }
+  void copy(void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, compute_));
+  }
+  void zero(void* block, size_t bytes) override {
+    if (bytes > 0) cuda_check(cudaMemsetAsync(block, 0, bytes, compute_));
+  }
+  void sync() override {
+    outside_capture("waited for");
+    cuda_check(cudaStreamSynchronize(compute_));
+  }
+
+  void copy_async(Lane lane, void* to, const void* from, size_t bytes) override {
+    cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, lane == Lane::compute ? compute_ : copy_));
+  }
+  std::shared_ptr<std::byte> host_block(size_t bytes) override {
+    std::byte* block = nullptr;
+    cuda_check(cudaMallocHost(&block, bytes));
+    return {block, [](std::byte* p) { cudaFreeHost(p); }};
+  }
+  std::unique_ptr<Event> event(bool timed) override { return std::make_unique<CudaEvent>(timed, compute_, copy_); }
+
+  void begin_capture() override {
+    cuda_check(cudaStreamBeginCapture(compute_, cudaStreamCaptureModeThreadLocal));
+    capturing_ = true;
+  }
+  std::unique_ptr<Graph> end_capture() override {
+    capturing_ = false;
+    cudaGraph_t graph = nullptr;
+    cuda_check(cudaStreamEndCapture(compute_, &graph));
+    return std::make_unique<CudaGraph>(graph, compute_);
+  }
+  void abandon_capture() noexcept override {
+    capturing_ = false;
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(compute_, &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
+    static_cast<void>(cudaGetLastError());
+  }
+  bool capturing() const override { return capturing_; }
+
+ private:
+  void outside_capture(const char* what) const {
+    check(!capturing_, fmt::format("device memory {} while a step is captured", what));
+  }
+  // Blocks that kernels free stay with the process: without this every wait gives them back to the driver.
+  static void keep_pool(int index) {
+    cudaMemPool_t pool = nullptr;
+    cuda_check(cudaDeviceGetDefaultMemPool(&pool, index));
+    uint64_t all = ~uint64_t{0};
+    cuda_check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
+  }
+
+  DeviceInfo info_;
+  cudaStream_t compute_ = nullptr, copy_ = nullptr;
+  bool capturing_ = false;
+};
+
+}  // namespace
+
+DeviceList list_devices() {
+  DeviceList list{.built = true, .driver = 0, .runtime = 0, .devices = {}};
+  cuda_check(cudaRuntimeGetVersion(&list.runtime));
+  int count = 0;
+  if (cudaDriverGetVersion(&list.driver) != cudaSuccess || list.driver == 0) return list;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {  // too old a driver, or no card: the version says which
+    static_cast<void>(cudaGetLastError());
+    return list;
+  }
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p;
+    cuda_check(cudaGetDeviceProperties(&p, i));
+    list.devices.push_back(
+        {.name = p.name, .sm = p.major * 10 + p.minor, .memory_bytes = static_cast<int64_t>(p.totalGlobalMem)});
+  }
+  return list;
+}
+
+std::unique_ptr<Accelerator> open_accelerator(int index) {
+  const DeviceList list = list_devices();
+  check(index >= 0 && index < static_cast<int>(list.devices.size()),
+        fmt::format("CUDA device {}: this machine has {}", index, list.devices.size()));
+  return std::make_unique<CudaAccelerator>(index, list.devices[static_cast<size_t>(index)]);
+}
+
+}  // namespace kith

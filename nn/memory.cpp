@@ -1,0 +1,40 @@
+#include "nn/memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace kith {
+namespace {
+
+constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
+constexpr size_t kHugePage = size_t{2} << 20;
+
+}  // namespace
+
+void* HostMemory::allocate(size_t bytes) {
+  const bool huge = bytes >= 2 * kHugePage;
+  void* block = nullptr;
+  if (::posix_memalign(&block, huge ? kHugePage : kAlignment, bytes) != 0) throw std::bad_alloc();
+  // Activations are swept from end to end: huge pages save most of the address translation. Only a hint.
+  if (huge) ::madvise(block, bytes, MADV_HUGEPAGE);
+  return block;
+}
+
+void HostMemory::release(void* block) noexcept { std::free(block); }
+
+void HostMemory::upload(void* to, const void* from, size_t bytes) { copy(to, from, bytes); }
+
+void HostMemory::download(void* to, const void* from, size_t bytes) { copy(to, from, bytes); }
+
+void HostMemory::copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+void HostMemory::zero(void* block, size_t bytes) {
+  if (bytes > 0) std::memset(block, 0, bytes);
+}
+
+}  // namespace kith

@@ -1,0 +1,39 @@
+// Memory: where a context's blocks come from, and how bytes get in and out of them. One kind per device.
+#pragma once
+#include <cstddef>
+
+#include "kernels/core/types.h"
+
+namespace kith {
+
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  virtual Device device() const = 0;
+
+  // Aligned to 64 bytes or more; std::bad_alloc on the host, an Error that says how much was asked for and what is free on
+  // a device. Never called while a graph is captured (a check says so).
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void release(void* block) noexcept = 0;
+
+  // In the order of the queue. upload returns when `from` may change; download waits for its bytes.
+  virtual void upload(void* to, const void* from, size_t bytes) = 0;
+  virtual void download(void* to, const void* from, size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void zero(void* block, size_t bytes) = 0;
+  virtual void sync() = 0;
+};
+
+class HostMemory final : public Memory {
+ public:
+  Device device() const override { return Device::cpu; }
+  void* allocate(size_t bytes) override;
+  void release(void* block) noexcept override;
+  void upload(void* to, const void* from, size_t bytes) override;
+  void download(void* to, const void* from, size_t bytes) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+  void zero(void* block, size_t bytes) override;
+  void sync() override {}
+};
+
+}  // namespace kith

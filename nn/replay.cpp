@@ -1,0 +1,34 @@
+#include "nn/replay.h"
+
+#include "nn/accelerator.h"
+#include "nn/buffer.h"
+
+namespace kith {
+
+Replay::Replay(Context& ctx, std::function<void()> work) : ctx_(ctx), work_(std::move(work)) {}
+
+Replay::~Replay() {
+  if (graph_ && ctx_.accelerator() != nullptr) ctx_.accelerator()->sync();  // it may be running
+}
+
+bool Replay::captured() const { return graph_ != nullptr; }
+
+void Replay::run() {
+  Accelerator* device = ctx_.accelerator();
+  if (device == nullptr || !ctx_.graphs()) return work_();
+  if (graph_) return graph_->launch();
+  if (!pool_) pool_ = ctx_.make_pool();
+  const Context::PoolScope scope(ctx_, pool_);
+  if (runs_++ < kWarmUp) return work_();
+  device->begin_capture();
+  try {
+    work_();
+  } catch (...) {
+    device->abandon_capture();
+    throw;
+  }
+  graph_ = device->end_capture();
+  graph_->launch();
+}
+
+}  // namespace kith

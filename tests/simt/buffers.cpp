@@ -1,0 +1,96 @@
+// Device memory under the runner: registered buffers, filled with NaN, a guard zone on both sides.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+
+#include "tests/simt/arena.h"
+#include "tests/simt/block.h"
+
+namespace simt {
+namespace {
+
+constexpr size_t kGuard = 256;  // bytes on both sides of an allocation; also its alignment
+
+struct Registry {
+  std::shared_mutex mutex;
+  std::map<uintptr_t, std::pair<size_t, void*>> buffers;  // begin -> size, block from the allocator or the arena
+};
+Registry& registry() {
+  static Registry r;
+  return r;
+}
+
+struct Range {
+  uintptr_t begin = 0, end = 0;
+};
+thread_local Range t_last_hit;  // most accesses fall in the buffer of the previous one
+thread_local uint64_t t_generation = 0;
+std::atomic<uint64_t> g_generation{1};
+
+}  // namespace
+
+static size_t with_guards(size_t bytes) { return (bytes + 2 * kGuard + kGuard - 1) / kGuard * kGuard; }
+
+void* allocate(size_t bytes) {
+  const size_t total = with_guards(bytes);
+  auto* block =
+      static_cast<unsigned char*>(options().host_guard ? arena_take(total) : std::aligned_alloc(kGuard, total));
+  if (block == nullptr) throw std::bad_alloc();
+  {
+    const Unlocked here;
+    std::memset(block, 0xFF, total);
+  }
+  const std::unique_lock lock(registry().mutex);
+  registry().buffers[reinterpret_cast<uintptr_t>(block + kGuard)] = {bytes, block};
+  return block + kGuard;
+}
+
+void release(void* pointer) {
+  if (pointer == nullptr) return;
+  const std::unique_lock lock(registry().mutex);
+  const auto it = registry().buffers.find(reinterpret_cast<uintptr_t>(pointer));
+  if (it == registry().buffers.end()) throw Fault("release of a pointer that is not an allocation, or was released");
+  if (in_arena(it->second.second))
+    arena_give(it->second.second, with_guards(it->second.first));
+  else
+    std::free(it->second.second);
+  registry().buffers.erase(it);
+  ++g_generation;
+}
+
+bool registered(uintptr_t address, size_t bytes) {
+  if (t_generation == g_generation.load(std::memory_order_relaxed) && address >= t_last_hit.begin &&
+      address + bytes <= t_last_hit.end)
+    return true;
+  const std::shared_lock lock(registry().mutex);
+  auto it = registry().buffers.upper_bound(address);
+  if (it == registry().buffers.begin()) return false;
+  --it;
+  t_last_hit = {it->first, it->first + it->second.first};
+  t_generation = g_generation;
+  return address + bytes <= t_last_hit.end;
+}
+
+std::string describe_address(uintptr_t address) {
+  const std::shared_lock lock(registry().mutex);
+  auto it = registry().buffers.upper_bound(address + kGuard);
+  if (it == registry().buffers.begin()) return "no buffer is near";
+  --it;
+  const auto offset = static_cast<int64_t>(address - it->first);
+  if (offset > static_cast<int64_t>(it->second.first + (1 << 20))) return "no buffer is near";
+  return fmt::format("byte {} of a buffer of {} bytes", offset, it->second.first);
+}
+
+std::vector<std::pair<unsigned char*, size_t>> buffers() {
+  const std::shared_lock lock(registry().mutex);
+  std::vector<std::pair<unsigned char*, size_t>> out;
+  for (const auto& [begin, value] : registry().buffers)
+    out.emplace_back(reinterpret_cast<unsigned char*>(begin), value.first);
+  return out;
+}
+
+}  // namespace simt

@@ -1,0 +1,64 @@
+#include "tests/simt/stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "tests/simt/arena.h"
+#include "tests/simt/runtime.h"
+
+namespace simt {
+namespace {
+
+std::unique_ptr<Graph> open_capture;
+const char* refused = "";
+
+}  // namespace
+
+Graph::~Graph() {
+  for (void* block : owned) release(block);
+}
+
+void enqueue(std::function<void()> work) {
+  if (open_capture == nullptr) {
+    const Unlocked here;
+    return work();
+  }
+  open_capture->work.push_back(std::move(work));
+}
+
+bool capturing() { return open_capture != nullptr; }
+
+void begin_capture() {
+  open_capture = std::make_unique<Graph>();
+  refused = "";
+}
+
+Graph* end_capture() {
+  std::unique_ptr<Graph> done = std::move(open_capture);
+  return *refused == '\0' ? done.release() : nullptr;
+}
+
+bool allowed_now(const char* call) {
+  if (open_capture != nullptr) refused = call;
+  return open_capture == nullptr;
+}
+
+const char* refused_call() { return refused; }
+
+void* allocate_ordered(size_t bytes) {
+  void* block = allocate(bytes);
+  if (open_capture != nullptr) {
+    open_capture->owned.push_back(block);
+    enqueue([block, bytes] { std::memset(block, 0xFF, bytes); });  // NaN again at every replay
+  }
+  return block;
+}
+
+void release_ordered(void* block) {
+  const bool of_capture =
+      open_capture != nullptr && std::ranges::find(open_capture->owned, block) != open_capture->owned.end();
+  if (!of_capture) release(block);
+}
+
+}  // namespace simt

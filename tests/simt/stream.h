@@ -1,0 +1,28 @@
+// Streams, events and graphs of the SIMT runner. There is one order of work: everything runs as it is enqueued, so a wait
+// for an event never waits, and a missing one is not found. While a capture is open work is kept instead, and replayed
+// with the graph; what CUDA forbids there (a wait, a plain allocation) is refused and spoils the capture, as on a device.
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+namespace simt {
+
+struct Graph {
+  std::vector<std::function<void()>> work;
+  std::vector<void*> owned;  // allocated during the capture; released with the graph
+  ~Graph();
+};
+
+void enqueue(std::function<void()> work);
+bool capturing();
+void begin_capture();
+Graph* end_capture();  // null when something in it was refused
+// Whether `call` may happen now; inside a capture it may not, and the capture is spoilt.
+bool allowed_now(const char* call);
+const char* refused_call();  // what spoilt the last capture; "" when nothing did
+
+void* allocate_ordered(size_t bytes);
+void release_ordered(void* block);
+
+}  // namespace simt
