@@ -51,14 +51,16 @@ void validate(const Augment& a) {
     check(a.normalisation.std[c] > 0 && std::isfinite(a.normalisation.mean[c]),
           fmt::format("augment: channel {} cannot be normalised with mean {}, std {}", c, a.normalisation.mean[c],
                       a.normalisation.std[c]));
-  check(a.index.empty() || (a.images != nullptr && a.out != nullptr), "augment: no images or no output");
+  check(a.index.empty() || (a.images != nullptr && (a.out != nullptr || a.out_bf16 != nullptr)),
+        "augment: no images or no output");
+  check(a.out == nullptr || a.out_bf16 == nullptr, "augment: one output is wanted, f32 or bf16, found both");
 }
 
 }  // namespace
 
 void augment(const Augment& a, Queue q) {
   validate(a);
-  require_cpu(q, "augment");
+  if (q.device == Device::cuda) return cuda::augment(a, q);
   for (size_t i = 0; i < a.index.size(); ++i)
     check(a.index[i] >= 0 && a.index[i] < a.count,
           fmt::format("augment: index[{}] = {}, but there are {} images", i, a.index[i], a.count));

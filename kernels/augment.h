@@ -1,4 +1,4 @@
-// Augmentation: uint8 NHWC images in, normalised f32 NHWC views out. One entry, three policies.
+// Augmentation: uint8 NHWC images in, normalised NHWC views out, f32 or bf16. One entry, three policies.
 //
 //   none    centre crop to the output size, normalise
 //   simclr  random resized crop (bilinear), horizontal flip, colour jitter in random order with probability, grayscale
@@ -13,9 +13,14 @@
 // Grayscale images (channels = 1): saturation, hue and grayscale are no-ops; brightness and contrast jitter act.
 //
 // Limits  channels 1 or 3; images of one size, out size free for simclr (resize), crop <= image size for none and
-// strong. Errors  Error on an index out of range, sizes that disagree. Cost    bytes: height width channels in, 4
-// out_height out_width channels out, per view.
+// strong. Errors  Error on an index out of range, sizes that disagree; a device, which cannot throw, fills the view of
+// an index out of range with NaN, so that the check of the loss finds it. Cost    bytes: height width channels in, 4
+// (bf16: 2) out_height out_width channels out, per view.
+//
+// A device draws the same parameters and computes the same bytes (its exp, log, sin and cos may differ from the host's
+// in the last bit of a double: that moves a pixel only when a value falls within 1e-15 of a boundary).
 #pragma once
+#include "kernels/core/bf16.h"
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
@@ -51,12 +56,15 @@ struct Augment {
   uint32_t first_view = 0;
   uint64_t seed = 0;
   uint32_t epoch = 0;
+  const LiveStep* live = nullptr;  // its epoch, when given, takes the place of `epoch`
   AugmentPolicy policy = AugmentPolicy::none;
   SimclrPolicy simclr;
   StrongPolicy strong;
   Normalisation normalisation;  // of pixel values in [0, 1]
   int out_height, out_width;
-  float* out;  // [index * views, out_height, out_width, channels]
+  // [index * views, out_height, out_width, channels]; one of the two. bf16 is the f32 rounded to nearest even.
+  float* out = nullptr;
+  bf16* out_bf16 = nullptr;
 };
 
 void augment(const Augment&, Queue);
@@ -64,9 +72,12 @@ void augment(const Augment&, Queue);
 namespace cpu {
 void augment(const Augment&);
 }
+namespace cuda {  // images, index, live and out are device memory
+void augment(const Augment&, Queue);
+}
 
-constexpr Cost augment_cost(double views, double height, double width, double channels) {
-  return {.flops = 0, .bytes = 5 * views * height * width * channels};
+constexpr Cost augment_cost(double views, double height, double width, double channels, double out_bytes = 4) {
+  return {.flops = 0, .bytes = (1 + out_bytes) * views * height * width * channels};
 }
 
 }  // namespace kith::kernels

@@ -1,5 +1,5 @@
-// The arithmetic of single pixels, and the tables of whole-image operations, shared by every backend. Each function
-// reproduces what Pillow does to 8-bit images, bit for bit.
+// The arithmetic of single pixels, and the tables and weights of whole-image operations, shared by every backend. Each
+// function reproduces what Pillow does to 8-bit images, bit for bit (the blur's definition is ours).
 //
 // Floating-point expressions here are products and sums that must be rounded one by one: compile the files that use
 // them with contraction off (GCC, Clang: -ffp-contract=off; nvcc: --fmad=false).
@@ -90,20 +90,16 @@ KITH_HOST_DEVICE constexpr uint8_t autocontrast_entry(int value, int low, int hi
   return static_cast<uint8_t>(mapped < 0 ? 0 : mapped > 255 ? 255 : mapped);
 }
 
-// One channel's table from its histogram.
-KITH_HOST_DEVICE constexpr void equalize_table(const int32_t histogram[256], uint8_t table[256]) {
-  int32_t count = 0, last = 0, levels = 0;
-  for (int i = 0; i < 256; ++i) {
-    count += histogram[i];
-    if (histogram[i] > 0) last = histogram[i], ++levels;
-  }
-  const int32_t step = levels > 1 ? (count - last) / 255 : 0;
-  int32_t sum = step / 2;
-  for (int i = 0; i < 256; ++i) {
-    const int32_t level = step > 0 ? sum / step : i;
-    table[i] = static_cast<uint8_t>(level > 255 ? 255 : level);  // step was rounded down: the top may overshoot
-    sum += histogram[i];
-  }
+// Equalisation of one channel: pixels per output level, from the pixels, those of the lightest value present, and the
+// number of values present; 0 leaves the channel alone.
+KITH_HOST_DEVICE constexpr int32_t equalize_step(int32_t pixels, int32_t lightest, int32_t values) {
+  return values > 1 ? (pixels - lightest) / 255 : 0;
+}
+
+// The table's entry at `value`; sum is step / 2 and the number of darker pixels.
+KITH_HOST_DEVICE constexpr uint8_t equalize_entry(int value, int32_t sum, int32_t step) {
+  const int32_t level = step > 0 ? sum / step : value;
+  return static_cast<uint8_t>(level > 255 ? 255 : level);  // step was rounded down: the top may overshoot
 }
 
 // Output pixel (x, y) shows input (a x + b y + c, d x + e y + f), in pixel centres, nearest neighbour.
@@ -116,6 +112,70 @@ KITH_HOST_DEVICE inline Affine rotation(double degrees, int height, int width) {
   const double angle = -degrees * (3.14159265358979323846 / 180), cos = std::cos(angle), sin = std::sin(angle);
   const double cx = width / 2.0, cy = height / 2.0;
   return {cos, sin, cx - cos * cx - sin * cy, -sin, cos, cy + sin * cx - cos * cy};
+}
+
+// The same in 16.16 fixed point, the half pixels added in: (x, y) shows ((c + b y + a x) >> 16, (f + e y + d x) >> 16).
+struct FixedAffine {
+  int32_t a, b, c, d, e, f;
+};
+
+KITH_HOST_DEVICE inline int32_t fixed_point(double v) { return static_cast<int32_t>(std::floor(v * 65536.0 + 0.5)); }
+
+// Of a matrix with cross terms, or of a shift (a = e = 1). Pillow takes a shift in double, in steps of 1: the same as
+// a shift by whole pixels, since no step carries c + 0.5, of 37 bits at most, across an integer.
+KITH_HOST_DEVICE inline FixedAffine fixed_affine(const Affine& m) {
+  const double c = m.c + m.a * 0.5 + m.b * 0.5, f = m.f + m.d * 0.5 + m.e * 0.5;
+  const bool shift = m.b == 0 && m.d == 0;
+  return {fixed_point(m.a), fixed_point(m.b), fixed_point(shift ? std::floor(c) : c),
+          fixed_point(m.d), fixed_point(m.e), fixed_point(shift ? std::floor(f) : f)};
+}
+
+// ---- Pillow's BILINEAR filter from `in` to `out` samples: a triangle whose support grows when downscaling ----
+inline constexpr int kWeightBits = 22;  // fixed point of the weights: 32 bits less 8 of the pixel less 2 of headroom
+
+KITH_HOST_DEVICE inline int resize_taps(int in, int out) {
+  const double scale = static_cast<double>(in) / out;
+  const int taps = static_cast<int>(std::ceil(scale > 1.0 ? scale : 1.0)) * 2 + 1;
+  return taps < in ? taps : in;
+}
+
+// The weights of output i; returns the input of the first. Weights past the support are zero, their inputs lie inside.
+KITH_HOST_DEVICE inline int resize_row(int in, int out, int taps, int i, int32_t* weight) {
+  const double scale = static_cast<double>(in) / out, support = scale > 1.0 ? scale : 1.0;
+  const double centre = (i + 0.5) * scale;
+  const int from = static_cast<int>(centre - support + 0.5), to = static_cast<int>(centre + support + 0.5);
+  const int low = from > 0 ? from : 0, high = to < in ? to : in;
+  const auto triangle = [&](int at) {
+    const double w = 1.0 - std::fabs((at - centre + 0.5) * (1.0 / support));
+    return w > 0.0 ? w : 0.0;
+  };
+  double sum = 0;
+  for (int at = low; at < high; ++at) sum += triangle(at);
+  const int first = low < in - taps ? low : in - taps;  // early enough that the padded taps stay inside
+  for (int t = 0; t < taps; ++t) {
+    const int at = first + t;
+    weight[t] = at >= low && at < high ? static_cast<int32_t>(0.5 + triangle(at) / sum * (1 << kWeightBits)) : 0;
+  }
+  return first;
+}
+
+// ---- Gaussian blur: 2 radius + 1 taps along a side, reflected border ----
+KITH_HOST_DEVICE constexpr int blur_radius(int side) { return side >= 40 ? side / 20 : 1; }
+
+KITH_HOST_DEVICE inline double gaussian_term(int i, float sigma) {
+  return std::exp(-0.5 * i * i / (static_cast<double>(sigma) * sigma));
+}
+
+KITH_HOST_DEVICE inline double gaussian_sum(int radius, float sigma) {
+  double sum = 0;
+  for (int i = -radius; i <= radius; ++i) sum += gaussian_term(i, sigma);
+  return sum;
+}
+
+KITH_HOST_DEVICE constexpr int reflected(int i, int n) {
+  if (n == 1) return 0;
+  if (i < 0) i = -i;
+  return i < n ? i : 2 * (n - 1) - i;
 }
 
 }  // namespace kith::kernels

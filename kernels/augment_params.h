@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "kernels/augment.h"
+#include "kernels/augment_ops.h"
 #include "kernels/core/philox.h"
 
 namespace kith::kernels {
@@ -179,6 +180,26 @@ KITH_HOST_DEVICE inline StrongView draw_strong(Random random, const StrongPolicy
   v.cutout_y = static_cast<int>(random.below(static_cast<uint32_t>(out_height)));
   v.cutout_x = static_cast<int>(random.below(static_cast<uint32_t>(out_width)));
   return v;
+}
+
+// The normalised value of a byte, each step rounded to f32.
+KITH_HOST_DEVICE inline float normalised(const Normalisation& n, int channel, int value) {
+  return (static_cast<float>(value) / 255.f - n.mean[channel]) / n.std[channel];
+}
+
+// Whether a drawn operation moves pixels, and where they come from.
+KITH_HOST_DEVICE constexpr bool is_geometric(StrongOp op) {
+  return op == StrongOp::rotate || op == StrongOp::shear_x || op == StrongOp::shear_y || op == StrongOp::translate_x ||
+         op == StrongOp::translate_y;
+}
+
+KITH_HOST_DEVICE inline Affine strong_affine(StrongDraw draw, int height, int width) {
+  const double m = draw.magnitude;
+  if (draw.op == StrongOp::rotate) return rotation(m, height, width);
+  if (draw.op == StrongOp::shear_x) return {1, m, 0, 0, 1, 0};
+  if (draw.op == StrongOp::shear_y) return {1, 0, 0, m, 1, 0};
+  if (draw.op == StrongOp::translate_x) return {1, 0, m * width, 0, 1, 0};
+  return {1, 0, 0, 0, 1, m * height};
 }
 
 }  // namespace kith::kernels

@@ -1,6 +1,7 @@
 // The CUDA entries of a build that has none. Each also has an entry in tests/simt/study, where its traffic is counted.
 #include <string>
 
+#include "kernels/augment.h"
 #include "kernels/batch_norm.h"
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
@@ -20,6 +21,7 @@ namespace {
 
 }  // namespace
 
+void augment(const Augment&, Queue) { none("augment"); }
 void batch_norm_forward(const BatchNormForward<float>&, Queue) { none("batch_norm_forward"); }
 void batch_norm_forward(const BatchNormForward<float, bf16>&, Queue) { none("batch_norm_forward"); }
 void batch_norm_backward(const BatchNormBackward<float>&, Queue) { none("batch_norm_backward"); }

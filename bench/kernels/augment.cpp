@@ -58,7 +58,7 @@ testing::AssertionResult verified(const Problem& p) {
 void run(benchmark::State& state, AugmentPolicy policy) {
   const int side = static_cast<int>(state.range(0)), channels = static_cast<int>(state.range(1));
   Problem p(policy, side, channels);
-  bench::run_verified(state, verified(p), bench::cost(augment_cost, kImages * kViews, side, side, channels), [&] {
+  bench::run_verified(state, verified(p), bench::cost(augment_cost, kImages * kViews, side, side, channels, 4), [&] {
     augment(p.a, Queue{});
     ++p.a.epoch;
   });

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kGrain = 16;  // views per chunk: tens of microseconds of work each
 
 Random stream(const Augment& a, int64_t row) {
-  return {a.seed, a.epoch, static_cast<uint64_t>(a.index[row / a.views]),
+  return {a.seed, a.live != nullptr ? a.live->epoch : a.epoch, static_cast<uint64_t>(a.index[row / a.views]),
           a.first_view + static_cast<uint32_t>(row % a.views)};
 }
 
@@ -22,15 +22,27 @@ const uint8_t* sample(const Augment& a, int64_t row) {
   return a.images + a.index[row / a.views] * a.height * a.width * a.channels;
 }
 
+void store(float v, float& out) { out = v; }
+void store(float v, bf16& out) { out = narrow(v); }
+
+template <class T>
+T* output(const Augment& a) {
+  if constexpr (std::is_same_v<T, float>)
+    return a.out;
+  else
+    return a.out_bf16;
+}
+
 // Normalised value of every byte, per channel: ((v / 255) - mean) / std, each step rounded to f32.
+template <class T>
 struct NormaliseTable {
-  std::array<float, 256> channel[3];
+  std::array<T, 256> channel[3];
 
   explicit NormaliseTable(const Normalisation& n) {
     for (int c = 0; c < 3; ++c)
-      for (int v = 0; v < 256; ++v) channel[c][v] = (static_cast<float>(v) / 255.f - n.mean[c]) / n.std[c];
+      for (int v = 0; v < 256; ++v) store(normalised(n, c, v), channel[c][v]);
   }
-  void operator()(Image image, float* nhwc) const {
+  void operator()(Image image, T* nhwc) const {
     const int n = image.pixels();
     if (image.channels == 1) {
       for (int i = 0; i < n; ++i) nhwc[i] = channel[0][image.data[i]];
@@ -73,37 +85,41 @@ void jitter(Image image, const SimclrView& v) {
   }
 }
 
-void cut_out(const StrongView& v, int height, int width, int channels, float* out) {
+template <class T>
+void cut_out(const StrongView& v, int height, int width, int channels, T* out) {
   const int top = v.cutout_y - v.cutout_side / 2, left = v.cutout_x - v.cutout_side / 2;
   const int y0 = std::max(0, top), y1 = std::min(height, top + v.cutout_side);
   const int x0 = std::max(0, left), x1 = std::min(width, left + v.cutout_side);
   for (int y = y0; y < y1; ++y)
     std::fill(out + (static_cast<int64_t>(y) * width + x0) * channels,
-              out + (static_cast<int64_t>(y) * width + x1) * channels, 0.f);
+              out + (static_cast<int64_t>(y) * width + x1) * channels, T{});
 }
 
 // Calls view(row, image, scratch, out) for every row; image has the output's size.
-template <class F>
+template <class T, class F>
 void for_each_view(const Augment& a, F&& view) {
   const int64_t view_size = static_cast<int64_t>(a.out_height) * a.out_width * a.channels;
   parallel_for(static_cast<int64_t>(a.index.size()) * a.views, kGrain, [&](int64_t begin, int64_t end) {
     AugmentScratch scratch;
     scratch.image.resize(static_cast<size_t>(view_size));
     for (int64_t row = begin; row < end; ++row)
-      view(row, Image{scratch.image.data(), a.channels, a.out_height, a.out_width}, scratch, a.out + row * view_size);
+      view(row, Image{scratch.image.data(), a.channels, a.out_height, a.out_width}, scratch,
+           output<T>(a) + row * view_size);
   });
 }
 
+template <class T>
 void augment_none(const Augment& a) {
-  const NormaliseTable normalise(a.normalisation);
+  const NormaliseTable<T> normalise(a.normalisation);
   const CropBox box{centre_offset(a.height - a.out_height), centre_offset(a.width - a.out_width), a.out_height,
                     a.out_width};
-  for_each_view(a, [&](int64_t row, Image image, AugmentScratch&, float* out) {
+  for_each_view<T>(a, [&](int64_t row, Image image, AugmentScratch&, T* out) {
     crop_planar(sample(a, row), a.width, box, image);
     normalise(image, out);
   });
 }
 
+template <class T>
 void augment_simclr(const Augment& a) {
   const int64_t rows = static_cast<int64_t>(a.index.size()) * a.views;
   std::vector<SimclrView> views(static_cast<size_t>(rows));
@@ -118,8 +134,8 @@ void augment_simclr(const Augment& a) {
   along_y.build();
   along_x.build();
 
-  const NormaliseTable normalise(a.normalisation);
-  for_each_view(a, [&](int64_t row, Image image, AugmentScratch& scratch, float* out) {
+  const NormaliseTable<T> normalise(a.normalisation);
+  for_each_view<T>(a, [&](int64_t row, Image image, AugmentScratch& scratch, T* out) {
     const SimclrView& v = views[row];
     resized_crop({.nhwc = sample(a, row),
                   .width = a.width,
@@ -135,9 +151,10 @@ void augment_simclr(const Augment& a) {
   });
 }
 
+template <class T>
 void augment_strong(const Augment& a) {
-  const NormaliseTable normalise(a.normalisation);
-  for_each_view(a, [&](int64_t row, Image image, AugmentScratch& scratch, float* out) {
+  const NormaliseTable<T> normalise(a.normalisation);
+  for_each_view<T>(a, [&](int64_t row, Image image, AugmentScratch& scratch, T* out) {
     const StrongView v = draw_strong(stream(a, row), a.strong, a.height, a.width, a.out_height, a.out_width);
     CropBox box = v.crop;
     if (v.flip) box.left = a.width - box.left - box.width;  // the crop is drawn in the flipped image
@@ -149,18 +166,21 @@ void augment_strong(const Augment& a) {
   });
 }
 
-}  // namespace
-
-void augment(const Augment& a) {
+template <class T>
+void augment_as(const Augment& a) {
   switch (a.policy) {
     case AugmentPolicy::none:
-      return augment_none(a);
+      return augment_none<T>(a);
     case AugmentPolicy::simclr:
-      return augment_simclr(a);
+      return augment_simclr<T>(a);
     case AugmentPolicy::strong:
-      return augment_strong(a);
+      return augment_strong<T>(a);
   }
   throw Error("augment: unknown policy");
 }
+
+}  // namespace
+
+void augment(const Augment& a) { a.out_bf16 != nullptr ? augment_as<bf16>(a) : augment_as<float>(a); }
 
 }  // namespace kith::kernels::cpu

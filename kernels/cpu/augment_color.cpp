@@ -90,8 +90,12 @@ void equalize(Image image) {
     uint8_t* plane = image.plane(c);
     int32_t histogram[256] = {};
     for (int i = 0; i < image.pixels(); ++i) ++histogram[plane[i]];
+    int32_t lightest = 0, values = 0;
+    for (const int32_t n : histogram)
+      if (n > 0) lightest = n, ++values;
+    const int32_t step = equalize_step(image.pixels(), lightest, values);
     uint8_t table[256];
-    equalize_table(histogram, table);
+    for (int i = 0, sum = step / 2; i < 256; sum += histogram[i++]) table[i] = equalize_entry(i, sum, step);
     apply_table(plane, image.pixels(), table);
   }
 }

@@ -7,7 +7,7 @@
 namespace kith::kernels::cpu {
 namespace {
 
-constexpr int kBits = 22;  // fixed point of the resize weights: 32 bits less 8 of the pixel less 2 of headroom
+constexpr int kBits = kWeightBits;
 
 constexpr int kLanes = 16;
 
@@ -52,59 +52,31 @@ void source_index(const Affine& m, int height, int width, int32_t* index) {
     }
     return;
   }
-  const auto fix = [](double v) { return static_cast<int32_t>(std::floor(v * 65536.0 + 0.5)); };
-  const int32_t a = fix(m.a), b = fix(m.b), d = fix(m.d), e = fix(m.e);
-  const int32_t c = fix(m.c + m.a * 0.5 + m.b * 0.5), f = fix(m.f + m.d * 0.5 + m.e * 0.5);
+  const FixedAffine k = fixed_affine(m);
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) {
-      const int32_t sx = (c + b * y + a * x) >> 16, sy = (f + e * y + d * x) >> 16;
+      const int32_t sx = (k.c + k.b * y + k.a * x) >> 16, sy = (k.f + k.e * y + k.d * x) >> 16;
       const bool inside = sx >= 0 && sx < width && sy >= 0 && sy < height;
       index[y * width + x] = inside ? sy * width + sx : -1;
     }
 }
 
-int reflected(int i, int n) {
-  if (n == 1) return 0;
-  if (i < 0) i = -i;
-  return i < n ? i : 2 * (n - 1) - i;
-}
-
 std::vector<float> gaussian(int side, float sigma) {
-  const int radius = std::max(1, side / 20);
-  std::vector<float> w(static_cast<size_t>(2 * radius + 1));
-  double sum = 0;
-  for (int i = -radius; i <= radius; ++i) sum += std::exp(-0.5 * i * i / (static_cast<double>(sigma) * sigma));
-  for (int i = -radius; i <= radius; ++i)
-    w[static_cast<size_t>(i + radius)] =
-        static_cast<float>(std::exp(-0.5 * i * i / (static_cast<double>(sigma) * sigma)) / sum);
+  const int radius = blur_radius(side);
+  const double sum = gaussian_sum(radius, sigma);
+  std::vector<float> w;
+  for (int i = -radius; i <= radius; ++i) w.push_back(static_cast<float>(gaussian_term(i, sigma) / sum));
   return w;
 }
 
 }  // namespace
 
 ResizeWeights resize_weights(int in, int out) {
-  const double scale = static_cast<double>(in) / out, support = std::max(scale, 1.0);
   ResizeWeights r;
-  r.taps = std::min(in, static_cast<int>(std::ceil(support)) * 2 + 1);
-  r.first.resize(static_cast<size_t>(out));
-  r.weight.assign(static_cast<size_t>(out) * r.taps, 0);
-  std::vector<double> w(static_cast<size_t>(r.taps));
-  for (int i = 0; i < out; ++i) {
-    const double centre = (i + 0.5) * scale;
-    const int low = std::max(0, static_cast<int>(centre - support + 0.5));
-    const int high = std::min(in, static_cast<int>(centre + support + 0.5));
-    double sum = 0;
-    for (int t = 0; t < high - low; ++t) {
-      w[t] = std::max(0.0, 1.0 - std::abs((t + low - centre + 0.5) * (1.0 / support)));
-      sum += w[t];
-    }
-    // Start early enough that the padded taps stay inside the input.
-    const int first = std::min(low, in - r.taps);
-    r.first[i] = first;
-    for (int t = 0; t < high - low; ++t)
-      r.weight[static_cast<size_t>(i) * r.taps + (low - first) + t] =
-          static_cast<int32_t>(0.5 + w[t] / sum * (1 << kBits));
-  }
+  r.taps = resize_taps(in, out);
+  r.weight.resize(static_cast<size_t>(out) * r.taps);
+  for (int i = 0; i < out; ++i)
+    r.first.push_back(resize_row(in, out, r.taps, i, &r.weight[static_cast<size_t>(i) * r.taps]));
   return r;
 }
 
@@ -227,16 +199,12 @@ void gaussian_blur(Image image, float sigma, AugmentScratch& scratch) {
 }
 
 void strong_operation(Image image, StrongDraw draw, AugmentScratch& scratch) {
-  const double m = draw.magnitude;
+  if (is_geometric(draw.op)) return affine_nearest(image, strong_affine(draw, image.height, image.width), scratch);
   switch (draw.op) {
-    case StrongOp::identity:
-      break;
     case StrongOp::autocontrast:
       return autocontrast(image);
     case StrongOp::equalize:
       return equalize(image);
-    case StrongOp::rotate:
-      return affine_nearest(image, rotation(m, image.height, image.width), scratch);
     case StrongOp::solarize:
       return solarize(image, draw.magnitude);
     case StrongOp::color:
@@ -247,16 +215,10 @@ void strong_operation(Image image, StrongDraw draw, AugmentScratch& scratch) {
       return brightness(image, draw.magnitude);
     case StrongOp::sharpness:
       return sharpness(image, draw.magnitude, scratch);
-    case StrongOp::shear_x:
-      return affine_nearest(image, {1, m, 0, 0, 1, 0}, scratch);
-    case StrongOp::shear_y:
-      return affine_nearest(image, {1, 0, 0, m, 1, 0}, scratch);
-    case StrongOp::translate_x:
-      return affine_nearest(image, {1, 0, m * image.width, 0, 1, 0}, scratch);
-    case StrongOp::translate_y:
-      return affine_nearest(image, {1, 0, 0, 0, 1, m * image.height}, scratch);
     case StrongOp::posterize:
       return posterize(image, static_cast<int>(draw.magnitude));
+    default:  // identity
+      return;
   }
 }
 
