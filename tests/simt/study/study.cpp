@@ -27,7 +27,7 @@ std::string Sizes::text() const {
 const std::vector<Study>& studies() {
   static const std::vector<Study> all = [] {
     std::vector<Study> list;
-    for (const auto& part : {loss_studies(), dense_studies(), image_studies(), search_studies()})
+    for (const auto& part : {loss_studies(), dense_studies(), elementwise_studies(), image_studies(), search_studies()})
       list.insert(list.end(), part.begin(), part.end());
     std::sort(list.begin(), list.end(), [](const Study& a, const Study& b) { return a.name < b.name; });
     return list;

@@ -34,6 +34,7 @@ struct Study {
 // To add an entry: a Study in the file of its kind, see losses.cpp.
 std::vector<Study> loss_studies();
 std::vector<Study> dense_studies();
+std::vector<Study> elementwise_studies();
 std::vector<Study> image_studies();
 std::vector<Study> search_studies();
 const std::vector<Study>& studies();

