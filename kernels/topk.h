@@ -37,17 +37,47 @@ struct TopK {
   Matrix<int64_t> indices;    // [queries, k]
 };
 
+// A database of any size in host memory, searched in chunks on the queue's device: two chunks of it at a time are there, one
+// arriving while the other is searched. Page-locked memory arrives faster, and without holding the host. The result is
+// topk's.
+struct TopKStreamed {
+  Matrix<const float> queries;   // [queries, dim] in the queue's memory
+  Matrix<const float> database;  // [database, dim] in host memory
+  int64_t k;
+  bool exclude_self = false;
+  int64_t query_offset = 0;
+  Matrix<float> scores;          // [queries, k] in the queue's memory
+  Matrix<int64_t> indices;
+  int64_t chunk_rows = 0;        // 0: chunks of 256 MiB. CUDA: at most 2^31; the whole database may have more
+};
+
+// The lists of several parts of a database (shards) into those of the whole.
+struct TopKMerge {
+  Matrix<const float> part_scores;     // [parts queries, k]: row p queries + q is part p's list of query q
+  Matrix<const int64_t> part_indices;  // rows of the whole database, each in one part; (-inf, -1) ends a list of fewer than k
+  Matrix<float> scores;                // [queries, k]
+  Matrix<int64_t> indices;
+};
+
 void topk(const TopK<float>&, Queue);
+void topk_streamed(const TopKStreamed&, Queue);
+void topk_merge(const TopKMerge&, Queue);
 
 namespace cpu {
 template <class T> void topk(const TopK<T>&);  // <double>: plain loops, the oracle
+void topk_merge(const TopKMerge&);
 }
 namespace cuda {  // matrices are device memory
 void topk(const TopK<float>&, Queue);
+void topk_streamed(const TopKStreamed&, Queue);
+void topk_merge(const TopKMerge&, Queue);
 }
 
 constexpr Cost topk_cost(double queries, double database, double dim, double k) {
   return {.flops = 2 * queries * database * dim, .bytes = 4 * (queries + database) * dim + 12 * queries * k};
+}
+constexpr Cost topk_merge_cost(double parts, double queries, double k) {
+  return {.bytes = 12 * (parts + 1) * queries * k};
 }
 
 }  // namespace kith::kernels

@@ -25,7 +25,7 @@ int choose_splits(int64_t row_tiles, int64_t tiles) {
   for (int64_t splits = 1; splits <= most; ++splits) {
     const auto blocks = static_cast<double>(row_tiles * splits);
     const double share = blocks / static_cast<double>(ceil_div(row_tiles * splits, kSlots) * kSlots);
-    if (share > best_share + 0.03) best = splits, best_share = share;
+    if (share > 1.03 * best_share) best = splits, best_share = share;
   }
   return static_cast<int>(best);
 }

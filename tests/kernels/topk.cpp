@@ -185,6 +185,33 @@ TEST(TopK, SearchingItselfGivesTheListsOfSearchingACopy) {
   }
 }
 
+TEST(TopK, PartsMergedAndStreamedGiveTheListOfTheWhole) {
+  const HostMatrix<float> database = unit_rows(90, 4, Seed{13}), queries = unit_rows(7, 4, Seed{14});
+  const auto want = run(queries, database, 9);
+  Result<float> parts{{0, 9}, {0, 9}}, got{{7, 9}, {7, 9}};
+  for (const int64_t first : {0, 40, 60}) {
+    const auto part = run(queries, rows_of(database, first, first == 0 ? 40 : first == 40 ? 20 : 30), 9);
+    parts.scores.values.insert(parts.scores.values.end(), part.scores.values.begin(), part.scores.values.end());
+    for (const int64_t j : part.indices.values) parts.indices.values.push_back(first + j);
+    parts.scores.rows = parts.indices.rows += 7;
+  }
+  topk_merge({parts.scores.view(), parts.indices.view(), got.scores.view(), got.indices.view()}, Queue{});
+  EXPECT_EQ(got.indices.values, want.indices.values);
+  EXPECT_EQ(got.scores.values, want.scores.values);
+  got = {{7, 9}, {7, 9}};
+  topk_streamed({.queries = queries.view(),
+                 .database = database.view(),
+                 .k = 9,
+                 .scores = got.scores.view(),
+                 .indices = got.indices.view(),
+                 .chunk_rows = 11},
+                Queue{});
+  EXPECT_EQ(got.indices.values, want.indices.values);
+  parts.scores.rows = 20;
+  EXPECT_THROW(topk_merge({parts.scores.view(), parts.indices.view(), got.scores.view(), got.indices.view()}, Queue{}),
+               Error);
+}
+
 TEST(TopK, RejectsWhatIsNotFinite) {
   const HostMatrix<float> good = unit_rows(20, 3, Seed{10});
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {

@@ -1,96 +1,25 @@
 #include "kernels/topk.h"
 
-#include <algorithm>
 #include <bit>
 
-#include "tests/support/device.h"
+#include "tests/kernels/cuda/topk_problem.h"
 
 namespace kith::test {
 namespace {
-
-using namespace kernels;
-
-struct Options {
-  bool exclude_self = false;
-  int64_t query_offset = 0;
-};
-
-struct Result {
-  std::vector<float> scores;
-  std::vector<int64_t> indices;
-};
-
-class TopKCuda : public CudaKernel {
- protected:
-  Result on_device(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o = {}) {
-    const OnDevice<float> d_queries(queries), d_database(database), scores(poison<float>(queries.rows * k));
-    const OnDevice<int64_t> indices(poison<int64_t>(queries.rows * k));
-    topk({.queries = d_queries.matrix(),
-          .database = d_database.matrix(),
-          .k = k,
-          .exclude_self = o.exclude_self,
-          .query_offset = o.query_offset,
-          .scores = {scores.data(), queries.rows, k},
-          .indices = {indices.data(), queries.rows, k}},
-         queue);
-    return {scores.host(), indices.host()};
-  }
-
-  // Every score in double by the contract's order of summation, rounded once; the list sorted out of all of them.
-  static Result brute_force(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o) {
-    Result r;
-    for (int64_t q = 0; q < queries.rows; ++q) {
-      std::vector<std::pair<float, int64_t>> all;  // negated scores: pairs ascend as lists do
-      for (int64_t j = 0; j < database.rows; ++j) {
-        if (o.exclude_self && j == q + o.query_offset) continue;
-        const float *a = queries.view().row(q).data(), *b = database.view().row(j).data();
-        double lane[8] = {}, rest = 0;
-        const int64_t whole = queries.cols / 8 * 8;
-        for (int64_t d = 0; d < whole; ++d) lane[d % 8] += double{a[d]} * double{b[d]};
-        for (int64_t d = whole; d < queries.cols; ++d) rest += double{a[d]} * double{b[d]};
-        const double sum =
-            ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7])) + rest;
-        all.emplace_back(-(static_cast<float>(sum) + 0.f), j);
-      }
-      std::partial_sort(all.begin(), all.begin() + k, all.end());
-      for (int64_t n = 0; n < k; ++n) r.scores.push_back(-all[n].first), r.indices.push_back(all[n].second);
-    }
-    return r;
-  }
-
-  // Lists equal brute force's, and the CPU backend's bit for bit.
-  void expect_exact(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k, Options o = {}) {
-    SCOPED_TRACE(testing::Message() << queries.rows << " x " << database.rows << " x " << queries.cols << ", k " << k
-                                    << (o.exclude_self ? ", self excluded" : ""));
-    const Result got = on_device(queries, database, k, o), want = brute_force(queries, database, k, o);
-    EXPECT_EQ(got.indices, want.indices);
-    EXPECT_EQ(got.scores, want.scores);
-    HostMatrix<float> scores(queries.rows, k);
-    HostMatrix<int64_t> indices(queries.rows, k);
-    cpu::topk<float>({.queries = queries.view(),
-                      .database = database.view(),
-                      .k = k,
-                      .exclude_self = o.exclude_self,
-                      .query_offset = o.query_offset,
-                      .scores = scores.view(),
-                      .indices = indices.view()});
-    EXPECT_EQ(got.indices, indices.values);
-    EXPECT_EQ(std::memcmp(got.scores.data(), scores.values.data(), got.scores.size() * sizeof(float)), 0);
-  }
-};
 
 TEST_F(TopKCuda, EqualsBruteForce) {
   struct Shape {
     int64_t queries, database, dim, k;
   };
-  // One row; a tile of 128 rows - 1, all, + 1 on both sides; slabs of 32 elements likewise; five tiles in two splits; K + 12
-  // at 32 candidates, below and above; K all rows.
+  // One row; a tile of 128 rows - 1, all, + 1 on both sides; slabs of 32 elements likewise; five tiles in two splits, nine in
+  // four; K + 12 at 32 candidates, below and above; K all rows.
   for (const auto& [queries, database, dim, k] : {Shape{1, 1, 1, 1},
                                                   {3, 127, 31, 1},
                                                   {127, 128, 32, 20},
                                                   {128, 129, 33, 21},
                                                   {129, 300, 65, 5},
                                                   {2, 640, 100, 40},
+                                                  {2, 1100, 9, 30},
                                                   {5, 60, 7, 60}})
     expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
 }
@@ -168,7 +97,7 @@ TEST_F(TopKCuda, ProductsThatOverflowOrCancel) {
 
 TEST_F(TopKCuda, SameBitsInEveryRun) {
   const HostMatrix<float> queries = unit_rows(30, 24, Seed{11}), database = unit_rows(530, 24, Seed{12});
-  const Result a = on_device(queries, database, 20), b = on_device(queries, database, 20);
+  const TopKResult a = on_device(queries, database, 20), b = on_device(queries, database, 20);
   EXPECT_EQ(a.indices, b.indices);
   EXPECT_EQ(a.scores, b.scores);
 }
