@@ -95,6 +95,20 @@ TEST_F(TopKCuda, ProductsThatOverflowOrCancel) {
   expect_exact(queries, database, 15);
 }
 
+TEST_F(TopKCuda, SumsInTheOrderOfTheContract) {
+  // Two products of 1e16, where doubles lie 2 apart, cancel: at once in the contract's order, and after they have swallowed
+  // the others' digits in another one.
+  HostMatrix<float> database = normal_rows(60, 12, Seed{20}), queries(2, 12, 0.3f);
+  for (int64_t i = 0; i < 2; ++i) queries.view().row(i)[0] = queries.view().row(i)[4] = 1e8f;
+  for (int64_t j = 0; j < 60; ++j) database.view().row(j)[0] = 1e8f, database.view().row(j)[4] = -1e8f;
+  expect_exact(queries, database, 10);
+}
+
+TEST_F(TopKCuda, MoreQueriesAreSearchedAgainThanThereAreBlocks) {
+  const HostMatrix<float> queries(560, 2, 0.5f), database(40, 2, 1.f);
+  expect_exact(queries, database, 3);
+}
+
 TEST_F(TopKCuda, SameBitsInEveryRun) {
   const HostMatrix<float> queries = unit_rows(30, 24, Seed{11}), database = unit_rows(530, 24, Seed{12});
   const TopKResult a = on_device(queries, database, 20), b = on_device(queries, database, 20);
