@@ -12,7 +12,8 @@
 // added in order by a last launch, which also adds the positive pair in f32. No atomics: the same bits in every run.
 //
 // Rows of shared memory are Dim + 8 elements apart: 16 bytes past a multiple of 128, so the 8 rows of an ldmatrix meet no
-// bank twice. Traffic L2 -> SM: 2 rows^2 Dim / (16 kWarps) B. Memory: 2 rows Dim B, and in backward 4 splits rows Dim B.
+// bank twice. Traffic L2 -> SM: 2 rows^2 Dim / (16 kWarps) B of tiles and 2 splits rows Dim B of anchors. Memory: 2 rows
+// Dim B, and in backward 4 splits rows Dim B.
 #include <algorithm>
 
 #include "kernels/core/check.h"
@@ -173,9 +174,11 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
   for (int d = 0; d < Dim / 8; ++d)
 #pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      if (row[r / 2] >= rows) continue;
-      partial[(int64_t{blockIdx.y} * rows + row[r / 2]) * Dim + 8 * d + 2 * (lane % 4) + r % 2] = dz[d][r];
+    for (int half = 0; half < 2; ++half) {
+      if (row[half] >= rows) continue;
+      // Two columns at once: a quad of lanes writes one whole sector.
+      float* out = partial + (int64_t{blockIdx.y} * rows + row[half]) * Dim + 8 * d + 2 * (lane % 4);
+      *reinterpret_cast<float2*>(out) = make_float2(dz[d][2 * half], dz[d][2 * half + 1]);
     }
 }
 
