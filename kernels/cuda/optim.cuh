@@ -84,9 +84,11 @@ __device__ __forceinline__ void store(float* to, const float (&x)[4], Group g) {
 
 __device__ __forceinline__ void store(__nv_bfloat16* to, const float (&x)[4], Group g) {
   if (g.whole) {
-    auto* pairs = reinterpret_cast<__nv_bfloat162*>(to + g.begin);
-    pairs[0] = __floats2bfloat162_rn(x[0], x[1]);
-    pairs[1] = __floats2bfloat162_rn(x[2], x[3]);
+    // One store of 8 bytes: two of 4 would touch every sector twice.
+    const __nv_bfloat162 pairs[2] = {__floats2bfloat162_rn(x[0], x[1]), __floats2bfloat162_rn(x[2], x[3])};
+    uint2 bits;
+    memcpy(&bits, pairs, sizeof bits);
+    *reinterpret_cast<uint2*>(to + g.begin) = bits;
     return;
   }
 #pragma unroll
@@ -125,7 +127,7 @@ void for_each_launch(std::span<const OptimSlot<float>> all, F run) {
     if (n == 0) continue;
     const auto starts_at = [](const void* p, uintptr_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; };
     const bool aligned = starts_at(slot.w.data(), 16) && starts_at(slot.g.data(), 16) && starts_at(slot.m.data(), 16) &&
-                         starts_at(slot.v.data(), 16) && starts_at(slot.half.data(), 4);
+                         starts_at(slot.v.data(), 16) && starts_at(slot.half.data(), 8);
     s.slot[s.count] = {slot.w.data(),
                        slot.g.data(),
                        slot.m.data(),

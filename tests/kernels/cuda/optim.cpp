@@ -22,7 +22,7 @@ struct Case {
   bool live = false;
   int64_t shift = 0, half_shift = 0;  // elements between an aligned address and a tensor, its copy: no vectors
 };
-const Case kCases[] = {{}, {.live = true}, {.shift = 1}, {.half_shift = 1}};
+const Case kCases[] = {{}, {.live = true}, {.shift = 1}, {.half_shift = 2}};
 
 // A tensor `shift` elements into its allocation.
 template <class T>
