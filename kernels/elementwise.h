@@ -7,7 +7,8 @@
 //   sum            y[0] = factor sum x
 //   column_sum     y_c = sum_r x_rc   or   y_c += sum_r x_rc
 //   gather_rows    y_i = x_index(i)                           an index outside x: Error on the CPU, a row of NaN on a device
-//   to_bf16        y = x rounded to nearest, ties to even     to_f32  y = x
+//   to_bf16        y = x rounded to nearest, ties to even
+//   to_f32         y = x   or   y += x                       x is bf16
 //
 // A NaN passes through relu. Sums are accumulated in f64 over chunks of a fixed size, in order: the same for any number
 // of threads. Errors  Error on sizes that disagree.
@@ -83,6 +84,7 @@ struct ToBf16 {
 struct ToF32 {
   std::span<const bf16> x;
   std::span<float> y;
+  Write write = Write::overwrite;
 };
 
 void add(const Add<float>&, Queue);

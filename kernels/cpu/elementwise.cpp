@@ -121,7 +121,10 @@ void to_bf16(const ToBf16& a) {
 void to_f32(const ToF32& a) {
   const bf16* x = a.x.data();
   float* y = a.y.data();
-  each(a.y.size(), [=](int64_t i) { y[i] = widen(x[i]); });
+  if (a.write == Write::overwrite)
+    each(a.y.size(), [=](int64_t i) { y[i] = widen(x[i]); });
+  else
+    each(a.y.size(), [=](int64_t i) { y[i] += widen(x[i]); });
 }
 
 template void add(const Add<float>&);

@@ -98,7 +98,7 @@ struct ToBf16Op {
 };
 struct ToF32Op {
   static constexpr int kInputs = 1;
-  static constexpr bool kAdds = false;
+  static constexpr bool kAdds = true;
   __device__ __forceinline__ float operator()(__nv_bfloat16 a, __nv_bfloat16) const { return __bfloat162float(a); }
 };
 
@@ -183,8 +183,8 @@ void to_bf16(const ToBf16& a, Queue q) {
 
 void to_f32(const ToF32& a, Queue q) {
   constexpr const __nv_bfloat16* none = nullptr;
-  map("to_f32", ToF32Op{}, reinterpret_cast<const __nv_bfloat16*>(a.x.data()), none, a.y.data(), a.y.size(),
-      Write::overwrite, q);
+  map("to_f32", ToF32Op{}, reinterpret_cast<const __nv_bfloat16*>(a.x.data()), none, a.y.data(), a.y.size(), a.write,
+      q);
 }
 
 }  // namespace kith::kernels::cuda

@@ -143,6 +143,8 @@ TEST(elementwise, bf16_and_back_rounds_to_nearest_even) {
   to_bf16({.x = ties, .y = half}, Queue{});
   to_f32({.x = half, .y = back}, Queue{});
   EXPECT_EQ(back, even);
+  to_f32({.x = half, .y = back, .write = Write::add}, Queue{});
+  EXPECT_EQ(back, (std::vector<float>{2.f, 0x1.04p1f, -0x1.02p1f}));
   EXPECT_THROW(to_bf16({.x = ties, .y = {}}, Queue{}), Error);
   EXPECT_THROW(to_f32({.x = half, .y = {}}, Queue{}), Error);
 }

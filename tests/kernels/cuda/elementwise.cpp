@@ -96,6 +96,9 @@ TEST_F(ElementwiseCuda, Conversions) {
     std::vector<float> want;
     for (const float v : x) want.push_back(kith::widen(narrow(v)));
     EXPECT_EQ(back.host(), want);
+    cuda::to_f32({.x = half.span(), .y = back.span(), .write = Write::add}, queue);
+    for (float& v : want) v += v;
+    EXPECT_EQ(back.host(), want);
     const std::vector<bf16> bits = half.host();
     for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(bits[i].bits, narrow(x[i]).bits) << i;
   });
