@@ -43,8 +43,9 @@ test: build cuda
 # nothing to build.
 cuda: setup
 	@if command -v nvcc >/dev/null; then \
-	  cmake --preset cuda && cmake --build --preset cuda --target kith_cuda cuda_budget $(jobs) && \
-	  ctest --preset cuda -R '^cuda_budget$$' --verbose --no-tests=error; \
+	  .ci/cuda_libraries && cmake --preset cuda && \
+	  cmake --build --preset cuda --target kith_cuda cuda_budget device_math $(jobs) && \
+	  ctest --preset cuda -R '^(cuda_budget$$|device_math[.])' --verbose --no-tests=error; \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
 
 bench: build

@@ -5,14 +5,15 @@
 //   linear  x [rows, in], w [heads, out, in], bias [heads, out], y [heads, rows, out], all f32:
 //           y_h = x w_h^T + bias_h;   dx = sum_h dy_h w_h;   dw_h = dy_h^T x;   one head is a plain linear layer
 //
-// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so. Pointers are device memory, 16-byte
-// aligned. Calls enqueue on the queue and return. The first call of a shape plans: it may search (which waits and runs the
+// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so. Pointers are device memory, those
+// of convolutions 16-byte aligned. Calls enqueue on the queue and return. The first call of a shape plans: it may search (which waits and runs the
 // convolution several times on memory of its own) and may grow the workspace. Later calls neither allocate nor wait, and
 // are what a graph may capture; a first call during capture is an Error that says so.
 // Deterministic: the algorithms chosen give the same bits in every run, for one plan cache.
 #pragma once
+#include <compare>
+#include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "nn/conv_shape.h"
@@ -21,9 +22,9 @@
 namespace kith {
 
 struct MathOptions {
-  bool tf32 = false;                             // f32 operands may be rounded to 10 bits of mantissa
-  int64_t workspace_limit = int64_t{512} << 20;  // bytes that one plan may ask for
-  std::string plan_file = {};                      // where plans are kept between runs; empty: nowhere
+  bool tf32 = false;                           // f32 operands may be rounded to 10 bits of mantissa
+  int64_t workspace_limit = int64_t{1} << 30;  // bytes that one convolution may ask for
+  std::filesystem::path plan_folder = {};      // plan_store.h; empty: plans are not kept between runs
 };
 
 enum class Activation : uint8_t { none, relu };
@@ -48,7 +49,7 @@ class DeviceMath {
   virtual void linear_backward_weights(const LinearShape&, const float* x, const float* dy, float* dw, Write) = 0;
 
   virtual int64_t workspace_bytes() const = 0;  // held now; constant once every shape has been seen
-  virtual std::string describe() const = 0;     // "cuDNN 9.28.1, cuBLASLt 13.1.0, TF32 off": for the log
+  virtual std::string describe() const = 0;  // for the log: versions, TF32, where plans are kept, a warning about them
 };
 
 // One for each queue; it must outlive the graphs captured through it. Error where this build has none.

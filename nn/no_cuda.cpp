@@ -1,16 +1,11 @@
 // What nn asks of CUDA, in a build without it.
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
-#include "nn/device_math.h"
 
 namespace kith {
 
 DeviceList list_devices() { return {}; }
 
 std::unique_ptr<Accelerator> open_accelerator(int) { throw Error("CUDA device: this build has no CUDA"); }
-
-std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) {
-  throw Error("convolutions on a device: this build has no CUDA");
-}
 
 }  // namespace kith

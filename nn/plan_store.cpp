@@ -119,8 +119,6 @@ void PlanStore::put(const ConvPlanKey& key, PlanChoice choice) {
   write();
 }
 
-void PlanStore::drop(const ConvPlanKey& key) { plans_.erase(key); }
-
 void PlanStore::write() {
   if (file_.empty()) return;
   json file = header(identity_);

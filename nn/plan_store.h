@@ -31,9 +31,9 @@ std::string to_string(const ConvPlanKey&);  // "convolution 512x32x32x64 -> 64, 
 // An engine of the library and how it is set.
 struct PlanChoice {
   int64_t engine = 0;
-  std::vector<std::pair<int64_t, int64_t>> knobs;  // type, value
-  int64_t workspace = 0;                           // bytes
-  double microseconds = 0;                         // as measured when it was chosen
+  std::vector<std::pair<int64_t, int64_t>> knobs = {};  // type, value
+  int64_t workspace = 0;                                // bytes
+  double microseconds = 0;                              // as measured when it was chosen
   bool operator==(const PlanChoice&) const = default;
 };
 
@@ -49,7 +49,6 @@ class PlanStore {
 
   const PlanChoice* find(const ConvPlanKey&) const;
   void put(const ConvPlanKey&, PlanChoice);  // and writes the file
-  void drop(const ConvPlanKey&);             // a choice that the library no longer accepts
 
   const std::filesystem::path& file() const { return file_; }
   const std::string& warning() const { return warning_; }  // one line, or empty

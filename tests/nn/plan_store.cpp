@@ -86,15 +86,13 @@ TEST_F(PlanFile, a_key_that_differs_anywhere_is_another_key) {
   for (const ConvPlanKey& key : neighbours()) EXPECT_EQ(store.find(key), nullptr) << to_string(key);
 }
 
-TEST_F(PlanFile, the_last_choice_stays_and_a_dropped_one_does_not) {
+TEST_F(PlanFile, the_last_choice_stays) {
   PlanStore store(kIdentity, folder_);
   store.put(kKey, kChoice);
   PlanChoice better = kChoice;
   better.engine = 74;
   store.put(kKey, better);
   EXPECT_EQ(PlanStore(kIdentity, folder_).find(kKey)->engine, 74);
-  store.drop(kKey);
-  EXPECT_EQ(store.find(kKey), nullptr);
 }
 
 TEST_F(PlanFile, another_device_driver_or_library_has_its_own_plans) {
