@@ -35,6 +35,7 @@ void check_problem(const char* entry, const Problem& a) {
 
 void topk(const TopK<float>& a, Queue q) {
   check_problem("topk", a);
+  check(a.batch_rows >= 0, fmt::format("topk: batches of {} queries", a.batch_rows));
   if (q.device == Device::cuda) return cuda::topk(a, q);
   cpu::topk(a);
 }

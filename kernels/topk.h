@@ -35,6 +35,7 @@ struct TopK {
   int64_t query_offset = 0;   // database row of queries row 0; used by exclude_self only
   Matrix<T> scores;           // [queries, k]
   Matrix<int64_t> indices;    // [queries, k]
+  int64_t batch_rows = 0;     // CUDA: queries at a time, which bounds its scratch memory; 0: about 135,000
 };
 
 // A database of any size in host memory, searched in chunks on the queue's device: two chunks of it at a time are there, one

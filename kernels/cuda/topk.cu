@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kLargestK = 256, kLargestDim = 4096, kLargestRows = int64_t{1} << 31;
 constexpr int kSlots = 264;  // blocks of the scan at a time: two on each of 132 multiprocessors
-constexpr int64_t kBatch = int64_t{4} * kSlots * kTopKTile;  // queries of four full waves
+constexpr int64_t kBatch = int64_t{4} * kSlots * kTopKTile;  // queries of four full waves, where a batch is not given
 constexpr int64_t kSpare =
     12;  // candidates beyond k: what lies between the k-th score and the last must exceed the bound
 
@@ -68,7 +68,8 @@ void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue 
   s.chunks = static_cast<int>(ceil_div(a.k + kSpare, kWarp));
   s.status = status;
 
-  const int64_t batch = std::min(a.queries.rows, kBatch), row_tiles = ceil_div(batch, kTopKTile);
+  const int64_t batch = std::min(a.queries.rows, a.batch_rows > 0 ? a.batch_rows : kBatch),
+                row_tiles = ceil_div(batch, kTopKTile);
   s.splits = choose_splits(row_tiles, s.tiles());
   Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
       half_queries(padded(batch) * s.padded_dim, q);

@@ -19,12 +19,40 @@ TEST_F(TopKCuda, EqualsBruteForce) {
                                                   {128, 129, 33, 21},
                                                   {129, 300, 65, 5},
                                                   {2, 640, 100, 40},
-                                                  {2, 1100, 9, 30},
+                                                  {2, 1050, 9, 30},
                                                   {5, 60, 7, 60}})
     expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
 }
 
 TEST_F(TopKCuda, LargestK) { expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256); }
+
+TEST_F(TopKCuda, LargestDim) {
+  // Certified; and all rows equal, searched again.
+  expect_exact(unit_rows(2, 4096, Seed{1}), unit_rows(40, 4096, Seed{2}), 5);
+  expect_exact(HostMatrix<float>(1, 4096, 0.1f), HostMatrix<float>(40, 4096, 0.1f), 5);
+}
+
+TEST_F(TopKCuda, QueriesThatStayInSharedMemory) {
+#ifdef KITH_SIMT
+  queue.sm = 90;  // room for four slabs beside the database's; the fifth makes them stream
+#endif
+  for (const int64_t dim : {40, 100, 129}) expect_exact(unit_rows(5, dim, Seed{1}), unit_rows(390, dim, Seed{2}), 5);
+}
+
+TEST_F(TopKCuda, BatchesOfQueries) {
+  const HostMatrix<float> x = unit_rows(45, 7, Seed{3});
+  expect_exact(x, x, 10, {.exclude_self = true, .batch_rows = 20});
+  const HostMatrix<float> same(6, 7, 0.2f);
+  expect_exact(same, same, 3, {.exclude_self = true, .batch_rows = 4});
+  HostMatrix<float> bad = x;
+  bad.values[33 * 7] = INFINITY;
+  try {
+    on_device(bad, x, 3, {.batch_rows = 20});
+    ADD_FAILURE() << "a value that is not finite passed";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("query row 33"), std::string::npos) << e.what();
+  }
+}
 
 TEST_F(TopKCuda, SelfIsIncludedExcludedOrShifted) {
   const HostMatrix<float> x = unit_rows(140, 9, Seed{3});
@@ -105,7 +133,7 @@ TEST_F(TopKCuda, SumsInTheOrderOfTheContract) {
 }
 
 TEST_F(TopKCuda, MoreQueriesAreSearchedAgainThanThereAreBlocks) {
-  const HostMatrix<float> queries(560, 2, 0.5f), database(40, 2, 1.f);
+  const HostMatrix<float> queries(540, 2, 0.5f), database(36, 2, 1.f);
   expect_exact(queries, database, 3);
 }
 

@@ -12,6 +12,7 @@ using namespace kernels;
 struct TopKOptions {
   bool exclude_self = false;
   int64_t query_offset = 0;
+  int64_t batch_rows = 0;
 };
 
 struct TopKResult {
@@ -31,7 +32,8 @@ class TopKCuda : public CudaKernel {
           .exclude_self = o.exclude_self,
           .query_offset = o.query_offset,
           .scores = {scores.data(), queries.rows, k},
-          .indices = {indices.data(), queries.rows, k}},
+          .indices = {indices.data(), queries.rows, k},
+          .batch_rows = o.batch_rows},
          queue);
     return {scores.host(), indices.host()};
   }
