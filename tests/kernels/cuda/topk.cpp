@@ -102,6 +102,24 @@ TEST_F(TopKCuda, OneUlpAtTheEndOfTheList) {
   }
 }
 
+TEST_F(TopKCuda, RoundingOfTheQueryAloneOrOfTheDatabaseAlone) {
+  // 20 rows that fp16 scores 1 + 2 u, 20 of 1 + u, both as they are, and 20 late ones of 1 that are 1 + 3 u in truth: u = 2^-13,
+  // of which fp16 near 1 sees multiples of 8. The 32 candidates are of the first two kinds and a clear 2^-13 apart, the list is
+  // of the third.
+  const float u = 0x1p-13f;
+  for (const bool query_rounds : {true, false}) {
+    HostMatrix<float> query(1, 3, 1.f), database(60, 3, 0.f);
+    if (query_rounds) query.values[1] = 1 + 3 * u;
+    for (int64_t j = 0; j < 60; ++j) {
+      const auto row = database.view().row(j);
+      row[0] = j < 40 ? 1.f : 0.f;
+      row[1] = j < 40 ? 0.f : query_rounds ? 1.f : 1 + 3 * u;
+      row[2] = j < 20 ? 2 * u : j < 40 ? u : 0.f;
+    }
+    expect_exact(query, database, 20);
+  }
+}
+
 TEST_F(TopKCuda, RowsOfEveryNorm) {
   HostMatrix<float> database = normal_rows(300, 12, Seed{8}), queries = normal_rows(20, 12, Seed{9});
   for (int64_t j = 0; j < 300; ++j)  // 2^-60 .. 2^60; every 17th row zero

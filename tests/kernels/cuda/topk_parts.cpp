@@ -5,11 +5,11 @@ namespace kith::test {
 namespace {
 
 TEST_F(TopKCuda, StreamedInChunksOfAnySize) {
-  // Chunks of fewer rows than k; a tile + 1; a rest of one row; all rows; 256 MiB.
+  // A last chunk of fewer rows than k; a tile + 1; a rest of one row; 256 MiB.
   const HostMatrix<float> database = unit_rows(259, 6, Seed{17}), part = unit_rows(3, 6, Seed{18});
   HostMatrix<float> queries = part;
   std::copy_n(database.values.data() + 100 * 6, 2 * 6, queries.values.data());
-  for (const int64_t chunk_rows : {30, 129, 258, 259, 0}) {
+  for (const int64_t chunk_rows : {60, 129, 258, 0}) {
     SCOPED_TRACE(chunk_rows);
     const TopKOptions o{.exclude_self = chunk_rows != 129, .query_offset = 100};
     const TopKResult got = streamed(queries, database, 40, chunk_rows, o), want = brute_force(queries, database, 40, o);
