@@ -235,9 +235,12 @@ void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shar
   if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)
     throw Fault(fmt::format("{}: launch of grid ({}, {}, {}), block ({}, {}, {}) is not valid", kernel.name, grid.x,
                             grid.y, grid.z, block.x, block.y, block.z));
-  if (dynamic_shared > options().shared_limit)
-    throw Fault(fmt::format("{}: {} bytes of shared memory, the limit is {}", kernel.name, dynamic_shared,
-                            options().shared_limit));
+  const auto limit_shared = [&](size_t bytes) {
+    if (bytes > options().shared_limit)
+      throw Fault(
+          fmt::format("{}: {} bytes of shared memory, the limit is {}", kernel.name, bytes, options().shared_limit));
+  };
+  limit_shared(dynamic_shared);
   const int orders = std::max(1, options().orders);
   Snapshot before, first;
   if (orders > 1) before = snapshot();
@@ -245,6 +248,7 @@ void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shar
   for (int order = 0; order < orders; ++order) {
     if (order > 0) restore(before);
     const Counts c = run_grid(kernel, grid, block, dynamic_shared, static_cast<uint64_t>(order));
+    limit_shared(dynamic_shared + c.static_shared);
     if (order == 0) counts = c;
     if (order == 0 && orders > 1) first = snapshot();
     if (order > 0) compare(kernel, first, static_cast<uint64_t>(order));

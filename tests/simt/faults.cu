@@ -207,7 +207,11 @@ void past_shared_memory(float* out) {
   launch("past_shared", past_shared_kernel, {.grid = dim3(1), .block = dim3(16), .smem_bytes = 32}, kQueue, out);
 }
 void too_much_shared_memory(float* out) {
-  launch("write_one", write_one_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 228 << 10}, kQueue, out);
+  launch("write_one", write_one_kernel, {.grid = dim3(1), .block = dim3(32), .smem_bytes = 164 << 10}, kQueue, out);
+}
+void too_much_with_static(float* out) {
+  launch("reverse", reverse_kernel, {.grid = dim3(1), .block = dim3(64), .smem_bytes = 163 << 10}, kQueue, out, out, 64,
+         1);
 }
 void too_many_threads(float* out) {
   launch("write_one", write_one_kernel, {.grid = dim3(1), .block = dim3(1025)}, kQueue, out);

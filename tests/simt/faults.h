@@ -14,7 +14,8 @@ void out_of_bounds(const float* in, float* out, int n);  // reads in[n]
 void misaligned_vector(const float* in, float* out);     // thread 5 loads a float4 from in + 21
 void misaligned_async(const float* in, float* out);      // cp.async of 16 bytes from in + 1
 void past_shared_memory(float* out);                     // thread 8 stores behind 8 words of dynamic shared memory
-void too_much_shared_memory(float* out);                 // 228 KiB
+void too_much_shared_memory(float* out);                 // 164 KiB
+void too_much_with_static(float* out);                   // 163 KiB, and a static array
 void too_many_threads(float* out);                       // 1,025
 void shuffle_missing_lane(float* out);                   // mask names lanes that have exited
 void reduce_missing_lane(float* out);                    // a block of 30 threads, a mask of 32

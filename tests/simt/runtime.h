@@ -61,7 +61,7 @@ struct Options {
   bool host_guard = false;  // buffers allocated from now on cannot be touched by the host (arena.h)
   int workers = 0;          // threads of the runner; 0: all cores
   size_t stack_bytes = 256 << 10;
-  size_t shared_limit = 227 << 10;  // static + dynamic shared memory of a block (sm_90)
+  size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
 };
 Options& options();
 std::vector<LaunchRecord>& records();  // appended by every launch while options().count

@@ -94,8 +94,9 @@ TEST(Simt, CatchesMisalignedAccessesWithTheThread) {
 }
 
 TEST(Simt, RejectsLaunchesThatNoDeviceTakes) {
-  const Device out(std::vector<float>(32));
-  EXPECT_FAULT(too_much_shared_memory(out.get()), "233472 bytes of shared memory, the limit is 232448");
+  const Device out(std::vector<float>(64));
+  EXPECT_FAULT(too_much_shared_memory(out.get()), "167936 bytes of shared memory, the limit is 166912");
+  EXPECT_FAULT(too_much_with_static(out.get()), "167168 bytes of shared memory, the limit is 166912");
   EXPECT_FAULT(too_many_threads(out.get()), "block (1025, 1, 1) is not valid");
 }
 
