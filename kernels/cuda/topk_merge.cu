@@ -1,8 +1,9 @@
 // Lists of a database's parts into one, and the search of a database that stays in host memory.
 //
 // Merge: one warp per query. The place of an element in the result is its place in its own list plus, for each other list,
-// the number of elements there that precede it, found by bisection; elements beyond place k are dropped. Nothing is sorted,
-// every result is written once. Traffic: 12 parts queries k B in (bisections hit the cache), 12 queries k B out.
+// the number of elements there that precede it, found by bisection; elements beyond place k are dropped. Nothing is sorted.
+// Only empty slots of several parts meet in one place, and they are all the same. Traffic: 12 parts queries k B in
+// (bisections hit the cache), 12 queries k B out.
 //
 // Streamed search: chunks of rows arrive on a second stream in two buffers by turns, each is searched as a database of its
 // own, certificate included, and its lists are merged with those of all chunks before. While one chunk is searched the next
@@ -47,9 +48,7 @@ __global__ void __launch_bounds__(kWarps* kWarp)
       int low = 0, high = k;  // elements before `low` stand before e, those from `high` on behind it
       while (low < high) {
         const int middle = (low + high) / 2;
-        const Element x = element(other, middle);
-        // Of two empty slots the earlier part's comes first, so that no place is taken twice.
-        if (precedes(x, e) || (other < part && !precedes(e, x)))
+        if (precedes(element(other, middle), e))
           low = middle + 1;
         else
           high = middle;

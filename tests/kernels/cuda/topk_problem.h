@@ -1,6 +1,7 @@
 // Top-K on a device beside brute force: what its tests share.
 #pragma once
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/topk.h"
 #include "tests/support/device.h"
