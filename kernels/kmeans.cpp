@@ -17,19 +17,19 @@ void check_shapes(Matrix<const float> x, Matrix<const float> centroids, size_t l
 }  // namespace
 
 KMeansResult kmeans(const KMeans<float>& a, Queue q) {
-  require_cpu(q, "kmeans");
   check_shapes(a.x, a.centroids, a.labels.size(), "kmeans");
   check(a.x.rows >= a.centroids.rows, fmt::format("kmeans: {} rows for {} clusters", a.x.rows, a.centroids.rows));
   check(a.restarts >= 1 && a.max_iterations >= 1,
         fmt::format("kmeans: needs a restart and an iteration, found {} and {}", a.restarts, a.max_iterations));
+  if (q.device == Device::cuda) return cuda::kmeans(a, q);
   return cpu::kmeans(a);
 }
 
 void kmeans_assign(const KMeansAssign<float>& a, Queue q) {
-  require_cpu(q, "kmeans_assign");
   check_shapes(a.x, a.centroids, a.labels.size(), "kmeans_assign");
   check(a.distance.empty() || static_cast<int64_t>(a.distance.size()) == a.x.rows,
         fmt::format("kmeans_assign: {} distances for {} rows", a.distance.size(), a.x.rows));
+  if (q.device == Device::cuda) return cuda::kmeans_assign(a, q);
   cpu::kmeans_assign(a);
 }
 

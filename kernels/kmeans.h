@@ -8,12 +8,16 @@
 //   shift is <= tol * mean column variance, or at max_iterations. `restarts` seedings; the one with the least inertia
 //   is kept (lowest restart on a tie).
 //
-// Labels are those of f64 distances to the f32 centroids: scores |m|^2 - 2 <x, m> come from an f32 product, and the
-// centroids it cannot tell apart (Higham's bound on the dot product) are compared in f64. Means and inertia are f64.
-// Deterministic for one seed, whatever the number of threads.
+// Labels are those of f64 distances to the f32 centroids: f32 settles what its error bound can (on the CPU a product,
+// |m|^2 - 2 <x, m>; on a device sums of squared differences), f64 compares the rest. Means and inertia are f64.
+// Deterministic for one seed, whatever the number of threads. A device draws the same rows as the CPU and compares by the
+// same rule; only the f64 sums behind a mean are added in another order. There an entry waits for its result: k-means is
+// not part of a captured step.
 // Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
 // Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B. x is never copied.
 #pragma once
+#include <cmath>
+
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
@@ -34,6 +38,9 @@ struct KMeansResult {
   int64_t iterations = 0;  // of the restart kept
 };
 
+// Rows drawn for each centroid of a seeding but the first.
+inline int kmeans_trials(int64_t clusters) { return 2 + static_cast<int>(std::log(static_cast<double>(clusters))); }
+
 KMeansResult kmeans(const KMeans<float>&, Queue);
 
 // One assignment step, for new rows: labels and squared distances to the nearest centroid (distance may be empty).
@@ -51,6 +58,10 @@ KMeansResult kmeans(const KMeans<T>&);
 template <class T>
 void kmeans_assign(const KMeansAssign<T>&);
 }  // namespace cpu
+namespace cuda {  // spans are device memory
+KMeansResult kmeans(const KMeans<float>&, Queue);
+void kmeans_assign(const KMeansAssign<float>&, Queue);
+}  // namespace cuda
 
 constexpr Cost kmeans_assign_cost(double rows, double clusters, double dim) {
   return {.flops = 2 * rows * clusters * dim, .bytes = 4 * (rows + clusters) * dim + 8 * rows};

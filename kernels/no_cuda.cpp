@@ -5,6 +5,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
+#include "kernels/kmeans.h"
 #include "kernels/l2_normalize.h"
 #include "kernels/ntxent.h"
 #include "kernels/optim.h"
@@ -36,6 +37,8 @@ void column_sum(const ColumnSum<float>&, Queue) { none("column_sum"); }
 void gather_rows(const GatherRows<float>&, Queue) { none("gather_rows"); }
 void to_bf16(const ToBf16&, Queue) { none("to_bf16"); }
 void to_f32(const ToF32&, Queue) { none("to_f32"); }
+KMeansResult kmeans(const KMeans<float>&, Queue) { none("kmeans"); }
+void kmeans_assign(const KMeansAssign<float>&, Queue) { none("kmeans_assign"); }
 void l2_normalize_forward(const L2NormalizeForward<float>&, Queue) { none("l2_normalize_forward"); }
 void l2_normalize_backward(const L2NormalizeBackward<float>&, Queue) { none("l2_normalize_backward"); }
 void ntxent_forward(const NtXentForward<float>&, Queue) { none("ntxent_forward"); }

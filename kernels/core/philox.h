@@ -46,6 +46,11 @@ class Random {
   }
   // Uniform on [0, 1): 24 bits, exact in f32.
   KITH_HOST_DEVICE constexpr float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
+  // Uniform on [0, 1): 53 bits, exact in f64.
+  KITH_HOST_DEVICE constexpr double uniform53() {
+    const uint64_t high = bits() >> 5, low = bits() >> 6;
+    return static_cast<double>((high << 26) | low) * 0x1p-53;
+  }
   KITH_HOST_DEVICE constexpr float uniform(float low, float high) { return low + (high - low) * uniform(); }
   // Uniform on 0 .. n - 1, by multiply-high; bias below n / 2^32.
   KITH_HOST_DEVICE constexpr uint32_t below(uint32_t n) {

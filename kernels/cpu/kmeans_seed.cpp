@@ -1,20 +1,15 @@
 // Greedy k-means++ (Arthur & Vassilvitskii 2007, section 5): each centroid is the best of a few rows drawn with
 // probability proportional to the squared distance to the centroids so far.
-#include <cmath>
 #include <limits>
 
 #include "kernels/cpu/kmeans_steps.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/kmeans.h"
 
 namespace kith::kernels::cpu {
 namespace {
 
 constexpr int64_t kGrain = 256;  // rows
-
-double uniform53(Random& random) {
-  const uint64_t high = random.bits() >> 5, low = random.bits() >> 6;
-  return static_cast<double>((high << 26) | low) * 0x1p-53;
-}
 
 // Squared distances to the centroids so far, with their sums per chunk.
 struct Closest {
@@ -62,15 +57,15 @@ void consider(Matrix<const T> x, const std::vector<int64_t>& candidates, const s
 
 template <class T>
 void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random) {
-  const size_t trials = 2 + static_cast<size_t>(std::log(static_cast<double>(centroids.rows)));
-  const auto draw = [&] { return static_cast<int64_t>(uniform53(random) * static_cast<double>(x.rows)); };
+  const size_t trials = static_cast<size_t>(kmeans_trials(centroids.rows));
+  const auto draw = [&] { return static_cast<int64_t>(random.uniform53() * static_cast<double>(x.rows)); };
   Closest closest;
   closest.distance.assign(static_cast<size_t>(x.rows), std::numeric_limits<double>::infinity());
   for (int64_t c = 0; c < centroids.rows; ++c) {
     std::vector<int64_t> candidates;
     // Nothing is left at a distance when every distinct row is a centroid: then any row will do.
     for (size_t k = 0; k < (c == 0 ? 1 : trials); ++k)
-      candidates.push_back(c > 0 && closest.total > 0 ? closest.pick(uniform53(random)) : draw());
+      candidates.push_back(c > 0 && closest.total > 0 ? closest.pick(random.uniform53()) : draw());
     std::vector<Closest> next(candidates.size());
     consider(x, candidates, closest.distance, next);
     size_t best = 0;
