@@ -121,7 +121,8 @@ bool acceptable(const std::vector<cudnnBackendNumericalNote_t>& notes, const Con
 
 }  // namespace
 
-ConvPlan::ConvPlan(Descriptor plan, PlanChoice choice) : plan_(std::move(plan)), choice_(std::move(choice)) {
+ConvPlan::ConvPlan(Descriptor config, Descriptor plan, PlanChoice choice)
+    : config_(std::move(config)), plan_(std::move(plan)), choice_(std::move(choice)) {
   choice_.workspace = plan_.int64(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
 }
 
@@ -206,7 +207,7 @@ ConvPlan ConvGraph::plan(const PlanChoice& choice) const {
   if (target_.described != nullptr) plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target_.described);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
   plan.finalize(what);
-  return ConvPlan(std::move(plan), choice);
+  return ConvPlan(std::move(config), std::move(plan), choice);
 }
 
 }  // namespace kith

@@ -21,13 +21,13 @@ struct ConvOperands {
 
 class ConvPlan {
  public:
-  ConvPlan(Descriptor plan, PlanChoice choice);
+  ConvPlan(Descriptor config, Descriptor plan, PlanChoice choice);
   const PlanChoice& choice() const { return choice_; }  // workspace as the finalised plan states it
-  void measured(double microseconds) { choice_.microseconds = microseconds; }
   // Enqueues on the handle's stream. `workspace` holds choice().workspace bytes.
   void run(cudnnHandle_t, const ConvOperands&, void* workspace) const;
 
  private:
+  Descriptor config_;  // what the plan was made of outlives it
   Descriptor plan_;
   PlanChoice choice_;
 };

@@ -9,12 +9,12 @@
 #include <sstream>
 
 #include "kernels/core/check.h"
+#include "nn/plan_search.h"
 
 namespace kith {
 namespace {
 
-constexpr int kTried = 10;  // of the proposals, best first: the heuristics are rarely wrong by more
-constexpr int kTimed = 5;   // runs of each, the fastest counts
+constexpr int kTimed = 5;  // runs of each, the fastest counts
 
 // "580.65.06", or the CUDA version it serves where the kernel module's own is not told (in some containers).
 std::string driver_version() {
@@ -116,36 +116,27 @@ const ConvPlan& ConvPlans::make(const ConvPlanKey& key, const ConvOperands& oper
     } catch (const Error&) {  // the file is not what it says; the search replaces its entry
     }
   }
-  ConvPlan best = search(graph, key, operands);
-  store_.put(key, best.choice());
-  return plans_.emplace(key, std::move(best)).first->second;
+  const PlanChoice best = search(graph, key, operands);
+  store_.put(key, best);
+  return plans_.emplace(key, graph.plan(best)).first->second;
 }
 
-ConvPlan ConvPlans::search(const ConvGraph& graph, const ConvPlanKey& key, ConvOperands operands) {
+PlanChoice ConvPlans::search(const ConvGraph& graph, const ConvPlanKey& key, ConvOperands operands) {
   std::optional<Trial> sum;  // trials must not add to the caller's
   if (key.write == Write::add) operands.out = sum.emplace(out_bytes(key), stream_).data();
-  std::optional<ConvPlan> best;
-  std::string refused = fmt::format("cuDNN {} proposes no engine for it on this device", cudnn_version());
-  int tried = 0;
-  for (const PlanChoice& candidate : graph.candidates()) {
-    if (tried == kTried) break;
-    try {
-      ConvPlan plan = graph.plan(candidate);
-      const int64_t bytes = plan.choice().workspace;
-      check(bytes <= options_.workspace_limit,
-            fmt::format("{} MiB of workspace are needed, {} allowed: use a smaller batch", bytes >> 20,
-                        options_.workspace_limit >> 20));
-      ++tried;
-      const Trial workspace(bytes, stream_);
-      plan.measured(time(plan, operands, workspace.data()));
-      if (!best || plan.choice().microseconds < best->choice().microseconds) best.emplace(std::move(plan));
-    } catch (const Error& e) {  // proposed, and yet refused when it is built or run: the next one
-      refused = e.what();
-    }
-  }
-  cuda_status(cudaStreamSynchronize(stream_), to_string(key));  // what no later candidate can repair
-  if (!best) throw Error(fmt::format("{}: {}", to_string(key), refused));
-  return std::move(*best);
+  const PlanChoice best = fastest(key, graph.candidates(), [&](const PlanChoice& candidate) {
+    const ConvPlan plan = graph.plan(candidate);
+    PlanChoice choice = plan.choice();
+    check(choice.workspace <= options_.workspace_limit,
+          fmt::format("{} MiB of workspace are needed, {} allowed: use a smaller batch", choice.workspace >> 20,
+                      options_.workspace_limit >> 20));
+    const Trial workspace(choice.workspace, stream_);
+    choice.microseconds = time(plan, operands, workspace.data());
+    return choice;
+  });
+  static_cast<void>(cudaGetLastError());  // of engines that could not be launched; it must not meet the next launch
+  cuda_status(cudaStreamSynchronize(stream_), to_string(key));
+  return best;
 }
 
 double ConvPlans::time(const ConvPlan& plan, const ConvOperands& operands, void* workspace) {

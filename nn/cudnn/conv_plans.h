@@ -23,7 +23,7 @@ class ConvPlans {
 
  private:
   const ConvPlan& make(const ConvPlanKey&, const ConvOperands&);
-  ConvPlan search(const ConvGraph&, const ConvPlanKey&, ConvOperands);
+  PlanChoice search(const ConvGraph&, const ConvPlanKey&, ConvOperands);
   double time(const ConvPlan&, const ConvOperands&, void* workspace);
   cudaStream_t stream_;
   MathOptions options_;

@@ -7,7 +7,9 @@
 namespace kith {
 
 void cuda_status(cudaError_t status, const std::string& what) {
-  if (status != cudaSuccess) throw Error(fmt::format("{}: CUDA: {}", what, cudaGetErrorString(status)));
+  if (status == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // reported here; it must not meet the next launch
+  throw Error(fmt::format("{}: CUDA: {}", what, cudaGetErrorString(status)));
 }
 
 Workspace::~Workspace() {
@@ -37,7 +39,7 @@ void* Workspace::reserve(int64_t bytes) {
                 fmt::format("workspace of {:.0f} MiB: use a smaller batch", static_cast<double>(bytes) / (1 << 20)));
     bytes_ = bytes;
   }
-  captured_ = captured_ || recording;
+  captured_ = captured_ || (recording && data_ != nullptr);
   return data_;
 }
 

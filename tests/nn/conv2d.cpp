@@ -3,45 +3,22 @@
 #include "kernels/core/check.h"
 #include "nn/onednn/conv.h"
 #include "nn/ops/ops.h"
+#include "tests/nn/conv_reference.h"
 #include "tests/nn/support.h"
 
 namespace kith {
 namespace {
 
 using test::close;
+using test::conv_terms;
 using test::kUnit;
 using test::normal_tensor;
 using test::Seed;
 
-struct Reference {
-  std::vector<double> y, dx, dw;
-};
+using Reference = test::ConvReference;
 
-// Plain loops. x NHWC, w [out, k, k, in].
-Reference reference(const ConvShape& s, const Tensor& xt, const Tensor& wt, const Tensor& dyt) {
-  const std::span<const float> x = xt.span(), w = wt.span(), dy = dyt.span();
-  const int64_t oh = s.out_height(), ow = s.out_width();
-  Reference r{
-      .y = std::vector<double>(dy.size()), .dx = std::vector<double>(x.size()), .dw = std::vector<double>(w.size())};
-  for (int64_t n = 0; n < s.images; ++n)
-    for (int64_t i = 0; i < oh; ++i)
-      for (int64_t j = 0; j < ow; ++j)
-        for (int64_t ki = 0; ki < s.kernel; ++ki)
-          for (int64_t kj = 0; kj < s.kernel; ++kj) {
-            const int64_t hi = i * s.stride + ki - s.padding, wi = j * s.stride + kj - s.padding;
-            if (hi < 0 || wi < 0 || hi >= s.height || wi >= s.width) continue;
-            for (int64_t o = 0; o < s.out; ++o) {
-              const int64_t at = ((n * oh + i) * ow + j) * s.out + o;
-              for (int64_t c = 0; c < s.in; ++c) {
-                const int64_t xi = ((n * s.height + hi) * s.width + wi) * s.in + c;
-                const int64_t wat = ((o * s.kernel + ki) * s.kernel + kj) * s.in + c;
-                r.y[at] += double{x[xi]} * w[wat];
-                r.dx[xi] += double{dy[at]} * w[wat];
-                r.dw[wat] += double{dy[at]} * x[xi];
-              }
-            }
-          }
-  return r;
+Reference reference(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& dy) {
+  return test::conv_reference(s, x.span(), w.span(), dy.span());
 }
 
 // A sum of `terms` products of unit normals: partial sums grow as sqrt(k), each addition rounds by u of that, independent
@@ -50,12 +27,6 @@ Reference reference(const ConvShape& s, const Tensor& xt, const Tensor& wt, cons
 test::Tolerance tolerance(int64_t terms, ConvForm form) {
   const double factor = form == ConvForm::winograd ? 100 : 4;
   return {.abs = factor * kUnit * static_cast<double>(terms), .rel = 2 * kUnit};
-}
-
-int64_t terms_of(const ConvShape& s, Pass pass) {
-  if (pass == Pass::forward) return s.kernel * s.kernel * s.in;
-  if (pass == Pass::backward_data) return s.kernel * s.kernel * s.out;
-  return s.images * s.out_height() * s.out_width();
 }
 
 const ConvShape kShapes[] = {
@@ -82,7 +53,7 @@ TEST(conv2d, matches_plain_loops_and_accumulates) {
       Var xv = tape.leaf(x);
       Var y = conv2d(tape, xv, tape.parameter(w), {.kernel = s.kernel, .stride = s.stride, .padding = s.padding});
       tape.backward({{y, dy}});
-      const auto tol = [&](Pass pass) { return tolerance(terms_of(s, pass), conv_form(s, pass)); };
+      const auto tol = [&](Pass pass) { return tolerance(conv_terms(s, pass), conv_form(s, pass)); };
       EXPECT_TRUE(close(y.value().to_host(), want.y, tol(Pass::forward)));
       EXPECT_TRUE(close(tape.grad(xv).to_host(), want.dx, tol(Pass::backward_data)));
       std::vector<double> dw = want.dw;
@@ -115,7 +86,7 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
         continue;
       }
       ++run;
-      EXPECT_TRUE(close(out.to_host(), expected, tolerance(terms_of(s, pass), form)))
+      EXPECT_TRUE(close(out.to_host(), expected, tolerance(conv_terms(s, pass), form)))
           << "form " << static_cast<int>(form) << " pass " << static_cast<int>(pass);
     }
   EXPECT_GE(run, 6);
