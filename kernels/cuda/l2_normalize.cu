@@ -1,5 +1,6 @@
-// One warp per row. Forward reads a row three times (later ones from L1) and writes it once; backward reads y and dy twice
-// and writes dx. DRAM: 8 rows dim B forward, 12 rows dim B backward.
+// One warp per row. Forward reads a row twice (the second time from L1) and writes it once, backward reads y and dy twice
+// and writes dx. Squares are summed in f64, where those of f32 neither overflow nor vanish.
+// DRAM: 8 rows dim B forward, 12 rows dim B backward.
 #include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/reduce.cuh"
 #include "kernels/l2_normalize.h"
@@ -8,7 +9,7 @@ namespace kith::kernels::cuda {
 namespace {
 
 constexpr int kWarps = 8;
-constexpr float kEps = 1e-12f;
+constexpr double kEps = 1e-12;
 
 __global__ void __launch_bounds__(kWarps* kWarp) forward_kernel(const float* __restrict__ x, int64_t rows, int dim,
                                                                 float* __restrict__ y, float* __restrict__ norm) {
@@ -16,20 +17,12 @@ __global__ void __launch_bounds__(kWarps* kWarp) forward_kernel(const float* __r
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   if (row >= rows) return;  // whole warps leave together
   const float* in = x + row * dim;
-  // Scaled by the largest magnitude, so that squares neither overflow nor vanish.
-  float largest = 0.f;
-  for (int c = lane; c < dim; c += kWarp) largest = fmaxf(largest, fabsf(in[c]));
-  largest = warp_max(largest);
-  const float scale = largest > 0.f ? 1.f / largest : 0.f;
-  float sum = 0.f;
-  for (int c = lane; c < dim; c += kWarp) {
-    const float v = in[c] * scale;
-    sum += v * v;
-  }
-  const float n = largest * sqrtf(warp_sum(sum));
-  const float inverse = 1.f / fmaxf(n, kEps);
-  for (int c = lane; c < dim; c += kWarp) y[row * dim + c] = in[c] * inverse;
-  if (lane == 0) norm[row] = n;
+  double sum = 0;
+  for (int c = lane; c < dim; c += kWarp) sum += double{in[c]} * double{in[c]};
+  const double n = sqrt(warp_sum(sum));
+  const double inverse = 1 / (n < kEps ? kEps : n);  // not fmax: the norm of a row with a NaN reaches all of it
+  for (int c = lane; c < dim; c += kWarp) y[row * dim + c] = static_cast<float>(in[c] * inverse);
+  if (lane == 0) norm[row] = static_cast<float>(n);
 }
 
 __global__ void __launch_bounds__(kWarps* kWarp)
@@ -42,8 +35,9 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   for (int c = lane; c < dim; c += kWarp) dot += y[row * dim + c] * dy[row * dim + c];
   const float n = norm[row];
   // Below eps the forward pass divides by the constant eps: the projection term vanishes.
-  const float along = n < kEps ? 0.f : warp_sum(dot);
-  const float inverse = 1.f / fmaxf(n, kEps);
+  const bool clamped = n < kEps;
+  const float along = clamped ? 0.f : warp_sum(dot);
+  const float inverse = 1.f / (clamped ? static_cast<float>(kEps) : n);
   for (int c = lane; c < dim; c += kWarp)
     put(dx + row * dim + c, (dy[row * dim + c] - y[row * dim + c] * along) * inverse, add);
 }

@@ -16,11 +16,6 @@ __device__ __forceinline__ T warp_sum(T v) {
   return v;
 }
 
-__device__ __forceinline__ float warp_max(float v) {
-  for (int bits = kWarp / 2; bits > 0; bits /= 2) v = fmaxf(v, __shfl_xor_sync(kAllLanes, v, bits));
-  return v;
-}
-
 // The sum over a block of `Warps` warps, for every thread; scratch holds Warps values. Ends with a barrier, so scratch may
 // be used again at once.
 template <int Warps, class T>

@@ -37,24 +37,56 @@ TEST_F(L2NormalizeCuda, MatchesTheOracle) {
     EXPECT_TRUE(close(dev_norm.host(), norm, {.rel = tol}));
     // dx adds a dot product of magnitude |dy| <= 5 sqrt(dim), over the norm.
     const double smallest = *std::min_element(norm.begin(), norm.end());
-    EXPECT_TRUE(
-        close(dev_dx.host(), dx.values, {.abs = tol * 5 * std::sqrt(static_cast<double>(dim)) / smallest + kUnit}));
+    const Tolerance dx_tol = {.abs = tol * 5 * std::sqrt(static_cast<double>(dim)) / smallest + kUnit};
+    EXPECT_TRUE(close(dev_dx.host(), dx.values, dx_tol));
+    const OnDevice<float> fresh(HostMatrix<float>(rows, dim, NAN));
+    cuda::l2_normalize_backward(
+        {.y = dev_y.matrix(), .dy = dev_dy.matrix(), .norm = dev_norm.span(), .dx = fresh.matrix()}, queue);
+    for (double& v : dx.values) v -= 1;
+    EXPECT_TRUE(close(fresh.host(), dx.values, dx_tol));
   }
 }
 
+// Just below eps and far below (also where squares and reciprocals leave f32), at the top of f32, zero; every element another, so that a
+// lane which is forgotten shows.
 TEST_F(L2NormalizeCuda, TinyHugeAndZeroRows) {
-  const HostMatrix<float> x = [] {
-    HostMatrix<float> m(3, 40, 0.f);
-    for (float& v : m.view().row(0)) v = 1e-30f;
-    for (float& v : m.view().row(1)) v = 1e30f;
-    return m;
-  }();
-  const OnDevice<float> dev_x(x), dev_y(HostMatrix<float>(3, 40)), dev_norm(poison<float>(3));
+  HostMatrix<float> x(6, 40);
+  const float scales[] = {5e-15f, 1e-30f, 1e-39f, 1e30f, 2e36f, 0.f};
+  for (int64_t r = 0; r < 6; ++r)
+    for (int64_t c = 0; c < 40; ++c) x.view().row(r)[static_cast<size_t>(c)] = scales[r] * static_cast<float>(c - 7);
+  const HostMatrix<float> dy = normal_rows(6, 40, Seed{3});
+  const HostMatrix<double> wx = widen(x), wdy = widen(dy);
+  HostMatrix<double> y(6, 40), dx(6, 40);
+  std::vector<double> norm(6);
+  cpu::l2_normalize_forward<double>({.x = wx.view(), .y = y.view(), .norm = norm});
+  cpu::l2_normalize_backward<double>({.y = std::as_const(y).view(), .dy = wdy.view(), .norm = norm, .dx = dx.view()});
+  const OnDevice<float> dev_x(x), dev_y(HostMatrix<float>(6, 40)), dev_norm(poison<float>(6)), dev_dy(dy),
+      dev_dx(HostMatrix<float>(6, 40, NAN));
+  cuda::l2_normalize_forward({.x = dev_x.matrix(), .y = dev_y.matrix(), .norm = dev_norm.span()}, queue);
+  cuda::l2_normalize_backward(
+      {.y = dev_y.matrix(), .dy = dev_dy.matrix(), .norm = dev_norm.span(), .dx = dev_dx.matrix()}, queue);
+  EXPECT_TRUE(close(dev_y.host(), y.values, {.rel = 2 * kUnit}));                  // f64, rounded once
+  EXPECT_TRUE(close(dev_norm.host(), norm, {.abs = 0x1p-149, .rel = 2 * kUnit}));  // f64, rounded once
+  const std::vector<float> got = dev_dx.host();
+  for (size_t r = 0; r < 6; ++r) {
+    // dy - y <y, dy> is below 40 |dy|, a sum of 40 terms; over the norm.
+    const double scale = std::max(norm[r], 1e-12), tol = 4 * kUnit * (std::sqrt(40.0) + 2) * 5 * std::sqrt(40.0);
+    EXPECT_TRUE(close(std::span<const float>(got).subspan(40 * r, 40),
+                      std::span<const double>(dx.values).subspan(40 * r, 40), {.abs = tol / scale}))
+        << r;
+  }
+}
+
+TEST_F(L2NormalizeCuda, NanReachesItsRow) {
+  HostMatrix<float> x(2, 40, 1.f);
+  x.view().row(0)[3] = NAN;
+  const OnDevice<float> dev_x(x), dev_y(HostMatrix<float>(2, 40)), dev_norm(poison<float>(2));
   cuda::l2_normalize_forward({.x = dev_x.matrix(), .y = dev_y.matrix(), .norm = dev_norm.span()}, queue);
   const std::vector<float> y = dev_y.host();
-  EXPECT_NEAR(y[0], 1e-30 / 1e-12, 1e-23);  // below eps: divided by eps
-  EXPECT_NEAR(y[40], 1 / std::sqrt(40.0), 1e-6);
-  EXPECT_EQ(y[80], 0.f);
+  for (size_t c = 0; c < 40; ++c) {
+    EXPECT_TRUE(std::isnan(y[c])) << c;
+    EXPECT_FALSE(std::isnan(y[40 + c])) << c;
+  }
 }
 
 }  // namespace

@@ -44,6 +44,12 @@ class SoftmaxXentCuda : public CudaKernel {
     EXPECT_TRUE(close(d_loss.host(), loss, {.abs = e, .rel = 2 * kUnit}));
     EXPECT_TRUE(close(d_p.host(), p.values, {.abs = 0x1p-126, .rel = e}));
     EXPECT_TRUE(close(d_dlogits.host(), dlogits.values, {.abs = 5 * e + 4 * kUnit}));  // |dloss| < 5
+    const OnDevice<float> fresh(HostMatrix<float>(rows, classes, NAN));
+    cuda::softmax_xent_backward(
+        {.logits = d_logits.matrix(), .labels = d_labels.span(), .dloss = d_dloss.span(), .dlogits = fresh.matrix()},
+        queue);
+    for (double& v : dlogits.values) v -= 1;
+    EXPECT_TRUE(close(fresh.host(), dlogits.values, {.abs = 5 * e}));
   }
 };
 
