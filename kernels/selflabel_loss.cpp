@@ -33,6 +33,7 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   check_count(a.weight.size(), a.strong.rows, "weight");
   check_count(a.loss.size(), 1, "loss");
   check_count(a.kept.size(), 1, "kept");
+  check_count(a.seen.size(), a.seen.empty() ? 0 : a.strong.cols, "seen");
   if (q.device == Device::cuda) return cuda::selflabel_loss_forward(a, q);
   cpu::selflabel_loss_forward(a);
 }

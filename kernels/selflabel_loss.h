@@ -25,6 +25,7 @@ struct SelflabelLossForward {
   std::span<T> weight;               // [rows]: w_target / sum of weights, 0 where not kept; saved for backward
   std::span<T> loss;                 // [1]
   std::span<int32_t> kept;           // [1]
+  std::span<int32_t> seen = {};      // [classes] or empty: kept rows of each target, added to what is there
 };
 
 template <class T>

@@ -59,6 +59,8 @@ DeviceMath& Context::math() {
   return *math_;
 }
 
+void Context::copy(void* to, const void* from, size_t bytes) { memory_->copy(to, from, bytes); }
+
 void Context::sync() { memory_->sync(); }
 
 Tensor Context::empty(Shape shape, DType dtype) {

@@ -51,8 +51,9 @@ class Context {
   // Host memory as the device sees it: itself on the CPU, else a copy made at first use and kept as long as the context.
   // `host` must stay where it is, unchanged.
   const std::byte* resident(std::span<const std::byte> host);
-  std::shared_ptr<Buffer> block(size_t bytes);  // what Array and Tensor stand on
-  void sync();                                  // waits for the queue
+  std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
+  void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
+  void sync();                                          // waits for the queue
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
   DeviceMath& math();                                        // of the accelerator

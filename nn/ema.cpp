@@ -7,7 +7,7 @@ namespace kith {
 Ema::Ema(Context& ctx, const StateView& view, float decay) : ctx_(ctx), view_(view), decay_(decay) {
   for (const NamedParameter& p : view_.parameters) {
     averages_.push_back(ctx.empty(p.parameter->value.shape()));
-    averages_.back().copy_from(p.parameter->value.span());
+    averages_.back().copy_from(p.parameter->value);
   }
 }
 
@@ -22,7 +22,10 @@ void Ema::update() {
 }
 
 void Ema::swap() {
-  for (size_t i = 0; i < averages_.size(); ++i) std::swap(view_.parameters[i].parameter->value, averages_[i]);
+  for (size_t i = 0; i < averages_.size(); ++i) {
+    std::swap(view_.parameters[i].parameter->value, averages_[i]);
+    refresh(*view_.parameters[i].parameter);
+  }
 }
 
 void Ema::save(SafeTensors& file, const std::string& prefix) const {

@@ -27,37 +27,47 @@ void Optimizer::zero_grad() {
 }
 
 void Optimizer::step(float lr) {
-  ++steps_;
+  if (live_.empty()) live_ = Array<LiveStep>(ctx_, 1);
+  const LiveStep now{.lr = lr, .epoch = 0, .step = steps_ + 1};
+  live_.copy_from({&now, 1});
+  step(live_.data());
+  count_step();
+}
+
+void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   std::vector<kernels::OptimSlot<float>> slots;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& p = parameters_[i];
     if (!p.parameter->trainable || p.parameter->grad.empty() || p.parameter->fresh) continue;
+    const Tensor& half = p.parameter->half;
     slots.push_back({.w = p.parameter->value.span(),
                      .g = p.parameter->grad.span(),
                      .m = m_[i].span(),
                      .v = v_[i].span(),
+                     .half = {static_cast<bf16*>(half.raw()), static_cast<size_t>(half.size())},
                      .weight_decay = p.matrix_like || config_.decay_all ? config_.weight_decay : 0.f,
                      .adapt = p.matrix_like});
   }
-  // An update counter past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
+  // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
   const OptimizerConfig& c = config_;
   switch (c.kind) {
     case OptimizerKind::sgd:
       return kernels::sgd_step(
-          {.slots = slots, .lr = lr, .momentum = c.momentum, .nesterov = c.nesterov, .step = steps_}, ctx_.queue());
+          {.slots = slots, .momentum = c.momentum, .nesterov = c.nesterov, .live = live, .finite = allowed},
+          ctx_.queue());
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
       return kernels::adam_step({.slots = slots,
-                                 .lr = lr,
                                  .beta1 = c.beta1,
                                  .beta2 = c.beta2,
                                  .eps = c.eps,
                                  .decoupled = c.kind == OptimizerKind::adamw,
-                                 .step = steps_},
+                                 .live = live,
+                                 .finite = allowed},
                                 ctx_.queue());
     case OptimizerKind::lars:
-      return kernels::lars_step({.slots = slots, .lr = lr, .momentum = c.momentum, .trust = c.trust, .step = steps_},
-                                ctx_.queue());
+      return kernels::lars_step(
+          {.slots = slots, .momentum = c.momentum, .trust = c.trust, .live = live, .finite = allowed}, ctx_.queue());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/array.h"
 #include "nn/module.h"
 
 namespace kith {
@@ -21,9 +22,13 @@ struct OptimizerConfig {
 class Optimizer {
  public:
   Optimizer(Context&, std::vector<NamedParameter>, const OptimizerConfig&);
-  void zero_grad();     // the next backward overwrites
-  void step(float lr);  // parameters without a gradient are left alone
-  int64_t steps() const { return steps_; }
+  void zero_grad();  // the next backward overwrites
+  // One step with the learning rate and the number that `live` holds in the device's memory; parameters without a gradient
+  // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is.
+  void step(const LiveStep* live, const int32_t* allowed = nullptr);
+  void step(float lr);  // outside a captured step: sets the numbers, steps, counts
+  void count_step() { ++steps_; }
+  int64_t steps() const { return steps_; }  // done so far
   // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
   // array under the prefix must be known.
   void save(SafeTensors&, const std::string& prefix) const;
@@ -36,6 +41,7 @@ class Optimizer {
   std::vector<NamedParameter> parameters_;
   OptimizerConfig config_;
   std::vector<Tensor> m_, v_;
+  Array<LiveStep> live_;  // of step(float)
   int64_t steps_ = 0;
 };
 

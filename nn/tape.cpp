@@ -9,6 +9,10 @@
 
 namespace kith {
 
+void refresh(const Parameter& p) {
+  if (!p.half.empty()) p.half.copy_from(p.value.to_host());
+}
+
 bool Grads::wanted(int input) const { return inputs_.at(static_cast<size_t>(input)) >= 0; }
 
 bool Grads::same(int a, int b) const {
@@ -26,7 +30,7 @@ Tensor& Grads::tensor(int input) {
   check(wanted(input), "gradient asked for that is not wanted");
   Tape::Slot& slot = tape_.slots_[static_cast<size_t>(inputs_[static_cast<size_t>(input)])];
   Tensor& grad = slot.parameter != nullptr ? slot.parameter->grad : slot.grad;
-  if (grad.empty()) grad = tape_.ctx_.empty(slot.shape);
+  if (grad.empty()) grad = tape_.ctx_.empty(slot.shape, slot.dtype);
   return grad;
 }
 
@@ -56,20 +60,22 @@ Var Tape::constant(Tensor value) {
 
 Var Tape::parameter(Parameter& p) {
   Var v = constant(p.value);
+  v.half_ = p.half;
   if (recording() && p.trainable) v.node_ = add_slot({.grad = {}, .shape = p.value.shape(), .parameter = &p});
   return v;
 }
 
 Var Tape::leaf(Tensor value) {
   Var v = constant(std::move(value));
-  if (recording()) v.node_ = add_slot({.grad = {}, .shape = v.value().shape(), .keep = true});
+  if (recording())
+    v.node_ = add_slot({.grad = {}, .shape = v.value().shape(), .dtype = v.value().dtype(), .keep = true});
   return v;
 }
 
 Var Tape::record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward) {
   Var v = constant(std::move(out));
   if (!recording() || std::ranges::none_of(inputs, &Var::wants_grad)) return v;
-  v.node_ = add_slot({.grad = {}, .shape = v.value().shape()});
+  v.node_ = add_slot({.grad = {}, .shape = v.value().shape(), .dtype = v.value().dtype()});
   Node node{.op = op, .inputs = {}, .output = v.node_, .backward = std::move(backward)};
   for (const Var& input : inputs) node.inputs.push_back(input.node_);
   nodes_.push_back(std::move(node));
@@ -83,7 +89,7 @@ void Tape::seed(const Var& var, const Tensor& value) {
   check(value.shape() == slot.shape, fmt::format("backward: gradient of shape {} for a value of shape {}",
                                                  to_string(value.shape()), to_string(slot.shape)));
   check(!slot.written, "backward: one value seeded twice");
-  slot.grad = ctx_.empty(slot.shape);
+  slot.grad = ctx_.empty(slot.shape, slot.dtype);
   slot.grad.copy_from(value);
   slot.written = true;
 }

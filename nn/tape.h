@@ -22,7 +22,11 @@ struct Parameter {
   Tensor grad;
   bool fresh = true;      // the next backward overwrites grad instead of adding to it
   bool trainable = true;  // false: receives no gradient
+  Tensor half = {};       // the weights in bf16, where an operation reads them so (see refresh); else empty
 };
+
+// Rounds the weights into `half` again, where there is one: after they were set by anything but an optimiser.
+void refresh(const Parameter&);
 
 class Tape;
 
@@ -30,11 +34,12 @@ class Var {
  public:
   Var() = default;
   const Tensor& value() const { return value_; }
+  const Tensor& half() const { return half_; }  // of a parameter
   bool wants_grad() const { return node_ >= 0; }
 
  private:
   friend class Tape;
-  Tensor value_;
+  Tensor value_, half_;
   int64_t node_ = -1;  // slot that receives the gradient; -1: none
 };
 
@@ -43,7 +48,7 @@ class Grads {
  public:
   bool wanted(int input) const;
   Write write(int input);         // overwrite for the first contribution, add afterwards; ask once per input
-  Tensor& tensor(int input);      // allocated on first use, shape of the input
+  Tensor& tensor(int input);      // allocated on first use; shape and dtype of the input
   bool same(int a, int b) const;  // both inputs are one Var: their gradients share memory
   // Where the gradient of `input` is still empty, dout's memory becomes it (dout dies after this backward anyway) and
   // true comes back: the caller then writes the gradient over dout, in place. At most one input of a node.
@@ -84,6 +89,7 @@ class Tape {
   struct Slot {  // one value that wants a gradient
     Tensor grad;
     Shape shape;
+    DType dtype = DType::f32;
     bool written = false;
     Parameter* parameter = nullptr;
     bool keep = false;

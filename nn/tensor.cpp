@@ -88,4 +88,12 @@ void Tensor::copy_from(const Tensor& other) const {
   if (size() > 0) storage_->memory().copy(raw(), other.raw(), bytes());
 }
 
+void Tensor::copy_rows_from(int64_t first, const Tensor& rows) const {
+  const int64_t cols = dim(-1), begin = first * cols;
+  check(rows.dtype() == dtype_ && rows.dim(-1) == cols && first >= 0 && begin + rows.size() <= size(),
+        fmt::format("copy of {} to row {} of {}", to_string(rows.shape()), first, to_string(shape_)));
+  auto* to = static_cast<std::byte*>(raw()) + static_cast<size_t>(begin) * size_of(dtype_);
+  if (rows.size() > 0) storage_->memory().copy(to, rows.raw(), rows.bytes());
+}
+
 }  // namespace kith

@@ -46,7 +46,9 @@ class Tensor {
 
   std::vector<float> to_host() const;                 // waits; bf16 is widened
   void copy_from(std::span<const float> host) const;  // waits; bf16 is rounded to nearest even
-  void copy_from(const Tensor& other) const;          // on the device; shapes and dtypes must agree
+  void copy_from(const Tensor& other) const;          // on the device; sizes and dtypes must agree
+  void copy_rows_from(int64_t first,
+                      const Tensor& rows) const;  // on the device; rows of the last extent, from `first` on
 
  private:
   Shape shape_;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <numeric>
 
 #include "kernels/core/check.h"
 #include "scan/features.h"
@@ -28,20 +27,14 @@ data::Array<int64_t> read_lists(const Session& s, const std::string& split, int6
   return lists;
 }
 
-Tensor head_logits(Context& ctx, const Tensor& logits, int head) {
-  const int64_t rows = logits.dim(1), classes = logits.dim(2);
-  Tensor one = ctx.empty({rows, classes});
-  std::copy_n(logits.data() + head * rows * classes, rows * classes, one.data());
-  return one;
-}
-
 }  // namespace
 
-Terms scan_terms(const Tensor& loss, const Tensor& consistency, const Tensor& entropy) {
-  const auto average = [](const Tensor& t) {
-    return std::accumulate(t.span().begin(), t.span().end(), 0.0) / static_cast<double>(t.size());
-  };
-  return {{"loss", average(loss)}, {"consistency", average(consistency)}, {"entropy", average(entropy)}};
+Terms scan_terms(Context& ctx, const ScanLossOut& out) {
+  Tape tape(ctx, Tape::Mode::inference);
+  const auto average = [&](const Tensor& heads) { return mean(tape, tape.constant(heads)).value(); };
+  return {{.name = "loss", .value = average(out.loss.value())},
+          {.name = "consistency", .value = average(out.consistency)},
+          {.name = "entropy", .value = average(out.entropy)}};
 }
 
 nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoch, Best& best,
@@ -54,7 +47,9 @@ nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoc
   if (s.config.cluster.selection == Selection::last || loss < best.loss)
     best = {.loss = loss, .epoch = epoch, .head = v.best, .state = snapshot()};
 
-  const std::vector<int32_t> assignments = argmax_rows(head_logits(s.ctx, logits, v.best).matrix());
+  const Rows all = rows_of(logits);  // [heads n, classes]
+  const int64_t n = logits.dim(1);
+  const std::vector<int32_t> assignments = argmax_rows({all.view().row(v.best * n).data(), n, all.cols});
   nlohmann::json line = {{"validation_loss", loss},
                          {"validation_consistency", v.consistency[v.best]},
                          {"validation_entropy", v.entropy[v.best]},
@@ -78,59 +73,63 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   Optimizer optimizer(s.ctx, learned.parameters, config.train.optimizer);
   Best best;
 
-  const auto features = [&](Tape& tape, std::span<const int64_t> index, int64_t epoch, uint32_t view) {
-    const Tensor images = views(index, epoch, 1, view);
+  const auto features = [&](Tape& tape, std::span<const int64_t> index, const LiveStep* live, uint32_t view) {
+    const Tensor images = views(index, 0, 1, view, live);
     if (config.update_backbone) return model.backbone(tape, tape.constant(images), true);
     Tape inference(s.ctx, Tape::Mode::inference);
     return tape.constant(model.backbone(inference, inference.constant(images), false).value());
   };
-  const auto step = [&](const Step& at) -> Terms {
-    std::vector<int64_t> neighbours(at.index.size());
-    for (size_t i = 0; i < neighbours.size(); ++i)
-      neighbours[i] = draw_neighbour(task.train_lists(), at.index[i], seed_of(seed, "cluster/neighbour"), at.epoch);
+  ClusterSteps steps;
+  steps.draws = 1;
+  steps.draw = [&](int64_t epoch, int64_t sample, int64_t* neighbour) {
+    *neighbour = draw_neighbour(task.train_lists(), sample, seed_of(seed, "cluster/neighbour"), epoch);
+  };
+  steps.step = [&](const Step& at) -> Terms {
     Tape tape(s.ctx);
     // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
-    const Var anchors = model.heads(tape, features(tape, at.index, at.epoch, 0));
-    const Var others = model.heads(tape, features(tape, neighbours, at.epoch, 1));
+    const Var anchors = model.heads(tape, features(tape, at.index, at.live, 0));
+    const Var others = model.heads(tape, features(tape, at.drawn[0], at.live, 1));
     const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));
-    optimizer.step(at.lr);
-    return scan_terms(out.loss.value(), out.consistency, out.entropy);
+    optimizer.step(at.live);
+    return scan_terms(s.ctx, out);
   };
-  const auto end_epoch = [&](int64_t epoch) {
+  steps.end_epoch = [&](int64_t epoch) {
     const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
     Tape tape(s.ctx, Tape::Mode::inference);
     return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
                  [&] { return save_state(model.state()); });
   };
-  train_cluster(task, model.state(), "model", optimizer, best, step, end_epoch);
+  train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
   return single_head(best.state, best.head);
 }
 
 void train_cluster(const ClusterTask& task, const StateView& learned, const std::string& section, Optimizer& optimizer,
-                   Best& best, std::function<Terms(const Step&)> step,
-                   std::function<nlohmann::json(int64_t)> end_epoch) {
-  train(task.session, {.stage = "cluster",
-                       .samples = task.session.data.train.count,
-                       .images_per_sample = 2,
-                       .config = task.session.config.cluster.train,
-                       .step = std::move(step),
-                       .begin_epoch = {},
-                       .end_epoch = end_epoch,
-                       .save =
-                           [&](Checkpoint& c) {
-                             put_section(c.arrays, section, save_state(learned));
-                             optimizer.save(c.arrays, "optimizer/");
-                             best.save(c);
-                           },
-                       .load =
-                           [&](const Checkpoint& c) {
-                             load_state(learned, take_section(c.arrays, section));
-                             optimizer.load(c.arrays, "optimizer/");
-                             best.load(c);
-                           }});
-  if (best.epoch < 0) end_epoch(0);  // no epochs asked for: the heads as they are
+                   Best& best, ClusterSteps steps) {
+  Training t;
+  t.stage = "cluster";
+  t.samples = task.session.data.train.count;
+  t.images_per_sample = 2;
+  t.config = task.session.config.cluster.train;
+  t.step = std::move(steps.step);
+  t.draws = steps.draws;
+  t.draw = std::move(steps.draw);
+  t.optimizer = &optimizer;
+  t.counters = counters_of(learned);
+  t.end_epoch = steps.end_epoch;
+  t.save = [&](Checkpoint& c) {
+    put_section(c.arrays, section, save_state(learned));
+    optimizer.save(c.arrays, "optimizer/");
+    best.save(c);
+  };
+  t.load = [&](const Checkpoint& c) {
+    load_state(learned, take_section(c.arrays, section));
+    optimizer.load(c.arrays, "optimizer/");
+    best.load(c);
+  };
+  train(task.session, std::move(t));
+  if (best.epoch < 0) steps.end_epoch(0);  // no epochs asked for: the heads as they are
 }
 
 void cluster(Session& s) {

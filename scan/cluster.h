@@ -28,12 +28,20 @@ SafeTensors cluster_frozen(const ClusterTask&);
 nlohmann::json judge(const ClusterTask&, const Tensor& logits, int64_t epoch, Best&,
                      const std::function<SafeTensors()>& snapshot);
 
+// What differs between the two ways; `draw` fills the numbers that a step needs of each of its samples.
+struct ClusterSteps {
+  std::function<Terms(const Step&)> step;
+  int draws = 0;
+  std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw;
+  std::function<nlohmann::json(int64_t)> end_epoch;
+};
+
 // The training loop of both ways. `learned` is what a checkpoint holds, below `section`, beside the optimiser and the best
 // state so far; with no epochs the state as it is counts as the best.
 void train_cluster(const ClusterTask&, const StateView& learned, const std::string& section, Optimizer&, Best&,
-                   std::function<Terms(const Step&)> step, std::function<nlohmann::json(int64_t)> end_epoch);
+                   ClusterSteps);
 
 // Averages over the heads of a SCAN loss, for the log.
-Terms scan_terms(const Tensor& loss, const Tensor& consistency, const Tensor& entropy);
+Terms scan_terms(Context&, const ScanLossOut&);
 
 }  // namespace kith

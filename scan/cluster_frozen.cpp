@@ -64,7 +64,7 @@ Tensor train_features(const ClusterTask& task, ResNet& backbone) {
   for (int v = 0; v < count; ++v) {
     const Tensor rows = infer(
         views, s.report, [&](Tape& t, Var x) { return backbone(t, x, false); }, static_cast<uint32_t>(v));
-    std::copy(rows.span().begin(), rows.span().end(), all.data() + v * n * features);
+    all.copy_rows_from(v * n, rows);
   }
   return all;
 }
@@ -81,39 +81,42 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   load_state(model.backbone_state(), task.backbone);
 
   const Stopwatch watch;
-  const Tensor train_rows = train_features(task, model.backbone);
-  const Tensor scored_rows = infer(Views(s.ctx, s.data, scored_split(s.data)), s.report,
-                                   [&](Tape& t, Var x) { return model.backbone(t, x, false); });
-  const Standardisation standard(train_rows.matrix());
-  standard.apply(train_rows.matrix());
-  standard.apply(scored_rows.matrix());
+  Rows train_host = rows_of(train_features(task, model.backbone));
+  Rows scored_host = rows_of(infer(Views(s.ctx, s.data, scored_split(s.data)), s.report,
+                                   [&](Tape& t, Var x) { return model.backbone(t, x, false); }));
+  const Standardisation standard(train_host.view());
+  const auto standardised = [&](Rows& rows) {
+    standard.apply({rows.values.data(), rows.rows, rows.cols});
+    return s.ctx.from({rows.rows, rows.cols}, rows.values);
+  };
+  const Tensor train_rows = standardised(train_host), scored_rows = standardised(scored_host);
   s.report.note(fmt::format("cluster: features of {} view(s) in {:.1f} s", config.views, watch.seconds()));
 
   Optimizer optimizer(s.ctx, model.head_state().parameters, config.train.optimizer);
   Best best;
-  const auto step = [&](const Step& at) -> Terms {
-    std::vector<int64_t> anchors(at.index.size()), others(at.index.size());
-    for (size_t i = 0; i < anchors.size(); ++i) {
-      const int64_t a = at.index[i];
-      const int64_t b = draw_neighbour(task.train_lists(), a, seed_of(seed, "cluster/neighbour"), at.epoch);
-      anchors[i] = a + n * draw_below(config.views, a, seed_of(seed, "cluster/anchor-view"), at.epoch);
-      others[i] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), at.epoch);
-    }
+  ClusterSteps steps;
+  steps.draws = 2;  // rows of the anchor and of its neighbour
+  steps.draw = [&](int64_t epoch, int64_t a, int64_t* rows) {
+    const int64_t b = draw_neighbour(task.train_lists(), a, seed_of(seed, "cluster/neighbour"), epoch);
+    rows[0] = a + n * draw_below(config.views, a, seed_of(seed, "cluster/anchor-view"), epoch);
+    rows[1] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), epoch);
+  };
+  steps.step = [&](const Step& at) -> Terms {
     Tape tape(s.ctx);
-    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows.matrix(), anchors)));
-    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows.matrix(), others)));
+    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0])));
+    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1])));
     const ScanLossOut out = scan_loss(tape, p, q, config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));
-    optimizer.step(at.lr);
-    return scan_terms(out.loss.value(), out.consistency, out.entropy);
+    optimizer.step(at.live);
+    return scan_terms(s.ctx, out);
   };
-  const auto end_epoch = [&](int64_t epoch) {
+  steps.end_epoch = [&](int64_t epoch) {
     Tape tape(s.ctx, Tape::Mode::inference);
     return judge(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
                  [&] { return save_state(model.head_state()); });
   };
-  train_cluster(task, model.head_state(), "heads", optimizer, best, step, end_epoch);
+  train_cluster(task, model.head_state(), "heads", optimizer, best, std::move(steps));
   SafeTensors kept = single_head(best.state, best.head);
   standard.fold_into(kept);
   for (auto& [name, array] : task.backbone.arrays) kept.arrays[name] = array;

@@ -57,16 +57,19 @@ class EvaluateStage {
             {"classes", s_.data.classes()}, {"clusters", classes_},  {"labelled", labelled_}};
   }
 
+  data::Array<float> read_features(const std::string& split) const {
+    return data::read_npy<float>(s_.dir / ("features_" + split + ".npy"));
+  }
   Tensor features(const std::string& split) const {
-    const auto rows = data::read_npy<float>(s_.dir / ("features_" + split + ".npy"));
+    const data::Array<float> rows = read_features(split);
     return s_.ctx.from(rows.shape, rows.values);
   }
 
   Tensor pixels(const data::Images& images) const {
-    Tensor out = s_.ctx.empty({images.count, int64_t{images.height} * images.width * images.channels});
-    std::transform(images.pixels.begin(), images.pixels.end(), out.data(),
+    std::vector<float> values(images.pixels.size());
+    std::transform(images.pixels.begin(), images.pixels.end(), values.begin(),
                    [](uint8_t p) { return static_cast<float>(p) / 255.f; });
-    return out;
+    return s_.ctx.from({images.count, int64_t{images.height} * images.width * images.channels}, values);
   }
 
   void add_row(const std::string& key, const std::string& name, std::span<const int32_t> assignments) {
@@ -89,16 +92,17 @@ class EvaluateStage {
   void add_kmeans(const std::string& key, const std::string& name, const Tensor& fit, const Tensor& rows) {
     if (fit.dim(0) < classes_) return;
     Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
-    std::vector<int32_t> labels(static_cast<size_t>(fit.dim(0))), assigned(static_cast<size_t>(rows.dim(0)));
+    const Array<int32_t> labels(s_.ctx, fit.dim(0)), assigned(s_.ctx, rows.dim(0));
     kernels::kmeans({.x = fit.matrix(),
                      .restarts = s_.config.evaluate.kmeans_restarts,
                      .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
                      .centroids = centroids.matrix(),
-                     .labels = labels},
+                     .labels = labels.span()},
                     s_.ctx.queue());
-    kernels::kmeans_assign({.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned, .distance = {}},
-                           s_.ctx.queue());
-    add_row(key, name, assigned);
+    kernels::kmeans_assign(
+        {.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned.span(), .distance = {}},
+        s_.ctx.queue());
+    add_row(key, name, assigned.to_host());
   }
 
   void baselines() {
@@ -117,10 +121,11 @@ class EvaluateStage {
     purity("train", train_);
     purity("test", scored_);
     if (train_.labels.empty() || &train_ == &scored_) return out;
-    const Tensor a = features("train"), b = features("test");
-    out["knn"] = knn_accuracy(a.matrix(), train_.labels, b.matrix(), scored_.labels,
+    const auto a = read_features("train"), b = read_features("test");
+    out["knn"] = knn_accuracy(s_.ctx, {a.values.data(), a.shape[0], a.shape[1]}, train_.labels,
+                              {b.values.data(), b.shape[0], b.shape[1]}, scored_.labels,
                               static_cast<int>(std::min<int64_t>(s_.config.evaluate.knn_k, train_.count)),
-                              s_.config.evaluate.knn_tau, s_.ctx.queue());
+                              s_.config.evaluate.knn_tau);
     if (s_.config.evaluate.probe) out["probe"] = probe();
     return out;
   }
@@ -130,11 +135,10 @@ class EvaluateStage {
     PretextModel model(s_.ctx, s_.config, s_.data);
     load_state(model.state(), read_result(s_, "pretext"));
     const auto pooled = [&](const data::Images& images) {
-      return infer(Views(s_.ctx, s_.data, images), s_.report,
-                   [&](Tape& tape, Var x) { return model.backbone(tape, x, false); });
+      return rows_of(infer(Views(s_.ctx, s_.data, images), s_.report,
+                           [&](Tape& tape, Var x) { return model.backbone(tape, x, false); }));
     };
-    const Tensor a = pooled(train_), b = pooled(scored_);
-    return probe_accuracy(a.matrix(), train_.labels, b.matrix(), scored_.labels);
+    return probe_accuracy(pooled(train_).view(), train_.labels, pooled(scored_).view(), scored_.labels);
   }
 
   // Rows of the clustering stages; returns the final model's prediction of the scored split.
@@ -142,20 +146,21 @@ class EvaluateStage {
     ClusterModel model(s_.ctx, s_.config, s_.data, 1);
     load_state(model.state(), read_result(s_, "cluster"));
     Prediction last = predict(s_, model, scored_);
-    add_row("scan", "SCAN", argmax_rows(last.probabilities.matrix()));
+    add_row("scan", "SCAN", argmax_rows(rows_of(last.probabilities).view()));
     if (s_.config.selflabel.enabled) {
       load_state(model.state(), read_result(s_, "selflabel"));
       last = predict(s_, model, scored_);
-      add_row("selflabel", "SCAN + self-labelling", argmax_rows(last.probabilities.matrix()));
+      add_row("selflabel", "SCAN + self-labelling", argmax_rows(rows_of(last.probabilities).view()));
     }
-    const std::vector<int32_t> of_train = argmax_rows(predict(s_, model, train_).probabilities.matrix());
+    const std::vector<int32_t> of_train = argmax_rows(rows_of(predict(s_, model, train_).probabilities).view());
     data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
     return last;
   }
 
   // Writes what users take away; returns what the summary says of the final clustering.
   json write_files(const Prediction& final) {
-    const Matrix<const float> probabilities = final.probabilities.matrix();
+    const Rows of_scored = rows_of(final.probabilities);
+    const Matrix<const float> probabilities = of_scored.view();
     const std::vector<int32_t> assignments = argmax_rows(probabilities);
     data::write_npy<int32_t>(s_.dir / "assignments.npy", assignments, {scored_.count});
     data::write_npy<float>(s_.dir / "probabilities.npy", probabilities.span(), final.probabilities.shape());
@@ -176,8 +181,8 @@ class EvaluateStage {
     }
     const std::vector<float> confidence = confidence_of(probabilities, assignments);
     Tape tape(s_.ctx, Tape::Mode::inference);
-    const Tensor features = l2_normalize(tape, tape.constant(final.features)).value();
-    const std::vector<int64_t> faces = prototypes(features.matrix(), assignments, confidence, classes_);
+    const Rows features = rows_of(l2_normalize(tape, tape.constant(final.features)).value());
+    const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
     write_prototypes(faces, by_confidence(assignments, confidence, classes_));
     write_page(std::move(evaluation), assignments, confidence, faces);

@@ -1,7 +1,6 @@
 #include "scan/features.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
@@ -16,15 +15,13 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
   Context& ctx = views.context();
   const int64_t count = views.images().count;
   Tensor all;
-  std::vector<int64_t> index;
   for (int64_t first = 0; first < count; first += kInferenceBatch) {
     if (report.stop_requested()) throw Interrupted{};
-    index.resize(static_cast<size_t>(std::min(kInferenceBatch, count - first)));
-    std::iota(index.begin(), index.end(), first);
+    const int64_t rows = std::min(kInferenceBatch, count - first);
     Tape tape(ctx, Tape::Mode::inference);
-    const Tensor rows = net(tape, tape.constant(views(index, 0, 1, view))).value();
-    if (all.empty()) all = ctx.empty({count, rows.dim(-1)});
-    std::copy(rows.span().begin(), rows.span().end(), all.data() + first * rows.dim(-1));
+    const Tensor out = net(tape, tape.constant(views.range(first, rows, view))).value();
+    if (all.empty()) all = ctx.empty({count, out.dim(-1)});
+    all.copy_rows_from(first, out);
   }
   check(!all.empty(), "infer: no images");
   return all;
@@ -46,28 +43,9 @@ std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<cons
   return values;
 }
 
-Tensor gather_rows(Context& ctx, const Matrix<const float>& from, std::span<const int64_t> index) {
-  Tensor out = ctx.empty({static_cast<int64_t>(index.size()), from.cols});
-  kernels::gather_rows({.x = from, .index = index, .y = out.matrix()}, ctx.queue());
-  return out;
-}
-
-Neighbours nearest(const Matrix<const float>& unit_rows, int64_t k, bool include_self, Queue queue) {
-  check(unit_rows.rows >= 2, "nearest neighbours: at least two images are needed");
-  check(k >= 1, "nearest neighbours: k must be at least 1");
-  Neighbours out{
-      .rows = unit_rows.rows, .k = std::min(k, unit_rows.rows - 1) + (include_self ? 1 : 0), .index = {}, .score = {}};
-  out.index.resize(static_cast<size_t>(out.rows * out.k));
-  out.score.resize(out.index.size());
-  kernels::topk({.queries = unit_rows,
-                 .database = unit_rows,
-                 .k = out.k,
-                 .exclude_self = !include_self,
-                 .query_offset = 0,
-                 .scores = {out.score.data(), out.rows, out.k},
-                 .indices = {out.index.data(), out.rows, out.k}},
-                queue);
-  return out;
+Rows rows_of(const Tensor& t) {
+  const int64_t cols = t.dim(-1);
+  return {.values = t.to_host(), .rows = t.size() / std::max<int64_t>(cols, 1), .cols = cols};
 }
 
 }  // namespace kith

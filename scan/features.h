@@ -10,7 +10,7 @@
 namespace kith {
 
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
-// `view` chooses the augmented view (epoch 0) where `views` augments.
+// `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
 
 // Column of the largest value of each row (the first on a tie).
@@ -19,17 +19,12 @@ std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);
 // The value of each row at its assigned column.
 std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<const int32_t> assignments);
 
-// Rows `index` of `from`, in that order.
-Tensor gather_rows(Context&, const Matrix<const float>& from, std::span<const int64_t> index);
-
-// The k most similar other rows of every row, most similar first; include_self adds the row itself to its list, as the
-// authors' k + 1 columns do. k is cut to rows - 1.
-struct Neighbours {
-  int64_t rows = 0, k = 0;     // k: columns
-  std::vector<int64_t> index;  // [rows, k]
-  std::vector<float> score;    // [rows, k]
-  Matrix<const int64_t> view() const { return {index.data(), rows, k}; }
+// Rows of a tensor on the host.
+struct Rows {
+  std::vector<float> values;
+  int64_t rows = 0, cols = 0;
+  Matrix<const float> view() const { return {values.data(), rows, cols}; }
 };
-Neighbours nearest(const Matrix<const float>& unit_rows, int64_t k, bool include_self, Queue);
+Rows rows_of(const Tensor&);  // all leading extents folded; waits
 
 }  // namespace kith

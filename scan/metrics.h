@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/core/types.h"
+#include "nn/context.h"
 #include "scan/hungarian.h"
 
 namespace kith {
@@ -41,8 +42,8 @@ double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const 
 double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels);
 
 // Weighted k-NN classifier (Wu et al. 2018): votes exp(s / tau) over the k nearest of unit-norm features.
-double knn_accuracy(Matrix<const float> train, std::span<const int32_t> train_labels, Matrix<const float> test,
-                    std::span<const int32_t> test_labels, int k, float tau, Queue);
+double knn_accuracy(Context&, Matrix<const float> train, std::span<const int32_t> train_labels,
+                    Matrix<const float> test, std::span<const int32_t> test_labels, int k, float tau);
 
 struct ClusterReport {
   int64_t size = 0;

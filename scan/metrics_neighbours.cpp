@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "kernels/topk.h"
 #include "scan/metrics.h"
+#include "scan/search.h"
 
 namespace kith {
 namespace {
@@ -36,8 +36,8 @@ double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const
   return anchors == 0 ? 0 : sum / static_cast<double>(anchors);
 }
 
-double knn_accuracy(Matrix<const float> train, std::span<const int32_t> train_labels, Matrix<const float> test,
-                    std::span<const int32_t> test_labels, int k, float tau, Queue queue) {
+double knn_accuracy(Context& ctx, Matrix<const float> train, std::span<const int32_t> train_labels,
+                    Matrix<const float> test, std::span<const int32_t> test_labels, int k, float tau) {
   check(train.rows == static_cast<int64_t>(train_labels.size()), "knn_accuracy: one label per training row");
   check(test.rows == static_cast<int64_t>(test_labels.size()), "knn_accuracy: one label per test row");
   check(train.rows > 0 && k > 0 && tau > 0, "knn_accuracy: training rows, k and tau must be positive");
@@ -45,20 +45,14 @@ double knn_accuracy(Matrix<const float> train, std::span<const int32_t> train_la
   check(*std::min_element(train_labels.begin(), train_labels.end()) >= 0, "knn_accuracy: negative training label");
 
   const int64_t width = std::min<int64_t>(k, train.rows), chunk = std::min(kChunk, test.rows);
-  std::vector<float> scores(static_cast<size_t>(chunk * width));
-  std::vector<int64_t> indices(scores.size());
+  const NeighbourSearch search(ctx, train);
   std::vector<double> votes(classes);
   int64_t hits = 0;
   for (int64_t first = 0; first < test.rows; first += chunk) {
     const int64_t rows = std::min(chunk, test.rows - first);
-    const Matrix<float> s{scores.data(), rows, width};
-    const Matrix<int64_t> index{indices.data(), rows, width};
-    kernels::topk({.queries = {test.row(first).data(), rows, test.cols},
-                   .database = train,
-                   .k = width,
-                   .scores = s,
-                   .indices = index},
-                  queue);
+    const NeighbourSearch::Lists found = search({test.row(first).data(), rows, test.cols}, width);
+    const Matrix<const float> s{found.score.data(), rows, width};
+    const Matrix<const int64_t> index{found.index.data(), rows, width};
     for (int64_t i = 0; i < rows; ++i) {
       std::fill(votes.begin(), votes.end(), 0.0);
       for (int64_t j = 0; j < width; ++j) {

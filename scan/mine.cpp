@@ -3,9 +3,10 @@
 
 #include "data/npy.h"
 #include "kernels/core/check.h"
-#include "scan/features.h"
 #include "scan/metrics.h"
+#include "scan/search.h"
 #include "scan/trainer.h"
+#include "scan/views.h"
 
 namespace kith {
 namespace {
@@ -21,8 +22,8 @@ void mine_split(Session& s, const std::string& split, const data::Images& images
   if (k > images.count - 1)
     s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
                               images.count - 1));
-  const Neighbours found = nearest({features.values.data(), features.shape[0], features.shape[1]}, k,
-                                   s.config.mine.include_self, s.ctx.queue());
+  const Neighbours found =
+      nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
   data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), found.index, {found.rows, found.k});
   if (images.labels.empty()) return;
   const double purity = neighbour_purity(found.view(), images.labels);

@@ -21,46 +21,46 @@ std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& s
   const data::Images &a = s.data.train, &b = scored_split(s.data);
   if (a.labels.empty() || b.labels.empty() || &a == &b) return {};
   const auto k = static_cast<int>(std::min<int64_t>(s.config.evaluate.knn_k, a.count));
-  return knn_accuracy(train.matrix(), a.labels, scored.matrix(), b.labels, k, s.config.evaluate.knn_tau, s.ctx.queue());
+  return knn_accuracy(s.ctx, rows_of(train).view(), a.labels, rows_of(scored).view(), b.labels, k,
+                      s.config.evaluate.knn_tau);
 }
 
 void train_pretext(Session& s, PretextModel& model) {
   const PretextConfig& config = s.config.pretext;
   const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(s.config.seed, "pretext/augment"));
   Optimizer optimizer(s.ctx, model.state().parameters, config.train.optimizer);
-  train(s, {.stage = "pretext",
-            .samples = s.data.train.count,
-            .images_per_sample = 1,
-            .config = config.train,
-            .step = [&](const Step& step) -> Terms {
-              Tape tape(s.ctx);
-              const Var z = model(tape, tape.constant(views(step.index, step.epoch, 2)), true);
-              const Var loss = ntxent_mean(tape, z, config.tau, config.form);
-              optimizer.zero_grad();
-              tape.backward(loss);
-              optimizer.step(step.lr);
-              return {{"loss", *loss.value().data()}};
-            },
-            .begin_epoch = {},
-            .end_epoch =
-                [&](int64_t epoch) {
-                  nlohmann::json line = nlohmann::json::object();
-                  if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
-                    if (const auto accuracy =
-                            knn(s, projections(s, model, s.data.train), projections(s, model, scored_split(s.data))))
-                      line["knn"] = *accuracy;
-                  return line;
-                },
-            .save =
-                [&](Checkpoint& c) {
-                  put_section(c.arrays, "model", save_state(model.state()));
-                  optimizer.save(c.arrays, "optimizer/");
-                },
-            .load =
-                [&](const Checkpoint& c) {
-                  load_state(model.state(), take_section(c.arrays, "model"));
-                  optimizer.load(c.arrays, "optimizer/");
-                }});
+  Training t;
+  t.stage = "pretext";
+  t.samples = s.data.train.count;
+  t.config = config.train;
+  t.optimizer = &optimizer;
+  t.counters = counters_of(model.state());
+  t.step = [&](const Step& at) -> Terms {
+    Tape tape(s.ctx);
+    const Var z = model(tape, tape.constant(views(at.index, 0, 2, 0, at.live)), true);
+    const Var loss = ntxent_mean(tape, z, config.tau, config.form);
+    optimizer.zero_grad();
+    tape.backward(loss);
+    optimizer.step(at.live);
+    return {{.name = "loss", .value = loss.value()}};
+  };
+  t.end_epoch = [&](int64_t epoch) {
+    nlohmann::json line = nlohmann::json::object();
+    if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
+      if (const auto accuracy =
+              knn(s, projections(s, model, s.data.train), projections(s, model, scored_split(s.data))))
+        line["knn"] = *accuracy;
+    return line;
+  };
+  t.save = [&](Checkpoint& c) {
+    put_section(c.arrays, "model", save_state(model.state()));
+    optimizer.save(c.arrays, "optimizer/");
+  };
+  t.load = [&](const Checkpoint& c) {
+    load_state(model.state(), take_section(c.arrays, "model"));
+    optimizer.load(c.arrays, "optimizer/");
+  };
+  train(s, std::move(t));
 }
 
 }  // namespace
@@ -76,8 +76,8 @@ void pretext(Session& s) {
   }
   const Tensor train = projections(s, model, s.data.train);
   const Tensor scored = projections(s, model, scored_split(s.data));
-  data::write_npy<float>(s.dir / "features_train.npy", train.span(), train.shape());
-  data::write_npy<float>(s.dir / "features_test.npy", scored.span(), scored.shape());
+  data::write_npy<float>(s.dir / "features_train.npy", train.to_host(), train.shape());
+  data::write_npy<float>(s.dir / "features_test.npy", scored.to_host(), scored.shape());
   if (const auto accuracy = knn(s, train, scored)) {
     s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/scan_loss.h"
+#include "nn/ops/ops.h"
 
 namespace kith {
 
@@ -15,30 +15,30 @@ Validation validate(Context& ctx, const Tensor& logits, const Matrix<const int64
   const int64_t heads = logits.dim(0), rows = logits.dim(1), classes = logits.dim(2);
   check(neighbours.rows == rows && neighbours.cols >= 1, "validate: one list of neighbours per row expected");
   const auto size = static_cast<size_t>(heads);
-  std::vector<float> loss(size), consistency(size), entropy(size);
-  Tensor other = ctx.empty(logits.shape()), pbar = ctx.empty({heads, classes});
+  const Tensor loss = ctx.empty({heads}), consistency = ctx.empty({heads}), entropy = ctx.empty({heads});
+  const Tensor pbar = ctx.empty({heads, classes}), all = logits.reshape({heads * rows, classes});
   Validation out{.loss = std::vector<double>(size), .consistency = std::vector<double>(size), .entropy = {}};
   // One column of neighbours at a time: memory stays that of the logits, whatever the number of neighbours.
+  std::vector<int64_t> index(static_cast<size_t>(heads * rows));
   for (int64_t column = 0; column < neighbours.cols; ++column) {
-    kernels::cpu::parallel_for(heads * rows, 1024, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        std::copy_n(logits.data() + (r / rows * rows + neighbours.row(r % rows)[column]) * classes, classes,
-                    other.data() + r * classes);
-    });
+    for (int64_t r = 0; r < heads * rows; ++r) index[r] = r / rows * rows + neighbours.row(r % rows)[column];
+    const Tensor other = gather_rows(ctx, all, Array<int64_t>(ctx, index).span());
     kernels::scan_loss_forward({.anchors = logits.data(),
                                 .neighbours = other.data(),
                                 .heads = heads,
                                 .rows = rows,
                                 .classes = classes,
                                 .lambda = 1.f,
-                                .loss = loss,
-                                .consistency = consistency,
-                                .entropy = entropy,
+                                .loss = loss.span(),
+                                .consistency = consistency.span(),
+                                .entropy = entropy.span(),
                                 .pbar = pbar.matrix()},
                                ctx.queue());
-    for (size_t h = 0; h < size; ++h) out.consistency[h] += consistency[h] / static_cast<double>(neighbours.cols);
+    const std::vector<float> of_column = consistency.to_host();
+    for (size_t h = 0; h < size; ++h) out.consistency[h] += of_column[h] / static_cast<double>(neighbours.cols);
   }
-  out.entropy.assign(entropy.begin(), entropy.end());
+  const std::vector<float> last = entropy.to_host();
+  out.entropy.assign(last.begin(), last.end());
   for (size_t h = 0; h < size; ++h) out.loss[h] = out.consistency[h] - out.entropy[h];
   out.best = static_cast<int>(std::min_element(out.loss.begin(), out.loss.end()) - out.loss.begin());
   return out;

@@ -32,11 +32,11 @@ std::vector<int32_t> confident_labels(const Matrix<const float>& probabilities, 
   return labels;
 }
 
-// Logits that say one cluster with certainty, or nothing at all.
-Tensor logits_of(Context& ctx, std::span<const int32_t> labels, std::span<const int64_t> index, int classes) {
-  Tensor out = ctx.zeros({static_cast<int64_t>(index.size()), classes});
-  for (size_t i = 0; i < index.size(); ++i)
-    if (labels[index[i]] != kNone) out.matrix().row(static_cast<int64_t>(i))[labels[index[i]]] = 80.f;
+// Logits that say one cluster with certainty, or nothing at all: one row per label.
+std::vector<float> logits_of(std::span<const int32_t> labels, int classes) {
+  std::vector<float> out(labels.size() * static_cast<size_t>(classes), 0.f);
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] != kNone) out[i * static_cast<size_t>(classes) + static_cast<size_t>(labels[i])] = 80.f;
   return out;
 }
 
@@ -52,20 +52,26 @@ class SelfLabelling {
         optimizer_(s.ctx, model_.state().parameters, config_.train.optimizer) {
     check(config_.share >= 0 && config_.share <= 1, "selflabel.share must lie in 0 .. 1");
     load_state(model_.state(), read_result(s, "cluster"));
+    seen_ = Array<int32_t>(s.ctx, classes_);
+    if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train.count, classes_});
     if (config_.ema > 0) ema_.emplace(s.ctx, model_.state(), config_.ema);
     used_ = usage().used;
   }
 
   SafeTensors run() {
-    train(s_, {.stage = "selflabel",
-               .samples = s_.data.train.count,
-               .images_per_sample = 2,
-               .config = config_.train,
-               .step = [&](const Step& at) { return step(at); },
-               .begin_epoch = [&](int64_t) { begin_epoch(); },
-               .end_epoch = [&](int64_t) { return end_epoch(); },
-               .save = [&](Checkpoint& c) { save(c); },
-               .load = [&](const Checkpoint& c) { load(c); }});
+    Training t;
+    t.stage = "selflabel";
+    t.samples = s_.data.train.count;
+    t.images_per_sample = 2;
+    t.config = config_.train;
+    t.optimizer = &optimizer_;
+    t.counters = counters_of(model_.state());
+    t.step = [&](const Step& at) { return step(at); };
+    t.begin_epoch = [&](int64_t) { begin_epoch(); };
+    t.end_epoch = [&](int64_t) { return end_epoch(); };
+    t.save = [&](Checkpoint& c) { save(c); };
+    t.load = [&](const Checkpoint& c) { load(c); };
+    train(s_, std::move(t));
     if (ema_) ema_->swap();
     warn_if_collapsed(s_, "selflabel", usage(), classes_);
     return save_state(model_.state());
@@ -73,14 +79,19 @@ class SelfLabelling {
 
  private:
   std::vector<int32_t> predictions() {
-    return argmax_rows(predict(s_, model_, scored_split(s_.data)).probabilities.matrix());
+    return argmax_rows(rows_of(predict(s_, model_, scored_split(s_.data)).probabilities).view());
   }
   Usage usage() { return usage_of(predictions(), classes_); }
 
   void begin_epoch() {
-    kept_.assign(static_cast<size_t>(classes_), 0);
+    seen_.zero();
     if (config_.share > 0)
-      own_labels_ = confident_labels(predict(s_, model_, s_.data.train).probabilities.matrix(), config_.share);
+      use_labels(confident_labels(rows_of(predict(s_, model_, s_.data.train).probabilities).view(), config_.share));
+  }
+
+  void use_labels(std::vector<int32_t> labels) {
+    own_labels_ = std::move(labels);
+    own_logits_.copy_from(logits_of(own_labels_, classes_));
   }
 
   Terms step(const Step& at) {
@@ -91,26 +102,26 @@ class SelfLabelling {
     // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the
     // model is weak; the plain pass then only keeps plain images, which are what is scored, in the running statistics.
     Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor plain = logits(inference, plain_(at.index, at.epoch)).value();
+    const Tensor plain = logits(inference, plain_(at.index, 0, 1, 0, at.live)).value();
     const bool by_share = config_.share > 0;
-    const Tensor weak = by_share ? logits_of(s_.ctx, own_labels_, at.index, classes_) : plain;
+    const Tensor weak = by_share ? gather_rows(s_.ctx, own_logits_, at.index) : plain;
     Tape tape(s_.ctx);
-    const SelflabelOut out = selflabel_loss(
-        tape, weak, logits(tape, strong_(at.index, at.epoch)),
-        {.threshold = by_share ? 0.5f : config_.threshold, .thresholds = {}, .balance = config_.balance});
-    if (out.kept == 0) return {};
-    for (const float target : out.target.span())
-      if (target >= 0) ++kept_[static_cast<size_t>(target)];
+    const SelflabelOut out = selflabel_loss(tape, weak, logits(tape, strong_(at.index, 0, 1, 0, at.live)),
+                                            {.threshold = by_share ? 0.5f : config_.threshold,
+                                             .thresholds = {},
+                                             .balance = config_.balance,
+                                             .seen = seen_.span()});
     optimizer_.zero_grad();
     tape.backward(out.loss);
-    optimizer_.step(at.lr);
+    optimizer_.step(at.live, out.kept.data());  // no step where nothing was confident
     if (ema_) ema_->update();
-    return {{"loss", *out.loss.value().data()},
-            {"kept", static_cast<double>(out.kept) / static_cast<double>(at.index.size())}};
+    return {{.name = "loss", .value = out.loss.value()},
+            {.name = "kept", .value = {}, .count = out.kept, .scale = 1 / static_cast<double>(at.index.size())}};
   }
 
   nlohmann::json end_epoch() {
-    const auto silent = std::count(kept_.begin(), kept_.end(), 0);
+    const std::vector<int32_t> seen = seen_.to_host();
+    const auto silent = std::count(seen.begin(), seen.end(), 0);
     if (silent == classes_)
       s_.report.warn(
           fmt::format("selflabel: no image was confident in this epoch (threshold {}), nothing was learned; lower "
@@ -137,15 +148,15 @@ class SelfLabelling {
     optimizer_.save(c.arrays, "optimizer/");
     if (ema_) ema_->save(c.arrays, "ema/");
     c.state["own_labels"] = own_labels_;
-    c.state["kept"] = kept_;
+    c.state["seen"] = seen_.to_host();
     c.state["used"] = used_;
   }
   void load(const Checkpoint& c) {
     load_state(model_.state(), take_section(c.arrays, "model"));
     optimizer_.load(c.arrays, "optimizer/");
     if (ema_) ema_->load(c.arrays, "ema/");
-    c.state.at("own_labels").get_to(own_labels_);
-    c.state.at("kept").get_to(kept_);
+    if (config_.share > 0) use_labels(c.state.at("own_labels").get<std::vector<int32_t>>());
+    seen_.copy_from(c.state.at("seen").get<std::vector<int32_t>>());
     c.state.at("used").get_to(used_);
   }
 
@@ -156,8 +167,9 @@ class SelfLabelling {
   Views plain_, strong_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;
-  std::vector<int32_t> own_labels_;  // with the share: targets of this epoch, [train]
-  std::vector<int64_t> kept_;        // confident images per cluster in this epoch
+  std::vector<int32_t> own_labels_;  // with the share: targets of this epoch, [train], and the same as logits
+  Tensor own_logits_;
+  Array<int32_t> seen_;  // confident images per cluster in this epoch
   int used_ = 0;
 };
 

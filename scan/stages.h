@@ -24,17 +24,17 @@ namespace kith {
 struct Session {
   Context& ctx;
   const RunConfig& config;
-  const data::Dataset& data;         // already resized and limited as config.data says
-  std::filesystem::path dir;         // exists
+  const data::Dataset& data;  // already resized and limited as config.data says
+  std::filesystem::path dir;  // exists
   Reporter& report;
 };
 
 // Each throws Interrupted after saving when asked to stop; Error on NaN loss (names stage, epoch, step).
-void pretext(Session&);              // -> pretext.safetensors, features_*.npy
-void mine(Session&);                 // -> neighbours_*.npy
-void cluster(Session&);              // -> cluster.safetensors
-void selflabel(Session&);            // -> selflabel.safetensors
-nlohmann::json evaluate(Session&);   // -> assignments, confusion, prototypes, summary.json; returns the summary
-nlohmann::json run(Session&);        // all of them, continuing where it stopped
+void pretext(Session&);             // -> pretext.safetensors, features_*.npy
+void mine(Session&);                // -> neighbours_*.npy
+void cluster(Session&);             // -> cluster.safetensors
+void selflabel(Session&);           // -> selflabel.safetensors
+nlohmann::json evaluate(Session&);  // -> assignments, confusion, prototypes, summary.json; returns the summary
+nlohmann::json run(Session&);       // all of them, continuing where it stopped
 
 }  // namespace kith

@@ -6,21 +6,27 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <optional>
 
 #include "data/files.h"
 #include "kernels/core/check.h"
+#include "nn/replay.h"
 #include "scan/sampler.h"
 
 namespace kith {
 namespace {
 
-constexpr int64_t kStepsPerLine = 50;
+constexpr int64_t kStepsPerLine = Readback::kBlock;
 constexpr const char* kTimes = "timing.json";
 
 class Loop {
  public:
   Loop(const Session& s, Training t)
-      : s_(s), t_(std::move(t)), order_seed_(seed_of(s.config.seed, t_.stage + "/order")) {
+      : s_(s),
+        t_(std::move(t)),
+        order_seed_(seed_of(s.config.seed, t_.stage + "/order")),
+        readback_(s.ctx),
+        replay_(s.ctx, [this] { readback_.keep(t_.step(feed_->step())); }) {
     TrainConfig& c = t_.config;
     check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
     if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
@@ -29,6 +35,7 @@ class Loop {
       c.batch = t_.samples;
     }
     steps_per_epoch_ = t_.samples / c.batch;
+    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws);
   }
 
   void run() {
@@ -50,41 +57,72 @@ class Loop {
     if (s_.report.stop_requested()) stop();
     if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
     const std::vector<int64_t> order = epoch_order(t_.samples, order_seed_, epoch_);
+    const int64_t before = (t_.optimizer != nullptr ? t_.optimizer->steps() : 0) + 1 - step_;
+    feed_->begin_epoch(
+        order, [&](int64_t sample, int64_t* out) { t_.draw(epoch_, sample, out); },
+        [&](int64_t step) {
+          return LiveStep{.lr = rate_at(step), .epoch = static_cast<uint32_t>(epoch_), .step = before + step};
+        });
     images_ = 0;
     line_watch_ = {};
     while (step_ < steps_per_epoch_) {
-      one_step(order);
+      one_step();
       ++step_;
       s_.report.step(t_.config.batch);
       if (s_.report.stop_requested()) stop();
       if (checkpoint_watch_.seconds() >= static_cast<double>(s_.config.checkpoint_seconds)) save();
     }
+    drain();
     end_epoch();
     step_ = 0, counted_ = 0, skipped_ = 0;
     sums_.clear();
   }
 
-  void one_step(const std::vector<int64_t>& order) {
-    const std::span<const int64_t> index(order.data() + step_ * t_.config.batch, static_cast<size_t>(t_.config.batch));
-    lr_ = rate_at(step_);
-    const Terms terms = t_.step({.epoch = epoch_, .index = index, .lr = lr_});
+  void one_step() {
+    feed_->advance(step_);
+    run_step();
+    if (t_.optimizer != nullptr) t_.optimizer->count_step();
     images_ += t_.config.batch;
-    if (terms.empty()) {
-      ++skipped_;
-      return;
+    readback_.push(step_, [this](int64_t step, std::span<const double> values) { use(step, values); });
+  }
+
+  // A replayed step does not count for itself.
+  void run_step() {
+    const bool replayed = replay_.captured();
+    std::vector<int64_t> before;
+    for (const int64_t* c : t_.counters) before.push_back(*c);
+    replay_.run();
+    for (size_t i = 0; i < before.size(); ++i) {
+      if (replayed)
+        *t_.counters[i] += counts_per_step_[i];
+      else if (counts_per_step_.size() < before.size())
+        counts_per_step_.push_back(*t_.counters[i] - before[i]);
     }
+  }
+
+  void use(int64_t step, std::span<const double> values) {
+    const std::vector<Readback::Name>& names = readback_.names();
+    for (size_t t = 0; t < names.size(); ++t)
+      if (names[t].integer && values[t] == 0 && std::string_view(names[t].name) == "kept") {
+        ++skipped_;
+        return;
+      }
     ++counted_;
     nlohmann::json line;
-    for (const auto& [name, value] : terms) {
-      if (!std::isfinite(value)) diverged(name, value);
-      sums_[name] += value;
-      line[name] = value;
+    for (size_t t = 0; t < names.size(); ++t) {
+      if (!std::isfinite(values[t])) diverged(names[t].name, values[t], step);
+      sums_[names[t].name] += values[t];
+      line[names[t].name] = values[t];
     }
-    last_loss_ = terms.front().second;
-    if ((step_ + 1) % kStepsPerLine == 0) {
-      line["step"] = step_ + 1;
-      s_.report.metric(with_position(std::move(line)));
+    last_loss_ = values.front();
+    if ((step + 1) % kStepsPerLine == 0) {
+      line["step"] = step + 1;
+      s_.report.metric(with_position(std::move(line), rate_at(step)));
     }
+  }
+
+  void drain() {
+    readback_.drain([this](int64_t step, std::span<const double> values) { use(step, values); });
   }
 
   void end_epoch() {
@@ -96,32 +134,33 @@ class Loop {
       text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
                                       : fmt::format("  {} {}", name, value.dump());
     line["epoch_end"] = true;
-    lr_ = rate_at(steps_per_epoch_ - 1);
-    line = with_position(std::move(line));
+    const float lr = rate_at(steps_per_epoch_ - 1);
+    line = with_position(std::move(line), lr);
     text +=
-        fmt::format("  lr {:.3g}  {:.0f} images/s  {:.1f} s", lr_, line["images_per_second"].get<double>(), seconds());
+        fmt::format("  lr {:.3g}  {:.0f} images/s  {:.1f} s", lr, line["images_per_second"].get<double>(), seconds());
     s_.report.metric(line);
     s_.report.note(text);
   }
 
-  nlohmann::json with_position(nlohmann::json line) const {
+  nlohmann::json with_position(nlohmann::json line, float lr) const {
     line["stage"] = t_.stage;
     line["epoch"] = epoch_ + 1;
-    line["lr"] = lr_;
+    line["lr"] = lr;
     line["images_per_second"] =
         static_cast<double>(images_ * t_.images_per_sample) / std::max(line_watch_.seconds(), 1e-9);
     line["seconds"] = seconds();
     return line;
   }
 
-  [[noreturn]] void diverged(const char* name, double value) const {
+  [[noreturn]] void diverged(const char* name, double value, int64_t step) const {
     throw Error(fmt::format(
         "{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
         "rate, --set {}.schedule.lr={:.2g}",
-        t_.stage, name, value, epoch_ + 1, step_ + 1, last_loss_, lr_, t_.stage, t_.config.schedule.lr / 4));
+        t_.stage, name, value, epoch_ + 1, step + 1, last_loss_, rate_at(step), t_.stage, t_.config.schedule.lr / 4));
   }
 
   void save() {
+    drain();
     Checkpoint c;
     t_.save(c);
     c.state["loop"] = {
@@ -164,11 +203,20 @@ class Loop {
   int64_t counted_ = 0, skipped_ = 0, images_ = 0;
   std::map<std::string, double> sums_;
   double last_loss_ = 0, earlier_seconds_ = 0;
-  float lr_ = 0;
+  std::optional<Feed> feed_;
+  Readback readback_;
+  Replay replay_;
+  std::vector<int64_t> counts_per_step_;
   Stopwatch watch_, line_watch_, checkpoint_watch_;
 };
 
 }  // namespace
+
+std::vector<int64_t*> counters_of(const StateView& view) {
+  std::vector<int64_t*> counters;
+  for (const auto& [name, counter] : view.counters) counters.push_back(counter);
+  return counters;
+}
 
 void train(const Session& s, Training t) { Loop(s, std::move(t)).run(); }
 

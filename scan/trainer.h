@@ -1,5 +1,5 @@
-// The loop that every training stage shares: epochs of shuffled batches, learning rate, log lines, the NaN guard,
-// checkpoints, resuming, stopping when asked.
+// The loop that every training stage shares: epochs of shuffled batches, learning rate, log lines, the NaN guard (on a
+// device up to 2 x Readback::kBlock steps later), checkpoints, resuming, stopping when asked.
 //
 // Resuming is bit-identical: batches and augmentation are functions of (seed, epoch, sample), so the counters and what
 // the stage saves (weights, running statistics, optimiser, best state so far) are the whole state.
@@ -11,31 +11,34 @@
 #include <utility>
 #include <vector>
 
+#include "nn/optimizer.h"
 #include "scan/checkpoint.h"
+#include "scan/feed.h"
 #include "scan/stages.h"
 
 namespace kith {
-
-struct Step {
-  int64_t epoch = 0;
-  std::span<const int64_t> index;  // the samples of this batch
-  float lr = 0;
-};
-
-// Named numbers of one step, "loss" among them; averaged over the epoch for the log. Empty: the batch was skipped.
-using Terms = std::vector<std::pair<const char*, double>>;
 
 struct Training {
   std::string stage;
   int64_t samples = 0;
   int images_per_sample = 1;  // views that pass the network, for the rate
   TrainConfig config;
-  std::function<Terms(const Step&)> step;                  // one optimiser step
+  // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
+  // wait for a result. Terms are averaged over the epoch for the log; a count named "kept" that is 0 says that the batch
+  // had nothing to learn from, and leaves it out.
+  std::function<Terms(const Step&)> step;
+  int draws = 0;  // numbers drawn for every sample of a batch, by the next
+  std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
+  Optimizer* optimizer = nullptr;       // counts its steps here; null: the stage has none
+  std::vector<int64_t*> counters = {};  // that step() counts up (batches tracked): counted on when it is replayed
   std::function<void(int64_t epoch)> begin_epoch;          // may be empty; not repeated when an epoch is resumed
   std::function<nlohmann::json(int64_t epoch)> end_epoch;  // may be empty; the fields join the epoch's line
   std::function<void(Checkpoint&)> save;
   std::function<void(const Checkpoint&)> load;
 };
+
+// The counters of a model, for Training::counters.
+std::vector<int64_t*> counters_of(const StateView&);
 
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
 // checkpoint. A batch larger than the data set is cut to it, with a warning; fewer than 2 samples are an Error.

@@ -1,6 +1,7 @@
 // Views of the images of one split as network input.
 #pragma once
 #include "data/dataset.h"
+#include "nn/array.h"
 #include "nn/context.h"
 #include "scan/config.h"
 
@@ -18,8 +19,12 @@ class Views {
   Views(Context&, const data::Dataset&, const data::Images&);
   Views(Context&, const data::Dataset&, const data::Images&, const AugmentConfig&, uint64_t seed);
 
-  // [index * views, height, width, channels]: row r is view first_view + r % views of image index[r / views].
-  Tensor operator()(std::span<const int64_t> index, int64_t epoch, int views = 1, uint32_t first_view = 0) const;
+  // [index * views, height, width, channels] in the context's precision: row r is view first_view + r % views of image
+  // index[r / views]. `index` and `live`, which overrides the epoch where it is given, are in the device's memory.
+  Tensor operator()(std::span<const int64_t> index, int64_t epoch, int views = 1, uint32_t first_view = 0,
+                    const LiveStep* live = nullptr) const;
+  // One view of the images first .. first + rows - 1, in epoch 0.
+  Tensor range(int64_t first, int64_t rows, uint32_t view = 0) const;
 
   const data::Images& images() const { return images_; }
   Context& context() const { return ctx_; }
@@ -30,6 +35,7 @@ class Views {
   AugmentConfig augment_;
   kernels::Normalisation normalisation_;
   uint64_t seed_ = 0;
+  mutable Array<int64_t> all_;  // 0 .. count - 1, made when a range is first asked for
 };
 
 }  // namespace kith

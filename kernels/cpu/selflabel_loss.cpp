@@ -51,6 +51,7 @@ void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
   }
   a.loss[0] = static_cast<T>(loss);
   a.kept[0] = static_cast<int32_t>(kept);
+  for (size_t c = 0; c < a.seen.size(); ++c) a.seen[c] += static_cast<int32_t>(count[c]);
 }
 
 template <class T>

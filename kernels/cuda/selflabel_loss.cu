@@ -92,11 +92,17 @@ __device__ __forceinline__ float weigh_rows(const float* strong, int64_t rows, i
   return loss;
 }
 
+// The only block that runs adds the counts of this call to those of earlier ones.
+__device__ __forceinline__ void add_counts(const int* counts, int classes, int32_t* seen) {
+  if (seen == nullptr) return;
+  for (int c = static_cast<int>(threadIdx.x); c < classes; c += kThreads) seen[c] += counts[c];
+}
+
 // Shared memory: counts [classes], then kWarps of scratch.
 __global__ void __launch_bounds__(kThreads, 1)
     one_block_kernel(const float* __restrict__ weak, const float* __restrict__ strong, int64_t rows, int classes,
                      Rule rule, int32_t* target, float* __restrict__ weight, float* __restrict__ loss,
-                     int32_t* __restrict__ kept) {
+                     int32_t* __restrict__ kept, int32_t* __restrict__ seen) {
   int* counts = dynamic_shared<int>();
   int* scratch = counts + classes;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -109,6 +115,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     if (t >= 0) atomicAdd(counts + t, 1);
   }
   __syncthreads();  // counts are complete, and target is visible to the block
+  add_counts(counts, classes, seen);
   const int2 total = totals(counts, classes, scratch);
   const float sum =
       weigh_rows(strong, rows, classes, counts, total, rule.balance, target, weight, reinterpret_cast<float*>(scratch));
@@ -145,8 +152,9 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 __global__ void __launch_bounds__(kThreads)
     combine_kernel(const float* __restrict__ partial, int parts, const int* __restrict__ counts, int classes,
-                   float* __restrict__ loss, int32_t* __restrict__ kept) {
+                   float* __restrict__ loss, int32_t* __restrict__ kept, int32_t* __restrict__ seen) {
   __shared__ int scratch[kWarps];
+  add_counts(counts, classes, seen);
   const int2 total = totals(counts, classes, scratch);
   if (threadIdx.x != 0) return;
   float sum = 0.f;
@@ -186,7 +194,7 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
         "selflabel_loss_forward", one_block_kernel,
         {.grid = dim3(1), .block = dim3(kThreads), .smem_bytes = sizeof(int) * (static_cast<size_t>(classes) + kWarps)},
         q, a.weak.data, a.strong.data, rows, classes, rule, a.target.data(), a.weight.data(), a.loss.data(),
-        a.kept.data());
+        a.kept.data(), a.seen.data());
     return;
   }
   const int row_blocks = static_cast<int>(ceil_div(rows, kWarps)), parts = std::min(row_blocks, 512);
@@ -199,7 +207,7 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   launch("selflabel_loss_weigh", weigh_kernel, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kThreads)}, q,
          a.strong.data, rows, classes, rule.balance, counts.data(), a.target.data(), a.weight.data(), partial.data());
   launch("selflabel_loss_combine", combine_kernel, {.grid = dim3(1), .block = dim3(kThreads)}, q, partial.data(), parts,
-         counts.data(), classes, a.loss.data(), a.kept.data());
+         counts.data(), classes, a.loss.data(), a.kept.data(), a.seen.data());
 }
 
 void selflabel_loss_backward(const SelflabelLossBackward<float>& a, Queue q) {

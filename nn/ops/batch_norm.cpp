@@ -1,32 +1,42 @@
-// batch_norm  x [..., C] (+ residual) -> same shape; statistics over all leading extents
+// batch_norm  x [..., C] (+ residual) -> same shape and dtype; statistics over all leading extents
 #include "kernels/batch_norm.h"
 
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
+#include "nn/array.h"
 #include "nn/ops/ops.h"
 
 namespace kith {
 namespace {
 
 struct Saved {
-  Tensor x, y, gamma, beta, mean, invstd;  // y only where a residual hides its sign
+  Tensor x, y, gamma, beta, mean, invstd;  // y only where a residual hides its sign and no mask tells it
+  Array<uint32_t> mask;
   BatchNormOptions options;
 };
 
+template <class A>
+Matrix<A> rows_of(const Tensor& t) {
+  if (t.empty()) return {};
+  return {static_cast<A*>(t.raw()), t.size() / t.dim(-1), t.dim(-1)};
+}
+
+template <class A>
 void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   check(s.options.train, "batch_norm: no backward in eval mode; use an inference tape or train mode");
-  kernels::BatchNormBackward<float> args{.x = s.x.matrix(),
-                                         .y = s.y.empty() ? Matrix<float>{} : s.y.matrix(),
-                                         .dy = dy.matrix(),
-                                         .gamma = s.gamma.span(),
-                                         .mean = s.mean.span(),
-                                         .invstd = s.invstd.span(),
-                                         .relu = s.options.relu,
-                                         .dgamma = {},
-                                         .dbeta = {},
-                                         .dx = {},
-                                         .beta = s.beta.span()};
+  kernels::BatchNormBackward<float, A> args{.x = rows_of<A>(s.x),
+                                            .y = rows_of<A>(s.y),
+                                            .dy = rows_of<A>(dy),
+                                            .gamma = s.gamma.span(),
+                                            .mean = s.mean.span(),
+                                            .invstd = s.invstd.span(),
+                                            .relu = s.options.relu,
+                                            .dgamma = {},
+                                            .dbeta = {},
+                                            .dx = {},
+                                            .beta = s.beta.span(),
+                                            .mask = s.mask.span()};
   // One write mode serves both vectors: they are one module's parameters and always arrive together.
   if (grads.wanted(1)) args.dgamma = grads.tensor(1).span(), args.write_params = grads.write(1);
   if (grads.wanted(2)) {
@@ -38,56 +48,69 @@ void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   }
   if (grads.wanted(0)) {
     grads.adopt(0, dy);
-    args.dx = grads.matrix(0);
+    args.dx = rows_of<A>(grads.tensor(0));
     args.write_x = grads.write(0);
   }
   if (grads.wanted(3)) {
-    args.dresidual = grads.data(3);
+    args.dresidual = static_cast<A*>(grads.tensor(3).raw());
     args.write_residual = grads.write(3);
   }
   kernels::batch_norm_backward(args, grads.queue());
+}
+
+template <class A>
+Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNormState& state, BatchNormOptions options,
+          const std::optional<Var>& residual) {
+  Context& ctx = tape.context();
+  const Tensor& xv = x.value();
+  const int64_t channels = xv.dim(-1);
+  Saved saved{.x = xv,
+              .y = {},
+              .gamma = gamma.value(),
+              .beta = beta.value(),
+              .mean = {},
+              .invstd = {},
+              .mask = {},
+              .options = options};
+  if (options.train) saved.mean = ctx.empty({channels}), saved.invstd = ctx.empty({channels});
+  // Where a residual hides the sign of y, a device keeps a bit of each element; the CPU reads y again, which is as fast.
+  const bool hidden = options.relu && residual && options.train && tape.recording();
+  if (hidden && !ctx.on_cpu())
+    saved.mask = Array<uint32_t>(ctx, kernels::batch_norm_mask_words(xv.size() / channels, channels));
+  Tensor y = ctx.empty(xv.shape(), xv.dtype());
+  kernels::batch_norm_forward(
+      kernels::BatchNormForward<float, A>{
+          .x = rows_of<A>(xv),
+          .gamma = gamma.value().span(),
+          .beta = beta.value().span(),
+          .residual = residual ? static_cast<const A*>(residual->value().raw()) : nullptr,
+          .relu = options.relu,
+          .train = options.train,
+          .eps = state.eps,
+          .momentum = state.momentum,
+          .running_mean = state.running_mean.span(),
+          .running_var = state.running_var.span(),
+          .mean = saved.mean.span(),
+          .invstd = saved.invstd.span(),
+          .y = rows_of<A>(y),
+          .mask = saved.mask.span()},
+      ctx.queue());
+  if (hidden && ctx.on_cpu()) saved.y = y;
+  return tape.record("batch_norm", {x, gamma, beta, residual.value_or(Var())}, y,
+                     [saved = std::move(saved)](const Tensor& dy, Grads& grads) { backward<A>(saved, dy, grads); });
 }
 
 }  // namespace
 
 Var batch_norm(Tape& tape, Var x, Var gamma, Var beta, BatchNormState& state, BatchNormOptions options,
                std::optional<Var> residual) {
-  Context& ctx = tape.context();
-  const Matrix<float> xm = x.value().matrix();
   if (residual)
-    check(residual->value().shape() == x.value().shape() && residual->value().raw() != x.value().raw(),
-          fmt::format("batch_norm: residual {} must be another tensor of the shape of x, {}",
+    check(residual->value().shape() == x.value().shape() && residual->value().dtype() == x.value().dtype() &&
+              residual->value().raw() != x.value().raw(),
+          fmt::format("batch_norm: residual {} must be another tensor of the shape and dtype of x, {}",
                       to_string(residual->value().shape()), to_string(x.value().shape())));
-  Tensor y = ctx.empty(x.value().shape()), mean, invstd;
-  if (options.train) {
-    mean = ctx.empty({xm.cols});
-    invstd = ctx.empty({xm.cols});
-  }
-  kernels::batch_norm_forward({.x = xm,
-                               .gamma = gamma.value().span(),
-                               .beta = beta.value().span(),
-                               .residual = residual ? residual->value().data() : nullptr,
-                               .relu = options.relu,
-                               .train = options.train,
-                               .eps = state.eps,
-                               .momentum = state.momentum,
-                               .running_mean = state.running_mean.span(),
-                               .running_var = state.running_var.span(),
-                               .mean = mean.span(),
-                               .invstd = invstd.span(),
-                               .y = y.matrix()},
-                              ctx.queue());
-
-  Saved saved{.x = x.value(),
-              .y = {},
-              .gamma = gamma.value(),
-              .beta = beta.value(),
-              .mean = mean,
-              .invstd = invstd,
-              .options = options};
-  if (options.relu && residual) saved.y = y;
-  return tape.record("batch_norm", {x, gamma, beta, residual.value_or(Var())}, y,
-                     [saved = std::move(saved)](const Tensor& dy, Grads& grads) { backward(saved, dy, grads); });
+  return x.value().dtype() == DType::f32 ? apply<float>(tape, x, gamma, beta, state, options, residual)
+                                         : apply<bf16>(tape, x, gamma, beta, state, options, residual);
 }
 
 }  // namespace kith

@@ -28,12 +28,27 @@ ConvShape conv_shape(const Shape& x, const Shape& w, ConvSpec spec) {
           .padding = spec.padding};
 }
 
+// On a device: bf16 images meet the bf16 copy of the weights; the gradient of the weights is f32 always.
+Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShape& s) {
+  Context& ctx = tape.context();
+  const DType dtype = x.value().dtype();
+  const Tensor w = dtype == DType::f32 ? weight.value() : weight.half();
+  check(!w.empty(), "conv2d: bf16 images, but the weight has no bf16 copy");
+  Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out}, dtype);
+  ctx.math().conv_forward(s, dtype, x.value().raw(), w.raw(), y.raw());
+  return tape.record("conv2d", {x, weight}, y, [xv = x.value(), w, s, dtype](const Tensor& dy, Grads& grads) {
+    DeviceMath& math = grads.context().math();
+    if (grads.wanted(1)) math.conv_backward_weights(s, dtype, xv.raw(), dy.raw(), grads.data(1), grads.write(1));
+    if (grads.wanted(0)) math.conv_backward_data(s, dtype, dy.raw(), w.raw(), grads.tensor(0).raw(), grads.write(0));
+  });
+}
+
 }  // namespace
 
 Var conv2d(Tape& tape, Var x, Var weight, ConvSpec spec) {
   Context& ctx = tape.context();
-  require_cpu(ctx.queue(), "conv2d");
   const ConvShape s = conv_shape(x.value().shape(), weight.value().shape(), spec);
+  if (!ctx.on_cpu()) return conv2d_on_device(tape, x, weight, s);
   Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out});
   conv_forward(ctx, s, x.value().data(), weight.value().data(), y.data());
 

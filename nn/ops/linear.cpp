@@ -59,14 +59,44 @@ void hand_over(Grads& grads, int input, std::span<const float> share) {
   kernels::scale({.x = share, .y = to, .write = grads.write(input)}, grads.queue());
 }
 
+// On a device each head is a product of its own: its weight, its bias and its share of y are where they should be.
+struct DeviceLinear {
+  Tensor x;
+  std::vector<Tensor> weights;
+  LinearShape shape;
+
+  void forward(Context& ctx, int64_t head, const float* bias, float* y) const {
+    ctx.math().linear_forward(shape, x.data(), weights[head].data(), bias, y, Activation::none);
+  }
+  // Inputs of the node: x, the weights, the biases.
+  void backward(const float* dy, int64_t head, Grads& grads) const {
+    const auto heads = static_cast<int>(weights.size()), h = static_cast<int>(head);
+    DeviceMath& math = grads.context().math();
+    if (grads.wanted(0)) math.linear_backward_data(shape, dy, weights[head].data(), grads.data(0), grads.write(0));
+    if (grads.wanted(1 + h)) math.linear_backward_weights(shape, x.data(), dy, grads.data(1 + h), grads.write(1 + h));
+    if (!grads.wanted(1 + heads + h)) return;
+    kernels::column_sum({.x = {dy, shape.rows, shape.out},
+                         .y = grads.tensor(1 + heads + h).span(),
+                         .write = grads.write(1 + heads + h)},
+                        grads.queue());
+  }
+};
+
 }  // namespace
 
 Var linear(Tape& tape, Var x, Var weight, std::optional<Var> bias) {
   Context& ctx = tape.context();
-  require_cpu(ctx.queue(), "linear");
   const Tensor b = bias ? bias->value() : Tensor();
   check_shapes(x.value().shape(), weight.value().shape(), b);
   Tensor y = ctx.empty({x.value().dim(0), weight.value().dim(0)});
+  if (!ctx.on_cpu()) {
+    const DeviceLinear layer{.x = x.value(),
+                             .weights = {weight.value()},
+                             .shape = {.rows = y.dim(0), .in = x.value().dim(1), .out = y.dim(1)}};
+    layer.forward(ctx, 0, b.data(), y.data());
+    return tape.record("linear", {x, weight, bias.value_or(Var())}, y,
+                       [layer](const Tensor& dy, Grads& grads) { layer.backward(dy.data(), 0, grads); });
+  }
   product(x.value().matrix(), weight.value().matrix(), b.span(), y.matrix());
 
   return tape.record("linear", {x, weight, bias.value_or(Var())}, y,
@@ -81,26 +111,37 @@ Var linear(Tape& tape, Var x, Var weight, std::optional<Var> bias) {
 
 Var linear_heads(Tape& tape, Var x, std::span<const Var> weights, std::span<const Var> biases) {
   Context& ctx = tape.context();
-  require_cpu(ctx.queue(), "linear_heads");
   check(!weights.empty() && weights.size() == biases.size(),
         fmt::format("linear_heads: {} weights and {} biases", weights.size(), biases.size()));
   const auto heads = static_cast<int64_t>(weights.size());
   const int64_t rows = x.value().dim(0), in = x.value().dim(-1), out = weights[0].value().dim(0);
-  Tensor w = ctx.empty({heads * out, in}), b = ctx.empty({heads * out});
   for (int64_t h = 0; h < heads; ++h) {
-    const Tensor &wh = weights[h].value(), &bh = biases[h].value();
-    check_shapes(x.value().shape(), wh.shape(), bh);
-    check(wh.dim(0) == out, fmt::format("linear_heads: head {} has {} outputs, head 0 has {}", h, wh.dim(0), out));
-    std::ranges::copy(wh.span(), w.data() + h * out * in);
-    std::ranges::copy(bh.span(), b.data() + h * out);
+    check_shapes(x.value().shape(), weights[h].value().shape(), biases[h].value());
+    const int64_t found = weights[h].value().dim(0);
+    check(found == out, fmt::format("linear_heads: head {} has {} outputs, head 0 has {}", h, found, out));
   }
-  Tensor joint = ctx.empty({rows, heads * out}), y = ctx.empty({heads, rows, out});
-  product(x.value().matrix(), w.matrix(), b.span(), joint.matrix());
-  heads_first(joint.data(), heads, rows, out, y.data());
-
   std::vector<Var> inputs{x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());
+  Tensor y = ctx.empty({heads, rows, out});
+  if (!ctx.on_cpu()) {
+    DeviceLinear layer{.x = x.value(), .weights = {}, .shape = {.rows = rows, .in = in, .out = out}};
+    for (const Var& weight : weights) layer.weights.push_back(weight.value());
+    for (int64_t h = 0; h < heads; ++h) layer.forward(ctx, h, biases[h].value().data(), y.data() + h * rows * out);
+    return tape.record("linear_heads", inputs, y, [layer, heads, rows, out](const Tensor& dy, Grads& grads) {
+      for (int64_t h = 0; h < heads; ++h) layer.backward(dy.data() + h * rows * out, h, grads);
+    });
+  }
+
+  Tensor w = ctx.empty({heads * out, in}), b = ctx.empty({heads * out});
+  for (int64_t h = 0; h < heads; ++h) {
+    std::ranges::copy(weights[h].value().span(), w.data() + h * out * in);
+    std::ranges::copy(biases[h].value().span(), b.data() + h * out);
+  }
+  Tensor joint = ctx.empty({rows, heads * out});
+  product(x.value().matrix(), w.matrix(), b.span(), joint.matrix());
+  heads_first(joint.data(), heads, rows, out, y.data());
+
   return tape.record(
       "linear_heads", inputs, y, [xv = x.value(), w, heads, rows, in, out](const Tensor& dy, Grads& grads) {
         Context& c = grads.context();

@@ -26,10 +26,9 @@ Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form) {
   Var loss = ntxent(tape, z, tau);
   if (form == NtXentForm::symmetric) return mean(tape, loss);
   const int64_t rows = loss.value().dim(0);
-  std::vector<float> weight(static_cast<size_t>(rows), 0.f);  // first views only
-  for (size_t i = 0; i < weight.size(); i += 2) weight[i] = 2.f / static_cast<float>(rows);
-  Var weights = tape.constant(tape.context().from({1, rows}, weight));
-  return reshape(tape, linear(tape, reshape(tape, loss, {1, rows}), weights, {}), {});
+  // First views only: the first column of [images, 2].
+  Var first = tape.constant(tape.context().constant({1, 2}, {1.f, 0.f}));
+  return mean(tape, linear(tape, reshape(tape, loss, {rows / 2, 2}), first, {}));
 }
 
 }  // namespace kith

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "kernels/core/types.h"
+#include "nn/array.h"
 #include "nn/tape.h"
 
 namespace kith {
@@ -50,16 +51,18 @@ struct ScanLossOut {
 };
 ScanLossOut scan_loss(Tape&, Var anchors, Var neighbours, float lambda);  // [heads, rows, classes] both
 struct SelflabelOut {
-  Var loss;       // []
-  Tensor target;  // [rows] as f32: class or -1
-  int64_t kept = 0;
+  Var loss;               // []
+  Array<int32_t> target;  // [rows]: class or -1
+  Array<int32_t> kept;    // [1]: rows that were; 0 makes loss and gradient 0
 };
 struct SelflabelOptions {
   float threshold = 0.99f;
   std::vector<float> thresholds;  // per class, or empty
   bool balance = true;
+  std::span<int32_t> seen = {};  // [classes] on the device: kept rows by target are added; empty: not wanted
 };
 SelflabelOut selflabel_loss(Tape&, const Tensor& weak, Var strong, const SelflabelOptions&);
-Var softmax_xent(Tape&, Var logits, std::span<const int32_t> labels);  // -> [rows]
+Tensor gather_rows(Context&, const Tensor& from, std::span<const int64_t> index);  // no gradient; index on the device
+Var softmax_xent(Tape&, Var logits, std::span<const int32_t> labels);              // -> [rows]
 
 }  // namespace kith

@@ -8,25 +8,25 @@ namespace kith {
 SelflabelOut selflabel_loss(Tape& tape, const Tensor& weak, Var strong, const SelflabelOptions& options) {
   Context& ctx = tape.context();
   const int64_t rows = strong.value().dim(0);
-  std::vector<int32_t> target(static_cast<size_t>(rows));
-  int32_t kept = 0;
+  const auto per_class = static_cast<int64_t>(options.thresholds.size());
+  const Tensor thresholds = per_class == 0 ? Tensor() : ctx.constant({per_class}, options.thresholds);
+  SelflabelOut out{.loss = {}, .target = {ctx, rows}, .kept = {ctx, 1}};
   Tensor weight = ctx.empty({rows}), loss = ctx.empty({});
   kernels::selflabel_loss_forward({.weak = weak.matrix(),
                                    .strong = strong.value().matrix(),
                                    .threshold = options.threshold,
-                                   .thresholds = options.thresholds,
+                                   .thresholds = thresholds.span(),
                                    .balance = options.balance,
-                                   .target = target,
+                                   .target = out.target.span(),
                                    .weight = weight.span(),
                                    .loss = loss.span(),
-                                   .kept = {&kept, 1}},
+                                   .kept = out.kept.span(),
+                                   .seen = options.seen},
                                   ctx.queue());
-  SelflabelOut out{
-      .loss = {}, .target = ctx.from({rows}, std::vector<float>(target.begin(), target.end())), .kept = kept};
   out.loss = tape.record("selflabel_loss", {strong}, loss,
-                         [sv = strong.value(), target = std::move(target), weight](const Tensor& dloss, Grads& grads) {
+                         [sv = strong.value(), target = out.target, weight](const Tensor& dloss, Grads& grads) {
                            kernels::selflabel_loss_backward({.strong = sv.matrix(),
-                                                             .target = target,
+                                                             .target = target.span(),
                                                              .weight = weight.span(),
                                                              .dloss = dloss.span(),
                                                              .dstrong = grads.matrix(0),

@@ -1,6 +1,7 @@
 // softmax_xent  logits [rows, classes], labels [rows] -> loss [rows]
 #include "kernels/softmax_xent.h"
 
+#include "nn/array.h"
 #include "nn/ops/ops.h"
 
 namespace kith {
@@ -8,18 +9,17 @@ namespace kith {
 Var softmax_xent(Tape& tape, Var logits, std::span<const int32_t> labels) {
   Context& ctx = tape.context();
   Tensor loss = ctx.empty({logits.value().dim(0)});
-  kernels::softmax_xent_forward({.logits = logits.value().matrix(), .labels = labels, .loss = loss.span()},
+  const Array<int32_t> kept(ctx, labels);
+  kernels::softmax_xent_forward({.logits = logits.value().matrix(), .labels = kept.span(), .loss = loss.span()},
                                 ctx.queue());
-  return tape.record("softmax_xent", {logits}, loss,
-                     [lv = logits.value(), kept = std::vector<int32_t>(labels.begin(), labels.end())](
-                         const Tensor& dloss, Grads& grads) {
-                       kernels::softmax_xent_backward({.logits = lv.matrix(),
-                                                       .labels = kept,
-                                                       .dloss = dloss.span(),
-                                                       .dlogits = grads.matrix(0),
-                                                       .write = grads.write(0)},
-                                                      grads.queue());
-                     });
+  return tape.record("softmax_xent", {logits}, loss, [lv = logits.value(), kept](const Tensor& dloss, Grads& grads) {
+    kernels::softmax_xent_backward({.logits = lv.matrix(),
+                                    .labels = kept.span(),
+                                    .dloss = dloss.span(),
+                                    .dlogits = grads.matrix(0),
+                                    .write = grads.write(0)},
+                                   grads.queue());
+  });
 }
 
 }  // namespace kith

@@ -6,6 +6,7 @@ namespace kith::test {
 namespace {
 
 using Ints = std::vector<int32_t>;
+Context ctx;
 
 TEST(KnnAccuracy, EqualsScikitLearns) {
   const SafeTensors file = golden("neighbours");
@@ -14,21 +15,21 @@ TEST(KnnAccuracy, EqualsScikitLearns) {
   const Matrix<const float> train{x.data(), static_cast<int64_t>(y.size()), 8},
       test{x_test.data(), static_cast<int64_t>(y_test.size()), 8};
   for (size_t i = 0; i < k.size(); ++i)
-    EXPECT_EQ(knn_accuracy(train, y, test, y_test, k[i], tau[i], Queue{}), values<double>(file, "accuracy")[i])
+    EXPECT_EQ(knn_accuracy(ctx, train, y, test, y_test, k[i], tau[i]), values<double>(file, "accuracy")[i])
         << "k " << k[i];
 }
 
 TEST(KnnAccuracy, TiesGoToTheLowestClassAndKIsCutToTheRows) {
   const std::vector<float> train = {1, 0, 1, 0, 0, 1}, test = {1, 0};
   const Matrix<const float> rows{train.data(), 3, 2}, query{test.data(), 1, 2};
-  EXPECT_EQ(knn_accuracy(rows, Ints{2, 1, 0}, query, Ints{1}, 2, 0.1f, Queue{}), 1);  // equal votes for 1 and 2
-  EXPECT_EQ(knn_accuracy(rows, Ints{2, 1, 0}, query, Ints{2}, 2, 0.1f, Queue{}), 0);
-  EXPECT_EQ(knn_accuracy(rows, Ints{1, 1, 0}, query, Ints{1}, 200, 0.1f, Queue{}), 1);
-  EXPECT_EQ(knn_accuracy(rows, Ints{1, 1, 0}, query, Ints{1}, 3, 1e-4f, Queue{}),
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{2, 1, 0}, query, Ints{1}, 2, 0.1f), 1);  // equal votes for 1 and 2
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{2, 1, 0}, query, Ints{2}, 2, 0.1f), 0);
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{1, 1, 0}, query, Ints{1}, 200, 0.1f), 1);
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{1, 1, 0}, query, Ints{1}, 3, 1e-4f),
             1);  // exp(s / tau) alone would overflow
-  EXPECT_EQ(knn_accuracy(rows, Ints{1, 1, 0}, query, Ints{7}, 3, 0.1f, Queue{}),
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{1, 1, 0}, query, Ints{7}, 3, 0.1f),
             0);  // a class that is not in the training split
-  EXPECT_EQ(knn_accuracy(rows, Ints{1, 1, 0}, {test.data(), 0, 2}, {}, 3, 0.1f, Queue{}), 0);
+  EXPECT_EQ(knn_accuracy(ctx, rows, Ints{1, 1, 0}, {test.data(), 0, 2}, {}, 3, 0.1f), 0);
 }
 
 TEST(KnnAccuracy, SeveralChunksOfQueries) {
@@ -42,21 +43,21 @@ TEST(KnnAccuracy, SeveralChunksOfQueries) {
     test.view().row(i)[1] = static_cast<float>(std::sin(angle));
     labels[i] = std::cos(angle) < 0;
   }
-  EXPECT_EQ(knn_accuracy({train.data(), 2, 2}, Ints{0, 1}, test.view(), labels, 1, 0.1f, Queue{}), 1);
+  EXPECT_EQ(knn_accuracy(ctx, {train.data(), 2, 2}, Ints{0, 1}, test.view(), labels, 1, 0.1f), 1);
   for (int32_t& label : labels) label = 1 - label;
-  EXPECT_EQ(knn_accuracy({train.data(), 2, 2}, Ints{0, 1}, test.view(), labels, 1, 0.1f, Queue{}), 0);
+  EXPECT_EQ(knn_accuracy(ctx, {train.data(), 2, 2}, Ints{0, 1}, test.view(), labels, 1, 0.1f), 0);
 }
 
 TEST(KnnAccuracy, BadInputIsAnError) {
   const std::vector<float> x = {1, 0, 0, 1};
   const Matrix<const float> rows{x.data(), 2, 2};
   const Ints y = {0, 1};
-  EXPECT_THROW(knn_accuracy(rows, Ints{0}, rows, y, 1, 0.1f, Queue{}), Error);
-  EXPECT_THROW(knn_accuracy(rows, y, rows, Ints{0}, 1, 0.1f, Queue{}), Error);
-  EXPECT_THROW(knn_accuracy(rows, Ints{0, -1}, rows, y, 1, 0.1f, Queue{}), Error);
-  EXPECT_THROW(knn_accuracy(rows, y, rows, y, 0, 0.1f, Queue{}), Error);
-  EXPECT_THROW(knn_accuracy(rows, y, rows, y, 1, 0, Queue{}), Error);
-  EXPECT_THROW(knn_accuracy({x.data(), 0, 2}, {}, rows, y, 1, 0.1f, Queue{}), Error);
+  EXPECT_THROW(knn_accuracy(ctx, rows, Ints{0}, rows, y, 1, 0.1f), Error);
+  EXPECT_THROW(knn_accuracy(ctx, rows, y, rows, Ints{0}, 1, 0.1f), Error);
+  EXPECT_THROW(knn_accuracy(ctx, rows, Ints{0, -1}, rows, y, 1, 0.1f), Error);
+  EXPECT_THROW(knn_accuracy(ctx, rows, y, rows, y, 0, 0.1f), Error);
+  EXPECT_THROW(knn_accuracy(ctx, rows, y, rows, y, 1, 0), Error);
+  EXPECT_THROW(knn_accuracy(ctx, {x.data(), 0, 2}, {}, rows, y, 1, 0.1f), Error);
 }
 
 TEST(NeighbourPurity, SkipsTheAnchorItself) {

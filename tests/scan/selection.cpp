@@ -1,6 +1,7 @@
 #include "scan/selection.h"
 
 #include "scan/features.h"
+#include "scan/search.h"
 #include "tests/scan/stages_support.h"
 #include "tests/support/compare.h"
 
@@ -86,15 +87,16 @@ TEST(Selection, CollapseIsSaidInOneLine) {
 }
 
 TEST(Features, NearestCutsKAndCanIncludeTheRowItself) {
+  Context ctx({.threads = 1});
   const HostMatrix<float> rows = unit_rows(6, 4, Seed{9});
-  const Neighbours others = nearest(rows.view(), 50, false, {});
+  const Neighbours others = nearest(ctx, rows.view(), 50, false);
   EXPECT_EQ(others.k, 5);
   for (int64_t i = 0; i < 6; ++i)
     for (const int64_t j : others.view().row(i)) EXPECT_NE(j, i);
-  const Neighbours with_self = nearest(rows.view(), 2, true, {});
+  const Neighbours with_self = nearest(ctx, rows.view(), 2, true);
   EXPECT_EQ(with_self.k, 3);
   for (int64_t i = 0; i < 6; ++i) EXPECT_EQ(with_self.view().row(i)[0], i);
-  EXPECT_THROW(nearest(unit_rows(1, 4, Seed{9}).view(), 2, false, {}), Error);
+  EXPECT_THROW(nearest(ctx, unit_rows(1, 4, Seed{9}).view(), 2, false), Error);
 }
 
 TEST(Features, InferenceCoversAnOddLastBatch) {
@@ -119,14 +121,11 @@ TEST(Features, InferenceCoversAnOddLastBatch) {
   EXPECT_THROW(infer(views, report, [&](Tape&, Var x) { return x; }), Interrupted);
 }
 
-TEST(Features, GatherAndArgmax) {
-  Context ctx({.threads = 1});
+TEST(Features, Argmax) {
   const std::vector<float> values = {0, 1, 5, 5, 3, 2};
   const Matrix<const float> rows{values.data(), 3, 2};
   EXPECT_EQ(argmax_rows(rows), (std::vector<int32_t>{1, 0, 0}));
   EXPECT_EQ(confidence_of(rows, argmax_rows(rows)), (std::vector<float>{1, 5, 3}));
-  const std::vector<int64_t> index = {2, 0, 2};
-  EXPECT_EQ(gather_rows(ctx, rows, index).to_host(), (std::vector<float>{3, 2, 0, 1, 3, 2}));
 }
 
 }  // namespace

@@ -22,7 +22,12 @@ struct Fake {
   double value = 1;
   std::vector<int64_t> seen;
   std::vector<int64_t> begun;
-  std::function<Terms(double)> terms = [](double v) -> Terms { return {{"loss", v}}; };
+  // The loss of a step, and whether it learned anything.
+  struct Outcome {
+    double loss;
+    bool kept = true;
+  };
+  std::function<Outcome(double)> outcome = [](double v) { return Outcome{v}; };
 
   Session session() { return {ctx, config, data, folder.path(), report}; }
   Training training(int64_t samples, int64_t epochs, int64_t batch) {
@@ -33,7 +38,10 @@ struct Fake {
     t.config.batch = batch;
     t.step = [this](const Step& at) {
       for (const int64_t i : at.index) value = value * 1.0000001 + static_cast<double>(i % 7), seen.push_back(i);
-      return terms(value);
+      const Outcome o = outcome(value);
+      const std::vector<int32_t> kept{o.kept ? 1 : 0};
+      return Terms{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},
+                   {.name = "kept", .value = {}, .count = Array<int32_t>(ctx, kept)}};
     };
     t.begin_epoch = [this](int64_t epoch) { begun.push_back(epoch); };
     t.end_epoch = [this](int64_t) { return nlohmann::json{{"value", value}}; };
@@ -88,9 +96,9 @@ TEST(Trainer, AfterACrashTheLogGoesBackToTheCheckpoint) {
   Log log;
   Session session{crashed.ctx, crashed.config, crashed.data, crashed.folder.path(), log};
   int calls = 0;
-  crashed.terms = [&](double v) -> Terms {
+  crashed.outcome = [&](double v) {
     if (++calls == 5) throw std::runtime_error("power cut");  // epoch 1 is logged, its checkpoint is from just before
-    return {{"loss", v}};
+    return Fake::Outcome{v};
   };
   EXPECT_THROW(train(session, crashed.training(23, 3, 5)), std::runtime_error);
   EXPECT_EQ(log.lines.size(), 1u);
@@ -114,7 +122,7 @@ TEST(Trainer, CheckpointsByTheClock) {
 TEST(Trainer, SkippedBatchesAreCountedAndLeaveTheAverageAlone) {
   Fake fake("trainer_skip");
   int calls = 0;
-  fake.terms = [&](double) -> Terms { return ++calls % 2 ? Terms{} : Terms{{"loss", 2.0}}; };
+  fake.outcome = [&](double) { return Fake::Outcome{2.0, ++calls % 2 == 0}; };
   train(fake.session(), fake.training(20, 1, 5));
   EXPECT_EQ(fake.report.lines.back().at("skipped_batches"), 2);
   EXPECT_EQ(fake.report.lines.back().at("loss"), 2.0);
@@ -122,7 +130,7 @@ TEST(Trainer, SkippedBatchesAreCountedAndLeaveTheAverageAlone) {
 
 TEST(Trainer, AnEpochOfSkippedBatchesHasNoLoss) {
   Fake fake("trainer_skip_all");
-  fake.terms = [](double) -> Terms { return {}; };
+  fake.outcome = [](double) { return Fake::Outcome{2.0, false}; };
   train(fake.session(), fake.training(20, 1, 5));
   EXPECT_FALSE(fake.report.lines.back().contains("loss"));
 }
@@ -130,7 +138,7 @@ TEST(Trainer, AnEpochOfSkippedBatchesHasNoLoss) {
 TEST(Trainer, DivergenceNamesStageEpochAndStep) {
   Fake fake("trainer_nan");
   int calls = 0;
-  fake.terms = [&](double) -> Terms { return {{"loss", ++calls == 6 ? std::nan("") : 1.5}}; };
+  fake.outcome = [&](double) { return Fake::Outcome{++calls == 6 ? std::nan("") : 1.5}; };
   const std::string error = error_of([&] { train(fake.session(), fake.training(20, 2, 5)); });
   for (const char* part : {"pretext", "loss became nan", "epoch 2", "step 2", "1.5", "pretext.schedule.lr="})
     EXPECT_NE(error.find(part), std::string::npos) << error;

@@ -22,7 +22,8 @@ class SelflabelLossCuda : public CudaKernel {
     SCOPED_TRACE(testing::Message() << rows << " x " << classes);
     const HostMatrix<double> weak = widen(c.weak), strong = widen(c.strong);
     const std::vector<double> thresholds = widen(c.thresholds), dloss{0.7};
-    std::vector<int32_t> target(static_cast<size_t>(rows)), kept(1);
+    std::vector<int32_t> target(static_cast<size_t>(rows)), kept(1), seen(static_cast<size_t>(classes), 5);
+    const OnDevice<int32_t> d_seen(seen);
     std::vector<double> weight(target.size()), loss(1);
     HostMatrix<double> dstrong(rows, classes, 1.0);
     cpu::selflabel_loss_forward<double>({.weak = weak.view(),
@@ -33,7 +34,8 @@ class SelflabelLossCuda : public CudaKernel {
                                          .target = target,
                                          .weight = weight,
                                          .loss = loss,
-                                         .kept = kept});
+                                         .kept = kept,
+                                         .seen = seen});
     cpu::selflabel_loss_backward<double>({.strong = strong.view(),
                                           .target = target,
                                           .weight = weight,
@@ -52,8 +54,10 @@ class SelflabelLossCuda : public CudaKernel {
                                   .target = d_target.span(),
                                   .weight = d_weight.span(),
                                   .loss = d_loss.span(),
-                                  .kept = d_kept.span()},
+                                  .kept = d_kept.span(),
+                                  .seen = d_seen.span()},
                                  queue);
+    EXPECT_EQ(d_seen.host(), seen);
     cuda::selflabel_loss_backward({.strong = d_strong.matrix(),
                                    .target = d_target.span(),
                                    .weight = d_weight.span(),
