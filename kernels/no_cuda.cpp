@@ -9,6 +9,7 @@
 #include "kernels/l2_normalize.h"
 #include "kernels/ntxent.h"
 #include "kernels/optim.h"
+#include "kernels/pool.h"
 #include "kernels/scan_loss.h"
 #include "kernels/selflabel_loss.h"
 #include "kernels/softmax.h"
@@ -48,6 +49,24 @@ void adam_step(const AdamStep<float>&, Queue) { none("adam_step"); }
 void lars_step(const LarsStep<float>&, Queue) { none("lars_step"); }
 void ema_step(const EmaStep<float>&, Queue) { none("ema_step"); }
 void grad_norm(const GradNorm<float>&, Queue) { none("grad_norm"); }
+void max_pool_forward(const MaxPoolForward<float>&, Queue) { none("max_pool_forward"); }
+void max_pool_forward(const MaxPoolForward<bf16>&, Queue) { none("max_pool_forward"); }
+void max_pool_backward(const MaxPoolBackward<float>&, Queue) { none("max_pool_backward"); }
+void max_pool_backward(const MaxPoolBackward<bf16>&, Queue) { none("max_pool_backward"); }
+void average_pool_forward(const AveragePoolForward<float>&, Queue) { none("average_pool_forward"); }
+void average_pool_forward(const AveragePoolForward<bf16>&, Queue) { none("average_pool_forward"); }
+void average_pool_backward(const AveragePoolBackward<float>&, Queue) { none("average_pool_backward"); }
+void average_pool_backward(const AveragePoolBackward<bf16>&, Queue) { none("average_pool_backward"); }
+void global_average_pool_forward(const GlobalAveragePoolForward<float>&, Queue) { none("global_average_pool_forward"); }
+void global_average_pool_forward(const GlobalAveragePoolForward<float, bf16>&, Queue) {
+  none("global_average_pool_forward");
+}
+void global_average_pool_backward(const GlobalAveragePoolBackward<float>&, Queue) {
+  none("global_average_pool_backward");
+}
+void global_average_pool_backward(const GlobalAveragePoolBackward<float, bf16>&, Queue) {
+  none("global_average_pool_backward");
+}
 void scan_loss_forward(const ScanLossForward<float>&, Queue) { none("scan_loss_forward"); }
 void scan_loss_backward(const ScanLossBackward<float>&, Queue) { none("scan_loss_backward"); }
 void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue) { none("selflabel_loss_forward"); }

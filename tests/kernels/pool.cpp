@@ -1,0 +1,208 @@
+// Pooling on the CPU: forward against the definition, element by element; backward against the definition of a gradient.
+#include "kernels/pool.h"
+
+#include "kernels/core/check.h"
+#include "tests/support/compare.h"
+
+namespace kith::test {
+namespace {
+
+using namespace kernels;
+
+// Windows that overlap, touch and leave gaps, that padding shortens on every side, channels around the vector and the group.
+const std::vector<PoolShape> kShapes = {
+    {.images = 2, .height = 5, .width = 6, .channels = 3, .kernel_height = 2, .kernel_width = 2, .stride = 2},
+    {.images = 1,
+     .height = 8,
+     .width = 7,
+     .channels = 16,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 2,
+     .padding = 1},
+    {.images = 3,
+     .height = 6,
+     .width = 4,
+     .channels = 65,
+     .kernel_height = 2,
+     .kernel_width = 2,
+     .stride = 2,
+     .padding = 1},
+    {.images = 1, .height = 7, .width = 9, .channels = 1, .kernel_height = 2, .kernel_width = 3, .stride = 4},
+    {.images = 2,
+     .height = 4,
+     .width = 5,
+     .channels = 64,
+     .kernel_height = 3,
+     .kernel_width = 4,
+     .stride = 1,
+     .padding = 2},
+    {.images = 1, .height = 1, .width = 1, .channels = 5, .kernel_height = 1, .kernel_width = 1, .stride = 1},
+    {.images = 1,
+     .height = 1,
+     .width = 2,
+     .channels = 2,
+     .kernel_height = 3,
+     .kernel_width = 3,
+     .stride = 2,
+     .padding = 1}};
+
+// The window of one output, element by element.
+template <class F>
+void for_window(const PoolShape& s, int oy, int ox, F f) {
+  for (int ky = 0; ky < s.kernel_height; ++ky)
+    for (int kx = 0; kx < s.kernel_width; ++kx) {
+      const int y = oy * s.stride - s.padding + ky, x = ox * s.stride - s.padding + kx;
+      if (y >= 0 && y < s.height && x >= 0 && x < s.width) f(y, x, ky * s.kernel_width + kx);
+    }
+}
+template <class F>
+void for_outputs(const PoolShape& s, F f) {
+  int64_t out = 0;
+  for (int64_t n = 0; n < s.images; ++n)
+    for (int oy = 0; oy < s.out_height(); ++oy)
+      for (int ox = 0; ox < s.out_width(); ++ox)
+        for (int c = 0; c < s.channels; ++c) f(out++, n, oy, ox, c);
+}
+size_t input(const PoolShape& s, int64_t n, int y, int x, int c) {
+  return static_cast<size_t>(((n * s.height + y) * s.width + x) * s.channels + c);
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+TEST(Pool, MaximumIsTheDefinition) {
+  for (const PoolShape& s : kShapes) {
+    const std::vector<float> x = normal(s.in_size(), Seed{1}), dy = normal(s.out_size(), Seed{2});
+    std::vector<float> y(dy.size(), NAN), plain(dy.size(), NAN), dx(x.size(), NAN), want_y, want_dx(x.size());
+    std::vector<uint8_t> position(dy.size(), 255), want_position;
+    for_outputs(s, [&](int64_t out, int64_t n, int oy, int ox, int c) {
+      size_t best = 0;
+      int where = -1;
+      for_window(s, oy, ox, [&](int iy, int ix, int code) {
+        const size_t at = input(s, n, iy, ix, c);
+        if (where < 0 || x[at] > x[best]) best = at, where = code;
+      });
+      want_y.push_back(x[best]);
+      want_position.push_back(static_cast<uint8_t>(where));
+      want_dx[best] += dy[static_cast<size_t>(out)];
+    });
+    max_pool_forward(MaxPoolForward<float>{.shape = s, .x = x, .y = y, .position = position}, Queue{});
+    max_pool_forward(MaxPoolForward<float>{.shape = s, .x = x, .y = plain}, Queue{});
+    EXPECT_EQ(y, want_y);
+    EXPECT_EQ(plain, want_y);
+    EXPECT_EQ(position, want_position);
+    max_pool_backward(MaxPoolBackward<float>{.shape = s, .dy = dy, .position = position, .dx = dx}, Queue{});
+    // At most 12 windows, added in their order on both sides.
+    EXPECT_EQ(dx, want_dx);
+    std::vector<float> twice = dx;
+    max_pool_backward(
+        MaxPoolBackward<float>{.shape = s, .dy = dy, .position = position, .dx = twice, .write = Write::add}, Queue{});
+    for (size_t i = 0; i < dx.size(); ++i) ASSERT_EQ(twice[i], dx[i] + dx[i]);
+  }
+}
+
+TEST(Pool, AverageIsTheDefinitionAndBackwardItsTranspose) {
+  for (const PoolShape& s : kShapes) {
+    const std::vector<float> x = normal(s.in_size(), Seed{1}), dy = normal(s.out_size(), Seed{2});
+    const std::vector<double> wide_x = widen(x), wide_dy = widen(dy);
+    std::vector<double> want, y(dy.size(), NAN), dx(x.size(), NAN), want_dx(x.size());
+    for_outputs(s, [&](int64_t out, int64_t n, int oy, int ox, int c) {
+      double sum = 0;
+      int count = 0;
+      for_window(s, oy, ox, [&](int iy, int ix, int) { sum += x[input(s, n, iy, ix, c)], ++count; });
+      for_window(s, oy, ox, [&](int iy, int ix, int) {
+        want_dx[input(s, n, iy, ix, c)] += wide_dy[static_cast<size_t>(out)] / count;
+      });
+      want.push_back(sum / count);
+    });
+    cpu::average_pool_forward(AveragePoolForward<double>{.shape = s, .x = wide_x, .y = y});
+    cpu::average_pool_backward(AveragePoolBackward<double>{.shape = s, .dy = wide_dy, .dx = dx});
+    EXPECT_TRUE(close(y, want, {.abs = 1e-14}));
+    EXPECT_TRUE(close(dx, want_dx, {.abs = 1e-14}));
+    EXPECT_NEAR(dot(y, wide_dy), dot(wide_x, dx), 1e-12 * static_cast<double>(x.size()));
+
+    std::vector<float> got(dy.size(), NAN), got_dx(x.size(), 1.f);
+    average_pool_forward(AveragePoolForward<float>{.shape = s, .x = x, .y = got}, Queue{});
+    average_pool_backward(AveragePoolBackward<float>{.shape = s, .dy = dy, .dx = got_dx, .write = Write::add}, Queue{});
+    for (double& v : want_dx) v += 1;
+    // At most 12 terms below 5 in size, a division and the sum with what was there.
+    EXPECT_TRUE(close(got, want, {.abs = 14 * kUnit * 5}));
+    EXPECT_TRUE(close(got_dx, want_dx, {.abs = 14 * kUnit * 12 * 5}));
+  }
+}
+
+TEST(Pool, GlobalAverageIsTheDefinition) {
+  for (const auto& [images, pixels, channels] : {std::tuple{1, 1, 1}, {3, 16, 64}, {2, 49, 65}, {5, 7, 3}}) {
+    const std::vector<float> x = normal(int64_t{images} * pixels * channels, Seed{1}),
+                             dy = normal(int64_t{images} * channels, Seed{2});
+    std::vector<float> y(dy.size(), NAN), dx(x.size(), 1.f), wide_y;
+    std::vector<double> want(dy.size()), want_dx(x.size());
+    for (int n = 0; n < images; ++n)
+      for (int p = 0; p < pixels; ++p)
+        for (int c = 0; c < channels; ++c) {
+          const size_t in = static_cast<size_t>((n * pixels + p) * channels + c),
+                       out = static_cast<size_t>(n * channels + c);
+          want[out] += static_cast<double>(x[in]) / pixels;
+          want_dx[in] = 1 + static_cast<double>(dy[out]) / pixels;
+        }
+    global_average_pool_forward(
+        GlobalAveragePoolForward<float>{.images = images, .pixels = pixels, .channels = channels, .x = x, .y = y},
+        Queue{});
+    global_average_pool_backward(
+        GlobalAveragePoolBackward<float>{
+            .images = images, .pixels = pixels, .channels = channels, .dy = dy, .dx = dx, .write = Write::add},
+        Queue{});
+    // A sum of `pixels` terms below 5, divided by their number.
+    EXPECT_TRUE(close(y, want, {.abs = (pixels + 2) * kUnit * 5}));
+    EXPECT_TRUE(close(dx, want_dx, {.abs = 3 * kUnit * 6}));
+  }
+}
+
+TEST(Pool, TiesTakeTheFirstAndNanPasses) {
+  const PoolShape s{.images = 1, .height = 1, .width = 4, .channels = 1, .kernel_height = 1, .kernel_width = 4};
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  for (const auto& [x, where] : {std::pair{std::vector<float>{1, 3, 3, 2}, 1},
+                                 {{-inf, -inf, -inf, -inf}, 0},
+                                 {{0.f, -0.f, 0.f, -1}, 0},
+                                 {{1, nan, 2, 3}, 1},
+                                 {{1, nan, nan, inf}, 2},
+                                 {{nan, 1, 2, 3}, 0}}) {
+    std::vector<float> y(1);
+    std::vector<uint8_t> position(1, 99);
+    max_pool_forward(MaxPoolForward<float>{.shape = s, .x = x, .y = y, .position = position}, Queue{});
+    EXPECT_EQ(position[0], where);
+    const float want = x[static_cast<size_t>(where)];
+    EXPECT_TRUE(y[0] == want || (std::isnan(y[0]) && std::isnan(want)));
+  }
+}
+
+TEST(Pool, Errors) {
+  const PoolShape good{.images = 1, .height = 4, .width = 4, .channels = 2, .kernel_height = 2, .kernel_width = 2};
+  std::vector<float> x(32), y(18), small(17);
+  EXPECT_NO_THROW(max_pool_forward(MaxPoolForward<float>{.shape = good, .x = x, .y = y}, Queue{}));
+  EXPECT_THROW(max_pool_forward(MaxPoolForward<float>{.shape = good, .x = x, .y = small}, Queue{}), Error);
+  EXPECT_THROW(average_pool_forward(AveragePoolForward<float>{.shape = good, .x = small, .y = y}, Queue{}), Error);
+  PoolShape bad = good;
+  bad.padding = 2;
+  EXPECT_THROW(max_pool_forward(MaxPoolForward<float>{.shape = bad, .x = x, .y = y}, Queue{}), Error);
+  bad = good;
+  bad.kernel_height = 5;
+  EXPECT_THROW(average_pool_forward(AveragePoolForward<float>{.shape = bad, .x = x, .y = y}, Queue{}), Error);
+  bad = {.images = 1, .height = 17, .width = 17, .channels = 1, .kernel_height = 17, .kernel_width = 17};
+  EXPECT_THROW(
+      max_pool_forward(MaxPoolForward<float>{.shape = bad, .x = std::vector<float>(289), .y = std::span(y).first(1)},
+                       Queue{}),
+      Error);
+  std::vector<bf16> half_x(32), half_y(18);
+  EXPECT_THROW(max_pool_forward(MaxPoolForward<bf16>{.shape = good, .x = half_x, .y = half_y}, Queue{}), Error);
+  EXPECT_THROW(global_average_pool_forward(
+                   GlobalAveragePoolForward<float>{.images = 1, .pixels = 16, .channels = 3, .x = x, .y = y}, Queue{}),
+               Error);
+}
+
+}  // namespace
+}  // namespace kith::test
