@@ -15,7 +15,8 @@ help:
 	@echo 'make setup    install the missing Debian packages'
 	@echo 'make build    build everything for the CPU: $(KITH)'
 	@echo 'make demo     set-up, build, data, and a whole run     [DATA=fashion-mnist|cifar10 PRESET=quick SEED=0 OUT=DIR]'
-	@echo 'make test     set-up, build, and all tests; builds the CUDA code where nvcc is installed'
+	@echo 'make test     set-up, build, and all tests; with nvcc also the CUDA code, for which cuDNN and cuBLASLt (1 GB) are'
+	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
 	@echo 'make format   clang-format on every source             make clean   remove build/'
 

@@ -5,11 +5,15 @@
 //   linear  x [rows, in], w [heads, out, in], bias [heads, out], y [heads, rows, out], all f32:
 //           y_h = x w_h^T + bias_h;   dx = sum_h dy_h w_h;   dw_h = dy_h^T x;   one head is a plain linear layer
 //
-// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so. Pointers are device memory, those
-// of convolutions 16-byte aligned. Calls enqueue on the queue and return. The first call of a shape plans: it may search (which waits and runs the
-// convolution several times on memory of its own) and may grow the workspace. Later calls neither allocate nor wait, and
-// are what a graph may capture; a first call during capture is an Error that says so.
-// Deterministic: the algorithms chosen give the same bits in every run, for one plan cache.
+// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so; cuDNN gives the gradient of
+// bf16 weights rounded to bf16. Pointers are device memory, those of convolutions 16-byte aligned.
+//
+// Calls enqueue on the queue and return. The first call of a shape plans: it may search, which waits and runs the work
+// several times, and may grow the workspace. Later calls neither allocate nor wait, and are what a graph may capture; a
+// first call during capture is an Error that says so.
+//
+// Deterministic for one set of plans: the same plan_folder gives the same bits in every run. A search goes by time, so
+// without the folder another run may choose other algorithms.
 #pragma once
 #include <compare>
 #include <filesystem>

@@ -42,8 +42,7 @@ struct DeviceChoice {
   std::string reason;  // one line for the log: "cuda:0, NVIDIA H100 (sm_90, 79.2 GiB)"
 };
 
-// Error with one line that says what is missing and what to do. `auto` is never an error: it takes the CPU and the reason
-// says why.
+// Error with one line that says what is missing and what to do. `auto` is never an error: it takes the CPU and says why.
 DeviceChoice select_device(const DeviceRequest&, const DeviceList&);
 
 }  // namespace kith

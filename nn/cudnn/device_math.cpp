@@ -14,7 +14,8 @@ namespace {
 
 void check_aligned(std::string_view what, std::initializer_list<const void*> operands) {
   for (const void* p : operands)
-    check(reinterpret_cast<uintptr_t>(p) % 16 == 0, fmt::format("{}: an operand is not 16-byte aligned", what));
+    if (reinterpret_cast<uintptr_t>(p) % 16 != 0)
+      throw Error(fmt::format("{}: an operand is not 16-byte aligned", what));
 }
 
 // The largest power of two up to 16 bytes that every operand of every batch starts at.
@@ -35,7 +36,7 @@ class CudaMath final : public DeviceMath {
         options_(options),
         workspace_(queue.stream),
         half_(queue.stream),
-        handle_(make_handle()),  // before cuDNN, which looks for the cuBLASLt that is loaded
+        handle_(make_handle()),
         convs_(queue.stream, options) {}
 
   void conv_forward(const ConvShape& s, DType dtype, const void* x, const void* w, void* y) override {
@@ -99,7 +100,11 @@ class CudaMath final : public DeviceMath {
     key.tf32 = options_.tf32;
     key.alignment = alignment_of(key.product, operands);
     auto it = products_.find(key);
-    if (it == products_.end()) it = products_.try_emplace(key, handle_.get(), key).first;
+    if (it == products_.end()) {
+      check(!workspace_.capturing(),
+            to_string(key) + ": has no plan, and a graph is being captured: run the step once before");
+      it = products_.try_emplace(key, handle_.get(), key).first;
+    }
     it->second.run(handle_.get(), operands, workspace_.reserve(kMatmulWorkspace), queue_.stream);
   }
 

@@ -15,11 +15,23 @@ std::string dotted(size_t version) {
   return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
+// Some engines of cuDNN open these by their bare names. Loaded from where we find them, they are found by name as well;
+// where there is none such engines refuse, and others are taken.
+void load_helpers(size_t cuda_major) {
+  for (const char* part : {"cublasLt", "nvrtc"}) {
+    try {
+      const SharedLibrary helper(fmt::format("lib{}.so.{}", part, cuda_major), cuda_library_folders());
+    } catch (const Error&) {  // not there
+    }
+  }
+}
+
 }  // namespace
 
 Cudnn::Cudnn()
     : library(fmt::format("libcudnn.so.{}", CUDNN_MAJOR), cuda_library_folders()),
       get_version(library.symbol<decltype(get_version)>("cudnnGetVersion")),
+      get_cudart_version(library.symbol<decltype(get_cudart_version)>("cudnnGetCudartVersion")),
       get_error_string(library.symbol<decltype(get_error_string)>("cudnnGetErrorString")),
       get_last_error_string(library.symbol<decltype(get_last_error_string)>("cudnnGetLastErrorString")),
       create(library.symbol<decltype(create)>("cudnnCreate")),
@@ -34,6 +46,7 @@ Cudnn::Cudnn()
   const size_t found = get_version();
   check(found >= kOldest,
         fmt::format("cuDNN {} found, {} or newer is needed: update it", dotted(found), dotted(kOldest)));
+  load_helpers(get_cudart_version() / 1000);
 }
 
 const Cudnn& cudnn() {

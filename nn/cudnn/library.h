@@ -12,6 +12,7 @@ struct Cudnn {
   Cudnn();
   SharedLibrary library;
   decltype(&cudnnGetVersion) get_version;
+  decltype(&cudnnGetCudartVersion) get_cudart_version;
   decltype(&cudnnGetErrorString) get_error_string;
   decltype(&cudnnGetLastErrorString) get_last_error_string;
   decltype(&cudnnCreate) create;
