@@ -10,10 +10,11 @@
 // code: only first views are anchors, g = 2/rows on even rows, 0 on odd ones).
 //
 // Limits  rows even and >= 4, dim >= 1 (CUDA: dim <= 256), tau > 0. Any finite z on the CPU and in f32 on CUDA; bf16 products
-//         expect unit rows. Deterministic.
+//         expect unit rows. Deterministic. CUDA: calls of one entry on one device must be ordered, as those of one stream are.
 // Errors  Error on odd or too few rows, tau <= 0, span sizes that disagree.
 // Cost    forward 2 rows^2 dim flop; backward 4 rows^2 dim (s is recomputed, never stored).
 //         DRAM forward 4 rows (dim + 2) B: z in once, lse and loss out. No rows x rows matrix is ever stored.
+//         CUDA: one launch each; bf16 products of more than 2048 rows one more, which makes a bf16 copy of z.
 #pragma once
 #include "kernels/core/types.h"
 

@@ -1,5 +1,5 @@
 // The two CUDA paths of NT-Xent. f32 (ntxent.cu): one warp per anchor, for verification and small problems. bf16
-// (ntxent_mma.cu): tiles through the matrix units.
+// (ntxent_mma.cu, ntxent_mma_backward.cu): tiles through the matrix units.
 #pragma once
 #include "kernels/ntxent.h"
 
@@ -9,7 +9,12 @@ namespace kith::kernels::cuda {
 // and the largest quotient of backward, exp(2 / tau), are normal f32 numbers: tau >= 2 / 83.
 constexpr float kSmallestBoundedTau = 2.f / 83.f;
 
-void ntxent_forward_mma(const NtXentForward<float>&, Queue);
-void ntxent_backward_mma(const NtXentBackward<float>&, Queue);
+// Where the bf16 path takes its operands from: z itself, or a bf16 copy that one more launch makes first. Up to this many rows
+// the launch costs more than streaming f32.
+enum class Operands { by_size, converted, prepared };
+constexpr int kConvertedRows = 2048;
+
+void ntxent_forward_mma(const NtXentForward<float>&, Queue, Operands = Operands::by_size);
+void ntxent_backward_mma(const NtXentBackward<float>&, Queue, Operands = Operands::by_size);
 
 }  // namespace kith::kernels::cuda

@@ -1,8 +1,12 @@
 // Tiles of the bf16 path of NT-Xent: strips of anchors as matrix fragments, column tiles streamed through shared memory.
 #pragma once
+#include <algorithm>
+
 #include "kernels/cuda/core/async.cuh"
+#include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/mma.cuh"
 #include "kernels/cuda/core/reduce.cuh"
+#include "kernels/cuda/ntxent.cuh"
 
 namespace kith::kernels::cuda {
 
@@ -12,16 +16,65 @@ constexpr int kRows = 16 * kWarps;  // anchors of a block
 constexpr int kCols = 64;           // z rows of a tile
 constexpr int kStrip = kCols / 8;   // 16 x 8 accumulators of a warp's strip of scores
 constexpr int kPad = 8;
+constexpr int kFill = 264;  // blocks that fill the device twice; fewer row tiles are split, and need a ticket each
+static_assert(kRows == kCols, "one padding of rows serves anchors and tiles");
 
-// kCount rows of zb from `first` into shared memory, 16 bytes per copy.
-template <int Dim, int Count>
-__device__ __forceinline__ void load_tile(__nv_bfloat16* tile, const __nv_bfloat16* zb, int64_t first) {
-  constexpr int kPieces = Dim / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
-    const int r = i / kPieces, p = i % kPieces;
-    cp_async<16>(tile + r * (Dim + kPad) + 8 * p, zb + (first + r) * Dim + 8 * p);
-  }
+// Which pass of exponentials is safe (see kSmallestBoundedTau).
+enum class Range { bounded, any };
+
+struct Problem {
+  const float* z;
+  int rows, dim, tile_count;
+  float inv_tau;  // also the largest score of unit rows
+};
+
+__device__ __forceinline__ uint32_t pack(float low, float high) {
+  const __nv_bfloat162 v = __floats2bfloat162_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &v, sizeof bits);
+  return bits;
 }
+
+// Rows of z as bf16, from a copy that is padded to whole tiles with zeros.
+template <int Dim>
+struct Prepared {
+  const __nv_bfloat16* z;
+
+  template <int Count>  // rows, from `first`, into shared memory, 16 bytes per copy
+  __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
+    constexpr int kPieces = Dim / 8;
+    for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
+      const int r = i / kPieces, p = i % kPieces;
+      cp_async<16>(tile + r * (Dim + kPad) + 8 * p, z + (first + r) * Dim + 8 * p);
+    }
+  }
+};
+
+// The same from z itself, rounded on the way through registers: twice the bytes, a launch less.
+template <int Dim>
+struct Converted {
+  const float* z;
+  int rows, dim;
+  int whole;  // whether all groups of four start on 16 bytes
+
+  __device__ __forceinline__ float4 four(int64_t row, int d) const {
+    const float* from = z + row * dim + d;
+    if (row < rows && whole && d < dim) return *reinterpret_cast<const float4*>(from);
+    const int left = row < rows ? dim - d : 0;
+    return make_float4(left > 0 ? from[0] : 0.f, left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f,
+                       left > 3 ? from[3] : 0.f);
+  }
+  template <int Count>
+  __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
+    constexpr int kPieces = Dim / 4;                // a warp reads whole sectors
+#pragma unroll(Dim == 128 ? 8 : Dim == 64 ? 3 : 4)  // loads in flight: as many as registers allow
+    for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
+      const int r = i / kPieces, p = i % kPieces;
+      const float4 v = four(first + r, 4 * p);
+      *reinterpret_cast<uint2*>(tile + r * (Dim + kPad) + 4 * p) = make_uint2(pack(v.x, v.y), pack(v.z, v.w));
+    }
+  }
+};
 
 // A warp's 16 anchors as A fragments. They stay in registers up to Dim 128; at 256 the accumulators of backward need those
 // registers, and each fragment is read again for every tile: one ldmatrix beside four for the tile.
@@ -51,10 +104,10 @@ class Anchors {
 };
 
 // The block's strips from row `first` on through shared memory; each warp keeps its own.
-template <int Dim>
-__device__ __forceinline__ Anchors<Dim> load_anchors(__nv_bfloat16* strips, const __nv_bfloat16* zb, int64_t first,
+template <int Dim, class Source>
+__device__ __forceinline__ Anchors<Dim> load_anchors(__nv_bfloat16* strips, const Source& source, int64_t first,
                                                      int warp, int lane) {
-  load_tile<Dim, kRows>(strips, zb, first);
+  source.template load<kRows>(strips, first);
   cp_async_commit();
   cp_async_wait<0>();
   __syncthreads();  // the strips have arrived for all warps
@@ -83,25 +136,91 @@ __device__ __forceinline__ void scores(float (&s)[kStrip][4], const Anchors<Dim>
   }
 }
 
-// Streams this block's column tiles: body(tile, first column) for each, with the next one on its way.
-template <int Dim, class Body>
-__device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const __nv_bfloat16* zb, int tile_count,
+// Streams this block's column tiles: body(stage, tile, first column) for each, with the next one on its way; also(stage,
+// first column) where a tile is loaded, to load what belongs to it.
+template <int Dim, class Source, class Also, class Body>
+__device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source& source, int tile_count, Also also,
                                               Body body) {
   const int first = static_cast<int>(blockIdx.y), step = static_cast<int>(gridDim.y);
+  const auto fetch = [&](int stage, int t) {
+    if (t < tile_count) {
+      source.template load<kCols>(tiles + stage * kCols * (Dim + kPad), int64_t{t} * kCols);
+      also(stage, t * kCols);
+    }
+    cp_async_commit();  // an empty group past the last tile keeps the count
+  };
+  fetch(0, first);
+  fetch(1, first + step);
   int stage = 0;
-  load_tile<Dim, kCols>(tiles, zb, int64_t{first} * kCols);
-  cp_async_commit();
   for (int t = first; t < tile_count; t += step) {
-    if (t + step < tile_count)
-      load_tile<Dim, kCols>(tiles + (stage ^ 1) * kCols * (Dim + kPad), zb, int64_t{t + step} * kCols);
-    cp_async_commit();  // an empty group in the last round keeps the count
     cp_async_wait<1>();
     __syncthreads();  // the tile of this round has arrived for all warps
-    body(tiles + stage * kCols * (Dim + kPad), t * kCols);
-    __syncthreads();  // all warps have read it: the next round overwrites it
+    body(stage, tiles + stage * kCols * (Dim + kPad), t * kCols);
+    __syncthreads();  // all warps have read it: the next copy overwrites it
+    fetch(stage, t + 2 * step);
     stage ^= 1;
   }
   cp_async_wait<0>();
+}
+
+struct Plan {
+  int rows, dim, padded_dim, row_tiles, tile_count;
+  float inv_tau;
+  Range range;
+  bool prepared;
+
+  Plan(Matrix<const float> z, float tau, Operands operands)
+      : rows(static_cast<int>(z.rows)),
+        dim(static_cast<int>(z.cols)),
+        padded_dim(dim <= 32    ? 32
+                   : dim <= 64  ? 64
+                   : dim <= 128 ? 128
+                                : 256),
+        row_tiles(static_cast<int>(ceil_div(rows, kRows))),
+        tile_count(static_cast<int>(ceil_div(rows, kCols))),
+        inv_tau(1.f / tau),
+        range(tau >= kSmallestBoundedTau ? Range::bounded : Range::any),
+        prepared(operands == Operands::prepared || (operands == Operands::by_size && rows > kConvertedRows)) {}
+  // Blocks among which the column tiles of a row tile are divided, so that the device is filled.
+  int splits(int most) const { return std::clamp(static_cast<int>(ceil_div(kFill, row_tiles)), 1, std::max(1, most)); }
+  LaunchShape shape(int blocks) const {
+    return {.grid = dim3(static_cast<unsigned>(row_tiles), static_cast<unsigned>(blocks)),
+            .block = dim3(kThreads),
+            .smem_bytes = sizeof(__nv_bfloat16) * (kRows + 2 * kCols) * static_cast<size_t>(padded_dim + kPad)};
+  }
+  int64_t copy_elements() const { return prepared ? int64_t{tile_count} * kCols * padded_dim : 0; }
+  Problem problem(const float* z) const { return {z, rows, dim, tile_count, inv_tau}; }
+};
+
+// Writes the bf16 copy of z, [whole tiles][padded dim]: a launch of its own, where the problem is large.
+void ntxent_prepare(const Plan&, const float* z, __nv_bfloat16* copy, Queue);
+
+// Calls f(dim, range, source) with the padded dim and the range as compile-time constants.
+template <class F>
+void with_constants(const Plan& p, const float* z, const __nv_bfloat16* copy, F f) {
+  const auto with_range = [&](auto dim, auto source) {
+    if (p.range == Range::bounded)
+      f(dim, std::integral_constant<Range, Range::bounded>{}, source);
+    else
+      f(dim, std::integral_constant<Range, Range::any>{}, source);
+  };
+  const auto with_source = [&](auto dim) {
+    const int whole = p.dim % 4 == 0 && reinterpret_cast<uintptr_t>(z) % 16 == 0;
+    if (p.prepared)
+      with_range(dim, Prepared<dim.value>{copy});
+    else
+      with_range(dim, Converted<dim.value>{z, p.rows, p.dim, whole});
+  };
+  switch (p.padded_dim) {
+    case 32:
+      return with_source(std::integral_constant<int, 32>{});
+    case 64:
+      return with_source(std::integral_constant<int, 64>{});
+    case 128:
+      return with_source(std::integral_constant<int, 128>{});
+    default:
+      return with_source(std::integral_constant<int, 256>{});
+  }
 }
 
 }  // namespace kith::kernels::cuda

@@ -182,7 +182,6 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
 
   const auto resume = [this](Thread& t) {
     current_ = &t;
-    t.accesses = 0;
     t.fiber = std::move(t.fiber).resume();
   };
   try {

@@ -1,7 +1,7 @@
 #include "kernels/ntxent.h"
 
-#include <bit>
-
+#include "kernels/core/bf16.h"
+#include "kernels/cuda/ntxent.cuh"
 #include "tests/support/device.h"
 
 namespace kith::test {
@@ -9,18 +9,18 @@ namespace {
 
 using namespace kernels;
 
-float to_bf16(float x) {
-  const auto u = std::bit_cast<uint32_t>(x);
-  return std::bit_cast<float>((u + 0x7FFF + (u >> 16 & 1)) & 0xFFFF0000u);
-}
+// The f32 path, and the bf16 path with either source of operands.
+enum class Path : uint8_t { f32, converted, prepared };
+constexpr Path kPaths[] = {Path::f32, Path::converted, Path::prepared};
 
 class NtXentCuda : public CudaKernel {
  protected:
-  // z holds bf16 numbers where products are bf16: both sides then multiply the same operands.
-  void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Products products) {
+  // z holds bf16 numbers where products are bf16: both sides then multiply the same operands. It starts `shifted` elements
+  // behind an aligned address.
+  void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Path path,
+                     size_t shifted = 0) {
     const int64_t rows = z.rows, dim = z.cols;
-    SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau
-                                    << (products == Products::bf16 ? ", bf16" : ", f32"));
+    SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau << ", path " << static_cast<int>(path));
     const HostMatrix<double> wide = widen(z);
     const std::vector<double> wide_dloss = widen(dloss);
     std::vector<double> lse(dloss.size()), loss(dloss.size());
@@ -29,18 +29,22 @@ class NtXentCuda : public CudaKernel {
     cpu::ntxent_backward<double>(
         {.z = wide.view(), .lse = lse, .dloss = wide_dloss, .tau = tau, .dz = dz.view(), .write = Write::add});
 
-    const OnDevice<float> d_z(z), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
+    std::vector<float> padded(shifted, NAN);
+    padded.insert(padded.end(), z.values.begin(), z.values.end());
+    const OnDevice<float> buffer(padded), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
         d_dz(HostMatrix<float>(rows, dim, 1.f));
-    cuda::ntxent_forward(
-        {.z = d_z.matrix(), .tau = tau, .lse = d_lse.span(), .loss = d_loss.span(), .products = products}, queue);
-    cuda::ntxent_backward({.z = d_z.matrix(),
-                           .lse = d_lse.span(),
-                           .dloss = d_dloss.span(),
-                           .tau = tau,
-                           .dz = d_dz.matrix(),
-                           .write = Write::add,
-                           .products = products},
-                          queue);
+    const Matrix<float> d_z{buffer.data() + shifted, rows, dim};
+    const NtXentForward<float> forward{.z = d_z, .tau = tau, .lse = d_lse.span(), .loss = d_loss.span()};
+    const NtXentBackward<float> backward{
+        .z = d_z, .lse = d_lse.span(), .dloss = d_dloss.span(), .tau = tau, .dz = d_dz.matrix(), .write = Write::add};
+    if (path == Path::f32) {
+      ntxent_forward(forward, queue);
+      ntxent_backward(backward, queue);
+    } else {
+      const auto operands = path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted;
+      cuda::ntxent_forward_mma(forward, queue, operands);
+      cuda::ntxent_backward_mma(backward, queue, operands);
+    }
     // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
     // 2 / tau carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
     const double e =
@@ -49,7 +53,7 @@ class NtXentCuda : public CudaKernel {
     EXPECT_TRUE(close(d_loss.host(), loss, {.abs = 2 * e}));
     // dz is a sum of weights times z: relative error e of each weight, plus 2^-8 where weights are rounded to bf16, plus
     // the rounding of the accumulation.
-    const double w = 2 * e + (products == Products::bf16 ? 0x1p-8 : 0);
+    const double w = 2 * e + (path != Path::f32 ? 0x1p-8 : 0);
     std::vector<float> excess(dz.values.size());
     const std::vector<float> got = d_dz.host();
     for (int64_t i = 0; i < rows; ++i)
@@ -70,10 +74,10 @@ class NtXentCuda : public CudaKernel {
     EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
   }
 
-  static HostMatrix<float> draw(int64_t rows, int64_t dim, Products products) {
+  static HostMatrix<float> draw(int64_t rows, int64_t dim, Path path) {
     HostMatrix<float> z = unit_rows(rows, dim, Seed{7});
-    if (products == Products::bf16)
-      for (float& v : z.values) v = to_bf16(v);
+    if (path != Path::f32)
+      for (float& v : z.values) v = widen(narrow(v));
     return z;
   }
 };
@@ -81,38 +85,52 @@ class NtXentCuda : public CudaKernel {
 TEST_F(NtXentCuda, F32MatchesTheOracle) {
   // Minimum; anchors of a block - 2, all, + 2; columns of a tile, odd dims, the largest dim.
   for (const auto& [rows, dim] : {std::pair{4, 1}, {14, 31}, {16, 32}, {34, 33}, {66, 129}, {32, 256}})
-    expect_oracle(draw(rows, dim, Products::f32), 0.2f, normal(rows, Seed{3}), Products::f32);
+    expect_oracle(draw(rows, dim, Path::f32), 0.2f, normal(rows, Seed{3}), Path::f32);
 }
 
 TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
-  // Three column tiles in one block (130), five in two splits (258).
-  // 64 is one tile of rows and of columns; each padded dim (32, 64, 128, 256) exactly, below and above.
-  for (const auto& [rows, dim] :
-       {std::pair{4, 1}, {62, 32}, {64, 33}, {66, 64}, {130, 100}, {258, 16}, {64, 128}, {66, 129}, {34, 256}})
-    expect_oracle(draw(rows, dim, Products::bf16), 0.2f, normal(rows, Seed{3}), Products::bf16);
+  // 64 is one tile of rows and of columns; each padded dim (32, 64, 128, 256) exactly, below and above. 130: three column
+  // tiles, in one block of forward and in two of backward; 258: five in two, a block holds three; 386: seven in three.
+  for (const Path path : {Path::converted, Path::prepared})
+    for (const auto& [rows, dim] : {std::pair{4, 1},
+                                    {62, 32},
+                                    {64, 33},
+                                    {66, 64},
+                                    {130, 100},
+                                    {258, 16},
+                                    {386, 10},
+                                    {64, 128},
+                                    {66, 129},
+                                    {34, 255},
+                                    {34, 256}})
+      expect_oracle(draw(rows, dim, path), 0.2f, normal(rows, Seed{3}), path);
+  expect_oracle(draw(66, 36, Path::converted), 0.2f, normal(66, Seed{3}), Path::converted, 1);
 }
 
+// Both forms of the exponentials, in one block and joined from several.
 TEST_F(NtXentCuda, EveryTemperature) {
-  for (const float tau : {0.01f, 0.024f, 0.025f, 0.07f, 0.5f})
-    for (const Products products : {Products::f32, Products::bf16})
-      expect_oracle(draw(20, 16, products), tau, normal(20, Seed{3}), products);
+  for (const Path path : kPaths)
+    for (const float tau : {0.01f, 0.024f, 0.025f, 0.07f, 0.5f})
+      for (const int64_t rows : {20, 258})
+        if (rows == 20 || (path == Path::converted && (tau == 0.01f || tau == 0.5f)))
+          expect_oracle(draw(rows, 16, path), tau, normal(rows, Seed{3}), path);
 }
 
 TEST_F(NtXentCuda, OneSidedAndEqualRows) {
-  for (const Products products : {Products::f32, Products::bf16}) {
+  for (const Path path : kPaths) {
     std::vector<float> dloss(24, 0.f);
     for (size_t i = 0; i < dloss.size(); i += 2) dloss[i] = 2.f / 24;
-    expect_oracle(draw(24, 8, products), 0.1f, dloss, products);
+    expect_oracle(draw(24, 8, path), 0.1f, dloss, path);
+    expect_oracle(draw(24, 8, path), 0.01f, dloss, path);
     HostMatrix<float> same(24, 8, 0.f);
     for (int64_t i = 0; i < 24; ++i) same.view().row(i)[3] = 1.f;
-    expect_oracle(same, 0.1f, std::vector<float>(24, 1.f / 24), products);
+    expect_oracle(same, 0.1f, std::vector<float>(24, 1.f / 24), path);
   }
 }
 
 TEST_F(NtXentCuda, RejectsDimsItCannotHold) {
   const OnDevice<float> z(HostMatrix<float>(4, 257)), out(poison<float>(4));
-  EXPECT_THROW(cuda::ntxent_forward({.z = z.matrix(), .tau = 0.1f, .lse = out.span(), .loss = out.span()}, queue),
-               Error);
+  EXPECT_THROW(ntxent_forward({.z = z.matrix(), .tau = 0.1f, .lse = out.span(), .loss = out.span()}, queue), Error);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline
+#define __forceinline__ inline __attribute__((always_inline))  // the hooks miss what a call returns into memory
 #define __launch_bounds__(...)
 #define __grid_constant__
 #define __shared__ static thread_local
@@ -111,6 +111,9 @@ T atomicExch(T* p, std::type_identity_t<T> v) {
 template <class T>
 T atomicCAS(T* p, std::type_identity_t<T> compare, std::type_identity_t<T> v) {
   return simt_detail::atomic(p, [=](T o) { return o == compare ? v : o; });
+}
+inline unsigned atomicInc(unsigned* p, unsigned last) {
+  return simt_detail::atomic(p, [last](unsigned o) { return o >= last ? 0 : o + 1; });
 }
 
 // ---- arithmetic ----

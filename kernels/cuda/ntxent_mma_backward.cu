@@ -1,0 +1,133 @@
+// Backward of the bf16 path (see ntxent_mma.cu). The scores of a strip become weights W = e^s (u_i + u_k), u = g e^-lse, are
+// packed to bf16 as the A operand of a second product W Z (Z read transposed by ldmatrix from the tile already there),
+// accumulated in f32: one pass gives dz, since W holds both the row's and the column's share.
+//
+// Where column tiles are split among blocks, the last block of a row tile adds the partial products in their order. A block
+// streams tiles of rows Dim / splits elements and the last one splits kRows Dim: splits up to the square root of the number
+// of tiles balance the two.
+// Memory: the copy of z, 2 rows Dim B, where there is one; 4 splits rows Dim B where there are splits.
+#include <cmath>
+
+#include "kernels/cuda/core/scratch.cuh"
+#include "kernels/cuda/core/ticket.cuh"
+#include "kernels/cuda/ntxent_tiles.cuh"
+
+namespace kith::kernels::cuda {
+namespace {
+
+__device__ unsigned backward_tickets[kFill];
+
+struct Gradient {
+  const float *lse, *dloss;
+  float* dz;
+  int add;
+};
+
+// What a column or row contributes: u and nothing else where exponents are bounded, otherwise g and lse.
+template <Range R>
+__device__ __forceinline__ float2 contribution(const Problem& p, const Gradient& g, int k) {
+  if (k >= p.rows) return make_float2(0.f, 0.f);
+  const float lse = g.lse[k];
+  return make_float2(R == Range::bounded ? g.dloss[k] * expf(p.inv_tau - lse) : g.dloss[k], lse);
+}
+
+template <Range R>
+__device__ __forceinline__ float weight(float x, float bound, float2 row, float2 column) {
+  if constexpr (R == Range::bounded) return __expf(x - bound) * (row.x + column.x);
+  return row.x * expf(x - row.y) + column.x * expf(x - column.y);
+}
+
+// dz of one element, from its sum of weights times z: the positive pair in f32.
+__device__ __forceinline__ void finish(const Problem& p, const Gradient& g, int row, int d, float sum) {
+  sum -= (g.dloss[row] + g.dloss[row ^ 1]) * p.z[int64_t{row ^ 1} * p.dim + d];
+  put(g.dz + int64_t{row} * p.dim + d, p.inv_tau * sum, g.add);
+}
+
+// partial [splits][rows][Dim]
+template <int Dim, Range R, class Source>
+__global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Problem p, Gradient g, float* partial) {
+  __shared__ float2 columns[2][kCols];  // of the tiles in flight
+  __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
+  __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
+  const int t = static_cast<int>(threadIdx.x), warp = t / kWarp, lane = t % kWarp;
+  const int block_first = static_cast<int>(blockIdx.x) * kRows;
+  const Anchors<Dim> anchors = load_anchors<Dim>(strips, source, block_first, warp, lane);
+
+  const int row[2] = {block_first + warp * 16 + lane / 4, block_first + warp * 16 + lane / 4 + 8};
+  const float2 own[2] = {contribution<R>(p, g, row[0]), contribution<R>(p, g, row[1])};
+  float dz[Dim / 8][4] = {};
+  for_each_tile<Dim>(
+      tiles, source, p.tile_count,
+      [&](int stage, int first) {
+        if (t < kCols) columns[stage][t] = contribution<R>(p, g, first + t);
+      },
+      [&](int stage, const __nv_bfloat16* tile, int first) {
+        float w[kStrip][4];
+        scores<Dim>(w, anchors, tile, lane);
+#pragma unroll
+        for (int j = 0; j < kStrip; ++j)
+#pragma unroll
+          for (int r = 0; r < 4; ++r) {
+            const int at = 8 * j + 2 * (lane % 4) + r % 2, k = first + at, half = r / 2;
+            w[j][r] = k >= p.rows || k == row[half]
+                          ? 0.f
+                          : weight<R>(w[j][r] * p.inv_tau, p.inv_tau, own[half], columns[stage][at]);
+          }
+      // The accumulator layout of two neighbouring 16 x 8 blocks is the layout of one 16 x 16 A operand.
+#pragma unroll
+        for (int j = 0; j < kStrip; j += 2) {
+          const uint32_t weights[4] = {pack(w[j][0], w[j][1]), pack(w[j][2], w[j][3]), pack(w[j + 1][0], w[j + 1][1]),
+                                       pack(w[j + 1][2], w[j + 1][3])};
+#pragma unroll
+          for (int d = 0; d < Dim / 8; d += 2) {
+            uint32_t b[4];
+            ldmatrix_x4_trans(b,
+                              tile + (8 * j + 8 * (lane / 8 % 2) + lane % 8) * (Dim + kPad) + 8 * d + 8 * (lane / 16));
+            mma_bf16(dz[d], weights, {b[0], b[1]});
+            mma_bf16(dz[d + 1], weights, {b[2], b[3]});
+          }
+        }
+      });
+
+  const int splits = static_cast<int>(gridDim.y);
+#pragma unroll
+  for (int d = 0; d < Dim / 8; ++d)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int i = row[half], column = 8 * d + 2 * (lane % 4);
+      if (i >= p.rows) continue;
+      if (splits > 1) {
+        *reinterpret_cast<float2*>(partial + (int64_t{blockIdx.y} * p.rows + i) * Dim + column) =
+            make_float2(dz[d][2 * half], dz[d][2 * half + 1]);
+      } else {
+        if (column < p.dim) finish(p, g, i, column, dz[d][2 * half]);
+        if (column + 1 < p.dim) finish(p, g, i, column + 1, dz[d][2 * half + 1]);
+      }
+    }
+  if (splits == 1 || !last_block(backward_tickets + blockIdx.x, gridDim.y)) return;
+#pragma unroll 4  // loads in flight
+  for (int e = t; e < kRows * Dim; e += kThreads) {
+    const int i = block_first + e / Dim, d = e % Dim;
+    if (i >= p.rows || d >= p.dim) continue;
+    float sum = 0.f;
+    for (int split = 0; split < splits; ++split) sum += partial[(int64_t{split} * p.rows + i) * Dim + d];
+    finish(p, g, i, d, sum);
+  }
+}
+
+}  // namespace
+
+void ntxent_backward_mma(const NtXentBackward<float>& a, Queue q, Operands operands) {
+  const Plan p(a.z, a.tau, operands);
+  const int splits = p.splits(static_cast<int>(std::lround(std::sqrt(p.tile_count))));
+  Scratch<__nv_bfloat16> copy(p.copy_elements(), q);
+  Scratch<float> partial(splits > 1 ? int64_t{splits} * p.rows * p.padded_dim : 0, q);
+  ntxent_prepare(p, a.z.data, copy.data(), q);
+  const Gradient g{a.lse.data(), a.dloss.data(), a.dz.data, a.write == Write::add ? 1 : 0};
+  with_constants(p, a.z.data, copy.data(), [&](auto dim, auto range, auto source) {
+    launch("ntxent_backward_mma", backward_kernel<dim.value, range.value, decltype(source)>, p.shape(splits), q, source,
+           p.problem(a.z.data), g, partial.data());
+  });
+}
+
+}  // namespace kith::kernels::cuda
