@@ -180,7 +180,7 @@ std::string table(const Measured& measured, const Budget& budget) {
   std::set<std::string> architectures;
   for (const auto& [_, by_architecture] : measured)
     for (const auto& [architecture, __] : by_architecture) architectures.insert(architecture);
-  std::string out = fmt::format("{:<18}{:<28}{:>6}", "file", "kernel", "forms");
+  std::string out = fmt::format("{:<22}{:<26}{:>6}", "file", "kernel", "forms");
   for (const auto& architecture : architectures) out += fmt::format("{:>14}", architecture + " regs");
   out += fmt::format("{:>9}{:>7}{:>7}\n", "shared B", "stack", "spill");
   for (const auto& [kernel, by_architecture] : measured) {
@@ -200,7 +200,7 @@ std::string table(const Measured& measured, const Budget& budget) {
       }
       registers += fmt::format("{:>14}", cell);
     }
-    out += fmt::format("{:<18}{:<28}{:>6}{}{:>9}{:>7}{:>7}\n", kernel.first, kernel.second, most.instantiations,
+    out += fmt::format("{:<22}{:<26}{:>6}{}{:>9}{:>7}{:>7}\n", kernel.first, kernel.second, most.instantiations,
                        registers, most.shared_bytes, most.stack_bytes, most.spill_bytes);
   }
   return out;

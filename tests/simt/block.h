@@ -28,6 +28,7 @@ struct Thread {
   boost::context::fiber fiber, scheduler;
   const char* stack_low = nullptr;
   const char* stack_high = nullptr;
+  uint64_t accesses = 0;  // since it was last resumed
   // what it waits for
   const char* waiting = "";
   Where where;
@@ -53,12 +54,14 @@ struct Warp {
   std::map<std::pair<const void*, uint32_t>, Gather> gathers;
 };
 
-// What is known about a byte of shared memory.
+// What is known about a byte of shared memory: its last writer and reader since the last block barrier. Several readers, or
+// several that wrote by atomics, are kMany; their warp is known while it is one.
 struct Shadow {
   enum Content : uint8_t { unwritten, written, pending };
   uint32_t write_block_epoch = 0, write_warp_epoch = 0, read_block_epoch = 0, read_warp_epoch = 0;
-  uint16_t writer = kNone, reader = kNone, reader_warp = kNone;
+  uint16_t writer = kNone, writer_warp = kNone, reader = kNone, reader_warp = kNone;
   Content content = unwritten;
+  bool atomic = false;  // the last write was one
   static constexpr uint16_t kNone = 0xFFFF, kMany = 0xFFFE;
 };
 

@@ -1,5 +1,5 @@
-// Kernels that are wrong on purpose (faults.cu), and a few that are right: what the runner must catch and must let
-// pass.
+// Kernels that are wrong on purpose (faults.cu, atomics.cu), and a few that are right: what the runner must catch and
+// must let pass.
 #pragma once
 #include <cstdint>
 
@@ -34,9 +34,15 @@ void async_right(const float* in, float* out);
 void async_zero_fill(const float* in, float* out);  // right: lanes from 16 on copy nothing, zeros arrive
 void warp_sum(const float* in, float* out);         // right: xor-shuffle sum of 32
 void histogram(const int* in, int n, int* out);     // right: shared and global integer atomics
-void divergent_atomics(int* out);                   // right: half a warp adds to shared memory, half to out
-void tickets(const float* in, float* out, int n);   // right: the last of n blocks adds what all wrote, in their order
-void strided_shared(float* out, int stride);        // bank conflicts: 32 lanes, word lane * stride
+void atomics_without_barrier(int* out,
+                             int missing);  // counts in shared memory; which of its two barriers is missing (0: none)
+void atomics_on_unwritten(int* out);
+void warp_atomics(int* out);  // right: the lanes of a warp count, meet in __syncwarp and read
+void spin_forever(int* out);  // waits for a number that nobody writes
+void read_released(int* gone, int* out);
+void divergent_atomics(int* out);                  // right: half a warp adds to shared memory, half to out
+void tickets(const float* in, float* out, int n);  // right: the last of n blocks adds what all wrote, in their order
+void strided_shared(float* out, int stride);       // bank conflicts: 32 lanes, word lane * stride
 void copy_strided(const float* in, float* out, int n, int stride);  // sectors
 
 }  // namespace kith::simt_test

@@ -40,7 +40,10 @@ Module find_module(const void* address) {
 
 void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   if (combining) return;
-  const Thread& t = *current_;
+  Thread& t = *current_;
+  if (++t.accesses > options().patience)
+    fail(fmt::format("{} accesses without meeting another thread: an endless loop, or a spin on one",
+                     options().patience));
   const auto stack = reinterpret_cast<const char*>(a);
   if (stack >= t.stack_low && stack < t.stack_high) return;
   const auto check_alignment = [&] {
@@ -81,36 +84,42 @@ void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access acce
   const auto me = static_cast<uint16_t>(t.linear);
   const uint32_t warp_epoch = warps[t.warp].epoch;
   // Whether an earlier access of another thread is not separated from this one by a barrier.
-  const auto races = [&](uint16_t other, uint32_t block_epoch, uint32_t other_warp_epoch) {
+  const auto races = [&](uint16_t other, uint16_t other_warp, uint32_t block_epoch, uint32_t other_warp_epoch) {
     return other != Shadow::kNone && other != me && block_epoch == epoch &&
-           (other == Shadow::kMany || threads[other]->warp != t.warp || other_warp_epoch == warp_epoch);
+           (other_warp != t.warp || other_warp_epoch == warp_epoch);
   };
+  // Adds this thread to those that touched a byte since the last block barrier, or begins anew.
+  const auto join = [&](uint16_t& who, uint16_t& whose_warp, bool together) {
+    if (together && who != me && who != Shadow::kNone) {
+      whose_warp = whose_warp == t.warp ? whose_warp : Shadow::kMany;
+      who = Shadow::kMany;
+    } else {
+      who = me;
+      whose_warp = static_cast<uint16_t>(t.warp);
+    }
+  };
+  const bool reads = access != Access::write, writes = access != Access::read, atomic = access == Access::atomic;
+  const char* verb = atomic ? "updates" : reads ? "reads" : "writes";
   for (size_t i = first; i < first + bytes; ++i) {
     Shadow& s = r.shadow[i];
     if (s.content == Shadow::pending) fail(fmt::format("touches shared byte {} while cp.async fills it", i));
-    if (access == Access::read && s.content == Shadow::unwritten)
-      fail(fmt::format("reads shared byte {} that nothing wrote", i));
-    if (access != Access::atomic && races(s.writer, s.write_block_epoch, s.write_warp_epoch))
-      fail(fmt::format("data race: {} shared byte {} that thread {} wrote with no barrier between",
-                       access == Access::read ? "reads" : "writes", i, s.writer));
-    if (access == Access::read) {
-      if (s.read_block_epoch == epoch && s.reader != me && s.reader != Shadow::kNone) {
-        s.reader_warp = s.reader_warp == t.warp ? s.reader_warp : Shadow::kMany;
-        s.reader = Shadow::kMany;
-      } else {
-        s.reader = me;
-        s.reader_warp = static_cast<uint16_t>(t.warp);
-      }
+    if (reads && s.content == Shadow::unwritten) fail(fmt::format("reads shared byte {} that nothing wrote", i));
+    if (!(atomic && s.atomic) && races(s.writer, s.writer_warp, s.write_block_epoch, s.write_warp_epoch))
+      fail(fmt::format("data race: {} shared byte {} that {} wrote with no barrier between", verb, i,
+                       s.writer == Shadow::kMany ? "other threads" : fmt::format("thread {}", s.writer)));
+    if (writes && races(s.reader, s.reader_warp, s.read_block_epoch, s.read_warp_epoch))
+      fail(fmt::format("data race: {} shared byte {} that another thread read with no barrier between", verb, i));
+    if (!writes) {
+      join(s.reader, s.reader_warp, s.read_block_epoch == epoch);
       s.read_block_epoch = epoch;
       s.read_warp_epoch = warp_epoch;
       continue;
     }
-    const bool same_warp = s.reader_warp == t.warp;
-    if (access == Access::write && s.reader != Shadow::kNone && s.reader != me && s.read_block_epoch == epoch &&
-        (!same_warp || s.read_warp_epoch == warp_epoch))
-      fail(fmt::format("data race: writes shared byte {} that another thread read with no barrier between", i));
+    // An atomic right after this thread's own plain write leaves that write to be met by other threads.
+    const bool plain = s.writer == me && !s.atomic && s.write_block_epoch == epoch && s.write_warp_epoch == warp_epoch;
+    join(s.writer, s.writer_warp, atomic && s.atomic && s.write_block_epoch == epoch);
     s.content = Shadow::written;
-    s.writer = access == Access::atomic ? Shadow::kNone : me;
+    s.atomic = atomic && !plain;
     s.write_block_epoch = epoch;
     s.write_warp_epoch = warp_epoch;
   }
@@ -125,6 +134,8 @@ void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
       Shadow& s = r->shadow[i];
       s.content = Shadow::written;
       s.writer = static_cast<uint16_t>(t.linear);
+      s.writer_warp = static_cast<uint16_t>(t.warp);
+      s.atomic = false;
       s.write_block_epoch = epoch;
       s.write_warp_epoch = warps[t.warp].epoch;
     }

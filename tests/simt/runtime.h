@@ -60,6 +60,9 @@ struct Options {
   bool races = true;        // track shared-memory accesses
   bool host_guard = false;  // buffers allocated from now on cannot be touched by the host (arena.h)
   int workers = 0;          // threads of the runner; 0: all cores
+  // Accesses that a thread may make between two barriers or collectives. Threads take turns there only, so a spin on what
+  // another thread will write never ends.
+  uint64_t patience = uint64_t{1} << 28;
   size_t stack_bytes = 256 << 10;
   size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
 };

@@ -76,6 +76,25 @@ TEST(Simt, CatchesMissingBarriers) {
   simt::options().races = true;
 }
 
+TEST(Simt, CatchesMissingBarriersAroundAtomics) {
+  const Device out(std::vector<int>(64));
+  atomics_without_barrier(out.get(), 0);
+  EXPECT_EQ(out.host(), std::vector<int>(64, 64));
+  warp_atomics(out.get());
+  EXPECT_EQ(out.host(), std::vector<int>(64, 32));
+  EXPECT_FAULT(atomics_without_barrier(out.get(), 1), "data race: updates shared byte");
+  EXPECT_FAULT(atomics_without_barrier(out.get(), 2), "shared byte");
+  EXPECT_FAULT(atomics_without_barrier(out.get(), 2), "another thread read with no barrier between");
+  EXPECT_FAULT(atomics_on_unwritten(out.get()), "that nothing wrote");
+}
+
+TEST(Simt, CatchesEndlessLoops) {
+  const Device out(std::vector<int>(1));
+  simt::options().patience = 1000;
+  EXPECT_FAULT(spin_forever(out.get()), "1000 accesses without meeting another thread");
+  simt::options().patience = simt::Options().patience;
+}
+
 TEST(Simt, CatchesUnwrittenSharedMemory) {
   const Device out(std::vector<float>(32));
   EXPECT_FAULT(read_unwritten_shared(out.get()), "that nothing wrote");
@@ -93,6 +112,14 @@ TEST(Simt, CatchesBadAddressesWithTheThread) {
                "load of 4 bytes out of bounds: byte 40 of a buffer of 40 bytes");
   EXPECT_FAULT(past_shared_memory(out.get()), "thread (8, 0, 0)");
   EXPECT_FAULT(past_shared_memory(out.get()), "store of 4 bytes out of bounds");
+}
+
+TEST(Simt, CatchesMemoryThatWasReleased) {
+  auto* gone = static_cast<int*>(simt::allocate(sizeof(int)));
+  const Device out(std::vector<int>(1));
+  read_released(gone, out.get());
+  simt::release(gone);
+  EXPECT_FAULT(read_released(gone, out.get()), "load of 4 bytes out of bounds");
 }
 
 TEST(Simt, CatchesMisalignedAccessesWithTheThread) {

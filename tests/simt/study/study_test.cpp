@@ -80,6 +80,20 @@ TEST(Study, CountsTheProductsOfNtXent) {
   EXPECT_EQ(json["total"]["shared_wavefronts"], json["total"]["shared_ideal"]);
 }
 
+// Tensors of more slots than one launch takes, in launches of one shape: one column.
+TEST(Study, FoldsLaunchesOfOneShape) {
+  const std::vector<std::string> arguments = {"--kernel", "ema_step", "--size", "tensors=500,weights=1"};
+  const std::string table = kith_simt(arguments).out;
+  std::vector<std::string> with_json = arguments;
+  with_json.push_back("--json");
+  const auto json = nlohmann::json::parse(kith_simt(with_json).out);
+  const size_t launches = json["launches"].size();
+  ASSERT_GT(launches, 2u);
+  ASSERT_EQ(json["launches"][0]["grid"], json["launches"][1]["grid"]);
+  EXPECT_TRUE(std::regex_search(table, std::regex(fmt::format("launches .* {}\\n", launches)))) << table;
+  EXPECT_TRUE(std::regex_search(table, std::regex("loads, bytes requested .* 4,000\\n"))) << table;
+}
+
 TEST(Study, ListsEntriesWithTheirSizes) {
   const Output o = kith_simt({"--list"});
   EXPECT_EQ(o.status, 0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "tests/simt/study/study.h"
 
@@ -42,12 +43,33 @@ constexpr Line kLines[] = {
     {"  flop in mma.sync", [](const simt::Counts& c) { return c.mma_flops; }},
 };
 
+// Launches of one kernel with one shape, together.
+struct Column {
+  simt::LaunchRecord sum;
+  uint64_t launches = 0;
+};
+
+std::vector<Column> columns_of(const std::vector<simt::LaunchRecord>& launches) {
+  std::vector<Column> columns;
+  const auto shape = [](const simt::Extent& e) { return std::tuple(e.x, e.y, e.z); };
+  for (const simt::LaunchRecord& l : launches) {
+    auto it = std::find_if(columns.begin(), columns.end(), [&](const Column& c) {
+      return c.sum.kernel == l.kernel && shape(c.sum.grid) == shape(l.grid) && shape(c.sum.block) == shape(l.block);
+    });
+    if (it == columns.end()) it = columns.insert(it, {{l.kernel, l.grid, l.block, 0, {}}, 0});
+    it->sum.dynamic_shared = std::max(it->sum.dynamic_shared, l.dynamic_shared);
+    it->sum.counts.add(l.counts);
+    ++it->launches;
+  }
+  return columns;
+}
+
 }  // namespace
 
 std::string table(const Result& r) {
   const simt::Counts sum = total(r);
   const auto used = [&](const Line& line) { return line.value(sum) > 0; };
-  std::vector<std::vector<std::string>> columns{{"", "grid", "block", "shared memory, bytes/block"}};
+  std::vector<std::vector<std::string>> columns{{"", "launches", "grid", "block", "shared memory, bytes/block"}};
   for (const Line& line : kLines)
     if (used(line)) columns[0].push_back(line.label);
   const auto add = [&](std::vector<std::string> head, const simt::Counts& c) {
@@ -55,9 +77,11 @@ std::string table(const Result& r) {
       if (used(line)) head.push_back(grouped(line.value(c)));
     columns.push_back(std::move(head));
   };
-  for (const simt::LaunchRecord& l : r.launches)
-    add({l.kernel, extent(l.grid), extent(l.block), grouped(l.dynamic_shared + l.counts.static_shared)}, l.counts);
-  if (r.launches.size() > 1) add({"all launches", "", "", ""}, sum);
+  for (const auto& [l, launches] : columns_of(r.launches))
+    add({l.kernel, grouped(launches), extent(l.grid), extent(l.block),
+         grouped(l.dynamic_shared + l.counts.static_shared)},
+        l.counts);
+  if (r.launches.size() > 1) add({"together", grouped(r.launches.size()), "", "", ""}, sum);
 
   std::string out = fmt::format("{} {}\n\n", r.kernel, r.sizes.text());
   for (size_t row = 0; row < columns[0].size(); ++row) {
