@@ -1,0 +1,25 @@
+// The forward pass of NT-Xent in four versions, each one idea from the next. README.md here tells what each teaches.
+#pragma once
+#include <span>
+
+#include "kernels/ntxent.h"
+
+namespace kith::ladder {
+
+constexpr int kDim = 128;   // of every rung: the rows of z
+constexpr int kBlock = 64;  // rows come in multiples of this
+
+using Forward = kernels::NtXentForward<float>;  // z in bf16 numbers, so that all rungs multiply the same
+
+void naive(const Forward&, Queue);
+void tiled(const Forward&, Queue);
+void tensor(const Forward&, Queue);
+void fused(const Forward&, Queue);  // the kernel of kernels/cuda
+
+struct Rung {
+  const char* name;
+  void (*run)(const Forward&, Queue);
+};
+std::span<const Rung> rungs();  // from the foot up
+
+}  // namespace kith::ladder
