@@ -49,6 +49,7 @@ struct SimclrView {
   float brightness, contrast, saturation;  // enhancement factors
   bool adjust_hue;                         // false when the policy has no hue jitter: the trip through HSV is not exact
   uint8_t hue_shift;                       // added to PIL's 8-bit hue, modulo 256
+  uint8_t unused[2];                       // in place of padding, whose bytes are left to chance
   float sigma;                             // of the blur, pixels
 };
 
@@ -107,6 +108,7 @@ KITH_HOST_DEVICE inline float draw_factor(Random& random, float strength) {
 
 KITH_HOST_DEVICE inline SimclrView draw_simclr(Random random, const SimclrPolicy& p, int height, int width) {
   SimclrView v;
+  v.unused[0] = v.unused[1] = 0;
   v.crop = draw_resized_crop(random, p, height, width);
   v.flip = draw_chance(random, p.flip);
   v.jitter = draw_chance(random, p.jitter);

@@ -1,4 +1,4 @@
-// CpuCache: what oneDNN keeps between calls. One engine and stream, and every convolution or pooling plan that was ever
+// CpuCache: what oneDNN keeps between calls. One engine and stream, and every convolution plan that was ever
 // asked for, keyed by its shape.
 #pragma once
 #include <array>
@@ -23,7 +23,6 @@ struct Plan {
   dnnl::primitive primitive;
   std::array<Operand, 3> operands;
   dnnl::memory::desc scratchpad;
-  dnnl::memory::desc workspace;  // max pooling: the winning positions
 };
 
 class CpuCache {
@@ -32,7 +31,6 @@ class CpuCache {
   dnnl::engine engine;
   dnnl::stream stream;
   std::map<ConvKey, Plan> convs;
-  std::map<PoolKey, Plan> pools;
 };
 
 }  // namespace kith

@@ -54,8 +54,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
               .operands = {operand(DNNL_ARG_SRC, stored.src, hint.src_desc()),
                            operand(DNNL_ARG_WEIGHTS, stored.weights, hint.weights_desc()),
                            operand(DNNL_ARG_DST, stored.dst, hint.dst_desc(), true)},
-              .scratchpad = hint.scratchpad_desc(),
-              .workspace = {}};
+              .scratchpad = hint.scratchpad_desc()};
     case Pass::backward_data: {
       const dnnl::convolution_backward_data::primitive_desc p(
           {method, d.src, d.weights, d.dst, strides, padding, padding}, plan_attributes(), engine, hint);
@@ -63,8 +62,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
               .operands = {operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
                            operand(DNNL_ARG_WEIGHTS, stored.weights, p.weights_desc()),
                            operand(DNNL_ARG_DIFF_SRC, stored.src, p.diff_src_desc(), true)},
-              .scratchpad = p.scratchpad_desc(),
-              .workspace = {}};
+              .scratchpad = p.scratchpad_desc()};
     }
     case Pass::backward_weights: {
       const dnnl::convolution_backward_weights::primitive_desc p(
@@ -73,8 +71,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
               .operands = {operand(DNNL_ARG_SRC, stored.src, p.src_desc()),
                            operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
                            operand(DNNL_ARG_DIFF_WEIGHTS, stored.weights, p.diff_weights_desc(), true)},
-              .scratchpad = p.scratchpad_desc(),
-              .workspace = {}};
+              .scratchpad = p.scratchpad_desc()};
     }
   }
   throw Error("convolution: unknown pass");

@@ -63,8 +63,8 @@ void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
     }
     arguments.emplace(operand.argument, stored);
   };
-  if (data.first != nullptr) input(plan.operands[0], data.first);
-  if (data.second != nullptr) input(plan.operands[1], data.second);
+  input(plan.operands[0], data.first);
+  input(plan.operands[1], data.second);
 
   const Operand& out = plan.operands[2];
   const int64_t count = static_cast<int64_t>(out.stored.get_size() / sizeof(float));
@@ -78,7 +78,6 @@ void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
   if (plan.scratchpad.get_size() > 0)
     arguments.emplace(DNNL_ARG_SCRATCHPAD,
                       memory(plan.scratchpad, memory_of(held.emplace_back(floats_for(ctx, plan.scratchpad)))));
-  if (plan.workspace.get_size() > 0) arguments.emplace(DNNL_ARG_WORKSPACE, memory(plan.workspace, data.workspace));
   plan.primitive.execute(cache.stream, arguments);
   if (out.reorder) reorder(out, wanted, stored);
   if (data.write == Write::add)

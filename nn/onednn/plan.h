@@ -14,12 +14,11 @@ dnnl::primitive_attr plan_attributes();
 Operand make_operand(const dnnl::engine&, int argument, const dnnl::memory::desc& stored,
                      const dnnl::memory::desc& wanted, bool output);
 
-// data[i] belongs to operands[i]; pooling plans leave operands[1] unused. Write::add goes through a temporary.
+// data[i] belongs to operands[i]. Write::add goes through a temporary.
 struct PlanData {
   const float* first = nullptr;
   const float* second = nullptr;
   float* out = nullptr;
-  void* workspace = nullptr;
   Write write = Write::overwrite;
 };
 void run_plan(Context&, const Plan&, const PlanData&);

@@ -84,11 +84,13 @@ void Block::lane_done(Thread& t) {
   t.state = State::done;
   --live;
   warps[t.warp].live &= ~(1u << t.lane);
-  for (const auto& other : threads)
-    if (other->warp == t.warp && (other->state == State::collective || other->state == State::warp_barrier) &&
-        (other->mask >> t.lane & 1))
+  const size_t first = size_t{t.warp} * kWarp, end = std::min(first + kWarp, threads.size());
+  for (size_t i = first; i < end; ++i) {
+    const Thread* other = threads[i].get();
+    if ((other->state == State::collective || other->state == State::warp_barrier) && (other->mask >> t.lane & 1))
       fail(fmt::format("exited while lane {} waits for it in {} (line {}, mask {:#010x})", other->lane, other->waiting,
                        other->where.line(), other->mask));
+  }
   if (live > 0 && at_barrier == live) release_block_barrier();
 }
 

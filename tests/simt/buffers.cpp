@@ -1,6 +1,7 @@
 // Device memory under the runner: registered buffers, filled with NaN, a guard zone on both sides.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -27,7 +28,9 @@ Registry& registry() {
 struct Range {
   uintptr_t begin = 0, end = 0;
 };
-thread_local Range t_last_hit;  // most accesses fall in the buffer of the previous one
+// Buffers that this thread has touched lately, by the low bits of the page: a kernel has few.
+constexpr size_t kHits = 64;
+thread_local Range t_hits[kHits];
 thread_local uint64_t t_generation = 0;
 std::atomic<uint64_t> g_generation{1};
 
@@ -63,16 +66,19 @@ void release(void* pointer) {
 }
 
 bool registered(uintptr_t address, size_t bytes) {
-  if (t_generation == g_generation.load(std::memory_order_relaxed) && address >= t_last_hit.begin &&
-      address + bytes <= t_last_hit.end)
-    return true;
+  Range& hit = t_hits[(address >> 12) % kHits];
+  const uint64_t generation = g_generation.load(std::memory_order_relaxed);
+  if (t_generation != generation) {
+    std::fill(std::begin(t_hits), std::end(t_hits), Range{});
+    t_generation = generation;
+  }
+  if (address >= hit.begin && address + bytes <= hit.end) return true;
   const std::shared_lock lock(registry().mutex);
   auto it = registry().buffers.upper_bound(address);
   if (it == registry().buffers.begin()) return false;
   --it;
-  t_last_hit = {it->first, it->first + it->second.first};
-  t_generation = g_generation;
-  return address + bytes <= t_last_hit.end;
+  hit = {it->first, it->first + it->second.first};
+  return address + bytes <= hit.end;
 }
 
 std::string describe_address(uintptr_t address) {

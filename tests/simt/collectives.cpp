@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/simt/block.h"
+#include "tests/simt/workers.h"
 
 namespace simt {
 
@@ -197,10 +198,7 @@ Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const uint64_t workers =
       std::min<uint64_t>(blocks, options().workers > 0 ? static_cast<unsigned>(options().workers) : cores);
-  std::vector<std::jthread> pool;
-  for (uint64_t w = 1; w < workers; ++w) pool.emplace_back(work);
-  work();
-  pool.clear();
+  on_workers(static_cast<unsigned>(workers), work);
   if (error) std::rethrow_exception(error);
   return total;
 }

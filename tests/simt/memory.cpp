@@ -60,20 +60,18 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
     if (options().count) gather(a, bytes, access, true, site);
     return;
   }
+  // Arguments first: they are read all the time, and never written.
+  const auto closure = reinterpret_cast<uintptr_t>(kernel->closure);
+  if (access == Access::read && a >= closure && a + bytes <= closure + kernel->closure_bytes) return;
   if (registered(a, bytes)) {
     check_alignment();
     if (options().count) gather(a, bytes, access, false, site);
     return;
   }
-  if (access == Access::atomic)  // a __device__ variable: nothing restores it between the orders, so atomics only
+  // A __device__ variable: nothing restores it between the orders, so it is for atomics only; a constant is for reading.
+  if (access != Access::write)
     for (const auto& [begin, end] : module.constants)
       if (a >= begin && a + bytes <= end) return check_alignment();
-  if (access == Access::read) {
-    const auto closure = reinterpret_cast<uintptr_t>(kernel->closure);
-    if (a >= closure && a + bytes <= closure + kernel->closure_bytes) return;
-    for (const auto& [begin, end] : module.constants)
-      if (a >= begin && a + bytes <= end) return;
-  }
   fail(fmt::format("{} of {} bytes out of bounds: {}", verb, bytes, describe_address(a)));
 }
 
