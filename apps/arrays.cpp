@@ -9,8 +9,8 @@
 #include "data/npy.h"
 #include "kernels/core/check.h"
 #include "kernels/l2_normalize.h"
-#include "kernels/topk.h"
 #include "scan/evaluation.h"
+#include "scan/search.h"
 
 namespace kith {
 namespace {
@@ -64,7 +64,7 @@ void write_file(const path& file, const std::string& text) {
 
 }  // namespace
 
-int mine_arrays(const MineArrays& options) {
+int mine_arrays(Context& ctx, const MineArrays& options) {
   Array<float> features = read<float>(options.features, 2, "[rows, dimensions]");
   expect_finite(options.features, features);
   const Matrix<float> rows{features.values.data(), features.shape[0], features.shape[1]};
@@ -73,7 +73,7 @@ int mine_arrays(const MineArrays& options) {
   if (options.k < 1 || options.k > most)
     throw Error(
         fmt::format("{}: k is {}; expected 1..{} for {} rows", options.features.string(), options.k, most, rows.rows));
-  if (options.normalize) {
+  if (options.normalize) {  // on the CPU: the rows are here, and one pass over them is less than their way to a device
     std::vector<float> unit(features.values.size()), norms(rows.rows);
     kernels::l2_normalize_forward({.x = rows, .y = {unit.data(), rows.rows, rows.cols}, .norm = norms}, Queue{});
     std::copy(unit.begin(), unit.end(), rows.data);
@@ -81,17 +81,9 @@ int mine_arrays(const MineArrays& options) {
     warn_unless_unit(options.features, rows);
   }
 
-  std::vector<float> scores(static_cast<size_t>(rows.rows * options.k));
-  std::vector<int64_t> indices(scores.size());
-  kernels::topk({.queries = rows,
-                 .database = rows,
-                 .k = options.k,
-                 .exclude_self = !options.include_self,
-                 .scores = {scores.data(), rows.rows, options.k},
-                 .indices = {indices.data(), rows.rows, options.k}},
-                Queue{});
-  data::write_npy<int64_t>(options.out, indices, {rows.rows, options.k});
-  if (!options.scores.empty()) data::write_npy<float>(options.scores, scores, {rows.rows, options.k});
+  const NeighbourSearch::Lists found = NeighbourSearch(ctx, rows)(rows, options.k, !options.include_self);
+  data::write_npy<int64_t>(options.out, found.index, {rows.rows, options.k});
+  if (!options.scores.empty()) data::write_npy<float>(options.scores, found.score, {rows.rows, options.k});
   fmt::print("{} neighbours of each of {} rows: {}\n", options.k, rows.rows, options.out.string());
   return 0;
 }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "nn/context.h"
+
 namespace kith {
 
 struct MineArrays {
@@ -13,8 +15,8 @@ struct MineArrays {
   std::filesystem::path out;     // [n, k] int64
   std::filesystem::path scores;  // [n, k] f32; empty: not written
 };
-// Nearest neighbours by inner product. Says on standard error when rows are not of unit length and normalize is off.
-int mine_arrays(const MineArrays&);
+// Nearest neighbours by inner product, found on the context's device. Says on standard error when rows are not of unit length and normalize is off.
+int mine_arrays(Context&, const MineArrays&);
 
 struct EvaluateArrays {
   std::filesystem::path assignments, labels;  // [n] integers

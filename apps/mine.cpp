@@ -1,8 +1,12 @@
 // kith mine: a stage of a run, or, with --features, a search among anyone's rows.
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "apps/arrays.h"
+#include "apps/device.h"
 #include "apps/stages.h"
+#include "nn/accelerator.h"
 
 namespace kith {
 
@@ -20,9 +24,13 @@ void add_mine_command(CLI::App& app) {
   of_arrays(command->add_option("--scores", arrays->scores, "Write the inner products to this .npy"));
   command->callback([command, stage, arrays] {
     if (arrays->features.empty()) return run_stage(*stage, [](Session& s, auto&) { mine(s); });
-    refuse_stage_options(*command, "--features", {"--out"});
+    refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--quiet"});
     arrays->out = stage->out;
-    mine_arrays(*arrays);
+    const OpenedContext opened =
+        open_context({.device = stage->device, .options = {.threads = stage->threads.value_or(0)}}, list_devices());
+    if (!stage->quiet) fmt::print(stderr, "{}\n", opened.line);
+    if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
+    mine_arrays(*opened.context, *arrays);
   });
 }
 

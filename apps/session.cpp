@@ -5,18 +5,24 @@
 #include <fstream>
 
 #include "apps/console.h"
+#include "apps/device.h"
+#include "apps/plan.h"
 #include "apps/signals.h"
 #include "kernels/core/check.h"
-#include "scan/estimate.h"
+#include "nn/accelerator.h"
+#include "nn/plan_store.h"
 
 namespace kith {
 namespace {
 
 std::string name_of_data(const std::string& toml) { return toml.substr(0, toml.find(':')); }
 
-// Differences that do not change a run's results.
+bool is_arithmetic(const Difference& d) { return d.field == "precision" || d.field == "tf32"; }
+
+// Differences that a run may be continued with: they do not change what is computed.
 bool is_free(const Difference& d) {
   if (d.field == "threads" || d.field == "checkpoint_seconds" || d.field == "preset") return true;
+  if (is_arithmetic(d)) return true;  // only how exactly, and not without a warning
   return d.field == "data.spec" && name_of_data(d.left) == name_of_data(d.right);
 }
 
@@ -28,32 +34,28 @@ void require_same(const std::filesystem::path& path, const RunConfig& begun, con
     throw Error(fmt::format("{}: begun with another configuration ({}); take another --out", path.string(), named));
 }
 
-std::string amount(double x) {
-  for (const auto& [size, unit] : {std::pair{1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
-    if (x >= size) return fmt::format("{:.1f} {}", x / size, unit);
-  return fmt::format("{:.0f} ", x);
-}
-
-void print_plan(const RunConfig& config) {
-  fmt::print("{}", to_toml(config));
-  if (config.data.spec.empty()) return;
-  const DataShape shape = shape_of(load_data(config.data));
-  fmt::print("\n# {} train and {} test images, {} x {} x {}; {}FLOP per image forward\n", shape.train, shape.test,
-             shape.height, shape.width, shape.channels,
-             amount(backbone_flops(config.model, shape.height, shape.width, shape.channels)));
-  double total = 0;
-  for (const StageEstimate& e : estimate(config, shape)) {
-    fmt::print("# {:<10} {:>8} steps {:>9}images {:>9}FLOP\n", e.stage, e.steps, amount(e.images), amount(e.flops));
-    total += e.flops;
-  }
-  fmt::print("# {:<10} {:>38}FLOP, {:.1f} minutes at 100 GFLOP/s\n", "total", amount(total), total / 100e9 / 60);
-}
-
 // A reader sees the old file or the new one.
 void write_config(const std::filesystem::path& path, const RunConfig& config) {
   const std::filesystem::path partial = path.string() + ".partial";
   std::ofstream(partial, std::ios::binary) << to_toml(config);
   std::filesystem::rename(partial, path);
+}
+
+std::filesystem::path config_path(const StageOptions& o) { return std::filesystem::path(o.out) / "config.toml"; }
+
+// Of a run directory that was begun.
+std::optional<RunConfig> begun_config(const StageOptions& o) {
+  if (o.out.empty() || !std::filesystem::exists(config_path(o))) return {};
+  return load_config(config_path(o).string(), {});
+}
+
+ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
+  return {.device = o.device,
+          .precision = config.precision,
+          .options = {.threads = config.threads,
+                      .seed = config.seed,
+                      .graphs = !o.no_graphs,
+                      .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}};
 }
 
 void limit(data::Images& images, int64_t count) {
@@ -66,18 +68,21 @@ void limit(data::Images& images, int64_t count) {
 }  // namespace
 
 RunConfig resolve_config(const StageOptions& o) {
-  const std::filesystem::path path = std::filesystem::path(o.out) / "config.toml";
-  std::optional<RunConfig> begun;
-  if (!o.out.empty() && std::filesystem::exists(path)) begun = load_config(path.string(), {});
+  const std::filesystem::path path = config_path(o);
+  const std::optional<RunConfig> begun = begun_config(o);
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && begun ? begun->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
   overrides.insert(overrides.end(), o.overrides.begin(), o.overrides.end());
   if (o.seed) overrides.push_back(fmt::format("seed={}", *o.seed));
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));
+  if (!o.precision.empty()) overrides.push_back("precision=" + o.precision);
+  if (o.tf32) overrides.push_back("tf32=true");
   const std::string base = !o.preset.empty() ? o.preset : begun ? path.string() : "quick";
-  const RunConfig config = load_config(base, overrides);
-  if (begun) require_same(path, *begun, config);
+  RunConfig config = load_config(base, overrides);
+  if (!begun) return config;
+  require_same(path, *begun, config);
+  if (config.precision == Precision::automatic) config.precision = begun->precision;
   return config;
 }
 
@@ -90,19 +95,34 @@ data::Dataset load_data(const DataConfig& config) {
   return set;
 }
 
+std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now) {
+  std::string named;
+  for (const Difference& d : differences(begun, now))
+    if (is_arithmetic(d))
+      named += fmt::format("{}{} was {}, now {}", named.empty() ? "" : "; ", d.field, d.left, d.right);
+  return named.empty() ? "" : named + ": results will differ a little from a run in one arithmetic";
+}
+
 void run_stage(const StageOptions& o, const Stage& stage) {
-  const RunConfig config = resolve_config(o);
-  if (o.dry_run) return print_plan(config);
+  RunConfig config = resolve_config(o);
+  if (o.dry_run) return print_plan(config, parse_device(o.device));
   catch_stop_signals();
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
+  const OpenedContext opened = open_context(context_request(o, config), list_devices());
   const data::Dataset data = load_data(config.data);
   if (std::filesystem::exists(o.out) && !std::filesystem::is_directory(o.out))
     throw Error(o.out + ": --out is a file, expected a directory");
+  // From here on the directory is a run's: nothing that fails before leaves it begun.
+  config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
+  const std::optional<RunConfig> begun = begun_config(o);
   std::filesystem::create_directories(o.out);
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
-  write_config(std::filesystem::path(o.out) / "config.toml", config);
-  Context ctx({.device = Device::cpu, .threads = config.threads, .seed = config.seed});
-  Session session{ctx, config, data, o.out, report};
+  report.note(opened.line);
+  if (!opened.warning.empty()) report.warn(opened.warning);
+  if (begun && begun->precision != Precision::automatic)
+    if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
+  write_config(config_path(o), config);
+  Session session{*opened.context, config, data, o.out, report};
   stage(session, o);
 }
 

@@ -17,13 +17,19 @@ struct StageOptions {
   std::vector<std::string> overrides;
   std::optional<uint64_t> seed;
   std::optional<int> threads;
-  std::string device = "cpu";
+  std::string device = "auto";
+  std::string precision;  // auto, f32, bf16; empty: as the configuration says
+  bool tf32 = false, no_graphs = false;
   bool dry_run = false, quiet = false, json = false;
 };
 
 // The configuration that the options ask for. A run directory that was begun keeps its own: Error naming the fields that
-// differ, other than threads, the interval of checkpoints, the preset's name and where the data lies.
+// differ, other than threads, the interval of checkpoints, the preset's name, where the data lies, and precision and TF32,
+// which may be changed by name; a precision of auto is the one that the directory was begun in.
 RunConfig resolve_config(const StageOptions&);
+
+// Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.
+std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);
 
 // The data set of a configuration, resized and limited as it says.
 data::Dataset load_data(const DataConfig&);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "kernels/core/check.h"
+#include "nn/device_select.h"
 #include "scan/table.h"
 
 namespace kith {
@@ -21,6 +23,22 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
 
 }  // namespace
 
+void add_device_option(CLI::App& command, std::string& device) {
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&device](const std::string& text) {
+            try {
+              parse_device(text);
+            } catch (const Error& e) {
+              throw CLI::ValidationError(e.what());
+            }
+            device = text;
+          },
+          "Where to compute: auto, cpu, cuda, cuda:N")
+      ->default_str(device);
+}
+
 void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10");
   command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick");
@@ -28,15 +46,19 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
   command.add_option("--seed", o.seed, "Seed of all randomness");
   command.add_option("--threads", o.threads, "Threads; 0: all cores");
-  command.add_option("--device", o.device, "Where to compute")->check(CLI::IsMember({"cpu"}))->capture_default_str();
+  add_device_option(command, o.device);
+  command.add_option("--precision", o.precision, "Of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  command.add_flag("--tf32", o.tf32, "Round f32 operands of products to TF32 on CUDA");
+  command.add_flag("--no-graphs", o.no_graphs, "Launch every kernel by itself on CUDA, for debugging");
   command.add_flag("--dry-run", o.dry_run, "Print the configuration and the work it stands for; touch nothing");
   command.add_flag("--quiet", o.quiet, "No progress, no notes");
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }
 
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
-  for (const char* name :
-       {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--dry-run", "--quiet", "--json"})
+  for (const char* name : {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--precision",
+                           "--tf32", "--no-graphs", "--dry-run", "--quiet", "--json"})
     if (command.count(name) > 0 && std::ranges::find(kept, name) == kept.end()) throw CLI::ExcludesError(name, array);
 }
 

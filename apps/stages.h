@@ -6,6 +6,7 @@
 
 namespace kith {
 
+void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
 void add_stage_options(CLI::App& command, StageOptions& options);
 // The option `array` makes a command work on files alone: usage error when one of a stage's options but `kept` stands
 // beside it.

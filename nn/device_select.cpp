@@ -79,7 +79,7 @@ DeviceChoice select_device(const DeviceRequest& request, const DeviceList& list)
     if (found != list.devices.end()) return take(static_cast<int>(found - list.devices.begin()), *found);
     why = too_old(0, list.devices[0]);
   }
-  if (request.kind == Kind::automatic) return {.device = Device::cpu, .index = 0, .reason = "cpu: " + why};
+  if (request.kind == Kind::automatic) return {.device = Device::cpu, .index = 0, .reason = "no GPU: " + why};
   throw Error(fmt::format("--device cuda{}: {}", request.index ? fmt::format(":{}", *request.index) : "", why));
 }
 

@@ -39,7 +39,7 @@ inline constexpr int kOldestSm = 80;
 struct DeviceChoice {
   Device device = Device::cpu;
   int index = 0;
-  std::string reason;  // one line for the log: "cuda:0, NVIDIA H100 (sm_90, 79.2 GiB)"
+  std::string reason;  // for the log: "cuda:0, NVIDIA H100 (sm_90, 79.2 GiB)", "cpu", "no GPU: why"
 };
 
 // Error with one line that says what is missing and what to do. `auto` is never an error: it takes the CPU and says why.

@@ -51,6 +51,8 @@ std::string stage_hash(const Session& s, const std::string& stage) {
   config.preset.clear();
   config.threads = 0;
   config.checkpoint_seconds = 0;
+  config.precision = Precision::automatic;
+  config.tf32 = false;
   config.data.spec = config.data.spec.substr(0, config.data.spec.find(':'));
   config.pretext.knn_every = 0;
   config.evaluate = {};

@@ -14,7 +14,8 @@ void put_section(SafeTensors& file, const std::string& section, const SafeTensor
 SafeTensors take_section(const SafeTensors& file, const std::string& section);
 
 // Hash of all that decides the result of `stage` (pretext, cluster, selflabel): the configuration up to and including
-// that stage, and the shape of the data. Threads, the checkpoint interval and where the data lies do not count.
+// that stage, and the shape of the data. Threads, the checkpoint interval and where the data lies do not count,
+// nor do precision and TF32: weights are f32 always, and a run may be finished on another device.
 std::string stage_hash(const Session&, const std::string& stage);
 
 // checkpoint_<stage>.safetensors; `state` holds counters and other small things.

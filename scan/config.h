@@ -14,7 +14,8 @@
 
 namespace kith {
 
-enum class Selection : uint8_t { best_loss, last };  // which epoch (and head) a stage keeps
+enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
+enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
 
 struct DataConfig {
   std::string spec;                         // cifar10:DIR
@@ -89,6 +90,8 @@ struct RunConfig {
   std::string preset;
   uint64_t seed = 0;
   int threads = 0;
+  Precision precision = Precision::automatic;  // a run directory keeps the one it was begun in
+  bool tf32 = false;                // on CUDA, f32 operands of convolutions and products may be rounded to TF32
   int64_t checkpoint_seconds = 60;  // at most this much work is lost by a power cut
   DataConfig data;
   ModelConfig model;

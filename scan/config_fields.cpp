@@ -13,6 +13,7 @@ constexpr Range kAny{-kInf, kInf}, kNonNegative{0, kInf}, kPositive{0, kInf, tru
     kPositiveShare{0, 1, true};
 constexpr Range at_least(double low) { return {low, kInf}; }
 
+constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
 constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
 constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
@@ -20,6 +21,7 @@ constexpr std::string_view kPolicy[] = {"none", "simclr", "strong"};
 constexpr std::string_view kOptimizer[] = {"sgd", "adam", "adamw", "lars"};
 constexpr std::string_view kSchedule[] = {"constant", "cosine", "step"};
 
+std::span<const std::string_view> names(Precision) { return kPrecision; }
 std::span<const std::string_view> names(Selection) { return kSelection; }
 std::span<const std::string_view> names(Stem) { return kStem; }
 std::span<const std::string_view> names(NtXentForm) { return kForm; }
@@ -226,6 +228,8 @@ std::vector<Field> fields(RunConfig& c) {
   t.add("preset", c.preset);
   t.add("seed", c.seed, kNonNegative);
   t.add("threads", c.threads, kNonNegative);
+  t.add("precision", c.precision);
+  t.add("tf32", c.tf32);
   t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
   t.section("data", [&] {
     t.add("spec", c.data.spec);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "nn/tensor.h"
 #include "scan/config.h"
 
 namespace kith {
@@ -14,8 +15,8 @@ double backbone_flops(const ModelConfig&, int height, int width, int channels);
 struct StageEstimate {
   std::string stage;
   int64_t steps = 0;
-  double images = 0;  // passes of an image through the backbone, forward
-  double flops = 0;   // forward and backward; backward counts twice
+  double views = 0;  // passes of an image through the backbone, forward
+  double flops = 0;  // forward and backward; backward counts twice
 };
 
 struct DataShape {
@@ -23,6 +24,13 @@ struct DataShape {
   int height = 0, width = 0, channels = 0, classes = 0;
 };
 DataShape shape_of(const data::Dataset&);
+
+// What a second brings on a device. A plan's minutes are these rates' and no promise.
+struct AssumedRate {
+  double flops = 0;    // per second
+  const char* source;  // where the number comes from
+};
+AssumedRate assumed_rate(Device, DType precision, bool tf32);
 
 std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
 

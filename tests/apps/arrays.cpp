@@ -44,6 +44,7 @@ class Arrays : public testing::Test {
     return out;
   }
 
+  Context ctx;
   const path dir = path(testing::TempDir()) / ("kith_arrays_" + std::to_string(getpid()));
 };
 
@@ -61,7 +62,7 @@ TEST_F(Arrays, MineFindsTheNearestByAngleWithoutAndWithSelf) {
                      .out = dir / "I.npy",
                      .scores = dir / "S.npy"};
   testing::internal::CaptureStderr();
-  printed([&] { return mine_arrays(options); });
+  printed([&] { return mine_arrays(ctx, options); });
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   auto found = data::read_npy<int64_t>(dir / "I.npy");
   EXPECT_EQ(found.shape, (std::vector<int64_t>{4, 2}));
@@ -72,7 +73,7 @@ TEST_F(Arrays, MineFindsTheNearestByAngleWithoutAndWithSelf) {
 
   options.include_self = true;
   options.k = 4;
-  printed([&] { return mine_arrays(options); });
+  printed([&] { return mine_arrays(ctx, options); });
   found = data::read_npy<int64_t>(dir / "I.npy");
   for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(found.values[4 * i], i);
 
@@ -80,7 +81,7 @@ TEST_F(Arrays, MineFindsTheNearestByAngleWithoutAndWithSelf) {
   options.normalize = false;
   options.k = 1;
   testing::internal::CaptureStderr();
-  printed([&] { return mine_arrays(options); });
+  printed([&] { return mine_arrays(ctx, options); });
   EXPECT_NE(testing::internal::GetCapturedStderr().find("rows have lengths 1 to 50"), std::string::npos);
   EXPECT_EQ(data::read_npy<int64_t>(dir / "I.npy").values, (std::vector<int64_t>{1, 1, 1, 1}));
 }
@@ -89,7 +90,7 @@ TEST_F(Arrays, MineRefusesWhatItCannotSearch) {
   const path good = write<float>("F.npy", {1, 0, 0, 1}, {2, 2}), flat = write<float>("flat.npy", {1, 0}, {2});
   const path broken = write<float>("nan.npy", {1, 0, std::nanf(""), 1}, {2, 2});
   const auto error = [&](const path& file, int64_t k) {
-    return message([&] { mine_arrays({.features = file, .k = k, .out = dir / "I.npy", .scores = {}}); });
+    return message([&] { mine_arrays(ctx, {.features = file, .k = k, .out = dir / "I.npy", .scores = {}}); });
   };
   EXPECT_EQ(error(flat, 1), flat.string() + ": shape [2]; expected [rows, dimensions]");
   EXPECT_EQ(error(broken, 1), broken.string() + ": value [1, 0] is nan; expected finite features");

@@ -120,6 +120,25 @@ TEST_F(Runs, InterruptedAnywhereEndTheSame) {
   if (interrupted == 0) GTEST_SKIP() << "the run was over before the first signal";
 }
 
+// The directory records the precision it was begun in; another one is taken only by name, and not in silence.
+TEST_F(Runs, KeepThePrecisionTheyWereBegunIn) {
+  const Outcome first = kith(command("pretext", "a", {"--device", "cpu"}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_TRUE(first.err.starts_with("CPU, 1 threads, f32\n")) << first.err;
+  const fs::path config = root_ / "a" / "config.toml";
+  std::string text = text_of(config);
+  ASSERT_NE(text.find("precision = \"f32\""), std::string::npos);
+  text.replace(text.find("precision = \"f32\""), 17, "precision = \"bf16\"");  // as if a GPU had begun it
+  std::ofstream(config, std::ios::binary) << text;
+  const Outcome refused = kith(command("mine", "a", {"--device", "cpu"}));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("--precision f32 runs here, and continues a run"), std::string::npos) << refused.err;
+  const Outcome taken = kith(command("mine", "a", {"--device", "cpu", "--precision", "f32", "--quiet"}));
+  EXPECT_EQ(taken.status, 0) << taken.err;
+  EXPECT_NE(taken.err.find("kith: warning: precision was \"bf16\", now \"f32\": "), std::string::npos) << taken.err;
+  EXPECT_NE(text_of(config).find("precision = \"f32\""), std::string::npos);
+}
+
 TEST_F(Runs, AnotherConfigurationIsRefused) {
   ASSERT_EQ(kith(command("pretext", "a")).status, 0);
   const Outcome o = run("a", {"--set", "pretext.tau=0.5"});
@@ -135,6 +154,17 @@ TEST_F(Runs, ADryRunTouchesNothing) {
   EXPECT_FALSE(fs::exists(root_ / "a"));
 }
 
+TEST_F(Runs, ADryRunPlansForADeviceThatIsNotHere) {
+  const std::string on_cpu = run("a", {"--dry-run", "--device", "cpu"}).out;
+  const std::string on_cuda = run("a", {"--dry-run", "--device", "cuda"}).out;
+  EXPECT_NE(on_cpu.find("precision = \"f32\""), std::string::npos);
+  EXPECT_NE(on_cpu.find(" GFLOP/s: a third of what two Zen 5 cores reached"), std::string::npos) << on_cpu;
+  EXPECT_NE(on_cuda.find("precision = \"bf16\""), std::string::npos);
+  EXPECT_NE(on_cuda.find(" minutes at 166.5 TFLOP/s: 50,000 views/s of ResNet-18 on an H200, assumed"),
+            std::string::npos)
+      << on_cuda;
+}
+
 TEST_F(Runs, WhatCannotStartSaysWhy) {
   const auto error = [](const std::vector<std::string>& arguments) {
     const Outcome o = kith(arguments);
@@ -146,7 +176,17 @@ TEST_F(Runs, WhatCannotStartSaysWhy) {
   std::ofstream(root_ / "file") << "x";
   EXPECT_EQ(error({"run", "--out", (root_ / "file").string(), "--data", "fashion-mnist:" + (root_ / "data").string()}),
             "kith: error: " + (root_ / "file").string() + ": --out is a file, expected a directory\n");
-  EXPECT_EQ(kith({"run", "--out", "x", "--device", "cuda"}).status, 2);
+  EXPECT_EQ(kith({"run", "--out", "x", "--device", "gpu"}).status, 2);
+  const std::string data = "fashion-mnist:" + (root_ / "data").string(), begun = (root_ / "b").string();
+  EXPECT_EQ(error({"run", "--out", begun, "--data", data, "--device", "cpu", "--precision", "bf16"})
+                .find("kith: error: precision bf16 needs a CUDA device, and this would run on the CPU"),
+            0u);
+  EXPECT_EQ(
+      error({"run", "--out", begun, "--data", data, "--device", "cuda:9999"}).find("kith: error: --device cuda:9999: "),
+      0u);
+  EXPECT_EQ(error({"run", "--out", begun, "--data", "fashion-mnist:/nowhere", "--device", "cpu"}).find("kith: error: "),
+            0u);
+  EXPECT_FALSE(fs::exists(begun)) << "a command that could not start began the directory";
 }
 
 }  // namespace

@@ -68,6 +68,26 @@ TEST_F(ResolveConfig, WhatDoesNotChangeResultsMayDiffer) {
   EXPECT_EQ(resolve_config(o).data.spec, "fashion-mnist:d");
 }
 
+TEST_F(ResolveConfig, PrecisionIsTheOneOfTheBeginningUnlessNamed) {
+  StageOptions o = options("fashion-mnist:d");
+  o.precision = "f32";
+  begin(o);
+  const RunConfig begun = resolve_config(options());
+  EXPECT_EQ(begun.precision, Precision::f32);
+  EXPECT_EQ(changed_arithmetic(begun, begun), "");
+  o = options();
+  o.preset = "quick";  // says auto
+  EXPECT_EQ(resolve_config(o).precision, Precision::f32);
+  o.precision = "bf16";
+  o.tf32 = true;
+  const RunConfig now = resolve_config(o);
+  EXPECT_EQ(now.precision, Precision::bf16);
+  EXPECT_TRUE(now.tf32);
+  EXPECT_EQ(changed_arithmetic(begun, now),
+            "precision was \"f32\", now \"bf16\"; tf32 was false, now true: results will differ a little from a run in "
+            "one arithmetic");
+}
+
 TEST_F(ResolveConfig, WhatDoesIsNamed) {
   begin(options("fashion-mnist:d"));
   StageOptions o = options("cifar10:d");

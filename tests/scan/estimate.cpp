@@ -24,10 +24,23 @@ TEST(Estimate, StagesOfThePaper) {
   ASSERT_EQ(stages.size(), 5u);
   EXPECT_EQ(stages[0].stage, "pretext");
   EXPECT_EQ(stages[0].steps, 500 * 97);
-  EXPECT_EQ(stages[0].images, 2.0 * 500 * 97 * 512 + 60000);
+  EXPECT_EQ(stages[0].views, 2.0 * 500 * 97 * 512 + 60000);
   EXPECT_EQ(stages[2].steps, 50 * 390);
   EXPECT_EQ(stages[3].steps, 200 * 50);
   for (const StageEstimate& s : stages) EXPECT_GT(s.flops, 0) << s.stage;
+}
+
+TEST(Estimate, RatesFollowTheDevice) {
+  const double cpu = assumed_rate(Device::cpu, DType::f32, false).flops;
+  const double bf16 = assumed_rate(Device::cuda, DType::bf16, false).flops;
+  const double f32 = assumed_rate(Device::cuda, DType::f32, false).flops;
+  const double tf32 = assumed_rate(Device::cuda, DType::f32, true).flops;
+  EXPECT_EQ(cpu, 100e9);
+  // A training view of ResNet-18 at 32 x 32: forward and twice that backward.
+  EXPECT_NEAR(bf16 / (3 * backbone_flops({}, 32, 32, 3)), 50'000, 500);
+  EXPECT_LT(cpu, f32);
+  EXPECT_LT(f32, tf32);
+  EXPECT_LT(tf32, bf16);
 }
 
 TEST(Estimate, FollowsTheConfiguration) {
@@ -35,7 +48,7 @@ TEST(Estimate, FollowsTheConfiguration) {
   const auto none = estimate(load_config("quick", {"selflabel.enabled=false", "pretext.epochs=0"}), shape);
   ASSERT_EQ(none.size(), 4u);
   EXPECT_EQ(none[0].steps, 0);
-  EXPECT_EQ(none[0].images, 150);
+  EXPECT_EQ(none[0].views, 150);
   // A batch larger than the data set is cut to it.
   EXPECT_EQ(estimate(load_config("quick", {"pretext.epochs=3"}), shape)[0].steps, 3);
 }

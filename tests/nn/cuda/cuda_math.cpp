@@ -32,7 +32,7 @@ class CudaMathTest : public testing::Test {
   static void SetUpTestSuite() { setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0); }
   void SetUp() override {
     const DeviceChoice choice = select_device({}, list_devices());
-    if (choice.device == Device::cpu) GTEST_SKIP() << "no CUDA device: " << choice.reason;
+    if (choice.device == Device::cpu) GTEST_SKIP() << choice.reason;
     index_ = choice.index;
   }
   std::unique_ptr<Context> context(const MathOptions& math) {

@@ -1,0 +1,30 @@
+// From --device, --precision and --threads to the Context that a command works in.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "nn/context.h"
+#include "nn/device_select.h"
+#include "scan/config.h"
+
+namespace kith {
+
+struct ContextRequest {
+  std::string device = "auto";  // as parse_device reads it
+  Precision precision = Precision::automatic;
+  ContextOptions options = {};  // but device, index and precision, which are found here
+};
+
+struct OpenedContext {
+  std::unique_ptr<Context> context;
+  std::string line;     // for the log: what computes, how, and why no GPU where none was taken
+  std::string warning;  // a GPU that is there cannot be used; or empty
+};
+
+// Error, in one line, where what was asked for by name cannot be had; `auto` ends on the CPU and says why.
+OpenedContext open_context(const ContextRequest&, const DeviceList&);
+
+// automatic: bf16 on CUDA, f32 on the CPU. Error for bf16 on the CPU.
+DType resolve_precision(Precision, Device);
+
+}  // namespace kith

@@ -1,0 +1,64 @@
+// The program's commands on a CUDA device: under the SIMT runner, and on a GPU in a CUDA build.
+#include "apps/device.h"
+
+#include <gtest/gtest.h>
+
+#include "apps/arrays.h"
+#include "data/npy.h"
+#include "kernels/core/philox.h"
+#include "nn/accelerator.h"
+#ifdef KITH_SIMT
+#include "tests/simt/runtime.h"
+#endif
+
+namespace kith {
+namespace {
+
+class AppsCuda : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (list_devices().devices.empty()) GTEST_SKIP() << "no CUDA device";
+#ifdef KITH_SIMT
+    simt::options().orders = 1;
+    simt::options().races = false;
+    simt::options().host_guard = true;
+#endif
+  }
+  void TearDown() override {
+#ifdef KITH_SIMT
+    simt::options() = {};
+#endif
+  }
+};
+
+TEST_F(AppsCuda, AutoTakesTheDeviceAndBf16) {
+  const OpenedContext opened = open_context({}, list_devices());
+  EXPECT_FALSE(opened.context->on_cpu());
+  EXPECT_EQ(opened.context->precision(), DType::bf16);
+  EXPECT_TRUE(opened.line.starts_with("cuda:0, " + list_devices().devices[0].name)) << opened.line;
+  EXPECT_NE(opened.line.find("activations bf16"), std::string::npos) << opened.line;
+  EXPECT_EQ(opened.warning, "");
+  const OpenedContext exact = open_context({.precision = Precision::f32, .options = {.graphs = false}}, list_devices());
+  EXPECT_EQ(exact.context->precision(), DType::f32);
+  EXPECT_NE(exact.line.find("activations f32, no graphs"), std::string::npos) << exact.line;
+}
+
+TEST_F(AppsCuda, ArraysAreMinedAsOnTheCpu) {
+  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "kith_apps_cuda";
+  std::filesystem::create_directories(dir);
+  std::vector<float> rows(40 * 12);
+  Random random(3, 0, 0, 0);
+  for (float& x : rows) x = random.uniform(-1.f, 1.f);
+  data::write_npy<float>(dir / "F.npy", rows, {40, 12});
+  const auto mined = [&](const char* device, const char* file) {
+    const OpenedContext opened = open_context({.device = device}, list_devices());
+    mine_arrays(*opened.context,
+                {.features = dir / "F.npy", .k = 7, .normalize = true, .out = dir / file, .scores = {}});
+    return data::read_npy<int64_t>(dir / file).values;
+  };
+  EXPECT_EQ(mined("cuda:0", "cuda.npy"), mined("cpu", "cpu.npy"));
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace kith
