@@ -8,6 +8,7 @@
 #include "apps/data.h"
 #include "apps/signals.h"
 #include "apps/stages.h"
+#include "kernels/core/check.h"
 #include "scan/config.h"
 
 namespace kith {
@@ -62,6 +63,9 @@ int main(int argc, char** argv) {
   } catch (const kith::Interrupted&) {
     fmt::print(stderr, "kith: stopped; the same command continues\n");
     return 128 + kith::stop_signal();
+  } catch (const kith::OutOfMemory& e) {
+    return kith::fail(std::string(e.what()) + "; end what else uses it, or take a narrower model (--set model.width)",
+                      1);
   } catch (const std::exception& e) {
     return kith::fail(e.what(), 1);
   }

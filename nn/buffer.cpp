@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "kernels/core/check.h"
+
 namespace kith {
 namespace {
 
@@ -9,9 +11,27 @@ constexpr size_t kSmallest = 256;
 
 }  // namespace
 
+Pool::Pool(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) { memory_->join(*this); }
+
 Pool::~Pool() {
-  for (auto& [capacity, blocks] : free_)
+  memory_->leave(*this);
+  held_ = false;
+  trim();
+}
+
+void Pool::trim() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (held_) return;
+  for (auto& [capacity, blocks] : free_) {
     for (void* block : blocks) memory_->release(block);
+    bytes_ -= static_cast<int64_t>(capacity * blocks.size());
+    blocks.clear();
+  }
+}
+
+void Pool::hold() {
+  const std::lock_guard lock(mutex_);
+  held_ = true;
 }
 
 size_t Pool::bucket(size_t bytes) {
@@ -21,14 +41,23 @@ size_t Pool::bucket(size_t bytes) {
 }
 
 void* Pool::take(size_t capacity) {
-  const std::lock_guard lock(mutex_);
-  std::vector<void*>& blocks = free_[capacity];
-  if (!blocks.empty()) {
-    void* block = blocks.back();
-    blocks.pop_back();
-    return block;
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<void*>& blocks = free_[capacity];
+    if (!blocks.empty()) {
+      void* block = blocks.back();
+      blocks.pop_back();
+      return block;
+    }
   }
-  void* block = memory_->allocate(capacity);
+  void* block = nullptr;  // made without the lock: reclaim() takes every pool's, this one's as well
+  try {
+    block = memory_->allocate(capacity);
+  } catch (const OutOfMemory&) {
+    memory_->reclaim();
+    block = memory_->allocate(capacity);
+  }
+  const std::lock_guard lock(mutex_);
   bytes_ += static_cast<int64_t>(capacity);
   ++misses_;
   return block;

@@ -13,9 +13,10 @@
 
 namespace kith {
 
-class Pool {
+// When the memory runs out, all its pools release their free blocks, and the request is made once more.
+class Pool final : public BlockKeeper {
  public:
-  explicit Pool(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
+  explicit Pool(std::shared_ptr<Memory> memory);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -25,6 +26,9 @@ class Pool {
   Memory& memory() const { return *memory_; }
   void* take(size_t capacity);  // capacity is a bucket size
   void give(void* block, size_t capacity) noexcept;
+  void trim() noexcept override;
+  // From now on free blocks stay: a captured graph uses them. They go with the pool.
+  void hold();
   int64_t bytes() const;   // held, in use or free
   int64_t misses() const;  // blocks that had to be allocated
 
@@ -33,6 +37,7 @@ class Pool {
   mutable std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;
   int64_t bytes_ = 0, misses_ = 0;
+  bool held_ = false;
 };
 
 class Buffer {

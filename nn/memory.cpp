@@ -1,10 +1,12 @@
 #include "nn/memory.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
-#include <new>
+
+#include "kernels/core/check.h"
 
 namespace kith {
 namespace {
@@ -14,10 +16,29 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 }  // namespace
 
+void Memory::reclaim() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (BlockKeeper* keeper : keepers_) keeper->trim();
+  }
+  compact();
+}
+
+void Memory::join(BlockKeeper& keeper) {
+  const std::lock_guard lock(mutex_);
+  keepers_.push_back(&keeper);
+}
+
+void Memory::leave(BlockKeeper& keeper) {
+  const std::lock_guard lock(mutex_);
+  std::erase(keepers_, &keeper);
+}
+
 void* HostMemory::allocate(size_t bytes) {
   const bool huge = bytes >= 2 * kHugePage;
   void* block = nullptr;
-  if (::posix_memalign(&block, huge ? kHugePage : kAlignment, bytes) != 0) throw std::bad_alloc();
+  if (::posix_memalign(&block, huge ? kHugePage : kAlignment, bytes) != 0)
+    throw OutOfMemory(fmt::format("out of memory: {:.2f} GiB more needed", static_cast<double>(bytes) / (1 << 30)));
   // Activations are swept from end to end: huge pages save most of the address translation. Only a hint.
   if (huge) ::madvise(block, bytes, MADV_HUGEPAGE);
   return block;

@@ -1,18 +1,29 @@
 // Memory: where a context's blocks come from, and how bytes get in and out of them. One kind per device.
 #pragma once
 #include <cstddef>
+#include <mutex>
+#include <vector>
 
 #include "kernels/core/types.h"
 
 namespace kith {
+
+// Whoever keeps blocks for later and could do without.
+class BlockKeeper {
+ public:
+  virtual void trim() noexcept = 0;  // releases what nobody uses
+
+ protected:
+  ~BlockKeeper() = default;
+};
 
 class Memory {
  public:
   virtual ~Memory() = default;
   virtual Device device() const = 0;
 
-  // Aligned to 64 bytes or more; std::bad_alloc on the host, an Error that says how much was asked for and what is free on
-  // a device. Never called while a graph is captured (a check says so).
+  // Aligned to 64 bytes or more. OutOfMemory says how much was asked for, and on a device what is free. Never called while
+  // a graph is captured (a check says so).
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* block) noexcept = 0;
 
@@ -22,6 +33,18 @@ class Memory {
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void zero(void* block, size_t bytes) = 0;
   virtual void sync() = 0;
+
+  // Every keeper trims, and what they release becomes free for a block of any size.
+  void reclaim();
+  void join(BlockKeeper&);
+  void leave(BlockKeeper&);
+
+ protected:
+  virtual void compact() {}  // after blocks were released, waiting for that if need be
+
+ private:
+  std::mutex mutex_;
+  std::vector<BlockKeeper*> keepers_;
 };
 
 class HostMemory final : public Memory {

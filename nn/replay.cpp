@@ -19,7 +19,11 @@ void Replay::run() {
   if (graph_) return graph_->launch();
   if (!pool_) pool_ = ctx_.make_pool();
   const Context::PoolScope scope(ctx_, pool_);
-  if (runs_++ < kWarmUp) return work_();
+  if (runs_ < kWarmUp) {
+    work_();
+    if (++runs_ == kWarmUp) pool_->hold();  // what the warm-up allocated is what the capture finds
+    return;
+  }
   device->begin_capture();
   try {
     work_();

@@ -91,7 +91,13 @@ class Loop {
     const bool replayed = replay_.captured();
     std::vector<int64_t> before;
     for (const int64_t* c : t_.counters) before.push_back(*c);
-    replay_.run();
+    try {
+      replay_.run();
+    } catch (const OutOfMemory& e) {
+      throw Error(fmt::format(
+          "{}: {}; take a smaller batch, --set {}.batch={}, or a narrower model, --set model.width={}", t_.stage,
+          e.what(), t_.stage, std::max<int64_t>(t_.config.batch / 2, 2), std::max(s_.config.model.width / 2, 1)));
+    }
     for (size_t i = 0; i < before.size(); ++i) {
       if (replayed)
         *t_.counters[i] += counts_per_step_[i];

@@ -13,6 +13,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Memory that there is not: on the host, or on a device. What a caller can free, it may free, and ask again.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 // Contract check. On failure throws Error("<what> (<file>:<line>)"). Never compiled out.
 void check(bool ok, std::string_view what, std::source_location at = std::source_location::current());
 

@@ -15,7 +15,10 @@ void cuda_check(cudaError_t status, std::source_location at = std::source_locati
   if (status != cudaSuccess) check(false, fmt::format("CUDA: {}", cudaGetErrorString(status)), at);
 }
 
-double gib(size_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
+std::string amount(size_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.2f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024);
+}
 
 class CudaEvent final : public Event {
  public:
@@ -102,10 +105,9 @@ class CudaAccelerator final : public Accelerator {
       return block;
     }
     static_cast<void>(cudaGetLastError());  // the error is dealt with here; it must not meet the next launch
-    throw Error(fmt::format(
-        "out of device memory: {:.2f} GiB more needed, {:.2f} GiB of {:.1f} free on {}; a smaller "
-        "batch or model needs less",
-        gib(bytes), gib(static_cast<size_t>(free_bytes())), gib(static_cast<size_t>(info_.memory_bytes)), info_.name));
+    throw OutOfMemory(fmt::format("out of device memory: {} more needed, {} of {} free on {}", amount(bytes),
+                                  amount(static_cast<size_t>(free_bytes())),
+                                  amount(static_cast<size_t>(info_.memory_bytes)), info_.name));
   }
   void release(void* block) noexcept override { cudaFreeAsync(block, compute_); }
   void upload(void* to, const void* from, size_t bytes) override {
@@ -161,15 +163,20 @@ class CudaAccelerator final : public Accelerator {
     check(!capturing_, fmt::format("device memory {} while a step is captured", what));
   }
   // Blocks that kernels free stay with the process: without this every wait gives them back to the driver.
-  static void keep_pool(int index) {
-    cudaMemPool_t pool = nullptr;
-    cuda_check(cudaDeviceGetDefaultMemPool(&pool, index));
+  void keep_pool(int index) {
+    cuda_check(cudaDeviceGetDefaultMemPool(&pool_, index));
     uint64_t all = ~uint64_t{0};
-    cuda_check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
+    cuda_check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all));
+  }
+  // What the process keeps goes back to the driver, which serves a large block from many small ones.
+  void compact() override {
+    sync();
+    cuda_check(cudaMemPoolTrimTo(pool_, 0));
   }
 
   DeviceInfo info_;
   cudaStream_t compute_ = nullptr, copy_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;
   bool capturing_ = false;
 };
 

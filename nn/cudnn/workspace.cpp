@@ -35,8 +35,13 @@ void* Workspace::reserve(int64_t bytes) {
     else if (data_ != nullptr)
       cuda_status(cudaFreeAsync(data_, stream_), "workspace");
     data_ = nullptr, captured_ = false, bytes_ = 0;
-    cuda_status(cudaMallocAsync(&data_, static_cast<size_t>(bytes), stream_),
-                fmt::format("workspace of {:.0f} MiB: use a smaller batch", static_cast<double>(bytes) / (1 << 20)));
+    const cudaError_t status = cudaMallocAsync(&data_, static_cast<size_t>(bytes), stream_);
+    if (status == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());  // dealt with here; it must not meet the next launch
+      throw OutOfMemory(fmt::format("out of device memory: the workspace of convolutions needs {:.0f} MiB",
+                                    static_cast<double>(bytes) / (1 << 20)));
+    }
+    cuda_status(status, "workspace");
     bytes_ = bytes;
   }
   captured_ = captured_ || (recording && data_ != nullptr);

@@ -19,6 +19,7 @@ constexpr size_t kGuard = 256;  // bytes on both sides of an allocation; also it
 struct Registry {
   std::shared_mutex mutex;
   std::map<uintptr_t, std::pair<size_t, void*>> buffers;  // begin -> size, block from the allocator or the arena
+  size_t bytes = 0;                                       // in all of them
 };
 Registry& registry() {
   static Registry r;
@@ -49,7 +50,13 @@ void* allocate(size_t bytes) {
   }
   const std::unique_lock lock(registry().mutex);
   registry().buffers[reinterpret_cast<uintptr_t>(block + kGuard)] = {bytes, block};
+  registry().bytes += bytes;
   return block + kGuard;
+}
+
+bool fits(size_t bytes) {
+  const std::shared_lock lock(registry().mutex);
+  return options().memory_limit == 0 || registry().bytes + bytes <= options().memory_limit;
 }
 
 void release(void* pointer) {
@@ -61,6 +68,7 @@ void release(void* pointer) {
     arena_give(it->second.second, with_guards(it->second.first));
   else
     std::free(it->second.second);
+  registry().bytes -= it->second.first;
   registry().buffers.erase(it);
   ++g_generation;
 }

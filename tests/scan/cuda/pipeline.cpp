@@ -170,5 +170,22 @@ TEST_F(PipelineCuda, AWholeRunInBf16) {
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "report.html"));
 }
 
+#ifdef KITH_SIMT
+TEST_F(PipelineCuda, AStageThatDoesNotFitSaysWhatToChange) {
+  const Folder folder("pipeline_full");
+  simt::options().memory_limit = 1'000'000;  // the model, not a step of it
+  try {
+    losses(on_cuda(), one_step_epochs(), folder.path(), pretext);
+    FAIL() << "it fitted";
+  } catch (const Error& e) {
+    const std::string line = e.what();
+    EXPECT_TRUE(line.starts_with("pretext: out of device memory: ")) << line;
+    EXPECT_TRUE(
+        line.ends_with("; take a smaller batch, --set pretext.batch=4, or a narrower model, --set model.width=2"))
+        << line;
+  }
+}
+#endif
+
 }  // namespace
 }  // namespace kith::test

@@ -84,6 +84,7 @@ using cudaMemPool_t = void*;
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold };
 inline cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
 inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+inline cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 template <class T>
 cudaError_t cudaMalloc(T** p, size_t bytes) {
   if (const cudaError_t e = simt_detail::now("cudaMalloc"); e != cudaSuccess) return e;
@@ -97,6 +98,7 @@ inline cudaError_t cudaFree(void* p) {
 }
 template <class T>
 cudaError_t cudaMallocAsync(T** p, size_t bytes, cudaStream_t) {
+  if (!simt::fits(bytes)) return cudaErrorMemoryAllocation;
   *p = static_cast<T*>(simt::allocate_ordered(bytes));
   return cudaSuccess;
 }
