@@ -205,7 +205,8 @@ TEST(Overrides, StringsNeedNoQuotes) {
 
 TEST(Presets, AnUnknownOneListsTheKnown) {
   EXPECT_EQ(error_of([] { load_config("quik", {}); }),
-            "quik: neither a preset (quick, quick-20min, paper-cifar10, paper-cifar20) nor a readable file");
+            "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, "
+            "paper-cifar20) nor a readable file");
   EXPECT_NE(error_of([] { load_config(testing::TempDir(), {}); }).find("nor a readable file"), std::string::npos);
 }
 

@@ -30,6 +30,19 @@ TEST(Estimate, StagesOfThePaper) {
   for (const StageEstimate& s : stages) EXPECT_GT(s.flops, 0) << s.stage;
 }
 
+// A quarter of an hour, of which 70 seconds are for what trains nothing.
+TEST(Estimate, FastPresetsFitTheirTimeAtTheAssumedRate) {
+  const double rate = assumed_rate(Device::cuda, DType::bf16, false).flops;
+  for (const char* preset : {"fast-cifar10", "fast-cifar20"}) {
+    const int classes = std::string(preset) == "fast-cifar10" ? 10 : 20;
+    double seconds = 0;
+    for (const StageEstimate& s : estimate(load_config(preset, {}), {50000, 10000, 32, 32, 3, classes}))
+      seconds += s.flops / rate;
+    EXPECT_LT(seconds, 830) << preset;
+    EXPECT_GT(seconds, 790) << preset;  // what its comment says
+  }
+}
+
 TEST(Estimate, RatesFollowTheDevice) {
   const double cpu = assumed_rate(Device::cpu, DType::f32, false).flops;
   const double bf16 = assumed_rate(Device::cuda, DType::bf16, false).flops;
