@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "apps/data.h"
+#include "apps/info.h"
 #include "apps/signals.h"
 #include "apps/stages.h"
 #include "kernels/core/check.h"
@@ -44,6 +45,7 @@ int parse_and_run(int argc, char** argv) {
   add_stage_commands(app);
   add_data_commands(app);
   add_preset_command(app);
+  add_info_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

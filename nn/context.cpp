@@ -21,6 +21,11 @@ int default_threads() {
 
 }  // namespace
 
+std::string onednn_version() {
+  const dnnl_version_t* v = dnnl_version();
+  return fmt::format("{}.{}.{}", v->major, v->minor, v->patch);
+}
+
 Context::Context(const ContextOptions& options) : options_(options), queue_{.device = options.device} {
   check(options.threads >= 0, fmt::format("{} threads", options.threads));
   if (const int available = default_threads(); options_.threads == 0) options_.threads = available;

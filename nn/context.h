@@ -20,6 +20,8 @@ struct ContextOptions {
   MathOptions math = {};
 };
 
+std::string onednn_version();  // "2.6.3": what the CPU computes convolutions and products with
+
 class Accelerator;
 class Buffer;
 class CpuCache;  // oneDNN engine, stream, primitives and reordered weights, keyed by shape

@@ -56,6 +56,8 @@ class DeviceMath {
   virtual std::string describe() const = 0;  // for the log: versions, TF32, where plans are kept, a warning about them
 };
 
+std::string device_math_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error where they cannot be loaded
+
 // One for each queue; it must outlive the graphs captured through it. Error where this build has none.
 std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&);
 

@@ -4,8 +4,11 @@
 
 namespace kith {
 
-std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) {
-  throw Error("this build of kith has no cuDNN and cuBLASLt: build it with --preset cuda where their headers are");
-}
+constexpr const char* kNone =
+    "this build of kith has no cuDNN and cuBLASLt: build it with --preset cuda where their headers are";
+
+std::string device_math_libraries() { throw Error(kNone); }
+
+std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) { throw Error(kNone); }
 
 }  // namespace kith

@@ -75,10 +75,9 @@ class CudaMath final : public DeviceMath {
   int64_t workspace_bytes() const override { return workspace_.bytes() + half_.bytes(); }
   std::string describe() const override {
     const PlanStore& store = convs_.store();
-    return fmt::format("cuDNN {}, cuBLASLt {}, TF32 {}, {} plans known{}{}{}", cudnn_version(), cublas_lt_version(),
-                       options_.tf32 ? "on" : "off", store.size(),
-                       store.file().empty() ? "" : " in " + store.file().string(), store.warning().empty() ? "" : "; ",
-                       store.warning());
+    return fmt::format("{}, TF32 {}, {} plans known{}{}{}", device_math_libraries(), options_.tf32 ? "on" : "off",
+                       store.size(), store.file().empty() ? "" : " in " + store.file().string(),
+                       store.warning().empty() ? "" : "; ", store.warning());
   }
 
  private:
@@ -117,6 +116,10 @@ class CudaMath final : public DeviceMath {
 };
 
 }  // namespace
+
+std::string device_math_libraries() {
+  return fmt::format("cuDNN {}, cuBLASLt {}", cudnn_version(), cublas_lt_version());
+}
 
 std::unique_ptr<DeviceMath> make_device_math(Queue queue, const MathOptions& options) {
   check(queue.device == Device::cuda, "cuDNN and cuBLASLt run on CUDA queues");

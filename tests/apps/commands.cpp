@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "tests/apps/program.h"
 
@@ -20,7 +21,7 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
 TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
-  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate", "data", "presets"})
+  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate", "data", "presets", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
@@ -35,6 +36,18 @@ TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({"evaluate"}, 2, "--out or --assignments is required (kith --help)");
   expect_error({"evaluate", "--assignments", "a.npy"}, 2, "--assignments requires --labels (kith --help)");
   expect_error({"presets", "--foo"}, 2, "The following argument was not expected: --foo (kith --help)");
+}
+
+TEST(Program, InfoIsOneScreen) {
+  const Outcome o = kith({"info"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_TRUE(o.out.starts_with("kith 0")) << o.out;
+  EXPECT_NE(o.out.find("oneDNN "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("--device auto takes "), std::string::npos) << o.out;
+  EXPECT_LE(std::ranges::count(o.out, '\n'), 24);
+  const auto json = nlohmann::json::parse(kith({"info", "--json"}).out);
+  EXPECT_TRUE(json.contains("devices"));
+  EXPECT_TRUE(json.at("automatic").is_string());
 }
 
 TEST(Program, PresetsAreListedAndPrinted) {

@@ -112,6 +112,8 @@ class SimtMath final : public DeviceMath {
 
 }  // namespace
 
+std::string device_math_libraries() { return "oneDNN in place of cuDNN and cuBLASLt"; }
+
 std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) { return std::make_unique<SimtMath>(); }
 
 }  // namespace kith
