@@ -157,6 +157,8 @@ TEST(Checkpoint, BelongsToOneConfiguration) {
   write_checkpoint(fake.session(), "pretext", {.arrays = {}, .state = {{"third", 1.0 / 3}}});
   fake.config.threads = 3;
   fake.config.checkpoint_seconds = 7;
+  fake.config.precision = Precision::bf16;  // a run is finished on another device
+  fake.config.tf32 = true;
   fake.config.data.spec = "striped:elsewhere";
   fake.config.cluster.heads = 9;  // of a later stage
   fake.config.evaluate.knn_k = 3;
