@@ -38,7 +38,7 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   std::vector<kernels::OptimSlot<float>> slots;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& p = parameters_[i];
-    if (!p.parameter->trainable || p.parameter->grad.empty() || p.parameter->fresh) continue;
+    if (!has_gradient(*p.parameter)) continue;
     const Tensor& half = p.parameter->half;
     slots.push_back({.w = p.parameter->value.span(),
                      .g = p.parameter->grad.span(),
@@ -69,6 +69,17 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
       return kernels::lars_step(
           {.slots = slots, .momentum = c.momentum, .trust = c.trust, .live = live, .finite = allowed}, ctx_.queue());
   }
+}
+
+bool Optimizer::has_gradient(const Parameter& p) { return p.trainable && !p.grad.empty() && !p.fresh; }
+
+Optimizer::Gradients Optimizer::gradients() const {
+  std::vector<std::span<const float>> grads;
+  for (const NamedParameter& p : parameters_)
+    if (has_gradient(*p.parameter)) grads.push_back(p.parameter->grad.span());
+  Gradients out{.norm = ctx_.empty({}), .finite = {ctx_, 1}};
+  kernels::grad_norm({.grads = grads, .norm = out.norm.span(), .finite = out.finite.span()}, ctx_.queue());
+  return out;
 }
 
 void Optimizer::save(SafeTensors& file, const std::string& prefix) const {

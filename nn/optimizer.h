@@ -27,6 +27,12 @@ class Optimizer {
   // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is.
   void step(const LiveStep* live, const int32_t* allowed = nullptr);
   void step(float lr);  // outside a captured step: sets the numbers, steps, counts
+  // Of the gradients that the next step would use: their norm [], and whether all of them are numbers (1 or 0).
+  struct Gradients {
+    Tensor norm;
+    Array<int32_t> finite;
+  };
+  Gradients gradients() const;
   void count_step() { ++steps_; }
   int64_t steps() const { return steps_; }  // done so far
   // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
@@ -36,6 +42,7 @@ class Optimizer {
 
  private:
   bool two_moments() const;
+  static bool has_gradient(const Parameter&);
 
   Context& ctx_;
   std::vector<NamedParameter> parameters_;

@@ -69,7 +69,7 @@ Readback::~Readback() {
 
 void Readback::keep(const Terms& terms) {
   if (names_.empty()) {
-    for (const Term& t : terms) names_.push_back({t.name, t.value.empty(), t.scale});
+    for (const Term& t : terms) names_.push_back({t.name, t.value.empty(), t.scale, t.gate});
     kept_ = Array<uint32_t>(ctx_, static_cast<int64_t>(terms.size()));
   }
   check(!terms.empty() && terms.size() == names_.size(), "Readback: steps of one stage leave the same terms");

@@ -43,12 +43,13 @@ class Feed {
   Step step_;
 };
 
-// One number that a step leaves: a real one, or a count.
+// One number that a step leaves: a real one, or a count. A gate that is 0 says that the step changed nothing.
 struct Term {
-  const char* name;
+  const char* name;  // in the log; "": not there
   Tensor value;
   Array<int32_t> count = {};
   double scale = 1;
+  bool gate = false;
 };
 using Terms = std::vector<Term>;  // "loss" first
 
@@ -69,6 +70,7 @@ class Readback {
     const char* name;
     bool integer;
     double scale;
+    bool gate;
   };
   const std::vector<Name>& names() const { return names_; }  // of the terms, once a step has been kept
 

@@ -41,8 +41,12 @@ void train_pretext(Session& s, PretextModel& model) {
     const Var loss = ntxent_mean(tape, z, config.tau, config.form);
     optimizer.zero_grad();
     tape.backward(loss);
-    optimizer.step(at.live);
-    return {{.name = "loss", .value = loss.value()}};
+    // A batch whose gradient overflows is passed over; a run that has diverged shows in the loss.
+    const Optimizer::Gradients gradients = optimizer.gradients();
+    optimizer.step(at.live, gradients.finite.data());
+    return {{.name = "loss", .value = loss.value()},
+            {.name = "grad_norm", .value = gradients.norm},
+            {.name = "", .value = {}, .count = gradients.finite, .gate = true}};
   };
   t.end_epoch = [&](int64_t epoch) {
     nlohmann::json line = nlohmann::json::object();

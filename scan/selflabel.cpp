@@ -116,7 +116,11 @@ class SelfLabelling {
     optimizer_.step(at.live, out.kept.data());  // no step where nothing was confident
     if (ema_) ema_->update();
     return {{.name = "loss", .value = out.loss.value()},
-            {.name = "kept", .value = {}, .count = out.kept, .scale = 1 / static_cast<double>(at.index.size())}};
+            {.name = "kept",
+             .value = {},
+             .count = out.kept,
+             .scale = 1 / static_cast<double>(at.index.size()),
+             .gate = true}};
   }
 
   nlohmann::json end_epoch() {

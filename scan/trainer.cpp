@@ -108,14 +108,16 @@ class Loop {
 
   void use(int64_t step, std::span<const double> values) {
     const std::vector<Readback::Name>& names = readback_.names();
+    if (!std::isfinite(values[0])) diverged(names[0].name, values[0], step);  // whatever a gate says
     for (size_t t = 0; t < names.size(); ++t)
-      if (names[t].integer && values[t] == 0 && std::string_view(names[t].name) == "kept") {
+      if (names[t].gate && values[t] == 0) {
         ++skipped_;
         return;
       }
     ++counted_;
     nlohmann::json line;
     for (size_t t = 0; t < names.size(); ++t) {
+      if (*names[t].name == '\0') continue;
       if (!std::isfinite(values[t])) diverged(names[t].name, values[t], step);
       sums_[names[t].name] += values[t];
       line[names[t].name] = values[t];

@@ -24,8 +24,7 @@ struct Training {
   int images_per_sample = 1;  // views that pass the network, for the rate
   TrainConfig config;
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
-  // wait for a result. Terms are averaged over the epoch for the log; a count named "kept" that is 0 says that the batch
-  // had nothing to learn from, and leaves it out.
+  // wait for a result. Terms are averaged over the epoch for the log, those of batches that a gate left out aside.
   std::function<Terms(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};

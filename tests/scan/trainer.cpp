@@ -41,7 +41,7 @@ struct Fake {
       const Outcome o = outcome(value);
       const std::vector<int32_t> kept{o.kept ? 1 : 0};
       return Terms{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},
-                   {.name = "kept", .value = {}, .count = Array<int32_t>(ctx, kept)}};
+                   {.name = "", .value = {}, .count = Array<int32_t>(ctx, kept), .gate = true}};
     };
     t.begin_epoch = [this](int64_t epoch) { begun.push_back(epoch); };
     t.end_epoch = [this](int64_t) { return nlohmann::json{{"value", value}}; };

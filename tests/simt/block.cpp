@@ -101,7 +101,8 @@ void Block::release_block_barrier() {
     if (t->state != State::block_barrier) continue;
     count += t->predicate != 0;
     if (first == nullptr) first = t.get();
-    if (t->where.line() != first->where.line() || std::strcmp(t->where.file_name(), first->where.file_name()) != 0)
+    if (t->where.line() != first->where.line() || (t->where.file_name() != first->where.file_name() &&
+                                                   std::strcmp(t->where.file_name(), first->where.file_name()) != 0))
       throw Fault(fmt::format("{}: divergent barrier: waits at line {} while {} waits at line {}", name_of(*t),
                               t->where.line(), name_of(*first), first->where.line()));
   }

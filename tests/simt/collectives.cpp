@@ -73,7 +73,7 @@ bool all_arrived(Block& b, const Thread& t) {
     const Thread& other = *b.threads[t.warp * kWarp + l];
     if (other.state == State::ready || other.state == State::block_barrier) {
       complete = false;
-    } else if (other.mask != t.mask || std::strcmp(other.waiting, t.waiting) != 0) {
+    } else if (other.mask != t.mask || (other.waiting != t.waiting && std::strcmp(other.waiting, t.waiting) != 0)) {
       b.fail(fmt::format("{} (line {}, mask {:#010x}) meets lane {} in {} (line {}, mask {:#010x})", t.waiting,
                          t.where.line(), t.mask, l, other.waiting, other.where.line(), other.mask));
     }

@@ -107,7 +107,7 @@ class SimtMath final : public DeviceMath {
   std::string describe() const override { return "oneDNN on the runner's memory"; }
 
  private:
-  Context host_;
+  Context host_{{.threads = 1}};  // the runner has threads of its own
 };
 
 }  // namespace

@@ -49,14 +49,14 @@ std::vector<double> losses(const ContextOptions& options, const RunConfig& confi
 
 ContextOptions on_cpu() {
   ContextOptions options;
-  options.threads = 2;
+  options.threads = 1;
   return options;
 }
 
 ContextOptions on_cuda(DType precision = DType::f32) {
   ContextOptions options;
   options.device = Device::cuda;
-  options.threads = 2;
+  options.threads = 1;
   options.precision = precision;
   return options;
 }
