@@ -159,7 +159,8 @@ class SelfLabelling {
     load_state(model_.state(), take_section(c.arrays, "model"));
     optimizer_.load(c.arrays, "optimizer/");
     if (ema_) ema_->load(c.arrays, "ema/");
-    if (config_.share > 0) use_labels(c.state.at("own_labels").get<std::vector<int32_t>>());
+    auto labels = c.state.at("own_labels").get<std::vector<int32_t>>();  // none before the first epoch has begun
+    if (!labels.empty()) use_labels(std::move(labels));
     seen_.copy_from(c.state.at("seen").get<std::vector<int32_t>>());
     c.state.at("used").get_to(used_);
   }

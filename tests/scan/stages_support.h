@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,11 +78,14 @@ inline RunConfig tiny_config() {
 class Recorder : public Reporter {
  public:
   int64_t stop_after = std::numeric_limits<int64_t>::max();  // steps from now
+  bool stop_at_begin = false;                                // of each stage, once, before its first step
   int64_t steps = 0;
   std::vector<std::string> notes, warnings;
   std::vector<nlohmann::json> lines;
 
-  void begin(std::string_view, int64_t, int64_t) override {}
+  void begin(std::string_view stage, int64_t, int64_t) override {
+    if (begun_.emplace(stage).second && stop_at_begin) stop_after = steps;
+  }
   void step(int64_t) override { ++steps; }
   void end() override {}
   void metric(const nlohmann::json& line) override { lines.push_back(line); }
@@ -94,6 +98,9 @@ class Recorder : public Reporter {
       if (w.find(part) != std::string::npos) return true;
     return false;
   }
+
+ private:
+  std::set<std::string> begun_;
 };
 
 // An empty directory that goes away.
