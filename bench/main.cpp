@@ -1,17 +1,62 @@
-// The program around every benchmark file: says what it ran on, then runs.
+// The program around every benchmark file: says what it ran on, then runs. KITH_BENCH_TARGET says which target it is for. Exit
+// status 77 where that is a GPU and there is none, 1 when a result was wrong or a benchmark failed.
 #include <benchmark/benchmark.h>
-#include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
 
-int main(int argc, char** argv) {
-  const dnnl_version_t* dnnl = dnnl_version();
-  benchmark::AddCustomContext("threads", fmt::format("{}", omp_get_max_threads()));
-  benchmark::AddCustomContext("onednn", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch));
+#include "bench/support.h"
+#include "nn/context.h"
+#ifdef KITH_SIMT
+#include "tests/simt/runtime.h"
+#endif
+
+namespace kith::bench {
+
+Target target() { return Target::KITH_BENCH_TARGET; }
+
+namespace {
+
+void describe() {
   benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
+  if (target() == Target::cpu) {
+    benchmark::AddCustomContext("threads", fmt::format("{}", omp_get_max_threads()));
+    benchmark::AddCustomContext("onednn", onednn_version());
+    return;
+  }
+  const DeviceInfo info = machine().accelerator().info();
+  benchmark::AddCustomContext("device", fmt::format("{}, sm_{}, {:.0f} GiB", info.name, info.sm,
+                                                    static_cast<double>(info.memory_bytes) / (1 << 30)));
+  const DeviceList list = list_devices();
+  benchmark::AddCustomContext("cuda", fmt::format("driver {}, runtime {}", list.driver, list.runtime));
+  benchmark::AddCustomContext("device_math", machine().math() == nullptr ? "none" : machine().math()->describe());
+  benchmark::AddCustomContext("copy_B/s", fmt::format("{:.4g}", machine().copy_rate()));
+  benchmark::AddCustomContext("time", "median of single calls, device time, caches cold");
+}
+
+}  // namespace
+}  // namespace kith::bench
+
+int main(int argc, char** argv) {
+  using namespace kith;
+#ifdef KITH_SIMT
+  // Kernels have tests of their own that look for races; here a host that touches device memory must be found.
+  simt::options().orders = 1;
+  simt::options().races = false;
+  simt::options().host_guard = true;
+#endif
+  if (const std::string why = bench::absent(); !why.empty()) {
+    fmt::print("{}\n", why);
+    return 77;
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
+  try {
+    bench::describe();
+    benchmark::RunSpecifiedBenchmarks();
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "{}: {}\n", argv[0], e.what());
+    return 1;
+  }
   benchmark::Shutdown();
-  return 0;
+  return bench::failures() > 0;
 }

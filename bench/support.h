@@ -1,23 +1,35 @@
 // Shared by the benchmark files. Form of one:
 //
 //   void ntxent_forward(benchmark::State& state) {
-//     ... inputs from tests/support/compare.h, one run, result compared with the fp64 oracle on a small size ...
-//     run_verified(state, test::close(got, want, tol), ntxent_forward_cost(rows, dim), [&] {
-//     kernels::ntxent_forward(args, Queue{}); });
+//     ... a Problem<float> in bench::memory(); a small one like it run once and compared with its fp64 oracle ...
+//     bench::run_verified(state, verified, bench::cost(ntxent_forward_cost, rows, dim),
+//                         [&] { kernels::ntxent_forward(p.forward(), bench::queue()); });
 //   }
-//   BENCHMARK(ntxent_forward)->Apply(kith::bench::timing)->Args({1024, 128});
+//   const bench::Entry kForward{"ntxent_forward", ntxent_forward, {.cpu = {{1024, 128}}, .cuda = {{65536, 128}}, .smoke = {{34, 9}}}};
+//
+// A program of such files runs on one target (machine.h). Its exit status is 1 when a result was wrong or a benchmark failed.
 #pragma once
 #include <benchmark/benchmark.h>
 
+#include "bench/machine.h"
 #include "kernels/core/types.h"
-#include "tests/support/compare.h"
 
 namespace kith::bench {
 
-// Wall time, as the work is threaded, and processor time of all threads, which other load on the machine disturbs less.
-inline void timing(benchmark::internal::Benchmark* b) {
-  b->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
-}
+// The arguments of a benchmark on each target; none: it is not run there.
+struct Sizes {
+  std::vector<std::string> names = {};
+  std::vector<std::vector<int64_t>> cpu = {}, cuda = {}, smoke = {};
+};
+
+// Registers a benchmark. An exception is its failure, not the program's.
+class Entry {
+ public:
+  Entry(const std::string& name, std::function<void(benchmark::State&)>, const Sizes&);
+};
+
+void fail(benchmark::State&, const std::string& why);  // the benchmark prints an error and no time
+int failures();
 
 // The contract's cost function, called with extents.
 template <class F, class... Extents>
@@ -26,25 +38,16 @@ Cost cost(F f, Extents... extents) {
 }
 inline Cost operator+(Cost a, Cost b) { return {.flops = a.flops + b.flops, .bytes = a.bytes + b.bytes}; }
 
-// Rates from the contract's cost function, per second of wall time.
-inline void report_cost(benchmark::State& state, Cost cost) {
-  state.counters["flop/s"] = benchmark::Counter(cost.flops, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["B/s"] =
-      benchmark::Counter(cost.bytes, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1024);
-}
+void run(benchmark::State&, Cost, Bound, const std::function<void()>&);
 
-// Times f only when the result was right: a wrong result prints an error and no time.
+// Times f only when the result was right: a wrong result prints an error and no time. On a GPU the time is the median of
+// single calls, and beside it stand the spread between their quartiles, the floor of the contract's cost at the measured
+// ceilings, and which part of the time that floor is.
 template <class F>
-void run_verified(benchmark::State& state, const testing::AssertionResult& verified, Cost cost, F&& f) {
-  if (!verified) {
-    state.SkipWithError(verified.message());
-    return;
-  }
-  for ([[maybe_unused]] auto _ : state) {
-    f();
-    benchmark::ClobberMemory();
-  }
-  report_cost(state, cost);
+void run_verified(benchmark::State& state, const testing::AssertionResult& verified, Cost cost, F&& f,
+                  Bound bound = Bound::memory) {
+  if (!verified) return fail(state, verified.message());
+  run(state, cost, bound, f);
 }
 
 }  // namespace kith::bench

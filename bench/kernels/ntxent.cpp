@@ -1,6 +1,7 @@
 #include "kernels/ntxent.h"
 
 #include "bench/support.h"
+#include "kernels/core/bf16.h"
 
 namespace kith {
 namespace {
@@ -9,48 +10,82 @@ constexpr float kTau = 0.1f;
 
 template <class T>
 struct Problem {
-  test::HostMatrix<T> z, dz;
-  std::vector<T> lse, loss, dloss;
+  Products products;
+  bench::Array<T> z, dz, lse, loss, dloss;
 
-  explicit Problem(test::HostMatrix<T> z_in)
-      : z(std::move(z_in)), dz(z.rows, z.cols), lse(z.rows), loss(z.rows), dloss(z.rows, 1 / static_cast<T>(z.rows)) {}
-  kernels::NtXentForward<T> forward() { return {.z = std::as_const(z).view(), .tau = kTau, .lse = lse, .loss = loss}; }
-  kernels::NtXentBackward<T> backward() {
-    return {.z = std::as_const(z).view(), .lse = lse, .dloss = dloss, .tau = kTau, .dz = dz.view()};
+  Problem(Memory& memory, const test::HostMatrix<T>& z_in, Products products_in)
+      : products(products_in),
+        z(memory, z_in),
+        dz(memory, z_in.rows, z_in.cols),
+        lse(memory, z_in.rows),
+        loss(memory, z_in.rows),
+        dloss(memory, std::vector<T>(static_cast<size_t>(z_in.rows), 1 / static_cast<T>(z_in.rows))) {}
+  kernels::NtXentForward<T> forward() const {
+    return {.z = z.matrix(), .tau = kTau, .lse = lse.span(), .loss = loss.span(), .products = products};
+  }
+  kernels::NtXentBackward<T> backward() const {
+    return {.z = z.matrix(),
+            .lse = lse.span(),
+            .dloss = dloss.span(),
+            .tau = kTau,
+            .dz = dz.matrix(),
+            .products = products};
   }
 };
 
-// Against the oracle at a size that costs little and still has several blocks.
-testing::AssertionResult verified(int64_t dim) {
-  const auto z = test::unit_rows(514, dim, {7});
-  Problem<float> p(z);
-  Problem<double> oracle(widen(z));
-  kernels::ntxent_forward(p.forward(), Queue{}), kernels::ntxent_backward(p.backward(), Queue{});
+// Against the oracle at a size that costs little and still has several blocks: of the path that as many rows take.
+testing::AssertionResult verified(int64_t rows, int64_t dim, Products products) {
+  const int64_t few = rows > 2048 && products == Products::bf16 ? 2050 : std::min<int64_t>(rows, 514);
+  test::HostMatrix<float> z = test::unit_rows(few, dim, {7});
+  if (products == Products::bf16)  // both sides multiply the same operands
+    for (float& v : z.values) v = widen(narrow(v));
+  const Problem<float> p(bench::memory(), z, products);
+  kernels::ntxent_forward(p.forward(), bench::queue()), kernels::ntxent_backward(p.backward(), bench::queue());
+  const Problem<double> oracle(bench::host(), widen(z), products);
   kernels::cpu::ntxent_forward(oracle.forward()), kernels::cpu::ntxent_backward(oracle.backward());
-  return test::close(p.dz.values, oracle.dz.values, {.abs = 64 * test::kUnit / (514 * kTau)});
+  // dz is a sum of weights P g times z over tau; over k the weights of row k sum to about 2 / rows, and those of the two
+  // positives to 2 / rows. A weight carries a few roundings of its exponent, of one in magnitude here, and of itself; where
+  // it is rounded to bf16, 2^-8.
+  const double weight = (products == Products::bf16 ? 0x1p-8 : 0) + 32 * test::kUnit;
+  return test::close(p.dz.to_host(), oracle.dz.to_host(), {.abs = 4 * weight / (static_cast<double>(few) * kTau)});
 }
+
+Products products_of(const benchmark::State& state) { return state.range(2) == 0 ? Products::f32 : Products::bf16; }
+bench::Bound bound(Products p) { return p == Products::f32 ? bench::Bound::f32 : bench::Bound::matrix; }
 
 void ntxent_forward(benchmark::State& state) {
   const int64_t rows = state.range(0), dim = state.range(1);
-  Problem<float> p(test::unit_rows(rows, dim, {7}));
-  bench::run_verified(state, verified(dim), bench::cost(kernels::ntxent_forward_cost, rows, dim),
-                      [&] { kernels::ntxent_forward(p.forward(), Queue{}); });
+  const Products products = products_of(state);
+  const Problem<float> p(bench::memory(), test::unit_rows(rows, dim, {7}), products);
+  bench::run_verified(
+      state, verified(rows, dim, products), bench::cost(kernels::ntxent_forward_cost, rows, dim),
+      [&] { kernels::ntxent_forward(p.forward(), bench::queue()); }, bound(products));
 }
-BENCHMARK(ntxent_forward)->Apply(bench::timing)->Args({1024, 128})->Args({4096, 128});
 
 void ntxent_forward_backward(benchmark::State& state) {
   const int64_t rows = state.range(0), dim = state.range(1);
-  Problem<float> p(test::unit_rows(rows, dim, {7}));
+  const Products products = products_of(state);
+  const Problem<float> p(bench::memory(), test::unit_rows(rows, dim, {7}), products);
   using bench::operator+;
   bench::run_verified(
-      state, verified(dim),
+      state, verified(rows, dim, products),
       bench::cost(kernels::ntxent_forward_cost, rows, dim) + bench::cost(kernels::ntxent_backward_cost, rows, dim),
       [&] {
-        kernels::ntxent_forward(p.forward(), Queue{});
-        kernels::ntxent_backward(p.backward(), Queue{});
-      });
+        kernels::ntxent_forward(p.forward(), bench::queue());
+        kernels::ntxent_backward(p.backward(), bench::queue());
+      },
+      bound(products));
 }
-BENCHMARK(ntxent_forward_backward)->Apply(bench::timing)->Args({512, 128})->Args({1024, 128})->Args({4096, 128});
+
+// Rows, dim, and whether products are of bf16, which the CPU has not.
+const std::vector<std::vector<int64_t>> kCuda = {{1024, 128, 1},  {2048, 128, 1},  {4096, 128, 1}, {8192, 128, 1},
+                                                 {16384, 128, 1}, {65536, 128, 1}, {1024, 128, 0}, {4096, 128, 0}},
+                                        kSmoke = {{66, 33, 1}, {34, 31, 0}};
+const bench::Entry kForward{
+    "ntxent_forward", ntxent_forward, {.cpu = {{1024, 128, 0}, {4096, 128, 0}}, .cuda = kCuda, .smoke = kSmoke}};
+const bench::Entry kBoth{"ntxent_forward_backward",
+                         ntxent_forward_backward,
+                         {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}}, .cuda = kCuda, .smoke = kSmoke}};
 
 }  // namespace
 }  // namespace kith

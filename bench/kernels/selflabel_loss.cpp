@@ -7,55 +7,58 @@ namespace {
 
 template <class T>
 struct Problem {
-  test::HostMatrix<T> weak, strong, dstrong;
-  std::vector<int32_t> target, kept;
-  std::vector<T> weight, loss, dloss;
+  bench::Array<T> weak, strong, dstrong, weight, loss, dloss;
+  bench::Array<int32_t> target, kept;
 
-  Problem(test::HostMatrix<T> w, test::HostMatrix<T> s)
-      : weak(std::move(w)),
-        strong(std::move(s)),
-        dstrong(strong.rows, strong.cols),
-        target(strong.rows),
-        kept(1),
-        weight(strong.rows),
-        loss(1),
-        dloss(1, T(1)) {}
-  kernels::SelflabelLossForward<T> forward() {
-    return {.weak = std::as_const(weak).view(),
-            .strong = std::as_const(strong).view(),
+  Problem(Memory& memory, const test::HostMatrix<T>& w, const test::HostMatrix<T>& s)
+      : weak(memory, w),
+        strong(memory, s),
+        dstrong(memory, s.rows, s.cols),
+        weight(memory, s.rows),
+        loss(memory, 1),
+        dloss(memory, std::vector<T>{T(1)}),
+        target(memory, s.rows),
+        kept(memory, 1) {}
+  kernels::SelflabelLossForward<T> forward() const {
+    return {.weak = weak.matrix(),
+            .strong = strong.matrix(),
             .threshold = T(0.5),
             .thresholds = {},
-            .target = target,
-            .weight = weight,
-            .loss = loss,
-            .kept = kept};
+            .target = target.span(),
+            .weight = weight.span(),
+            .loss = loss.span(),
+            .kept = kept.span()};
   }
-  kernels::SelflabelLossBackward<T> backward() {
-    return {.strong = std::as_const(strong).view(),
-            .target = target,
-            .weight = weight,
-            .dloss = dloss,
-            .dstrong = dstrong.view()};
+  kernels::SelflabelLossBackward<T> backward() const {
+    return {.strong = strong.matrix(),
+            .target = target.span(),
+            .weight = weight.span(),
+            .dloss = dloss.span(),
+            .dstrong = dstrong.matrix()};
   }
 };
 
 void selflabel_loss(benchmark::State& state) {
-  using bench::operator+;
   const int64_t rows = state.range(0), classes = state.range(1);
-  const auto weak = test::normal_rows(rows, classes, {7}, 4.f), strong = test::normal_rows(rows, classes, {8}, 4.f);
-  Problem<float> p(weak, strong);
-  Problem<double> oracle(widen(weak), widen(strong));
-  kernels::selflabel_loss_forward(p.forward(), Queue{}), kernels::selflabel_loss_backward(p.backward(), Queue{});
+  const test::HostMatrix<float> weak = bench::draws(rows, classes, {7}, 4.f),
+                                strong = bench::draws(rows, classes, {8}, 4.f);
+  const Problem<float> p(bench::memory(), weak, strong);
+  const Problem<double> oracle(bench::host(), widen(weak), widen(strong));
+  const auto both = [&] {
+    kernels::selflabel_loss_forward(p.forward(), bench::queue());
+    kernels::selflabel_loss_backward(p.backward(), bench::queue());
+  };
+  both();
   kernels::cpu::selflabel_loss_forward(oracle.forward()), kernels::cpu::selflabel_loss_backward(oracle.backward());
-  bench::run_verified(state, test::close(p.dstrong.values, oracle.dstrong.values, {.abs = 128 * test::kUnit}),
+  using bench::operator+;
+  bench::run_verified(state, test::close(p.dstrong.to_host(), oracle.dstrong.to_host(), {.abs = 128 * test::kUnit}),
                       bench::cost(kernels::selflabel_loss_forward_cost, rows, classes) +
                           bench::cost(kernels::selflabel_loss_backward_cost, rows, classes),
-                      [&] {
-                        kernels::selflabel_loss_forward(p.forward(), Queue{});
-                        kernels::selflabel_loss_backward(p.backward(), Queue{});
-                      });
+                      both);
 }
-BENCHMARK(selflabel_loss)->Apply(bench::timing)->Args({1000, 10})->Args({8192, 1000});
+const std::vector<std::vector<int64_t>> kSizes = {{1000, 10}, {8192, 1000}};
+const bench::Entry kBoth{
+    "selflabel_loss", selflabel_loss, {.cpu = kSizes, .cuda = kSizes, .smoke = {{33, 10}, {5, 130}}}};
 
 }  // namespace
 }  // namespace kith

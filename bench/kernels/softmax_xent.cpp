@@ -5,45 +5,53 @@
 namespace kith {
 namespace {
 
+std::vector<int32_t> labels_of(int64_t rows, int64_t classes) {
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < rows; ++i) labels.push_back(static_cast<int32_t>(i % classes));
+  return labels;
+}
+
 template <class T>
 struct Problem {
-  test::HostMatrix<T> logits, dlogits;
-  std::vector<int32_t> labels;
-  std::vector<T> loss, dloss;
+  bench::Array<T> logits, dlogits, loss, dloss;
+  bench::Array<int32_t> labels;
 
-  explicit Problem(test::HostMatrix<T> x)
-      : logits(std::move(x)),
-        dlogits(logits.rows, logits.cols),
-        labels(logits.rows),
-        loss(logits.rows),
-        dloss(logits.rows, T(1)) {
-    for (int64_t i = 0; i < logits.rows; ++i) labels[i] = static_cast<int32_t>(i % logits.cols);
+  Problem(Memory& memory, const test::HostMatrix<T>& x)
+      : logits(memory, x),
+        dlogits(memory, x.rows, x.cols),
+        loss(memory, x.rows),
+        dloss(memory, std::vector<T>(static_cast<size_t>(x.rows), T(1))),
+        labels(memory, labels_of(x.rows, x.cols)) {}
+  kernels::SoftmaxXentForward<T> forward() const {
+    return {.logits = logits.matrix(), .labels = labels.span(), .loss = loss.span()};
   }
-  kernels::SoftmaxXentForward<T> forward() {
-    return {.logits = std::as_const(logits).view(), .labels = labels, .loss = loss};
-  }
-  kernels::SoftmaxXentBackward<T> backward() {
-    return {.logits = std::as_const(logits).view(), .labels = labels, .dloss = dloss, .dlogits = dlogits.view()};
+  kernels::SoftmaxXentBackward<T> backward() const {
+    return {.logits = logits.matrix(), .labels = labels.span(), .dloss = dloss.span(), .dlogits = dlogits.matrix()};
   }
 };
 
 void softmax_xent(benchmark::State& state) {
-  using bench::operator+;
   const int64_t rows = state.range(0), classes = state.range(1);
-  const auto logits = test::normal_rows(rows, classes, {7}, 3.f);
-  Problem<float> p(logits);
-  Problem<double> oracle(widen(logits));
-  kernels::softmax_xent_forward(p.forward(), Queue{}), kernels::softmax_xent_backward(p.backward(), Queue{});
+  const test::HostMatrix<float> logits = bench::draws(rows, classes, {7}, 3.f);
+  const Problem<float> p(bench::memory(), logits);
+  const Problem<double> oracle(bench::host(), widen(logits));
+  const auto both = [&] {
+    kernels::softmax_xent_forward(p.forward(), bench::queue());
+    kernels::softmax_xent_backward(p.backward(), bench::queue());
+  };
+  both();
   kernels::cpu::softmax_xent_backward(oracle.backward());
-  bench::run_verified(state, test::close(p.dlogits.values, oracle.dlogits.values, {.abs = 128 * test::kUnit}),
+  using bench::operator+;
+  bench::run_verified(state, test::close(p.dlogits.to_host(), oracle.dlogits.to_host(), {.abs = 128 * test::kUnit}),
                       bench::cost(kernels::softmax_xent_forward_cost, rows, classes) +
                           bench::cost(kernels::softmax_xent_backward_cost, rows, classes),
-                      [&] {
-                        kernels::softmax_xent_forward(p.forward(), Queue{});
-                        kernels::softmax_xent_backward(p.backward(), Queue{});
-                      });
+                      both);
 }
-BENCHMARK(softmax_xent)->Apply(bench::timing)->Args({1024, 10})->Args({8192, 1000});
+const bench::Entry kBoth{"softmax_xent",
+                         softmax_xent,
+                         {.cpu = {{1024, 10}, {8192, 1000}},
+                          .cuda = {{1024, 10}, {8192, 1000}, {65536, 1000}},
+                          .smoke = {{5, 10}, {3, 130}}}};
 
 }  // namespace
 }  // namespace kith

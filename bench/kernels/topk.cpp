@@ -7,34 +7,56 @@ namespace {
 
 template <class T>
 struct Problem {
-  const test::HostMatrix<T>& x;
-  test::HostMatrix<T> scores;
-  test::HostMatrix<int64_t> indices;
+  int64_t rows, dim, k;
+  bench::Array<T> x, scores;
+  bench::Array<int64_t> indices;
 
-  Problem(const test::HostMatrix<T>& x_in, int64_t k) : x(x_in), scores(x.rows, k), indices(x.rows, k) {}
-  kernels::TopK<T> args(int64_t queries) {
-    return {.queries = {x.values.data(), queries, x.cols},
-            .database = x.view(),
-            .k = scores.cols,
-            .scores = {scores.values.data(), queries, scores.cols},
-            .indices = {indices.values.data(), queries, scores.cols}};
+  Problem(Memory& memory, const test::HostMatrix<T>& x_in, int64_t k_in)
+      : rows(x_in.rows), dim(x_in.cols), k(k_in), x(memory, x_in), scores(memory, rows, k), indices(memory, rows, k) {}
+  kernels::TopK<T> args(int64_t queries) const {
+    return {.queries = {x.data(), queries, dim},
+            .database = x.matrix(),
+            .k = k,
+            .scores = {scores.data(), queries, k},
+            .indices = {indices.data(), queries, k}};
   }
 };
 
-void topk(benchmark::State& state) {
-  const int64_t rows = state.range(0), dim = state.range(1), k = state.range(2), sample = 8;
-  const auto x = test::unit_rows(rows, dim, {7});
-  Problem<float> p(x, k);
-  kernels::topk(p.args(rows), Queue{});
-  const auto wide = widen(x);
-  Problem<double> oracle(wide, k);
-  kernels::cpu::topk(oracle.args(sample));
-  const auto first = [&](auto& m) { return std::span(std::as_const(m.values)).first(sample * k); };
-  bench::run_verified(state, test::close(first(p.scores), first(oracle.scores), {.abs = 2 * test::kUnit}),
-                      bench::cost(kernels::topk_cost, rows, rows, dim, k),
-                      [&] { kernels::topk(p.args(rows), Queue{}); });
+template <class T>
+std::vector<T> first(std::vector<T> v, int64_t count) {
+  v.resize(static_cast<size_t>(count));
+  return v;
 }
-BENCHMARK(topk)->Apply(bench::timing)->Args({10000, 128, 20})->Args({50000, 128, 20})->Args({50000, 512, 20});
+
+// The first lists: on the CPU against the oracle's scores, on a GPU against the CPU's lists, which they must equal.
+testing::AssertionResult verified(const Problem<float>& p, const test::HostMatrix<float>& x) {
+  const bool on_cpu = bench::target() == bench::Target::cpu;
+  const int64_t sample = std::min<int64_t>(on_cpu ? 8 : 64, p.rows), count = sample * p.k;
+  kernels::topk(p.args(p.rows), bench::queue());
+  const std::vector<float> scores = first(p.scores.to_host(), count);
+  if (on_cpu) {
+    const Problem<double> oracle(bench::host(), widen(x), p.k);
+    kernels::cpu::topk(oracle.args(sample));
+    return test::close(scores, first(oracle.scores.to_host(), count), {.abs = 2 * test::kUnit});
+  }
+  const Problem<float> want(bench::host(), x, p.k);
+  kernels::topk(want.args(sample), Queue{});
+  if (first(p.indices.to_host(), count) != first(want.indices.to_host(), count))
+    return testing::AssertionFailure() << "indices differ from the CPU's";
+  return test::close(scores, first(want.scores.to_host(), count), {});
+}
+
+// All rows among themselves.
+void topk(benchmark::State& state) {
+  const int64_t rows = state.range(0), dim = state.range(1), k = state.range(2);
+  const auto x = test::unit_rows(rows, dim, {7});
+  const Problem<float> p(bench::memory(), x, k);
+  bench::run_verified(
+      state, verified(p, x), bench::cost(kernels::topk_cost, rows, rows, dim, k),
+      [&] { kernels::topk(p.args(rows), bench::queue()); }, bench::Bound::matrix);
+}
+const std::vector<std::vector<int64_t>> kSizes = {{10000, 128, 20}, {50000, 128, 20}, {50000, 512, 20}};
+const bench::Entry kSearch{"topk", topk, {.cpu = kSizes, .cuda = kSizes, .smoke = {{70, 33, 5}}}};
 
 }  // namespace
 }  // namespace kith

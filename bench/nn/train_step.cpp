@@ -45,18 +45,15 @@ void train_step(benchmark::State& state) {
   const std::vector<float> losses{trainer.step(), trainer.step()}, repeated{again.step(), again.step()};
   // Gradients are checked against PyTorch by tests/nn/resnet.cpp; here: finite, and the same steps twice.
   const testing::AssertionResult verified = test::close(losses, repeated, {});
-  if (!verified) return state.SkipWithError(verified.message());
+  if (!verified) return bench::fail(state, verified.message());
   for ([[maybe_unused]] auto _ : state) trainer.step();
   state.counters["images/s"] =
       benchmark::Counter(static_cast<double>(views), benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(train_step)
-    ->Apply(bench::timing)
-    ->ArgNames({"width", "views", "side", "channels"})
-    ->Args({16, 256, 32, 3})
-    ->Args({64, 64, 32, 3})
-    ->Args({16, 512, 16, 3})
-    ->Args({16, 512, 14, 1});
+const bench::Entry kStep{"train_step",
+                         train_step,
+                         {.names = {"width", "views", "side", "channels"},
+                          .cpu = {{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}}}};
 
 }  // namespace
 }  // namespace kith

@@ -1,0 +1,137 @@
+// What a benchmark program runs on, and how calls are timed there. The same problem code serves every target:
+//
+//   cpu    calls as they come, wall time
+//   cuda   the machine's first usable GPU: time between two events on its queue, cold caches
+//   smoke  the SIMT runner as that GPU: tiny sizes, times without meaning. It shows that a benchmark runs and finds its
+//          result right before a GPU does
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/core/bf16.h"
+#include "kernels/core/check.h"
+#include "nn/accelerator.h"
+#include "nn/device_math.h"
+#include "tests/support/compare.h"
+
+namespace kith::bench {
+
+enum class Target : uint8_t { cpu, cuda, smoke };
+Target target();  // of this program, chosen where it is linked (main.cpp)
+
+// What a call cannot be faster than, beside its bytes: f32 arithmetic, or products on the matrix units with bf16 (fp16)
+// operands. `memory`: its arithmetic never counts.
+enum class Bound : uint8_t { memory, f32, matrix };
+
+struct Timing {
+  double median = 0, low = 0, high = 0;  // seconds of one call; quartiles
+  int samples = 0;
+};
+
+class Machine {
+ public:
+  Machine();
+  Queue queue() const;
+  Memory& memory() { return *memory_; }
+  Accelerator& accelerator() { return *accelerator_; }  // not on the CPU
+  DeviceMath* math();                                   // null where cuDNN and cuBLASLt cannot be had
+
+  // Device time of f, samples of one call each. Before each sample more memory than any L2 holds is read, so that caches
+  // are cold, nothing in them has to be written back meanwhile, and the host has enqueued f before the device gets there.
+  Timing time(const std::function<void()>& f);
+
+  // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product,
+  // f32 by cuBLASLt without TF32, bf16 by cuDNN as a convolution of 1 x 1. 0: cannot be had here.
+  double copy_rate();
+  double flop_rate(Bound);
+
+ private:
+  void flush();
+  double measure_flops(Bound);
+
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<Memory> memory_;
+  std::unique_ptr<DeviceMath> math_;
+  bool math_tried_ = false;
+  std::unique_ptr<Event> begin_, end_;
+  std::shared_ptr<float> cold_, sum_;
+  double copy_rate_ = -1, flop_rate_[3] = {0, -1, -1};
+};
+
+Machine& machine();  // one for the program, made when first asked for
+Memory& host();      // where oracles work
+inline Queue queue() { return machine().queue(); }
+inline Memory& memory() { return machine().memory(); }
+
+// Why there is no GPU to run on; "" where there is one. The CPU always does.
+std::string absent();
+
+// Numbers in one target's memory, zero at first. The float side of a problem and its f64 oracle share code this way.
+template <class T>
+class Array {
+ public:
+  Array(Memory& memory, int64_t rows, int64_t cols = 1)
+      : memory_(&memory),
+        rows_(rows),
+        cols_(cols),
+        data_(static_cast<T*>(memory.allocate(std::max<size_t>(1, bytes()))), Release{&memory}) {
+    memory.zero(data(), bytes());
+  }
+  Array(Memory& memory, const std::vector<T>& values) : Array(memory, static_cast<int64_t>(values.size())) {
+    upload(values);
+  }
+  Array(Memory& memory, const test::HostMatrix<T>& m) : Array(memory, m.rows, m.cols) { upload(m.values); }
+
+  void upload(const std::vector<T>& values) const {  // as many as there are
+    check(static_cast<int64_t>(values.size()) == rows_ * cols_, "as many numbers as the array holds");
+    memory_->upload(data(), values.data(), bytes());
+  }
+
+  T* data() const { return data_.get(); }
+  std::span<T> span() const { return {data(), static_cast<size_t>(rows_ * cols_)}; }
+  Matrix<T> matrix() const { return {data(), rows_, cols_}; }
+  std::vector<T> to_host() const {  // waits
+    std::vector<T> values(static_cast<size_t>(rows_ * cols_));
+    memory_->download(values.data(), data(), bytes());
+    return values;
+  }
+
+ private:
+  struct Release {
+    Memory* memory;
+    void operator()(T* block) const { memory->release(block); }
+  };
+  size_t bytes() const { return static_cast<size_t>(rows_ * cols_) * sizeof(T); }
+
+  Memory* memory_;
+  int64_t rows_, cols_;
+  std::unique_ptr<T, Release> data_;
+};
+
+// Numbers of f32 in the type of activations, and back.
+template <class A>
+std::vector<A> stored(const std::vector<float>& values) {
+  if constexpr (std::is_same_v<A, float>) {
+    return values;
+  } else {
+    std::vector<A> out;
+    out.reserve(values.size());
+    for (const float v : values) out.push_back(narrow(v));
+    return out;
+  }
+}
+inline std::vector<float> widened(std::vector<float> values) { return values; }
+inline std::vector<float> widened(const std::vector<bf16>& values) {
+  std::vector<float> out;
+  out.reserve(values.size());
+  for (const bf16 v : values) out.push_back(widen(v));
+  return out;
+}
+
+// Normal draws that repeat after about a million: drawing more would take longer than the benchmark.
+std::vector<float> draws(int64_t count, test::Seed, float scale = 1.f);
+test::HostMatrix<float> draws(int64_t rows, int64_t cols, test::Seed, float scale = 1.f);
+
+}  // namespace kith::bench
