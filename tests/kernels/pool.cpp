@@ -2,6 +2,7 @@
 #include "kernels/pool.h"
 
 #include "kernels/core/check.h"
+#include "tests/kernels/pool_problem.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
@@ -10,42 +11,10 @@ namespace {
 using namespace kernels;
 
 // Windows that overlap, touch and leave gaps, that padding shortens on every side, channels around the vector and the group.
-const std::vector<PoolShape> kShapes = {
-    {.images = 2, .height = 5, .width = 6, .channels = 3, .kernel_height = 2, .kernel_width = 2, .stride = 2},
-    {.images = 1,
-     .height = 8,
-     .width = 7,
-     .channels = 16,
-     .kernel_height = 3,
-     .kernel_width = 3,
-     .stride = 2,
-     .padding = 1},
-    {.images = 3,
-     .height = 6,
-     .width = 4,
-     .channels = 65,
-     .kernel_height = 2,
-     .kernel_width = 2,
-     .stride = 2,
-     .padding = 1},
-    {.images = 1, .height = 7, .width = 9, .channels = 1, .kernel_height = 2, .kernel_width = 3, .stride = 4},
-    {.images = 2,
-     .height = 4,
-     .width = 5,
-     .channels = 64,
-     .kernel_height = 3,
-     .kernel_width = 4,
-     .stride = 1,
-     .padding = 2},
-    {.images = 1, .height = 1, .width = 1, .channels = 5, .kernel_height = 1, .kernel_width = 1, .stride = 1},
-    {.images = 1,
-     .height = 1,
-     .width = 2,
-     .channels = 2,
-     .kernel_height = 3,
-     .kernel_width = 3,
-     .stride = 2,
-     .padding = 1}};
+const std::vector<PoolShape> kShapes = {pool_shape(2, 5, 6, 3, {2, 2, 2}),     pool_shape(1, 8, 7, 16, {3, 3, 2, 1}),
+                                        pool_shape(3, 6, 4, 65, {2, 2, 2, 1}), pool_shape(1, 7, 9, 1, {2, 3, 4}),
+                                        pool_shape(2, 4, 5, 64, {3, 4, 1, 2}), pool_shape(1, 1, 1, 5, {1, 1, 1}),
+                                        pool_shape(1, 1, 2, 2, {3, 3, 2, 1})};
 
 // The window of one output, element by element.
 template <class F>

@@ -1,5 +1,6 @@
 #include "kernels/pool.h"
 
+#include "tests/kernels/pool_problem.h"
 #include "tests/support/device.h"
 
 namespace kith::test {
@@ -9,36 +10,10 @@ using namespace kernels;
 
 // Channels around the vectors of 4 (f32) and 8 (bf16); windows that overlap, touch and leave gaps; more than a block of
 // 256 vectors within an image, and less than a warp; more images than the 1,024 rows of blocks.
-const std::vector<PoolShape> kShapes = {
-    {.images = 2, .height = 5, .width = 6, .channels = 3, .kernel_height = 2, .kernel_width = 2, .stride = 2},
-    {.images = 2,
-     .height = 17,
-     .width = 18,
-     .channels = 16,
-     .kernel_height = 3,
-     .kernel_width = 3,
-     .stride = 2,
-     .padding = 1},
-    {.images = 3,
-     .height = 6,
-     .width = 4,
-     .channels = 12,
-     .kernel_height = 2,
-     .kernel_width = 2,
-     .stride = 2,
-     .padding = 1},
-    {.images = 1, .height = 7, .width = 9, .channels = 8, .kernel_height = 2, .kernel_width = 3, .stride = 4},
-    {.images = 2,
-     .height = 4,
-     .width = 5,
-     .channels = 40,
-     .kernel_height = 3,
-     .kernel_width = 4,
-     .stride = 1,
-     .padding = 2},
-    {.images = 1027, .height = 1, .width = 2, .channels = 1, .kernel_height = 1, .kernel_width = 2, .stride = 1},
-    {.images = 1, .height = 1, .width = 1, .channels = 5, .kernel_height = 1, .kernel_width = 1, .stride = 1},
-    {.images = 1, .height = 16, .width = 16, .channels = 1, .kernel_height = 16, .kernel_width = 16, .stride = 1}};
+const std::vector<PoolShape> kShapes = {pool_shape(2, 5, 6, 3, {2, 2, 2}),     pool_shape(2, 17, 18, 16, {3, 3, 2, 1}),
+                                        pool_shape(3, 6, 4, 12, {2, 2, 2, 1}), pool_shape(1, 7, 9, 8, {2, 3, 4}),
+                                        pool_shape(2, 4, 5, 40, {3, 4, 1, 2}), pool_shape(1027, 1, 2, 1, {1, 2, 1}),
+                                        pool_shape(1, 1, 1, 5, {1, 1, 1}),     pool_shape(1, 16, 16, 1, {16, 16, 1})};
 
 template <class A>
 A as(float v) {
