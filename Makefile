@@ -39,14 +39,16 @@ demo: configure
 
 test: build cuda
 	ctest --preset cpu
+	@.ci/cuda_summary build/cuda/tests.xml
 
 # The CUDA code must compile, and keep to its budget, wherever a compiler for it is installed; without one there is
-# nothing to build.
+# nothing to build. Tests that need a GPU are built everywhere and skipped where there is none.
 cuda: setup
 	@if command -v nvcc >/dev/null; then \
 	  .ci/cuda_libraries && cmake --preset cuda && \
-	  cmake --build --preset cuda --target kith_cuda cuda_budget device_math $(jobs) && \
-	  ctest --preset cuda -R '^(cuda_budget$$|device_math[.])' --verbose --no-tests=error; \
+	  cmake --build --preset cuda --target device $(jobs) && \
+	  ctest --preset cuda -R '^(cuda_budget$$|device_math[.]|gpu[.])' --no-tests=error --output-junit tests.xml && \
+	  .ci/cuda_summary build/cuda/tests.xml; \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
 
 bench: build

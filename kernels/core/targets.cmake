@@ -15,6 +15,12 @@ if(KITH_SANITIZE)
   target_link_options(kith_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
+# kith_dist(target folder): the program is built by the target `device`: all that a machine with a GPU wants to run.
+add_custom_target(device)
+function(kith_dist target folder)
+  add_dependencies(device ${target})
+endfunction()
+
 # kith_library(name sources...): a static library of this house.
 function(kith_library name)
   add_library(${name} STATIC ${ARGN})
