@@ -27,6 +27,10 @@ namespace kith::kernels {
 
 enum class AugmentPolicy : uint8_t { none, simclr, strong };
 
+// What `images` holds: every sample, or those of `index` alone, in its order (a data set that is streamed). Gathered images
+// begin at byte live->images, where `live` is given.
+enum class AugmentSource : uint8_t { all, gathered };
+
 struct SimclrPolicy {
   float scale_min = 0.2f, scale_max = 1.0f;  // share of the area
   float ratio_min = 3.f / 4, ratio_max = 4.f / 3;
@@ -48,15 +52,16 @@ struct Normalisation {
 };
 
 struct Augment {
-  const uint8_t* images;  // [count, height, width, channels]
-  int64_t count;
+  const uint8_t* images;  // [count, height, width, channels]; gathered: [index, height, width, channels]
+  AugmentSource source = AugmentSource::all;
+  int64_t count;  // of all samples
   int height, width, channels;
   std::span<const int64_t> index;  // samples
   int views = 1;                   // per sample
   uint32_t first_view = 0;
   uint64_t seed = 0;
   uint32_t epoch = 0;
-  const LiveStep* live = nullptr;  // its epoch, when given, takes the place of `epoch`
+  const LiveStep* live = nullptr;  // when given, its epoch takes the place of `epoch`
   AugmentPolicy policy = AugmentPolicy::none;
   SimclrPolicy simclr;
   StrongPolicy strong;

@@ -49,7 +49,8 @@ enum class Products : uint8_t { f32, bf16 };
 struct LiveStep {
   float lr = 0;
   uint32_t epoch = 0;
-  int64_t step = 0;  // of the optimiser, from 1
+  int64_t step = 0;    // of the optimiser, from 1
+  int64_t images = 0;  // byte at which this step's images begin, where they are gathered for it
 };
 
 // Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.

@@ -19,7 +19,9 @@ Random stream(const Augment& a, int64_t row) {
 }
 
 const uint8_t* sample(const Augment& a, int64_t row) {
-  return a.images + a.index[row / a.views] * a.height * a.width * a.channels;
+  const int64_t at = row / a.views, size = int64_t{a.height} * a.width * a.channels;
+  if (a.source == AugmentSource::all) return a.images + a.index[at] * size;
+  return a.images + (a.live != nullptr ? a.live->images : 0) + at * size;
 }
 
 void store(float v, float& out) { out = v; }

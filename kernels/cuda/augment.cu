@@ -165,6 +165,7 @@ Layout layout(const Augment& a) {
 Job job_of(const Augment& a) {
   const bool aligned = reinterpret_cast<uintptr_t>(a.out) % 16 == 0 && reinterpret_cast<uintptr_t>(a.out_bf16) % 8 == 0;
   return {.images = a.images,
+          .from = a.source,
           .count = a.count,
           .height = a.height,
           .width = a.width,

@@ -15,6 +15,7 @@ struct Layout {
 
 struct Job {
   const uint8_t* images;
+  AugmentSource from;
   int64_t count;
   int height, width, channels;
   const int64_t* index;
@@ -37,7 +38,11 @@ struct Job {
     return {seed, live != nullptr ? live->epoch : epoch, static_cast<uint64_t>(sample(row)),
             first_view + static_cast<uint32_t>(row % views)};
   }
-  __device__ const uint8_t* source(int64_t row) const { return images + sample(row) * height * width * channels; }
+  __device__ const uint8_t* source(int64_t row) const {
+    const int64_t at = row / views, size = int64_t{height} * width * channels;
+    if (from == AugmentSource::all) return images + index[at] * size;
+    return images + (live != nullptr ? live->images : 0) + at * size;
+  }
   __device__ int64_t view_size() const { return int64_t{out_height} * out_width * channels; }
   template <class P>
   __device__ uint32_t* memory() const {

@@ -60,6 +60,26 @@ TEST(Augment, ViewDependsOnSeedEpochSampleAndViewAlone) {
     }
 }
 
+// Images that are brought in the order of the index, as those of a data set that is streamed, give the same views.
+TEST(Augment, GatheredImagesGiveTheSameViews) {
+  for (const AugmentPolicy policy : kPolicies) {
+    Problem p(policy, 9, 11, 14, 3);
+    p.index = {8, 2, 2, 5};
+    p.a.views = 2;
+    const std::vector<float> want = p.run();
+    const std::vector<uint8_t> images = gathered(p), later = gathered(p, 77);
+    const LiveStep live{.lr = 0, .epoch = p.a.epoch, .step = 1, .images = 77};
+    p.a.images = images.data();
+    p.a.source = AugmentSource::gathered;
+    EXPECT_EQ(p.run(), want);
+    p.a.images = later.data();
+    p.a.live = &live;
+    EXPECT_EQ(p.run(), want);
+    p.index[1] = 9;
+    EXPECT_THROW(p.run(), Error);
+  }
+}
+
 // A stored run repeats on another day, machine and compiler only if these never change. The blur is left out: its f32 exponentials
 // are the library's.
 TEST(Augment, BitsOfAViewAreFixed) {

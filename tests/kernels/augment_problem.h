@@ -40,6 +40,14 @@ struct Problem {
   }
 };
 
+// The images of p.index in its order, behind `before` bytes of something else.
+inline std::vector<uint8_t> gathered(const Problem& p, size_t before = 0) {
+  std::vector<uint8_t> out(before, 0xAB);
+  const int64_t size = int64_t{p.a.height} * p.a.width * p.a.channels;
+  for (const int64_t i : p.index) out.insert(out.end(), p.images.begin() + i * size, p.images.begin() + (i + 1) * size);
+  return out;
+}
+
 inline std::vector<float> view(const Problem& p, const std::vector<float>& out, size_t row) {
   return {out.begin() + row * p.view_size(), out.begin() + (row + 1) * p.view_size()};
 }

@@ -159,6 +159,21 @@ TEST_F(AugmentCuda, TheEpochOfALiveStep) {
   }
 }
 
+TEST_F(AugmentCuda, GatheredImagesGiveTheSameViews) {
+  for (const AugmentPolicy policy : kPolicies) {
+    Problem p = problem(policy, 9, {11, 14}, 3);
+    p.index = {8, 2, 2, 5};
+    p.a.views = 2;
+    const std::vector<float> want = p.run();
+    p.images = gathered(p);  // no more than that: a read by the sample's number would be out of bounds
+    p.a.source = AugmentSource::gathered;
+    EXPECT_EQ(on_device<float>(p), want);
+    p.images.insert(p.images.begin(), 77, 0xAB);
+    const LiveStep live{.lr = 0, .epoch = p.a.epoch, .step = 1, .images = 77};
+    EXPECT_EQ(on_device<float>(p, &live), want);
+  }
+}
+
 TEST_F(AugmentCuda, Bf16IsTheRoundedF32) {
   for (const AugmentPolicy policy : kPolicies)
     for (const Size& size : {Size{8, 12}, {5, 7}}) {
