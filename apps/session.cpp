@@ -49,12 +49,17 @@ std::optional<RunConfig> begun_config(const StageOptions& o) {
   return load_config(config_path(o).string(), {});
 }
 
+Stream stream_of(const std::string& text) {
+  return text == "yes" ? Stream::yes : text == "no" ? Stream::no : Stream::automatic;
+}
+
 ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
   return {.device = o.device,
           .precision = config.precision,
           .options = {.threads = config.threads,
                       .seed = config.seed,
                       .graphs = !o.no_graphs,
+                      .stream = stream_of(o.stream),
                       .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}};
 }
 

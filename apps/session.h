@@ -19,6 +19,7 @@ struct StageOptions {
   std::optional<int> threads;
   std::string device = "auto";
   std::string precision;  // auto, f32, bf16; empty: as the configuration says
+  std::string stream = "auto";
   bool tf32 = false, no_graphs = false;
   bool dry_run = false, quiet = false, json = false;
 };

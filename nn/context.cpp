@@ -100,13 +100,21 @@ Tensor Context::constant(Shape shape, std::vector<float> values) {
 
 const std::byte* Context::resident(std::span<const std::byte> host) {
   if (on_cpu()) return host.data();
-  std::shared_ptr<Buffer>& kept = resident_[{host.data(), host.size()}];
-  if (!kept) {
-    kept = block(host.size());
-    memory_->upload(kept->data(), host.data(), host.size());
+  const std::pair key(host.data(), host.size());
+  auto known = resident_.find(key);
+  if (known == resident_.end()) {
+    const bool fits = options_.stream == Stream::no || has_room(static_cast<int64_t>(host.size()));
+    std::shared_ptr<Buffer> copy;
+    if (options_.stream != Stream::yes && fits) {
+      copy = block(host.size());
+      memory_->upload(copy->data(), host.data(), host.size());
+    }
+    known = resident_.emplace(key, std::move(copy)).first;
   }
-  return static_cast<const std::byte*>(kept->data());
+  return known->second ? static_cast<const std::byte*>(known->second->data()) : nullptr;
 }
+
+bool Context::has_room(int64_t bytes) const { return on_cpu() || bytes <= accelerator_->free_bytes() / 2; }
 
 int64_t Context::pool_bytes() const { return pool_->bytes(); }
 

@@ -9,14 +9,17 @@
 
 namespace kith {
 
+enum class Stream : uint8_t { automatic, yes, no };  // automatic: what would take more than half of the free memory
+
 struct ContextOptions {
   Device device = Device::cpu;
   int index = 0;    // of the CUDA device
   int threads = 0;  // CPU threads; 0: all available cores, or OMP_NUM_THREADS
   uint64_t seed = 0;
-  int rank = 0, world = 1;       // one process of several; kith runs one today
-  DType precision = DType::f32;  // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
-  bool graphs = true;            // on CUDA, replay a training step as one graph
+  int rank = 0, world = 1;            // one process of several; kith runs one today
+  DType precision = DType::f32;       // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
+  bool graphs = true;                 // on CUDA, replay a training step as one graph
+  Stream stream = Stream::automatic;  // on CUDA, whether data sets stay on the host
   MathOptions math = {};
 };
 
@@ -50,12 +53,13 @@ class Context {
   Tensor from(Shape, std::span<const float>);
   // Equal to `values`, uploaded once and kept: for the small constants of a step that is captured. Not to be written to.
   Tensor constant(Shape, std::vector<float> values);
-  // Host memory as the device sees it: itself on the CPU, else a copy made at first use and kept as long as the context.
-  // `host` must stay where it is, unchanged.
+  // Host memory as the device sees it: itself on the CPU, else a copy made at first use and kept as long as the context;
+  // null where it is to be streamed, which is settled at first use too. `host` must stay where it is, unchanged.
   const std::byte* resident(std::span<const std::byte> host);
   std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
   void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
   void sync();                                          // waits for the queue
+  bool has_room(int64_t bytes) const;                   // on the device, with as much again left for the work on them
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
   DeviceMath& math();                                        // of the accelerator

@@ -73,13 +73,14 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   Optimizer optimizer(s.ctx, learned.parameters, config.train.optimizer);
   Best best;
 
-  const auto features = [&](Tape& tape, std::span<const int64_t> index, const LiveStep* live, uint32_t view) {
-    const Tensor images = views(index, 0, 1, view, live);
+  const auto features = [&](Tape& tape, const Samples& samples, const LiveStep* live, uint32_t view) {
+    const Tensor images = views(samples, 0, 1, view, live);
     if (config.update_backbone) return model.backbone(tape, tape.constant(images), true);
     Tape inference(s.ctx, Tape::Mode::inference);
     return tape.constant(model.backbone(inference, inference.constant(images), false).value());
   };
   ClusterSteps steps;
+  steps.images = &s.data.train;
   steps.draws = 1;
   steps.draw = [&](int64_t epoch, int64_t sample, int64_t* neighbour) {
     *neighbour = draw_neighbour(task.train_lists(), sample, seed_of(seed, "cluster/neighbour"), epoch);
@@ -87,7 +88,7 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   steps.step = [&](const Step& at) -> Terms {
     Tape tape(s.ctx);
     // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
-    const Var anchors = model.heads(tape, features(tape, at.index, at.live, 0));
+    const Var anchors = model.heads(tape, features(tape, at.batch, at.live, 0));
     const Var others = model.heads(tape, features(tape, at.drawn[0], at.live, 1));
     const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
     optimizer.zero_grad();
@@ -113,6 +114,7 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
   t.images_per_sample = 2;
   t.config = task.session.config.cluster.train;
   t.step = std::move(steps.step);
+  t.images = steps.images;
   t.draws = steps.draws;
   t.draw = std::move(steps.draw);
   t.optimizer = &optimizer;

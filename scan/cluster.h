@@ -31,6 +31,7 @@ nlohmann::json judge(const ClusterTask&, const Tensor& logits, int64_t epoch, Be
 // What differs between the two ways; `draw` fills the numbers that a step needs of each of its samples.
 struct ClusterSteps {
   std::function<Terms(const Step&)> step;
+  const data::Images* images = nullptr;  // as in Training
   int draws = 0;
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw;
   std::function<nlohmann::json(int64_t)> end_epoch;

@@ -103,8 +103,8 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   };
   steps.step = [&](const Step& at) -> Terms {
     Tape tape(s.ctx);
-    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0])));
-    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1])));
+    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0].index)));
+    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1].index)));
     const ScanLossOut out = scan_loss(tape, p, q, config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));

@@ -1,10 +1,13 @@
 #include "scan/features.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
 #include "kernels/topk.h"
+#include "nn/array.h"
 
 namespace kith {
 namespace {
@@ -14,14 +17,28 @@ constexpr int64_t kInferenceBatch = 256;
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view) {
   Context& ctx = views.context();
   const int64_t count = views.images().count;
+  std::vector<int64_t> numbers(static_cast<size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto batch = [&](std::span<const int64_t> of, int64_t n) {
+    const int64_t first = n * kInferenceBatch;
+    return of.subspan(static_cast<size_t>(first), static_cast<size_t>(std::min(kInferenceBatch, count - first)));
+  };
+  const int64_t batches = (count + kInferenceBatch - 1) / kInferenceBatch;
+  const Array<int64_t> index(ctx, numbers);
+  std::optional<ImageStream> stream;
+  if (count > 0 && resident_pixels(ctx, views.images()) == nullptr) {
+    stream.emplace(ctx, views.images(), std::min(kInferenceBatch, count));
+    stream->begin(0, batches, [&](int64_t n) { return batch(numbers, n); });
+  }
   Tensor all;
-  for (int64_t first = 0; first < count; first += kInferenceBatch) {
+  for (int64_t n = 0; n < batches; ++n) {
     if (report.stop_requested()) throw Interrupted{};
-    const int64_t rows = std::min(kInferenceBatch, count - first);
+    const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, 0, 1, view);
+    if (stream) stream->used();
     Tape tape(ctx, Tape::Mode::inference);
-    const Tensor out = net(tape, tape.constant(views.range(first, rows, view))).value();
+    const Tensor out = net(tape, tape.constant(images)).value();
     if (all.empty()) all = ctx.empty({count, out.dim(-1)});
-    all.copy_rows_from(first, out);
+    all.copy_rows_from(n * kInferenceBatch, out);
   }
   check(!all.empty(), "infer: no images");
   return all;

@@ -8,12 +8,16 @@
 
 namespace kith {
 
-Feed::Feed(Context& ctx, int64_t batch, int64_t steps, int draws)
+Feed::Feed(Context& ctx, int64_t batch, int64_t steps, int draws, const data::Images* images)
     : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws) {
   host_.resize(static_cast<size_t>(steps * record_bytes()));
   if (!ctx.on_cpu()) {
     epoch_ = Array<std::byte>(ctx, static_cast<int64_t>(host_.size()));
     now_ = Array<std::byte>(ctx, record_bytes());
+  }
+  if (images != nullptr && resident_pixels(ctx, *images) == nullptr) {
+    stream_.emplace(ctx, *images, (1 + draws) * batch);
+    part_bytes_ = batch * images->height * images->width * images->channels;
   }
   step_.drawn.resize(static_cast<size_t>(draws));
 }
@@ -22,12 +26,18 @@ int64_t Feed::record_bytes() const {
   return static_cast<int64_t>(sizeof(LiveStep)) + (1 + draws_) * batch_ * static_cast<int64_t>(sizeof(int64_t));
 }
 
+std::span<const int64_t> Feed::samples_of(int64_t step) const {
+  const std::byte* record = host_.data() + step * record_bytes();
+  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>((1 + draws_) * batch_)};
+}
+
 void Feed::begin_epoch(std::span<const int64_t> order, const std::function<void(int64_t, int64_t*)>& draw,
-                       const std::function<LiveStep(int64_t)>& live) {
+                       const std::function<LiveStep(int64_t)>& live, int64_t first) {
   std::vector<int64_t> drawn(static_cast<size_t>(draws_));
   for (int64_t s = 0; s < steps_; ++s) {
     std::byte* record = host_.data() + s * record_bytes();
-    const LiveStep numbers = live(s);
+    LiveStep numbers = live(s);
+    if (stream_) numbers.images = stream_->offset(s);
     std::memcpy(record, &numbers, sizeof(numbers));
     auto* index = reinterpret_cast<int64_t*>(record + sizeof(LiveStep));
     for (int64_t i = 0; i < batch_; ++i) {
@@ -38,6 +48,7 @@ void Feed::begin_epoch(std::span<const int64_t> order, const std::function<void(
     }
   }
   if (!ctx_.on_cpu()) epoch_.copy_from(host_);
+  if (stream_) stream_->begin(first, steps_, [this](int64_t step) { return samples_of(step); });
 }
 
 void Feed::advance(int64_t step) {
@@ -47,11 +58,19 @@ void Feed::advance(int64_t step) {
     device->copy(now_.data(), epoch_.data() + step * record_bytes(), static_cast<size_t>(record_bytes()));
     record = now_.data();
   }
-  const auto batch = static_cast<size_t>(batch_);
+  if (stream_) stream_->next();
   const auto* index = reinterpret_cast<const int64_t*>(record + sizeof(LiveStep));
+  const auto part = [&](int64_t p) {
+    return Samples{.index = {index + p * batch_, static_cast<size_t>(batch_)},
+                   .images = stream_ ? stream_->data() + p * part_bytes_ : nullptr};
+  };
   step_.live = reinterpret_cast<const LiveStep*>(record);
-  step_.index = {index, batch};
-  for (size_t d = 0; d < step_.drawn.size(); ++d) step_.drawn[d] = {index + (1 + d) * batch, batch};
+  step_.batch = part(0);
+  for (int d = 0; d < draws_; ++d) step_.drawn[static_cast<size_t>(d)] = part(1 + d);
+}
+
+void Feed::passed() {
+  if (stream_) stream_->used();
 }
 
 // Steps whose terms are on their way, in page-locked memory.

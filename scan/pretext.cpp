@@ -32,12 +32,13 @@ void train_pretext(Session& s, PretextModel& model) {
   Training t;
   t.stage = "pretext";
   t.samples = s.data.train.count;
+  t.images = &s.data.train;
   t.config = config.train;
   t.optimizer = &optimizer;
   t.counters = counters_of(model.state());
   t.step = [&](const Step& at) -> Terms {
     Tape tape(s.ctx);
-    const Var z = model(tape, tape.constant(views(at.index, 0, 2, 0, at.live)), true);
+    const Var z = model(tape, tape.constant(views(at.batch, 0, 2, 0, at.live)), true);
     const Var loss = ntxent_mean(tape, z, config.tau, config.form);
     optimizer.zero_grad();
     tape.backward(loss);

@@ -62,6 +62,7 @@ class SelfLabelling {
     Training t;
     t.stage = "selflabel";
     t.samples = s_.data.train.count;
+    t.images = &s_.data.train;
     t.images_per_sample = 2;
     t.config = config_.train;
     t.optimizer = &optimizer_;
@@ -102,11 +103,11 @@ class SelfLabelling {
     // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the
     // model is weak; the plain pass then only keeps plain images, which are what is scored, in the running statistics.
     Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor plain = logits(inference, plain_(at.index, 0, 1, 0, at.live)).value();
+    const Tensor plain = logits(inference, plain_(at.batch, 0, 1, 0, at.live)).value();
     const bool by_share = config_.share > 0;
-    const Tensor weak = by_share ? gather_rows(s_.ctx, own_logits_, at.index) : plain;
+    const Tensor weak = by_share ? gather_rows(s_.ctx, own_logits_, at.batch.index) : plain;
     Tape tape(s_.ctx);
-    const SelflabelOut out = selflabel_loss(tape, weak, logits(tape, strong_(at.index, 0, 1, 0, at.live)),
+    const SelflabelOut out = selflabel_loss(tape, weak, logits(tape, strong_(at.batch, 0, 1, 0, at.live)),
                                             {.threshold = by_share ? 0.5f : config_.threshold,
                                              .thresholds = {},
                                              .balance = config_.balance,
@@ -119,7 +120,7 @@ class SelfLabelling {
             {.name = "kept",
              .value = {},
              .count = out.kept,
-             .scale = 1 / static_cast<double>(at.index.size()),
+             .scale = 1 / static_cast<double>(at.batch.index.size()),
              .gate = true}};
   }
 

@@ -35,7 +35,8 @@ class Loop {
       c.batch = t_.samples;
     }
     steps_per_epoch_ = t_.samples / c.batch;
-    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws);
+    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
+    if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
   }
 
   void run() {
@@ -62,7 +63,8 @@ class Loop {
         order, [&](int64_t sample, int64_t* out) { t_.draw(epoch_, sample, out); },
         [&](int64_t step) {
           return LiveStep{.lr = rate_at(step), .epoch = static_cast<uint32_t>(epoch_), .step = before + step};
-        });
+        },
+        step_);
     images_ = 0;
     line_watch_ = {};
     while (step_ < steps_per_epoch_) {
@@ -81,6 +83,7 @@ class Loop {
   void one_step() {
     feed_->advance(step_);
     run_step();
+    feed_->passed();
     if (t_.optimizer != nullptr) t_.optimizer->count_step();
     images_ += t_.config.batch;
     readback_.push(step_, [this](int64_t step, std::span<const double> values) { use(step, values); });
@@ -94,9 +97,7 @@ class Loop {
     try {
       replay_.run();
     } catch (const OutOfMemory& e) {
-      throw Error(fmt::format(
-          "{}: {}; take a smaller batch, --set {}.batch={}, or a narrower model, --set model.width={}", t_.stage,
-          e.what(), t_.stage, std::max<int64_t>(t_.config.batch / 2, 2), std::max(s_.config.model.width / 2, 1)));
+      throw Error(what_to_change(e));
     }
     for (size_t i = 0; i < before.size(); ++i) {
       if (replayed)
@@ -104,6 +105,17 @@ class Loop {
       else if (counts_per_step_.size() < before.size())
         counts_per_step_.push_back(*t_.counters[i] - before[i]);
     }
+  }
+
+  double image_mib() const { return static_cast<double>(t_.images->pixels.size()) / (1 << 20); }
+
+  std::string what_to_change(const OutOfMemory& e) const {
+    std::string line = fmt::format(
+        "{}: {}; take a smaller batch, --set {}.batch={}, or a narrower model, --set model.width={}", t_.stage,
+        e.what(), t_.stage, std::max<int64_t>(t_.config.batch / 2, 2), std::max(s_.config.model.width / 2, 1));
+    if (t_.images != nullptr && !s_.ctx.on_cpu() && !feed_->streams())
+      line += fmt::format(", or leave the images ({:.1f} MiB) on the host, --stream yes", image_mib());
+    return line;
   }
 
   void use(int64_t step, std::span<const double> values) {

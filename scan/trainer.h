@@ -23,6 +23,7 @@ struct Training {
   int64_t samples = 0;
   int images_per_sample = 1;  // views that pass the network, for the rate
   TrainConfig config;
+  const data::Images* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
   // wait for a result. Terms are averaged over the epoch for the log, those of batches that a gate left out aside.
   std::function<Terms(const Step&)> step;

@@ -1,8 +1,6 @@
 #include "scan/views.h"
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
 namespace kith {
 
@@ -16,18 +14,20 @@ Views::Views(Context& ctx, const data::Dataset& data, const data::Images& images
   std::copy(std::begin(data.std), std::end(data.std), normalisation_.std);
 }
 
-Tensor Views::operator()(std::span<const int64_t> index, int64_t epoch, int views, uint32_t first_view,
+Tensor Views::operator()(const Samples& samples, int64_t epoch, int views, uint32_t first_view,
                          const LiveStep* live) const {
   const int height = images_.height, width = images_.width, channels = images_.channels;
-  Tensor out = ctx_.empty({static_cast<int64_t>(index.size()) * views, height, width, channels}, ctx_.precision());
+  Tensor out =
+      ctx_.empty({static_cast<int64_t>(samples.index.size()) * views, height, width, channels}, ctx_.precision());
   const bool f32 = out.dtype() == DType::f32;
-  const std::byte* pixels = ctx_.resident(std::as_bytes(std::span(images_.pixels)));
-  kernels::augment({.images = reinterpret_cast<const uint8_t*>(pixels),
+  const bool gathered = samples.images != nullptr;
+  kernels::augment({.images = gathered ? samples.images : resident_pixels(ctx_, images_),
+                    .source = gathered ? kernels::AugmentSource::gathered : kernels::AugmentSource::all,
                     .count = images_.count,
                     .height = height,
                     .width = width,
                     .channels = channels,
-                    .index = index,
+                    .index = samples.index,
                     .views = views,
                     .first_view = first_view,
                     .seed = seed_,
@@ -43,15 +43,6 @@ Tensor Views::operator()(std::span<const int64_t> index, int64_t epoch, int view
                     .out_bf16 = f32 ? nullptr : static_cast<bf16*>(out.raw())},
                    ctx_.queue());
   return out;
-}
-
-Tensor Views::range(int64_t first, int64_t rows, uint32_t view) const {
-  if (all_.empty()) {
-    std::vector<int64_t> numbers(static_cast<size_t>(images_.count));
-    std::iota(numbers.begin(), numbers.end(), 0);
-    all_ = Array<int64_t>(ctx_, numbers);
-  }
-  return (*this)(all_.span().subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), 0, 1, view);
 }
 
 }  // namespace kith

@@ -1,9 +1,9 @@
 // Views of the images of one split as network input.
 #pragma once
 #include "data/dataset.h"
-#include "nn/array.h"
 #include "nn/context.h"
 #include "scan/config.h"
+#include "scan/image_stream.h"
 
 namespace kith {
 
@@ -11,6 +11,12 @@ namespace kith {
 inline const data::Images& scored_split(const data::Dataset& data) {
   return data.test.count > 0 ? data.test : data.train;
 }
+
+// Samples in the memory of the context's device.
+struct Samples {
+  std::span<const int64_t> index;
+  const uint8_t* images = nullptr;  // those of `index` in its order, where the data set is streamed (kernels/augment.h)
+};
 
 // Keeps references: the context, data set and images must outlive it.
 class Views {
@@ -20,11 +26,9 @@ class Views {
   Views(Context&, const data::Dataset&, const data::Images&, const AugmentConfig&, uint64_t seed);
 
   // [index * views, height, width, channels] in the context's precision: row r is view first_view + r % views of image
-  // index[r / views]. `index` and `live`, which overrides the epoch where it is given, are in the device's memory.
-  Tensor operator()(std::span<const int64_t> index, int64_t epoch, int views = 1, uint32_t first_view = 0,
+  // index[r / views]. `live`, which overrides the epoch where it is given, is in the device's memory.
+  Tensor operator()(const Samples&, int64_t epoch, int views = 1, uint32_t first_view = 0,
                     const LiveStep* live = nullptr) const;
-  // One view of the images first .. first + rows - 1, in epoch 0.
-  Tensor range(int64_t first, int64_t rows, uint32_t view = 0) const;
 
   const data::Images& images() const { return images_; }
   Context& context() const { return ctx_; }
@@ -35,7 +39,6 @@ class Views {
   AugmentConfig augment_;
   kernels::Normalisation normalisation_;
   uint64_t seed_ = 0;
-  mutable Array<int64_t> all_;  // 0 .. count - 1, made when a range is first asked for
 };
 
 }  // namespace kith

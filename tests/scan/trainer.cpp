@@ -37,7 +37,7 @@ struct Fake {
     t.config.epochs = epochs;
     t.config.batch = batch;
     t.step = [this](const Step& at) {
-      for (const int64_t i : at.index) value = value * 1.0000001 + static_cast<double>(i % 7), seen.push_back(i);
+      for (const int64_t i : at.batch.index) value = value * 1.0000001 + static_cast<double>(i % 7), seen.push_back(i);
       const Outcome o = outcome(value);
       const std::vector<int32_t> kept{o.kept ? 1 : 0};
       return Terms{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kGuard = 256;  // bytes on both sides of an allocation; also its alignment
 
+constexpr size_t kMemory = size_t{8} << 30;
+
 struct Registry {
   std::shared_mutex mutex;
   std::map<uintptr_t, std::pair<size_t, void*>> buffers;  // begin -> size, block from the allocator or the arena
@@ -54,9 +56,10 @@ void* allocate(size_t bytes) {
   return block + kGuard;
 }
 
-bool fits(size_t bytes) {
+size_t free_bytes() {
   const std::shared_lock lock(registry().mutex);
-  return options().memory_limit == 0 || registry().bytes + bytes <= options().memory_limit;
+  const size_t limit = options().memory_limit == 0 ? kMemory : options().memory_limit;
+  return limit - std::min(limit, registry().bytes);
 }
 
 void release(void* pointer) {

@@ -64,7 +64,7 @@ struct Options {
   // another thread will write never ends.
   uint64_t patience = uint64_t{1} << 28;
   size_t stack_bytes = 256 << 10;
-  size_t memory_limit = 0;  // bytes of device memory beyond which allocations in the order of a stream fail; 0: none
+  size_t memory_limit = 0;  // bytes of device memory beyond which allocations in the order of a stream fail; 0: 8 GiB
   size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
 };
 Options& options();
@@ -72,7 +72,7 @@ std::vector<LaunchRecord>& records();  // appended by every launch while options
 
 // Device memory: filled with NaN, registered, a guard zone on both sides.
 void* allocate(size_t bytes);
-bool fits(size_t bytes);      // beside what is allocated, under options().memory_limit
+size_t free_bytes();          // under options().memory_limit, or 8 GiB where there is none
 void release(void* pointer);  // Fault when it is not an allocation, or was released already
 
 // One launch. invoke(closure) runs the kernel for the current thread; `module` is any address inside the shared object

@@ -10,8 +10,8 @@
 namespace simt {
 namespace {
 
-std::unique_ptr<Graph> open_capture;
-const char* refused = "";
+thread_local std::unique_ptr<Graph> open_capture;
+thread_local const char* refused = "";
 
 }  // namespace
 

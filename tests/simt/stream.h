@@ -1,6 +1,7 @@
 // Streams, events and graphs of the SIMT runner. There is one order of work: everything runs as it is enqueued, so a wait
 // for an event never waits, and a missing one is not found. While a capture is open work is kept instead, and replayed
-// with the graph; what CUDA forbids there (a wait, a plain allocation) is refused and spoils the capture, as on a device.
+// with the graph; what CUDA forbids there (a wait, a plain allocation) is refused and spoils the capture, as on a device. A
+// capture is its thread's (cudaStreamCaptureModeThreadLocal): other threads may wait meanwhile.
 #pragma once
 #include <cstddef>
 #include <functional>

@@ -1,5 +1,4 @@
-// Every stage on a CUDA device against the CPU: the same seed, tiny data. Under the SIMT runner, where the host cannot touch
-// device memory; on a GPU in a CUDA build.
+// Every stage on a CUDA device against the CPU: the same seed, tiny data.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,11 +6,7 @@
 #include <functional>
 #include <numeric>
 
-#include "nn/accelerator.h"
-#include "tests/scan/stages_support.h"
-#ifdef KITH_SIMT
-#include "tests/simt/runtime.h"
-#endif
+#include "tests/scan/cuda/support.h"
 
 namespace kith::test {
 namespace {
@@ -53,31 +48,8 @@ ContextOptions on_cpu() {
   return options;
 }
 
-ContextOptions on_cuda(DType precision = DType::f32) {
-  ContextOptions options;
-  options.device = Device::cuda;
-  options.threads = 1;
-  options.precision = precision;
-  return options;
-}
-
-class PipelineCuda : public testing::Test {
+class PipelineCuda : public OnCuda {
  protected:
-  void SetUp() override {
-    if (list_devices().devices.empty()) GTEST_SKIP() << "no CUDA device";
-#ifdef KITH_SIMT
-    // Kernels have tests of their own that look for races and dependence on the order; here the host side is under test.
-    simt::options().orders = 1;
-    simt::options().races = false;
-    simt::options().host_guard = true;
-#endif
-  }
-  void TearDown() override {
-#ifdef KITH_SIMT
-    simt::options() = {};
-#endif
-  }
-
   // How far rounding may carry a run: as far as inputs that differ in their last bits carry the CPU's, eight times over
   // (a device rounds in every operation, the disturbance only in the first), and never less than a hundred roundings.
   static std::vector<double> bounds(const std::vector<double>& run, const std::vector<std::vector<double>>& disturbed) {
@@ -180,8 +152,9 @@ TEST_F(PipelineCuda, AStageThatDoesNotFitSaysWhatToChange) {
   } catch (const Error& e) {
     const std::string line = e.what();
     EXPECT_TRUE(line.starts_with("pretext: out of device memory: ")) << line;
-    EXPECT_TRUE(
-        line.ends_with("; take a smaller batch, --set pretext.batch=4, or a narrower model, --set model.width=2"))
+    EXPECT_TRUE(line.ends_with(
+        "; take a smaller batch, --set pretext.batch=4, or a narrower model, --set model.width=2, or leave "
+        "the images (0.0 MiB) on the host, --stream yes"))
         << line;
   }
 }

@@ -64,7 +64,9 @@ inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSucce
 inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 inline cudaError_t cudaDriverGetVersion(int* version) { return *version = 13000, cudaSuccess; }
 inline cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
-inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) { return *free = *total = size_t{8} << 30, cudaSuccess; }
+inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  return *free = simt::free_bytes(), *total = size_t{8} << 30, cudaSuccess;
+}
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   *p = {.name = "SIMT runner",
         .major = 8,
@@ -98,7 +100,7 @@ inline cudaError_t cudaFree(void* p) {
 }
 template <class T>
 cudaError_t cudaMallocAsync(T** p, size_t bytes, cudaStream_t) {
-  if (!simt::fits(bytes)) return cudaErrorMemoryAllocation;
+  if (bytes > simt::free_bytes()) return cudaErrorMemoryAllocation;
   *p = static_cast<T*>(simt::allocate_ordered(bytes));
   return cudaSuccess;
 }
