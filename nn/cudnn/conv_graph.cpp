@@ -6,12 +6,13 @@
 #include <array>
 
 #include "kernels/core/check.h"
+#include "nn/plan_search.h"
 
 namespace kith {
 namespace {
 
 constexpr int64_t kFirst = 1, kSecond = 2, kOut = 3;  // the operands' names inside a graph
-constexpr int64_t kProposals = 32;                    // more than cuDNN 9 proposes in one mode
+constexpr int64_t kProposals = 32;                    // of one mode: more than a search tries
 constexpr int64_t kKnobs = 32;
 
 cudnnDataType_t data_type(DType dtype) { return dtype == DType::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT; }
@@ -164,7 +165,8 @@ void ConvGraph::propose(cudnnBackendHeurMode_t mode, std::vector<PlanChoice>& fo
 std::vector<PlanChoice> ConvGraph::candidates() const {
   std::vector<PlanChoice> found;
   propose(CUDNN_HEUR_MODE_A, found);
-  if (found.empty()) propose(CUDNN_HEUR_MODE_FALLBACK, found);
+  // Slower engines, but some need no workspace: of few proposals, as for f32, all may ask for more than is allowed.
+  if (found.size() < kTriedPlans) propose(CUDNN_HEUR_MODE_FALLBACK, found);
   return found;
 }
 

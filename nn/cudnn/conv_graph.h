@@ -36,8 +36,9 @@ class ConvGraph {
  public:
   ConvGraph(const ConvPlanKey&, ConvTarget);  // Error when cuDNN refuses the shape
 
-  // What cuDNN's heuristics propose, best first, without what the contract excludes: engines that are not deterministic,
-  // that reduce or convert to less precision than the key allows, or that lose digits to FFT or large Winograd tiles.
+  // What cuDNN's heuristics propose, best first, and behind few of them what it falls back to; without what the contract
+  // excludes: engines that are not deterministic, that reduce or convert to less precision than the key allows, or that lose
+  // digits to FFT or large Winograd tiles.
   std::vector<PlanChoice> candidates() const;
   std::vector<cudnnBackendNumericalNote_t> notes(const PlanChoice&) const;  // what its engine does to numbers
   // Error when this cuDNN does not take the choice for this device.
