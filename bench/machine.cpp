@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "kernels/elementwise.h"
+#include "nn/plan_store.h"
 
 namespace kith::bench {
 namespace {
@@ -27,43 +29,12 @@ double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-}  // namespace
-
-Machine::Machine() {
-  if (target() == Target::cpu) {
-    memory_ = std::make_shared<HostMemory>();
-    return;
-  }
-  accelerator_ = open_accelerator(choice().index);
-  memory_ = accelerator_;
-  begin_ = accelerator_->event(true);
-  end_ = accelerator_->event(true);
-  cold_ = floats(accelerator_, kColdFloats);
-  sum_ = floats(accelerator_, 1);
-}
-
-Queue Machine::queue() const { return accelerator_ ? accelerator_->queue() : Queue{}; }
-
-DeviceMath* Machine::math() {
-  if (!math_tried_) {
-    math_tried_ = true;
-    try {
-      math_ = make_device_math(queue(), {});
-    } catch (const Error&) {  // kernels are timed all the same; what needs it says that it has none
-    }
-  }
-  return math_.get();
-}
-
-void Machine::flush() {
-  kernels::sum({.x = {cold_.get(), static_cast<size_t>(kColdFloats)}, .y = {sum_.get(), 1}}, queue());
-}
-
-Timing Machine::time(const std::function<void()>& f) {
+Timing sample(Accelerator& device, const std::function<void()>& f, const std::function<void()>& prepare) {
+  const std::unique_ptr<Event> begin = device.event(true), end = device.event(true);
   const auto start = std::chrono::steady_clock::now();
-  for (int call = 0; call < (kSmoke ? 1 : 3) || (!kSmoke && since(start) < kWarmUp); ++call) {
+  for (int call = 0; call < 3 || (!kSmoke && since(start) < kWarmUp); ++call) {
     f();
-    accelerator_->sync();
+    device.sync();
   }
   std::vector<double> seconds;
   const auto enough = [&] {
@@ -71,18 +42,55 @@ Timing Machine::time(const std::function<void()>& f) {
     return kSmoke ? taken > 0 : taken >= kMost || (taken >= kFewest && since(start) > kSampling);
   };
   while (!enough()) {
-    flush();
-    begin_->record(Lane::compute);
+    prepare();
+    begin->record(Lane::compute);
     f();
-    end_->record(Lane::compute);
-    end_->wait();
-    seconds.push_back(end_->ms_since(*begin_) * 1e-3);
+    end->record(Lane::compute);
+    end->wait();
+    seconds.push_back(end->ms_since(*begin) * 1e-3);
   }
   std::ranges::sort(seconds);
   const auto at = [&](double share) {
     return seconds[static_cast<size_t>(share * static_cast<double>(seconds.size() - 1))];
   };
   return {.median = at(0.5), .low = at(0.25), .high = at(0.75), .samples = static_cast<int>(seconds.size())};
+}
+
+}  // namespace
+
+Machine::Machine() {
+  if (target() == Target::cpu) {
+    memory_ = std::make_shared<HostMemory>();
+    return;
+  }
+  accelerator_ = open_accelerator(device_index());
+  memory_ = accelerator_;
+  cold_ = floats(accelerator_, kColdFloats);
+  sum_ = floats(accelerator_, 1);
+}
+
+Queue Machine::queue() const { return accelerator_ ? accelerator_->queue() : Queue{}; }
+
+DeviceMath* Machine::math(bool tf32) {
+  if (!std::exchange(math_tried_[tf32], true)) {
+    try {
+      math_[tf32] = make_device_math(queue(), {.tf32 = tf32, .plan_folder = default_plan_folder()});
+    } catch (const Error&) {  // kernels are timed all the same; what needs it says that it has none
+    }
+  }
+  return math_[tf32].get();
+}
+
+void Machine::flush() {
+  kernels::sum({.x = {cold_.get(), static_cast<size_t>(kColdFloats)}, .y = {sum_.get(), 1}}, queue());
+}
+
+Timing Machine::time(const std::function<void()>& f) {
+  return sample(*accelerator_, f, [this] { flush(); });
+}
+
+Timing time_on(Accelerator& device, const std::function<void()>& f) {
+  return sample(device, f, [] {});
 }
 
 double Machine::copy_rate() {
@@ -97,27 +105,31 @@ double Machine::copy_rate() {
 
 double Machine::flop_rate(Bound bound) {
   double& rate = flop_rate_[static_cast<int>(bound)];
-  if (rate < 0) rate = math() == nullptr ? 0 : measure_flops(bound);
+  if (rate < 0) rate = math(bound == Bound::tf32) == nullptr ? 0 : measure_flops(bound);
   return rate;
 }
 
-// [rows, inner] times [inner, cols] of numbers, not of zeros: a product of zeros draws less power and is faster.
+// Of [rows, side] times [side, side]. Numbers, not zeros: a product of zeros draws less power and is faster.
 double Machine::measure_flops(Bound bound) {
   const int64_t rows = kSmoke ? 32 : bound == Bound::f32 ? 4096 : 16384, side = kSmoke ? 16 : 4096;
-  const Array<float> x(memory(), draws(rows * side, {1})), w(memory(), draws(side * side, {2}));
-  const double flops = 2 * static_cast<double>(rows * side * side);
-  if (bound == Bound::f32) {
-    const Array<float> y(memory(), rows * side);
-    const LinearShape shape{.rows = rows, .in = side, .out = side};
-    return flops /
-           time([&] { math_->linear_forward(shape, x.data(), w.data(), nullptr, y.data(), Activation::none); }).median;
-  }
-  const Array<bf16> half_x(memory(), rows * side), half_w(memory(), side * side), half_y(memory(), rows * side);
-  kernels::to_bf16({.x = x.span(), .y = half_x.span()}, queue());
-  kernels::to_bf16({.x = w.span(), .y = half_w.span()}, queue());
+  DeviceMath& with = *math(bound == Bound::tf32);
+  const double seconds =
+      bound == Bound::matrix ? measure_convolution(with, rows, side) : measure_linear(with, rows, side);
+  return 2 * static_cast<double>(rows * side * side) / seconds;
+}
+
+double Machine::measure_linear(DeviceMath& with, int64_t rows, int64_t side) {
+  const Array<float> x(memory(), draws(rows * side, {1})), w(memory(), draws(side * side, {2})),
+      y(memory(), rows * side);
+  const LinearShape shape{.rows = rows, .in = side, .out = side};
+  return time([&] { with.linear_forward(shape, x.data(), w.data(), nullptr, y.data(), Activation::none); }).median;
+}
+
+double Machine::measure_convolution(DeviceMath& with, int64_t rows, int64_t side) {
+  const Array<bf16> x(memory(), stored<bf16>(draws(rows * side, {1}))),
+      w(memory(), stored<bf16>(draws(side * side, {2}))), y(memory(), rows * side);
   const ConvShape shape{.images = rows / 16, .height = 4, .width = 4, .in = side, .out = side};
-  return flops /
-         time([&] { math_->conv_forward(shape, DType::bf16, half_x.data(), half_w.data(), half_y.data()); }).median;
+  return time([&] { with.conv_forward(shape, DType::bf16, x.data(), w.data(), y.data()); }).median;
 }
 
 Machine& machine() {
@@ -129,6 +141,8 @@ Memory& host() {
   static HostMemory one;
   return one;
 }
+
+int device_index() { return choice().index; }
 
 std::string absent() {
   if (target() == Target::cpu) return "";

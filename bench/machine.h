@@ -21,9 +21,9 @@ namespace kith::bench {
 enum class Target : uint8_t { cpu, cuda, smoke };
 Target target();  // of this program, chosen where it is linked (main.cpp)
 
-// What a call cannot be faster than, beside its bytes: f32 arithmetic, or products on the matrix units with bf16 (fp16)
-// operands. `memory`: its arithmetic never counts.
-enum class Bound : uint8_t { memory, f32, matrix };
+// What a call cannot be faster than, beside its bytes: f32 arithmetic, or products on the matrix units, of f32 rounded to
+// TF32 or of bf16 (fp16). `memory`: its arithmetic never counts.
+enum class Bound : uint8_t { memory, f32, tf32, matrix };
 
 struct Timing {
   double median = 0, low = 0, high = 0;  // seconds of one call; quartiles
@@ -36,35 +36,40 @@ class Machine {
   Queue queue() const;
   Memory& memory() { return *memory_; }
   Accelerator& accelerator() { return *accelerator_; }  // not on the CPU
-  DeviceMath* math();                                   // null where cuDNN and cuBLASLt cannot be had
+  DeviceMath* math(bool tf32 = false);                  // null where cuDNN and cuBLASLt cannot be had
 
   // Device time of f, samples of one call each. Before each sample more memory than any L2 holds is read, so that caches
   // are cold, nothing in them has to be written back meanwhile, and the host has enqueued f before the device gets there.
   Timing time(const std::function<void()>& f);
 
   // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product,
-  // f32 by cuBLASLt without TF32, bf16 by cuDNN as a convolution of 1 x 1. 0: cannot be had here.
+  // f32 and TF32 by cuBLASLt, bf16 by cuDNN as a convolution of 1 x 1. 0: cannot be had here.
   double copy_rate();
   double flop_rate(Bound);
 
  private:
   void flush();
   double measure_flops(Bound);
+  double measure_linear(DeviceMath&, int64_t rows, int64_t side);
+  double measure_convolution(DeviceMath&, int64_t rows, int64_t side);
 
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<Memory> memory_;
-  std::unique_ptr<DeviceMath> math_;
-  bool math_tried_ = false;
-  std::unique_ptr<Event> begin_, end_;
+  std::unique_ptr<DeviceMath> math_[2];  // the second with TF32
+  bool math_tried_[2] = {};
   std::shared_ptr<float> cold_, sum_;
-  double copy_rate_ = -1, flop_rate_[3] = {0, -1, -1};
+  double copy_rate_ = -1, flop_rate_[4] = {0, -1, -1, -1};
 };
+
+// Device time of f, samples of one call each, with caches as the call before left them: for work that is larger than them.
+Timing time_on(Accelerator&, const std::function<void()>& f);
 
 Machine& machine();  // one for the program, made when first asked for
 Memory& host();      // where oracles work
 inline Queue queue() { return machine().queue(); }
 inline Memory& memory() { return machine().memory(); }
 
+int device_index();  // of the GPU that is used
 // Why there is no GPU to run on; "" where there is one. The CPU always does.
 std::string absent();
 

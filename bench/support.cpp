@@ -15,25 +15,6 @@ void run_on_cpu(benchmark::State& state, Cost cost, const std::function<void()>&
       benchmark::Counter(cost.bytes, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1024);
 }
 
-void run_on_device(benchmark::State& state, Cost cost, Bound bound, const std::function<void()>& f) {
-  const Timing t = machine().time(f);
-  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(t.median);
-  state.counters["samples"] = t.samples;
-  state.counters["spread"] = (t.high - t.low) / t.median;
-  if (cost.flops > 0) state.counters["flop/s"] = cost.flops / t.median;
-  if (cost.bytes > 0) state.counters["B/s"] = cost.bytes / t.median;
-  double floor = cost.bytes / machine().copy_rate();
-  if (bound != Bound::memory) {
-    const double ceiling = machine().flop_rate(bound);
-    if (ceiling == 0) return;  // no floor without the ceiling that counts
-    state.counters["ceiling_flop/s"] = ceiling;
-    floor = std::max(floor, cost.flops / ceiling);
-  }
-  if (floor == 0) return;
-  state.counters["floor_us"] = floor * 1e6;
-  state.counters["of_floor"] = floor / t.median;
-}
-
 }  // namespace
 
 Entry::Entry(const std::string& name, std::function<void(benchmark::State&)> function, const Sizes& sizes) {
@@ -63,11 +44,29 @@ void fail(benchmark::State& state, const std::string& why) {
 
 int failures() { return failed; }
 
+void report(benchmark::State& state, const Timing& t, Cost cost, Bound bound) {
+  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(t.median);
+  state.counters["samples"] = t.samples;
+  state.counters["spread"] = (t.high - t.low) / t.median;
+  if (cost.flops > 0) state.counters["flop/s"] = cost.flops / t.median;
+  if (cost.bytes > 0) state.counters["B/s"] = cost.bytes / t.median;
+  double floor = cost.bytes / machine().copy_rate();
+  if (bound != Bound::memory) {
+    const double ceiling = machine().flop_rate(bound);
+    if (ceiling == 0) return;  // no floor without the ceiling that counts
+    state.counters["ceiling_flop/s"] = ceiling;
+    floor = std::max(floor, cost.flops / ceiling);
+  }
+  if (floor == 0) return;
+  state.counters["floor_us"] = floor * 1e6;
+  state.counters["of_floor"] = floor / t.median;
+}
+
 void run(benchmark::State& state, Cost cost, Bound bound, const std::function<void()>& f) {
   if (target() == Target::cpu)
     run_on_cpu(state, cost, f);
   else
-    run_on_device(state, cost, bound, f);
+    report(state, machine().time(f), cost, bound);
 }
 
 }  // namespace kith::bench

@@ -38,11 +38,12 @@ Cost cost(F f, Extents... extents) {
 }
 inline Cost operator+(Cost a, Cost b) { return {.flops = a.flops + b.flops, .bytes = a.bytes + b.bytes}; }
 
+// A time on a GPU as the benchmark's: the median; beside it stand the spread between the quartiles, the floor of the
+// contract's cost at the measured ceilings, and which part of the time that floor is.
+void report(benchmark::State&, const Timing&, Cost, Bound);
 void run(benchmark::State&, Cost, Bound, const std::function<void()>&);
 
-// Times f only when the result was right: a wrong result prints an error and no time. On a GPU the time is the median of
-// single calls, and beside it stand the spread between their quartiles, the floor of the contract's cost at the measured
-// ceilings, and which part of the time that floor is.
+// Times f only when the result was right: a wrong result prints an error and no time.
 template <class F>
 void run_verified(benchmark::State& state, const testing::AssertionResult& verified, Cost cost, F&& f,
                   Bound bound = Bound::memory) {
