@@ -26,9 +26,12 @@ class SharedLibrary {
 };
 
 // Where NVIDIA's libraries lie when the system's linker does not know them: KITH_CUDA_LIBRARIES (folders with ':' between),
-// CUDA_HOME and CUDA_PATH, /usr/local/cuda, and the wheels of the active Python environment (VIRTUAL_ENV, CONDA_PREFIX).
-// `variable` reads the environment: a variable that is not set is empty.
-std::vector<std::filesystem::path> cuda_library_folders(const std::function<std::string(const char*)>& variable);
+// CUDA_HOME and CUDA_PATH, /usr/local/cuda, and the wheels of Python environments: the active one (VIRTUAL_ENV, CONDA_PREFIX),
+// the one that python3 of PATH belongs to, and the user's (~/.local). Last, those beside the headers that this build found,
+// unless it is for other machines (KITH_DIST).
+// `variable` reads the environment: a variable that is not set is empty. `beside_headers`: folders with ':' between.
+std::vector<std::filesystem::path> cuda_library_folders(const std::function<std::string(const char*)>& variable,
+                                                        const std::string& beside_headers);
 std::vector<std::filesystem::path> cuda_library_folders();
 
 }  // namespace kith

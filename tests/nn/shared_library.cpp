@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 
 #include "kernels/core/check.h"
@@ -38,12 +39,28 @@ TEST(shared_library, the_places_in_their_order) {
   const std::map<std::string, std::string> variables{
       {"KITH_CUDA_LIBRARIES", "/a::/b"}, {"CUDA_HOME", "/cuda"}, {"VIRTUAL_ENV", environment.string()}};
   const auto read = [&](const char* name) { return variables.contains(name) ? variables.at(name) : std::string(); };
-  EXPECT_EQ(cuda_library_folders(read),
+  EXPECT_EQ(cuda_library_folders(read, "/c:/d"),
             (std::vector<fs::path>{"/a", "/b", "/cuda/lib64", "/cuda/lib", "/usr/local/cuda/lib64",
-                                   wheels / "cu13" / "lib", wheels / "cudnn" / "lib"}));
-  fs::remove_all(environment);
-  EXPECT_EQ(cuda_library_folders([](const char*) { return std::string(); }),
+                                   wheels / "cu13" / "lib", wheels / "cudnn" / "lib", "/c", "/d"}));
+  EXPECT_EQ(cuda_library_folders([](const char*) { return std::string(); }, ""),
             (std::vector<fs::path>{"/usr/local/cuda/lib64"}));
+  fs::remove_all(environment);
+}
+
+// An environment that was never activated, and a system whose pip writes below local/: python3 tells where they are.
+TEST(shared_library, wheels_beside_the_python_of_path) {
+  const fs::path root = fs::path(testing::TempDir()) / "kith_shared_library_path", none = root / "none" / "bin";
+  const fs::path prefix = root / "env", other = root / "other";
+  const fs::path wheels = prefix / "lib" / "python3.12" / "site-packages" / "nvidia" / "cudnn";
+  const fs::path system = prefix / "local" / "lib" / "python3.12" / "dist-packages" / "nvidia" / "cublas";
+  for (const fs::path& folder : {wheels, system, none, prefix / "bin", other / "bin",
+                                 other / "lib" / "python3.12" / "site-packages" / "nvidia" / "cudnn"})
+    fs::create_directories(folder);
+  for (const fs::path& environment : {prefix, other}) std::ofstream(environment / "bin" / "python3") << "#!/bin/sh\n";
+  const std::string path = none.string() + "::" + (prefix / "bin").string() + "/:" + (other / "bin").string();
+  EXPECT_EQ(cuda_library_folders([&](const char* name) { return std::string_view(name) == "PATH" ? path : ""; }, ""),
+            (std::vector<fs::path>{"/usr/local/cuda/lib64", wheels / "lib", system / "lib"}));
+  fs::remove_all(root);
 }
 
 }  // namespace

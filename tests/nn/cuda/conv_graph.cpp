@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <set>
@@ -24,7 +23,6 @@ using test::resnet18_shapes;
 class ConvGraphs : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0);  // beside the headers that the build found
     // cuDNN's parts are linked to the driver's library. Where there is none, a stand-in of the same name comes first.
     if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr) dlopen(KITH_NO_DRIVER, RTLD_NOW | RTLD_GLOBAL);
   }

@@ -1,7 +1,6 @@
 // What is particular to cuDNN and cuBLASLt: planning, plans on disk, TF32, refusals. On a GPU only.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -29,7 +28,6 @@ std::string message(auto&& call) {
 
 class CudaMathTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0); }
   void SetUp() override {
     const DeviceChoice choice = select_device({}, list_devices());
     if (choice.device == Device::cpu) GTEST_SKIP() << choice.reason;
@@ -99,7 +97,6 @@ TEST_F(CudaMathTest, AMisalignedOperandIsRefused) {
 
 // Descriptors need the library, no device: every attribute is one that cuBLASLt takes.
 TEST(MatmulDescs, AreTakenByTheLibrary) {
-  setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0);
   try {
     cublas_lt();
   } catch (const Error& e) {
@@ -115,7 +112,6 @@ TEST(MatmulDescs, AreTakenByTheLibrary) {
 
 TEST(DeviceMathWithoutADevice, IsOneLine) {
   if (!list_devices().devices.empty()) GTEST_SKIP() << "there is one";
-  setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0);
   const std::string line = message([] { make_device_math({.device = Device::cuda}, {}); });
   EXPECT_NE(line, "no error");
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;

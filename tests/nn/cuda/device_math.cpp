@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
 
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
@@ -27,11 +27,6 @@ constexpr double kHalfUnit = 0x1p-8;  // bf16's unit roundoff
 
 class DeviceMathTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-#ifdef KITH_LIBRARIES  // beside the headers that the build found; the runner's stand-in needs none
-    setenv("KITH_CUDA_LIBRARIES", KITH_LIBRARIES, 0);
-#endif
-  }
   void SetUp() override {
     const DeviceChoice choice = select_device({}, list_devices());
     if (choice.device == Device::cpu) GTEST_SKIP() << choice.reason;
