@@ -5,12 +5,13 @@ SEED ?= 0
 OUT ?= runs/$(DATA)-$(PRESET)-seed$(SEED)
 ROOT ?= datasets
 THREADS ?= 0
+ARCHITECTURES ?= 80;90a-real
 JOBS ?=
 KITH = build/cpu/apps/kith
 fetch = $(KITH) data fetch $(DATA) --root $(ROOT)
 jobs = $(if $(JOBS),-j $(JOBS))
 
-.PHONY: help setup configure build demo test cuda bench asan format clean
+.PHONY: help setup configure build demo test cuda dist bench asan format clean
 help:
 	@echo 'make setup    install the missing Debian packages'
 	@echo 'make build    build everything for the CPU: $(KITH)'
@@ -18,6 +19,8 @@ help:
 	@echo 'make test     set-up, build, and all tests; with nvcc also the CUDA code, for which cuDNN and cuBLASLt (1 GB) are'
 	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
+	@echo 'make dist     build/dist/kith-VERSION-linux-x86_64, a tree to copy to a machine without compilers; with nvcc for GPUs'
+	@echo '              [ARCHITECTURES="80;90a-real"]'
 	@echo 'make format   clang-format on every source             make clean   remove build/'
 
 setup:
@@ -50,6 +53,9 @@ cuda: setup
 	  ctest --preset cuda -R '^(cuda_budget$$|device_math[.]|gpu[.])' --no-tests=error --output-junit tests.xml && \
 	  .ci/cuda_summary build/cuda/tests.xml; \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
+
+dist: setup
+	@.ci/cuda_libraries && .ci/dist '$(ARCHITECTURES)' $(jobs)
 
 bench: build
 	@for program in build/cpu/bench/*/bench_*; do [ -x $$program ] || continue; $$program || exit 1; done
