@@ -1,35 +1,15 @@
 // The program's commands on a CUDA device: under the SIMT runner, and on a GPU in a CUDA build.
 #include "apps/device.h"
 
-#include <gtest/gtest.h>
-
 #include "apps/arrays.h"
 #include "data/npy.h"
 #include "kernels/core/philox.h"
-#include "nn/accelerator.h"
-#ifdef KITH_SIMT
-#include "tests/simt/runtime.h"
-#endif
+#include "tests/support/on_cuda.h"
 
 namespace kith {
 namespace {
 
-class AppsCuda : public testing::Test {
- protected:
-  void SetUp() override {
-    if (list_devices().devices.empty()) GTEST_SKIP() << "no CUDA device";
-#ifdef KITH_SIMT
-    simt::options().orders = 1;
-    simt::options().races = false;
-    simt::options().host_guard = true;
-#endif
-  }
-  void TearDown() override {
-#ifdef KITH_SIMT
-    simt::options() = {};
-#endif
-  }
-};
+using AppsCuda = test::OnCuda;
 
 TEST_F(AppsCuda, AutoTakesTheDeviceAndBf16) {
   const OpenedContext opened = open_context({}, list_devices());
