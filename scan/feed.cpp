@@ -83,7 +83,7 @@ struct Readback::Block {
 Readback::Readback(Context& ctx) : ctx_(ctx) {}
 
 Readback::~Readback() {
-  if (!ctx_.on_cpu() && filling_) ctx_.sync();  // copies into page-locked memory may be under way
+  if (!ctx_.on_cpu() && (filling_ || waiting_)) ctx_.sync();  // copies into page-locked memory may be under way
 }
 
 void Readback::keep(const Terms& terms) {

@@ -44,8 +44,8 @@ __device__ __forceinline__ void sum_rows(const Source& source, const Problem& p,
   LogSum acc[2];
   if constexpr (R == Range::bounded) acc[0].max = acc[1].max = p.inv_tau;
   for_each_tile<Dim>(
-      tiles, source, p.tile_count, [](int, int) {},
-      [&](int, const __nv_bfloat16* tile, int first) {
+      tiles, source, p.tile_count, [](__nv_bfloat16*, int) {},
+      [&](const __nv_bfloat16* tile, int first) {
         float s[kStrip][4];
         scores<Dim>(s, anchors, tile, lane);
 #pragma unroll
@@ -80,7 +80,8 @@ __device__ __forceinline__ void sum_rows(const Source& source, const Problem& p,
 template <int Dim, Range R, class Source>
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(Source source, Problem p, float* partial, float* __restrict__ lse, float* __restrict__ loss) {
-  __shared__ float row_max[kRows], row_sum[kRows], row_lse[kRows];
+  // In place of the strips, which are not needed any more by then.
+  float *row_max = dynamic_shared<float>(), *row_sum = row_max + kRows, *row_lse = row_sum + kRows;
   sum_rows<Dim, R>(source, p, row_max, row_sum);
   __syncthreads();  // the sums of all strips are written
 

@@ -23,6 +23,13 @@ struct Gradient {
   int add;
 };
 
+// Contributions of a tile's columns stand in the padding of its rows.
+template <int Dim>
+__device__ __forceinline__ float2& column_at(__nv_bfloat16* tile, int at) {
+  static_assert(sizeof(float2) <= kPad * sizeof(__nv_bfloat16));
+  return *reinterpret_cast<float2*>(tile + at * (Dim + kPad) + Dim);
+}
+
 // What a column or row contributes: u and nothing else where exponents are bounded, otherwise g and lse.
 template <Range R>
 __device__ __forceinline__ float2 contribution(const Problem& p, const Gradient& g, int k) {
@@ -46,7 +53,6 @@ __device__ __forceinline__ void finish(const Problem& p, const Gradient& g, int 
 // partial [splits][rows][Dim]
 template <int Dim, Range R, class Source>
 __global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Problem p, Gradient g, float* partial) {
-  __shared__ float2 columns[2][kCols];  // of the tiles in flight
   __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
   __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
   const int t = static_cast<int>(threadIdx.x), warp = t / kWarp, lane = t % kWarp;
@@ -58,10 +64,10 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Probl
   float dz[Dim / 8][4] = {};
   for_each_tile<Dim>(
       tiles, source, p.tile_count,
-      [&](int stage, int first) {
-        if (t < kCols) columns[stage][t] = contribution<R>(p, g, first + t);
+      [&](__nv_bfloat16* tile, int first) {
+        if (t < kCols) column_at<Dim>(tile, t) = contribution<R>(p, g, first + t);
       },
-      [&](int stage, const __nv_bfloat16* tile, int first) {
+      [&](__nv_bfloat16* tile, int first) {
         float w[kStrip][4];
         scores<Dim>(w, anchors, tile, lane);
 #pragma unroll
@@ -71,7 +77,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Probl
             const int at = 8 * j + 2 * (lane % 4) + r % 2, k = first + at, half = r / 2;
             w[j][r] = k >= p.rows || k == row[half]
                           ? 0.f
-                          : weight<R>(w[j][r] * p.inv_tau, p.inv_tau, own[half], columns[stage][at]);
+                          : weight<R>(w[j][r] * p.inv_tau, p.inv_tau, own[half], column_at<Dim>(tile, at));
           }
       // The accumulator layout of two neighbouring 16 x 8 blocks is the layout of one 16 x 16 A operand.
 #pragma unroll

@@ -209,8 +209,9 @@ __global__ void __launch_bounds__(kThreads, 2) scan_kernel(TopKSearch s, int que
 }  // namespace
 
 void topk_scan(const TopKSearch& s, Queue q) {
-  // Two blocks to a multiprocessor, of its 164 KiB (sm_80) or 228 KiB (sm_90), 1 KiB reserved for each.
-  const size_t half = (q.sm >= 90 ? 113u : 81u) << 10;
+  // Two blocks to a multiprocessor, of its 164 KiB (sm_80) or 228 KiB (sm_90 to sm_110), 1 KiB reserved for each. sm_86, 89
+  // and 120 lend one block 99 KiB.
+  const size_t half = (q.sm >= 90 && q.sm < 120 ? 113u : 81u) << 10;
   const int slabs = s.padded_dim / kTopKSlab, slots = shared_bytes(slabs) <= half ? slabs : kStages;
   launch("topk_scan", scan_kernel,
          {.grid = dim3(static_cast<unsigned>(ceil_div(s.query_rows, kTopKTile)), static_cast<unsigned>(s.splits)),

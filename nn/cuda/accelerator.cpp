@@ -90,10 +90,14 @@ class CudaAccelerator final : public Accelerator {
   Device device() const override { return Device::cuda; }
   Queue queue() const override { return {.device = Device::cuda, .stream = compute_, .sm = info_.sm}; }
   DeviceInfo info() const override { return info_; }
+  // What the driver has, and what the process keeps of blocks that were released.
   int64_t free_bytes() const override {
     size_t free = 0, total = 0;
+    uint64_t kept = 0, used = 0;
     cuda_check(cudaMemGetInfo(&free, &total));
-    return static_cast<int64_t>(free);
+    cuda_check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &kept));
+    cuda_check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used));
+    return static_cast<int64_t>(free + (kept - used));
   }
 
   void* allocate(size_t bytes) override {
@@ -113,6 +117,7 @@ class CudaAccelerator final : public Accelerator {
   void upload(void* to, const void* from, size_t bytes) override {
     outside_capture("uploaded");
     if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, compute_));
+    sync();  // `from` may change: what is page-locked, or all memory where the device reads the host's, is read in place
   }
   void download(void* to, const void* from, size_t bytes) override {
     outside_capture("downloaded");

@@ -18,6 +18,7 @@ namespace kith::budget {
 namespace {
 
 constexpr int kRegisterUnit = 8;
+constexpr int kMostStatic = 16 << 10;  // kernels/cuda/core/launch.cuh counts on it
 
 constexpr std::string_view kHeader =
     R"(# What each kernel of kernels/cuda may use; compared with the compiler's report in every CUDA build (make cuda).
@@ -156,6 +157,7 @@ std::vector<std::string> violations(const Measured& measured, const Budget& budg
               fmt::format("{} on {}: {} {}, the budget is {}", name(kernel), architecture, value, what, limit));
       };
       above("bytes of spilled registers", usage.spill_bytes, 0);
+      above("bytes of static shared memory, which launches count on", usage.shared_bytes, kMostStatic);
       if (limits == budget.end()) continue;
       above("bytes of static shared memory", usage.shared_bytes, limits->second.shared_bytes);
       above("bytes of stack", usage.stack_bytes, limits->second.stack_bytes);

@@ -69,6 +69,10 @@ TEST(Budget, RejectsWhatDoesNot) {
   EXPECT_EQ(found(kBudget, replaced(kReport, "0 bytes spill stores, 0 bytes spill loads",
                                     "4 bytes spill stores, 8 bytes spill loads")),
             "kernels/cuda/x.cu: step on sm_80: 12 bytes of spilled registers, the budget is 0\n");
+  EXPECT_EQ(found(replaced(kBudget, "shared = 128", "shared = 16385"),
+                  replaced(kReport, "128 bytes smem", "16385 bytes smem")),
+            "kernels/cuda/x.cu: sum on sm_80: 16385 bytes of static shared memory, which launches count on, the budget "
+            "is 16384\n");
 }
 
 TEST(Budget, KnowsTheSameKernelsAndArchitectures) {

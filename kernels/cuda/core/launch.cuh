@@ -23,6 +23,10 @@ struct LaunchShape {
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Dynamic shared memory that a block has without asking. Asking starts at 48 KiB of dynamic and static together; no kernel
+// here has more than kMostStatic of static (tests/budget).
+constexpr size_t kMostStatic = 16u << 10, kUnasked = (48u << 10) - kMostStatic;
+
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue queue, A... args) {
 #ifdef KITH_SIMT
@@ -30,25 +34,34 @@ void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue que
   simt_detail::launch(name, kernel, shape.grid, shape.block, shape.smem_bytes, args...);
 #else
   (void)name;
-  if (shape.smem_bytes > (48u << 10))
-    cuda_check(
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.smem_bytes)));
+  if (shape.smem_bytes > kUnasked) {
+    cudaFuncAttributes has;
+    cuda_check(cudaFuncGetAttributes(&has, kernel));
+    const auto wanted =
+        static_cast<int>(shape.smem_bytes);  // raised, never lowered: a graph may hold a launch with more
+    if (wanted > has.maxDynamicSharedSizeBytes)
+      cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, wanted));
+  }
   // clang-format off
   kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream>>>(args...);
   // clang-format on
   cuda_check(cudaGetLastError());
   static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
-  if (wait) cuda_check(cudaStreamSynchronize(queue.stream));
+  if (!wait) return;
+  cudaStreamCaptureStatus capture;
+  cuda_check(cudaStreamIsCapturing(queue.stream, &capture));
+  if (capture == cudaStreamCaptureStatusNone) cuda_check(cudaStreamSynchronize(queue.stream));
 #endif
 }
 
-// The block's dynamic shared memory.
+// The block's dynamic shared memory, on 16 bytes: what cp.async, ldmatrix and vector accesses want. More would be lost to
+// padding behind the static, and a block on sm_86 has 99 KiB of both.
 template <class T>
 __device__ __forceinline__ T* dynamic_shared() {
 #ifdef KITH_SIMT
   return reinterpret_cast<T*>(simt::dynamic_shared());
 #else
-  extern __shared__ __align__(1024) unsigned char kith_dynamic_shared[];
+  extern __shared__ __align__(16) unsigned char kith_dynamic_shared[];
   return reinterpret_cast<T*>(kith_dynamic_shared);
 #endif
 }

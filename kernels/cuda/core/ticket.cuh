@@ -9,11 +9,9 @@ namespace kith::kernels::cuda {
 // that share a ticket must be ordered, as those of one stream are. Who is last differs from run to run: what the last block
 // computes must not depend on it.
 __device__ __forceinline__ bool last_block(unsigned* ticket, unsigned blocks) {
-  __shared__ bool last;
   __threadfence();  // this thread's results reach the device before its block's ticket
   __syncthreads();  // those of all threads
-  if (threadIdx.x == 0) last = atomicInc(ticket, blocks - 1) == blocks - 1;
-  __syncthreads();            // `last` is written
+  const bool last = __syncthreads_or(threadIdx.x == 0 && atomicInc(ticket, blocks - 1) == blocks - 1) != 0;
   if (last) __threadfence();  // nothing older than the others' results is read from here on
   return last;
 }
