@@ -65,6 +65,14 @@ void gather_rows(const GatherRows<float>& a, Queue q) {
   cpu::gather_rows(a);
 }
 
+void swap_axes(const SwapAxes<float>& a, Queue q) {
+  check(a.a >= 0 && a.b >= 0 && a.c >= 0, fmt::format("swap_axes: [{}, {}, {}]", a.a, a.b, a.c));
+  same_size("swap_axes", a.x.size(), static_cast<size_t>(a.a * a.b * a.c));
+  same_size("swap_axes", a.x.size(), a.y.size());
+  if (q.device == Device::cuda) return cuda::swap_axes(a, q);
+  cpu::swap_axes(a);
+}
+
 void to_bf16(const ToBf16& a, Queue q) {
   same_size("to_bf16", a.x.size(), a.y.size());
   if (q.device == Device::cuda) return cuda::to_bf16(a, q);

@@ -7,13 +7,14 @@
 //   sum            y[0] = factor sum x
 //   column_sum     y_c = sum_r x_rc   or   y_c += sum_r x_rc
 //   gather_rows    y_i = x_index(i)                           an index outside x: Error on the CPU, a row of NaN on a device
+//   swap_axes      y_bac = x_abc                              y may not be x
 //   to_bf16        y = x rounded to nearest, ties to even
 //   to_f32         y = x   or   y += x                       x is bf16
 //
 // A NaN passes through relu. Sums are accumulated in f64 over chunks of a fixed size, in order: the same for any number
 // of threads. Errors  Error on sizes that disagree.
-// Cost    DRAM per element: add 12 B, scale 8 B, relu 8 B, its backward 12 B, broadcast 4 B, sums 4 B, gather 8 B,
-//         conversions 6 B; 4 B more where the result is added.
+// Cost    DRAM per element: add 12 B, scale 8 B, relu 8 B, its backward 12 B, broadcast 4 B, sums 4 B, gather and
+//         swap 8 B, conversions 6 B; 4 B more where the result is added.
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/core/types.h"
@@ -76,6 +77,13 @@ struct GatherRows {
   Matrix<T> y;  // [index, cols of x]
 };
 
+template <class T>
+struct SwapAxes {
+  std::span<const T> x;  // [a, b, c]
+  int64_t a = 0, b = 0, c = 0;
+  std::span<T> y;  // [b, a, c]
+};
+
 struct ToBf16 {
   std::span<const float> x;
   std::span<bf16> y;
@@ -95,6 +103,7 @@ void broadcast(const Broadcast<float>&, Queue);
 void sum(const Sum<float>&, Queue);
 void column_sum(const ColumnSum<float>&, Queue);
 void gather_rows(const GatherRows<float>&, Queue);
+void swap_axes(const SwapAxes<float>&, Queue);
 void to_bf16(const ToBf16&, Queue);
 void to_f32(const ToF32&, Queue);
 
@@ -115,6 +124,8 @@ template <class T>
 void column_sum(const ColumnSum<T>&);
 template <class T>
 void gather_rows(const GatherRows<T>&);
+template <class T>
+void swap_axes(const SwapAxes<T>&);
 void to_bf16(const ToBf16&);
 void to_f32(const ToF32&);
 }  // namespace cpu
@@ -127,6 +138,7 @@ void broadcast(const Broadcast<float>&, Queue);
 void sum(const Sum<float>&, Queue);
 void column_sum(const ColumnSum<float>&, Queue);
 void gather_rows(const GatherRows<float>&, Queue);
+void swap_axes(const SwapAxes<float>&, Queue);
 void to_bf16(const ToBf16&, Queue);
 void to_f32(const ToF32&, Queue);
 }  // namespace cuda
@@ -135,6 +147,7 @@ constexpr Cost add_cost(double count) { return {.flops = count, .bytes = 12 * co
 constexpr Cost relu_backward_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost sum_cost(double count) { return {.flops = count, .bytes = 4 * count}; }
 constexpr Cost gather_rows_cost(double rows, double cols) { return {.flops = 0, .bytes = 8 * rows * cols}; }
+constexpr Cost swap_axes_cost(double count) { return {.flops = 0, .bytes = 8 * count}; }
 constexpr Cost to_bf16_cost(double count) { return {.flops = count, .bytes = 6 * count}; }
 
 }  // namespace kith::kernels

@@ -36,6 +36,7 @@ void broadcast(const Broadcast<float>&, Queue) { none("broadcast"); }
 void sum(const Sum<float>&, Queue) { none("sum"); }
 void column_sum(const ColumnSum<float>&, Queue) { none("column_sum"); }
 void gather_rows(const GatherRows<float>&, Queue) { none("gather_rows"); }
+void swap_axes(const SwapAxes<float>&, Queue) { none("swap_axes"); }
 void to_bf16(const ToBf16&, Queue) { none("to_bf16"); }
 void to_f32(const ToF32&, Queue) { none("to_f32"); }
 KMeansResult kmeans(const KMeans<float>&, Queue) { none("kmeans"); }

@@ -71,5 +71,23 @@ const bench::Entry kGather{"elementwise_gather_rows",
                            elementwise_gather_rows,
                            {.cpu = {{1024}, {50000}}, .cuda = {{1024}, {50000}}, .smoke = {{5}}}};
 
+// Logits of ten heads with ten classes, as their product leaves them: to one matrix per head.
+void elementwise_swap_axes(benchmark::State& state) {
+  const int64_t rows = state.range(0), heads = 10, classes = 10;
+  const std::vector<float> x = bench::draws(rows * heads * classes, {1});
+  std::vector<float> want(x.size());
+  cpu::swap_axes(SwapAxes<float>{.x = x, .a = rows, .b = heads, .c = classes, .y = want});
+  const Array<float> dx(bench::memory(), x), y(bench::memory(), rows * heads * classes);
+  const auto run = [&] {
+    swap_axes({.x = dx.span(), .a = rows, .b = heads, .c = classes, .y = y.span()}, bench::queue());
+  };
+  run();
+  bench::run_verified(state, test::close(y.to_host(), want, {}),
+                      swap_axes_cost(static_cast<double>(rows * heads * classes)), run);
+}
+const bench::Entry kSwap{"elementwise_swap_axes",
+                         elementwise_swap_axes,
+                         {.cpu = {{128}, {50000}}, .cuda = {{128}, {1024}, {50000}}, .smoke = {{5}}}};
+
 }  // namespace
 }  // namespace kith::kernels

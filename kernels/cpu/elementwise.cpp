@@ -112,6 +112,16 @@ void gather_rows(const GatherRows<T>& a) {
   });
 }
 
+template <class T>
+void swap_axes(const SwapAxes<T>& s) {
+  const T* x = s.x.data();
+  T* y = s.y.data();
+  const int64_t a = s.a, b = s.b, c = s.c;
+  parallel_for(a * b, ceil_div(kGrain, std::max<int64_t>(1, c)), [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) std::copy_n(x + (i % a * b + i / a) * c, c, y + i * c);
+  });
+}
+
 void to_bf16(const ToBf16& a) {
   const float* x = a.x.data();
   bf16* y = a.y.data();
@@ -143,5 +153,7 @@ template void column_sum(const ColumnSum<float>&);
 template void column_sum(const ColumnSum<double>&);
 template void gather_rows(const GatherRows<float>&);
 template void gather_rows(const GatherRows<double>&);
+template void swap_axes(const SwapAxes<float>&);
+template void swap_axes(const SwapAxes<double>&);
 
 }  // namespace kith::kernels::cpu

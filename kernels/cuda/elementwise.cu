@@ -1,6 +1,6 @@
 // Maps over arrays: a thread takes four neighbours, as one vector where every array starts on 16 bytes (bf16: 8), one by
 // one elsewhere and at the end. Inputs and output may be the same array: an element is read by the thread that writes
-// it. Rows are gathered by one warp each. Bytes: every array once.
+// it. Rows are moved by one warp each, from where an index or a change of order says. Bytes: every array once.
 #include <cuda_bf16.h>
 
 #include "kernels/cuda/core/launch.cuh"
@@ -113,19 +113,17 @@ void map(const char* name, Op op, const In* a, const In* b, Out* y, size_t size,
          count, aligned ? 1 : 0, write == Write::add ? 1 : 0);
 }
 
-// Row i of y is row index[i] of x. `Vector` is what a lane moves at a time; a row has `vectors` of them.
-template <class Vector>
+// Row i of y is row source(i) of x; -1 is a row of NaN. `Vector` is what a lane moves at a time; a row has `vectors` of them.
+template <class Vector, class Source>
 __global__ void __launch_bounds__(kThreads)
-    gather_kernel(const Vector* __restrict__ x, int64_t x_rows, int64_t vectors, const int64_t* __restrict__ index,
-                  int64_t rows, Vector* __restrict__ y) {
+    gather_kernel(const Vector* __restrict__ x, int64_t vectors, Source source, int64_t rows, Vector* __restrict__ y) {
   const int64_t row = int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
   if (row >= rows) return;
-  const int64_t from = index[row];
-  const bool inside = from >= 0 && from < x_rows;
+  const int64_t from = source(row);
   for (int64_t c = static_cast<int>(threadIdx.x) % kWarp; c < vectors; c += kWarp) {
     Vector v;
     for (float& part : v.x) part = NAN;
-    if (inside) v = x[from * vectors + c];
+    if (from >= 0) v = x[from * vectors + c];
     y[row * vectors + c] = v;
   }
 }
@@ -134,13 +132,35 @@ struct One {
   float x[1];
 };
 
-template <class Vector>
-void gather(const GatherRows<float>& a, Queue q) {
-  const int64_t vectors = a.x.cols / static_cast<int64_t>(sizeof(Vector) / sizeof(float));
-  launch("gather_rows", gather_kernel<Vector>,
-         {.grid = dim3(static_cast<unsigned>(ceil_div(a.y.rows, kThreads / kWarp))), .block = dim3(kThreads)}, q,
-         reinterpret_cast<const Vector*>(a.x.data), a.x.rows, vectors, a.index.data(), a.y.rows,
-         reinterpret_cast<Vector*>(a.y.data));
+struct ByIndex {
+  const int64_t* index;
+  int64_t x_rows;
+  __device__ __forceinline__ int64_t operator()(int64_t row) const {
+    const int64_t from = index[row];
+    return from < x_rows ? from : -1;
+  }
+};
+struct Swapped {  // [a, b] -> [b, a]
+  int64_t a, b;
+  __device__ __forceinline__ int64_t operator()(int64_t row) const { return row % a * b + row / a; }
+};
+
+template <class Vector, class Source>
+void gather_vectors(const char* name, const float* x, Source source, Matrix<float> y, Queue q) {
+  const int64_t vectors = y.cols / static_cast<int64_t>(sizeof(Vector) / sizeof(float));
+  launch(name, gather_kernel<Vector, Source>,
+         {.grid = dim3(static_cast<unsigned>(ceil_div(y.rows, kThreads / kWarp))), .block = dim3(kThreads)}, q,
+         reinterpret_cast<const Vector*>(x), vectors, source, y.rows, reinterpret_cast<Vector*>(y.data));
+}
+
+template <class Source>
+void gather(const char* name, const float* x, Source source, Matrix<float> y, Queue q) {
+  if (y.size() == 0) return;
+  const auto starts = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % sizeof(Four<float>) == 0; };
+  if (y.cols % 4 == 0 && starts(x) && starts(y.data))
+    gather_vectors<Four<float>>(name, x, source, y, q);
+  else
+    gather_vectors<One>(name, x, source, y, q);
 }
 
 constexpr const float* kNone = nullptr;
@@ -168,12 +188,11 @@ void broadcast(const Broadcast<float>& a, Queue q) {
 }
 
 void gather_rows(const GatherRows<float>& a, Queue q) {
-  if (a.y.size() == 0) return;
-  const auto starts = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % sizeof(Four<float>) == 0; };
-  if (a.x.cols % 4 == 0 && starts(a.x.data) && starts(a.y.data))
-    gather<Four<float>>(a, q);
-  else
-    gather<One>(a, q);
+  gather("gather_rows", a.x.data, ByIndex{a.index.data(), a.x.rows}, a.y, q);
+}
+
+void swap_axes(const SwapAxes<float>& a, Queue q) {
+  gather("swap_axes", a.x.data(), Swapped{a.a, a.b}, {a.y.data(), a.a * a.b, a.c}, q);
 }
 
 void to_bf16(const ToBf16& a, Queue q) {

@@ -128,6 +128,29 @@ TEST(elementwise, rows_are_gathered_in_any_order) {
   EXPECT_THROW(gather_rows({.x = x.view(), .index = {}, .y = y.view()}, Queue{}), Error);
 }
 
+TEST(elementwise, the_first_two_axes_change_places) {
+  struct Extent {
+    int64_t a, b, c;
+  };
+  // Nothing, one, a row longer than the chunk, more rows than the chunk holds.
+  for (const auto [a, b, c] : {Extent{0, 3, 2}, {2, 0, 5}, {4, 3, 0}, {1, 1, 1}, {2, 3, 40000}, {700, 11, 10}}) {
+    SCOPED_TRACE(testing::Message() << a << " x " << b << " x " << c);
+    const std::vector<float> x = normal(a * b * c, Seed{11});
+    std::vector<float> y(x.size()), back(x.size());
+    swap_axes({.x = x, .a = a, .b = b, .c = c, .y = y}, Queue{});
+    for (int64_t i = 0; i < a; ++i)
+      for (int64_t j = 0; j < b; ++j)
+        for (int64_t k = 0; k < c; ++k) ASSERT_EQ(y[(j * a + i) * c + k], x[(i * b + j) * c + k]);
+    swap_axes({.x = y, .a = b, .b = a, .c = c, .y = back}, Queue{});
+    EXPECT_EQ(back, x);
+  }
+  const std::vector<float> x(12);
+  std::vector<float> y(12), small(11);
+  EXPECT_THROW(swap_axes({.x = x, .a = 2, .b = 3, .c = 3, .y = y}, Queue{}), Error);
+  EXPECT_THROW(swap_axes({.x = x, .a = -2, .b = -3, .c = 2, .y = y}, Queue{}), Error);
+  EXPECT_THROW(swap_axes({.x = x, .a = 2, .b = 3, .c = 2, .y = small}, Queue{}), Error);
+}
+
 TEST(elementwise, bf16_and_back_rounds_to_nearest_even) {
   for (const int64_t n : kCounts) {
     const std::vector<float> x = normal(n, Seed{10});

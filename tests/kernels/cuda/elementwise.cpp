@@ -126,6 +126,26 @@ TEST_F(ElementwiseCuda, GatherRows) {
     }
 }
 
+// Rows around a vector and a warp; fewer and more of them than a block's eight.
+TEST_F(ElementwiseCuda, SwapAxes) {
+  struct Extent {
+    int64_t a, b, c;
+  };
+  for (const auto [a, b, c] :
+       {Extent{0, 3, 2}, {2, 0, 5}, {4, 3, 0}, {1, 1, 1}, {2, 3, 4}, {3, 5, 10}, {7, 2, 33}, {33, 10, 132}})
+    for (const size_t shift : {0, 1}) {
+      SCOPED_TRACE(testing::Message() << a << " x " << b << " x " << c << ", shift " << shift);
+      const std::vector<float> x = normal(a * b * c, Seed{11});
+      std::vector<float> want(x.size());
+      for (int64_t i = 0; i < a; ++i)
+        for (int64_t j = 0; j < b; ++j)
+          for (int64_t k = 0; k < c; ++k) want[(j * a + i) * c + k] = x[(i * b + j) * c + k];
+      const Array<float> d_x(x, shift), y(poison<float>(a * b * c), shift);
+      cuda::swap_axes({.x = d_x.span(), .a = a, .b = b, .c = c, .y = y.span()}, queue);
+      EXPECT_EQ(y.host(), want);
+    }
+}
+
 // Around a chunk of 4,096, and more chunks than the last block has threads.
 TEST_F(ElementwiseCuda, SumRoundsOnce) {
   for (const int64_t n : {0, 1, 255, 4095, 4096, 4097, 20001}) {

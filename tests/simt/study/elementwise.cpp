@@ -72,6 +72,13 @@ Cost run_gather_rows(const Sizes& s, Queue q) {
   return cost(gather_rows_cost, rows, cols);
 }
 
+Cost run_swap_axes(const Sizes& s, Queue q) {
+  const int64_t heads = s["heads"], rows = s["rows"], classes = s["classes"], n = heads * rows * classes;
+  const OnDevice<float> x(normal(n, Seed{1})), y(poison<float>(n));
+  swap_axes({.x = x.span(), .a = rows, .b = heads, .c = classes, .y = y.span()}, q);
+  return cost(swap_axes_cost, n);
+}
+
 Cost run_to_bf16(const Sizes& s, Queue q) {
   const int64_t n = s["count"];
   const OnDevice<float> x(normal(n, Seed{1}));
@@ -123,6 +130,7 @@ std::vector<Study> elementwise_studies() {
           {"sum", elements, run_sum},
           {"column_sum", matrix, run_column_sum},
           {"gather_rows", matrix, run_gather_rows},
+          {"swap_axes", {{"heads", 10}, {"rows", 128}, {"classes", 10}}, run_swap_axes},
           {"to_bf16", elements, run_to_bf16},
           {"to_f32", elements, run_to_f32},
           {"softmax_backward", logits, run_softmax_backward},
