@@ -2,8 +2,8 @@
 // knows neither, so that a build for another device can implement it.
 //
 //   conv    x [N, H, W, in], w [out, k, k, in], y [N, H', W', out] of one dtype; the gradient of w is f32 always
-//   linear  x [rows, in], w [heads, out, in], bias [heads, out], y [heads, rows, out], all f32:
-//           y_h = x w_h^T + bias_h;   dx = sum_h dy_h w_h;   dw_h = dy_h^T x;   one head is a plain linear layer
+//   linear  x [rows, in], w [out, in], bias [out], y [rows, out], all f32:
+//           y = x w^T + bias;   dx = dy w;   dw = dy^T x
 //
 // Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so; cuDNN gives the gradient of
 // bf16 weights rounded to bf16. Pointers are device memory, those of convolutions 16-byte aligned.
@@ -34,7 +34,7 @@ struct MathOptions {
 enum class Activation : uint8_t { none, relu };
 
 struct LinearShape {
-  int64_t rows = 0, in = 0, out = 0, heads = 1;
+  int64_t rows = 0, in = 0, out = 0;
   auto operator<=>(const LinearShape&) const = default;
 };
 

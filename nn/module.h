@@ -90,7 +90,8 @@ class ProjectionHead {
   Linear first_, second_;
 };
 
-// `heads` linear maps features -> classes evaluated as one product. Output [heads, rows, classes].
+// `heads` linear maps features -> classes evaluated as one product. Output [heads, rows, classes]. The weights of all heads
+// stand in one block, head by head, as do the biases and the gradients of both.
 // Files name them cluster_head.0.weight [classes, features], cluster_head.0.bias, cluster_head.1.weight, ...
 class ClusterHeads {
  public:

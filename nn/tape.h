@@ -15,7 +15,7 @@
 
 namespace kith {
 
-// A trainable tensor. grad is empty until the first backward; backward adds to a non-empty grad
+// A trainable tensor. grad, where nobody gave it memory, is empty until the first backward; backward adds to a non-empty grad
 // only between zero_grad calls (see Parameter::fresh).
 struct Parameter {
   Tensor value;

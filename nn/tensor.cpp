@@ -38,17 +38,43 @@ Device Tensor::device() const { return storage_ ? storage_->memory().device() : 
 Tensor Tensor::reshape(Shape shape) const {
   check(!empty() && count_of(shape) == size(),
         fmt::format("reshape of {} to {}: the number of elements differs", to_string(shape_), to_string(shape)));
-  return Tensor(std::move(shape), dtype_, storage_);
+  Tensor t(std::move(shape), dtype_, storage_);
+  t.offset_ = offset_;
+  return t;
+}
+
+Tensor Tensor::part(int64_t first, int64_t count) const {
+  const int64_t extent = dim(0);
+  check(first >= 0 && count >= 0 && first + count <= extent,
+        fmt::format("{} from {} on of a tensor of shape {}", count, first, to_string(shape_)));
+  Tensor t = *this;
+  t.shape_[0] = count;
+  if (extent > 0) t.offset_ += bytes() / static_cast<size_t>(extent) * static_cast<size_t>(first);
+  return t;
+}
+
+Tensor Tensor::joined(std::span<const Tensor> parts, Shape shape) {
+  if (parts.empty() || parts[0].empty()) return {};
+  Tensor t = parts[0];
+  size_t end = t.offset_;
+  for (const Tensor& part : parts) {
+    if (part.storage_ != t.storage_ || part.dtype_ != t.dtype_ || part.offset_ != end) return {};
+    end += part.bytes();
+  }
+  t.shape_ = std::move(shape);
+  check(t.offset_ + t.bytes() == end,
+        fmt::format("{} tensors joined to {}: the number of elements differs", parts.size(), to_string(t.shape_)));
+  return t;
 }
 
 float* Tensor::data() const {
   if (empty()) return nullptr;
   if (dtype_ != DType::f32)  // the message is made only when it is needed: this is called everywhere
     throw Error(fmt::format("f32 expected, found a {} tensor of shape {}", name_of(dtype_), to_string(shape_)));
-  return static_cast<float*>(storage_->data());
+  return static_cast<float*>(raw());
 }
 
-void* Tensor::raw() const { return storage_ ? storage_->data() : nullptr; }
+void* Tensor::raw() const { return storage_ ? static_cast<std::byte*>(storage_->data()) + offset_ : nullptr; }
 
 Matrix<float> Tensor::matrix() const {
   check(rank() >= 1, "matrix view of a tensor without extents");

@@ -1,5 +1,5 @@
 // Tensor: a contiguous row-major array on one device; images are NHWC. Copying a Tensor copies a reference to storage;
-// reshape shares storage; nothing else aliases.
+// reshape, part and joined share storage; nothing else aliases.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -39,6 +39,11 @@ class Tensor {
 
   Tensor reshape(Shape shape) const;  // shares storage; Error when the count differs
 
+  // `count` of the first extent from `first` on; shares storage, and may start at any multiple of its element.
+  Tensor part(int64_t first, int64_t count) const;
+  // Tensors of one dtype that stand one after another in one storage, as a tensor of `shape`; empty where they do not.
+  static Tensor joined(std::span<const Tensor> parts, Shape shape);
+
   float* data() const;  // f32 only; Error otherwise
   void* raw() const;
   std::span<float> span() const { return {data(), static_cast<size_t>(size())}; }
@@ -54,6 +59,7 @@ class Tensor {
   Shape shape_;
   DType dtype_ = DType::f32;
   std::shared_ptr<Buffer> storage_;
+  size_t offset_ = 0;  // bytes into the storage
 };
 
 }  // namespace kith

@@ -25,40 +25,35 @@ cublasOperation_t operation(Transposed t) { return t == Transposed::yes ? CUBLAS
 
 std::string to_string(const MatmulKey& key) {
   const Product& p = key.product;
-  return fmt::format("product {}{}x{}x{}{}{}{}{}", p.batches == 1 ? "" : fmt::format("{} of ", p.batches), p.m, p.n,
-                     p.k, key.bias ? ", bias" : "", key.activation == Activation::relu ? ", ReLU" : "",
-                     key.write == Write::add ? ", add" : "", key.tf32 ? ", TF32" : "");
+  return fmt::format("product {}x{}x{}{}{}{}{}", p.m, p.n, p.k, key.bias ? ", bias" : "",
+                     key.activation == Activation::relu ? ", ReLU" : "", key.write == Write::add ? ", add" : "",
+                     key.tf32 ? ", TF32" : "");
 }
 
 // Of op(x) [rows, cols]: the layout is that of x as it is stored.
 MatmulDescs::Owned<cublasLtMatrixLayoutOpaque_t> MatmulDescs::layout(Transposed t, int64_t rows, int64_t cols,
-                                                                     int64_t lead, int64_t step) const {
+                                                                     int64_t lead) const {
   const std::string what = to_string(key_);
   if (t == Transposed::yes) std::swap(rows, cols);
   cublasLtMatrixLayout_t made = nullptr;
   cublas_check(
       cublas_lt().layout_create(&made, CUDA_R_32F, static_cast<uint64_t>(rows), static_cast<uint64_t>(cols), lead),
       what);
-  Owned<cublasLtMatrixLayoutOpaque_t> owned(made, cublas_lt().layout_destroy);
-  const auto batches = static_cast<int32_t>(key_.product.batches);
-  cublas_check(cublas_lt().layout_set(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batches, sizeof batches), what);
-  cublas_check(cublas_lt().layout_set(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step), what);
-  return owned;
+  return {made, cublas_lt().layout_destroy};
 }
 
 MatmulDescs::MatmulDescs(const MatmulKey& key)
     : key_(key),
       desc_(make_desc(key), cublas_lt().desc_destroy),
-      a_(layout(key.product.a, key.product.m, key.product.k, key.product.lead_a, key.product.step_a)),
-      b_(layout(key.product.b, key.product.k, key.product.n, key.product.lead_b, key.product.step_b)),
-      c_(layout(Transposed::no, key.product.m, key.product.n, key.product.lead_c, key.product.step_c)) {
+      a_(layout(key.product.a, key.product.m, key.product.k, key.product.lead_a)),
+      b_(layout(key.product.b, key.product.k, key.product.n, key.product.lead_b)),
+      c_(layout(Transposed::no, key.product.m, key.product.n, key.product.lead_c)) {
   const auto set = [&](cublasLtMatmulDescAttributes_t name, const auto& value) {
     cublas_check(cublas_lt().desc_set(desc_.get(), name, &value, sizeof value), to_string(key));
   };
   set(CUBLASLT_MATMUL_DESC_TRANSA, operation(key.product.a));
   set(CUBLASLT_MATMUL_DESC_TRANSB, operation(key.product.b));
   set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue(key));
-  if (key.bias) set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, key.product.m);
 }
 
 MatmulPlan::MatmulPlan(cublasLtHandle_t handle, const MatmulKey& key) : MatmulDescs(key) {

@@ -10,11 +10,11 @@ namespace kith {
 // What a plan depends on.
 struct MatmulKey {
   Product product;
-  bool bias = false;  // c += bias [batches, m], the same for every column
+  bool bias = false;  // c += bias [m], the same for every column
   Activation activation = Activation::none;
   Write write = Write::overwrite;
   bool tf32 = false;
-  int alignment = 16;  // bytes that every operand of every batch is a multiple of
+  int alignment = 16;  // bytes that the address of every operand is a multiple of
   auto operator<=>(const MatmulKey&) const = default;
 };
 
@@ -30,7 +30,7 @@ class MatmulDescs {
  protected:
   template <class T>
   using Owned = std::unique_ptr<T, cublasStatus_t (*)(T*)>;
-  Owned<cublasLtMatrixLayoutOpaque_t> layout(Transposed, int64_t rows, int64_t cols, int64_t lead, int64_t step) const;
+  Owned<cublasLtMatrixLayoutOpaque_t> layout(Transposed, int64_t rows, int64_t cols, int64_t lead) const;
   MatmulKey key_;
   Owned<cublasLtMatmulDescOpaque_t> desc_;
   Owned<cublasLtMatrixLayoutOpaque_t> a_, b_, c_;

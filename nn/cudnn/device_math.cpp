@@ -18,14 +18,12 @@ void check_aligned(std::string_view what, std::initializer_list<const void*> ope
       throw Error(fmt::format("{}: an operand is not 16-byte aligned", what));
 }
 
-// The largest power of two up to 16 bytes that every operand of every batch starts at.
-int alignment_of(const Product& p, const MatmulPlan::Operands& x) {
+// The largest power of two up to 16 bytes that every operand starts at.
+int alignment_of(const MatmulPlan::Operands& x) {
   uintptr_t bits = 16;
   for (const void* start : {static_cast<const void*>(x.a), static_cast<const void*>(x.b),
                             static_cast<const void*>(x.bias), static_cast<const void*>(x.c)})
     bits |= reinterpret_cast<uintptr_t>(start);
-  for (const int64_t step : {p.step_a, p.step_b, p.step_c, x.bias != nullptr && p.batches > 1 ? p.m : 0})
-    bits |= static_cast<uintptr_t>(step) * sizeof(float);
   return static_cast<int>(bits & (~bits + 1));
 }
 
@@ -64,9 +62,7 @@ class CudaMath final : public DeviceMath {
            {.a = w, .b = x, .bias = bias, .c = y});
   }
   void linear_backward_data(const LinearShape& s, const float* dy, const float* w, float* dx, Write write) override {
-    for (int64_t h = 0; h < s.heads; ++h)
-      matmul({.product = data_product(s), .write = h == 0 ? write : Write::add},
-             {.a = w + h * s.out * s.in, .b = dy + h * s.rows * s.out, .c = dx});
+    matmul({.product = data_product(s), .write = write}, {.a = w, .b = dy, .c = dx});
   }
   void linear_backward_weights(const LinearShape& s, const float* x, const float* dy, float* dw, Write write) override {
     matmul({.product = weights_product(s), .write = write}, {.a = x, .b = dy, .c = dw});
@@ -97,7 +93,7 @@ class CudaMath final : public DeviceMath {
 
   void matmul(MatmulKey key, const MatmulPlan::Operands& operands) {
     key.tf32 = options_.tf32;
-    key.alignment = alignment_of(key.product, operands);
+    key.alignment = alignment_of(operands);
     auto it = products_.find(key);
     if (it == products_.end()) {
       check(!workspace_.capturing(),

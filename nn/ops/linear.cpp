@@ -1,5 +1,5 @@
 // linear        x [rows, in], weight [out, in], bias [out] -> [rows, out]
-// linear_heads  the same with several weights at once, as one product -> [heads, rows, out]
+// linear_heads  the same with several weights under each other, as one product -> [heads, rows, out]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,24 +15,39 @@ namespace {
 using kernels::cpu::gemm;
 using kernels::cpu::Op;
 
-float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }
+// The products of one layer, on either device.
+struct Layer {
+  Tensor x, w;  // [rows, in], [out, in]
 
-// y = x w^T + bias
-void product(Matrix<const float> x, Matrix<const float> w, std::span<const float> bias, Matrix<float> y) {
-  for (int64_t r = 0; r < y.rows && !bias.empty(); ++r) std::ranges::copy(bias, y.data + r * y.cols);
-  gemm(Op::none, Op::transpose, y.rows, y.cols, x.cols, 1.f, x.data, x.cols, w.data, w.cols, bias.empty() ? 0.f : 1.f,
-       y.data, y.cols);
-}
+  LinearShape shape() const { return {.rows = x.dim(0), .in = x.dim(1), .out = w.dim(0)}; }
 
-// dx = dy w
-void product_dx(Matrix<const float> dy, Matrix<const float> w, float* dx, Write write) {
-  gemm(Op::none, Op::none, dy.rows, w.cols, dy.cols, 1.f, dy.data, dy.cols, w.data, w.cols, beta_of(write), dx, w.cols);
-}
+  // y = x w^T + bias; bias may be empty
+  void forward(Context& ctx, const Tensor& bias, const Tensor& y) const {
+    const LinearShape s = shape();
+    if (!ctx.on_cpu()) return ctx.math().linear_forward(s, x.data(), w.data(), bias.data(), y.data(), Activation::none);
+    for (int64_t r = 0; r < s.rows && !bias.empty(); ++r) std::ranges::copy(bias.span(), y.data() + r * s.out);
+    gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x.data(), s.in, w.data(), s.in, bias.empty() ? 0.f : 1.f,
+         y.data(), s.out);
+  }
+  // dx = dy w
+  void backward_data(Context& ctx, const Tensor& dy, float* dx, Write write) const {
+    const LinearShape s = shape();
+    if (!ctx.on_cpu()) return ctx.math().linear_backward_data(s, dy.data(), w.data(), dx, write);
+    gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy.data(), s.out, w.data(), s.in, beta_of(write), dx, s.in);
+  }
+  // dw = dy^T x
+  void backward_weights(Context& ctx, const Tensor& dy, float* dw, Write write) const {
+    const LinearShape s = shape();
+    if (!ctx.on_cpu()) return ctx.math().linear_backward_weights(s, x.data(), dy.data(), dw, write);
+    gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy.data(), s.out, x.data(), s.in, beta_of(write), dw, s.in);
+  }
 
-// dw = dy^T x
-void product_dw(Matrix<const float> dy, Matrix<const float> x, float* dw, Write write) {
-  gemm(Op::transpose, Op::none, dy.cols, x.cols, dy.rows, 1.f, dy.data, dy.cols, x.data, x.cols, beta_of(write), dw,
-       x.cols);
+  static float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }
+};
+
+// db = sum of the rows of dy
+void backward_bias(Context& ctx, const Tensor& dy, std::span<float> db, Write write) {
+  kernels::column_sum({.x = dy.matrix(), .y = db, .write = write}, ctx.queue());
 }
 
 void check_shapes(const Shape& x, const Shape& w, const Tensor& bias) {
@@ -42,45 +57,43 @@ void check_shapes(const Shape& x, const Shape& w, const Tensor& bias) {
         fmt::format("linear: bias [{}] expected, found {}", w[0], to_string(bias.shape())));
 }
 
-// [heads, rows, out] <-> [rows, heads * out]
-void heads_first(const float* rows_first, int64_t heads, int64_t rows, int64_t out, float* y) {
-  for (int64_t h = 0; h < heads; ++h)
-    for (int64_t r = 0; r < rows; ++r) std::copy_n(rows_first + (r * heads + h) * out, out, y + (h * rows + r) * out);
-}
-void rows_first(const float* heads_first, int64_t heads, int64_t rows, int64_t out, float* y) {
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t h = 0; h < heads; ++h) std::copy_n(heads_first + (h * rows + r) * out, out, y + (r * heads + h) * out);
-}
-
-// Gradient of one head's parameter from its share of the joint gradient.
-void hand_over(Grads& grads, int input, std::span<const float> share) {
-  if (!grads.wanted(input)) return;
-  const std::span<float> to = grads.tensor(input).span();
-  kernels::scale({.x = share, .y = to, .write = grads.write(input)}, grads.queue());
+// The tensors under each other: as they are where they stand so in memory (ClusterHeads' do), else a copy.
+Tensor stacked(Context& ctx, std::span<const Var> parts, const Shape& shape) {
+  std::vector<Tensor> tensors;
+  for (const Var& part : parts) tensors.push_back(part.value());
+  Tensor all = Tensor::joined(tensors, shape);
+  if (!all.empty()) return all;
+  all = ctx.empty(shape);
+  const int64_t extent = shape[0] / static_cast<int64_t>(parts.size());
+  for (size_t i = 0; i < tensors.size(); ++i) all.part(static_cast<int64_t>(i) * extent, extent).copy_from(tensors[i]);
+  return all;
 }
 
-// On a device each head is a product of its own: its weight, its bias and its share of y are where they should be.
-struct DeviceLinear {
-  Tensor x;
-  std::vector<Tensor> weights;
-  LinearShape shape;
-
-  void forward(Context& ctx, int64_t head, const float* bias, float* y) const {
-    ctx.math().linear_forward(shape, x.data(), weights[head].data(), bias, y, Activation::none);
+// Gradients of the inputs [first, first + heads), under each other: fill(memory, write) makes all of them at once, in
+// place where they stand so in memory and are written alike. The CPU adds sums that are rounded before, as it does where
+// they do not: memory changes no bit of a run.
+template <class F>
+void stacked_gradients(Grads& grads, int first, int heads, const Shape& shape, F fill) {
+  std::vector<int> wanted;
+  std::vector<Tensor> to;
+  std::vector<Write> writes;
+  for (int i = first; i < first + heads; ++i) {
+    if (!grads.wanted(i)) continue;
+    wanted.push_back(i - first);
+    to.push_back(grads.tensor(i));
+    writes.push_back(grads.write(i));
   }
-  // Inputs of the node: x, the weights, the biases.
-  void backward(const float* dy, int64_t head, Grads& grads) const {
-    const auto heads = static_cast<int>(weights.size()), h = static_cast<int>(head);
-    DeviceMath& math = grads.context().math();
-    if (grads.wanted(0)) math.linear_backward_data(shape, dy, weights[head].data(), grads.data(0), grads.write(0));
-    if (grads.wanted(1 + h)) math.linear_backward_weights(shape, x.data(), dy, grads.data(1 + h), grads.write(1 + h));
-    if (!grads.wanted(1 + heads + h)) return;
-    kernels::column_sum({.x = {dy, shape.rows, shape.out},
-                         .y = grads.tensor(1 + heads + h).span(),
-                         .write = grads.write(1 + heads + h)},
-                        grads.queue());
-  }
-};
+  if (wanted.empty()) return;
+  const bool alike = std::ranges::count(writes, grads.context().on_cpu() ? Write::overwrite : writes[0]) == heads;
+  const Tensor whole = alike ? Tensor::joined(to, shape) : Tensor();
+  if (!whole.empty()) return fill(whole, writes[0]);
+  const Tensor all = grads.context().empty(shape);
+  fill(all, Write::overwrite);
+  const int64_t extent = shape[0] / heads;
+  for (size_t i = 0; i < to.size(); ++i)
+    kernels::scale({.x = all.part(wanted[i] * extent, extent).span(), .y = to[i].span(), .write = writes[i]},
+                   grads.queue());
+}
 
 }  // namespace
 
@@ -88,25 +101,16 @@ Var linear(Tape& tape, Var x, Var weight, std::optional<Var> bias) {
   Context& ctx = tape.context();
   const Tensor b = bias ? bias->value() : Tensor();
   check_shapes(x.value().shape(), weight.value().shape(), b);
+  const Layer layer{.x = x.value(), .w = weight.value()};
   Tensor y = ctx.empty({x.value().dim(0), weight.value().dim(0)});
-  if (!ctx.on_cpu()) {
-    const DeviceLinear layer{.x = x.value(),
-                             .weights = {weight.value()},
-                             .shape = {.rows = y.dim(0), .in = x.value().dim(1), .out = y.dim(1)}};
-    layer.forward(ctx, 0, b.data(), y.data());
-    return tape.record("linear", {x, weight, bias.value_or(Var())}, y,
-                       [layer](const Tensor& dy, Grads& grads) { layer.backward(dy.data(), 0, grads); });
-  }
-  product(x.value().matrix(), weight.value().matrix(), b.span(), y.matrix());
+  layer.forward(ctx, b, y);
 
-  return tape.record("linear", {x, weight, bias.value_or(Var())}, y,
-                     [xv = x.value(), wv = weight.value()](const Tensor& dy, Grads& grads) {
-                       if (grads.wanted(0)) product_dx(dy.matrix(), wv.matrix(), grads.data(0), grads.write(0));
-                       if (grads.wanted(1)) product_dw(dy.matrix(), xv.matrix(), grads.data(1), grads.write(1));
-                       if (grads.wanted(2))
-                         kernels::column_sum({.x = dy.matrix(), .y = grads.tensor(2).span(), .write = grads.write(2)},
-                                             grads.queue());
-                     });
+  return tape.record("linear", {x, weight, bias.value_or(Var())}, y, [layer](const Tensor& dy, Grads& grads) {
+    Context& c = grads.context();
+    if (grads.wanted(0)) layer.backward_data(c, dy, grads.data(0), grads.write(0));
+    if (grads.wanted(1)) layer.backward_weights(c, dy, grads.data(1), grads.write(1));
+    if (grads.wanted(2)) backward_bias(c, dy, grads.tensor(2).span(), grads.write(2));
+  });
 }
 
 Var linear_heads(Tape& tape, Var x, std::span<const Var> weights, std::span<const Var> biases) {
@@ -123,38 +127,23 @@ Var linear_heads(Tape& tape, Var x, std::span<const Var> weights, std::span<cons
   std::vector<Var> inputs{x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());
+  const Layer layer{.x = x.value(), .w = stacked(ctx, weights, {heads * out, in})};
+  const Tensor joint = ctx.empty({rows, heads * out});
+  layer.forward(ctx, stacked(ctx, biases, {heads * out}), joint);
   Tensor y = ctx.empty({heads, rows, out});
-  if (!ctx.on_cpu()) {
-    DeviceLinear layer{.x = x.value(), .weights = {}, .shape = {.rows = rows, .in = in, .out = out}};
-    for (const Var& weight : weights) layer.weights.push_back(weight.value());
-    for (int64_t h = 0; h < heads; ++h) layer.forward(ctx, h, biases[h].value().data(), y.data() + h * rows * out);
-    return tape.record("linear_heads", inputs, y, [layer, heads, rows, out](const Tensor& dy, Grads& grads) {
-      for (int64_t h = 0; h < heads; ++h) layer.backward(dy.data() + h * rows * out, h, grads);
-    });
-  }
+  kernels::swap_axes({.x = joint.span(), .a = rows, .b = heads, .c = out, .y = y.span()}, ctx.queue());
 
-  Tensor w = ctx.empty({heads * out, in}), b = ctx.empty({heads * out});
-  for (int64_t h = 0; h < heads; ++h) {
-    std::ranges::copy(weights[h].value().span(), w.data() + h * out * in);
-    std::ranges::copy(biases[h].value().span(), b.data() + h * out);
-  }
-  Tensor joint = ctx.empty({rows, heads * out});
-  product(x.value().matrix(), w.matrix(), b.span(), joint.matrix());
-  heads_first(joint.data(), heads, rows, out, y.data());
-
-  return tape.record(
-      "linear_heads", inputs, y, [xv = x.value(), w, heads, rows, in, out](const Tensor& dy, Grads& grads) {
-        Context& c = grads.context();
-        Tensor d = c.empty({rows, heads * out}), dw = c.empty({heads * out, in}), db = c.empty({heads * out});
-        rows_first(dy.data(), heads, rows, out, d.data());
-        if (grads.wanted(0)) product_dx(d.matrix(), w.matrix(), grads.data(0), grads.write(0));
-        product_dw(d.matrix(), xv.matrix(), dw.data(), Write::overwrite);
-        kernels::column_sum({.x = d.matrix(), .y = db.span()}, grads.queue());
-        for (int64_t h = 0; h < heads; ++h) {
-          hand_over(grads, static_cast<int>(1 + h), dw.span().subspan(h * out * in, out * in));
-          hand_over(grads, static_cast<int>(1 + heads + h), db.span().subspan(h * out, out));
-        }
-      });
+  return tape.record("linear_heads", inputs, y, [layer, heads, rows, out](const Tensor& dy, Grads& grads) {
+    Context& c = grads.context();
+    const Tensor d = c.empty({rows, heads * out});
+    kernels::swap_axes({.x = dy.span(), .a = heads, .b = rows, .c = out, .y = d.span()}, c.queue());
+    if (grads.wanted(0)) layer.backward_data(c, d, grads.data(0), grads.write(0));
+    const auto count = static_cast<int>(heads);
+    stacked_gradients(grads, 1, count, layer.w.shape(),
+                      [&](const Tensor& dw, Write write) { layer.backward_weights(c, d, dw.data(), write); });
+    stacked_gradients(grads, 1 + count, count, {heads * out},
+                      [&](const Tensor& db, Write write) { backward_bias(c, d, db.span(), write); });
+  });
 }
 
 }  // namespace kith

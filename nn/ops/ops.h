@@ -31,7 +31,8 @@ Var max_pool(Tape&, Var x, PoolSpec);
 Var average_pool(Tape&, Var x, PoolSpec);                       // padding excluded from the mean
 Var global_average_pool(Tape&, Var x);                          // [N, H, W, C] -> [N, C]
 Var linear(Tape&, Var x, Var weight, std::optional<Var> bias);  // [rows, in] x [out, in] -> [rows, out]
-// The same for several weights of one shape, evaluated as one product -> [heads, rows, out].
+// The same for several weights of one shape, evaluated as one product -> [heads, rows, out]. Where the weights, or their
+// gradients, do not stand one after another in memory, they are copied.
 Var linear_heads(Tape&, Var x, std::span<const Var> weights, std::span<const Var> biases);
 Var relu(Tape&, Var x);
 Var add(Tape&, Var a, Var b);

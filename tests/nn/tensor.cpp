@@ -29,6 +29,32 @@ TEST(tensor, is_aligned_shares_storage_on_reshape_and_counts_from_the_end) {
   EXPECT_THROW(ctx.empty({2, -1}), Error);
 }
 
+TEST(tensor, parts_share_storage_and_join_again) {
+  Context ctx;
+  const Tensor t = ctx.from({4, 2}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8});
+  const Tensor middle = t.part(1, 2);
+  EXPECT_EQ(middle.shape(), (Shape{2, 2}));
+  EXPECT_EQ(middle.data(), t.data() + 2);
+  EXPECT_EQ(middle.part(1, 1).reshape({2}).to_host(), (std::vector<float>{5, 6}));
+  middle.copy_from(std::vector<float>{9, 9, 9, 9});
+  EXPECT_EQ(t.to_host(), (std::vector<float>{1, 2, 9, 9, 9, 9, 7, 8}));
+  EXPECT_TRUE(t.part(4, 0).to_host().empty());
+  EXPECT_THROW(t.part(3, 2), Error);
+  EXPECT_THROW(t.part(-1, 1), Error);
+  EXPECT_THROW(ctx.zeros({}).part(0, 1), Error);
+
+  const Tensor joined = Tensor::joined(std::vector{t.part(1, 1), t.part(2, 2)}, {6});
+  EXPECT_EQ(joined.data(), t.data() + 2);
+  EXPECT_EQ(joined.to_host(), (std::vector<float>{9, 9, 9, 9, 7, 8}));
+  const Tensor other = ctx.zeros({4, 2});
+  EXPECT_TRUE(Tensor::joined(std::vector{t.part(2, 1), t.part(1, 1)}, {4}).empty());
+  EXPECT_TRUE(Tensor::joined(std::vector{t.part(0, 1), t.part(2, 1)}, {4}).empty());
+  EXPECT_TRUE(Tensor::joined(std::vector{t.part(0, 1), other.part(1, 1)}, {4}).empty());
+  EXPECT_TRUE(Tensor::joined(std::vector{t, Tensor()}, {8}).empty());
+  EXPECT_TRUE(Tensor::joined({}, {0}).empty());
+  EXPECT_THROW(Tensor::joined(std::vector{t}, {7}), Error);
+}
+
 TEST(tensor, scalars_and_empty_ones) {
   Context ctx;
   EXPECT_EQ(Tensor().size(), 0);

@@ -78,29 +78,20 @@ class SimtMath final : public DeviceMath {
   void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y,
                       Activation activation) override {
     simt::enqueue([=] {
-      for (int64_t h = 0; h < s.heads; ++h) {
-        float* to = y + h * s.rows * s.out;
-        gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x, s.in, w + h * s.out * s.in, s.in, 0.f, to, s.out);
-        for (int64_t i = 0; i < s.rows * s.out; ++i) {
-          if (bias != nullptr) to[i] += bias[h * s.out + i % s.out];
-          if (activation == Activation::relu && to[i] < 0) to[i] = 0;
-        }
+      gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x, s.in, w, s.in, 0.f, y, s.out);
+      for (int64_t i = 0; i < s.rows * s.out; ++i) {
+        if (bias != nullptr) y[i] += bias[i % s.out];
+        if (activation == Activation::relu && y[i] < 0) y[i] = 0;
       }
     });
   }
   void linear_backward_data(const LinearShape& s, const float* dy, const float* w, float* dx, Write write) override {
-    simt::enqueue([=] {
-      for (int64_t h = 0; h < s.heads; ++h)
-        gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy + h * s.rows * s.out, s.out, w + h * s.out * s.in, s.in,
-             h > 0 ? 1.f : beta_of(write), dx, s.in);
-    });
+    simt::enqueue(
+        [=] { gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy, s.out, w, s.in, beta_of(write), dx, s.in); });
   }
   void linear_backward_weights(const LinearShape& s, const float* x, const float* dy, float* dw, Write write) override {
-    simt::enqueue([=] {
-      for (int64_t h = 0; h < s.heads; ++h)
-        gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy + h * s.rows * s.out, s.out, x, s.in, beta_of(write),
-             dw + h * s.out * s.in, s.in);
-    });
+    simt::enqueue(
+        [=] { gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy, s.out, x, s.in, beta_of(write), dw, s.in); });
   }
 
   int64_t workspace_bytes() const override { return 0; }

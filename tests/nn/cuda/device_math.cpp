@@ -102,32 +102,30 @@ TEST_F(DeviceMathTest, ConvolutionsMatchPlainLoops) {
 }
 
 TEST_F(DeviceMathTest, LinearLayersMatchPlainLoops) {
-  for (const LinearShape& s : {LinearShape{1, 1, 1, 1}, LinearShape{5, 7, 3, 1}, LinearShape{33, 31, 10, 3},
-                               LinearShape{512, 128, 64, 1}, LinearShape{257, 512, 20, 5}}) {
-    SCOPED_TRACE(testing::Message() << s.rows << " x " << s.in << " -> " << s.heads << " x " << s.out);
+  for (const LinearShape& s : {LinearShape{1, 1, 1}, LinearShape{5, 7, 3}, LinearShape{33, 31, 30},
+                               LinearShape{512, 128, 64}, LinearShape{257, 512, 100}}) {
+    SCOPED_TRACE(testing::Message() << s.rows << " x " << s.in << " -> " << s.out);
     DeviceMath& math = ctx_->math();
     std::vector<float> x, w, bias, dy, dx_before, dw_before;
     const Tensor tx = tensor({s.rows, s.in}, DType::f32, Seed{1}, &x),
-                 tw = tensor({s.heads, s.out, s.in}, DType::f32, Seed{2}, &w);
-    const Tensor tb = tensor({s.heads, s.out}, DType::f32, Seed{3}, &bias),
-                 tdy = tensor({s.heads, s.rows, s.out}, DType::f32, Seed{4}, &dy);
+                 tw = tensor({s.out, s.in}, DType::f32, Seed{2}, &w);
+    const Tensor tb = tensor({s.out}, DType::f32, Seed{3}, &bias),
+                 tdy = tensor({s.rows, s.out}, DType::f32, Seed{4}, &dy);
     const Tensor y = tensor(tdy.shape(), DType::f32, Seed{5});
     const Tensor dx = tensor(tx.shape(), DType::f32, Seed{6}, &dx_before),
                  dw = tensor(tw.shape(), DType::f32, Seed{7}, &dw_before);
     std::vector<double> plain(dy.size()), want_dx(x.size()), want_dw(w.size());
-    for (int64_t h = 0; h < s.heads; ++h)
-      for (int64_t r = 0; r < s.rows; ++r)
-        for (int64_t o = 0; o < s.out; ++o)
-          for (int64_t i = 0; i < s.in; ++i) {
-            const int64_t at_y = (h * s.rows + r) * s.out + o, at_w = (h * s.out + o) * s.in + i, at_x = r * s.in + i;
-            plain[at_y] += double{x[at_x]} * w[at_w];
-            want_dx[at_x] += double{dy[at_y]} * w[at_w];
-            want_dw[at_w] += double{dy[at_y]} * x[at_x];
-          }
+    for (int64_t r = 0; r < s.rows; ++r)
+      for (int64_t o = 0; o < s.out; ++o)
+        for (int64_t i = 0; i < s.in; ++i) {
+          const int64_t at_y = r * s.out + o, at_w = o * s.in + i, at_x = r * s.in + i;
+          plain[at_y] += double{x[at_x]} * w[at_w];
+          want_dx[at_x] += double{dy[at_y]} * w[at_w];
+          want_dw[at_w] += double{dy[at_y]} * x[at_x];
+        }
     std::vector<double> biased = plain, active;
     for (size_t i = 0; i < biased.size(); ++i) {
-      const auto head = static_cast<int64_t>(i) / (s.rows * s.out), o = static_cast<int64_t>(i) % s.out;
-      biased[i] += bias[static_cast<size_t>(head * s.out + o)];
+      biased[i] += bias[i % static_cast<size_t>(s.out)];
       active.push_back(std::max(0.0, biased[i]));
     }
     const Tolerance forward = sum_tolerance(s.in + 1, DType::f32);
@@ -137,8 +135,7 @@ TEST_F(DeviceMathTest, LinearLayersMatchPlainLoops) {
     EXPECT_TRUE(close(y.to_host(), biased, forward));
     math.linear_forward(s, tx.data(), tw.data(), tb.data(), y.data(), Activation::relu);
     EXPECT_TRUE(close(y.to_host(), active, forward));
-    const Tolerance data = sum_tolerance(s.heads * s.out + 1, DType::f32),
-                    weights = sum_tolerance(s.rows + 1, DType::f32);
+    const Tolerance data = sum_tolerance(s.out + 1, DType::f32), weights = sum_tolerance(s.rows + 1, DType::f32);
     math.linear_backward_data(s, tdy.data(), tw.data(), dx.data(), Write::add);
     EXPECT_TRUE(close(dx.to_host(), plus(want_dx, dx_before), data));
     math.linear_backward_data(s, tdy.data(), tw.data(), dx.data(), Write::overwrite);
@@ -153,7 +150,7 @@ TEST_F(DeviceMathTest, LinearLayersMatchPlainLoops) {
 // A step of one convolution and one layer: what the captured graph does is what the calls did, and nothing grows.
 TEST_F(DeviceMathTest, ACapturedStepGivesTheSameBits) {
   const ConvShape s{4, 8, 8, 32, 64, 3, 1, 1};
-  const LinearShape l{.rows = 4, .in = 4096, .out = 10, .heads = 1};
+  const LinearShape l{.rows = 4, .in = 4096, .out = 10};
   DeviceMath& math = ctx_->math();
   const Tensor x = tensor({4, 8, 8, 32}, DType::bf16, Seed{1}), w = tensor({64, 3, 3, 32}, DType::bf16, Seed{2});
   const Tensor y = ctx_->empty({4, 8, 8, 64}, DType::bf16), dx = ctx_->empty({4, 8, 8, 32}, DType::bf16);
