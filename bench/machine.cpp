@@ -119,15 +119,15 @@ double Machine::measure_flops(Bound bound) {
 }
 
 double Machine::measure_linear(DeviceMath& with, int64_t rows, int64_t side) {
-  const Array<float> x(memory(), draws(rows * side, {1})), w(memory(), draws(side * side, {2})),
-      y(memory(), rows * side);
+  const Array<float> x = activations<float>(rows, side, {1}), w = activations<float>(side, side, {2}),
+                     y(memory(), rows * side);
   const LinearShape shape{.rows = rows, .in = side, .out = side};
   return time([&] { with.linear_forward(shape, x.data(), w.data(), nullptr, y.data(), Activation::none); }).median;
 }
 
 double Machine::measure_convolution(DeviceMath& with, int64_t rows, int64_t side) {
-  const Array<bf16> x(memory(), stored<bf16>(draws(rows * side, {1}))),
-      w(memory(), stored<bf16>(draws(side * side, {2}))), y(memory(), rows * side);
+  const Array<bf16> x = activations<bf16>(rows, side, {1}), w = activations<bf16>(side, side, {2}),
+                    y(memory(), rows * side);
   const ConvShape shape{.images = rows / 16, .height = 4, .width = 4, .in = side, .out = side};
   return time([&] { with.conv_forward(shape, DType::bf16, x.data(), w.data(), y.data()); }).median;
 }
@@ -151,10 +151,9 @@ std::string absent() {
 }
 
 std::vector<float> draws(int64_t count, test::Seed seed, float scale) {
-  constexpr int64_t kPeriod = 1 << 20;
-  std::vector<float> values = test::normal(std::min(count, kPeriod), seed, scale);
+  std::vector<float> values = test::normal(std::min(count, kDraws), seed, scale);
   values.reserve(static_cast<size_t>(count));
-  for (int64_t i = kPeriod; i < count; ++i) values.push_back(values[static_cast<size_t>(i - kPeriod)]);
+  for (int64_t i = kDraws; i < count; ++i) values.push_back(values[static_cast<size_t>(i - kDraws)]);
   return values;
 }
 

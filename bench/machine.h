@@ -136,7 +136,18 @@ inline std::vector<float> widened(const std::vector<bf16>& values) {
 }
 
 // Normal draws that repeat after about a million: drawing more would take longer than the benchmark.
+inline constexpr int64_t kDraws = 1 << 20;
 std::vector<float> draws(int64_t count, test::Seed, float scale = 1.f);
 test::HostMatrix<float> draws(int64_t rows, int64_t cols, test::Seed, float scale = 1.f);
+
+// The same in the target's memory, in the type of activations.
+template <class A>
+Array<A> activations(int64_t rows, int64_t cols, test::Seed seed) {
+  Array<A> out(memory(), rows, cols);
+  const std::vector<A> block = stored<A>(draws(std::min(rows * cols, kDraws), seed));
+  for (int64_t at = 0; at < rows * cols; at += kDraws)
+    memory().upload(out.data() + at, block.data(), static_cast<size_t>(std::min(rows * cols - at, kDraws)) * sizeof(A));
+  return out;
+}
 
 }  // namespace kith::bench

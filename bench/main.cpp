@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
+
 #include "bench/support.h"
 #include "nn/context.h"
 #ifdef KITH_SIMT
@@ -15,6 +17,8 @@ namespace kith::bench {
 Target target() { return Target::KITH_BENCH_TARGET; }
 
 namespace {
+
+constexpr std::string_view kList = "--benchmark_list_tests";  // needs no device
 
 void describe() {
   benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
@@ -44,14 +48,15 @@ int main(int argc, char** argv) {
   simt::options().races = false;
   simt::options().host_guard = true;
 #endif
-  if (const std::string why = bench::absent(); !why.empty()) {
-    fmt::print("{}\n", why);
-    return 77;
-  }
+  const bool listing = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with(bench::kList); });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   try {
-    bench::describe();
+    if (const std::string why = listing ? "" : bench::absent(); !why.empty()) {
+      fmt::print("{}\n", why);
+      return 77;
+    }
+    if (!listing) bench::describe();
     benchmark::RunSpecifiedBenchmarks();
   } catch (const std::exception& e) {
     fmt::print(stderr, "{}: {}\n", argv[0], e.what());

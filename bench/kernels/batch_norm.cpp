@@ -28,9 +28,9 @@ struct Problem {
   Problem(int64_t rows, int64_t channels, bool with_residual)
       : residual(with_residual),
         sign(sign_of(residual)),
-        x(activations(rows, channels, {1})),
-        r(activations(residual ? rows : 0, channels, {2})),
-        dy(activations(rows, channels, {3})),
+        x(bench::activations<A>(rows, channels, {1})),
+        r(bench::activations<A>(residual ? rows : 0, channels, {2})),
+        dy(bench::activations<A>(rows, channels, {3})),
         y(bench::memory(), rows, channels),
         dx(bench::memory(), rows, channels),
         dresidual(bench::memory(), residual ? rows : 0, channels),
@@ -43,11 +43,6 @@ struct Problem {
         dgamma(bench::memory(), channels),
         dbeta(bench::memory(), channels),
         mask(bench::memory(), sign == Sign::from_mask ? batch_norm_mask_words(rows, channels) : 0) {}
-  static Array<A> activations(int64_t rows, int64_t channels, test::Seed seed) {
-    Array<A> a(bench::memory(), rows, channels);
-    a.upload(bench::stored<A>(bench::draws(rows * channels, seed)));
-    return a;
-  }
 
   void forward() const {
     batch_norm_forward(BatchNormForward<float, A>{.x = x.matrix(),

@@ -30,8 +30,8 @@ struct MaxPool {
 
   explicit MaxPool(const PoolShape& s)
       : shape(s),
-        x(bench::memory(), bench::stored<A>(bench::draws(s.in_size(), {1}))),
-        dy(bench::memory(), bench::stored<A>(bench::draws(s.out_size(), {2}))),
+        x(bench::activations<A>(s.in_size(), 1, {1})),
+        dy(bench::activations<A>(s.out_size(), 1, {2})),
         y(bench::memory(), s.out_size()),
         dx(bench::memory(), s.in_size()),
         position(bench::memory(), s.out_size()) {}
@@ -80,7 +80,7 @@ struct GlobalAveragePool {
       : images(images_in),
         pixels(pixels_in),
         channels(channels_in),
-        x(bench::memory(), bench::stored<A>(bench::draws(images * pixels * channels, {1}))),
+        x(bench::activations<A>(images * pixels * channels, 1, {1})),
         dx(bench::memory(), images * pixels * channels),
         y(bench::memory(), images * channels),
         dy(bench::memory(), bench::draws(images * channels, {2})) {}

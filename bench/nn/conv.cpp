@@ -97,15 +97,12 @@ struct DeviceConv {
   DeviceConv(const ConvShape& shape, Pass p)
       : s(shape),
         pass(p),
-        first(drawn(pass == Pass::backward_data ? y_size : x_size, {1})),
-        second(drawn(pass == Pass::backward_weights ? y_size : w_size, {2})),
+        first(bench::activations<A>(pass == Pass::backward_data ? y_size : x_size, 1, {1})),
+        second(bench::activations<A>(pass == Pass::backward_weights ? y_size : w_size, 1, {2})),
         out(bench::memory(), pass == Pass::forward         ? y_size
                              : pass == Pass::backward_data ? x_size
                                                            : 0),
         dw(bench::memory(), pass == Pass::backward_weights ? w_size : 0) {}
-  static bench::Array<A> drawn(int64_t count, test::Seed seed) {
-    return {bench::memory(), bench::stored<A>(bench::draws(count, seed))};
-  }
   void run(DeviceMath& math) const {
     constexpr DType kType = sizeof(A) == 2 ? DType::bf16 : DType::f32;
     if (pass == Pass::forward) math.conv_forward(s, kType, first.data(), second.data(), out.data());
