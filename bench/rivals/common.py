@@ -69,11 +69,21 @@ def ratio(result, rival, own):
             for key in ("wall_ms", "cpu_ms") for which in ("min", "median")}
 
 
+def commit():
+    """Of this checkout; of the tree that `make dist` made."""
+    if (ROOT / "commit").exists():
+        return (ROOT / "commit").read_text().strip()
+    try:
+        described = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+        return described.stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
 def machine(threads):
     model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
-    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
     return {"processor": model, "processors": os.cpu_count(), "threads": threads, "load_average": os.getloadavg()[0],
-            "system": platform.platform(), "python": platform.python_version(), "commit": commit.stdout.strip()}
+            "system": platform.platform(), "python": platform.python_version(), "commit": commit()}
 
 
 def write(name, threads, versions, rows):
