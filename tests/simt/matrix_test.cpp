@@ -39,6 +39,16 @@ TEST(SimtMatrix, Tf32IgnoresTheLowBits) {
   expect_product(8, product_tf32,
                  [](float x) { return std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xFFFFE000u); });
 }
+// What a sum of 1 and three small products loses: they are cut to 24 bits of the largest, one by one, and so is the total.
+TEST(SimtMatrix, SumsAreCut) {
+  std::vector<float> a(16 * 16), b(16 * 8);
+  for (int i = 0; i < 16; ++i) a[i * 16] = 1.f, a[i * 16 + 1] = a[i * 16 + 2] = a[i * 16 + 3] = 0x1p-12f;
+  for (int j = 0; j < 8; ++j) b[j] = 1.f, b[8 + j] = b[16 + j] = b[24 + j] = j % 2 == 0 ? 0x1p-12f : 0x1.8p-11f;
+  const Device da(a), db(b), dd(std::vector<float>(128));
+  product_f16(da.get(), db.get(), dd.get());
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j) EXPECT_EQ(dd.host()[i * 8 + j], j % 2 == 0 ? 1.f : 1.f + 3 * 0x1p-23f);
+}
 TEST(SimtMatrix, LdmatrixPlainAndTransposed) {
   expect_product(16, product_ldmatrix, [](float x) { return rounded(x, 8); });
 }

@@ -129,8 +129,25 @@ inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
 inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
 inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
 inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
-inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
+
+// Functions of the device err by as much as NVIDIA's table of their errors allows ("Mathematical Functions" of the CUDA
+// programming guide), here one way and there the other: what is tested with them does not lean on the host's.
+namespace simt_detail {
+inline float off_by(double exact, float x, double ulps) {
+  const float rounded = static_cast<float>(exact);
+  if (!std::isfinite(rounded) || rounded == 0.f) return rounded;
+  const uint32_t mixed = std::bit_cast<uint32_t>(x) * 2654435761u;
+  const double unit = std::ldexp(1.0, std::max(std::ilogb(rounded), -126) - 23);
+  return static_cast<float>(exact + ((mixed >> 13 & 1) != 0 ? ulps : -ulps) * unit);
+}
+inline float device_expf(float x) { return x == 0.f ? 1.f : off_by(std::exp(double{x}), x, 1); }
+inline float device_logf(float x) { return x == 1.f ? 0.f : off_by(std::log(double{x}), x, 1); }
+}  // namespace simt_detail
+inline float __expf(float x) {
+  return x == 0.f ? 1.f : simt_detail::off_by(std::exp(double{x}), x, 2 + std::floor(std::abs(1.173 * x)));
+}
+#define expf(x) ::simt_detail::device_expf(x)
+#define logf(x) ::simt_detail::device_logf(x)
 inline float __fdividef(float a, float b) { return a / b; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fmul_rn(float a, float b) { return a * b; }
