@@ -53,5 +53,21 @@ const bench::Entry kBoth{"softmax_xent",
                           .cuda = {{1024, 10}, {8192, 1000}, {65536, 1000}},
                           .smoke = {{5, 10}, {3, 130}}}};
 
+void softmax_rows(benchmark::State& state) {
+  const int64_t rows = state.range(0), classes = state.range(1);
+  const test::HostMatrix<float> logits = bench::draws(rows, classes, {7}, 3.f);
+  const test::HostMatrix<double> wide = widen(logits);
+  test::HostMatrix<double> want(rows, classes);
+  kernels::cpu::softmax_rows(kernels::SoftmaxRows<double>{.logits = wide.view(), .probabilities = want.view()});
+  const bench::Array<float> x(bench::memory(), logits), p(bench::memory(), rows, classes);
+  const auto run = [&] { kernels::softmax_rows({.logits = x.matrix(), .probabilities = p.matrix()}, bench::queue()); };
+  run();
+  const auto size = static_cast<double>(rows * classes);
+  bench::run_verified(state, test::close(p.to_host(), want.values, {.abs = 128 * test::kUnit}),
+                      {.flops = 4 * size, .bytes = 8 * size}, run);
+}
+const bench::Entry kRows{
+    "softmax_rows", softmax_rows, {.cpu = {{8192, 1000}}, .cuda = {{8192, 1000}, {65536, 1000}}, .smoke = {{3, 130}}}};
+
 }  // namespace
 }  // namespace kith
