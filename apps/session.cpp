@@ -11,6 +11,7 @@
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
 #include "nn/plan_store.h"
+#include "nn/profile.h"
 
 namespace kith {
 namespace {
@@ -61,6 +62,13 @@ ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
                       .graphs = !o.no_graphs,
                       .stream = stream_of(o.stream),
                       .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}};
+}
+
+void start_profile(Context& ctx, Reporter& report) {
+  ctx.profile(measure_ceilings(ctx), Profiler::kListed);
+  report.note(
+      fmt::format("profile: {} runs of each training step and each batch are listed by operation{}", Profiler::kListed,
+                  ctx.on_cpu() || !ctx.graphs() ? "" : "; listed steps are launched one by one, later ones replayed"));
 }
 
 void limit(data::Images& images, int64_t count) {
@@ -127,6 +135,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   if (begun && begun->precision != Precision::automatic)
     if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
   write_config(config_path(o), config);
+  if (o.profile) start_profile(*opened.context, report);
   Session session{*opened.context, config, data, o.out, report};
   stage(session, o);
 }

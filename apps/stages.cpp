@@ -57,6 +57,7 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
           "Whether images stay on the host and come to the CUDA device step by step: auto (those that would take "
           "more than half of its free memory), yes, no")
       ->check(CLI::IsMember({"auto", "yes", "no"}));
+  command.add_flag("--profile", o.profile, "Where the time goes, by operation: a table per stage, and profile.json");
   command.add_flag("--dry-run", o.dry_run, "Print the configuration and the work it stands for; touch nothing");
   command.add_flag("--quiet", o.quiet, "No progress, no notes");
   command.add_flag("--json", o.json, "JSON lines on standard output");
@@ -64,7 +65,7 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
 
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
   for (const char* name : {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--precision",
-                           "--tf32", "--no-graphs", "--stream", "--dry-run", "--quiet", "--json"})
+                           "--tf32", "--no-graphs", "--stream", "--profile", "--dry-run", "--quiet", "--json"})
     if (command.count(name) > 0 && std::ranges::find(kept, name) == kept.end()) throw CLI::ExcludesError(name, array);
 }
 

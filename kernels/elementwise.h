@@ -143,6 +143,8 @@ void to_bf16(const ToBf16&, Queue);
 void to_f32(const ToF32&, Queue);
 }  // namespace cuda
 
+constexpr Cost scale_cost(double count) { return {.flops = count, .bytes = 8 * count}; }  // and of relu
+constexpr Cost broadcast_cost(double count) { return {.flops = 0, .bytes = 4 * count}; }
 constexpr Cost add_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost relu_backward_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost sum_cost(double count) { return {.flops = count, .bytes = 4 * count}; }

@@ -9,6 +9,7 @@
 #include "nn/accelerator.h"
 #include "nn/buffer.h"
 #include "nn/onednn/cache.h"
+#include "nn/profile.h"
 
 namespace kith {
 namespace {
@@ -62,6 +63,10 @@ std::shared_ptr<Buffer> Context::block(size_t bytes) { return std::make_shared<B
 DeviceMath& Context::math() {
   check(math_ != nullptr, "device libraries asked for on the CPU");
   return *math_;
+}
+
+void Context::profile(const Ceilings& ceilings, int listed) {
+  profiler_ = std::make_unique<Profiler>(accelerator_.get(), ceilings, listed);
 }
 
 void Context::copy(void* to, const void* from, size_t bytes) { memory_->copy(to, from, bytes); }

@@ -29,6 +29,8 @@ class Accelerator;
 class Buffer;
 class CpuCache;  // oneDNN engine, stream, primitives and reordered weights, keyed by shape
 class Pool;
+class Profiler;
+struct Ceilings;
 
 class Context {
  public:
@@ -63,6 +65,9 @@ class Context {
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
   DeviceMath& math();                                        // of the accelerator
+  // From now on operations are profiled (profile.h); `listed` runs of each section.
+  void profile(const Ceilings&, int listed);
+  Profiler* profiler() { return profiler_.get(); }  // null: none
   CpuCache& cpu_cache() { return *cpu_cache_; }
   int64_t pool_bytes() const;   // bytes held by the pool, in use or not
   int64_t pool_misses() const;  // allocations so far; constant from the second training step on
@@ -92,6 +97,7 @@ class Context {
   std::unique_ptr<CpuCache> cpu_cache_;
   std::map<std::pair<Shape, std::vector<float>>, Tensor> constants_;
   std::map<std::pair<const std::byte*, size_t>, std::shared_ptr<Buffer>> resident_;
+  std::unique_ptr<Profiler> profiler_;
 };
 
 }  // namespace kith

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/core/types.h"
+
 namespace kith {
 
 enum class Pass : uint8_t { forward, backward_data, backward_weights };
@@ -15,6 +17,13 @@ struct ConvShape {
   int64_t out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
   double flops() const {  // of one pass
     return 2.0 * static_cast<double>(images * out_height() * out_width() * in * out) * kernel * kernel;
+  }
+  // Every array once; images of `element` bytes, weights too but for their gradient, which is f32.
+  Cost cost(Pass pass, double element) const {
+    const auto n = static_cast<double>(images), weights = static_cast<double>(out * in) * kernel * kernel;
+    const auto x = n * static_cast<double>(height * width * in),
+               y = n * static_cast<double>(out_height() * out_width() * out);
+    return {.flops = flops(), .bytes = element * (x + y) + (pass == Pass::backward_weights ? 4 : element) * weights};
   }
   auto operator<=>(const ConvShape&) const = default;
 };

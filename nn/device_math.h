@@ -35,6 +35,10 @@ enum class Activation : uint8_t { none, relu };
 
 struct LinearShape {
   int64_t rows = 0, in = 0, out = 0;
+  Cost cost() const {  // of each of the three products
+    const auto r = static_cast<double>(rows), i = static_cast<double>(in), o = static_cast<double>(out);
+    return {.flops = 2 * r * i * o, .bytes = 4 * (r * i + i * o + r * o)};
+  }
   auto operator<=>(const LinearShape&) const = default;
 };
 

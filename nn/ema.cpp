@@ -14,10 +14,13 @@ Ema::Ema(Context& ctx, const StateView& view, float decay) : ctx_(ctx), view_(vi
 void Ema::update() {
   std::vector<std::span<const float>> weights;
   std::vector<std::span<float>> averages;
+  double count = 0;
   for (size_t i = 0; i < averages_.size(); ++i) {
     weights.push_back(view_.parameters[i].parameter->value.span());
     averages.push_back(averages_[i].span());
+    count += static_cast<double>(averages_[i].size());
   }
+  const OpScope op(ctx_, "ema_step", kernels::ema_step_cost(count));
   kernels::ema_step({.weights = weights, .averages = averages, .decay = decay_}, ctx_.queue());
 }
 

@@ -9,6 +9,20 @@
 #include "nn/state.h"
 
 namespace kith {
+namespace {
+
+const char* step_name(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::sgd:
+      return "sgd_step";
+    case OptimizerKind::lars:
+      return "lars_step";
+    default:
+      return "adam_step";
+  }
+}
+
+}  // namespace
 
 Optimizer::Optimizer(Context& ctx, std::vector<NamedParameter> parameters, const OptimizerConfig& config)
     : ctx_(ctx), parameters_(std::move(parameters)), config_(config) {
@@ -48,6 +62,7 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
                      .weight_decay = p.matrix_like || config_.decay_all ? config_.weight_decay : 0.f,
                      .adapt = p.matrix_like});
   }
+  const OpScope op(ctx_, step_name(config_.kind), step_cost(slots));
   // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
   const OptimizerConfig& c = config_;
   switch (c.kind) {
@@ -71,12 +86,28 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   }
 }
 
+Cost Optimizer::step_cost(std::span<const kernels::OptimSlot<float>> slots) const {
+  double weights = 0, halves = 0;
+  for (const auto& slot : slots) {
+    weights += static_cast<double>(slot.w.size());
+    halves += static_cast<double>(slot.half.size());
+  }
+  if (two_moments()) return kernels::adam_step_cost(weights, halves);
+  return config_.kind == OptimizerKind::sgd ? kernels::sgd_step_cost(weights, halves)
+                                            : kernels::lars_step_cost(weights, halves);
+}
+
 bool Optimizer::has_gradient(const Parameter& p) { return p.trainable && !p.grad.empty() && !p.fresh; }
 
 Optimizer::Gradients Optimizer::gradients() const {
   std::vector<std::span<const float>> grads;
+  double count = 0;
   for (const NamedParameter& p : parameters_)
-    if (has_gradient(*p.parameter)) grads.push_back(p.parameter->grad.span());
+    if (has_gradient(*p.parameter)) {
+      grads.push_back(p.parameter->grad.span());
+      count += static_cast<double>(grads.back().size());
+    }
+  const OpScope op(ctx_, "grad_norm", kernels::grad_norm_cost(count));
   Gradients out{.norm = ctx_.empty({}), .finite = {ctx_, 1}};
   kernels::grad_norm({.grads = grads, .norm = out.norm.span(), .finite = out.finite.span()}, ctx_.queue());
   return out;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/optim.h"
 #include "nn/array.h"
 #include "nn/module.h"
 
@@ -43,6 +44,7 @@ class Optimizer {
  private:
   bool two_moments() const;
   static bool has_gradient(const Parameter&);
+  Cost step_cost(std::span<const kernels::OptimSlot<float>>) const;
 
   Context& ctx_;
   std::vector<NamedParameter> parameters_;

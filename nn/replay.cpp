@@ -1,11 +1,14 @@
 #include "nn/replay.h"
 
+#include "kernels/core/check.h"
 #include "nn/accelerator.h"
 #include "nn/buffer.h"
 
 namespace kith {
 
-Replay::Replay(Context& ctx, std::function<void()> work) : ctx_(ctx), work_(std::move(work)) {}
+Replay::Replay(Context& ctx, std::function<void()> work, int eager) : ctx_(ctx), work_(std::move(work)), eager_(eager) {
+  check(eager >= kWarmUp, "Replay: the warm-up is eager");
+}
 
 Replay::~Replay() {
   if (graph_ && ctx_.accelerator() != nullptr) ctx_.accelerator()->sync();  // it may be running
@@ -19,9 +22,9 @@ void Replay::run() {
   if (graph_) return graph_->launch();
   if (!pool_) pool_ = ctx_.make_pool();
   const Context::PoolScope scope(ctx_, pool_);
-  if (runs_ < kWarmUp) {
+  if (runs_ < eager_) {
     work_();
-    if (++runs_ == kWarmUp) pool_->hold();  // what the warm-up allocated is what the capture finds
+    if (++runs_ == eager_) pool_->hold();  // what the warm-up allocated is what the capture finds
     return;
   }
   device->begin_capture();

@@ -16,7 +16,8 @@ class Replay {
  public:
   static constexpr int kWarmUp = 2;
 
-  Replay(Context&, std::function<void()> work);
+  // `eager` runs, or more, come before the capture: those that a profile lists can be told apart only so.
+  Replay(Context&, std::function<void()> work, int eager = kWarmUp);
   ~Replay();
   void run();
   bool captured() const;
@@ -24,6 +25,7 @@ class Replay {
  private:
   Context& ctx_;
   std::function<void()> work_;
+  int eager_;
   std::shared_ptr<class Pool> pool_;
   std::unique_ptr<class Graph> graph_;
   int runs_ = 0;

@@ -105,12 +105,14 @@ void Tape::backward(const std::vector<std::pair<Var, Tensor>>& seeds) {
   check(!consumed_, "backward runs once on a tape");
   for (const auto& [var, value] : seeds) seed(var, value);
   consumed_ = true;
+  const NamedRange range(ctx_, "backward");
   while (!nodes_.empty()) {
     const Node node = std::move(nodes_.back());  // freed, captures and all, at the end of this turn
     nodes_.pop_back();
     Slot& slot = slots_[static_cast<size_t>(node.output)];
     if (!slot.written) continue;
-    Grads grads(*this, node.inputs);
+    OpScope op(ctx_, node.op, "backward");
+    Grads grads(*this, node.inputs, op);
     node.backward(slot.grad, grads);
     if (!slot.keep) slot.grad = {};
   }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/context.h"
+#include "nn/profile.h"
 
 namespace kith {
 
@@ -57,12 +57,14 @@ class Grads {
   float* data(int input) { return tensor(input).data(); }
   Context& context();
   Queue queue();
+  OpScope& op() { return op_; }  // this backward, for its cost to be charged
 
  private:
   friend class Tape;
-  Grads(Tape& tape, const std::vector<int64_t>& inputs) : tape_(tape), inputs_(inputs) {}
+  Grads(Tape& tape, const std::vector<int64_t>& inputs, OpScope& op) : tape_(tape), inputs_(inputs), op_(op) {}
   Tape& tape_;
   const std::vector<int64_t>& inputs_;
+  OpScope& op_;
 };
 
 class Tape {

@@ -9,6 +9,7 @@
 #include "scan/features.h"
 #include "scan/metrics.h"
 #include "scan/models.h"
+#include "scan/profiled.h"
 #include "scan/sampler.h"
 
 namespace kith {
@@ -145,7 +146,8 @@ void cluster(Session& s) {
       fmt::format("cluster: {} clusters, {} head(s); the loss is consistency - {} * entropy: negative is good, "
                   "lower is better",
                   task.classes, s.config.cluster.heads, s.config.cluster.lambda));
-  write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task));
+  profiled(s, "cluster",
+           [&] { write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task)); });
   remove_checkpoint(s, "cluster");
 }
 

@@ -16,6 +16,7 @@
 #include "scan/page.h"
 #include "scan/predict.h"
 #include "scan/probe.h"
+#include "scan/profiled.h"
 #include "scan/prototypes.h"
 #include "scan/sampler.h"
 #include "scan/selection.h"
@@ -93,12 +94,18 @@ class EvaluateStage {
     if (fit.dim(0) < classes_) return;
     Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
     const Array<int32_t> labels(s_.ctx, fit.dim(0)), assigned(s_.ctx, rows.dim(0));
-    kernels::kmeans({.x = fit.matrix(),
-                     .restarts = s_.config.evaluate.kmeans_restarts,
-                     .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
-                     .centroids = centroids.matrix(),
-                     .labels = labels.span()},
-                    s_.ctx.queue());
+    {
+      const OpScope op(s_.ctx, "kmeans");  // no cost: how many iterations it takes, nobody knows
+      kernels::kmeans({.x = fit.matrix(),
+                       .restarts = s_.config.evaluate.kmeans_restarts,
+                       .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
+                       .centroids = centroids.matrix(),
+                       .labels = labels.span()},
+                      s_.ctx.queue());
+    }
+    const OpScope op(
+        s_.ctx, "kmeans_assign",
+        kernels::kmeans_assign_cost(static_cast<double>(rows.dim(0)), classes_, static_cast<double>(rows.dim(1))));
     kernels::kmeans_assign(
         {.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned.span(), .distance = {}},
         s_.ctx.queue());
@@ -138,7 +145,9 @@ class EvaluateStage {
       return rows_of(infer(Views(s_.ctx, s_.data, images), s_.report,
                            [&](Tape& tape, Var x) { return model.backbone(tape, x, false); }));
     };
-    return probe_accuracy(pooled(train_).view(), train_.labels, pooled(scored_).view(), scored_.labels);
+    const Rows train = pooled(train_), scored = pooled(scored_);
+    const OpScope op(s_.ctx, "probe");  // on the host
+    return probe_accuracy(train.view(), train_.labels, scored.view(), scored_.labels);
   }
 
   // Rows of the clustering stages; returns the final model's prediction of the scored split.
@@ -236,6 +245,10 @@ class EvaluateStage {
 
 }  // namespace
 
-json evaluate(Session& s) { return EvaluateStage(s).run(); }
+json evaluate(Session& s) {
+  json summary;
+  profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
+  return summary;
+}
 
 }  // namespace kith

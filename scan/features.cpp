@@ -33,6 +33,7 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
   Tensor all;
   for (int64_t n = 0; n < batches; ++n) {
     if (report.stop_requested()) throw Interrupted{};
+    const Section section(ctx, "inference batch", batches > 1 ? 1 : 0);
     const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, 0, 1, view);
     if (stream) stream->used();
     Tape tape(ctx, Tape::Mode::inference);

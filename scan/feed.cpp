@@ -5,6 +5,7 @@
 
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
+#include "nn/profile.h"
 
 namespace kith {
 
@@ -55,10 +56,15 @@ void Feed::advance(int64_t step) {
   check(step >= 0 && step < steps_, "Feed: step out of range");
   const std::byte* record = host_.data() + step * record_bytes();
   if (Accelerator* device = ctx_.accelerator(); device != nullptr) {
+    const OpScope op(ctx_, "feed", {.bytes = 2 * static_cast<double>(record_bytes())});
     device->copy(now_.data(), epoch_.data() + step * record_bytes(), static_cast<size_t>(record_bytes()));
     record = now_.data();
   }
-  if (stream_) stream_->next();
+  if (stream_) {
+    const OpScope op(ctx_, "images",
+                     {.bytes = static_cast<double>((1 + draws_) * part_bytes_)});  // until they are there
+    stream_->next();
+  }
   const auto* index = reinterpret_cast<const int64_t*>(record + sizeof(LiveStep));
   const auto part = [&](int64_t p) {
     return Samples{.index = {index + p * batch_, static_cast<size_t>(batch_)},
@@ -92,6 +98,7 @@ void Readback::keep(const Terms& terms) {
     kept_ = Array<uint32_t>(ctx_, static_cast<int64_t>(terms.size()));
   }
   check(!terms.empty() && terms.size() == names_.size(), "Readback: steps of one stage leave the same terms");
+  const OpScope op(ctx_, "terms", {.bytes = 2. * sizeof(uint32_t) * static_cast<double>(terms.size())});
   for (size_t t = 0; t < terms.size(); ++t)
     ctx_.copy(kept_.data() + t, names_[t].integer ? terms[t].count.data() : terms[t].value.raw(), sizeof(uint32_t));
 }

@@ -4,6 +4,7 @@
 #include "data/npy.h"
 #include "kernels/core/check.h"
 #include "scan/metrics.h"
+#include "scan/profiled.h"
 #include "scan/search.h"
 #include "scan/trainer.h"
 #include "scan/views.h"
@@ -33,9 +34,7 @@ void mine_split(Session& s, const std::string& split, const data::Images& images
                   100 * purity, found.k, split));
 }
 
-}  // namespace
-
-void mine(Session& s) {
+void mine_splits(Session& s) {
   const Stopwatch watch;
   s.report.begin("mine", 0, 2);
   mine_split(s, "train", s.data.train, s.config.mine.k);
@@ -44,6 +43,12 @@ void mine(Session& s) {
   s.report.step(scored_split(s.data).count);
   s.report.end();
   record_seconds(s, "mine", watch.seconds());
+}
+
+}  // namespace
+
+void mine(Session& s) {
+  profiled(s, "mine", [&] { mine_splits(s); });
 }
 
 }  // namespace kith

@@ -6,6 +6,7 @@
 #include "scan/features.h"
 #include "scan/metrics.h"
 #include "scan/models.h"
+#include "scan/profiled.h"
 #include "scan/sampler.h"
 #include "scan/trainer.h"
 
@@ -68,9 +69,7 @@ void train_pretext(Session& s, PretextModel& model) {
   train(s, std::move(t));
 }
 
-}  // namespace
-
-void pretext(Session& s) {
+void train_and_project(Session& s) {
   PretextModel model(s.ctx, s.config, s.data);
   if (has_result(s, "pretext")) {
     load_state(model.state(), read_result(s, "pretext"));
@@ -87,6 +86,12 @@ void pretext(Session& s) {
     s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));
   }
+}
+
+}  // namespace
+
+void pretext(Session& s) {
+  profiled(s, "pretext", [&] { train_and_project(s); });
 }
 
 }  // namespace kith

@@ -6,6 +6,7 @@
 #include "kernels/topk.h"
 #include "nn/accelerator.h"
 #include "nn/array.h"
+#include "nn/profile.h"
 
 namespace kith {
 namespace {
@@ -14,6 +15,11 @@ namespace {
 constexpr int64_t kDeviceK = 256, kDeviceDim = 4096;
 // Queries of one search on a device: bounds the memory that its candidates take.
 constexpr int64_t kDeviceQueries = int64_t{1} << 17;
+
+Cost cost_of(const Matrix<const float>& queries, const Matrix<const float>& database, int64_t k) {
+  return kernels::topk_cost(static_cast<double>(queries.rows), static_cast<double>(database.rows),
+                            static_cast<double>(database.cols), static_cast<double>(k));
+}
 
 }  // namespace
 
@@ -26,6 +32,7 @@ NeighbourSearch::NeighbourSearch(Context& ctx, Matrix<const float> database) : c
 
 NeighbourSearch::Lists NeighbourSearch::on_host(Matrix<const float> queries, int64_t k, bool exclude_self,
                                                 int64_t query_offset) const {
+  const OpScope op(ctx_, "topk", cost_of(queries, host_, k));
   Lists out{.score = std::vector<float>(static_cast<size_t>(queries.rows * k)), .index = {}};
   out.index.resize(out.score.size());
   kernels::topk({.queries = queries,
@@ -49,6 +56,7 @@ NeighbourSearch::Lists NeighbourSearch::operator()(Matrix<const float> queries, 
     const Tensor q = ctx_.from({rows, queries.cols}, part.span()), scores = ctx_.empty({rows, k});
     const Array<int64_t> index(ctx_, rows * k);
     const Matrix<int64_t> indices{index.data(), rows, k};
+    const OpScope op(ctx_, "topk", cost_of(part, host_, k));  // and the way back of its lists
     if (device_.empty())
       kernels::topk_streamed({.queries = q.matrix(),
                               .database = host_,

@@ -23,6 +23,9 @@ Validation validate(Context& ctx, const Tensor& logits, const Matrix<const int64
   for (int64_t column = 0; column < neighbours.cols; ++column) {
     for (int64_t r = 0; r < heads * rows; ++r) index[r] = r / rows * rows + neighbours.row(r % rows)[column];
     const Tensor other = gather_rows(ctx, all, Array<int64_t>(ctx, index).span());
+    const OpScope op(ctx, "scan_loss",
+                     kernels::scan_loss_forward_cost(static_cast<double>(heads), static_cast<double>(rows),
+                                                     static_cast<double>(classes)));
     kernels::scan_loss_forward({.anchors = logits.data(),
                                 .neighbours = other.data(),
                                 .heads = heads,

@@ -9,6 +9,7 @@
 #include "scan/metrics.h"
 #include "scan/models.h"
 #include "scan/predict.h"
+#include "scan/profiled.h"
 #include "scan/prototypes.h"
 #include "scan/sampler.h"
 #include "scan/selection.h"
@@ -182,8 +183,7 @@ class SelfLabelling {
 }  // namespace
 
 void selflabel(Session& s) {
-  SafeTensors weights = SelfLabelling(s).run();
-  write_result(s, "selflabel", std::move(weights));
+  profiled(s, "selflabel", [&] { write_result(s, "selflabel", SelfLabelling(s).run()); });
   remove_checkpoint(s, "selflabel");
 }
 

@@ -7,7 +7,8 @@
 //   neighbours_train.npy neighbours_test.npy (int64)
 //   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
-//   prototypes.png report.html timing.json   checkpoint_<stage>.safetensors (while a stage is under way)
+//   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
+//   is under way)
 // A stage whose result files exist is done; run() skips it. Weight files carry a hash of the configuration they come from:
 // those of another one are an Error. A data set without test images is scored on its train split.
 #pragma once

@@ -10,6 +10,7 @@
 
 #include "data/files.h"
 #include "kernels/core/check.h"
+#include "nn/profile.h"
 #include "nn/replay.h"
 #include "scan/sampler.h"
 
@@ -19,6 +20,9 @@ namespace {
 constexpr int64_t kStepsPerLine = Readback::kBlock;
 constexpr const char* kTimes = "timing.json";
 
+// A profile lists them one operation after the other, so they are not replayed.
+int listed_steps(Context& ctx) { return ctx.profiler() == nullptr ? 0 : ctx.profiler()->listed(); }
+
 class Loop {
  public:
   Loop(const Session& s, Training t)
@@ -26,7 +30,8 @@ class Loop {
         t_(std::move(t)),
         order_seed_(seed_of(s.config.seed, t_.stage + "/order")),
         readback_(s.ctx),
-        replay_(s.ctx, [this] { readback_.keep(t_.step(feed_->step())); }) {
+        replay_(
+            s.ctx, [this] { readback_.keep(t_.step(feed_->step())); }, Replay::kWarmUp + listed_steps(s.ctx)) {
     TrainConfig& c = t_.config;
     check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
     if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
@@ -81,6 +86,7 @@ class Loop {
   }
 
   void one_step() {
+    const Section section(s_.ctx, "training step", Replay::kWarmUp);
     feed_->advance(step_);
     run_step();
     feed_->passed();

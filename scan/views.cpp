@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nn/profile.h"
+
 namespace kith {
 
 Views::Views(Context& ctx, const data::Dataset& data, const data::Images& images)
@@ -20,6 +22,9 @@ Tensor Views::operator()(const Samples& samples, int64_t epoch, int views, uint3
   Tensor out =
       ctx_.empty({static_cast<int64_t>(samples.index.size()) * views, height, width, channels}, ctx_.precision());
   const bool f32 = out.dtype() == DType::f32;
+  const OpScope op(ctx_, "augment",
+                   kernels::augment_cost(static_cast<double>(out.dim(0)), height, width, channels,
+                                         static_cast<double>(size_of(out.dtype()))));
   const bool gathered = samples.images != nullptr;
   kernels::augment({.images = gathered ? samples.images : resident_pixels(ctx_, images_),
                     .source = gathered ? kernels::AugmentSource::gathered : kernels::AugmentSource::all,

@@ -7,6 +7,7 @@
 #include <source_location>
 
 #include "kernels/core/check.h"
+#include "kernels/cuda/core/range.cuh"
 
 namespace kith {
 namespace {
@@ -162,6 +163,9 @@ class CudaAccelerator final : public Accelerator {
     static_cast<void>(cudaGetLastError());
   }
   bool capturing() const override { return capturing_; }
+
+  void begin_range(const char* name) override { kernels::cuda::begin_range(name); }
+  void end_range() noexcept override { kernels::cuda::end_range(); }
 
  private:
   void outside_capture(const char* what) const {

@@ -16,15 +16,32 @@ struct Saved {
   BatchNormOptions options;
 };
 
+kernels::BatchNormSign sign_of(const Saved& s) {
+  if (!s.options.relu) return kernels::BatchNormSign::none;
+  if (!s.y.empty()) return kernels::BatchNormSign::from_y;
+  return s.mask.empty() ? kernels::BatchNormSign::from_x : kernels::BatchNormSign::from_mask;
+}
+
 template <class A>
 Matrix<A> rows_of(const Tensor& t) {
   if (t.empty()) return {};
   return {static_cast<A*>(t.raw()), t.size() / t.dim(-1), t.dim(-1)};
 }
 
+// Eval mode reads x once, not twice: its statistics are given.
+Cost forward_cost(const Tensor& x, bool residual, bool train, kernels::BatchNormSign sign) {
+  const auto channels = static_cast<double>(x.dim(-1)), size = static_cast<double>(x.size());
+  Cost cost = kernels::batch_norm_forward_cost(size / channels, channels, residual,
+                                               static_cast<double>(size_of(x.dtype())), sign);
+  if (!train) cost.bytes -= static_cast<double>(x.bytes());
+  return cost;
+}
+
 template <class A>
 void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   check(s.options.train, "batch_norm: no backward in eval mode; use an inference tape or train mode");
+  const auto channels = static_cast<double>(dy.dim(-1)), rows = static_cast<double>(dy.size()) / channels;
+  grads.op().charge(kernels::batch_norm_backward_cost(rows, channels, grads.wanted(3), sign_of(s), sizeof(A)));
   kernels::BatchNormBackward<float, A> args{.x = rows_of<A>(s.x),
                                             .y = rows_of<A>(s.y),
                                             .dy = rows_of<A>(dy),
@@ -77,6 +94,7 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   const bool hidden = options.relu && residual && options.train && tape.recording();
   if (hidden && !ctx.on_cpu())
     saved.mask = Array<uint32_t>(ctx, kernels::batch_norm_mask_words(xv.size() / channels, channels));
+  const OpScope op(ctx, "batch_norm", forward_cost(xv, residual.has_value(), options.train, sign_of(saved)));
   Tensor y = ctx.empty(xv.shape(), xv.dtype());
   kernels::batch_norm_forward(
       kernels::BatchNormForward<float, A>{

@@ -30,14 +30,18 @@ struct Layer {
          y.data(), s.out);
   }
   // dx = dy w
-  void backward_data(Context& ctx, const Tensor& dy, float* dx, Write write) const {
+  void backward_data(Grads& grads, const Tensor& dy, float* dx, Write write) const {
     const LinearShape s = shape();
+    grads.op().charge(s.cost());
+    Context& ctx = grads.context();
     if (!ctx.on_cpu()) return ctx.math().linear_backward_data(s, dy.data(), w.data(), dx, write);
     gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy.data(), s.out, w.data(), s.in, beta_of(write), dx, s.in);
   }
   // dw = dy^T x
-  void backward_weights(Context& ctx, const Tensor& dy, float* dw, Write write) const {
+  void backward_weights(Grads& grads, const Tensor& dy, float* dw, Write write) const {
     const LinearShape s = shape();
+    grads.op().charge(s.cost());
+    Context& ctx = grads.context();
     if (!ctx.on_cpu()) return ctx.math().linear_backward_weights(s, x.data(), dy.data(), dw, write);
     gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy.data(), s.out, x.data(), s.in, beta_of(write), dw, s.in);
   }
@@ -46,8 +50,9 @@ struct Layer {
 };
 
 // db = sum of the rows of dy
-void backward_bias(Context& ctx, const Tensor& dy, std::span<float> db, Write write) {
-  kernels::column_sum({.x = dy.matrix(), .y = db, .write = write}, ctx.queue());
+void backward_bias(Grads& grads, const Tensor& dy, std::span<float> db, Write write) {
+  grads.op().charge(kernels::sum_cost(static_cast<double>(dy.size())));
+  kernels::column_sum({.x = dy.matrix(), .y = db, .write = write}, grads.queue());
 }
 
 void check_shapes(const Shape& x, const Shape& w, const Tensor& bias) {
@@ -102,14 +107,14 @@ Var linear(Tape& tape, Var x, Var weight, std::optional<Var> bias) {
   const Tensor b = bias ? bias->value() : Tensor();
   check_shapes(x.value().shape(), weight.value().shape(), b);
   const Layer layer{.x = x.value(), .w = weight.value()};
+  const OpScope op(ctx, "linear", layer.shape().cost());
   Tensor y = ctx.empty({x.value().dim(0), weight.value().dim(0)});
   layer.forward(ctx, b, y);
 
   return tape.record("linear", {x, weight, bias.value_or(Var())}, y, [layer](const Tensor& dy, Grads& grads) {
-    Context& c = grads.context();
-    if (grads.wanted(0)) layer.backward_data(c, dy, grads.data(0), grads.write(0));
-    if (grads.wanted(1)) layer.backward_weights(c, dy, grads.data(1), grads.write(1));
-    if (grads.wanted(2)) backward_bias(c, dy, grads.tensor(2).span(), grads.write(2));
+    if (grads.wanted(0)) layer.backward_data(grads, dy, grads.data(0), grads.write(0));
+    if (grads.wanted(1)) layer.backward_weights(grads, dy, grads.data(1), grads.write(1));
+    if (grads.wanted(2)) backward_bias(grads, dy, grads.tensor(2).span(), grads.write(2));
   });
 }
 
@@ -127,7 +132,9 @@ Var linear_heads(Tape& tape, Var x, std::span<const Var> weights, std::span<cons
   std::vector<Var> inputs{x};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());
+  OpScope op(ctx, "linear_heads");
   const Layer layer{.x = x.value(), .w = stacked(ctx, weights, {heads * out, in})};
+  op.charge(layer.shape().cost());
   const Tensor joint = ctx.empty({rows, heads * out});
   layer.forward(ctx, stacked(ctx, biases, {heads * out}), joint);
   Tensor y = ctx.empty({heads, rows, out});
@@ -137,12 +144,12 @@ Var linear_heads(Tape& tape, Var x, std::span<const Var> weights, std::span<cons
     Context& c = grads.context();
     const Tensor d = c.empty({rows, heads * out});
     kernels::swap_axes({.x = dy.span(), .a = heads, .b = rows, .c = out, .y = d.span()}, c.queue());
-    if (grads.wanted(0)) layer.backward_data(c, d, grads.data(0), grads.write(0));
+    if (grads.wanted(0)) layer.backward_data(grads, d, grads.data(0), grads.write(0));
     const auto count = static_cast<int>(heads);
     stacked_gradients(grads, 1, count, layer.w.shape(),
-                      [&](const Tensor& dw, Write write) { layer.backward_weights(c, d, dw.data(), write); });
+                      [&](const Tensor& dw, Write write) { layer.backward_weights(grads, d, dw.data(), write); });
     stacked_gradients(grads, 1 + count, count, {heads * out},
-                      [&](const Tensor& db, Write write) { backward_bias(c, d, db.span(), write); });
+                      [&](const Tensor& db, Write write) { backward_bias(grads, d, db.span(), write); });
   });
 }
 

@@ -8,10 +8,13 @@ namespace kith {
 Var ntxent(Tape& tape, Var z, float tau) {
   Context& ctx = tape.context();
   const int64_t rows = z.value().dim(0);
+  const auto r = static_cast<double>(rows), dim = static_cast<double>(z.value().dim(-1));
+  const OpScope op(ctx, "ntxent", kernels::ntxent_forward_cost(r, dim));
   Tensor lse = ctx.empty({rows}), loss = ctx.empty({rows});
   kernels::ntxent_forward({.z = z.value().matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()}, ctx.queue());
 
-  return tape.record("ntxent", {z}, loss, [zv = z.value(), lse, tau](const Tensor& dloss, Grads& grads) {
+  return tape.record("ntxent", {z}, loss, [zv = z.value(), lse, tau, r, dim](const Tensor& dloss, Grads& grads) {
+    grads.op().charge(kernels::ntxent_backward_cost(r, dim));
     kernels::ntxent_backward({.z = zv.matrix(),
                               .lse = lse.span(),
                               .dloss = dloss.span(),

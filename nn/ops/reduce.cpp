@@ -8,9 +8,12 @@ namespace {
 
 Var scaled_sum(Tape& tape, const char* op, const Var& x, float factor) {
   Context& ctx = tape.context();
+  const auto count = static_cast<double>(x.value().size());
+  const OpScope scope(ctx, op, kernels::sum_cost(count));
   Tensor y = ctx.empty({});
   kernels::sum({.x = x.value().span(), .factor = factor, .y = y.span()}, ctx.queue());
-  return tape.record(op, {x}, y, [factor](const Tensor& dy, Grads& grads) {
+  return tape.record(op, {x}, y, [factor, count](const Tensor& dy, Grads& grads) {
+    grads.op().charge(kernels::broadcast_cost(count));
     kernels::broadcast({.x = dy.span(), .factor = factor, .y = grads.tensor(0).span(), .write = grads.write(0)},
                        grads.queue());
   });

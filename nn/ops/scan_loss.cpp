@@ -14,7 +14,14 @@ struct Saved {
   float lambda;
 };
 
+template <class F>
+Cost cost_of(F cost, const Tensor& logits) {
+  return cost(static_cast<double>(logits.dim(0)), static_cast<double>(logits.dim(1)),
+              static_cast<double>(logits.dim(2)));
+}
+
 void backward(const Saved& s, const Tensor& dloss, Grads& grads) {
+  grads.op().charge(cost_of(kernels::scan_loss_backward_cost, s.anchors));
   kernels::ScanLossBackward<float> args{.anchors = s.anchors.data(),
                                         .neighbours = s.neighbours.data(),
                                         .heads = s.anchors.dim(0),
@@ -49,6 +56,7 @@ ScanLossOut scan_loss(Tape& tape, Var anchors, Var neighbours, float lambda) {
         fmt::format("scan_loss: two tensors [heads, rows, classes] expected, found {} and {}", to_string(shape),
                     to_string(neighbours.value().shape())));
   const int64_t heads = shape[0], rows = shape[1], classes = shape[2];
+  const OpScope op(ctx, "scan_loss", cost_of(kernels::scan_loss_forward_cost, anchors.value()));
   Tensor loss = ctx.empty({heads}), consistency = ctx.empty({heads}), entropy = ctx.empty({heads});
   Tensor pbar = ctx.empty({heads, classes});
   kernels::scan_loss_forward({.anchors = anchors.value().data(),

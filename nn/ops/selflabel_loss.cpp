@@ -8,6 +8,8 @@ namespace kith {
 SelflabelOut selflabel_loss(Tape& tape, const Tensor& weak, Var strong, const SelflabelOptions& options) {
   Context& ctx = tape.context();
   const int64_t rows = strong.value().dim(0);
+  const auto r = static_cast<double>(rows), classes = static_cast<double>(strong.value().dim(-1));
+  const OpScope op(ctx, "selflabel_loss", kernels::selflabel_loss_forward_cost(r, classes));
   const auto per_class = static_cast<int64_t>(options.thresholds.size());
   const Tensor thresholds = per_class == 0 ? Tensor() : ctx.constant({per_class}, options.thresholds);
   SelflabelOut out{.loss = {}, .target = {ctx, rows}, .kept = {ctx, 1}};
@@ -23,16 +25,18 @@ SelflabelOut selflabel_loss(Tape& tape, const Tensor& weak, Var strong, const Se
                                    .kept = out.kept.span(),
                                    .seen = options.seen},
                                   ctx.queue());
-  out.loss = tape.record("selflabel_loss", {strong}, loss,
-                         [sv = strong.value(), target = out.target, weight](const Tensor& dloss, Grads& grads) {
-                           kernels::selflabel_loss_backward({.strong = sv.matrix(),
-                                                             .target = target.span(),
-                                                             .weight = weight.span(),
-                                                             .dloss = dloss.span(),
-                                                             .dstrong = grads.matrix(0),
-                                                             .write = grads.write(0)},
-                                                            grads.queue());
-                         });
+  out.loss =
+      tape.record("selflabel_loss", {strong}, loss,
+                  [sv = strong.value(), target = out.target, weight, r, classes](const Tensor& dloss, Grads& grads) {
+                    grads.op().charge(kernels::selflabel_loss_backward_cost(r, classes));
+                    kernels::selflabel_loss_backward({.strong = sv.matrix(),
+                                                      .target = target.span(),
+                                                      .weight = weight.span(),
+                                                      .dloss = dloss.span(),
+                                                      .dstrong = grads.matrix(0),
+                                                      .write = grads.write(0)},
+                                                     grads.queue());
+                  });
   return out;
 }
 

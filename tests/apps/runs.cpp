@@ -120,6 +120,30 @@ TEST_F(Runs, InterruptedAnywhereEndTheSame) {
   if (interrupted == 0) GTEST_SKIP() << "the run was over before the first signal";
 }
 
+TEST_F(Runs, AProfileIsATablePerStageAndAFile) {
+  ASSERT_EQ(run("plain", {"--quiet"}).status, 0);
+  const Outcome o = run("profiled", {"--profile"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  const json profile = json::parse(text_of(root_ / "profiled" / "profile.json"));
+  EXPECT_EQ(profile.size(), 5u);
+  for (const auto& [stage, of_stage] : profile.items()) {
+    EXPECT_NE(o.err.find("\n" + stage + ": profile of "), std::string::npos) << stage;
+    EXPECT_EQ(of_stage.at("device"), "CPU, 1 threads, f32");
+    for (const char* ceiling : {"bytes", "f32"}) EXPECT_GT(of_stage.at("ceilings").at(ceiling).get<double>(), 0);
+  }
+  EXPECT_EQ(profile.at("pretext").at("sections")[0].at("name"), "training step");
+  EXPECT_EQ(profile.at("pretext").at("sections")[0].at("listed").at("runs"), 20);
+  EXPECT_EQ(text_of(root_ / "plain" / "probabilities.npy"), text_of(root_ / "profiled" / "probabilities.npy"));
+  EXPECT_EQ(log_of(root_ / "plain"), log_of(root_ / "profiled"));
+  EXPECT_FALSE(fs::exists(root_ / "plain" / "profile.json"));
+
+  const Outcome again = kith(command("mine", "profiled", {"--profile", "--quiet"}));  // a stage by itself
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.err, "");
+  EXPECT_EQ(json::parse(text_of(root_ / "profiled" / "profile.json")).size(), 5u);
+  EXPECT_EQ(kith({"mine", "--features", "F.npy", "--out", "I.npy", "--profile"}).status, 2);
+}
+
 // The directory records the precision it was begun in; another one is taken only by name, and not in silence.
 TEST_F(Runs, KeepThePrecisionTheyWereBegunIn) {
   const Outcome first = kith(command("pretext", "a", {"--device", "cpu"}));

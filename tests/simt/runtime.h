@@ -59,6 +59,7 @@ struct Options {
   bool count = false;       // fill Counts (slower)
   bool races = true;        // track shared-memory accesses
   bool host_guard = false;  // buffers allocated from now on cannot be touched by the host (arena.h)
+  bool ranges = false;      // keep range_log()
   int workers = 0;          // threads of the runner; 0: all cores
   // Accesses that a thread may make between two barriers or collectives. Threads take turns there only, so a spin on what
   // another thread will write never ends.
@@ -68,7 +69,8 @@ struct Options {
   size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
 };
 Options& options();
-std::vector<LaunchRecord>& records();  // appended by every launch while options().count
+std::vector<LaunchRecord>& records();   // appended by every launch while options().count
+std::vector<std::string>& range_log();  // NVTX ranges, "pretext/training step/conv2d", while options().ranges
 
 // Device memory: filled with NaN, registered, a guard zone on both sides.
 void* allocate(size_t bytes);

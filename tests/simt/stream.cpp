@@ -12,6 +12,7 @@ namespace {
 
 thread_local std::unique_ptr<Graph> open_capture;
 thread_local const char* refused = "";
+thread_local std::vector<std::string> open_ranges;  // each with those around it
 
 }  // namespace
 
@@ -45,6 +46,23 @@ bool allowed_now(const char* call) {
 }
 
 const char* refused_call() { return refused; }
+
+int push_range(const char* name) {
+  open_ranges.push_back(open_ranges.empty() ? name : open_ranges.back() + "/" + name);
+  if (options().ranges) range_log().push_back(open_ranges.back());
+  return static_cast<int>(open_ranges.size()) - 1;
+}
+
+int pop_range() {
+  if (open_ranges.empty()) return -1;  // as NVTX: an end without a beginning
+  open_ranges.pop_back();
+  return static_cast<int>(open_ranges.size());
+}
+
+std::vector<std::string>& range_log() {
+  static std::vector<std::string> log;
+  return log;
+}
 
 void* allocate_ordered(size_t bytes) {
   void* block = allocate(bytes);

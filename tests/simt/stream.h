@@ -23,6 +23,11 @@ Graph* end_capture();  // null when something in it was refused
 bool allowed_now(const char* call);
 const char* refused_call();  // what spoilt the last capture; "" when nothing did
 
+// Ranges (NVTX) that are open now; each one begun while options().ranges is appended to range_log() with those around it:
+// "pretext/training step/conv2d".
+int push_range(const char* name);  // the depth it has, from 0
+int pop_range();
+
 void* allocate_ordered(size_t bytes);
 void release_ordered(void* block);
 

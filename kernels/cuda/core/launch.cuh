@@ -1,4 +1,4 @@
-// The one launcher: shared-memory opt-in, status check, debug synchronisation. KITH_SYNC_LAUNCH=1 waits after each launch.
+// The one launcher: a range of its name, shared-memory opt-in, status check, debug synchronisation. KITH_SYNC_LAUNCH=1 waits after each launch.
 // Under the SIMT runner (KITH_SIMT) the same call executes the kernel on the CPU.
 #pragma once
 #include <cuda_runtime.h>
@@ -9,6 +9,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/types.h"
+#include "kernels/cuda/core/range.cuh"
 
 namespace kith::kernels::cuda {
 
@@ -29,11 +30,11 @@ constexpr size_t kMostStatic = 16u << 10, kUnasked = (48u << 10) - kMostStatic;
 
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue queue, A... args) {
+  const LaunchRange range(name);
 #ifdef KITH_SIMT
   (void)queue;
   simt_detail::launch(name, kernel, shape.grid, shape.block, shape.smem_bytes, args...);
 #else
-  (void)name;
   if (shape.smem_bytes > kUnasked) {
     cudaFuncAttributes has;
     cuda_check(cudaFuncGetAttributes(&has, kernel));
