@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/elementwise.h"
+#include "nn/ceilings.h"
 #include "nn/plan_store.h"
 
 namespace kith::bench {
@@ -63,7 +64,7 @@ Machine::Machine() {
     memory_ = std::make_shared<HostMemory>();
     return;
   }
-  accelerator_ = open_accelerator(device_index());
+  accelerator_ = open_accelerator(choice().index);
   memory_ = accelerator_;
   cold_ = floats(accelerator_, kColdFloats);
   sum_ = floats(accelerator_, 1);
@@ -105,31 +106,11 @@ double Machine::copy_rate() {
 
 double Machine::flop_rate(Bound bound) {
   double& rate = flop_rate_[static_cast<int>(bound)];
-  if (rate < 0) rate = math(bound == Bound::tf32) == nullptr ? 0 : measure_flops(bound);
-  return rate;
-}
-
-// Of [rows, side] times [side, side]. Numbers, not zeros: a product of zeros draws less power and is faster.
-double Machine::measure_flops(Bound bound) {
-  const int64_t rows = kSmoke ? 32 : bound == Bound::f32 ? 4096 : 16384, side = kSmoke ? 16 : 4096;
-  DeviceMath& with = *math(bound == Bound::tf32);
-  const double seconds =
-      bound == Bound::matrix ? measure_convolution(with, rows, side) : measure_linear(with, rows, side);
-  return 2 * static_cast<double>(rows * side * side) / seconds;
-}
-
-double Machine::measure_linear(DeviceMath& with, int64_t rows, int64_t side) {
-  const Array<float> x = activations<float>(rows, side, {1}), w = activations<float>(side, side, {2}),
-                     y(memory(), rows * side);
-  const LinearShape shape{.rows = rows, .in = side, .out = side};
-  return time([&] { with.linear_forward(shape, x.data(), w.data(), nullptr, y.data(), Activation::none); }).median;
-}
-
-double Machine::measure_convolution(DeviceMath& with, int64_t rows, int64_t side) {
-  const Array<bf16> x = activations<bf16>(rows, side, {1}), w = activations<bf16>(side, side, {2}),
-                    y(memory(), rows * side);
-  const ConvShape shape{.images = rows / 16, .height = 4, .width = 4, .in = side, .out = side};
-  return time([&] { with.conv_forward(shape, DType::bf16, x.data(), w.data(), y.data()); }).median;
+  if (rate >= 0) return rate;
+  if (math(bound == Bound::tf32) == nullptr) return rate = 0;
+  Context ctx(options_of(bound == Bound::tf32, DType::f32));
+  const Ceilings c = measure_ceilings(ctx, kSmoke ? CeilingSizes{.copy_bytes = 1 << 10, .extent = 16} : CeilingSizes{});
+  return rate = bound == Bound::matrix ? c.bf16 : c.f32;
 }
 
 Machine& machine() {
@@ -142,7 +123,15 @@ Memory& host() {
   return one;
 }
 
-int device_index() { return choice().index; }
+ContextOptions options_of(bool tf32, DType precision) {
+  ContextOptions options;
+  if (target() == Target::cpu) return options;
+  options.device = Device::cuda;
+  options.index = choice().index;
+  options.precision = precision;
+  options.math = {.tf32 = tf32, .plan_folder = default_plan_folder()};
+  return options;
+}
 
 std::string absent() {
   if (target() == Target::cpu) return "";

@@ -13,7 +13,7 @@
 #include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
-#include "nn/device_math.h"
+#include "nn/context.h"
 #include "tests/support/compare.h"
 
 namespace kith::bench {
@@ -42,16 +42,13 @@ class Machine {
   // are cold, nothing in them has to be written back meanwhile, and the host has enqueued f before the device gets there.
   Timing time(const std::function<void()>& f);
 
-  // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product,
-  // f32 and TF32 by cuBLASLt, bf16 by cuDNN as a convolution of 1 x 1. 0: cannot be had here.
+  // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product
+  // (nn/ceilings.h). 0: cannot be had here.
   double copy_rate();
   double flop_rate(Bound);
 
  private:
   void flush();
-  double measure_flops(Bound);
-  double measure_linear(DeviceMath&, int64_t rows, int64_t side);
-  double measure_convolution(DeviceMath&, int64_t rows, int64_t side);
 
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<Memory> memory_;
@@ -69,7 +66,7 @@ Memory& host();      // where oracles work
 inline Queue queue() { return machine().queue(); }
 inline Memory& memory() { return machine().memory(); }
 
-int device_index();  // of the GPU that is used
+ContextOptions options_of(bool tf32, DType precision);  // of a context on the target; plans are kept
 // Why there is no GPU to run on; "" where there is one. The CPU always does.
 std::string absent();
 

@@ -3,8 +3,7 @@
 #include <vector>
 
 #include "bench/machine.h"
-#include "nn/context.h"
-#include "nn/plan_store.h"
+#include "nn/conv_shape.h"
 
 namespace kith::bench {
 
@@ -52,15 +51,10 @@ inline Bound bound_of(Format f) {
   return f == Format::f32 ? Bound::f32 : f == Format::tf32 ? Bound::tf32 : Bound::matrix;
 }
 
-// Of the target; graphs: a step is replayed as one.
+// graphs: a step is replayed as one.
 inline ContextOptions options_of(Format format, bool graphs) {
-  ContextOptions options;
-  if (target() == Target::cpu) return options;
-  options.device = Device::cuda;
-  options.index = device_index();
-  options.precision = format == Format::bf16 ? DType::bf16 : DType::f32;
+  ContextOptions options = options_of(format == Format::tf32, format == Format::bf16 ? DType::bf16 : DType::f32);
   options.graphs = graphs;
-  options.math = {.tf32 = format == Format::tf32, .plan_folder = default_plan_folder()};
   return options;
 }
 
