@@ -119,7 +119,11 @@ const std::byte* Context::resident(std::span<const std::byte> host) {
   return known->second ? static_cast<const std::byte*>(known->second->data()) : nullptr;
 }
 
-bool Context::has_room(int64_t bytes) const { return on_cpu() || bytes <= accelerator_->free_bytes() / 2; }
+bool Context::has_room(int64_t bytes) {
+  if (on_cpu()) return true;
+  accelerator_->reclaim();  // what pools keep for later is free as well
+  return bytes <= accelerator_->free_bytes() / 2;
+}
 
 int64_t Context::pool_bytes() const { return pool_->bytes(); }
 

@@ -61,7 +61,7 @@ class Context {
   std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
   void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
   void sync();                                          // waits for the queue
-  bool has_room(int64_t bytes) const;                   // on the device, with as much again left for the work on them
+  bool has_room(int64_t bytes);                         // on the device, with as much again left for the work on them
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
   DeviceMath& math();                                        // of the accelerator

@@ -113,7 +113,12 @@ class EvaluateStage {
   }
 
   void baselines() {
-    add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
+    if (const size_t bytes = sizeof(float) * (train_.pixels.size() + scored_.pixels.size());
+        s_.ctx.has_room(static_cast<int64_t>(bytes)))
+      add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
+    else
+      s_.report.note(fmt::format("evaluate: no k-means on pixels, which would take {:.1f} GiB of the device's memory",
+                                 static_cast<double>(bytes) / (1 << 30)));
     add_kmeans("kmeans_features", "k-means on pretext features", features("train"), features("test"));
   }
 

@@ -24,7 +24,8 @@ std::string amount(size_t bytes) {
 class CudaEvent final : public Event {
  public:
   CudaEvent(bool timed, cudaStream_t compute, cudaStream_t copy) : streams_{compute, copy} {
-    cuda_check(cudaEventCreateWithFlags(&event_, timed ? 0 : cudaEventDisableTiming));
+    // A thread that waits sleeps: it may be waiting for a whole step, and others need the core.
+    cuda_check(cudaEventCreateWithFlags(&event_, timed ? 0 : cudaEventDisableTiming | cudaEventBlockingSync));
   }
   ~CudaEvent() override { cudaEventDestroy(event_); }
   CudaEvent(const CudaEvent&) = delete;

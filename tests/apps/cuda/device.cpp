@@ -2,8 +2,11 @@
 #include "apps/device.h"
 
 #include "apps/arrays.h"
+#include "apps/session.h"
 #include "data/npy.h"
 #include "kernels/core/philox.h"
+#include "scan/image_stream.h"
+#include "tests/apps/tiny_data.h"
 #include "tests/support/on_cuda.h"
 
 namespace kith {
@@ -21,6 +24,23 @@ TEST_F(AppsCuda, AutoTakesTheDeviceAndBf16) {
   const OpenedContext exact = open_context({.precision = Precision::f32, .options = {.graphs = false}}, list_devices());
   EXPECT_EQ(exact.context->precision(), DType::f32);
   EXPECT_NE(exact.line.find("activations f32, no graphs"), std::string::npos) << exact.line;
+}
+
+TEST_F(AppsCuda, StreamSaysWhetherImagesLieOnTheDevice) {
+  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "kith_apps_stream";
+  test::write_tiny_fashion_mnist(dir / "data", 20, 10, 14);
+  for (const auto& [stream, resident] : {std::pair{"auto", true}, {"yes", false}, {"no", true}}) {
+    StageOptions o;
+    o.data = "fashion-mnist:" + (dir / "data").string();
+    o.out = (dir / stream).string();
+    o.device = "cuda:0";
+    o.stream = stream;
+    o.quiet = true;
+    run_stage(o, [resident = resident](Session& s, const StageOptions&) {
+      EXPECT_EQ(resident_pixels(s.ctx, s.data.train) != nullptr, resident);
+    });
+  }
+  std::filesystem::remove_all(dir);
 }
 
 TEST_F(AppsCuda, ArraysAreMinedAsOnTheCpu) {

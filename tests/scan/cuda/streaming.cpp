@@ -1,4 +1,5 @@
 // Images that stay on the host and come to the device step by step: every number is that of images that lie on it.
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -152,14 +153,18 @@ class ImageStreamCuda : public OnCuda {
 
 TEST_F(ImageStreamCuda, BringsEpochAfterEpochFromAnyBatchOn) {
   Context ctx(with(Stream::yes));
-  ImageStream stream(ctx, data.train, 3);
   const std::vector<int64_t> order = {4, 0, 4, 6, 5, 2, 3, 3, 1, 6, 5};
+  std::atomic<int64_t> taken = 0;  // batches that next() was called for
   const auto list = [&](int64_t n) {
+    EXPECT_LT(n, taken + Staging::kSlots) << "gathered into a slot that is not free yet";
     return std::span(order).subspan(static_cast<size_t>(3 * n), std::min<size_t>(3, order.size() - 3 * n));
   };
+  ImageStream stream(ctx, data.train, 3);
   for (const int64_t first : {0, 1, 3, 4, 0}) {  // four batches, the last of two images
+    taken = first;
     stream.begin(first, 4, list);
     for (int64_t n = first; n < 4; ++n) {
+      ++taken;
       const uint8_t* at = stream.next();
       EXPECT_EQ(at, stream.data() + stream.offset(n));
       const Array<uint8_t> copy(ctx, static_cast<int64_t>(list(n).size()) * image_bytes);
