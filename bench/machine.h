@@ -94,6 +94,11 @@ class Array {
   T* data() const { return data_.get(); }
   std::span<T> span() const { return {data(), static_cast<size_t>(rows_ * cols_)}; }
   Matrix<T> matrix() const { return {data(), rows_, cols_}; }
+  T at(int64_t i) const {  // waits
+    T value;
+    memory_->download(&value, data() + i, sizeof(T));
+    return value;
+  }
   std::vector<T> to_host() const {  // waits
     std::vector<T> values(static_cast<size_t>(rows_ * cols_));
     memory_->download(values.data(), data(), bytes());
@@ -137,11 +142,15 @@ inline constexpr int64_t kDraws = 1 << 20;
 std::vector<float> draws(int64_t count, test::Seed, float scale = 1.f);
 test::HostMatrix<float> draws(int64_t rows, int64_t cols, test::Seed, float scale = 1.f);
 
-// The same in the target's memory, in the type of activations.
+// The same in the target's memory, in the type of activations. Element i is element i % kDraws of drawn<A>.
+template <class A>
+std::vector<A> drawn(int64_t count, test::Seed seed) {
+  return stored<A>(draws(std::min(count, kDraws), seed));
+}
 template <class A>
 Array<A> activations(int64_t rows, int64_t cols, test::Seed seed) {
   Array<A> out(memory(), rows, cols);
-  const std::vector<A> block = stored<A>(draws(std::min(rows * cols, kDraws), seed));
+  const std::vector<A> block = drawn<A>(rows * cols, seed);
   for (int64_t at = 0; at < rows * cols; at += kDraws)
     memory().upload(out.data() + at, block.data(), static_cast<size_t>(std::min(rows * cols - at, kDraws)) * sizeof(A));
   return out;

@@ -48,8 +48,14 @@ void conv_on_cpu(benchmark::State& state) {
   }
 }
 
+// Numbers that repeat, as bench::activations has them.
+struct Repeating {
+  std::vector<float> block;
+  double operator[](int64_t i) const { return double{block[static_cast<size_t>(i) % block.size()]}; }
+};
+
 // Element `at` of a pass's result by its definition, in f64. Operands: x and w, dy and w, x and dy.
-double element(const ConvShape& s, Pass pass, std::span<const float> a, std::span<const float> b, int64_t at) {
+double element(const ConvShape& s, Pass pass, const Repeating& a, const Repeating& b, int64_t at) {
   const int64_t oh = s.out_height(), ow = s.out_width(), k = s.kernel;
   const auto weight = [&](int64_t o, int64_t ki, int64_t kj, int64_t c) { return ((o * k + ki) * k + kj) * s.in + c; };
   const auto inside = [&](int64_t hi, int64_t wi) { return hi >= 0 && wi >= 0 && hi < s.height && wi < s.width; };
@@ -61,7 +67,7 @@ double element(const ConvShape& s, Pass pass, std::span<const float> a, std::spa
         for (int64_t j = 0; j < ow; ++j) {
           const int64_t hi = i * s.stride + ki - s.padding, wi = j * s.stride + kj - s.padding;
           if (inside(hi, wi))
-            sum += double{a[((n * s.height + hi) * s.width + wi) * s.in + c]} * b[((n * oh + i) * ow + j) * s.out + o];
+            sum += a[((n * s.height + hi) * s.width + wi) * s.in + c] * b[((n * oh + i) * ow + j) * s.out + o];
         }
     return sum;
   }
@@ -73,13 +79,13 @@ double element(const ConvShape& s, Pass pass, std::span<const float> a, std::spa
       if (forward) {
         const int64_t hi = row * s.stride + ki - s.padding, wi = col * s.stride + kj - s.padding;
         for (int64_t c = 0; inside(hi, wi) && c < s.in; ++c)
-          sum += double{a[((n * s.height + hi) * s.width + wi) * s.in + c]} * b[weight(ch, ki, kj, c)];
+          sum += a[((n * s.height + hi) * s.width + wi) * s.in + c] * b[weight(ch, ki, kj, c)];
         continue;
       }
       const int64_t up = row + s.padding - ki, left = col + s.padding - kj, i = up / s.stride, j = left / s.stride;
       const bool met = up >= 0 && left >= 0 && up % s.stride == 0 && left % s.stride == 0 && i < oh && j < ow;
       for (int64_t o = 0; met && o < s.out; ++o)
-        sum += double{a[((n * oh + i) * ow + j) * s.out + o]} * b[weight(o, ki, kj, ch)];
+        sum += a[((n * oh + i) * ow + j) * s.out + o] * b[weight(o, ki, kj, ch)];
     }
   return sum;
 }
@@ -97,12 +103,14 @@ struct DeviceConv {
   DeviceConv(const ConvShape& shape, Pass p)
       : s(shape),
         pass(p),
-        first(bench::activations<A>(pass == Pass::backward_data ? y_size : x_size, 1, {1})),
-        second(bench::activations<A>(pass == Pass::backward_weights ? y_size : w_size, 1, {2})),
+        first(bench::activations<A>(first_size(), 1, {1})),
+        second(bench::activations<A>(second_size(), 1, {2})),
         out(bench::memory(), pass == Pass::forward         ? y_size
                              : pass == Pass::backward_data ? x_size
                                                            : 0),
         dw(bench::memory(), pass == Pass::backward_weights ? w_size : 0) {}
+  int64_t first_size() const { return pass == Pass::backward_data ? y_size : x_size; }
+  int64_t second_size() const { return pass == Pass::backward_weights ? y_size : w_size; }
   void run(DeviceMath& math) const {
     constexpr DType kType = sizeof(A) == 2 ? DType::bf16 : DType::f32;
     if (pass == Pass::forward) math.conv_forward(s, kType, first.data(), second.data(), out.data());
@@ -113,14 +121,16 @@ struct DeviceConv {
   }
   // 16 elements of the result, spread over it, as in tests/nn/cuda/device_math.cpp; TF32 rounds both operands of each term.
   testing::AssertionResult verified(bool tf32) const {
-    const std::vector<float> a = bench::widened(first.to_host()), b = bench::widened(second.to_host()),
-                             all = pass == Pass::backward_weights ? dw.to_host() : bench::widened(out.to_host());
+    const bool weights = pass == Pass::backward_weights;
+    const Repeating a{bench::widened(bench::drawn<A>(first_size(), {1}))},
+        b{bench::widened(bench::drawn<A>(second_size(), {2}))};
+    const int64_t size = weights ? w_size : pass == Pass::forward ? y_size : x_size;
     std::vector<float> got;
     std::vector<double> want;
-    for (size_t i = 0; i < 16; ++i) {
-      const size_t at = i * (all.size() - 1) / 15;
-      got.push_back(all[at]);
-      want.push_back(element(s, pass, a, b, static_cast<int64_t>(at)));
+    for (int64_t i = 0; i < 16; ++i) {
+      const int64_t at = i * (size - 1) / 15;
+      got.push_back(weights ? dw.at(at) : bench::widened(std::vector<A>{out.at(at)})[0]);
+      want.push_back(element(s, pass, a, b, at));
     }
     const auto terms = static_cast<double>(test::conv_terms(s, pass));
     const double products = tf32 ? 8 * 0x1p-11 * std::sqrt(terms) : 0;
