@@ -16,6 +16,8 @@ const int64_t kColdFloats = kSmoke ? 1 << 10 : 1 << 26;  // 256 MiB: several tim
 constexpr int kFewest = 30, kMost = 200;                 // samples
 constexpr double kSampling = 0.2, kWarmUp = 0.02;        // seconds; clocks rise while it warms up
 
+std::unique_ptr<Machine> the_machine;
+
 DeviceChoice choice() { return select_device({.kind = DeviceRequest::Kind::automatic, .index = {}}, list_devices()); }
 
 std::shared_ptr<float> floats(const std::shared_ptr<Accelerator>& where, int64_t count) {
@@ -114,9 +116,11 @@ double Machine::flop_rate(Bound bound) {
 }
 
 Machine& machine() {
-  static Machine one;
-  return one;
+  if (!the_machine) the_machine = std::make_unique<Machine>();
+  return *the_machine;
 }
+
+MachineScope::~MachineScope() { the_machine.reset(); }
 
 Memory& host() {
   static HostMemory one;

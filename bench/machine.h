@@ -61,8 +61,17 @@ class Machine {
 // Device time of f, samples of one call each, with caches as the call before left them: for work that is larger than them.
 Timing time_on(Accelerator&, const std::function<void()>& f);
 
-Machine& machine();  // one for the program, made when first asked for
-Memory& host();      // where oracles work
+// One for the program, made when first asked for. It goes at the end of main: what it holds of CUDA's libraries must not
+// outlive them, as objects of static storage would.
+Machine& machine();
+class MachineScope {
+ public:
+  MachineScope() = default;
+  ~MachineScope();
+  MachineScope(const MachineScope&) = delete;
+  MachineScope& operator=(const MachineScope&) = delete;
+};
+Memory& host();  // where oracles work
 inline Queue queue() { return machine().queue(); }
 inline Memory& memory() { return machine().memory(); }
 

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   simt::options().races = false;
   simt::options().host_guard = true;
 #endif
+  const bench::MachineScope scope;
   const bool listing = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with(bench::kList); });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
