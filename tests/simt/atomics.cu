@@ -64,8 +64,26 @@ __global__ void divergent_atomics_kernel(int* out) {
     atomicAdd(out, 1);
 }
 
+// Every block writes 32 values behind out[0]; the one that takes the ticket before `early` others have come adds all.
+__global__ void hand_over_kernel(const float* in, float* out, unsigned* ticket, HandOver without, unsigned early) {
+  const unsigned i = blockIdx.x * 32 + threadIdx.x, last_ticket = gridDim.x - 1;
+  out[1 + i] = in[i];
+  if (without != HandOver::writers_fence) __threadfence();
+  if (without != HandOver::barrier) __syncthreads();
+  const bool last = __syncthreads_or(threadIdx.x == 0 && atomicInc(ticket, last_ticket) == last_ticket - early) != 0;
+  if (last && without != HandOver::readers_fence) __threadfence();
+  if (!last || threadIdx.x > 0) return;
+  float sum = 0.f;
+  for (unsigned k = 0; k < 32 * gridDim.x; ++k) sum = 0.5f * sum + out[1 + k];
+  out[0] = sum;
+}
+
 }  // namespace
 
+void hand_over(const float* in, float* out, unsigned* ticket, int n, HandOver without, unsigned early) {
+  launch("hand_over", hand_over_kernel, {.grid = dim3(static_cast<unsigned>(n)), .block = dim3(32)}, kQueue, in, out,
+         ticket, without, early);
+}
 void float_atomics(float* out) {
   launch("float_atomics", float_atomics_kernel, {.grid = dim3(1), .block = dim3(64)}, kQueue, out);
 }

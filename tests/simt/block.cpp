@@ -7,6 +7,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "tests/simt/residents.h"
+
 namespace simt {
 namespace {
 
@@ -180,6 +182,7 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
   t_block = this;
   random_.seed(options().seed * 0x9E3779B97F4A7C15u + order * 1000003 + index.x + uint64_t{index.y} * 65537);
   prepare(dynamic_shared);
+  if (Residents* all = Residents::current()) all->begin(*this);
   std::vector<unsigned> turn(threads.size());
   std::iota(turn.begin(), turn.end(), 0u);
 

@@ -92,7 +92,7 @@ class Block {
   ~Block();
   void run(const Kernel&, Extent grid, Extent block, Extent index, size_t dynamic_shared, uint64_t order);
 
-  Thread& self() { return *current_; }
+  Thread& self() const { return *current_; }
   void yield();  // of the current thread, until it is made ready
   void release_block_barrier();
   void lane_done(Thread&);
@@ -111,6 +111,7 @@ class Block {
   Counts counts;
 
   void touch(uintptr_t address, size_t bytes, Access access, const void* site);
+  bool shared(uintptr_t address) const { return dynamic_region.touches(address) || static_region.touches(address); }
   void write_pending(const AsyncCopy&, const Thread&);
   void finish_gathers();
 

@@ -6,9 +6,11 @@
 #include <bit>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "tests/simt/block.h"
+#include "tests/simt/residents.h"
 #include "tests/simt/workers.h"
 
 namespace simt {
@@ -172,7 +174,10 @@ Extent unflatten(uint64_t i, Extent grid) {
           static_cast<unsigned>(i / grid.x / grid.y)};
 }
 
-Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared, uint64_t order) {
+constexpr unsigned kResidents = 8;  // blocks on the device together, where they are interleaved
+
+Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared, uint64_t order,
+                Residents* residents) {
   const uint64_t blocks = grid.count();
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
@@ -180,6 +185,8 @@ Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_
   std::exception_ptr error;
   const auto work = [&] {
     static thread_local Block runner;
+    std::optional<Residents::Turn> turn;
+    if (residents != nullptr) turn.emplace(*residents);
     for (uint64_t i; (i = next.fetch_add(1)) < blocks;) {
       // Odd orders walk the grid backwards, so that a result that depends on the order of blocks shows.
       const Extent index = unflatten(order % 2 == 0 ? i : blocks - 1 - i, grid);
@@ -196,9 +203,10 @@ Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_
     }
   };
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  const uint64_t workers =
-      std::min<uint64_t>(blocks, options().workers > 0 ? static_cast<unsigned>(options().workers) : cores);
-  on_workers(static_cast<unsigned>(workers), work);
+  const unsigned workers = residents != nullptr    ? kResidents
+                           : options().workers > 0 ? static_cast<unsigned>(options().workers)
+                                                   : cores;
+  on_workers(static_cast<unsigned>(std::min<uint64_t>(blocks, workers)), work);
   if (error) std::rethrow_exception(error);
   return total;
 }
@@ -245,11 +253,19 @@ void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shar
   Counts counts;
   for (int order = 0; order < orders; ++order) {
     if (order > 0) restore(before);
-    const Counts c = run_grid(kernel, grid, block, dynamic_shared, static_cast<uint64_t>(order));
+    const Counts c = run_grid(kernel, grid, block, dynamic_shared, static_cast<uint64_t>(order), nullptr);
     limit_shared(dynamic_shared + c.static_shared);
     if (order == 0) counts = c;
     if (order == 0 && orders > 1) first = snapshot();
     if (order > 0) compare(kernel, first, static_cast<uint64_t>(order));
+  }
+  const int interleavings = orders > 1 && grid.count() > 1 && counts.global_atomics > 0 ? options().interleavings : 0;
+  for (int i = 0; i < interleavings; ++i) {
+    const auto order = static_cast<uint64_t>(orders + i);
+    restore(before);
+    Residents residents(static_cast<unsigned>(std::min<uint64_t>(grid.count(), kResidents)), options().seed + order);
+    run_grid(kernel, grid, block, dynamic_shared, order, &residents);
+    compare(kernel, first, order);
   }
   if (options().count) records().push_back({kernel.name, grid, block, dynamic_shared, counts});
 }

@@ -42,7 +42,10 @@ void spin_forever(int* out);  // waits for a number that nobody writes
 void read_released(int* gone, int* out);
 void divergent_atomics(int* out);                  // right: half a warp adds to shared memory, half to out
 void tickets(const float* in, float* out, int n);  // right: the last of n blocks adds what all wrote, in their order
-void strided_shared(float* out, int stride);       // bank conflicts: 32 lanes, word lane * stride
+// The same step by step, right where nothing is left out and `early` is 0. The ticket is device memory.
+enum class HandOver : uint8_t { nothing, writers_fence, barrier, readers_fence };
+void hand_over(const float* in, float* out, unsigned* ticket, int n, HandOver without, unsigned early);
+void strided_shared(float* out, int stride);                        // bank conflicts: 32 lanes, word lane * stride
 void copy_strided(const float* in, float* out, int n, int stride);  // sectors
 
 }  // namespace kith::simt_test

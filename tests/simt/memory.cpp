@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "tests/simt/block.h"
+#include "tests/simt/residents.h"
 
 namespace simt {
 
@@ -63,8 +64,10 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   // Arguments first: they are read all the time, and never written.
   const auto closure = reinterpret_cast<uintptr_t>(kernel->closure);
   if (access == Access::read && a >= closure && a + bytes <= closure + kernel->closure_bytes) return;
+  if (access == Access::atomic) ++counts.global_atomics;
   if (registered(a, bytes)) {
     check_alignment();
+    if (Residents* all = Residents::current()) all->touched(*this, a, bytes, access);
     if (options().count) gather(a, bytes, access, false, site);
     return;
   }
@@ -140,6 +143,10 @@ void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
   }
 }
 
+void fence() {
+  if (Residents* all = Residents::current()) all->fenced(current_block());
+}
+
 void touch(const void* address, size_t bytes, Access access, const void* site) {
   if (Block* b = current_block_or_null()) b->touch(reinterpret_cast<uintptr_t>(address), bytes, access, site);
 }
@@ -151,7 +158,10 @@ T atomic_load(T* p, const void* site) {
 }
 template <class T>
 bool atomic_exchange_if(T* p, T& expected, T desired) {
-  return std::atomic_ref<T>(*p).compare_exchange_strong(expected, desired);
+  const bool stored = std::atomic_ref<T>(*p).compare_exchange_strong(expected, desired);
+  Residents* all = Residents::current();
+  if (stored && all != nullptr && !current_block().shared(reinterpret_cast<uintptr_t>(p))) all->met(current_block());
+  return stored;
 }
 template uint32_t atomic_load(uint32_t*, const void*);
 template uint64_t atomic_load(uint64_t*, const void*);

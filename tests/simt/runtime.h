@@ -9,6 +9,7 @@
 //   - shared memory read before it was written (it also starts as NaN), data of cp.async touched before its wait;
 //   - two threads touching one shared byte, one of them writing, with no barrier between (a data race);
 //   - a result that depends on the order of threads or blocks (each launch is repeated in other orders and compared);
+//   - a read of what another block of the launch wrote and did not hand over by fence and atomic (residents.h);
 //   - a collective that a lane of its mask misses or has exited; barriers of different source lines meeting; deadlock;
 //   - an access outside every registered buffer, a misaligned access.
 #pragma once
@@ -42,6 +43,7 @@ struct Counts {
   uint64_t mma = 0, mma_flops = 0;  // warp-wide matrix instructions, and what they compute
   uint64_t async_bytes = 0;         // loaded by cp.async; its loads and stores are counted above like any other
   uint64_t atomics = 0;             // by threads
+  uint64_t global_atomics = 0;      // of them, where blocks meet
   uint64_t static_shared = 0;       // bytes of static shared memory that a block wrote, the most of all (needs races)
   void add(const Counts&);
 };
@@ -55,6 +57,8 @@ struct LaunchRecord {
 
 struct Options {
   int orders = 2;  // times each launch runs, each in another order; results must agree bit for bit
+  // Times it then runs with its blocks interleaved (residents.h), where they meet in atomics on global memory.
+  int interleavings = 1;
   uint64_t seed = 1;
   bool count = false;       // fill Counts (slower)
   bool races = true;        // track shared-memory accesses
@@ -121,6 +125,7 @@ template <class T>
 T atomic_load(T* p, const void* site);  // uint32_t, uint64_t
 template <class T>
 bool atomic_exchange_if(T* p, T& expected, T desired);
+void fence();  // __threadfence
 [[noreturn]] void fault(const std::string& what);
 
 }  // namespace simt

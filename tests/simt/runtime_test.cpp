@@ -67,6 +67,21 @@ TEST(Simt, TheLastBlockSeesWhatAllWrote) {
   }
 }
 
+// On a GPU each of these shows once in a while.
+TEST(Simt, CatchesWhatIsNotHandedOverBetweenBlocks) {
+  const Device in(ramp(96));
+  const auto run = [&](HandOver without, unsigned early) {
+    const Device out(std::vector<float>(97));
+    const Device ticket(std::vector<unsigned>(1));
+    hand_over(in.get(), out.get(), ticket.get(), 3, without, early);
+  };
+  EXPECT_EQ(fault_of([&] { run(HandOver::nothing, 0); }), "");
+  EXPECT_FAULT(run(HandOver::writers_fence, 0), "did not hand over (no fence, barrier and atomic behind the write)");
+  EXPECT_FAULT(run(HandOver::barrier, 0), "did not hand over (no fence, barrier and atomic behind the write)");
+  EXPECT_FAULT(run(HandOver::readers_fence, 0), "did not hand over (no atomic, barrier and fence before this access)");
+  EXPECT_NE(fault_of([&] { run(HandOver::nothing, 1); }), "");
+}
+
 TEST(Simt, CatchesMissingBarriers) {
   const Device in(ramp(64)), out(std::vector<float>(64));
   EXPECT_FAULT(reverse_without_barrier(in.get(), out.get(), 64), "shared byte");

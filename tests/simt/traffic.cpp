@@ -67,6 +67,7 @@ void Counts::add(const Counts& c) {
   async_bytes += c.async_bytes;
   mma_flops += c.mma_flops;
   atomics += c.atomics;
+  global_atomics += c.global_atomics;
   static_shared = std::max(static_shared, c.static_shared);
 }
 

@@ -68,7 +68,7 @@ inline void __syncwarp(unsigned mask = 0xFFFFFFFF, simt::Where w = simt::Where::
   simt::warp_barrier(mask == 0xFFFFFFFF ? simt::live_mask() : mask, w);
 }
 inline unsigned __activemask() { return simt::live_mask(); }
-inline void __threadfence() {}
+inline void __threadfence() { simt::fence(); }
 inline void __threadfence_block() {}
 
 // ---- atomics: shared ones run on one OS thread; global ones may meet other blocks ----
