@@ -15,7 +15,8 @@
 //   (one run   that belongs to the warm-up: on a device it is captured)
 //   later      all others, as without a profile: only the section's ends are marked
 //
-// Without a profiler a scope costs a few nanoseconds. Names are string literals. Not thread-safe, like its context.
+// Without a profiler a scope costs some twenty nanoseconds, with one a third of a microsecond on the CPU. Names are string
+// literals. Not thread-safe, like its context.
 #pragma once
 #include <chrono>
 #include <deque>

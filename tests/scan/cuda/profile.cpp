@@ -18,7 +18,8 @@ constexpr int64_t kSteps = 5;  // of each stage: two of warm-up, one listed, one
 class ProfileCuda : public OnCuda {
  protected:
   // What the run logs, the clock aside; and its ranges.
-  static std::vector<json> run_in(const Folder& folder, bool profile, std::vector<std::string>& ranges) {
+  static std::vector<json> run_in(const Folder& folder, bool profile, const std::filesystem::path& plans,
+                                  std::vector<std::string>& ranges) {
     RunConfig config = tiny_config();
     for (TrainConfig* t : {&config.pretext.train, &config.cluster.train, &config.selflabel.train})
       t->batch = 4, t->epochs = 1;
@@ -30,7 +31,9 @@ class ProfileCuda : public OnCuda {
 #ifdef KITH_SIMT
     simt::options().ranges = true;
 #endif
-    Context ctx(on_cuda(DType::bf16));
+    ContextOptions options = on_cuda(DType::bf16);
+    options.math.plan_folder = plans;  // of both runs: a search by time may end elsewhere
+    Context ctx(options);
     if (profile) ctx.profile({.bytes = 1e12, .f32 = 1e13, .bf16 = 1e14}, 1);
     Session session{ctx, config, data, folder.path(), report};
     run(session);
@@ -113,9 +116,9 @@ std::map<std::string, int64_t> begun_operations(const std::vector<std::string>& 
 #endif
 
 TEST_F(ProfileCuda, AProfiledRunIsTheSameRunAndNamesEveryLaunch) {
-  const Folder plain("profile_plain"), profiled("profile_profiled");
+  const Folder plain("profile_plain"), profiled("profile_profiled"), plans("profile_plans");
   std::vector<std::string> ranges, ranges_of_plain;
-  EXPECT_EQ(run_in(profiled, true, ranges), run_in(plain, false, ranges_of_plain));
+  EXPECT_EQ(run_in(profiled, true, plans.path(), ranges), run_in(plain, false, plans.path(), ranges_of_plain));
   for (const char* file : {"pretext.safetensors", "cluster.safetensors", "selflabel.safetensors", "probabilities.npy"})
     EXPECT_TRUE(bytes_of(plain.path() / file) == bytes_of(profiled.path() / file)) << file;
   const json profile = json::parse(bytes_of(profiled.path() / "profile.json"));
