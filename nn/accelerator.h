@@ -21,11 +21,19 @@ class Event {
   virtual double ms_since(const Event& earlier) const = 0;  // both recorded and done
 };
 
+// What a graph consists of.
+struct GraphNodes {
+  int64_t kernels = 0, copies = 0;  // memory that is set counts as copied
+  int64_t allocations = 0;          // and releases: the work behind them waits for the allocator in every replay
+  int64_t others = 0;
+};
+
 // A recorded sequence of work. Blocks it uses must stay its own as long as it is replayed (see Replay).
 class Graph {
  public:
   virtual ~Graph() = default;
   virtual void launch() = 0;
+  virtual GraphNodes nodes() const = 0;
 };
 
 class Accelerator : public Memory {

@@ -58,6 +58,16 @@ std::string Context::describe() const {
 
 std::shared_ptr<Pool> Context::make_pool() { return std::make_shared<Pool>(memory_); }
 
+Context::PoolScope::PoolScope(Context& ctx, std::shared_ptr<Pool> pool)
+    : ctx_(ctx),
+      before_(std::exchange(ctx.pool_, std::move(pool))),
+      lender_before_(std::exchange(ctx.queue_.scratch, ctx.pool_.get())) {}
+
+Context::PoolScope::~PoolScope() {
+  ctx_.queue_.scratch = lender_before_;
+  ctx_.pool_ = std::move(before_);
+}
+
 std::shared_ptr<Buffer> Context::block(size_t bytes) { return std::make_shared<Buffer>(pool_, bytes); }
 
 DeviceMath& Context::math() {

@@ -73,18 +73,19 @@ class Context {
   int64_t pool_misses() const;  // allocations so far; constant from the second training step on
 
   std::shared_ptr<Pool> make_pool();
-  // Blocks come from another pool while it lives: a captured graph needs blocks of its own.
+  // Blocks come from another pool while it lives, and what kernels need for themselves as well: a captured graph needs
+  // blocks of its own, and in it an allocation in the order of the stream would be work of every replay.
   class PoolScope {
    public:
-    PoolScope(Context& ctx, std::shared_ptr<Pool> pool)
-        : ctx_(ctx), before_(std::exchange(ctx.pool_, std::move(pool))) {}
-    ~PoolScope() { ctx_.pool_ = std::move(before_); }
+    PoolScope(Context&, std::shared_ptr<Pool>);
+    ~PoolScope();
     PoolScope(const PoolScope&) = delete;
     PoolScope& operator=(const PoolScope&) = delete;
 
    private:
     Context& ctx_;
     std::shared_ptr<Pool> before_;
+    Lender* lender_before_;
   };
 
  private:

@@ -12,6 +12,8 @@
 
 namespace kith {
 
+class Graph;
+
 class Replay {
  public:
   static constexpr int kWarmUp = 2;
@@ -21,13 +23,14 @@ class Replay {
   ~Replay();
   void run();
   bool captured() const;
+  const Graph* graph() const { return graph_.get(); }  // null before the capture
 
  private:
   Context& ctx_;
   std::function<void()> work_;
   int eager_;
   std::shared_ptr<class Pool> pool_;
-  std::unique_ptr<class Graph> graph_;
+  std::unique_ptr<Graph> graph_;
   int runs_ = 0;
 };
 

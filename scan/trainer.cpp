@@ -10,6 +10,7 @@
 
 #include "data/files.h"
 #include "kernels/core/check.h"
+#include "nn/accelerator.h"
 #include "nn/profile.h"
 #include "nn/replay.h"
 #include "scan/sampler.h"
@@ -105,12 +106,18 @@ class Loop {
     } catch (const OutOfMemory& e) {
       throw Error(what_to_change(e));
     }
+    if (!replayed && replay_.captured()) note_graph(replay_.graph()->nodes());
     for (size_t i = 0; i < before.size(); ++i) {
       if (replayed)
         *t_.counters[i] += counts_per_step_[i];
       else if (counts_per_step_.size() < before.size())
         counts_per_step_.push_back(*t_.counters[i] - before[i]);
     }
+  }
+
+  void note_graph(const GraphNodes& n) const {
+    s_.report.note(fmt::format("{}: a step is one graph of {} kernels, {} copies, {} allocations and {} others",
+                               t_.stage, n.kernels, n.copies, n.allocations, n.others));
   }
 
   double image_mib() const { return static_cast<double>(t_.images->pixels.size()) / (1 << 20); }

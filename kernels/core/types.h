@@ -12,11 +12,23 @@ namespace kith {
 
 enum class Device : uint8_t { cpu, cuda };
 
+// Who lends entries memory of the device for as long as they enqueue. A block taken back may be lent again at once, as all
+// work is in the order of one queue.
+class Lender {
+ public:
+  virtual void* lend(size_t bytes) = 0;  // OutOfMemory where there is none
+  virtual void take_back(void* block, size_t bytes) noexcept = 0;
+
+ protected:
+  ~Lender() = default;
+};
+
 // Where an entry runs; passed by value, last. `sm` is the compute capability times ten (90 = Hopper), 0 on the CPU.
 struct Queue {
   Device device = Device::cpu;
   CUstream_st* stream = nullptr;
   int sm = 0;
+  Lender* scratch = nullptr;  // null: entries allocate what they need, in the order of the stream
 };
 
 // Throws Error when `queue` is not the CPU: for entries that have no implementation elsewhere in this build.
@@ -32,10 +44,7 @@ struct Matrix {
   std::span<T> span() const { return {data, static_cast<size_t>(size())}; }
   std::span<T> row(int64_t i) const { return {data + i * cols, static_cast<size_t>(cols)}; }
   template <class U>
-    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
-  operator Matrix<U>() const {
-    return {data, rows, cols};
-  }
+  requires(!std::is_const_v<T> && std::is_same_v<U, const T>) operator Matrix<U>() const { return {data, rows, cols}; }
 };
 
 // A backward kernel is told whether its output holds a gradient already.

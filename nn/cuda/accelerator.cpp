@@ -65,8 +65,34 @@ class CudaGraph final : public Graph {
   CudaGraph(const CudaGraph&) = delete;
   CudaGraph& operator=(const CudaGraph&) = delete;
   void launch() override { cuda_check(cudaGraphLaunch(exec_, stream_)); }
+  GraphNodes nodes() const override {
+    size_t count = 0;
+    cuda_check(cudaGraphGetNodes(graph_, nullptr, &count));
+    std::vector<cudaGraphNode_t> all(count);
+    if (count > 0) cuda_check(cudaGraphGetNodes(graph_, all.data(), &count));
+    GraphNodes found;
+    for (cudaGraphNode_t node : all) ++kind(found, node);
+    return found;
+  }
 
  private:
+  static int64_t& kind(GraphNodes& nodes, cudaGraphNode_t node) {
+    cudaGraphNodeType type;
+    cuda_check(cudaGraphNodeGetType(node, &type));
+    switch (type) {
+      case cudaGraphNodeTypeKernel:
+        return nodes.kernels;
+      case cudaGraphNodeTypeMemcpy:
+      case cudaGraphNodeTypeMemset:
+        return nodes.copies;
+      case cudaGraphNodeTypeMemAlloc:
+      case cudaGraphNodeTypeMemFree:
+        return nodes.allocations;
+      default:
+        return nodes.others;
+    }
+  }
+
   cudaGraph_t graph_;
   cudaStream_t stream_;
   cudaGraphExec_t exec_ = nullptr;

@@ -8,6 +8,7 @@
 
 #include "nn/accelerator.h"
 #include "nn/optimizer.h"
+#include "nn/replay.h"
 #include "tests/nn/support.h"
 
 namespace kith {
@@ -129,6 +130,29 @@ TEST_P(ClusterHeadsTest, AreOneProductEqualToOnePerHead) {
 }
 
 // As the moving average leaves them: every parameter in memory of its own, in another order.
+// A step's launches on a device do not grow with the heads.
+TEST_P(ClusterHeadsTest, AreAsManyLaunchesAsOne) {
+  Context& ctx = *context_;
+  if (ctx.on_cpu()) GTEST_SKIP() << "nothing is launched";
+  const auto launches = [&](int count) {
+    Model m(ctx, 1, count);
+    Optimizer optimizer(ctx, m.view.parameters, {});
+    const Tensor x = normal_tensor(ctx, {kRows, kFeatures}, {61}), y = normal_tensor(ctx, {kRows, kFeatures}, {62});
+    const Array<LiveStep> live(ctx, std::vector{LiveStep{.lr = 0.1f, .epoch = 0, .step = 1}});
+    Replay step(ctx, [&] {
+      Tape tape(ctx);
+      const Var a = m.heads(tape, tape.constant(x)), b = m.heads(tape, tape.constant(y));
+      optimizer.zero_grad();
+      tape.backward(sum(tape, scan_loss(tape, a, b, 5.f).loss));
+      optimizer.step(live.data());
+    });
+    for (int run = 0; run <= Replay::kWarmUp; ++run) step.run();
+    EXPECT_EQ(step.graph()->nodes().allocations, 0);
+    return std::pair{step.graph()->nodes().kernels, step.graph()->nodes().copies};
+  };
+  EXPECT_EQ(launches(10), launches(2));
+}
+
 TEST_P(ClusterHeadsTest, MayBeScatteredOverMemory) {
   Context& ctx = *context_;
   Model m(ctx), scattered(ctx);

@@ -138,5 +138,8 @@ Block* current_block_or_null();
 bool registered(uintptr_t address, size_t bytes);
 std::string describe_address(uintptr_t address);
 std::vector<std::pair<unsigned char*, size_t>> buffers();
+// The allocation seems to have that many bytes, at most what it was made with. Returns its bytes now.
+inline constexpr size_t kWhole = ~size_t{0};
+size_t resize(void* allocation, size_t bytes);
 
 }  // namespace simt

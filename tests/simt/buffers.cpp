@@ -20,8 +20,12 @@ constexpr size_t kMemory = size_t{8} << 30;
 
 struct Registry {
   std::shared_mutex mutex;
-  std::map<uintptr_t, std::pair<size_t, void*>> buffers;  // begin -> size, block from the allocator or the arena
-  size_t bytes = 0;                                       // in all of them
+  struct Allocation {
+    size_t size, made;  // bytes now and at first
+    void* block;        // from the allocator or the arena
+  };
+  std::map<uintptr_t, Allocation> buffers;  // by where they begin
+  size_t bytes = 0;                         // in all of them
 };
 Registry& registry() {
   static Registry r;
@@ -51,7 +55,7 @@ void* allocate(size_t bytes) {
     std::memset(block, 0xFF, total);
   }
   const std::unique_lock lock(registry().mutex);
-  registry().buffers[reinterpret_cast<uintptr_t>(block + kGuard)] = {bytes, block};
+  registry().buffers[reinterpret_cast<uintptr_t>(block + kGuard)] = {bytes, bytes, block};
   registry().bytes += bytes;
   return block + kGuard;
 }
@@ -67,13 +71,22 @@ void release(void* pointer) {
   const std::unique_lock lock(registry().mutex);
   const auto it = registry().buffers.find(reinterpret_cast<uintptr_t>(pointer));
   if (it == registry().buffers.end()) throw Fault("release of a pointer that is not an allocation, or was released");
-  if (in_arena(it->second.second))
-    arena_give(it->second.second, with_guards(it->second.first));
+  if (in_arena(it->second.block))
+    arena_give(it->second.block, with_guards(it->second.made));
   else
-    std::free(it->second.second);
-  registry().bytes -= it->second.first;
+    std::free(it->second.block);
+  registry().bytes -= it->second.made;
   registry().buffers.erase(it);
   ++g_generation;
+}
+
+size_t resize(void* allocation, size_t bytes) {
+  const std::unique_lock lock(registry().mutex);
+  const auto it = registry().buffers.find(reinterpret_cast<uintptr_t>(allocation));
+  if (it == registry().buffers.end() || (bytes != kWhole && bytes > it->second.made))
+    throw Fault(fmt::format("{} bytes lent of what is no allocation of as many", bytes));
+  ++g_generation;
+  return it->second.size = std::min(bytes, it->second.made);
 }
 
 bool registered(uintptr_t address, size_t bytes) {
@@ -88,7 +101,7 @@ bool registered(uintptr_t address, size_t bytes) {
   auto it = registry().buffers.upper_bound(address);
   if (it == registry().buffers.begin()) return false;
   --it;
-  hit = {it->first, it->first + it->second.first};
+  hit = {it->first, it->first + it->second.size};
   return address + bytes <= hit.end;
 }
 
@@ -98,15 +111,15 @@ std::string describe_address(uintptr_t address) {
   if (it == registry().buffers.begin()) return "no buffer is near";
   --it;
   const auto offset = static_cast<int64_t>(address - it->first);
-  if (offset > static_cast<int64_t>(it->second.first + (1 << 20))) return "no buffer is near";
-  return fmt::format("byte {} of a buffer of {} bytes", offset, it->second.first);
+  if (offset > static_cast<int64_t>(it->second.size + (1 << 20))) return "no buffer is near";
+  return fmt::format("byte {} of a buffer of {} bytes", offset, it->second.size);
 }
 
 std::vector<std::pair<unsigned char*, size_t>> buffers() {
   const std::shared_lock lock(registry().mutex);
   std::vector<std::pair<unsigned char*, size_t>> out;
   for (const auto& [begin, value] : registry().buffers)
-    out.emplace_back(reinterpret_cast<unsigned char*>(begin), value.first);
+    out.emplace_back(reinterpret_cast<unsigned char*>(begin), value.size);
   return out;
 }
 

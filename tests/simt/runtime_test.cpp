@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -10,6 +11,7 @@
 
 #include "tests/simt/device.h"
 #include "tests/simt/faults.h"
+#include "tests/simt/stream.h"
 
 namespace kith::simt_test {
 namespace {
@@ -89,6 +91,27 @@ TEST(Simt, CatchesMissingBarriers) {
   simt::options().races = false;  // without the shadow, the poison and the orders still show it
   EXPECT_FAULT(reverse_without_barrier(in.get(), out.get(), 64), "depends on the order of threads");
   simt::options().races = true;
+}
+
+// Memory that is handed on, not released: its bounds and its poison are those of what it is lent as.
+TEST(Simt, LentMemoryIsAsStrictAsItsOwn) {
+  const Device out(std::vector<float>(64));
+  auto* block = static_cast<float*>(simt::allocate(64 * sizeof(float)));
+  simt::lend(block, 32 * sizeof(float));
+  EXPECT_FAULT(out_of_bounds(block, out.get(), 32), "byte 128 of a buffer of 128 bytes");
+  std::ranges::fill_n(block, 32, 1.f);
+  warp_sum(block, out.get());
+  EXPECT_EQ(out.host()[0], 32.f);
+  simt::take_back(block);
+  out_of_bounds(block, out.get(), 32);
+  EXPECT_TRUE(std::isnan(out.host()[1]));
+  std::ranges::fill_n(block, 32, 1.f);
+  simt::lend(block, 32 * sizeof(float));
+  warp_sum(block, out.get());
+  EXPECT_TRUE(std::isnan(out.host()[0]));
+  EXPECT_FAULT(simt::lend(block, 65 * sizeof(float)), "no allocation of as many");
+  EXPECT_FAULT(simt::lend(block + 1, 4), "no allocation of as many");
+  simt::release(block);
 }
 
 TEST(Simt, CatchesMissingBarriersAroundAtomics) {

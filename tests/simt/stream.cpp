@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "tests/simt/arena.h"
+#include "tests/simt/block.h"
 #include "tests/simt/runtime.h"
 
 namespace simt {
@@ -20,12 +21,12 @@ Graph::~Graph() {
   for (void* block : owned) release(block);
 }
 
-void enqueue(std::function<void()> work) {
+void enqueue(std::function<void()> work, Kind kind) {
   if (open_capture == nullptr) {
     const Unlocked here;
     return work();
   }
-  open_capture->work.push_back(std::move(work));
+  open_capture->work.push_back({.kind = kind, .run = std::move(work)});
 }
 
 bool capturing() { return open_capture != nullptr; }
@@ -68,7 +69,7 @@ void* allocate_ordered(size_t bytes) {
   void* block = allocate(bytes);
   if (open_capture != nullptr) {
     open_capture->owned.push_back(block);
-    enqueue([block, bytes] { std::memset(block, 0xFF, bytes); });  // NaN again at every replay
+    enqueue([block, bytes] { std::memset(block, 0xFF, bytes); }, Kind::allocation);  // NaN again at every replay
   }
   return block;
 }
@@ -76,7 +77,21 @@ void* allocate_ordered(size_t bytes) {
 void release_ordered(void* block) {
   const bool of_capture =
       open_capture != nullptr && std::ranges::find(open_capture->owned, block) != open_capture->owned.end();
-  if (!of_capture) release(block);
+  if (!of_capture) return release(block);
+  enqueue([] {}, Kind::release);
+}
+
+void lend(void* block, size_t bytes) {
+  enqueue(
+      [block, bytes] {
+        resize(block, bytes);
+        std::memset(block, 0xFF, bytes);
+      },
+      Kind::check);
+}
+
+void take_back(void* block) {
+  enqueue([block] { std::memset(block, 0xFF, resize(block, kWhole)); }, Kind::check);
 }
 
 }  // namespace simt

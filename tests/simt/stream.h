@@ -4,18 +4,26 @@
 // capture is its thread's (cudaStreamCaptureModeThreadLocal): other threads may wait meanwhile.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
 namespace simt {
 
+// What a graph calls a piece of work. `check` is the runner's own, and no node.
+enum class Kind : uint8_t { kernel, copy, allocation, release, event, check };
+struct Work {
+  Kind kind;
+  std::function<void()> run;
+};
+
 struct Graph {
-  std::vector<std::function<void()>> work;
+  std::vector<Work> work;
   std::vector<void*> owned;  // allocated during the capture; released with the graph
   ~Graph();
 };
 
-void enqueue(std::function<void()> work);
+void enqueue(std::function<void()> work, Kind kind = Kind::kernel);
 bool capturing();
 void begin_capture();
 Graph* end_capture();  // null when something in it was refused
@@ -30,5 +38,10 @@ int pop_range();
 
 void* allocate_ordered(size_t bytes);
 void release_ordered(void* block);
+
+// In the order of work: `block`, an allocation, becomes one of `bytes` that nothing has been written to; and is whole again,
+// what was in it lost. For memory that is handed on without being released.
+void lend(void* block, size_t bytes);
+void take_back(void* block);
 
 }  // namespace simt

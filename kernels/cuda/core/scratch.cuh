@@ -1,5 +1,7 @@
-// Device memory for the duration of one entry, from the stream-ordered pool: allocation and release are queued like
-// launches, so an entry that uses it still returns at once and may be captured into a graph.
+// Device memory for the duration of one entry: lent where the queue knows a lender, as while a step is captured, else from
+// the stream-ordered pool. Both are queued like launches, so an entry that uses it still returns at once. A captured
+// graph may hold either; but each block of the pool is two nodes of it, one to allocate and one to release, on the
+// path of the kernels, and what is lent is none.
 #pragma once
 #include "kernels/cuda/core/launch.cuh"
 
@@ -8,24 +10,45 @@ namespace kith::kernels::cuda {
 template <class T>
 class Scratch {
  public:
-  Scratch(int64_t count, Queue queue) : stream_(queue.stream) {
-    if (count <= 0) return;
-    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
-    const cudaError_t status = cudaMallocAsync(&data_, bytes, stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      static_cast<void>(cudaGetLastError());  // dealt with here; it must not meet the next launch
-      throw OutOfMemory("out of device memory: a kernel needs " + std::to_string((bytes >> 20) + 1) + " MiB more");
+  Scratch(int64_t count, Queue queue)
+      : bytes_(count <= 0 ? 0 : static_cast<size_t>(count) * sizeof(T)), lender_(queue.scratch), stream_(queue.stream) {
+    if (bytes_ == 0) return;
+    if (lender_ == nullptr) {
+      allocate();
+      return;
     }
-    cuda_check(status);
+    data_ = static_cast<T*>(lender_->lend(bytes_));
+#ifdef KITH_SIMT
+    simt::lend(data_, bytes_);  // as strict as with a block of its own
+#endif
   }
   ~Scratch() {
-    if (data_ != nullptr) cudaFreeAsync(data_, stream_);  // a destructor reports nothing; the next launch would
+    if (data_ == nullptr) return;
+    if (lender_ == nullptr) {
+      cudaFreeAsync(data_, stream_);  // a destructor reports nothing; the next launch would
+      return;
+    }
+#ifdef KITH_SIMT
+    simt::take_back(data_);
+#endif
+    lender_->take_back(data_, bytes_);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   T* data() const { return data_; }
 
  private:
+  void allocate() {
+    const cudaError_t status = cudaMallocAsync(&data_, bytes_, stream_);
+    if (status == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());  // dealt with here; it must not meet the next launch
+      throw OutOfMemory("out of device memory: a kernel needs " + std::to_string((bytes_ >> 20) + 1) + " MiB more");
+    }
+    cuda_check(status);
+  }
+
+  size_t bytes_;
+  Lender* lender_;
   cudaStream_t stream_;
   T* data_ = nullptr;
 };

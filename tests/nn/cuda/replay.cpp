@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/core/check.h"
+#include "kernels/elementwise.h"
 #include "nn/accelerator.h"
 #include "nn/array.h"
 #include "nn/ops/ops.h"
@@ -56,6 +57,43 @@ TEST_F(ReplayCuda, KeepsItsBlocksToItself) {
   EXPECT_EQ(out.to_host(), std::vector<float>(64, 3.f));
 }
 
+// Of `count` ones, with the partial sums that the kernel wants memory for.
+Tensor sum_of_ones(Context& ctx, int64_t count, Queue queue) {
+  const Tensor ones = ctx.constant({count}, std::vector<float>(static_cast<size_t>(count), 1.f)), out = ctx.empty({1});
+  kernels::sum({.x = ones.span(), .y = out.span()}, queue);
+  return out;
+}
+
+TEST_F(ReplayCuda, KernelsBorrowFromItsPool) {
+  constexpr int64_t kCount = 3 * 4096;
+  const Tensor out = ctx->zeros({1});
+  Replay replay(*ctx, [&] { out.copy_from(sum_of_ones(*ctx, kCount, ctx->queue())); });
+  for (int run = 0; run < 3; ++run) replay.run();
+  EXPECT_EQ(replay.graph()->nodes().kernels, 2);
+  EXPECT_EQ(replay.graph()->nodes().copies, 1);
+  EXPECT_EQ(replay.graph()->nodes().allocations, 0);
+  std::vector<Tensor> others;  // as many blocks of that size as the kernel could have used
+  for (int i = 0; i < 8; ++i) others.push_back(ctx->full({64}, 7.f));
+  out.copy_from(std::vector<float>{0.f});
+  replay.run();
+  EXPECT_EQ(out.to_host()[0], static_cast<float>(kCount));
+  for (const Tensor& other : others) EXPECT_EQ(other.to_host(), std::vector<float>(64, 7.f));
+  EXPECT_EQ(ctx->queue().scratch, nullptr);  // outside there is nobody to borrow from, and it works as well
+  EXPECT_EQ(sum_of_ones(*ctx, kCount, ctx->queue()).to_host()[0], static_cast<float>(kCount));
+}
+
+TEST_F(ReplayCuda, WhatKernelsAllocateThemselvesIsInTheGraph) {
+  const Tensor out = ctx->zeros({1});
+  Replay replay(*ctx, [&] {
+    Queue queue = ctx->queue();
+    queue.scratch = nullptr;
+    out.copy_from(sum_of_ones(*ctx, 5000, queue));
+  });
+  for (int run = 0; run < 5; ++run) replay.run();
+  EXPECT_EQ(replay.graph()->nodes().allocations, 2);
+  EXPECT_EQ(out.to_host()[0], 5000.f);
+}
+
 // What `work` does from its third run on, which is the captured one.
 std::string error_in_capture(Context& ctx, const std::function<void()>& work) {
   int runs = 0;
@@ -78,6 +116,7 @@ TEST_F(ReplayCuda, RefusesToAllocateUploadAndWait) {
   EXPECT_TRUE(says(error_in_capture(*ctx, [&] { t.to_host(); }), "downloaded while a step is captured"));
   EXPECT_TRUE(says(error_in_capture(*ctx, [&] { ctx->sync(); }), "waited for while a step is captured"));
   EXPECT_EQ(t.to_host(), std::vector<float>(8));  // and the context is as good as new
+  EXPECT_EQ(ctx->queue().scratch, nullptr);
 }
 
 TEST_F(ReplayCuda, IsPlainCallsWithoutGraphs) {

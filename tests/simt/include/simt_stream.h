@@ -16,6 +16,7 @@ struct CUevent_st {
 using cudaEvent_t = CUevent_st*;
 using cudaGraph_t = simt::Graph*;
 using cudaGraphExec_t = simt::Graph*;
+using cudaGraphNode_t = const simt::Work*;
 
 enum cudaError_t {
   cudaSuccess = 0,
@@ -26,6 +27,14 @@ enum cudaError_t {
   cudaErrorStreamCaptureInvalidated = 901,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
+enum cudaGraphNodeType {
+  cudaGraphNodeTypeKernel,
+  cudaGraphNodeTypeMemcpy,
+  cudaGraphNodeTypeMemset,
+  cudaGraphNodeTypeEventRecord,
+  cudaGraphNodeTypeMemAlloc,
+  cudaGraphNodeTypeMemFree
+};
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
@@ -123,11 +132,11 @@ cudaError_t cudaMallocHost(T** p, size_t bytes) {
 }
 inline cudaError_t cudaFreeHost(void* p) { return std::free(p), cudaSuccess; }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  simt::enqueue([=] { std::memcpy(to, from, bytes); });
+  simt::enqueue([=] { std::memcpy(to, from, bytes); }, simt::Kind::copy);
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
-  simt::enqueue([=] { std::memset(p, value, bytes); });
+  simt::enqueue([=] { std::memset(p, value, bytes); }, simt::Kind::copy);
   return cudaSuccess;
 }
 inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
@@ -149,7 +158,7 @@ inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *
 inline cudaError_t cudaEventCreate(cudaEvent_t* e) { return cudaEventCreateWithFlags(e, 0); }
 inline cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) {
-  simt::enqueue([e] { e->at = std::chrono::steady_clock::now(); });
+  simt::enqueue([e] { e->at = std::chrono::steady_clock::now(); }, simt::Kind::event);
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0) { return cudaSuccess; }
@@ -179,8 +188,31 @@ inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph
   return cudaSuccess;
 }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
-  for (const auto& work : exec->work) simt::enqueue(work);
+  for (const simt::Work& work : exec->work) simt::enqueue(work.run);
   return cudaSuccess;
+}
+inline cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
+  *count = 0;
+  for (const simt::Work& work : graph->work) {
+    if (work.kind == simt::Kind::check) continue;
+    if (nodes != nullptr) nodes[*count] = &work;
+    ++*count;
+  }
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
+  switch (node->kind) {
+    case simt::Kind::kernel:
+      return *type = cudaGraphNodeTypeKernel, cudaSuccess;
+    case simt::Kind::copy:
+      return *type = cudaGraphNodeTypeMemcpy, cudaSuccess;
+    case simt::Kind::allocation:
+      return *type = cudaGraphNodeTypeMemAlloc, cudaSuccess;
+    case simt::Kind::release:
+      return *type = cudaGraphNodeTypeMemFree, cudaSuccess;
+    default:
+      return *type = cudaGraphNodeTypeEventRecord, cudaSuccess;
+  }
 }
 inline cudaError_t cudaGraphDestroy(cudaGraph_t) { return cudaSuccess; }
 inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return delete exec, cudaSuccess; }
