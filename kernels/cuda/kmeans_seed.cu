@@ -11,10 +11,11 @@ namespace kith::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kChunk = 256;     // rows; one for each thread of a block that walks them
-constexpr int kMaxTrials = 24;  // 2 + log of 2^31 clusters
-constexpr int kTogether = 4;    // candidates that share one reading of a row
-constexpr int kTile = 64;       // sums of chunks that are walked together
+constexpr int kChunk = 256;      // rows; one for each thread of a block that walks them
+constexpr int kMaxTrials = 24;   // 2 + log of 2^31 clusters
+constexpr int kTogether = 4;     // candidates that share one reading of a row
+constexpr int kLd = kChunk + 1;  // distances to a candidate: threads that walk their own meet no bank twice
+constexpr int kTile = 64;        // sums of chunks that are walked together
 static_assert(kChunk == kThreads);
 
 struct Draws {
@@ -78,7 +79,7 @@ __global__ void __launch_bounds__(kThreads) pick_kernel(Seeding s, Draws draws) 
 }
 
 __global__ void __launch_bounds__(kThreads) consider_kernel(Seeding s) {
-  double* distance = dynamic_shared<double>();  // [trials][kChunk]
+  double* distance = dynamic_shared<double>();  // [trials][kLd]
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kHalfWarp, in_warp = thread % kWarp;
   const int64_t begin = int64_t{blockIdx.x} * kChunk;
   const int count = static_cast<int>(min(int64_t{kChunk}, s.rows - begin));
@@ -105,16 +106,16 @@ __global__ void __launch_bounds__(kThreads) consider_kernel(Seeding s) {
         const double closest = s.first ? INFINITY : s.closest[begin + r];
 #pragma unroll
         for (int k = 0; k < kTogether; ++k)
-          if (k0 + k < s.trials) distance[(k0 + k) * kChunk + r] = fmin(part[k], closest);
+          if (k0 + k < s.trials) distance[(k0 + k) * kLd + r] = fmin(part[k], closest);
       }
     }
   }
   __syncthreads();  // all distances are written
   for (int k = 0; k < s.trials; ++k)
-    if (thread < count) s.next[k * s.rows + begin + thread] = distance[k * kChunk + thread];
+    if (thread < count) s.next[k * s.rows + begin + thread] = distance[k * kLd + thread];
   if (thread >= s.trials) return;
   double sum = 0;
-  for (int r = 0; r < count; ++r) sum += distance[thread * kChunk + r];
+  for (int r = 0; r < count; ++r) sum += distance[thread * kLd + r];
   s.next_chunk_sum[thread * s.chunks + blockIdx.x] = sum;
 }
 
@@ -173,7 +174,7 @@ void seed_centroids(Matrix<const float> x, Matrix<float> centroids, Random rando
     launch("kmeans_pick", pick_kernel, {.grid = dim3(static_cast<unsigned>(s.trials)), .block = dim3(kThreads)}, q, s,
            draws);
     LaunchShape shape = per_chunk;
-    shape.smem_bytes = static_cast<size_t>(s.trials) * kChunk * sizeof(double);
+    shape.smem_bytes = static_cast<size_t>(s.trials) * kLd * sizeof(double);
     launch("kmeans_consider", consider_kernel, shape, q, s);
     launch("kmeans_choose", choose_kernel, {.grid = dim3(1), .block = dim3(kThreads)}, q, s,
            centroids.data + c * centroids.cols);

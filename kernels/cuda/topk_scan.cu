@@ -24,19 +24,20 @@ constexpr int kWarpCols = 4;        // 2 x 4 warps
 constexpr int kM = 4, kN = 4;       // 16 x 8 accumulators of a warp: 64 x 32 scores
 constexpr int kLd = kTopKSlab + 8;  // 80 bytes: the 8 rows of an ldmatrix meet no bank twice
 constexpr int kSlabElements = kTopKTile * kLd;
+constexpr int kBufferLd = kWarp + 1;  // of 32 keys: lanes that append to eight buffers meet no bank twice
 constexpr unsigned kNoRow = 0xFFFFFFFFu;
 constexpr int kRowsPerWarp = kTopKTile / kWarps;  // whose lists a warp keeps
 
 struct Shared {
   __half *queries, *database;  // [slots][128][kLd]
-  TopKKey *buffer, *limit;     // [128][32], [128]
+  TopKKey *buffer, *limit;     // [128][kBufferLd], [128]
   int* count;                  // [128] keys in the buffer, or offered beyond its end
   unsigned* self;              // [128] the database row that is the query itself, where it is excluded
 };
 
 __host__ __device__ constexpr size_t shared_bytes(int query_slots) {
   return sizeof(__half) * kSlabElements * static_cast<size_t>(query_slots + kStages) +
-         kTopKTile * (sizeof(TopKKey) * (kWarp + 1) + sizeof(int) + sizeof(unsigned));
+         kTopKTile * (sizeof(TopKKey) * (kBufferLd + 1) + sizeof(int) + sizeof(unsigned));
 }
 
 __device__ __forceinline__ Shared shared_layout(int query_slots) {
@@ -44,18 +45,20 @@ __device__ __forceinline__ Shared shared_layout(int query_slots) {
   s.queries = dynamic_shared<__half>();
   s.database = s.queries + query_slots * kSlabElements;
   s.buffer = reinterpret_cast<TopKKey*>(s.database + kStages * kSlabElements);
-  s.limit = s.buffer + kTopKTile * kWarp;
+  s.limit = s.buffer + kTopKTile * kBufferLd;
   s.count = reinterpret_cast<int*>(s.limit + kTopKTile);
   s.self = reinterpret_cast<unsigned*>(s.count + kTopKTile);
   return s;
 }
 
-// 128 rows' elements of one slab, 16 bytes per copy.
+// 128 rows' elements of one slab, 16 bytes per copy. A warp copies 8 rows whole; eight lanes that follow each other have the
+// same piece of these rows, so that they meet no bank twice, as in ldmatrix.
 __device__ __forceinline__ void load_slab(__half* to, const __half* from, int padded_dim) {
   constexpr int kPieces = kTopKSlab / 8;
+  static_assert(kPieces * 8 == kWarp);
 #pragma unroll
   for (int i = 0; i < kTopKTile * kPieces / kThreads; ++i) {
-    const int at = static_cast<int>(threadIdx.x) + i * kThreads, r = at / kPieces, p = at % kPieces;
+    const int at = static_cast<int>(threadIdx.x) + i * kThreads, r = at / kWarp * 8 + at % 8, p = at % kWarp / 8;
     cp_async<16>(to + r * kLd + 8 * p, from + r * padded_dim + 8 * p);
   }
 }
@@ -89,7 +92,7 @@ __device__ __forceinline__ void merge_buffers(const TopKSearch& s, const Shared&
   for (int r = warp * kRowsPerWarp; r < (warp + 1) * kRowsPerWarp; ++r) {
     const int count = m.count[r];
     if (count < from) continue;
-    const TopKKey key = lane < count ? m.buffer[r * kWarp + lane] : 0;
+    const TopKKey key = lane < count ? m.buffer[r * kBufferLd + lane] : 0;
     const TopKKey last = list_insert(s.list(blockIdx.y, first_query + r), s.chunks, warp_sort(key));
     __syncwarp();  // every lane has read the count
     if (lane == 0) {
@@ -135,7 +138,7 @@ __device__ __forceinline__ void select(const TopKSearch& s, const Shared& m, con
         if (row != m.self[r] && key > m.limit[r]) {
           const int at = atomicAdd(&m.count[r], 1);
           if (at >= kWarp) continue;  // stays pending until the buffer is merged
-          m.buffer[r * kWarp + at] = key;
+          m.buffer[r * kBufferLd + at] = key;
         }
         pending[i] &= ~(1u << n);
       }
