@@ -16,6 +16,18 @@ void cuda_check(cudaError_t status, std::source_location at = std::source_locati
   if (status != cudaSuccess) check(false, fmt::format("CUDA: {}", cudaGetErrorString(status)), at);
 }
 
+// As cuda_check, for calls that may find that memory there is not.
+void memory_check(cudaError_t status, const char* what) {
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());  // the error is dealt with here; it must not meet the next launch
+    throw OutOfMemory(what);
+  }
+  cuda_check(status);
+}
+
+// A graph keeps its nodes and their arguments on the device.
+constexpr const char* kNoMemoryForGraph = "out of device memory: the graph of a captured step finds none";
+
 std::string amount(size_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
   return mib < 1024 ? fmt::format("{:.2f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024);
@@ -56,7 +68,7 @@ class CudaGraph final : public Graph {
   CudaGraph(cudaGraph_t graph, cudaStream_t stream) : graph_(graph), stream_(stream) {
     const cudaError_t status = cudaGraphInstantiate(&exec_, graph_, 0);
     if (status != cudaSuccess) cudaGraphDestroy(graph_);
-    cuda_check(status);
+    memory_check(status, kNoMemoryForGraph);
   }
   ~CudaGraph() override {
     cudaGraphExecDestroy(exec_);
@@ -64,7 +76,7 @@ class CudaGraph final : public Graph {
   }
   CudaGraph(const CudaGraph&) = delete;
   CudaGraph& operator=(const CudaGraph&) = delete;
-  void launch() override { cuda_check(cudaGraphLaunch(exec_, stream_)); }
+  void launch() override { memory_check(cudaGraphLaunch(exec_, stream_), kNoMemoryForGraph); }
   GraphNodes nodes() const override {
     size_t count = 0;
     cuda_check(cudaGraphGetNodes(graph_, nullptr, &count));
@@ -168,7 +180,7 @@ class CudaAccelerator final : public Accelerator {
   }
   std::shared_ptr<std::byte> host_block(size_t bytes) override {
     std::byte* block = nullptr;
-    cuda_check(cudaMallocHost(&block, bytes));
+    memory_check(cudaMallocHost(&block, bytes), "out of page-locked memory on the host");
     return {block, [](std::byte* p) { cudaFreeHost(p); }};
   }
   std::unique_ptr<Event> event(bool timed) override { return std::make_unique<CudaEvent>(timed, compute_, copy_); }

@@ -78,6 +78,25 @@ TEST_F(OutOfMemoryCuda, ACapturedStepKeepsItsMemory) {
   step.run();
   EXPECT_EQ(out.to_host(), std::vector<float>(kCount, 0.f));
 }
+
+// A graph takes memory of its own: where there is none, the step can be tried again.
+TEST_F(OutOfMemoryCuda, AGraphWithoutMemoryIsOutOfMemory) {
+  const Tensor x = ctx->full({8}, 3.f), out = ctx->zeros({1});
+  size_t limit = 0;
+  Replay step(*ctx, [&] {
+    Tape tape(*ctx, Tape::Mode::inference);
+    out.copy_from(mean(tape, tape.constant(x)).value().reshape({1}));
+    simt::options().memory_limit = limit;
+  });
+  for (int run = 0; run < 2; ++run) step.run();
+  limit = 1;
+  EXPECT_THROW(step.run(), OutOfMemory);
+  EXPECT_FALSE(step.captured());
+  simt::options().memory_limit = limit = 0;
+  step.run();
+  EXPECT_TRUE(step.captured());
+  EXPECT_EQ(out.to_host()[0], 3.f);
+}
 #endif
 
 }  // namespace

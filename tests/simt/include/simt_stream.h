@@ -184,6 +184,7 @@ inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
   return *graph == nullptr ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
 }
 inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  if (simt::free_bytes() == 0) return delete graph, cudaErrorMemoryAllocation;
   *exec = graph;  // the graph itself runs; the caller destroys both, so only one destroys
   return cudaSuccess;
 }
