@@ -44,8 +44,8 @@ __device__ __forceinline__ void sum_rows(const Source& source, const Problem& p,
   LogSum acc[2];
   if constexpr (R == Range::bounded) acc[0].max = acc[1].max = p.inv_tau;
   for_each_tile<Dim>(
-      tiles, source, p.tile_count, [](__nv_bfloat16*, int) {},
-      [&](const __nv_bfloat16* tile, int first) {
+      tiles, source, p.tile_count, [](int, __nv_bfloat16*, int) {},
+      [&](int, const __nv_bfloat16* tile, int first) {
         float s[kStrip][4];
         scores<Dim>(s, anchors, tile, lane);
 #pragma unroll

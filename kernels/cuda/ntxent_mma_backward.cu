@@ -23,11 +23,17 @@ struct Gradient {
   int add;
 };
 
-// Contributions of a tile's columns stand in the padding of its rows.
+// Where the contribution of a column of a tile in flight stands: in the padding of its row at Dim 256, as sm_86 has no byte left
+// beside the tiles; else in an array, which takes fewer registers.
 template <int Dim>
-__device__ __forceinline__ float2& column_at(__nv_bfloat16* tile, int at) {
+__device__ __forceinline__ float2& column_at(int stage, __nv_bfloat16* tile, int k) {
   static_assert(sizeof(float2) <= kPad * sizeof(__nv_bfloat16));
-  return *reinterpret_cast<float2*>(tile + at * (Dim + kPad) + Dim);
+  if constexpr (Dim < 256) {
+    __shared__ float2 columns[2][kCols];
+    return columns[stage][k];
+  } else {
+    return *reinterpret_cast<float2*>(tile + k * (Dim + kPad) + Dim);
+  }
 }
 
 // What a column or row contributes: u and nothing else where exponents are bounded, otherwise g and lse.
@@ -64,10 +70,10 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Probl
   float dz[Dim / 8][4] = {};
   for_each_tile<Dim>(
       tiles, source, p.tile_count,
-      [&](__nv_bfloat16* tile, int first) {
-        if (t < kCols) column_at<Dim>(tile, t) = contribution<R>(p, g, first + t);
+      [&](int stage, __nv_bfloat16* tile, int first) {
+        if (t < kCols) column_at<Dim>(stage, tile, t) = contribution<R>(p, g, first + t);
       },
-      [&](__nv_bfloat16* tile, int first) {
+      [&](int stage, __nv_bfloat16* tile, int first) {
         float w[kStrip][4];
         scores<Dim>(w, anchors, tile, lane);
 #pragma unroll
@@ -77,7 +83,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(Source source, Probl
             const int at = 8 * j + 2 * (lane % 4) + r % 2, k = first + at, half = r / 2;
             w[j][r] = k >= p.rows || k == row[half]
                           ? 0.f
-                          : weight<R>(w[j][r] * p.inv_tau, p.inv_tau, own[half], column_at<Dim>(tile, at));
+                          : weight<R>(w[j][r] * p.inv_tau, p.inv_tau, own[half], column_at<Dim>(stage, tile, at));
           }
       // The accumulator layout of two neighbouring 16 x 8 blocks is the layout of one 16 x 16 A operand.
 #pragma unroll

@@ -67,7 +67,7 @@ struct Converted {
   template <int Count>
   __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
     constexpr int kPieces = Dim / 4;                // a warp reads whole sectors
-#pragma unroll(Dim == 128 ? 8 : Dim == 64 ? 3 : 4)  // loads in flight: as many as registers allow
+#pragma unroll(Dim == 128 ? 8 : Dim == 32 ? 4 : 3)  // loads in flight: as many as registers allow
     for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
       const int r = i / kPieces, p = i % kPieces;
       const float4 v = four(first + r, 4 * p);
@@ -136,8 +136,8 @@ __device__ __forceinline__ void scores(float (&s)[kStrip][4], const Anchors<Dim>
   }
 }
 
-// Streams this block's column tiles: body(tile, first column) for each, with the next one on its way; also(tile, first column)
-// where a tile is loaded, to load what belongs to it into its rows' padding. Ends after a barrier: strips and tiles are free.
+// Streams this block's column tiles: body(stage, tile, first column) for each, with the next one on its way; also(stage, tile,
+// first column) where a tile is loaded, to load what belongs to it. Ends after a barrier: strips and tiles are free.
 template <int Dim, class Source, class Also, class Body>
 __device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source& source, int tile_count, Also also,
                                               Body body) {
@@ -145,7 +145,7 @@ __device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source
   const auto fetch = [&](int stage, int t) {
     if (t < tile_count) {
       source.template load<kCols>(tiles + stage * kCols * (Dim + kPad), int64_t{t} * kCols);
-      also(tiles + stage * kCols * (Dim + kPad), t * kCols);
+      also(stage, tiles + stage * kCols * (Dim + kPad), t * kCols);
     }
     cp_async_commit();  // an empty group past the last tile keeps the count
   };
@@ -155,7 +155,7 @@ __device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source
   for (int t = first; t < tile_count; t += step) {
     cp_async_wait<1>();
     __syncthreads();  // the tile of this round has arrived for all warps
-    body(tiles + stage * kCols * (Dim + kPad), t * kCols);
+    body(stage, tiles + stage * kCols * (Dim + kPad), t * kCols);
     __syncthreads();  // all warps have read it: the next copy overwrites it
     fetch(stage, t + 2 * step);
     stage ^= 1;
