@@ -143,5 +143,13 @@ TEST_F(ProfileCuda, AProfiledRunIsTheSameRunAndNamesEveryLaunch) {
 #endif
 }
 
+TEST_F(ProfileCuda, CeilingsAreMeasuredInBothFormats) {
+  Context ctx(on_cuda());
+  const int64_t held = ctx.pool_bytes();
+  const Ceilings c = measure_ceilings(ctx, {.copy_bytes = 1 << 16, .extent = 32});
+  for (const double rate : {c.bytes, c.f32, c.bf16}) EXPECT_GT(rate, 0);
+  EXPECT_EQ(ctx.pool_bytes(), held);
+}
+
 }  // namespace
 }  // namespace kith::test
