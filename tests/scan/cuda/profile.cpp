@@ -17,9 +17,9 @@ constexpr int64_t kSteps = 5;  // of each stage: two of warm-up, one listed, one
 
 class ProfileCuda : public OnCuda {
  protected:
-  // What the run logs, the clock aside; and its ranges.
+  // What the run logs, the clock aside; and its ranges, which the runner alone records.
   static std::vector<json> run_in(const Folder& folder, bool profile, const std::filesystem::path& plans,
-                                  std::vector<std::string>& ranges) {
+                                  [[maybe_unused]] std::vector<std::string>& ranges) {
     RunConfig config = tiny_config();
     for (TrainConfig* t : {&config.pretext.train, &config.cluster.train, &config.selflabel.train})
       t->batch = 4, t->epochs = 1;
