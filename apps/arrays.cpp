@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
+#include "data/files.h"
 #include "data/npy.h"
 #include "kernels/core/check.h"
 #include "kernels/l2_normalize.h"
@@ -57,16 +57,21 @@ void warn_unless_unit(const path& file, const Matrix<const float>& rows) {
         file.string(), least, most);
 }
 
-void write_file(const path& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary);
-  if (!(out << text) || !out.flush()) throw Error(fmt::format("{}: cannot be written", file.string()));
+// Before the search, which may be long.
+void expect_folder_of(const path& file) {
+  std::error_code ignored;
+  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
+    throw Error(fmt::format("{}: cannot create: no such folder", file.string()));
 }
 
 }  // namespace
 
 int mine_arrays(Context& ctx, const MineArrays& options) {
+  for (const path& file : {options.out, options.scores}) expect_folder_of(file);
   Array<float> features = read<float>(options.features, 2, "[rows, dimensions]");
   expect_finite(options.features, features);
+  if (features.shape[0] < 2)
+    throw Error(fmt::format("{}: {} rows; expected at least 2", options.features.string(), features.shape[0]));
   const Matrix<float> rows{features.values.data(), features.shape[0], features.shape[1]};
   constexpr int64_t kLargest = 4096;  // of kernels::topk
   const int64_t most = std::min(kLargest, rows.rows - (options.include_self ? 0 : 1));
@@ -98,7 +103,7 @@ int evaluate_arrays(const EvaluateArrays& options) {
     in.probabilities = {probabilities.values.data(), probabilities.shape[0], probabilities.shape[1]};
   }
   const Evaluation evaluation = evaluate_clustering(in);
-  if (!options.confusion.empty()) write_file(options.confusion, confusion_csv(evaluation));
+  if (!options.confusion.empty()) data::write_file(options.confusion, {data::as_bytes(confusion_csv(evaluation))});
   fmt::print("{}", options.json ? to_json(evaluation).dump(2) + "\n" : to_text(evaluation));
   return 0;
 }

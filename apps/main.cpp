@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "apps/data.h"
@@ -38,6 +41,13 @@ int fail(const std::string& text, int status) {
   return status;
 }
 
+// What was printed may be all that a command makes, and a pipe or a full disk takes it only now.
+void flush_output() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  throw Error(fmt::format("standard output: cannot write: {}", std::strerror(errno != 0 ? errno : EIO)));
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -48,9 +58,12 @@ int parse_and_run(int argc, char** argv) {
   add_info_command(app);
   try {
     app.parse(argc, argv);
+    flush_output();
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
   } catch (const CLI::ParseError& e) {
+    if (app.get_subcommands().empty() && !app.remaining().empty())
+      return fail(fmt::format("no command {} (kith --help)", app.remaining().front()), 2);
     return fail(fmt::format("{} (kith --help)", e.what()), 2);
   }
   return 0;

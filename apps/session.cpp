@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/plan.h"
 #include "apps/signals.h"
+#include "data/files.h"
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
 #include "nn/plan_store.h"
@@ -35,11 +34,10 @@ void require_same(const std::filesystem::path& path, const RunConfig& begun, con
     throw Error(fmt::format("{}: begun with another configuration ({}); take another --out", path.string(), named));
 }
 
-// A reader sees the old file or the new one.
-void write_config(const std::filesystem::path& path, const RunConfig& config) {
-  const std::filesystem::path partial = path.string() + ".partial";
-  std::ofstream(partial, std::ios::binary) << to_toml(config);
-  std::filesystem::rename(partial, path);
+void make_directory(const std::filesystem::path& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path, failed);
+  if (failed) throw Error(fmt::format("{}: cannot create: {}", path.string(), failed.message()));
 }
 
 std::filesystem::path config_path(const StageOptions& o) { return std::filesystem::path(o.out) / "config.toml"; }
@@ -128,13 +126,13 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   // From here on the directory is a run's: nothing that fails before leaves it begun.
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   const std::optional<RunConfig> begun = begun_config(o);
-  std::filesystem::create_directories(o.out);
+  make_directory(o.out);
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);
   if (begun && begun->precision != Precision::automatic)
     if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
-  write_config(config_path(o), config);
+  data::write_file(config_path(o), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
   if (o.profile) start_profile(*opened.context, report);
   Session session{*opened.context, config, data, o.out, report};
   stage(session, o);

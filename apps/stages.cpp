@@ -40,12 +40,16 @@ void add_device_option(CLI::App& command, std::string& device) {
 }
 
 void add_stage_options(CLI::App& command, StageOptions& o) {
+  using Text = const std::string&;
+  const CLI::Validator not_empty([](Text text) { return text.empty() ? "is empty" : ""; }, "");
+  const CLI::Validator not_negative(
+      [](Text text) { return text.starts_with("-") ? "expected 0 or more; found " + text : ""; }, "");
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10");
   command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick");
-  command.add_option("--out", o.out, "Run directory; one that was begun is continued");
+  command.add_option("--out", o.out, "Run directory; one that was begun is continued")->check(not_empty);
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
-  command.add_option("--seed", o.seed, "Seed of all randomness");
-  command.add_option("--threads", o.threads, "Threads; 0: all cores");
+  command.add_option("--seed", o.seed, "Seed of all randomness")->check(not_negative);
+  command.add_option("--threads", o.threads, "Threads; 0: all cores")->check(not_negative);
   add_device_option(command, o.device);
   command.add_option("--precision", o.precision, "Of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));

@@ -49,7 +49,7 @@ Context::~Context() {
 }
 
 std::string Context::describe() const {
-  if (!accelerator_) return fmt::format("CPU, {} threads, f32", options_.threads);
+  if (!accelerator_) return fmt::format("CPU, {} thread{}, f32", options_.threads, options_.threads == 1 ? "" : "s");
   const DeviceInfo info = accelerator_->info();
   return fmt::format("{} (sm_{}, {:.0f} GiB), {}, activations {}{}", info.name, info.sm,
                      static_cast<double>(info.memory_bytes) / (1 << 30), math_->describe(), name_of(options_.precision),

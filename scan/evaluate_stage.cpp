@@ -59,7 +59,10 @@ class EvaluateStage {
   }
 
   data::Array<float> read_features(const std::string& split) const {
-    return data::read_npy<float>(s_.dir / ("features_" + split + ".npy"));
+    const std::filesystem::path path = s_.dir / ("features_" + split + ".npy");
+    if (!std::filesystem::exists(path))
+      throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
+    return data::read_npy<float>(path);
   }
   Tensor features(const std::string& split) const {
     const data::Array<float> rows = read_features(split);
@@ -225,8 +228,8 @@ class EvaluateStage {
         {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
         {"Clusters", std::to_string(classes_)}};
     const json times = recorded_seconds(s_);
-    for (const auto& [stage, seconds] : times.items())
-      if (stage != "evaluate") facts.emplace_back(stage, fmt::format("{:.0f} s", seconds.get<double>()));
+    for (const char* stage : {"pretext", "mine", "cluster", "selflabel"})
+      if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
     const std::string page =
         render_page({.title = fmt::format("{}, preset {}, seed {}", name, s_.config.preset, s_.config.seed),
                      .facts = std::move(facts),

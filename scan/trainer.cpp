@@ -186,10 +186,11 @@ class Loop {
   }
 
   [[noreturn]] void diverged(const char* name, double value, int64_t step) const {
-    throw Error(fmt::format(
-        "{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
-        "rate, --set {}.schedule.lr={:.2g}",
-        t_.stage, name, value, epoch_ + 1, step + 1, last_loss_, rate_at(step), t_.stage, t_.config.schedule.lr / 4));
+    throw Error(
+        fmt::format("{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
+                    "rate, --set {}.schedule.lr={:.2g}",
+                    t_.stage, name, std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1, last_loss_,
+                    rate_at(step), t_.stage, t_.config.schedule.lr / 4));
   }
 
   void save() {

@@ -95,7 +95,12 @@ TEST_F(Arrays, MineRefusesWhatItCannotSearch) {
   EXPECT_EQ(error(flat, 1), flat.string() + ": shape [2]; expected [rows, dimensions]");
   EXPECT_EQ(error(broken, 1), broken.string() + ": value [1, 0] is nan; expected finite features");
   EXPECT_EQ(error(good, 2), good.string() + ": k is 2; expected 1..1 for 2 rows");
+  const path empty = write<float>("empty.npy", {}, {0, 2});
+  EXPECT_EQ(error(empty, 1), empty.string() + ": 0 rows; expected at least 2");
   EXPECT_NE(error(dir / "absent.npy", 1).find("absent.npy"), std::string::npos);
+  const path nowhere = dir / "no" / "S.npy";
+  EXPECT_EQ(message([&] { mine_arrays(ctx, {.features = good, .k = 1, .out = dir / "I.npy", .scores = nowhere}); }),
+            nowhere.string() + ": cannot create: no such folder");
   EXPECT_FALSE(std::filesystem::exists(dir / "I.npy"));
 }
 
@@ -135,7 +140,8 @@ TEST_F(Arrays, EvaluateRefusesWhatDoesNotFit) {
   EXPECT_NE(error(halves, a, {}, {}).find("halves.npy"), std::string::npos);
   const EvaluateArrays whole_numbers{.assignments = whole, .labels = a, .probabilities = {}, .confusion = {}};
   EXPECT_NE(printed([&] { return evaluate_arrays(whole_numbers); }), "");  // whatever their type
-  EXPECT_EQ(error(a, a, {}, dir / "no" / "C.csv"), (dir / "no" / "C.csv").string() + ": cannot be written");
+  EXPECT_EQ(error(a, a, {}, dir / "no" / "C.csv"),
+            (dir / "no" / "C.csv").string() + ".partial: cannot create: No such file or directory");
 }
 
 }  // namespace

@@ -28,7 +28,11 @@ TEST(Program, HelpNamesEveryCommand) {
 
 TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({}, 2, "A subcommand is required (kith --help)");
+  expect_error({"rnu", "--out", "x"}, 2, "no command rnu (kith --help)");
   expect_error({"run"}, 2, "--out is required (kith --help)");
+  expect_error({"run", "--out", ""}, 2, "--out: is empty (kith --help)");
+  expect_error({"run", "--out", "x", "--seed", "-1"}, 2, "--seed: expected 0 or more; found -1 (kith --help)");
+  expect_error({"run", "--out", "x", "--threads", "-1"}, 2, "--threads: expected 0 or more; found -1 (kith --help)");
   expect_error({"run", "--out", "x", "--seed", "abc"}, 2, "Could not convert: --seed = abc (kith --help)");
   expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith --help)");
   expect_error({"mine", "--features", "x.npy", "--out", "y", "--seed", "3"}, 2,
@@ -48,6 +52,12 @@ TEST(Program, InfoIsOneScreen) {
   const auto json = nlohmann::json::parse(kith({"info", "--json"}).out);
   EXPECT_TRUE(json.contains("devices"));
   EXPECT_TRUE(json.at("automatic").is_string());
+}
+
+TEST(Program, OutputThatCannotBeWrittenIsAnError) {
+  const Outcome o = kith({"presets", "quick"}, {}, "/dev/full");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err, "kith: error: standard output: cannot write: No space left on device\n");
 }
 
 TEST(Program, PresetsAreListedAndPrinted) {

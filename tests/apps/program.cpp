@@ -1,5 +1,6 @@
 #include "tests/apps/program.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -25,7 +26,7 @@ std::string text(std::FILE* file) {
 
 }  // namespace
 
-Outcome kith(const std::vector<std::string>& arguments, Interruption interruption) {
+Outcome kith(const std::vector<std::string>& arguments, Interruption interruption, const char* output) {
   std::vector<std::string> words = {KITH_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -37,6 +38,7 @@ Outcome kith(const std::vector<std::string>& arguments, Interruption interruptio
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, fileno(out.get()), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(err.get()), STDERR_FILENO);
+  if (output != nullptr) posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY, 0);
   pid_t child = 0;
   const int failed = posix_spawn(&child, KITH_PROGRAM, &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);

@@ -13,6 +13,7 @@ struct Interruption {
   int signal = 0;  // 0: none
   int after_ms = 0;
 };
-Outcome kith(const std::vector<std::string>& arguments, Interruption = {});
+// Standard output is kept, or goes to the file named.
+Outcome kith(const std::vector<std::string>& arguments, Interruption = {}, const char* output = nullptr);
 
 }  // namespace kith::test

@@ -67,8 +67,15 @@ TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
   for (const char* file : {"config.toml", "metrics.jsonl", "summary.json", "pretext.safetensors", "features_train.npy",
                            "features_test.npy", "neighbours_train.npy", "neighbours_test.npy", "cluster.safetensors",
                            "selflabel.safetensors", "assignments.npy", "probabilities.npy", "assignments_train.npy",
-                           "confusion.csv", "prototypes.png"})
+                           "confusion.csv", "prototypes.png", "report.html"})
     EXPECT_TRUE(fs::exists(root_ / "a" / file)) << file;
+  const std::string page = text_of(root_ / "a" / "report.html");
+  size_t at = 0;  // the seconds of the stages, in the order they ran
+  for (const char* stage : {"pretext", "mine", "cluster", "selflabel"}) {
+    const size_t found = page.find(std::string("<dt>") + stage + "</dt>", at);
+    EXPECT_NE(found, std::string::npos) << stage;
+    at = found;
+  }
   for (const auto& entry : fs::directory_iterator(root_ / "a"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint_")) << entry.path();
 }
@@ -128,7 +135,7 @@ TEST_F(Runs, AProfileIsATablePerStageAndAFile) {
   EXPECT_EQ(profile.size(), 5u);
   for (const auto& [stage, of_stage] : profile.items()) {
     EXPECT_NE(o.err.find("\n" + stage + ": profile of "), std::string::npos) << stage;
-    EXPECT_EQ(of_stage.at("device"), "CPU, 1 threads, f32");
+    EXPECT_EQ(of_stage.at("device"), "CPU, 1 thread, f32");
     for (const char* ceiling : {"bytes", "f32"}) EXPECT_GT(of_stage.at("ceilings").at(ceiling).get<double>(), 0);
   }
   EXPECT_EQ(profile.at("pretext").at("sections")[0].at("name"), "training step");
@@ -148,7 +155,7 @@ TEST_F(Runs, AProfileIsATablePerStageAndAFile) {
 TEST_F(Runs, KeepThePrecisionTheyWereBegunIn) {
   const Outcome first = kith(command("pretext", "a", {"--device", "cpu"}));
   ASSERT_EQ(first.status, 0) << first.err;
-  EXPECT_TRUE(first.err.starts_with("CPU, 1 threads, f32\n")) << first.err;
+  EXPECT_TRUE(first.err.starts_with("CPU, 1 thread, f32\n")) << first.err;
   const fs::path config = root_ / "a" / "config.toml";
   std::string text = text_of(config);
   ASSERT_NE(text.find("precision = \"f32\""), std::string::npos);
@@ -168,6 +175,18 @@ TEST_F(Runs, AnotherConfigurationIsRefused) {
   const Outcome o = run("a", {"--set", "pretext.tau=0.5"});
   EXPECT_EQ(o.status, 1);
   EXPECT_NE(o.err.find("(pretext.tau was 0.2, now 0.5)"), std::string::npos) << o.err;
+}
+
+TEST_F(Runs, AFullDiskLeavesTheConfiguration) {
+  ASSERT_EQ(kith(command("pretext", "a")).status, 0);
+  const std::string before = text_of(root_ / "a" / "config.toml");
+  fs::create_symlink("/dev/full", root_ / "a" / "config.toml.partial");
+  const Outcome o = run("a", {"--quiet"});
+  EXPECT_EQ(o.status, 1);
+  ASSERT_FALSE(fs::is_symlink(root_ / "a" / "config.toml"));  // /dev/full would be read without end
+  EXPECT_EQ(o.err,
+            "kith: error: " + (root_ / "a" / "config.toml").string() + ": cannot write: No space left on device\n");
+  EXPECT_EQ(text_of(root_ / "a" / "config.toml"), before);
 }
 
 TEST_F(Runs, ADryRunTouchesNothing) {
@@ -202,6 +221,12 @@ TEST_F(Runs, WhatCannotStartSaysWhy) {
             "kith: error: " + (root_ / "file").string() + ": --out is a file, expected a directory\n");
   EXPECT_EQ(kith({"run", "--out", "x", "--device", "gpu"}).status, 2);
   const std::string data = "fashion-mnist:" + (root_ / "data").string(), begun = (root_ / "b").string();
+  const std::string below = (root_ / "file" / "x").string(), fresh = (root_ / "c").string();
+  EXPECT_EQ(error({"run", "--out", below, "--data", data}),
+            "kith: error: " + below + ": cannot create: Not a directory\n");
+  EXPECT_NE(error({"evaluate", "--out", fresh, "--data", data, "--quiet"})
+                .find(".npy: missing; run the pretext stage first\n"),
+            std::string::npos);
   EXPECT_EQ(error({"run", "--out", begun, "--data", data, "--device", "cpu", "--precision", "bf16"})
                 .find("kith: error: precision bf16 needs a CUDA device, and this would run on the CPU"),
             0u);
