@@ -106,12 +106,13 @@ bool avx512() {
 // and 1x1 or larger images with fewer channels stay as they are: the reorders cost more than they bring. Winograd is
 // offered with AVX-512 only.
 //
-// Not for its speed: oneDNN 2.6's AVX2 kernel for the weights of a strided 1x1 from fewer than 8 channels of NHWC works
-// outside of its memory: wrong results, crashes, endless loops.
+// Not for its speed: oneDNN's kernels for the weights of a strided 1x1 from fewer channels of NHWC than a vector holds (8 with
+// AVX2, 16 with AVX-512) work outside of their memory: wrong results, crashes, endless loops. In 2.6 and, by its issue 6035, in
+// 3.12: each thread's part is asked for by the channels and written by whole vectors.
 ConvForm conv_form(const ConvShape& s, Pass pass) {
   const bool aligned = s.in % 16 == 0 && s.out % 16 == 0;
   if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
-  if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 8) return ConvForm::blocked;
+  if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 16) return ConvForm::blocked;
   if (!aligned || s.kernel != 3) return ConvForm::nhwc;
   if (s.stride == 1) {
     if (avx512() && s.padding == 1 && std::min(s.in, s.out) >= 64 && std::min(s.height, s.width) >= 4)

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "nn/onednn/conv.h"
 #include "nn/ops/ops.h"
@@ -90,6 +92,37 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
           << "form " << static_cast<int>(form) << " pass " << static_cast<int>(pass);
     }
   EXPECT_GE(run, 6);
+}
+
+// oneDNN asks for scratch memory that each thread has its part of; a kernel that writes past the last part spoils whatever
+// lies there.
+TEST(conv2d, few_channels_keep_to_their_scratch_memory) {
+  constexpr size_t kMargin = 1 << 18;  // floats, more than any part
+  for (const int threads : {1, 3}) {
+    Context ctx({.threads = threads});
+    CpuCache& cache = ctx.cpu_cache();
+    for (const int64_t in : {1, 4, 8, 15, 16})
+      for (const int stride : {1, 2})
+        for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+          const ConvShape s{40, 16, 16, in, 2 * in, 1, stride, 0};
+          const Plan& plan = conv_plan(ctx, s, pass, conv_form(s, pass));
+          std::unordered_map<int, dnnl::memory> arguments;
+          for (const Operand& o : plan.operands)
+            arguments.emplace(o.argument, dnnl::memory(o.wanted, cache.engine));  // oneDNN's own memory
+          const size_t size = plan.scratchpad.get_size() / sizeof(float);
+          const Tensor scratch = ctx.zeros({static_cast<int64_t>(size + 2 * kMargin)});
+          arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(plan.scratchpad, cache.engine, scratch.data() + kMargin));
+          for (const auto& [argument, memory] : arguments)
+            if (argument != DNNL_ARG_SCRATCHPAD)
+              std::fill_n(static_cast<float*>(memory.get_data_handle()), memory.get_desc().get_size() / sizeof(float),
+                          1.f);
+          plan.primitive.execute(cache.stream, arguments);
+          const std::span<const float> all = scratch.span();
+          const auto zero = [](float v) { return v == 0; };
+          EXPECT_TRUE(std::ranges::all_of(all.first(kMargin), zero) && std::ranges::all_of(all.last(kMargin), zero))
+              << to_string(s) << ", pass " << static_cast<int>(pass) << ", " << threads << " threads";
+        }
+  }
 }
 
 TEST(conv2d, runs_are_bit_equal) {
