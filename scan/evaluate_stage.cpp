@@ -58,14 +58,8 @@ class EvaluateStage {
             {"classes", s_.data.classes()}, {"clusters", classes_},  {"labelled", labelled_}};
   }
 
-  data::Array<float> read_features(const std::string& split) const {
-    const std::filesystem::path path = s_.dir / ("features_" + split + ".npy");
-    if (!std::filesystem::exists(path))
-      throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
-    return data::read_npy<float>(path);
-  }
-  Tensor features(const std::string& split) const {
-    const data::Array<float> rows = read_features(split);
+  Tensor features(const std::string& split, const data::Images& images) const {
+    const data::Array<float> rows = read_features(s_, split, images.count);
     return s_.ctx.from(rows.shape, rows.values);
   }
 
@@ -122,7 +116,7 @@ class EvaluateStage {
     else
       s_.report.note(fmt::format("evaluate: no k-means on pixels, which would take {:.1f} GiB of the device's memory",
                                  static_cast<double>(bytes) / (1 << 30)));
-    add_kmeans("kmeans_features", "k-means on pretext features", features("train"), features("test"));
+    add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_), features("test", scored_));
   }
 
   json representation_quality() const {
@@ -136,7 +130,7 @@ class EvaluateStage {
     purity("train", train_);
     purity("test", scored_);
     if (train_.labels.empty() || &train_ == &scored_) return out;
-    const auto a = read_features("train"), b = read_features("test");
+    const auto a = read_features(s_, "train", train_.count), b = read_features(s_, "test", scored_.count);
     out["knn"] = knn_accuracy(s_.ctx, {a.values.data(), a.shape[0], a.shape[1]}, train_.labels,
                               {b.values.data(), b.shape[0], b.shape[1]}, scored_.labels,
                               static_cast<int>(std::min<int64_t>(s_.config.evaluate.knn_k, train_.count)),

@@ -1,5 +1,7 @@
 #include "scan/features.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <optional>
@@ -43,6 +45,17 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
   }
   check(!all.empty(), "infer: no images");
   return all;
+}
+
+data::Array<float> read_features(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = s.dir / ("features_" + split + ".npy");
+  if (!std::filesystem::exists(path))
+    throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
+  data::Array<float> features = data::read_npy<float>(path);
+  if (features.shape.size() != 2 || features.shape[0] != rows)
+    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
+                            split, to_string(features.shape)));
+  return features;
 }
 
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows) {

@@ -3,8 +3,10 @@
 #include <functional>
 #include <vector>
 
+#include "data/npy.h"
 #include "nn/tape.h"
 #include "scan/report.h"
+#include "scan/stages.h"
 #include "scan/views.h"
 
 namespace kith {
@@ -12,6 +14,9 @@ namespace kith {
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
 // `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
+
+// What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
+data::Array<float> read_features(const Session&, const std::string& split, int64_t rows);
 
 // Column of the largest value of each row (the first on a tie).
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);

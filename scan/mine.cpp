@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "data/npy.h"
-#include "kernels/core/check.h"
+#include "scan/features.h"
 #include "scan/metrics.h"
 #include "scan/profiled.h"
 #include "scan/search.h"
@@ -13,13 +13,7 @@ namespace kith {
 namespace {
 
 void mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
-  const std::filesystem::path path = s.dir / ("features_" + split + ".npy");
-  if (!std::filesystem::exists(path))
-    throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
-  const data::Array<float> features = data::read_npy<float>(path);
-  if (features.shape.size() != 2 || features.shape[0] != images.count)
-    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(),
-                            images.count, split, to_string(features.shape)));
+  const data::Array<float> features = read_features(s, split, images.count);
   if (k > images.count - 1)
     s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
                               images.count - 1));

@@ -177,6 +177,19 @@ TEST_F(Runs, AnotherConfigurationIsRefused) {
   EXPECT_NE(o.err.find("(pretext.tau was 0.2, now 0.5)"), std::string::npos) << o.err;
 }
 
+TEST_F(Runs, FeaturesOfOtherImagesAreRefused) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  fs::copy_file(root_ / "a" / "features_test.npy", root_ / "a" / "features_train.npy",
+                fs::copy_options::overwrite_existing);
+  for (const char* stage : {"mine", "evaluate"}) {
+    const Outcome o = kith(command(stage, "a", {"--quiet"}));
+    EXPECT_EQ(o.status, 1) << stage;
+    EXPECT_NE(o.err.find("features_train.npy: 200 rows of features expected, one per train image; found shape"),
+              std::string::npos)
+        << o.err;
+  }
+}
+
 TEST_F(Runs, AFullDiskLeavesTheConfiguration) {
   ASSERT_EQ(kith(command("pretext", "a")).status, 0);
   const std::string before = text_of(root_ / "a" / "config.toml");
