@@ -35,6 +35,7 @@ item() {
     return 1
   fi
   log=$(log_of "$item_name").log started=$(date +%s)
+  echo "$phase_name: $item_name, $box s at most" >&2  # minutes may pass before the next line
   # shellcheck disable=SC2086  # empty, or the flag that sends the signal to the program alone, once
   timeout $alone -k 20 "$box" "$@" >"$log" 2>&1 </dev/null
   status=$?

@@ -106,6 +106,7 @@ echo 'no CUDA device: none'
 exit 77
 END
 campaign 0 bench
+grep -q '^bench: bench_one_cuda, ' "$work/printed" || complain "what runs is not said: $(cat "$work/printed")"
 holds summary.md 'one_forward 12 us' '| bench_two_cuda | skipped |' '| no CUDA device: none |'
 lacks summary.md 'Run on'
 valid bench 2
