@@ -5,7 +5,6 @@ Run: python bench/rivals/augment.py [rounds]
 
 import math
 import random
-import sys
 
 import common
 
@@ -133,7 +132,7 @@ def compare(policy, side, channels, rounds):
 
 
 random.seed(7)
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+rounds = common.rounds(7)
 sizes = [(14, 1), (16, 3), (28, 1), (32, 3), (96, 3)]
 common.write("augment", threads, {"pillow": PIL.__version__, "numpy": np.__version__},
              [compare(policy, side, channels, rounds) for policy in (simclr, strong) for side, channels in sizes])

@@ -5,6 +5,7 @@ processors with the same number of threads, and writes `bench/results/NAME.json`
 that starts threads.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -27,6 +28,13 @@ def pin(threads=2):
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "passive"  # a waiting thread gives its processor back
     return threads
+
+
+def rounds(default):
+    """The one argument of a comparison."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=default, help="how often the sides take turns (%(default)s)")
+    return parser.parse_args().rounds
 
 
 def ours(program, name, min_time=0.2):

@@ -1,7 +1,5 @@
 """NT-Xent forward + backward against PyTorch eager. Run: python bench/rivals/ntxent.py [rounds]"""
 
-import sys
-
 import common
 
 threads = common.pin(2)
@@ -33,5 +31,5 @@ def compare(rows, dim, rounds):
     return {"rows": rows, "dim": dim, "times": result, "pytorch / kith": common.ratio(result, "pytorch", "kith")}
 
 
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+rounds = common.rounds(7)
 common.write("ntxent", threads, {"torch": torch.__version__}, [compare(rows, 128, rounds) for rows in (512, 1024, 4096)])

@@ -1,7 +1,6 @@
 """Exact top-20 of 50,000 rows among themselves against faiss-cpu IndexFlatIP. Run: python bench/rivals/topk.py [rounds]"""
 
 import ctypes
-import sys
 
 import common
 
@@ -40,6 +39,6 @@ def compare(dim, rounds):
     return {"rows": ROWS, "dim": dim, "k": K, "times": result, "gflop/s": rates, "faiss / kith": common.ratio(result, "faiss", "kith")}
 
 
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+rounds = common.rounds(3)
 common.write("topk", threads, {"faiss": faiss.__version__, "faiss_blas": blas(), "faiss_options": faiss.get_compile_options().strip()},
              [compare(dim, rounds) for dim in (128, 512)])
