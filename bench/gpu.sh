@@ -42,6 +42,9 @@ for number in "$minutes" "$limit"; do
   case $number in *[!0-9]* | '' | 0) usage ;; esac
 done
 mkdir -p "$out/logs" && out=$(cd "$out" && pwd) || exit 2
+trap 'stopped 1' HUP
+trap 'stopped 2' INT
+trap 'stopped 15' TERM
 
 # Where programs lie: a tree of make dist has bin/, a build tree apps/.
 source=$(dirname "$here")
@@ -62,8 +65,14 @@ print(":".join(f for p in sys.path if p for f in sorted(glob.glob(p + "/nvidia/*
   export KITH_CUDA_LIBRARIES
 fi
 
-# programs PATTERN: tests and benchmarks of that name, in either kind of tree.
-programs() { find "$tree/tests" "$tree/bench" -maxdepth 2 -type f -perm -u+x -name "$1" 2>/dev/null | sort; }
+# programs PATTERN...: tests and benchmarks of those names, in either kind of tree, listed in $list: a loop that reads a pipe
+# would run in a shell of its own, and signals would not reach what it runs.
+list=$out/logs/programs
+programs() {
+  for pattern in "$@"; do
+    find "$tree/tests" "$tree/bench" -maxdepth 2 -type f -perm -u+x -name "$pattern" 2>/dev/null | sort
+  done >"$list"
+}
 
 # The card, or nothing; why there is none is then in $absent, and in $broken where kith itself is at fault.
 find_device() {
@@ -90,26 +99,29 @@ phase_build() {
 }
 
 phase_test() {
-  { programs 'cuda_*_tests'; programs device_math_tests; } | while read -r program; do
+  programs 'cuda_*_tests' device_math_tests
+  while read -r program; do
     name=$(basename "$program")
     item "$name" 300 "$program" "--gtest_output=json:$out/logs/test.$name.json" && count_tests "$out/logs/test.$name.json"
-  done
+  done <"$list"
   [ -s "$items" ] || skip tests "no tests for a GPU in $tree"
 }
 
 phase_sanitize() {
   sanitizer=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v compute-sanitizer)
   if [ -z "$sanitizer" ]; then skip compute-sanitizer 'not found'; return; fi
+  programs 'cuda_*_tests'
   for tool in memcheck racecheck synccheck; do
-    programs 'cuda_*_tests' | while read -r program; do
+    while read -r program; do
       case $program in *pipeline* | *apps* | *replay* | *profile*) continue ;; esac  # host code, and far too slow under the tool
       item "$tool $(basename "$program")" 60 "$sanitizer" --tool "$tool" --error-exitcode 9 "$program" --gtest_brief=1
-    done
+    done <"$list"
   done
 }
 
 phase_bench() {
-  { programs 'bench_*_cuda'; programs bench_ladder; } | while read -r program; do
+  programs 'bench_*_cuda' bench_ladder
+  while read -r program; do
     name=$(basename "$program")
     case $name in
       bench_ladder) set -- ;;
@@ -117,7 +129,7 @@ phase_bench() {
         "--benchmark_context=commit=$commit,clocks=$(clocks | tr ', ' ';_')" ;;
     esac
     item "$name" 120 "$program" "$@" && show 0
-  done
+  done <"$list"
   [ -s "$items" ] || skip benchmarks "no benchmarks for a GPU in $tree"
 }
 

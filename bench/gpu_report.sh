@@ -37,8 +37,11 @@ item() {
   log=$(log_of "$item_name").log started=$(date +%s)
   echo "$phase_name: $item_name, $box s at most" >&2  # minutes may pass before the next line
   # shellcheck disable=SC2086  # empty, or the flag that sends the signal to the program alone, once
-  timeout $alone -k 20 "$box" "$@" >"$log" 2>&1 </dev/null
+  timeout $alone -k 20 "$box" "$@" >"$log" 2>&1 </dev/null &
+  running=$!  # waited for, so that a signal to this shell is heard at once
+  wait "$running"
   status=$?
+  running=''
   took=$(($(date +%s) - started))
   if [ $took -ge "$box" ] && { [ $status = 124 ] || [ $status = 137 ]; }; then
     record "$item_name" 'timed out' $took "after $box s"
@@ -50,6 +53,18 @@ item() {
     esac
   fi
   [ $status = 0 ] || [ $status = 77 ] || show 40
+}
+
+# stopped SIGNAL: what runs ends with this script, as it does at its time limit.
+running=''
+stopped() {
+  trap '' HUP INT TERM
+  if [ -n "$running" ]; then
+    kill -TERM "$running"
+    wait "$running"
+  fi
+  echo 'gpu.sh: stopped' >&2
+  exit $((128 + $1))
 }
 
 record() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(printf '%s' "$4" | tr '\t\n\r' '   ' | tr -d '\000-\037')" >>"$items"; }

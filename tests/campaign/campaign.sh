@@ -92,6 +92,19 @@ campaign 1 --only 'device*' --limit 1 test
 holds summary.md '- test, cuda_a_tests: failed.' '- test, cuda_z_tests: timed out. after ' '- test, device_math_tests: not run.'
 ! grep -q . "/proc/$(cat "$work/child")/cmdline" 2>/dev/null || complain 'what hung runs on'
 valid test 5
+
+# Stopped itself, it takes along what runs.
+rm "$work/child"
+sh "$tree/bench/gpu.sh" --out "$out" --only 'cuda_z*' test >"$work/printed" 2>&1 &
+script=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  [ -s "$work/child" ] && break
+  sleep 1
+done
+kill -TERM $script
+wait $script
+[ $? = 143 ] || complain "stopped: $(cat "$work/printed")"
+! grep -q . "/proc/$(cat "$work/child")/cmdline" 2>/dev/null || complain 'what ran when it was stopped runs on'
 for name in a b c z; do program "$tree/tests/cuda_${name}_tests" </dev/null; done
 campaign 0 test
 holds summary.md Nothing.
