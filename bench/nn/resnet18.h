@@ -39,11 +39,6 @@ inline double training_flops(const std::vector<Layer>& layers) {
   for (const Layer& l : layers) flops += 3 * l.count * l.shape.flops();
   return flops;
 }
-inline double inference_flops(const std::vector<Layer>& layers) {
-  double flops = 0;
-  for (const Layer& l : layers) flops += l.count * l.shape.flops();
-  return flops;
-}
 
 // What the numbers of a step are: an argument of the benchmarks.
 enum class Format : uint8_t { f32, tf32, bf16 };

@@ -13,6 +13,7 @@
 
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
+#include "scan/estimate.h"
 
 namespace kith {
 namespace {
@@ -119,10 +120,12 @@ void stage_step(benchmark::State& state, Stage stage) {
                      .test = pixels(batch, static_cast<int>(side))};
   for (int c = 0; c < 3; ++c) data.mean[c] = 0.5f, data.std[c] = 0.25f;
   Context ctx(bench::options_of(format, state.range(4) != 0));
-  const bench::Timing t = timed(stage, ctx, config_of(state, stage), data, steps);
+  const RunConfig config = config_of(state, stage);
+  const bench::Timing t = timed(stage, ctx, config, data, steps);
 
+  const auto pixels_a_side = static_cast<int>(side);
   const double trained = bench::training_flops(bench::resnet18(batch, side, 3, width)),
-               passed = bench::inference_flops(bench::resnet18(batch, side, 3, width));
+               passed = static_cast<double>(batch) * backbone_flops(config.model, pixels_a_side, pixels_a_side, 3);
   const double flops = trained + (stage == Stage::selflabel ? passed : trained);
   bench::report(state, t, {.flops = flops, .bytes = 0}, bench::bound_of(format));
   state.counters["views/s"] =
