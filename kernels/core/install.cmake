@@ -23,7 +23,7 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/kith-config.cmake.in ${P
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kith)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/kith-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/kith-config.cmake ${PROJECT_BINARY_DIR}/kith-config-version.cmake
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kith)
+  ${CMAKE_CURRENT_LIST_DIR}/FindOneDNN.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kith)
 
 # Shared objects of the relocatable tree: all that its programs need but the C library, which a system has one of.
 install(RUNTIME_DEPENDENCY_SET kith_dist PRE_EXCLUDE_REGEXES "^(ld-linux.*|lib(c|m|dl|rt|pthread))[.]so"
