@@ -1,6 +1,5 @@
 // Golden vectors: tests/golden/NAME.safetensors, made by tests/golden/NAME.py with PyTorch, scikit-learn, SciPy or Pillow.
 #pragma once
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,9 +9,7 @@
 
 namespace kith::test {
 
-inline SafeTensors golden(const std::string& name) {
-  return read_safetensors(std::filesystem::path(KITH_GOLDEN_DIR) / (name + ".safetensors"));
-}
+SafeTensors golden(const std::string& name);
 
 // The array of that name; T must match its dtype in size. Fails on a missing name.
 template <class T>
