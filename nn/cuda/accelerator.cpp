@@ -1,27 +1,19 @@
 // Accelerator over CUDA's runtime. The SIMT runner compiles the same file against its own runtime.
 #include "nn/accelerator.h"
 
-#include <cuda_runtime.h>
 #include <fmt/format.h>
-
-#include <source_location>
 
 #include "kernels/core/check.h"
 #include "kernels/cuda/core/range.cuh"
+#include "kernels/cuda/core/status.cuh"
 
 namespace kith {
 namespace {
 
-void cuda_check(cudaError_t status, std::source_location at = std::source_location::current()) {
-  if (status != cudaSuccess) check(false, fmt::format("CUDA: {}", cudaGetErrorString(status)), at);
-}
+using kernels::cuda::cuda_check, kernels::cuda::throw_if_out_of_memory;
 
-// As cuda_check, for calls that may find that memory there is not.
 void memory_check(cudaError_t status, const char* what) {
-  if (status == cudaErrorMemoryAllocation) {
-    static_cast<void>(cudaGetLastError());  // the error is dealt with here; it must not meet the next launch
-    throw OutOfMemory(what);
-  }
+  throw_if_out_of_memory(status, [what] { return what; });
   cuda_check(status);
 }
 
@@ -144,14 +136,13 @@ class CudaAccelerator final : public Accelerator {
     outside_capture("allocated");
     void* block = nullptr;
     const cudaError_t status = cudaMallocAsync(&block, bytes, compute_);
-    if (status != cudaErrorMemoryAllocation) {
-      cuda_check(status);
-      return block;
-    }
-    static_cast<void>(cudaGetLastError());  // the error is dealt with here; it must not meet the next launch
-    throw OutOfMemory(fmt::format("out of device memory: {} more needed, {} of {} free on {}", amount(bytes),
-                                  amount(static_cast<size_t>(free_bytes())),
-                                  amount(static_cast<size_t>(info_.memory_bytes)), info_.name));
+    throw_if_out_of_memory(status, [&] {
+      return fmt::format("out of device memory: {} more needed, {} of {} free on {}", amount(bytes),
+                         amount(static_cast<size_t>(free_bytes())), amount(static_cast<size_t>(info_.memory_bytes)),
+                         info_.name);
+    });
+    cuda_check(status);
+    return block;
   }
   void release(void* block) noexcept override { cudaFreeAsync(block, compute_); }
   void upload(void* to, const void* from, size_t bytes) override {

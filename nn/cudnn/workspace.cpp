@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
+#include "kernels/cuda/core/status.cuh"
 
 namespace kith {
 
@@ -36,11 +37,10 @@ void* Workspace::reserve(int64_t bytes) {
       cuda_status(cudaFreeAsync(data_, stream_), "workspace");
     data_ = nullptr, captured_ = false, bytes_ = 0;
     const cudaError_t status = cudaMallocAsync(&data_, static_cast<size_t>(bytes), stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      static_cast<void>(cudaGetLastError());  // dealt with here; it must not meet the next launch
-      throw OutOfMemory(fmt::format("out of device memory: the workspace of convolutions needs {:.0f} MiB",
-                                    static_cast<double>(bytes) / (1 << 20)));
-    }
+    kernels::cuda::throw_if_out_of_memory(status, [bytes] {
+      return fmt::format("out of device memory: the workspace of convolutions needs {:.0f} MiB",
+                         static_cast<double>(bytes) / (1 << 20));
+    });
     cuda_status(status, "workspace");
     bytes_ = bytes;
   }

@@ -1,21 +1,13 @@
 // The one launcher: a range of its name, shared-memory opt-in, status check, debug synchronisation. KITH_SYNC_LAUNCH=1 waits after each launch.
 // Under the SIMT runner (KITH_SIMT) the same call executes the kernel on the CPU.
 #pragma once
-#include <cuda_runtime.h>
-
 #include <cstdlib>
-#include <source_location>
-#include <string>
 
-#include "kernels/core/check.h"
 #include "kernels/core/types.h"
 #include "kernels/cuda/core/range.cuh"
+#include "kernels/cuda/core/status.cuh"
 
 namespace kith::kernels::cuda {
-
-inline void cuda_check(cudaError_t status, std::source_location at = std::source_location::current()) {
-  if (status != cudaSuccess) check(false, std::string("CUDA: ") + cudaGetErrorString(status), at);
-}
 
 struct LaunchShape {
   dim3 grid, block;

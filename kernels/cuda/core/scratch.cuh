@@ -40,10 +40,9 @@ class Scratch {
  private:
   void allocate() {
     const cudaError_t status = cudaMallocAsync(&data_, bytes_, stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      static_cast<void>(cudaGetLastError());  // dealt with here; it must not meet the next launch
-      throw OutOfMemory("out of device memory: a kernel needs " + std::to_string((bytes_ >> 20) + 1) + " MiB more");
-    }
+    throw_if_out_of_memory(status, [this] {
+      return "out of device memory: a kernel needs " + std::to_string((bytes_ >> 20) + 1) + " MiB more";
+    });
     cuda_check(status);
   }
 
