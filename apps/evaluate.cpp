@@ -12,6 +12,8 @@ void add_evaluate_command(CLI::App& app) {
   auto arrays = std::make_shared<EvaluateArrays>();
   CLI::App* command = app.add_subcommand("evaluate", "Score a finished run, or a clustering from arrays");
   add_stage_options(*command, *stage);
+  stage->command = "evaluate";
+  add_from_option(*command, *stage);
   CLI::Option* assignments =
       command->add_option("--assignments", arrays->assignments, "Score the clusters in this .npy");
   const auto of_arrays = [&](CLI::Option* option) { option->needs(assignments)->group("With --assignments"); };

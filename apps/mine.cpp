@@ -15,6 +15,8 @@ void add_mine_command(CLI::App& app) {
   auto arrays = std::make_shared<MineArrays>();
   CLI::App* command = app.add_subcommand("mine", "Find the nearest neighbours of every image, or row of an array");
   add_stage_options(*command, *stage);
+  stage->command = "mine";
+  add_from_option(*command, *stage);
   command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");
   CLI::Option* features = command->add_option("--features", arrays->features, "Search among the rows of this .npy");
   const auto of_arrays = [&](CLI::Option* option) { option->needs(features)->group("With --features"); };

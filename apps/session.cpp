@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+#include <utility>
+
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/plan.h"
@@ -11,41 +15,84 @@
 #include "nn/accelerator.h"
 #include "nn/plan_store.h"
 #include "nn/profile.h"
+#include "scan/config_fields.h"
+#include "scan/reuse.h"
 
 namespace kith {
 namespace {
 
-std::string name_of_data(const std::string& toml) { return toml.substr(0, toml.find(':')); }
+bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects::arithmetic; }
 
-bool is_arithmetic(const Difference& d) { return d.field == "precision" || d.field == "tf32"; }
-
-// Differences that a run may be continued with: they do not change what is computed.
-bool is_free(const Difference& d) {
-  if (d.field == "threads" || d.field == "checkpoint_seconds" || d.field == "preset") return true;
-  if (is_arithmetic(d)) return true;  // only how exactly, and not without a warning
-  return d.field == "data.spec" && name_of_data(d.left) == name_of_data(d.right);
+// Fields that an override names: its text up to the sign.
+std::set<std::string> named_fields(const StageOptions& o) {
+  std::set<std::string> named;
+  for (const std::string& text : o.overrides) named.insert(text.substr(0, text.find('=')));
+  return named;
 }
 
-void require_same(const std::filesystem::path& path, const RunConfig& begun, const RunConfig& now) {
-  std::string named;
-  for (const Difference& d : differences(begun, now))
-    if (!is_free(d)) named += fmt::format("{}{} was {}, now {}", named.empty() ? "" : "; ", d.field, d.left, d.right);
-  if (!named.empty())
-    throw Error(fmt::format("{}: begun with another configuration ({}); take another --out", path.string(), named));
+// What a run that was begun may not be continued with, given the fields changed by name.
+std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, const std::set<std::string>& named) {
+  const std::vector<Difference> all = differences(begun, now);
+  Affects first = Affects::evaluate;  // what follows from it is made anew by request; evaluation is, at every run
+  for (const Difference& d : all)
+    if (named.contains(d.field)) first = std::min(first, std::max(affects_of(d.field), Affects::mine));
+  std::vector<Difference> left;
+  for (const Difference& d : all)
+    if (const Affects a = affects_of(d.field); a == Affects::pretext || (a > Affects::pretext && a < first))
+      left.push_back(d);
+  return left;
 }
 
-void make_directory(const std::filesystem::path& path) {
-  std::error_code failed;
-  std::filesystem::create_directories(path, failed);
-  if (failed) throw Error(fmt::format("{}: cannot create: {}", path.string(), failed.message()));
+void require_same(const std::filesystem::path& path, const RunConfig& begun, const RunConfig& now,
+                  const std::set<std::string>& named) {
+  std::string list;
+  bool pretext = false;
+  for (const Difference& d : forbidden(begun, now, named)) {
+    list += fmt::format("{}{} was {}, now {}", list.empty() ? "" : "; ", d.field, d.left, d.right);
+    pretext |= affects_of(d.field) == Affects::pretext;
+  }
+  if (!list.empty())
+    throw Error(fmt::format("{}: begun with another configuration ({}); take another --out{}", path.string(), list,
+                            pretext ? "" : ", or name with --set what is to change here"));
 }
 
-std::filesystem::path config_path(const StageOptions& o) { return std::filesystem::path(o.out) / "config.toml"; }
+// A run directory, made where there is none. A command that fails before it has anything to keep leaves none behind.
+class NewFolder {
+ public:
+  explicit NewFolder(std::filesystem::path path) : path_(std::move(path)) {
+    std::error_code failed;
+    made_ = std::filesystem::create_directories(path_, failed);
+    if (failed) throw Error(fmt::format("{}: cannot create: {}", path_.string(), failed.message()));
+  }
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!made_ || std::filesystem::exists(path_ / "config.toml", ignored)) return;
+    std::filesystem::remove(path_ / "metrics.jsonl", ignored);
+    std::filesystem::remove(path_, ignored);  // only when nothing else is in it
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+ private:
+  std::filesystem::path path_;
+  bool made_ = false;
+};
+
+std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
 
 // Of a run directory that was begun.
-std::optional<RunConfig> begun_config(const StageOptions& o) {
-  if (o.out.empty() || !std::filesystem::exists(config_path(o))) return {};
-  return load_config(config_path(o).string(), {});
+std::optional<RunConfig> begun_config(const std::string& run_dir) {
+  if (run_dir.empty() || !std::filesystem::exists(config_path(run_dir))) return {};
+  return load_config(config_path(run_dir).string(), {});
+}
+
+std::optional<RunConfig> source_config(const StageOptions& o) {
+  if (o.from.empty()) return {};
+  std::error_code none;
+  if (std::filesystem::equivalent(o.from, o.out, none)) throw Error(o.from + ": --from and --out are the same folder");
+  std::optional<RunConfig> config = begun_config(o.from);
+  if (!config) throw Error(o.from + ": --from: no run directory (it has no config.toml)");
+  return config;
 }
 
 Stream stream_of(const std::string& text) {
@@ -79,21 +126,21 @@ void limit(data::Images& images, int64_t count) {
 }  // namespace
 
 RunConfig resolve_config(const StageOptions& o) {
-  const std::filesystem::path path = config_path(o);
-  const std::optional<RunConfig> begun = begun_config(o);
+  const std::optional<RunConfig> begun = begun_config(o.out), source = source_config(o);
+  const RunConfig* base = source ? &*source : begun ? &*begun : nullptr;
   std::vector<std::string> overrides;
-  const std::string spec = o.data.empty() && begun ? begun->data.spec : o.data;
+  const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
   overrides.insert(overrides.end(), o.overrides.begin(), o.overrides.end());
   if (o.seed) overrides.push_back(fmt::format("seed={}", *o.seed));
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));
   if (!o.precision.empty()) overrides.push_back("precision=" + o.precision);
   if (o.tf32) overrides.push_back("tf32=true");
-  const std::string base = !o.preset.empty() ? o.preset : begun ? path.string() : "quick";
-  RunConfig config = load_config(base, overrides);
-  if (!begun) return config;
-  require_same(path, *begun, config);
-  if (config.precision == Precision::automatic) config.precision = begun->precision;
+  const std::string base_path = config_path(source ? o.from : o.out).string();
+  RunConfig config = load_config(!o.preset.empty() ? o.preset : base ? base_path : "quick", overrides);
+  // A new folder begun with --from is what the same command makes, or nothing.
+  if (begun) require_same(config_path(o.out), *begun, config, source ? std::set<std::string>{} : named_fields(o));
+  if (base && config.precision == Precision::automatic) config.precision = base->precision;
   return config;
 }
 
@@ -123,18 +170,30 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   const data::Dataset data = load_data(config.data);
   if (std::filesystem::exists(o.out) && !std::filesystem::is_directory(o.out))
     throw Error(o.out + ": --out is a file, expected a directory");
-  // From here on the directory is a run's: nothing that fails before leaves it begun.
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
-  const std::optional<RunConfig> begun = begun_config(o);
-  make_directory(o.out);
+  std::optional<RunConfig> begun = begun_config(o.out);
+  std::optional<ReusePlan> reused;
+  if (!begun && !o.from.empty()) {
+    reused = plan_reuse(config, data, o.from, o.command);
+    take_over(*reused, config, o.from, o.out);
+    begun = source_config(o);
+  }
+  const NewFolder folder(o.out);
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);
   if (begun && begun->precision != Precision::automatic)
     if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
-  data::write_file(config_path(o), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
+  if (reused) {
+    for (const std::string& line : reused->notes) report.note(line);
+    for (const std::string& line : reused->warnings) report.warn(line);
+  }
   if (o.profile) start_profile(*opened.context, report);
   Session session{*opened.context, config, data, o.out, report};
+  session.ledger.before_write = [&, written = false]() mutable {
+    if (!std::exchange(written, true))
+      data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
+  };
   stage(session, o);
 }
 

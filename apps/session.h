@@ -13,7 +13,9 @@
 namespace kith {
 
 struct StageOptions {
+  std::string command = "run";    // or a stage
   std::string data, preset, out;  // data, preset empty: as the run directory has them, else the preset quick
+  std::string from;               // a run directory whose configuration and finished stages `out` begins with; or empty
   std::vector<std::string> overrides;
   std::optional<uint64_t> seed;
   std::optional<int> threads;
@@ -24,9 +26,10 @@ struct StageOptions {
   bool dry_run = false, quiet = false, json = false;
 };
 
-// The configuration that the options ask for. A run directory that was begun keeps its own: Error naming the fields that
-// differ, other than threads, the interval of checkpoints, the preset's name, where the data lies, and precision and TF32,
-// which may be changed by name; a precision of auto is the one that the directory was begun in.
+// The configuration that the options ask for. That of a run directory that was begun may change where a field's table entry
+// says that no result follows from it (precision and TF32: by name, and a precision of auto is the one it was begun in), where
+// the content of the images decides, and, from mining on, where an override names the field or one of an earlier stage. Error
+// naming the other fields that differ: an option that was forgotten must not cost a result.
 RunConfig resolve_config(const StageOptions&);
 
 // Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.
@@ -35,7 +38,9 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);
 // The data set of a configuration, resized and limited as it says.
 data::Dataset load_data(const DataConfig&);
 
-// Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for.
+// Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for. The directory's
+// configuration is written when the stage has a first result or checkpoint to keep: a command that fails before changes
+// nothing.
 using Stage = std::function<void(Session&, const StageOptions&)>;
 void run_stage(const StageOptions&, const Stage& stage);
 

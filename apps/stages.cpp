@@ -17,6 +17,8 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
   auto options = std::make_shared<StageOptions>();
   CLI::App* command = app.add_subcommand(name, help);
   add_stage_options(*command, *options);
+  options->command = name;
+  if (options->command != "pretext") add_from_option(*command, *options);
   command->get_option("--out")->required();
   command->callback([options, stage = std::move(stage)] { run_stage(*options, stage); });
 }
@@ -67,9 +69,18 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }
 
+void add_from_option(CLI::App& command, StageOptions& o) {
+  command
+      .add_option("--from", o.from,
+                  "Run directory to begin a new --out with: its configuration with what --set changes, and its finished "
+                  "stages that this leaves right; it is only read")
+      ->check(CLI::ExistingDirectory)
+      ->excludes("--preset");
+}
+
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
   for (const char* name : {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--precision",
-                           "--tf32", "--no-graphs", "--stream", "--profile", "--dry-run", "--quiet", "--json"})
+                           "--tf32", "--no-graphs", "--stream", "--profile", "--dry-run", "--quiet", "--json", "--from"})
     if (command.count(name) > 0 && std::ranges::find(kept, name) == kept.end()) throw CLI::ExcludesError(name, array);
 }
 

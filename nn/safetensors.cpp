@@ -58,6 +58,38 @@ Entry parse_entry(const std::string& file, const std::string& name, const nlohma
   return e;
 }
 
+struct Header {
+  nlohmann::json json;
+  uint64_t bytes = 0, data_bytes = 0;  // of its text, and of what follows
+};
+
+Header read_header(std::ifstream& in, const std::string& file) {
+  if (!in) throw Error(fmt::format("{}: cannot open", file));
+  in.seekg(0, std::ios::end);
+  const auto size = static_cast<uint64_t>(in.tellg());
+  in.seekg(0);
+  uint64_t header_bytes = 0;
+  if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader ||
+      header_bytes > size - 8)
+    throw Error(fmt::format("{}: not a safetensors file ({} bytes)", file, size));
+  std::string header(header_bytes, '\0');
+  in.read(header.data(), static_cast<std::streamsize>(header_bytes));
+  Header h{.json = nlohmann::json::parse(header, nullptr, /*allow_exceptions=*/false),
+           .bytes = header_bytes,
+           .data_bytes = size - 8 - header_bytes};
+  if (!h.json.is_object()) throw Error(fmt::format("{}: the safetensors header is not a JSON object", file));
+  return h;
+}
+
+std::map<std::string, std::string> metadata_of(const Header& header) {
+  std::map<std::string, std::string> metadata;
+  const auto at = header.json.find("__metadata__");
+  if (at != header.json.end())
+    for (const auto& [key, text] : at->items())
+      if (text.is_string()) metadata[key] = text.get<std::string>();
+  return metadata;
+}
+
 void write_all(int fd, const void* data, size_t bytes, const std::filesystem::path& path) {
   const auto* p = static_cast<const char*>(data);
   while (bytes > 0) {
@@ -77,38 +109,26 @@ int64_t HostArray::count() const {
   return n;
 }
 
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return metadata_of(read_header(in, path.string()));
+}
+
 SafeTensors read_safetensors(const std::filesystem::path& path) {
   const std::string file = path.string();
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) throw Error(fmt::format("{}: cannot open", file));
-  const auto size = static_cast<uint64_t>(in.tellg());
-  in.seekg(0);
-  uint64_t header_bytes = 0;
-  if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader ||
-      header_bytes > size - 8)
-    throw Error(fmt::format("{}: not a safetensors file ({} bytes)", file, size));
-  std::string header(header_bytes, '\0');
-  in.read(header.data(), static_cast<std::streamsize>(header_bytes));
-  const nlohmann::json j = nlohmann::json::parse(header, nullptr, /*allow_exceptions=*/false);
-  if (!j.is_object()) throw Error(fmt::format("{}: the safetensors header is not a JSON object", file));
-
-  SafeTensors out;
+  std::ifstream in(path, std::ios::binary);
+  const Header header = read_header(in, file);
+  SafeTensors out{.arrays = {}, .metadata = metadata_of(header)};
   std::vector<Entry> entries;
-  for (const auto& [name, value] : j.items()) {
-    if (name == "__metadata__") {
-      for (const auto& [key, text] : value.items())
-        if (text.is_string()) out.metadata[key] = text.get<std::string>();
-      continue;
-    }
-    entries.push_back(parse_entry(file, name, value, size - 8 - header_bytes));
-  }
+  for (const auto& [name, value] : header.json.items())
+    if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, header.data_bytes));
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
   uint64_t at = 0;
   for (Entry& e : entries) {
     if (e.begin < at) throw Error(fmt::format("{}: tensor {} overlaps another", file, e.name));
     at = e.end;
     e.array.bytes.resize(e.end - e.begin);
-    in.seekg(static_cast<std::streamoff>(8 + header_bytes + e.begin));
+    in.seekg(static_cast<std::streamoff>(8 + header.bytes + e.begin));
     if (!in.read(reinterpret_cast<char*>(e.array.bytes.data()), static_cast<std::streamsize>(e.array.bytes.size())))
       throw Error(fmt::format("{}: cannot read tensor {}", file, e.name));
     out.arrays.emplace(e.name, std::move(e.array));

@@ -27,6 +27,7 @@ struct SafeTensors {
 };
 
 SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file and what is wrong
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path&);  // the header alone; same Errors
 // Atomic: temporary file, fsync, rename. The data section starts 64-byte aligned.
 void write_safetensors(const std::filesystem::path&, const SafeTensors&);
 

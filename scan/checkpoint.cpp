@@ -7,8 +7,7 @@
 namespace kith {
 namespace {
 
-const std::string kHash = "kith.config";  // metadata keys
-const std::string kState = "kith.state";
+const std::string kState = "kith.state";  // metadata key
 
 std::filesystem::path checkpoint_path(const Session& s, const std::string& stage) {
   return s.dir / ("checkpoint_" + stage + ".safetensors");
@@ -17,16 +16,8 @@ std::filesystem::path result_path(const Session& s, const std::string& stage) {
   return s.dir / (stage + ".safetensors");
 }
 
-void require_hash(const Session& s, const std::string& stage, const SafeTensors& file,
-                  const std::filesystem::path& path) {
-  const auto found = file.metadata.find(kHash);
-  if (found == file.metadata.end())
-    throw Error(fmt::format("{}: not written by a stage of kith (no {} in its metadata)", path.string(), kHash));
-  if (found->second != stage_hash(s, stage))
-    throw Error(
-        fmt::format("{}: made with another configuration or data set; choose another run directory or delete it "
-                    "and what followed",
-                    path.string()));
+void report_all(const Session& s, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) s.report.warn(warning);
 }
 
 }  // namespace
@@ -46,28 +37,18 @@ SafeTensors take_section(const SafeTensors& file, const std::string& section) {
   return out;
 }
 
-std::string stage_hash(const Session& s, const std::string& stage) {
-  RunConfig config = s.config;
-  config.preset.clear();
-  config.threads = 0;
-  config.checkpoint_seconds = 0;
-  config.precision = Precision::automatic;
-  config.tf32 = false;
-  config.data.spec = config.data.spec.substr(0, config.data.spec.find(':'));
-  config.pretext.knn_every = 0;
-  config.evaluate = {};
-  if (stage != "selflabel") config.selflabel = {};
-  if (stage == "pretext") config.cluster = {}, config.mine = {};
-  const data::Images& train = s.data.train;
-  const std::string text = fmt::format("{}\n{}x{}x{}x{} {} {}", to_toml(config), train.count, train.height, train.width,
-                                       train.channels, s.data.test.count, s.data.classes());
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return fmt::format("{:016x}", hash);
+void start_stage(Session& s, const std::string& stage) {
+  report_all(s, s.ledger.require_inputs(stage));
+  s.ledger.origin(stage);
 }
 
+void begin_results(const Session& s, const std::string& stage) { report_all(s, s.ledger.begin(stage)); }
+
+void finish_results(const Session& s, const std::string& stage) { s.ledger.finish(stage); }
+
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {
-  c.arrays.metadata[kHash] = stage_hash(s, stage);
+  s.ledger.before_write();
+  c.arrays.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
   c.arrays.metadata[kState] = c.state.dump();  // doubles are written so that they read back exactly
   write_safetensors(checkpoint_path(s, stage), c.arrays);
 }
@@ -75,8 +56,14 @@ void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) 
 std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& stage) {
   const std::filesystem::path path = checkpoint_path(s, stage);
   if (!std::filesystem::exists(path)) return {};
+  if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
+    if (stage == "pretext" || !d.data.empty())
+      throw Error(fmt::format("{}: begun with something else ({}); take another --out, or delete it to begin anew",
+                              path.string(), d.text()));
+    s.report.warn(fmt::format("{}: begun with something else ({}); {} begins anew", path.string(), d.text(), stage));
+    return {};
+  }
   Checkpoint c{.arrays = read_safetensors(path), .state = {}};
-  require_hash(s, stage, c.arrays, path);
   c.state = nlohmann::json::parse(c.arrays.metadata[kState], nullptr, false);
   if (c.state.is_discarded()) throw Error(fmt::format("{}: unreadable {} in its metadata", path.string(), kState));
   return c;
@@ -87,11 +74,11 @@ void remove_checkpoint(const Session& s, const std::string& stage) {
   std::filesystem::remove(checkpoint_path(s, stage), ignored);
 }
 
-bool has_result(const Session& s, const std::string& stage) { return std::filesystem::exists(result_path(s, stage)); }
-
 void write_result(const Session& s, const std::string& stage, SafeTensors weights) {
-  weights.metadata[kHash] = stage_hash(s, stage);
+  weights.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
+  begin_results(s, stage);
   write_safetensors(result_path(s, stage), weights);
+  finish_results(s, stage);
 }
 
 SafeTensors read_result(const Session& s, const std::string& stage) {
@@ -99,7 +86,8 @@ SafeTensors read_result(const Session& s, const std::string& stage) {
   if (!std::filesystem::exists(path))
     throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
   SafeTensors file = read_safetensors(path);
-  require_hash(s, stage, file, path);
+  if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
+    throw Error(fmt::format("{}: made from something else ({}); run the {} stage first", path.string(), d.text(), stage));
   return file;
 }
 

@@ -1,4 +1,4 @@
-// What a stage under way leaves on disk, and whether what lies in the run directory belongs to this configuration.
+// What a stage under way leaves on disk, and its results.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,10 +13,12 @@ namespace kith {
 void put_section(SafeTensors& file, const std::string& section, const SafeTensors& part);
 SafeTensors take_section(const SafeTensors& file, const std::string& section);
 
-// Hash of all that decides the result of `stage` (pretext, cluster, selflabel): the configuration up to and including
-// that stage, and the shape of the data. Threads, the checkpoint interval and where the data lies do not count,
-// nor do precision and TF32: weights are f32 always, and a run may be finished on another device.
-std::string stage_hash(const Session&, const std::string& stage);
+// At the start of a stage, before it reads anything: its inputs belong together, and their origin is noted as they are now.
+// Warns of files that others changed. Error: Ledger::require_inputs.
+void start_stage(Session&, const std::string& stage);
+// Before and after a stage writes its files. Warns of what it replaces.
+void begin_results(const Session&, const std::string& stage);
+void finish_results(const Session&, const std::string& stage);
 
 // checkpoint_<stage>.safetensors; `state` holds counters and other small things.
 struct Checkpoint {
@@ -24,12 +26,12 @@ struct Checkpoint {
   nlohmann::json state;
 };
 void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
-std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);  // Error: another configuration's
+// None, with a warning, where it is of another origin; for pretext that is an Error.
+std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
 
 // <stage>.safetensors: the weights of a finished stage.
-bool has_result(const Session&, const std::string& stage);
 void write_result(const Session&, const std::string& stage, SafeTensors weights);
-SafeTensors read_result(const Session&, const std::string& stage);  // Error: missing, or another configuration's
+SafeTensors read_result(const Session&, const std::string& stage);  // Error: missing, or of another origin
 
 }  // namespace kith

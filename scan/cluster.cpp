@@ -136,6 +136,7 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
 }
 
 void cluster(Session& s) {
+  start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),
                    .train = read_lists(s, "train", s.data.train.count),

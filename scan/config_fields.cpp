@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace kith {
@@ -33,11 +34,15 @@ class Table {
  public:
   template <class T>
   void add(const char* name, T& value, Range range = kAny) {
+    add(name, value, range, affects_);
+  }
+  template <class T>
+  void add(const char* name, T& value, Range range, Affects affects) {
     if constexpr (std::is_enum_v<T>) {
       static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);
-      fields_.push_back({path(name), EnumField{reinterpret_cast<uint8_t*>(&value), names(value)}, range});
+      fields_.push_back({path(name), EnumField{reinterpret_cast<uint8_t*>(&value), names(value)}, range, affects});
     } else {
-      fields_.push_back({path(name), &value, range});
+      fields_.push_back({path(name), &value, range, affects});
     }
   }
   // Everything that `body` adds stands below `name`.
@@ -48,11 +53,14 @@ class Table {
     body();
     prefix_ = outer;
   }
+  // What the fields added from here on affect, unless they say otherwise.
+  void affects(Affects affects) { affects_ = affects; }
   std::vector<Field> take() { return std::move(fields_); }
 
  private:
   std::string path(const char* name) const { return prefix_ + name; }
   std::string prefix_;
+  Affects affects_ = Affects::nothing;
   std::vector<Field> fields_;
 };
 
@@ -119,16 +127,18 @@ void add_training_sections(Table& t, TrainConfig& train, AugmentConfig& augment)
 }
 
 void add_pretext(Table& t, PretextConfig& c) {
+  t.affects(Affects::pretext);
   t.section("pretext", [&] {
     add_train(t, c.train);
     t.add("tau", c.tau, kPositive);
     t.add("form", c.form);
-    t.add("knn_every", c.knn_every, kNonNegative);
+    t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
     add_training_sections(t, c.train, c.augment);
   });
 }
 
 void add_mine(Table& t, MineConfig& c) {
+  t.affects(Affects::mine);
   t.section("mine", [&] {
     t.add("k", c.k, at_least(1));
     t.add("k_test", c.k_test, at_least(1));
@@ -137,6 +147,7 @@ void add_mine(Table& t, MineConfig& c) {
 }
 
 void add_cluster(Table& t, ClusterConfig& c) {
+  t.affects(Affects::cluster);
   t.section("cluster", [&] {
     add_train(t, c.train);
     t.add("classes", c.classes, kNonNegative);
@@ -151,8 +162,9 @@ void add_cluster(Table& t, ClusterConfig& c) {
 }
 
 void add_selflabel(Table& t, SelflabelConfig& c) {
+  t.affects(Affects::selflabel);
   t.section("selflabel", [&] {
-    t.add("enabled", c.enabled);
+    t.add("enabled", c.enabled, kAny, Affects::evaluate);
     add_train(t, c.train);
     t.add("threshold", c.threshold, kShare);
     t.add("share", c.share, kShare);
@@ -163,6 +175,7 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
 }
 
 void add_evaluate(Table& t, EvaluateConfig& c) {
+  t.affects(Affects::evaluate);
   t.section("evaluate", [&] {
     t.add("knn_k", c.knn_k, at_least(1));
     t.add("knn_tau", c.knn_tau, kPositive);
@@ -226,17 +239,19 @@ struct Describer {
 std::vector<Field> fields(RunConfig& c) {
   Table t;
   t.add("preset", c.preset);
-  t.add("seed", c.seed, kNonNegative);
+  t.add("seed", c.seed, kNonNegative, Affects::pretext);
   t.add("threads", c.threads, kNonNegative);
-  t.add("precision", c.precision);
-  t.add("tf32", c.tf32);
+  t.add("precision", c.precision, kAny, Affects::arithmetic);
+  t.add("tf32", c.tf32, kAny, Affects::arithmetic);
   t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
+  t.affects(Affects::images);
   t.section("data", [&] {
     t.add("spec", c.data.spec);
     t.add("size", c.data.size, kNonNegative);
     t.add("limit_train", c.data.limit_train, kNonNegative);
     t.add("limit_test", c.data.limit_test, kNonNegative);
   });
+  t.affects(Affects::pretext);
   t.section("model", [&] {
     t.add("depth", c.model.depth, at_least(1));
     t.add("width", c.model.width, at_least(1));
@@ -249,6 +264,12 @@ std::vector<Field> fields(RunConfig& c) {
   add_selflabel(t, c.selflabel);
   add_evaluate(t, c.evaluate);
   return t.take();
+}
+
+Affects affects_of(const std::string& name) {
+  RunConfig config;
+  const std::vector<Field> known = fields(config);
+  return std::ranges::find(known, name, &Field::name)->affects;
 }
 
 std::string describe(const Field& field) {

@@ -27,14 +27,29 @@ struct Range {
   bool contains(double x) const { return (open_low ? x > low : x >= low) && x <= high; }
 };
 
+// The first stage whose result depends on a field, directly; later ones follow from its files.
+enum class Affects : uint8_t {
+  nothing,     // no result: where and how fast it is computed, what is reported on the way
+  arithmetic,  // all results a little; a run may be finished in another arithmetic, with a warning
+  images,      // what is read: the content of the images counts, not this field
+  pretext,     // also model and seed: everything follows from it
+  mine,
+  cluster,
+  selflabel,
+  evaluate,
+};
+
 struct Field {
   std::string name;
   FieldValue value;  // points into the configuration that the table was made for
   Range range;       // of numbers, and of each element of a list
+  Affects affects;
 };
 
 // Sections are contiguous, a section's own fields stand before its subsections.
 std::vector<Field> fields(RunConfig&);
+
+Affects affects_of(const std::string& field);  // which must be one
 
 std::string describe(const Field&);      // what is expected: "an integer, at least 0"
 std::string format_value(const Field&);  // as TOML

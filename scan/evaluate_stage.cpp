@@ -48,6 +48,7 @@ class EvaluateStage {
     out["seconds"] = recorded_seconds(s_);
     out["versions"] = {{"kith", KITH_VERSION}, {"compiler", __VERSION__}};
     data::write_file(s_.dir / "summary.json", {data::as_bytes(out.dump(2) + "\n")});
+    finish_results(s_, "evaluate");
     return out;
   }
 
@@ -164,6 +165,7 @@ class EvaluateStage {
       add_row("selflabel", "SCAN + self-labelling", argmax_rows(rows_of(last.probabilities).view()));
     }
     const std::vector<int32_t> of_train = argmax_rows(rows_of(predict(s_, model, train_).probabilities).view());
+    begin_results(s_, "evaluate");
     data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
     return last;
   }
@@ -248,6 +250,7 @@ class EvaluateStage {
 }  // namespace
 
 json evaluate(Session& s) {
+  start_stage(s, "evaluate");
   json summary;
   profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
   return summary;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "data/npy.h"
+#include "scan/checkpoint.h"
 #include "scan/features.h"
 #include "scan/metrics.h"
 #include "scan/profiled.h"
@@ -12,29 +13,37 @@
 namespace kith {
 namespace {
 
-void mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
+Neighbours mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
   const data::Array<float> features = read_features(s, split, images.count);
   if (k > images.count - 1)
     s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
                               images.count - 1));
-  const Neighbours found =
+  Neighbours found =
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
-  data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), found.index, {found.rows, found.k});
-  if (images.labels.empty()) return;
+  if (images.labels.empty()) return found;
   const double purity = neighbour_purity(found.view(), images.labels);
   s.report.metric({{"stage", "mine"}, {"split", split}, {"k", found.k}, {"purity", purity}});
   s.report.note(
       fmt::format("mine: {:.2f} % of the {} nearest {} neighbours share the label (labels used for this line only)",
                   100 * purity, found.k, split));
+  return found;
+}
+
+void write_lists(const Session& s, const std::string& split, const Neighbours& lists) {
+  data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), lists.index, {lists.rows, lists.k});
 }
 
 void mine_splits(Session& s) {
   const Stopwatch watch;
   s.report.begin("mine", 0, 2);
-  mine_split(s, "train", s.data.train, s.config.mine.k);
+  const Neighbours train = mine_split(s, "train", s.data.train, s.config.mine.k);
   s.report.step(s.data.train.count);
-  mine_split(s, "test", scored_split(s.data), s.config.mine.k_test);
+  const Neighbours scored = mine_split(s, "test", scored_split(s.data), s.config.mine.k_test);
   s.report.step(scored_split(s.data).count);
+  begin_results(s, "mine");
+  write_lists(s, "train", train);
+  write_lists(s, "test", scored);
+  finish_results(s, "mine");
   s.report.end();
   record_seconds(s, "mine", watch.seconds());
 }
@@ -42,6 +51,7 @@ void mine_splits(Session& s) {
 }  // namespace
 
 void mine(Session& s) {
+  start_stage(s, "mine");
   profiled(s, "mine", [&] { mine_splits(s); });
 }
 

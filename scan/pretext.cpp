@@ -70,18 +70,23 @@ void train_pretext(Session& s, PretextModel& model) {
 }
 
 void train_and_project(Session& s) {
+  const Ledger::Standing trained = s.ledger.standing("pretext");
+  if (trained.state == Ledger::State::refused) throw s.ledger.refusal("pretext", trained);
   PretextModel model(s.ctx, s.config, s.data);
-  if (has_result(s, "pretext")) {
+  if (trained.state == Ledger::State::done) {
     load_state(model.state(), read_result(s, "pretext"));
   } else {
     train_pretext(s, model);
     write_result(s, "pretext", save_state(model.state()));
     remove_checkpoint(s, "pretext");
   }
+  start_stage(s, "features");
   const Tensor train = projections(s, model, s.data.train);
   const Tensor scored = projections(s, model, scored_split(s.data));
+  begin_results(s, "features");
   data::write_npy<float>(s.dir / "features_train.npy", train.to_host(), train.shape());
   data::write_npy<float>(s.dir / "features_test.npy", scored.to_host(), scored.shape());
+  finish_results(s, "features");
   if (const auto accuracy = knn(s, train, scored)) {
     s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));

@@ -183,6 +183,7 @@ class SelfLabelling {
 }  // namespace
 
 void selflabel(Session& s) {
+  start_stage(s, "selflabel");
   profiled(s, "selflabel", [&] { write_result(s, "selflabel", SelfLabelling(s).run()); });
   remove_checkpoint(s, "selflabel");
 }

@@ -2,15 +2,18 @@
 // writes its results there and returns the numbers for the table. Labels are used for reporting only.
 //
 // Files, relative to the run directory:
-//   config.toml metrics.jsonl summary.json
+//   config.toml metrics.jsonl summary.json stages.json
 //   pretext.safetensors (backbone + contrastive_head)   features_train.npy features_test.npy   (unit rows, [n, projection])
 //   neighbours_train.npy neighbours_test.npy (int64)
 //   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
 //   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
 //   is under way)
-// A stage whose result files exist is done; run() skips it. Weight files carry a hash of the configuration they come from:
-// those of another one are an Error. A data set without test images is scored on its train split.
+// What each result was made from is recorded (scan/ledger.h). run() takes over a stage whose result was made from what is
+// there now, and makes it anew, with a note, where an earlier stage's files or fields of its own have changed since. Other
+// images, or other fields of the pretext stage, are an Error. A stage by itself is always made anew, but from inputs that
+// belong together. A file that others changed or wrote is used as it is, with a warning. A data set without test images is
+// scored on its train split.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -18,6 +21,7 @@
 #include "data/dataset.h"
 #include "nn/context.h"
 #include "scan/config.h"
+#include "scan/ledger.h"
 #include "scan/report.h"
 
 namespace kith {
@@ -28,6 +32,7 @@ struct Session {
   const data::Dataset& data;  // already resized and limited as config.data says
   std::filesystem::path dir;  // exists
   Reporter& report;
+  mutable Ledger ledger{config, data, dir};  // keeps what it has digested
 };
 
 // Each throws Interrupted after saving when asked to stop; Error on NaN loss (names stage, epoch, step).

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -135,6 +136,35 @@ std::string error_of(F&& f) {
     return e.what();
   }
   return "no error";
+}
+
+// A whole run, in a directory of its own.
+struct TinyRun {
+  explicit TinyRun(const std::string& name, RunConfig c = tiny_config(), data::Dataset d = striped_data())
+      : folder(name), config(std::move(c)), data(std::move(d)) {}
+  Folder folder;
+  Context ctx{{.threads = 1}};  // waiting threads cost more than they bring at this size
+  RunConfig config;
+  data::Dataset data;
+  Recorder report;
+
+  nlohmann::json operator()() {
+    Session s{ctx, config, data, folder.path(), report};
+    return run(s);
+  }
+  std::filesystem::path file(const std::string& name) const { return folder.path() / name; }
+};
+
+inline const char* const kResults[] = {"pretext.safetensors",   "features_train.npy",  "features_test.npy",
+                                "neighbours_train.npy",  "neighbours_test.npy", "cluster.safetensors",
+                                "selflabel.safetensors", "assignments.npy",     "assignments_train.npy",
+                                "probabilities.npy",     "confusion.csv",       "prototypes.png"};
+
+inline void expect_same_results(const TinyRun& a, const TinyRun& b) {
+  for (const char* name : kResults) {
+    if (!std::filesystem::exists(a.file(name)) && !std::filesystem::exists(b.file(name))) continue;
+    EXPECT_TRUE(bytes_of(a.file(name)) == bytes_of(b.file(name))) << name << " differs";
+  }
 }
 
 }  // namespace kith::test

@@ -34,10 +34,11 @@ using Stage = std::function<void(Session&)>;
 std::vector<double> losses(const ContextOptions& options, const RunConfig& config, const std::filesystem::path& folder,
                            const Stage& stage, float disturbed = 0) {
   data::Dataset data = striped_data(3, 8, 8);
-  for (int c = 0; c < 3; ++c) data.std[c] *= 1 + disturbed;
   Recorder report;
   Context ctx(options);
   Session session{ctx, config, data, folder, report};
+  session.ledger.origin("pretext");  // what the folder holds was made from images that are not disturbed
+  for (int c = 0; c < 3; ++c) data.std[c] *= 1 + disturbed;
   stage(session);
   std::vector<double> values;
   std::set<std::string> trained, captured;

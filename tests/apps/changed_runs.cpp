@@ -1,0 +1,124 @@
+// Run directories that are continued with something else, and new ones that begin with what of another one still fits.
+#include <map>
+
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class ChangedRuns : public Runs {
+ protected:
+  std::map<std::string, std::string> contents(const fs::path& run) const {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(root_ / run))
+      if (entry.is_regular_file()) all[entry.path().string()] = text_of(entry.path());
+    return all;
+  }
+  // The error of a command that must fail and leave the directory as it is.
+  std::string refused(const std::string& name, const fs::path& run, const std::vector<std::string>& more) const {
+    const auto before = contents(run);
+    const Outcome o = kith(command(name, run, more));
+    EXPECT_EQ(o.status, 1) << o.err;
+    EXPECT_TRUE(contents(run) == before) << "a failed " << name << " changed the directory";
+    return o.err;
+  }
+  std::string path(const char* run) const { return (root_ / run).string(); }
+  // `name` into a new directory, with what of the run "a" fits.
+  std::vector<std::string> from_a(const std::string& name, const char* out, std::vector<std::string> more) const {
+    more.insert(more.begin(), {name, "--from", path("a"), "--out", path(out), "--threads", "1"});
+    return more;
+  }
+};
+
+TEST_F(ChangedRuns, OtherImagesAreRefusedAndNothingIsTouched) {
+  ASSERT_EQ(run("a").status, 0);
+  write_tiny_fashion_mnist(root_ / "renamed", 200, 60, 8);
+  EXPECT_EQ(run("a", {"--data", "fashion-mnist:" + path("renamed")}).status, 0);
+  fs::copy_file(root_ / "renamed" / "t10k-images-idx3-ubyte", root_ / "renamed" / "train-images-idx3-ubyte",
+                fs::copy_options::overwrite_existing);
+  fs::copy_file(root_ / "renamed" / "t10k-labels-idx1-ubyte", root_ / "renamed" / "train-labels-idx1-ubyte",
+                fs::copy_options::overwrite_existing);
+  for (const char* stage : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate"}) {
+    const std::string error = refused(stage, "a", {"--data", "fashion-mnist:" + path("renamed")});
+    EXPECT_NE(error.find("pretext.safetensors: made from something else (the train images were 200 of 8 x 8 x 1, "),
+              std::string::npos)
+        << stage << ": " << error;
+  }
+  EXPECT_NE(refused("run", "a", {"--set", "data.size=4"}).find("now 200 of 4 x 4 x 1, "), std::string::npos);
+  EXPECT_EQ(run("a", {"--data", "fashion-mnist:" + path("data")}).status, 0);
+}
+
+TEST_F(ChangedRuns, LaterStagesChangeByName) {
+  ASSERT_EQ(run("a").status, 0);
+  const std::string weights = text_of(root_ / "a" / "pretext.safetensors");
+  for (const char* field : {"evaluate.knn_k=10", "selflabel.epochs=1", "cluster.lambda=2.0", "mine.k=4"}) {
+    const Outcome o = run("a", {"--set", field});
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_NE(o.err.find("pretext: done earlier"), std::string::npos);
+  }
+  EXPECT_TRUE(text_of(root_ / "a" / "pretext.safetensors") == weights);
+  // The preset says other things, and nobody named them: a forgotten --set costs nothing.
+  EXPECT_NE(refused("run", "a", {"--preset", "quick", "--set", "mine.k=5"}).find("take another --out"), std::string::npos);
+  const std::string error = refused("evaluate", "a", {"--set", "cluster.lambda=3.0"});
+  EXPECT_NE(error.find("cluster.safetensors: cluster.lambda was 2.0, now 3.0; run the cluster stage first"),
+            std::string::npos)
+      << error;
+}
+
+TEST_F(ChangedRuns, ACommandThatFailsBeginsNoDirectory) {
+  EXPECT_EQ(kith(command("evaluate", "new")).status, 1);
+  EXPECT_FALSE(fs::exists(root_ / "new"));
+  EXPECT_EQ(run("new", {"--set", "pretext.schedule.lr=1e30"}).status, 1);
+  EXPECT_FALSE(fs::exists(root_ / "new"));
+  fs::create_directories(root_ / "there");
+  EXPECT_EQ(run("there", {"--set", "pretext.schedule.lr=1e30"}).status, 1);
+  EXPECT_FALSE(fs::exists(root_ / "there" / "config.toml"));
+}
+
+TEST_F(ChangedRuns, FromAnotherRunContinueLikeAnyRun) {
+  ASSERT_EQ(run("a").status, 0);
+  const auto before = contents("a");
+  ASSERT_EQ(run("whole", {"--set", "cluster.classes=8"}).status, 0);
+  const std::vector<std::string> words = from_a("run", "b", {"--set", "cluster.classes=8"});
+  for (const int signal : {9, 2, 15}) {
+    const Outcome o = kith(words, {.signal = signal, .after_ms = 60});
+    if (o.status == 0) break;
+    ASSERT_EQ(o.status, 128 + signal) << o.err;
+  }
+  const Outcome o = kith(words);
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const char* file : {"pretext.safetensors", "neighbours_train.npy", "cluster.safetensors", "selflabel.safetensors",
+                           "probabilities.npy", "confusion.csv"})
+    EXPECT_TRUE(text_of(root_ / "whole" / file) == text_of(root_ / "b" / file)) << file;
+  EXPECT_EQ(log_of(root_ / "whole"), log_of(root_ / "b"));
+  EXPECT_TRUE(contents("a") == before) << "the run that was taken from was changed";
+  EXPECT_EQ(kith({"run", "--out", path("b")}).status, 0);
+}
+
+TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
+  ASSERT_EQ(run("a").status, 0);
+  const Outcome o = kith(from_a("cluster", "b", {"--set", "cluster.heads=1"}));
+  EXPECT_EQ(o.status, 0) << o.err;
+  for (const char* stage : {"pretext", "features", "mine"})
+    EXPECT_NE(o.err.find(std::string(stage) + ": taken over from " + path("a")), std::string::npos) << o.err;
+  const Outcome all = kith(from_a("run", "c", {"--set", "mine.k=3"}));
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_NE(all.err.find("mine: made anew: mine.k was 5, now 3\n"), std::string::npos) << all.err;
+  EXPECT_NE(all.err.find("cluster: made anew: neighbours_train.npy is made anew\n"), std::string::npos) << all.err;
+
+  const auto error = [](const std::vector<std::string>& arguments) { return kith(arguments).err; };
+  EXPECT_NE(error(from_a("run", "d", {"--set", "pretext.tau=0.5"})).find("(pretext: pretext.tau was 0.2, now 0.5)"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(root_ / "d"));
+  EXPECT_NE(error(from_a("run", "a", {})).find("--from and --out are the same folder"), std::string::npos);
+  EXPECT_NE(error(from_a("run", "c", {"--set", "mine.k=4"})).find("begun with another configuration (mine.k was 3, now 4)"),
+            std::string::npos);
+  EXPECT_NE(error(from_a("run", "data", {})).find("this one is not empty"), std::string::npos);
+  EXPECT_NE(error({"run", "--from", path("data"), "--out", path("e")}).find("no run directory (it has no config.toml)"),
+            std::string::npos);
+  EXPECT_EQ(kith({"run", "--from", path("none"), "--out", path("e")}).status, 2);
+  EXPECT_EQ(kith(from_a("run", "e", {"--preset", "quick"})).status, 2);
+}
+
+}  // namespace
+}  // namespace kith::test
