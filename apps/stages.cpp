@@ -71,16 +71,18 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
 
 void add_from_option(CLI::App& command, StageOptions& o) {
   command
-      .add_option("--from", o.from,
-                  "Run directory to begin a new --out with: its configuration with what --set changes, and its finished "
-                  "stages that this leaves right; it is only read")
+      .add_option(
+          "--from", o.from,
+          "Run directory to begin a new --out with: its configuration with what --set changes, and its finished "
+          "stages that this leaves right; it is only read")
       ->check(CLI::ExistingDirectory)
       ->excludes("--preset");
 }
 
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
-  for (const char* name : {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--precision",
-                           "--tf32", "--no-graphs", "--stream", "--profile", "--dry-run", "--quiet", "--json", "--from"})
+  for (const char* name :
+       {"--data", "--preset", "--out", "--set", "--seed", "--threads", "--device", "--precision", "--tf32",
+        "--no-graphs", "--stream", "--profile", "--dry-run", "--quiet", "--json", "--from"})
     if (command.count(name) > 0 && std::ranges::find(kept, name) == kept.end()) throw CLI::ExcludesError(name, array);
 }
 

@@ -10,7 +10,7 @@
 
 namespace kith::data {
 
-std::string digest(std::span<const uint8_t> bytes);       // 32 hexadecimal digits
+std::string digest(std::span<const uint8_t> bytes);        // 32 hexadecimal digits
 std::string digest_of_file(const std::filesystem::path&);  // of its bytes; Error (std::runtime_error): cannot be read
 
 // What a data set consists of, each part by its content; where the files lie does not count:

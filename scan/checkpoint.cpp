@@ -87,7 +87,8 @@ SafeTensors read_result(const Session& s, const std::string& stage) {
     throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
   SafeTensors file = read_safetensors(path);
   if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
-    throw Error(fmt::format("{}: made from something else ({}); run the {} stage first", path.string(), d.text(), stage));
+    throw Error(
+        fmt::format("{}: made from something else ({}); run the {} stage first", path.string(), d.text(), stage));
   return file;
 }
 

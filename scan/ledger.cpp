@@ -23,9 +23,10 @@ std::string join(const std::vector<std::string>& items) {
 
 Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::path& path) {
   if (metadata.contains("kith.config"))
-    throw Error(fmt::format("{}: made by an earlier version of kith, which did not record what it was made from; take "
-                            "another run directory",
-                            path.string()));
+    throw Error(
+        fmt::format("{}: made by an earlier version of kith, which did not record what it was made from; take "
+                    "another run directory",
+                    path.string()));
   const auto found = metadata.find(kOriginKey);
   if (found == metadata.end())
     throw Error(fmt::format("{}: not written by a stage of kith (no {} in its metadata)", path.string(), kOriginKey));

@@ -19,8 +19,8 @@ void append(std::string& list, const std::string& item) {
 // Eight digits of a digest are enough to see that two differ.
 std::string shortened(const std::string& text) {
   constexpr size_t kDigest = 32, kShown = 8;
-  const bool ends_in_digest =
-      text.size() >= kDigest && std::all_of(text.end() - kDigest, text.end(), [](unsigned char c) { return std::isxdigit(c); });
+  const bool ends_in_digest = text.size() >= kDigest && std::all_of(text.end() - kDigest, text.end(),
+                                                                    [](unsigned char c) { return std::isxdigit(c); });
   return ends_in_digest ? text.substr(0, text.size() - kDigest + kShown) : text;
 }
 
@@ -133,9 +133,15 @@ Values deciding_fields(const RunConfig& config, Affects affects) {
 
 OriginDifference difference(const Origin& was, const Origin& now) {
   OriginDifference d;
+  bool other_images = false;
+  for_each_difference(was.data, now.data, [&](const std::string& part, const std::string*, const std::string*) {
+    other_images |= part == "train images";
+  });
   for_each_difference(was.data, now.data, [&](const std::string& part, const std::string* w, const std::string* n) {
-    append(d.data, fmt::format("the {} were {}, now {}", part, w ? shortened(*w) : "not looked at",
-                               n ? shortened(*n) : "not looked at"));
+    // Where the constants are measured they follow from the images, which say more.
+    if (part == "normalisation" && other_images) return;
+    append(d.data, fmt::format("the {} {} {}, now {}", part, part.ends_with("s") ? "were" : "was",
+                               w ? shortened(*w) : "not looked at", n ? shortened(*n) : "not looked at"));
   });
   for_each_difference(was.fields, now.fields, [&](const std::string& name, const std::string* w, const std::string* n) {
     append(d.fields, fmt::format("{} was {}, now {}", name, w ? *w : default_of(name), n ? *n : default_of(name)));

@@ -26,7 +26,8 @@ struct StageInfo {
 };
 std::span<const StageInfo> stage_table();  // in the order of a run
 const StageInfo& stage_info(const std::string& name);
-std::vector<const StageInfo*> stages_before(const StageInfo&);  // that its inputs come from, directly or not, in that order
+std::vector<const StageInfo*> stages_before(
+    const StageInfo&);  // that its inputs come from, directly or not, in that order
 
 struct Origin {
   using Values = std::map<std::string, std::string>;

@@ -19,7 +19,8 @@ struct ReusePlan {
 // What `command` (run, or the name of a stage, which wants what comes before it) can take over from the run directory `from`
 // under this configuration and these images: the stages that stand (scan/ledger.h), as long as all they read is taken over,
 // too. Error, one line: nothing can.
-ReusePlan plan_reuse(const RunConfig&, const data::Dataset&, const std::filesystem::path& from, const std::string& command);
+ReusePlan plan_reuse(const RunConfig&, const data::Dataset&, const std::filesystem::path& from,
+                     const std::string& command);
 
 // Makes `to`, which is not there or an empty folder: the configuration, the files and records of the planned stages, and what
 // metrics.jsonl and timing.json say of them. All of it or nothing: it is made as TO.partial and renamed. Files are copied, not

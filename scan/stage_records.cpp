@@ -22,15 +22,17 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
   const std::vector<uint8_t> text = data::read_file(path);
   StageRecords records;
   try {
-    for (const auto& [stage, j] : json::parse(text).items())
+    const json all = json::parse(text);
+    for (const auto& [stage, j] : all.items())
       records[stage] = {.origin = origin_from_json(j),
                         .outputs = j.at("outputs").get<Origin::Values>(),
                         .version = j.at("version").get<std::string>(),
                         .under_way = j.value("under_way", false)};
   } catch (const json::exception&) {
-    throw Error(fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
-                            "outputs",
-                            path.string()));
+    throw Error(
+        fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
+                    "outputs",
+                    path.string()));
   }
   return records;
 }

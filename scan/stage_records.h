@@ -17,6 +17,7 @@ struct StageRecord {
 using StageRecords = std::map<std::string, StageRecord>;
 
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
-void write_record(const std::filesystem::path& run_dir, const std::string& stage, const StageRecord&);  // beside the others
+void write_record(const std::filesystem::path& run_dir, const std::string& stage,
+                  const StageRecord&);  // beside the others
 
 }  // namespace kith

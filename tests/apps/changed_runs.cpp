@@ -44,8 +44,8 @@ TEST_F(ChangedRuns, OtherImagesAreRefusedAndNothingIsTouched) {
               std::string::npos)
         << stage << ": " << error;
   }
-  EXPECT_NE(refused("run", "a", {"--set", "data.size=4"}).find("now 200 of 4 x 4 x 1, "), std::string::npos);
   EXPECT_EQ(run("a", {"--data", "fashion-mnist:" + path("data")}).status, 0);
+  EXPECT_NE(refused("run", "a", {"--set", "data.size=4"}).find("now 200 of 4 x 4 x 1, "), std::string::npos);
 }
 
 TEST_F(ChangedRuns, LaterStagesChangeByName) {
@@ -58,7 +58,8 @@ TEST_F(ChangedRuns, LaterStagesChangeByName) {
   }
   EXPECT_TRUE(text_of(root_ / "a" / "pretext.safetensors") == weights);
   // The preset says other things, and nobody named them: a forgotten --set costs nothing.
-  EXPECT_NE(refused("run", "a", {"--preset", "quick", "--set", "mine.k=5"}).find("take another --out"), std::string::npos);
+  EXPECT_NE(refused("run", "a", {"--preset", "quick", "--set", "mine.k=5"}).find("take another --out"),
+            std::string::npos);
   const std::string error = refused("evaluate", "a", {"--set", "cluster.lambda=3.0"});
   EXPECT_NE(error.find("cluster.safetensors: cluster.lambda was 2.0, now 3.0; run the cluster stage first"),
             std::string::npos)
@@ -87,8 +88,8 @@ TEST_F(ChangedRuns, FromAnotherRunContinueLikeAnyRun) {
   }
   const Outcome o = kith(words);
   ASSERT_EQ(o.status, 0) << o.err;
-  for (const char* file : {"pretext.safetensors", "neighbours_train.npy", "cluster.safetensors", "selflabel.safetensors",
-                           "probabilities.npy", "confusion.csv"})
+  for (const char* file : {"pretext.safetensors", "neighbours_train.npy", "cluster.safetensors",
+                           "selflabel.safetensors", "probabilities.npy", "confusion.csv"})
     EXPECT_TRUE(text_of(root_ / "whole" / file) == text_of(root_ / "b" / file)) << file;
   EXPECT_EQ(log_of(root_ / "whole"), log_of(root_ / "b"));
   EXPECT_TRUE(contents("a") == before) << "the run that was taken from was changed";
@@ -111,8 +112,9 @@ TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
             std::string::npos);
   EXPECT_FALSE(fs::exists(root_ / "d"));
   EXPECT_NE(error(from_a("run", "a", {})).find("--from and --out are the same folder"), std::string::npos);
-  EXPECT_NE(error(from_a("run", "c", {"--set", "mine.k=4"})).find("begun with another configuration (mine.k was 3, now 4)"),
-            std::string::npos);
+  EXPECT_NE(
+      error(from_a("run", "c", {"--set", "mine.k=4"})).find("begun with another configuration (mine.k was 3, now 4)"),
+      std::string::npos);
   EXPECT_NE(error(from_a("run", "data", {})).find("this one is not empty"), std::string::npos);
   EXPECT_NE(error({"run", "--from", path("data"), "--out", path("e")}).find("no run directory (it has no config.toml)"),
             std::string::npos);

@@ -30,7 +30,8 @@ TEST(Digest, OfAFileIsThatOfItsBytes) {
 
 Dataset example() {
   Dataset data{.spec = "a:b", .class_names = {"x", "yz"}};
-  data.train = {.count = 2, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(16, 7), .labels = {0, 1}};
+  data.train = {
+      .count = 2, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(16, 7), .labels = {0, 1}};
   data.test = {.count = 1, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(8, 9), .labels = {1}};
   return data;
 }

@@ -49,6 +49,10 @@ struct Again : TinyRun {
   bool noted(const std::string& part) const {
     return std::ranges::any_of(report.notes, [&](const std::string& n) { return n.find(part) != std::string::npos; });
   }
+  int64_t warnings_of_files() const {  // the method has some of its own
+    return std::ranges::count_if(report.warnings,
+                                 [](const std::string& w) { return w.find("not as the stage") != std::string::npos; });
+  }
   std::map<std::string, std::string> contents() const {
     std::map<std::string, std::string> all;
     for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
@@ -66,8 +70,9 @@ TEST(Ledger, OtherImagesOfTheSameShapeAreRefused) {
   Again run("other_images");
   EXPECT_EQ(run.rerun(), "");
   run.data.train.pixels[3] ^= 1;
-  EXPECT_NE(run.refused().find("pretext.safetensors: made from something else (the train images were 70 of 9 x 8 x 1, "),
-            std::string::npos);
+  EXPECT_NE(
+      run.refused().find("pretext.safetensors: made from something else (the train images were 70 of 9 x 8 x 1, "),
+      std::string::npos);
   run.data = striped_data();
   run.data.test.pixels[3] ^= 1;
   EXPECT_NE(run.refused().find("features_train.npy: made from something else (the test images were 40 of 9 x 8 x 1, "),
@@ -138,8 +143,9 @@ TEST(Ledger, AChangedFieldAsksForItsStageFirst) {
   Session s = run.session();
   const auto before = run.contents();
   for (auto* stage : {+[](Session& x) { selflabel(x); }, +[](Session& x) { evaluate(x); }})
-    EXPECT_NE(error_of([&] { stage(s); })
-                  .find("cluster.safetensors: cluster.lambda was 5.0, now 2.0; run the cluster stage first"),
+    EXPECT_NE(error_of([&] {
+                stage(s);
+              }).find("cluster.safetensors: cluster.lambda was 5.0, now 2.0; run the cluster stage first"),
               std::string::npos);
   EXPECT_TRUE(run.contents() == before);
 }
@@ -172,7 +178,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   run.write_lists(1);
   const std::string own = bytes_of(run.file("neighbours_train.npy"));
   EXPECT_EQ(run.rerun(), "cs");
-  EXPECT_EQ(run.report.warnings.size(), 1u);
+  EXPECT_EQ(run.warnings_of_files(), 1);
   EXPECT_TRUE(run.report.warned("neighbours_train.npy: not as the stage mine wrote it; it is used as it is"));
   run.config.mine.k = 4;  // is not theirs
   EXPECT_EQ(run.rerun(), "");
@@ -185,7 +191,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   mine(s);
   EXPECT_TRUE(run.report.warned("neighbours_train.npy: not as the stage mine wrote it; replaced"));
   EXPECT_EQ(run.rerun(), "cs");
-  EXPECT_TRUE(run.report.warnings.empty());
+  EXPECT_EQ(run.warnings_of_files(), 0);
 }
 
 TEST(Ledger, ListsThatNoStageWroteAreUsed) {
@@ -206,7 +212,8 @@ TEST(Ledger, ExchangedWeightsAreFound) {
   std::filesystem::copy_file(other.file("cluster.safetensors"), run.file("cluster.safetensors"),
                              std::filesystem::copy_options::overwrite_existing);
   Session s = run.session();
-  EXPECT_NE(error_of([&] { evaluate(s); }).find("cluster.safetensors: cluster.lambda was 2.0, now 5.0"), std::string::npos);
+  EXPECT_NE(error_of([&] { evaluate(s); }).find("cluster.safetensors: cluster.lambda was 2.0, now 5.0"),
+            std::string::npos);
   EXPECT_EQ(run.rerun(), "c");
   SafeTensors bare = read_safetensors(run.file("cluster.safetensors"));
   bare.metadata.clear();
@@ -259,7 +266,8 @@ TEST(Ledger, ACheckpointOfOtherFieldsIsNotContinued) {
   run.config.cluster.lambda = 2;
   run.report.stop_after = std::numeric_limits<int64_t>::max();
   run();
-  EXPECT_TRUE(run.report.warned("checkpoint_cluster.safetensors: begun with something else (cluster.lambda was 5.0, now 2.0)"));
+  EXPECT_TRUE(
+      run.report.warned("checkpoint_cluster.safetensors: begun with something else (cluster.lambda was 5.0, now 2.0)"));
   TinyRun whole("checkpoint_whole", run.config);
   whole();
   expect_same_results(whole, run);
@@ -270,8 +278,9 @@ TEST(Ledger, ACheckpointOfOtherImagesIsRefused) {
   run.report.stop_after = 3;
   EXPECT_THROW(run(), Interrupted);
   run.data.train.pixels[0] ^= 1;
-  EXPECT_NE(error_of([&] { run(); }).find("checkpoint_pretext.safetensors: begun with something else (the train images"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { run(); }).find("checkpoint_pretext.safetensors: begun with something else (the train images"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -8,7 +8,8 @@
 namespace kith {
 namespace {
 
-constexpr Affects kStages[] = {Affects::pretext, Affects::mine, Affects::cluster, Affects::selflabel, Affects::evaluate};
+constexpr Affects kStages[] = {Affects::pretext, Affects::mine, Affects::cluster, Affects::selflabel,
+                               Affects::evaluate};
 
 // Gives a field another value.
 struct Change {
@@ -33,9 +34,10 @@ Affects expected(const std::string& name) {
                                                   {"seed", Affects::pretext},
                                                   {"selflabel.enabled", Affects::evaluate}};
   if (const auto at = by_name.find(name); at != by_name.end()) return at->second;
-  const std::map<std::string, Affects> by_section = {
-      {"data", Affects::images}, {"model", Affects::pretext},     {"pretext", Affects::pretext},  {"mine", Affects::mine},
-      {"cluster", Affects::cluster}, {"selflabel", Affects::selflabel}, {"evaluate", Affects::evaluate}};
+  const std::map<std::string, Affects> by_section = {{"data", Affects::images},      {"model", Affects::pretext},
+                                                     {"pretext", Affects::pretext},  {"mine", Affects::mine},
+                                                     {"cluster", Affects::cluster},  {"selflabel", Affects::selflabel},
+                                                     {"evaluate", Affects::evaluate}};
   return by_section.at(name.substr(0, name.find('.')));
 }
 
@@ -65,9 +67,10 @@ TEST(Provenance, DifferencesNameWhatWasAndIs) {
   const Origin now{.data = {{"train images", "2 of 4 x 2 x 1, " + other}},
                    .fields = {{"mine.include_self", "true"}},
                    .inputs = {{"a.npy", other}, {"same.npy", digest}}};
-  EXPECT_EQ(difference(was, now).text(),
-            "the train images were 2 of 4 x 2 x 1, 01234567, now 2 of 4 x 2 x 1, fedcba98; mine.include_self was false, now "
-            "true; mine.k was 7, now 20; a.npy is another one now");
+  EXPECT_EQ(
+      difference(was, now).text(),
+      "the train images were 2 of 4 x 2 x 1, 01234567, now 2 of 4 x 2 x 1, fedcba98; mine.include_self was false, now "
+      "true; mine.k was 7, now 20; a.npy is another one now");
   EXPECT_FALSE(difference(was, was).any());
   EXPECT_EQ(difference(was, was).text(), "");
 }

@@ -41,8 +41,9 @@ TEST_F(Reuse, KeepsWhatAChangeLeavesRight) {
   EXPECT_EQ(stages(), (Stages{"pretext", "features", "mine", "cluster", "selflabel"}));
   config_.selflabel.share = 0.7f;
   EXPECT_EQ(stages(), (Stages{"pretext", "features", "mine", "cluster"}));
-  for (const auto& change : std::vector<std::function<void(ClusterConfig&)>>{
-           [](ClusterConfig& c) { c.classes = 8; }, [](ClusterConfig& c) { c.lambda = 2; }, [](ClusterConfig& c) { c.heads = 2; }}) {
+  for (const auto& change : std::vector<std::function<void(ClusterConfig&)>>{[](ClusterConfig& c) { c.classes = 8; },
+                                                                             [](ClusterConfig& c) { c.lambda = 2; },
+                                                                             [](ClusterConfig& c) { c.heads = 2; }}) {
     config_.cluster = source_->config.cluster;
     change(config_.cluster);
     EXPECT_EQ(stages(), (Stages{"pretext", "features", "mine"}));
@@ -53,7 +54,8 @@ TEST_F(Reuse, KeepsWhatAChangeLeavesRight) {
   EXPECT_EQ(stages(), (Stages{"pretext"}));
   const ReusePlan plan = plan_reuse(config_, data_, source_->folder.path(), "run");
   EXPECT_EQ(plan.notes[0], "pretext: taken over from " + source_->folder.path().string());
-  EXPECT_TRUE(plan.notes[1].starts_with("features: made anew: the test images were 40 of 9 x 8 x 1, ")) << plan.notes[1];
+  EXPECT_TRUE(plan.notes[1].starts_with("features: made anew: the test images were 40 of 9 x 8 x 1, "))
+      << plan.notes[1];
   EXPECT_EQ(plan.notes[2], "mine: made anew: features_train.npy is made anew");
 }
 
@@ -85,7 +87,8 @@ TEST_F(Reuse, GoesOnLikeARunFromTheBeginning) {
   const fs::path killed = part.folder.path().string() + ".partial";
   fs::create_directories(killed);
   std::ofstream(killed / "pretext.safetensors") << "half";
-  take_over(plan_reuse(config_, data_, source_->folder.path(), "run"), config_, source_->folder.path(), part.folder.path());
+  take_over(plan_reuse(config_, data_, source_->folder.path(), "run"), config_, source_->folder.path(),
+            part.folder.path());
   EXPECT_FALSE(fs::exists(killed));
   EXPECT_EQ(load_config(part.file("config.toml").string(), {}).cluster.classes, 4);
   EXPECT_FALSE(fs::exists(part.file("cluster.safetensors")));
@@ -105,8 +108,9 @@ TEST_F(Reuse, OnlyIntoAnEmptyFolder) {
   std::ofstream(full.path() / "mine.txt") << "x";
   const auto before = contents(full.path());
   const ReusePlan plan = plan_reuse(config_, data_, source_->folder.path(), "run");
-  EXPECT_NE(error_of([&] { take_over(plan, config_, source_->folder.path(), full.path()); }).find("this one is not empty"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { take_over(plan, config_, source_->folder.path(), full.path()); }).find("this one is not empty"),
+      std::string::npos);
   EXPECT_TRUE(contents(full.path()) == before);
 }
 
@@ -115,7 +119,9 @@ TEST_F(Reuse, WhatIsEditedInOneRunStaysAsItWasInTheOther) {
   Folder to("reuse_edit");
   take_over(plan_reuse(config_, data_, source_->folder.path(), "run"), config_, source_->folder.path(), to.path());
   const std::string was = bytes_of(source_->file("neighbours_train.npy"));
-  std::fstream(to.path() / "neighbours_train.npy", std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('x');
+  std::fstream(to.path() / "neighbours_train.npy", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(-1, std::ios::end)
+      .put('x');
   EXPECT_TRUE(bytes_of(source_->file("neighbours_train.npy")) == was);
 }
 

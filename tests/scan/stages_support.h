@@ -156,9 +156,9 @@ struct TinyRun {
 };
 
 inline const char* const kResults[] = {"pretext.safetensors",   "features_train.npy",  "features_test.npy",
-                                "neighbours_train.npy",  "neighbours_test.npy", "cluster.safetensors",
-                                "selflabel.safetensors", "assignments.npy",     "assignments_train.npy",
-                                "probabilities.npy",     "confusion.csv",       "prototypes.png"};
+                                       "neighbours_train.npy",  "neighbours_test.npy", "cluster.safetensors",
+                                       "selflabel.safetensors", "assignments.npy",     "assignments_train.npy",
+                                       "probabilities.npy",     "confusion.csv",       "prototypes.png"};
 
 inline void expect_same_results(const TinyRun& a, const TinyRun& b) {
   for (const char* name : kResults) {

@@ -164,7 +164,9 @@ TEST(Checkpoint, BelongsToOneConfiguration) {
   fake.config.evaluate.knn_k = 3;
   EXPECT_EQ(read_checkpoint(fake.session(), "pretext")->state.at("third"), 1.0 / 3);
   fake.config.pretext.tau *= 2;
-  EXPECT_NE(error_of([&] { read_checkpoint(fake.session(), "pretext"); }).find("begun with something else (pretext.tau was 0.2, now 0.4)"),
+  EXPECT_NE(error_of([&] {
+              read_checkpoint(fake.session(), "pretext");
+            }).find("begun with something else (pretext.tau was 0.2, now 0.4)"),
             std::string::npos);
 }
 
@@ -175,7 +177,9 @@ TEST(Checkpoint, ResultsAreStampedAndRequired) {
   write_result(fake.session(), "pretext", {});
   read_result(fake.session(), "pretext");
   fake.config.seed = 6;
-  EXPECT_NE(error_of([&] { read_result(fake.session(), "pretext"); }).find("made from something else (seed was 5, now 6)"), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { read_result(fake.session(), "pretext"); }).find("made from something else (seed was 5, now 6)"),
+      std::string::npos);
 }
 
 TEST(Checkpoint, SectionsKeepTheirNames) {
