@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "nn/onednn/versions.h"
 
 namespace kith {
 namespace {
@@ -24,27 +25,20 @@ Descs stored_descs(const ConvShape& s) {
 }
 
 // What the primitive may choose: weights always, images in the blocked forms.
-Descs offered_descs(const ConvShape& s, ConvForm form) {
+onednn::ConvOperands offered(const ConvShape& s, ConvForm form) {
   const tag images = form == ConvForm::nhwc ? tag::nhwc : tag::any;
-  return {.src = dense_desc({s.images, s.in, s.height, s.width}, images),
+  return {.algorithm = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct,
+          .src = dense_desc({s.images, s.in, s.height, s.width}, images),
           .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::any),
-          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images)};
-}
-
-dnnl::convolution_forward::primitive_desc forward_desc(const dnnl::engine& engine, const ConvShape& s, ConvForm form) {
-  const Descs d = offered_descs(s, form);
-  const algorithm method = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
-  return {{dnnl::prop_kind::forward_training, method, d.src, d.weights, d.dst, memory::dims{s.stride, s.stride},
-           memory::dims{s.padding, s.padding}, memory::dims{s.padding, s.padding}},
-          plan_attributes(),
-          engine};
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images),
+          .strides = {s.stride, s.stride},
+          .padding = {s.padding, s.padding}};
 }
 
 Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvForm form) {
-  const Descs stored = stored_descs(s), d = offered_descs(s, form);
-  const auto hint = forward_desc(engine, s, form);
-  const algorithm method = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct;
-  const memory::dims strides{s.stride, s.stride}, padding{s.padding, s.padding};
+  const Descs stored = stored_descs(s);
+  const onednn::ConvOperands spec = offered(s, form);
+  const auto hint = onednn::forward_desc(engine, spec, plan_attributes());
   const auto operand = [&](int argument, const memory::desc& at, const memory::desc& wanted, bool output = false) {
     return make_operand(engine, argument, at, wanted, output);
   };
@@ -56,8 +50,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
                            operand(DNNL_ARG_DST, stored.dst, hint.dst_desc(), true)},
               .scratchpad = hint.scratchpad_desc()};
     case Pass::backward_data: {
-      const dnnl::convolution_backward_data::primitive_desc p(
-          {method, d.src, d.weights, d.dst, strides, padding, padding}, plan_attributes(), engine, hint);
+      const auto p = onednn::backward_desc<dnnl::convolution_backward_data>(engine, spec, hint, plan_attributes());
       return {.primitive = dnnl::convolution_backward_data(p),
               .operands = {operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
                            operand(DNNL_ARG_WEIGHTS, stored.weights, p.weights_desc()),
@@ -65,8 +58,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
               .scratchpad = p.scratchpad_desc()};
     }
     case Pass::backward_weights: {
-      const dnnl::convolution_backward_weights::primitive_desc p(
-          {method, d.src, d.weights, d.dst, strides, padding, padding}, plan_attributes(), engine, hint);
+      const auto p = onednn::backward_desc<dnnl::convolution_backward_weights>(engine, spec, hint, plan_attributes());
       return {.primitive = dnnl::convolution_backward_weights(p),
               .operands = {operand(DNNL_ARG_SRC, stored.src, p.src_desc()),
                            operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
@@ -93,27 +85,17 @@ bool avx512() {
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
 }
 
-}  // namespace
-
-// Read from bench/nn/conv.cpp (one thread, processor time, reorders included), ResNet-18 of width 16 and 64 at 14 to 32
-// pixels; times of the nhwc form over the chosen one:
+// Both rules are read from what bench/nn/conv.cpp times (one thread, processor time, reorders included), ResNet-18 of width 16
+// and 64: the time of the nhwc form over that of the chosen one. 1x1 stays as it is: the reorders cost more than they bring.
+//
+// oneDNN 2.6, at 14 to 32 pixels:
 //   3x3, stride 1, 64 channels and more, at least 4x4: winograd       1.1-2.3 (1.05 for the weights of 64 at 32x32)
-//   few input channels, 16 outputs, forward: blocked                   1.6-3.0
 //   16 -> 16, forward and data: blocked, its images are NHWC as well   1.1-1.4 and 1.0-1.15
 //   3x3, stride 2, forward, up to 64 channels at up to 16x16           0.96-1.7
 //   3x3, stride 2, weights                                             1.02-1.3 (0.95 for 16 -> 32 at 14x14)
 //   32 -> 32, weights, up to 8x8                                       1.1-1.2
-// and 1x1 or larger images with fewer channels stay as they are: the reorders cost more than they bring. Winograd is
-// offered with AVX-512 only.
-//
-// Not for its speed: oneDNN's kernels for the weights of a strided 1x1 from fewer channels of NHWC than a vector holds (8 with
-// AVX2, 16 with AVX-512) work outside of their memory: wrong results, crashes, endless loops. In 2.6 and, by its issue 6035, in
-// 3.12: each thread's part is asked for by the channels and written by whole vectors.
-ConvForm conv_form(const ConvShape& s, Pass pass) {
-  const bool aligned = s.in % 16 == 0 && s.out % 16 == 0;
-  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
-  if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 16) return ConvForm::blocked;
-  if (!aligned || s.kernel != 3) return ConvForm::nhwc;
+// and larger images with fewer channels stay as they are. Winograd is offered with AVX-512 only.
+ConvForm form_of_2(const ConvShape& s, Pass pass) {
   if (s.stride == 1) {
     if (avx512() && s.padding == 1 && std::min(s.in, s.out) >= 64 && std::min(s.height, s.width) >= 4)
       return ConvForm::winograd;
@@ -124,6 +106,32 @@ ConvForm conv_form(const ConvShape& s, Pass pass) {
   if (pass == Pass::backward_weights) return ConvForm::blocked;
   if (pass == Pass::forward && (s.in == 16 || (s.in <= 64 && s.height <= 16))) return ConvForm::blocked;
   return ConvForm::nhwc;
+}
+
+// oneDNN 3.7.2, at 14 to 32 pixels, on an Intel Xeon (family 6, model 207) with other work: the least of many runs in turns:
+//   3x3, 16 -> 16, forward and data, up to 16x16                       1.2-1.5 (0.85-1.1 at 32x32)
+//   3x3, 256 -> 512 at 8x8, stride 2, forward                          1.5-1.8
+//   3x3, 512 -> 512 at 4x4, forward and data                           1.9-2.7 and 1.7-2.5
+// and the rest stays as it is: 0.3-1.15. For data with stride 2 the images that oneDNN itself chooses are NHWC.
+ConvForm form_of_3(const ConvShape& s, Pass pass) {
+  if (pass == Pass::backward_weights) return ConvForm::nhwc;
+  if (s.stride == 1 && s.in == 16 && s.out == 16 && s.height <= 16) return ConvForm::blocked;
+  const bool forward = pass == Pass::forward;
+  return s.in * s.out >= 256 * 512 && (forward || s.stride == 1) ? ConvForm::blocked : ConvForm::nhwc;
+}
+
+}  // namespace
+
+// Few input channels, forward to 16: 1.6-3.0 with 2.6, 1.15-1.25 (colour) and 4.3-4.6 (gray) with 3.7.2.
+//
+// Not for its speed: oneDNN's kernels for the weights of a strided 1x1 from fewer channels of NHWC than a vector holds (8 with
+// AVX2, 16 with AVX-512) work outside of their memory: wrong results, crashes, endless loops. In 2.6 and, by its issue 6035, in
+// 3.12: each thread's part is asked for by the channels and written by whole vectors.
+ConvForm conv_form(const ConvShape& s, Pass pass) {
+  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
+  if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 16) return ConvForm::blocked;
+  if (s.in % 16 != 0 || s.out % 16 != 0 || s.kernel != 3) return ConvForm::nhwc;
+  return onednn::kWinograd ? form_of_2(s, pass) : form_of_3(s, pass);
 }
 
 const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "kernels/elementwise.h"
+#include "nn/onednn/versions.h"
 
 namespace kith {
 namespace {
@@ -17,7 +18,7 @@ Tensor floats_for(Context& ctx, const dnnl::memory::desc& desc) {
 bool same_bytes(const dnnl::memory::desc& stored, const dnnl::memory::desc& wanted) {
   using tag = dnnl::memory::format_tag;
   if (stored == wanted) return true;
-  const dnnl::memory::dims d = stored.dims();
+  const dnnl::memory::dims d = onednn::dims_of(stored);
   return d.size() == 4 && (d[1] == 16 || (d[1] % 16 == 0 && d[2] * d[3] == 1)) && stored == dense_desc(d, tag::nhwc) &&
          wanted == dense_desc(d, tag::nChw16c);
 }

@@ -23,6 +23,9 @@ Reference reference(const ConvShape& s, const Tensor& x, const Tensor& w, const 
   return test::conv_reference(s, x.span(), w.span(), dy.span());
 }
 
+// Every version of oneDNN that kith is built with (nn/onednn/versions.h) is held to the same reference and the same tolerance;
+// two versions therefore differ by twice the tolerance at most.
+//
 // A sum of `terms` products of unit normals: partial sums grow as sqrt(k), each addition rounds by u of that, independent
 // roundings add in squares: u terms / sqrt 2. Factor 4 in hand; Winograd's transforms (entries up to 8, condition number
 // of F(4, 3) about 20 in each of two directions, Barabasz et al. 2020) cost up to two digits more.
@@ -32,13 +35,14 @@ test::Tolerance tolerance(int64_t terms, ConvForm form) {
 }
 
 const ConvShape kShapes[] = {
-    {1, 1, 1, 1, 1, 1, 1, 0},    {2, 5, 4, 3, 16, 3, 1, 1},    {2, 5, 6, 1, 17, 3, 1, 1},
-    {1, 7, 8, 17, 3, 3, 2, 1},   {3, 8, 7, 16, 16, 3, 1, 1},   {2, 9, 9, 16, 32, 3, 2, 1},
-    {2, 8, 8, 16, 32, 1, 2, 0},  {2, 7, 6, 17, 5, 1, 1, 0},    {1, 11, 12, 3, 16, 7, 2, 3},
-    {1, 9, 8, 1, 3, 7, 1, 3},    {2, 6, 5, 3, 4, 3, 1, 0},     {1, 8, 8, 5, 7, 3, 2, 2},
-    {1, 14, 14, 1, 16, 3, 1, 1}, {2, 8, 8, 64, 64, 3, 1, 1},   {2, 4, 4, 128, 128, 3, 1, 1},
-    {2, 4, 4, 128, 64, 1, 2, 0}, {1, 32, 32, 32, 32, 3, 1, 1}, {3, 2, 2, 128, 128, 3, 1, 1},
-    {2, 16, 16, 3, 16, 3, 1, 1}, {2, 7, 7, 64, 128, 3, 2, 1},  {20, 8, 8, 4, 8, 1, 2, 0},
+    {1, 1, 1, 1, 1, 1, 1, 0},     {2, 5, 4, 3, 16, 3, 1, 1},    {2, 5, 6, 1, 17, 3, 1, 1},
+    {1, 7, 8, 17, 3, 3, 2, 1},    {3, 8, 7, 16, 16, 3, 1, 1},   {2, 9, 9, 16, 32, 3, 2, 1},
+    {2, 8, 8, 16, 32, 1, 2, 0},   {2, 7, 6, 17, 5, 1, 1, 0},    {1, 11, 12, 3, 16, 7, 2, 3},
+    {1, 9, 8, 1, 3, 7, 1, 3},     {2, 6, 5, 3, 4, 3, 1, 0},     {1, 8, 8, 5, 7, 3, 2, 2},
+    {1, 14, 14, 1, 16, 3, 1, 1},  {2, 8, 8, 64, 64, 3, 1, 1},   {2, 4, 4, 128, 128, 3, 1, 1},
+    {2, 4, 4, 128, 64, 1, 2, 0},  {1, 32, 32, 32, 32, 3, 1, 1}, {3, 2, 2, 128, 128, 3, 1, 1},
+    {2, 16, 16, 3, 16, 3, 1, 1},  {2, 7, 7, 64, 128, 3, 2, 1},  {20, 8, 8, 4, 8, 1, 2, 0},
+    {1, 4, 4, 512, 512, 3, 1, 1}, {1, 8, 8, 256, 512, 3, 2, 1},
 };
 
 TEST(conv2d, matches_plain_loops_and_accumulates) {
@@ -92,6 +96,21 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
           << "form " << static_cast<int>(form) << " pass " << static_cast<int>(pass);
     }
   EXPECT_GE(run, 6);
+}
+
+// A form that the version at hand lacks would run as NHWC, and nobody would know.
+TEST(conv2d, the_chosen_form_is_offered) {
+  Context ctx({.threads = 2});
+  for (const int64_t width : {16, 64})
+    for (int64_t stage = 0; stage < 4; ++stage) {
+      const int64_t out = width << stage, in = std::max(width, out / 2), side = 32 >> stage;
+      for (const ConvShape& s :
+           {ConvShape{2, side, side, out, out, 3, 1, 1}, ConvShape{2, 2 * side, 2 * side, in, out, 3, 2, 1},
+            ConvShape{2, 2 * side, 2 * side, in, out, 1, 2, 0}, ConvShape{2, side, side, 3, out, 3, 1, 1}})
+        for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights})
+          EXPECT_NO_THROW(conv_plan(ctx, s, pass, conv_form(s, pass)))
+              << to_string(s) << ", pass " << static_cast<int>(pass);
+    }
 }
 
 // oneDNN asks for scratch memory that each thread has its part of; a kernel that writes past the last part spoils whatever
