@@ -70,7 +70,7 @@ double product_flops(Context& ctx, int64_t n, DType dtype) {
   const double seconds = best(ctx, [&] {
     using kernels::cpu::Op;
     if (ctx.on_cpu())
-      kernels::cpu::gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
+      kernels::cpu::shared_gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
     else if (dtype == DType::f32)
       ctx.math().linear_forward(linear, a.data(), b.data(), nullptr, c.data(), Activation::none);
     else

@@ -6,9 +6,13 @@ namespace kith::kernels::cpu {
 
 enum class Op : uint8_t { none, transpose };
 
-// C [m, n], op(A) [m, k], op(B) [k, n]; ld* is the row stride of the array as stored. Threaded by OpenMP outside a
-// parallel region, serial inside one. beta = 0 never reads C. m, n or k of 0 are allowed.
+// C [m, n], op(A) [m, k], op(B) [k, n]; ld* is the row stride of the array as stored. beta = 0 never reads C. m, n or k
+// of 0 are allowed. On the calling thread alone: oneDNN's own threads share sums by their number, and so do the bits.
 void gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
           int64_t ldb, float beta, float* c, int64_t ldc);
+
+// The same on all threads: blocks of C, cut by its shape alone, are shared out, so that no bit depends on their number.
+void shared_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
+                 const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 
 }  // namespace kith::kernels::cpu

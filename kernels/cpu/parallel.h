@@ -36,4 +36,16 @@ void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (error) std::rethrow_exception(error);
 }
 
+// While it lives, the calling thread starts no other: libraries that ask OpenMP (oneDNN) plan for, and run on, it alone.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace kith::kernels::cpu

@@ -1,10 +1,12 @@
 #include "nn/onednn/conv.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "nn/onednn/blocks.h"
 #include "nn/onednn/versions.h"
 
 namespace kith {
@@ -70,14 +72,13 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
 }
 
 void run(Context& ctx, const ConvShape& shape, Pass pass, const PlanData& data) {
-  const auto plan = [&]() -> const Plan& {
-    try {
-      return conv_plan(ctx, shape, pass, conv_form(shape, pass));
-    } catch (const Error&) {  // not offered on this processor
-      return conv_plan(ctx, shape, pass, ConvForm::nhwc);
-    }
-  };
-  run_plan(ctx, plan(), data);
+  ConvForm form = conv_form(shape, pass);
+  try {
+    plan_pass(ctx, shape, pass, form);
+  } catch (const Error&) {  // not offered on this processor
+    form = ConvForm::nhwc;
+  }
+  run_pass(ctx, shape, pass, form, data);
 }
 
 bool avx512() {
@@ -136,7 +137,7 @@ ConvForm conv_form(const ConvShape& s, Pass pass) {
 
 const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {
   CpuCache& cache = ctx.cpu_cache();
-  const ConvKey key{.shape = shape, .pass = pass, .form = form};
+  const ConvKey key{.shape = shape, .pass = pass, .form = form, .threads = omp_get_max_threads()};
   if (const auto it = cache.convs.find(key); it != cache.convs.end()) return it->second;
   try {
     return cache.convs.emplace(key, make_plan(cache.engine, shape, pass, form)).first->second;

@@ -1,4 +1,5 @@
 // Convolution through oneDNN. Images NHWC, weights [out, kernel, kernel, in], f32.
+// No bit of a result depends on the number of threads (blocks.h).
 #pragma once
 #include "nn/onednn/plan.h"
 

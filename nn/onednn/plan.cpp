@@ -46,14 +46,15 @@ Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memor
 }
 
 void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
-  CpuCache& cache = ctx.cpu_cache();
+  const CpuCache& cache = ctx.cpu_cache();
+  dnnl::stream stream(cache.engine);  // of this call: several threads may be here
   std::unordered_map<int, dnnl::memory> arguments;
   std::vector<Tensor> held;  // temporaries live until the primitive has run
   const auto memory = [&](const dnnl::memory::desc& desc, const void* at) {
     return dnnl::memory(desc, cache.engine, const_cast<void*>(at));
   };
   const auto reorder = [&](const Operand& operand, dnnl::memory from, dnnl::memory to) {
-    operand.reorder->execute(cache.stream, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+    operand.reorder->execute(stream, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
   };
   const auto input = [&](const Operand& operand, const float* at) {
     dnnl::memory stored = memory(operand.stored, at);
@@ -79,7 +80,7 @@ void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
   if (plan.scratchpad.get_size() > 0)
     arguments.emplace(DNNL_ARG_SCRATCHPAD,
                       memory(plan.scratchpad, memory_of(held.emplace_back(floats_for(ctx, plan.scratchpad)))));
-  plan.primitive.execute(cache.stream, arguments);
+  plan.primitive.execute(stream, arguments);
   if (out.reorder) reorder(out, wanted, stored);
   if (data.write == Write::add)
     kernels::add({.a = {data.out, static_cast<size_t>(count)},

@@ -18,6 +18,7 @@ struct ConvKey {
   ConvShape shape;
   Pass pass = Pass::forward;
   ConvForm form = ConvForm::nhwc;
+  int threads = 1;  // that oneDNN planned for
   auto operator<=>(const ConvKey&) const = default;
 };
 

@@ -12,8 +12,8 @@
 namespace kith {
 namespace {
 
-using kernels::cpu::gemm;
 using kernels::cpu::Op;
+using kernels::cpu::shared_gemm;
 
 // The products of one layer, on either device.
 struct Layer {
@@ -26,8 +26,8 @@ struct Layer {
     const LinearShape s = shape();
     if (!ctx.on_cpu()) return ctx.math().linear_forward(s, x.data(), w.data(), bias.data(), y.data(), Activation::none);
     for (int64_t r = 0; r < s.rows && !bias.empty(); ++r) std::ranges::copy(bias.span(), y.data() + r * s.out);
-    gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x.data(), s.in, w.data(), s.in, bias.empty() ? 0.f : 1.f,
-         y.data(), s.out);
+    shared_gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x.data(), s.in, w.data(), s.in,
+                bias.empty() ? 0.f : 1.f, y.data(), s.out);
   }
   // dx = dy w
   void backward_data(Grads& grads, const Tensor& dy, float* dx, Write write) const {
@@ -35,7 +35,8 @@ struct Layer {
     grads.op().charge(s.cost());
     Context& ctx = grads.context();
     if (!ctx.on_cpu()) return ctx.math().linear_backward_data(s, dy.data(), w.data(), dx, write);
-    gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy.data(), s.out, w.data(), s.in, beta_of(write), dx, s.in);
+    shared_gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy.data(), s.out, w.data(), s.in, beta_of(write), dx,
+                s.in);
   }
   // dw = dy^T x
   void backward_weights(Grads& grads, const Tensor& dy, float* dw, Write write) const {
@@ -43,7 +44,8 @@ struct Layer {
     grads.op().charge(s.cost());
     Context& ctx = grads.context();
     if (!ctx.on_cpu()) return ctx.math().linear_backward_weights(s, x.data(), dy.data(), dw, write);
-    gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy.data(), s.out, x.data(), s.in, beta_of(write), dw, s.in);
+    shared_gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy.data(), s.out, x.data(), s.in, beta_of(write), dw,
+                s.in);
   }
 
   static float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }

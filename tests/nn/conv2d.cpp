@@ -158,6 +158,34 @@ TEST(conv2d, runs_are_bit_equal) {
       EXPECT_EQ(run(channels, stride), run(channels, stride)) << channels << " " << stride;
 }
 
+// Shapes of ResNet-18 in every form that conv_form takes, in blocks and whole, with a last block of fewer images.
+TEST(conv2d, bits_do_not_depend_on_the_number_of_threads) {
+  constexpr ConvShape kOfResNet[] = {
+      {67, 12, 12, 3, 16, 3, 1, 1},  {67, 12, 12, 16, 16, 3, 1, 1}, {66, 12, 12, 16, 32, 3, 2, 1},
+      {66, 12, 12, 16, 32, 1, 2, 0}, {65, 7, 7, 32, 32, 3, 1, 1},   {130, 8, 8, 64, 64, 3, 1, 1},
+      {65, 4, 4, 128, 128, 3, 1, 1}, {65, 8, 8, 64, 128, 3, 2, 1},  {64, 8, 8, 256, 256, 3, 1, 1},
+      {33, 8, 8, 256, 512, 1, 2, 0}, {32, 4, 4, 512, 512, 3, 1, 1}, {3, 8, 8, 4, 4, 3, 1, 1},
+      {1, 8, 8, 17, 5, 3, 1, 1}};
+  for (const ConvShape& s : kOfResNet) {
+    const auto run = [&](int threads, Pass pass) {
+      Context ctx({.threads = threads});
+      const Tensor x = normal_tensor(ctx, {s.images, s.height, s.width, s.in}, Seed{1});
+      const Tensor w = normal_tensor(ctx, {s.out, s.kernel, s.kernel, s.in}, Seed{2});
+      const Tensor y = normal_tensor(ctx, {s.images, s.out_height(), s.out_width(), s.out}, Seed{3});
+      if (pass == Pass::forward) return conv_forward(ctx, s, x.data(), w.data(), y.data()), y.to_host();
+      if (pass == Pass::backward_data)
+        return conv_backward_data(ctx, s, y.data(), w.data(), x.data(), Write::add), x.to_host();
+      return conv_backward_weights(ctx, s, x.data(), y.data(), w.data(), Write::add), w.to_host();
+    };
+    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+      const std::vector<float> one = run(1, pass);
+      for (const int threads : {2, 3, 4})
+        EXPECT_TRUE(run(threads, pass) == one)
+            << to_string(s) << ", pass " << static_cast<int>(pass) << ", " << threads << " threads";
+    }
+  }
+}
+
 TEST(conv2d, an_input_without_gradient_gets_none) {
   Context ctx;
   Parameter w{.value = normal_tensor(ctx, {4, 3, 3, 2}, Seed{1}), .grad = {}};
