@@ -50,11 +50,12 @@ std::string plans_text(const Machine& m) {
 
 }  // namespace
 
-Machine this_machine() {
+Machine this_machine(const ThreadWait& wait) {
   Machine m{.version = KITH_VERSION,
             .compiler = "g++ " __VERSION__,
             .processor = processor_name(),
             .threads = Context().threads(),
+            .wait = wait,
             .onednn = onednn_version(),
             .cuda = list_devices(),
             .libraries = {},
@@ -72,6 +73,7 @@ std::string to_text(const Machine& m) {
   std::string out = fmt::format("kith {}, {}\n\n", m.version, m.compiler);
   const auto row = [&](const char* name, const std::string& text) { out += fmt::format("{:<12}{}\n", name, text); };
   row("processor", fmt::format("{}, {} threads", m.processor, m.threads));
+  row("", "waiting threads: " + to_string(m.wait));
   row("", "oneDNN " + m.onednn);
   row("CUDA", driver_text(m.cuda));
   for (size_t i = 0; i < m.cuda.devices.size(); ++i) {
@@ -100,6 +102,7 @@ nlohmann::json to_json(const Machine& m) {
           {"compiler", m.compiler},
           {"processor", m.processor},
           {"threads", m.threads},
+          {"wait", {{"policy", m.wait.policy}, {"spins", m.wait.spins}, {"chosen", m.wait.chosen}}},
           {"onednn", m.onednn},
           {"cuda", {{"built", m.cuda.built}, {"runtime", m.cuda.runtime}, {"driver", m.cuda.driver}}},
           {"devices", devices},
@@ -109,12 +112,12 @@ nlohmann::json to_json(const Machine& m) {
           {"automatic", automatic_choice(m.cuda)}};
 }
 
-void add_info_command(CLI::App& app) {
+void add_info_command(CLI::App& app, const ThreadWait& wait) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("info", "Devices, libraries and versions, and why a device is not used");
   command->add_flag("--json", *json, "Print them as JSON");
-  command->callback([json] {
-    const Machine m = this_machine();
+  command->callback([json, wait] {
+    const Machine m = this_machine(wait);
     fmt::print("{}", *json ? to_json(m).dump(2) + "\n" : to_text(m));
   });
 }

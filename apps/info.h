@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/device_select.h"
+#include "nn/threads.h"
 
 namespace kith {
 
@@ -13,17 +14,18 @@ struct Machine {
   std::string version, compiler;  // of kith
   std::string processor;
   int threads = 0;
+  ThreadWait wait;
   std::string onednn;
   DeviceList cuda;
   std::string libraries;  // of the device
   std::string missing;    // why libraries is empty; one line
   std::filesystem::path plans;
 };
-Machine this_machine();
+Machine this_machine(const ThreadWait&);
 
 std::string to_text(const Machine&);
 nlohmann::json to_json(const Machine&);
 
-void add_info_command(CLI::App& app);
+void add_info_command(CLI::App& app, const ThreadWait&);
 
 }  // namespace kith

@@ -13,6 +13,7 @@
 #include "apps/signals.h"
 #include "apps/stages.h"
 #include "kernels/core/check.h"
+#include "nn/threads.h"
 #include "scan/config.h"
 
 namespace kith {
@@ -48,14 +49,14 @@ void flush_output() {
   throw Error(fmt::format("standard output: cannot write: {}", std::strerror(errno != 0 ? errno : EIO)));
 }
 
-int parse_and_run(int argc, char** argv) {
+int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
   add_stage_commands(app);
   add_data_commands(app);
   add_preset_command(app);
-  add_info_command(app);
+  add_info_command(app, wait);
   try {
     app.parse(argc, argv);
     flush_output();
@@ -74,7 +75,8 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return kith::parse_and_run(argc, argv);
+    const kith::ThreadWait wait = kith::settle_thread_wait(argv);
+    return kith::parse_and_run(argc, argv, wait);
   } catch (const kith::Interrupted&) {
     fmt::print(stderr, "kith: stopped; the same command continues\n");
     return 128 + kith::stop_signal();

@@ -4,20 +4,22 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
 #include "nn/buffer.h"
 #include "nn/onednn/cache.h"
 #include "nn/profile.h"
+#include "nn/threads.h"
 
 namespace kith {
 namespace {
 
-// What OpenMP would use by itself: all cores of the process, or OMP_NUM_THREADS. Asked before any Context changes it.
+// OMP_NUM_THREADS, or what the process may keep busy. OpenMP, asked before any Context changes it, knows of no quota.
 int default_threads() {
-  static const int threads = omp_get_max_threads();
-  return threads;
+  static const int of_openmp = omp_get_max_threads();
+  return std::getenv("OMP_NUM_THREADS") != nullptr ? of_openmp : std::min(of_openmp, available_processors());
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ enum class Stream : uint8_t { automatic, yes, no };  // automatic: what would ta
 struct ContextOptions {
   Device device = Device::cpu;
   int index = 0;    // of the CUDA device
-  int threads = 0;  // CPU threads; 0: all available cores, or OMP_NUM_THREADS
+  int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
   uint64_t seed = 0;
   int rank = 0, world = 1;            // one process of several; kith runs one today
   DType precision = DType::f32;       // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always

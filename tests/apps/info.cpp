@@ -13,6 +13,7 @@ Machine with_cards() {
           .compiler = "g++ 12",
           .processor = "A processor",
           .threads = 16,
+          .wait = {.policy = "", .spins = "1000", .chosen = false},
           .onednn = "2.6.3",
           .cuda = {.built = true,
                    .driver = 13000,
@@ -30,6 +31,7 @@ TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
       "kith 1.2.3, g++ 12\n"
       "\n"
       "processor   A processor, 16 threads\n"
+      "            waiting threads: spin 1000 times, then sleep\n"
       "            oneDNN 2.6.3\n"
       "CUDA        built with 13.0, the driver serves 13.0\n"
       "            cuda:0, Tesla T4 (sm_75, 15.0 GiB)\n"

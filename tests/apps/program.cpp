@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -24,14 +25,32 @@ std::string text(std::FILE* file) {
   return all;
 }
 
+std::vector<std::string> changed(const Environment& changes) {
+  std::vector<std::string> lines;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string line = *at, name = line.substr(0, line.find('='));
+    if (std::ranges::none_of(changes, [&](const auto& change) { return change.first == name; })) lines.push_back(line);
+  }
+  for (const auto& [name, value] : changes)
+    if (!value.empty()) lines.push_back(name + "=" + value);
+  return lines;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (std::string& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
 }  // namespace
 
-Outcome kith(const std::vector<std::string>& arguments, Interruption interruption, const char* output) {
+Outcome kith(const std::vector<std::string>& arguments, Interruption interruption, const char* output,
+             const Environment& changes) {
   std::vector<std::string> words = {KITH_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
+  std::vector<std::string> variables = changed(changes);
+  const std::vector<char*> argv = pointers(words), envp = pointers(variables);
 
   const File out(std::tmpfile(), std::fclose), err(std::tmpfile(), std::fclose);
   posix_spawn_file_actions_t actions;
@@ -40,7 +59,7 @@ Outcome kith(const std::vector<std::string>& arguments, Interruption interruptio
   posix_spawn_file_actions_adddup2(&actions, fileno(err.get()), STDERR_FILENO);
   if (output != nullptr) posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY, 0);
   pid_t child = 0;
-  const int failed = posix_spawn(&child, KITH_PROGRAM, &actions, nullptr, argv.data(), environ);
+  const int failed = posix_spawn(&child, KITH_PROGRAM, &actions, nullptr, argv.data(), envp.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("cannot start " KITH_PROGRAM);
   if (interruption.signal != 0) {

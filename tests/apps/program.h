@@ -1,6 +1,7 @@
 // Runs the built program as a user does.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kith::test {
@@ -13,7 +14,10 @@ struct Interruption {
   int signal = 0;  // 0: none
   int after_ms = 0;
 };
-// Standard output is kept, or goes to the file named.
-Outcome kith(const std::vector<std::string>& arguments, Interruption = {}, const char* output = nullptr);
+// Variables and their values; an empty value: without that variable.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+// Standard output is kept, or goes to the file named. The program's environment is the test's but for `changes`.
+Outcome kith(const std::vector<std::string>& arguments, Interruption = {}, const char* output = nullptr,
+             const Environment& changes = {});
 
 }  // namespace kith::test
