@@ -1,9 +1,10 @@
 // The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3,072 pixel bytes, planes R G B.
 #include <array>
-#include <sstream>
 
+#include "data/content.h"
 #include "data/files.h"
 #include "data/readers.h"
+#include "data/text.h"
 
 namespace kith::data {
 namespace {
@@ -25,8 +26,8 @@ void append(const fs::path& path, const Record& record, size_t records, Images& 
   const uintmax_t found = fs::file_size(path, error);
   if (error) fail("{}: {}", path.string(), error.message());
   if (found != records * record_bytes)
-    fail("{}: expected {} bytes ({} records of {}), found {}", path.string(), records * record_bytes, records,
-         record_bytes, found);
+    fail("{}: expected {} bytes ({} records of {}), found {}{}", path.string(), records * record_bytes, records,
+         record_bytes, found, but_it_is(path));
   const std::vector<uint8_t> file = read_file(path);
   const size_t first = static_cast<size_t>(out.count);
   for (size_t r = 0; r < records; ++r) {
@@ -51,17 +52,6 @@ Images read_split(const fs::path& folder, std::span<const std::string> files, co
   return out;
 }
 
-std::vector<std::string> read_lines(const fs::path& path) {
-  const std::vector<uint8_t> bytes = read_file(path);
-  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
-  std::vector<std::string> found;
-  for (std::string line; std::getline(lines, line);) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) found.push_back(line);
-  }
-  return found;
-}
-
 // The archive's own list of names, one a line; the names in code stand where it is absent.
 void read_names(const fs::path& path, std::vector<std::string>& names) {
   if (!fs::exists(path)) return;
@@ -78,12 +68,14 @@ void expect_all(const fs::path& folder, std::span<const std::string> files) {
   if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
 }
 
-// The number of records of a file that may have any.
+// The number of records of a file that may have any; none where it is absent.
 size_t count_records(const fs::path& path, size_t record_bytes) {
-  const uintmax_t bytes = fs::file_size(path);
-  if (bytes == 0 || bytes % record_bytes != 0)
-    fail("{}: expected a multiple of {} bytes (one label, {} pixel bytes), found {}", path.string(), record_bytes,
-         kPixels, bytes);
+  std::error_code error;
+  const uintmax_t bytes = fs::exists(path) ? fs::file_size(path, error) : 0;
+  if (error) fail("{}: {}", path.string(), error.message());
+  if (bytes % record_bytes != 0)
+    fail("{}: expected a multiple of {} bytes (one label, {} pixel bytes), found {}{}", path.string(), record_bytes,
+         kPixels, bytes, but_it_is(path));
   return bytes / record_bytes;
 }
 
@@ -114,18 +106,22 @@ void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
 }
 
 void read_cifar_format(const fs::path& dir, Dataset& out) {
-  const std::vector<std::string> files = {"train.bin", "test.bin", "class_names.txt"};
-  if (!fs::is_directory(dir)) fail("cifar-format: {}: no such folder", dir.string());
-  expect_all(dir, files);
-  out.class_names = read_lines(dir / files[2]);
+  const std::vector<std::string> train = {"train.bin"}, test = {"test.bin"}, needed = {"train.bin", "class_names.txt"};
+  expect_folder("cifar-format", dir);
+  expect_all(dir, needed);
+  const fs::path names = dir / "class_names.txt";
+  out.class_names = read_lines(names);
   if (out.class_names.empty() || out.class_names.size() > 256)
-    fail("{}: expected 1..256 class names, one a line, found {}", (dir / files[2]).string(), out.class_names.size());
+    fail("{}: expected 1..256 class names, one a line, found {}", names.string(), out.class_names.size());
   const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
   const auto split = [&](std::span<const std::string> file) {
-    return read_split(dir, file, record, count_records(dir / file[0], record.label_bytes + kPixels));
+    const size_t records = count_records(dir / file[0], record.label_bytes + kPixels);
+    return records == 0 ? Images{.height = kSide, .width = kSide, .channels = kChannels}
+                        : read_split(dir, file, record, records);
   };
-  out.train = split(std::span(files).first(1));
-  out.test = split(std::span(files).subspan(1, 1));
+  out.train = split(train);
+  if (out.train.count == 0) fail("{}: holds no image", (dir / "train.bin").string());
+  out.test = split(test);
   const Statistics measured = statistics(out.train);
   for (int c = 0; c < kChannels; ++c) {
     out.mean[c] = static_cast<float>(measured.mean[c]);

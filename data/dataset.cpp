@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "data/content.h"
 #include "data/files.h"
 #include "data/readers.h"
+#include "data/text.h"
 
 namespace kith::data {
 namespace {
@@ -100,9 +102,15 @@ const Known& find_known(std::string_view name) {
 
 }  // namespace
 
+void expect_folder(std::string_view name, const fs::path& dir) {
+  if (fs::is_directory(dir)) return;
+  if (!fs::exists(dir)) fail("{}: {}: no such folder", name, dir.string());
+  fail("{}: {}: is a file, expected the folder of the data set{}", name, dir.string(), but_it_is(dir));
+}
+
 fs::path find_folder(std::string_view name, const fs::path& dir, std::span<const char* const> below,
                      std::span<const std::string> files) {
-  if (!fs::is_directory(dir)) fail("{}: {}: no such folder", name, dir.string());
+  expect_folder(name, dir);
   std::vector<fs::path> places = {dir};
   for (const char* folder : below) places.push_back(dir / folder);
   for (const fs::path& place : places)
@@ -117,6 +125,8 @@ Dataset load(std::string_view spec) {
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos || colon + 1 == spec.size())
     fail("data set '{}': expected NAME:DIR, such as cifar10:datasets", spec);
+  // What a run writes of the data set (config.toml, summary.json) is UTF-8.
+  if (!is_utf8(spec)) fail("data set '{}': the path is not UTF-8; rename the folder, or link to it", spec);
   const Known& known = find_known(spec.substr(0, colon));
   Dataset out{.spec = std::string(spec), .class_names = known.class_names()};
   std::ranges::copy(known.mean, out.mean);

@@ -2,17 +2,24 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace kith::data {
 
+// Whether there is anything to compare a clustering with. Labels of one class (zeros, where a format has no place for "no
+// label") are none: every score of every clustering would be perfect or undefined.
+bool labelled(std::span<const int32_t> labels);
+
 struct Images {
   int64_t count = 0;
   int height = 0, width = 0, channels = 0;
   std::vector<uint8_t> pixels = {};  // [count, height, width, channels]
   std::vector<int32_t> labels = {};  // [count], or empty when unlabelled
+
+  bool labelled() const { return data::labelled(labels); }
 };
 
 struct Dataset {
@@ -25,10 +32,11 @@ struct Dataset {
 
 // SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), fashion-mnist,
 // mnist (IDX, plain or .gz); cifar-format: a set of one's own, train.bin and test.bin of any number of records as in
-// CIFAR-10 (a label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line; mean and std measured.
+// CIFAR-10 (a label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line, UTF-8; without test.bin, or
+// with an empty one, the test split holds no image; mean and std measured.
 // DIR may be the folder of the files or its parent as the official archives unpack.
-// Error, one line: unknown name (lists the known ones), missing file, wrong size (found and expected), label out of
-// range.
+// Error, one line: unknown name (lists the known ones), a SPEC that is not UTF-8, missing file, wrong size (found and
+// expected), a file of another kind (says which), label out of range, a name that is not UTF-8 (file and line).
 Dataset load(std::string_view spec);
 
 // Area-average resize to size x size (exact box filter, rounded to nearest); for the small CPU presets.

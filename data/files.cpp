@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 namespace kith::data {
 namespace {
@@ -21,13 +20,20 @@ void write_all(int fd, Bytes bytes, const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+std::ifstream open_file(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) fail("{}: is a folder, expected a file", path.string());
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    fail("{}: is a pipe or a device, expected a file", path.string());
+  std::ifstream in(path, std::ios::binary);
   if (!in) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
-  std::vector<uint8_t> bytes(static_cast<size_t>(in.tellg()));
-  in.seekg(0);
+  return in;
+}
+
+std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+  std::ifstream in = open_file(path);
+  std::vector<uint8_t> bytes(static_cast<size_t>(std::filesystem::file_size(path)));
   if (!in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
     fail("{}: cannot read {} bytes", path.string(), bytes.size());
   return bytes;

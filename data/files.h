@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <initializer_list>
 #include <span>
 #include <stdexcept>
@@ -21,6 +22,7 @@ using Bytes = std::span<const uint8_t>;
 
 inline Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
+std::ifstream open_file(const std::filesystem::path&);  // Error: absent, a folder, or a pipe, which has no size
 std::vector<uint8_t> read_file(const std::filesystem::path&);
 // The parts one after another: written to PATH.partial, fsynced, renamed. On failure PATH is as it was.
 void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "data/content.h"
 #include "data/files.h"
 
 namespace kith::data {
@@ -13,7 +14,7 @@ GzStream::GzStream(const std::filesystem::path& path) : name_(path.string()), fi
   gzbuffer(file_.get(), 1u << 18);
   std::error_code error;
   if (path.extension() == ".gz" && gzdirect(file_.get()) && std::filesystem::file_size(path, error) > 0)
-    fail("{}: not a gzip file", name_);
+    fail("{}: not a gzip file{}", name_, but_it_is(path));
 }
 
 std::vector<uint8_t> GzStream::read(uint64_t bytes) {

@@ -15,6 +15,7 @@ class GzStream {
   explicit GzStream(const std::filesystem::path&);  // zlib tells plain from gzip by the first bytes
   // Up to `bytes`, fewer at the end of the file. Memory grows with what is there, not with what was asked for.
   std::vector<uint8_t> read(uint64_t bytes);
+  bool gzip() const { return gzdirect(file_.get()) == 0; }  // known once something was read
   const std::string& name() const { return name_; }
 
  private:

@@ -1,6 +1,9 @@
 // MNIST's IDX files: big-endian header (magic, extents), then one byte per value.
+#include <algorithm>
 #include <array>
+#include <iterator>
 
+#include "data/content.h"
 #include "data/files.h"
 #include "data/gz.h"
 #include "data/readers.h"
@@ -17,14 +20,22 @@ uint32_t big_endian(const uint8_t* p) {
   return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
 }
 
+// "; it is a web page (HTML)", of what is left when gzip is taken off.
+std::string inside(const fs::path& path) {
+  GzStream in(path);
+  const std::vector<uint8_t> head = in.read(kContentHead);
+  return but_it_is(head) + (in.gzip() ? ", within a gzip file" : "");
+}
+
 // The extents of the header, `magic & 0xff` of them.
 std::vector<uint32_t> read_header(GzStream& in, uint32_t magic) {
   const size_t extents = magic & 0xff;
   const std::vector<uint8_t> bytes = in.read(4 + 4 * extents);
+  if (bytes.size() >= 4 && big_endian(bytes.data()) != magic)
+    fail("{}: IDX magic number: expected 0x{:08x}, found 0x{:08x}{}", in.name(), magic, big_endian(bytes.data()),
+         inside(in.name()));
   if (bytes.size() < 4 + 4 * extents)
     fail("{}: truncated IDX header: expected {} bytes, found {}", in.name(), 4 + 4 * extents, bytes.size());
-  if (big_endian(bytes.data()) != magic)
-    fail("{}: IDX magic number: expected 0x{:08x}, found 0x{:08x}", in.name(), magic, big_endian(bytes.data()));
   std::vector<uint32_t> out;
   for (size_t i = 0; i < extents; ++i) out.push_back(big_endian(bytes.data() + 4 + 4 * i));
   return out;
@@ -39,9 +50,31 @@ std::vector<uint8_t> read_body(GzStream& in, uint64_t expected, uint32_t count) 
   return bytes;
 }
 
+struct Part {
+  const char *what, *suffix;  // "train" + "-images" + "-idx3-ubyte"
+};
+constexpr Part kImages{"-images", "idx3-ubyte"}, kLabels{"-labels", "idx1-ubyte"};
+
+std::vector<std::string> names_of(const std::string& split, const Part& part) {
+  std::vector<std::string> names;
+  for (const char* dot : {"-", "."})
+    for (const char* end : {"", ".gz"}) names.push_back(split + part.what + dot + part.suffix + end);
+  return names;
+}
+
+// The first of the names that is a file, else a file of such a name within a folder of such a name; empty: none.
+fs::path find_file(const fs::path& folder, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (fs::is_regular_file(folder / name)) return folder / name;
+  for (const std::string& outer : names)
+    for (const std::string& name : names)
+      if (fs::is_regular_file(folder / outer / name)) return folder / outer / name;
+  return {};
+}
+
 Images read_split(const fs::path& folder, const std::string& split, int classes) {
-  GzStream image_file(plain_or_gz(folder / (split + "-images-idx3-ubyte")));
-  GzStream label_file(plain_or_gz(folder / (split + "-labels-idx1-ubyte")));
+  GzStream image_file(find_file(folder, names_of(split, kImages)));
+  GzStream label_file(find_file(folder, names_of(split, kLabels)));
   const std::vector<uint32_t> extents = read_header(image_file, kImagesMagic);
   const std::vector<uint32_t> labels = read_header(label_file, kLabelsMagic);
   const uint32_t count = extents[0], height = extents[1], width = extents[2];
@@ -68,15 +101,13 @@ void read_idx(std::string_view name, const fs::path& dir, Dataset& out) {
   const bool fashion = name == "fashion-mnist";
   const std::array<const char*, 2> below = {fashion ? "fashion-mnist" : "mnist",
                                             fashion ? "FashionMNIST/raw" : "MNIST/raw"};
-  std::vector<std::string> wanted, missing;
+  std::vector<std::string> any, missing;
   for (const char* split : {"train", "t10k"})
-    for (const char* part : {"-images-idx3-ubyte", "-labels-idx1-ubyte"}) wanted.push_back(std::string(split) + part);
-  std::vector<std::string> either = wanted;
-  for (const std::string& file : wanted) either.push_back(file + ".gz");
-
-  const fs::path folder = find_folder(name, dir, below, either);
-  for (const std::string& file : wanted)
-    if (!fs::exists(plain_or_gz(folder / file))) missing.push_back(file);
+    for (const Part& part : {kImages, kLabels}) std::ranges::copy(names_of(split, part), std::back_inserter(any));
+  const fs::path folder = find_folder(name, dir, below, any);
+  for (const char* split : {"train", "t10k"})
+    for (const Part& part : {kImages, kLabels})
+      if (find_file(folder, names_of(split, part)).empty()) missing.push_back(names_of(split, part).front());
   if (!missing.empty()) fail("{}: missing {} (plain or .gz)", folder.string(), fmt::join(missing, ", "));
   out.train = read_split(folder, "train", out.classes());
   out.test = read_split(folder, "t10k", out.classes());

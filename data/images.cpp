@@ -1,4 +1,4 @@
-// What is computed from images alone: resizing and statistics.
+// What is computed from images alone: resizing, statistics, whether they are labelled.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -33,6 +33,10 @@ std::vector<Overlap> overlaps(int source, int size) {
 }
 
 }  // namespace
+
+bool labelled(std::span<const int32_t> labels) {
+  return std::ranges::any_of(labels, [&](int32_t label) { return label != labels.front(); });
+}
 
 Images resized(const Images& in, int size) {
   if (size < 1 || size > kMaxSide || in.height > kMaxSide || in.width > kMaxSide)

@@ -2,9 +2,11 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
@@ -13,13 +15,13 @@
 #include <utility>
 
 #include "data/files.h"
+#include "data/npy_header.h"
 
 namespace kith::data {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the bytes of .npy values are copied as they are");
 
-constexpr std::string_view kAccepted = "<f4 <f8 <i4 <i8 |u1";
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 
 template <class T>
@@ -43,130 +45,6 @@ std::optional<int64_t> element_count(const std::vector<int64_t>& shape) {
     if (extent > 0) nonzero *= extent;
   }
   return empty ? 0 : nonzero;
-}
-
-struct Header {
-  std::string dtype;
-  std::vector<int64_t> shape;
-  size_t bytes = 0;  // of the file, before the data
-};
-
-// The header is a Python dict of exactly three keys: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
-class HeaderParser {
- public:
-  HeaderParser(std::string_view text, const std::string& file) : text_(text), file_(file) {}
-
-  Header parse() {
-    Header header;
-    bool descr = false, order = false, shape = false;
-    expect('{');
-    while (!accept('}')) {
-      const std::string key = quoted();
-      expect(':');
-      if (key == "descr" && !descr) {
-        descr = true;
-        if (peek() != '\'' && peek() != '"') bad("a structured dtype is not supported");
-        header.dtype = quoted();
-      } else if (key == "fortran_order" && !order) {
-        order = true;
-        if (boolean()) bad("fortran_order is True: expected C order (save np.ascontiguousarray(a))");
-      } else if (key == "shape" && !shape) {
-        shape = true;
-        header.shape = tuple();
-      } else {
-        bad(fmt::format("key '{}' is unknown or appears twice", key));
-      }
-      if (!accept(',') && peek() != '}') bad("expected ',' or '}' after a value");
-    }
-    skip_space();
-    if (at_ != text_.size()) bad("text after the closing brace");
-    if (!descr || !order || !shape) bad("expected the keys descr, fortran_order and shape");
-    return header;
-  }
-
- private:
-  [[noreturn]] void bad(std::string_view why) const { fail("{}: bad .npy header: {}", file_, why); }
-  void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t')) ++at_;
-  }
-  char peek() {
-    skip_space();
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  bool accept(char c) {
-    if (peek() != c || at_ >= text_.size()) return false;
-    ++at_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) bad(fmt::format("expected '{}' at byte {}", c, at_));
-  }
-  std::string quoted() {
-    const char quote = peek();
-    if (quote != '\'' && quote != '"') bad(fmt::format("expected a quoted name at byte {}", at_));
-    const size_t end = text_.find(quote, at_ + 1);
-    if (end == std::string_view::npos) bad("a quoted name does not end");
-    std::string word(text_.substr(at_ + 1, end - at_ - 1));
-    for (const char c : word)
-      if (c < 0x20 || c > 0x7e) bad("a name holds bytes that are not printable");
-    at_ = end + 1;
-    return word;
-  }
-  bool boolean() {
-    skip_space();
-    for (const std::string_view word : {"True", "False"}) {
-      if (!text_.substr(at_).starts_with(word)) continue;
-      at_ += word.size();
-      return word == "True";
-    }
-    bad("fortran_order is neither True nor False");
-  }
-  int64_t integer() {
-    if (accept('-')) bad("shape has a negative extent");
-    const size_t begin = at_;
-    int64_t value = 0;
-    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-      if (at_ - begin >= 18) bad("shape has an extent of more than 18 digits");
-      value = value * 10 + (text_[at_] - '0');
-    }
-    if (at_ == begin) bad("shape is not a tuple of integers");
-    accept('L');  // Python 2 wrote long integers so
-    return value;
-  }
-  std::vector<int64_t> tuple() {
-    std::vector<int64_t> shape;
-    expect('(');
-    while (!accept(')')) {
-      peek();
-      shape.push_back(integer());
-      if (shape.size() > 64) bad("shape has more than 64 extents");
-      if (accept(',')) continue;
-      if (peek() != ')') bad("shape is not a tuple of integers");
-      if (shape.size() == 1) bad("shape is a number, expected a tuple");
-    }
-    return shape;
-  }
-
-  std::string_view text_;
-  const std::string& file_;
-  size_t at_ = 0;
-};
-
-Header read_header(Bytes file, const std::string& name) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (!text.starts_with(kMagic) || text.size() < 10) fail("{}: not a .npy file ({} bytes)", name, file.size());
-  const int major = file[6], minor = file[7];
-  if ((major != 1 && major != 2) || minor != 0)
-    fail("{}: .npy version {}.{} is not supported, expected 1.0 or 2.0", name, major, minor);
-  const size_t prefix = major == 1 ? 10 : 12;
-  if (file.size() < prefix) fail("{}: truncated .npy header", name);
-  size_t length = file[8] | size_t{file[9]} << 8;
-  if (major == 2) length |= size_t{file[10]} << 16 | size_t{file[11]} << 24;
-  if (length > file.size() - prefix)
-    fail("{}: truncated .npy header: expected {} bytes, found {}", name, length, file.size() - prefix);
-  Header header = HeaderParser(text.substr(prefix, length), name).parse();
-  header.bytes = prefix + length;
-  return header;
 }
 
 // From -> To without a change of value; nothing where that is impossible.
@@ -197,33 +75,128 @@ std::optional<To> convert(From value) {
   }
 }
 
-template <class To, class From>
-std::vector<To> convert_values(Bytes bytes, int64_t count, const std::string& name) {
-  std::vector<To> values(static_cast<size_t>(count));
-  if constexpr (std::is_same_v<To, From>) {
-    if (count > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
-    return values;
+// Half precision, IEEE 754 binary16.
+struct Half {
+  uint16_t bits;
+};
+struct Bool {
+  uint8_t byte;
+};
+
+// The value in the widest type of its kind, which holds every one exactly.
+template <class From>
+auto widen(From value) {
+  if constexpr (std::is_same_v<From, Half>) {
+    const int exponent = value.bits >> 10 & 31, fraction = value.bits & 1023;
+    const double size = exponent == 31  ? (fraction == 0 ? std::numeric_limits<double>::infinity()
+                                                         : std::numeric_limits<double>::quiet_NaN())
+                        : exponent == 0 ? std::ldexp(fraction, -24)
+                                        : std::ldexp(1024 + fraction, exponent - 25);
+    return value.bits >> 15 ? -size : size;
+  } else if constexpr (std::is_same_v<From, Bool>) {
+    return static_cast<uint64_t>(value.byte != 0);
+  } else if constexpr (std::is_floating_point_v<From>) {
+    return static_cast<double>(value);
+  } else {
+    return static_cast<std::conditional_t<std::is_signed_v<From>, int64_t, uint64_t>>(value);
   }
-  for (size_t i = 0; i < values.size(); ++i) {
-    From value;
-    std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
-    const std::optional<To> converted = convert<To>(value);
-    if (!converted) fail("{}: element {} is {}, which does not fit {}", name, i, value, dtype_of<To>());
-    values[i] = *converted;
+}
+
+// Where the elements of a file lie in C order, one after another.
+class Places {
+ public:
+  Places(const std::vector<int64_t>& shape, bool fortran) : shape_(shape), stride_(shape.size()), index_(shape.size()) {
+    int64_t stride = 1;
+    for (size_t d = shape.size(); d-- > 0; stride *= shape[d]) stride_[d] = stride;
+    fortran_ = fortran && std::ranges::count_if(shape, [](int64_t extent) { return extent > 1; }) > 1;
+  }
+  bool in_order() const { return !fortran_; }
+  int64_t next() {
+    const int64_t here = at_;
+    if (!fortran_) return ++at_, here;
+    for (size_t d = 0; d < shape_.size(); ++d) {  // the first extent runs fastest
+      at_ += stride_[d];
+      if (++index_[d] < shape_[d]) break;
+      at_ -= shape_[d] * stride_[d];
+      index_[d] = 0;
+    }
+    return here;
+  }
+  // "3, 2"
+  std::string text(int64_t at) const {
+    std::vector<int64_t> index;
+    for (size_t d = 0; d < shape_.size(); ++d) index.push_back(at / stride_[d] % shape_[d]);
+    return fmt::format("{}", fmt::join(index, ", "));
+  }
+
+ private:
+  const std::vector<int64_t>& shape_;
+  std::vector<int64_t> stride_, index_;
+  bool fortran_;
+  int64_t at_ = 0;
+};
+
+struct Source {
+  std::ifstream& in;
+  const NpyHeader& header;
+  bool big_endian;
+  int64_t count;
+  const std::string& name;
+
+  void read(void* to, int64_t bytes) const {
+    if (!in.read(static_cast<char*>(to), bytes)) fail("{}: cannot read {} bytes of data", name, bytes);
+  }
+};
+
+// In pieces, so that the file is never in memory beside the values.
+template <class To, class From>
+std::vector<To> read_values(const Source& s) {
+  std::vector<To> values(static_cast<size_t>(s.count));
+  Places places(s.header.shape, s.header.fortran);
+  if constexpr (std::is_same_v<To, From>)
+    if (places.in_order() && !s.big_endian) return s.read(values.data(), s.count * int64_t{sizeof(From)}), values;
+  constexpr int64_t kPiece = 1 << 16;
+  std::vector<uint8_t> piece(static_cast<size_t>(std::min(kPiece, s.count)) * sizeof(From));
+  for (int64_t done = 0; done < s.count; done += kPiece) {
+    const int64_t n = std::min(kPiece, s.count - done);
+    s.read(piece.data(), n * int64_t{sizeof(From)});
+    for (int64_t i = 0; i < n; ++i) {
+      uint8_t* bytes = piece.data() + i * int64_t{sizeof(From)};
+      if (s.big_endian) std::reverse(bytes, bytes + sizeof(From));
+      From stored;
+      std::memcpy(&stored, bytes, sizeof(From));
+      const int64_t at = places.next();
+      const auto value = widen(stored);
+      const std::optional<To> converted = convert<To>(value);
+      if (!converted)
+        fail("{}: element [{}] is {}, which does not fit {}", s.name, places.text(at), value, dtype_of<To>());
+      values[static_cast<size_t>(at)] = *converted;
+    }
   }
   return values;
 }
 
-template <class To, class From>
-Array<To> read_values(Bytes file, Header header, const std::string& name) {
-  const std::optional<int64_t> count = element_count(header.shape);
-  const auto found = static_cast<int64_t>(file.size() - header.bytes);
-  const int64_t item = static_cast<int64_t>(sizeof(From));
-  if (!count) fail("{}: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
-  if (found % item != 0 || found / item != *count)
-    fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
-         fmt::join(header.shape, ", "), found);
-  return {std::move(header.shape), convert_values<To, From>(file.subspan(header.bytes), *count, name)};
+template <class To>
+std::vector<To> read_as(const NpyType& type, const Source& s) {
+  const bool is_signed = type.kind == 'i';
+  switch (type.kind == 'f' ? -type.bytes : type.kind == 'b' ? 0 : type.bytes) {
+    case 0:
+      return read_values<To, Bool>(s);
+    case 1:
+      return is_signed ? read_values<To, int8_t>(s) : read_values<To, uint8_t>(s);
+    case 2:
+      return is_signed ? read_values<To, int16_t>(s) : read_values<To, uint16_t>(s);
+    case 4:
+      return is_signed ? read_values<To, int32_t>(s) : read_values<To, uint32_t>(s);
+    case 8:
+      return is_signed ? read_values<To, int64_t>(s) : read_values<To, uint64_t>(s);
+    case -2:
+      return read_values<To, Half>(s);
+    case -4:
+      return read_values<To, float>(s);
+    default:
+      return read_values<To, double>(s);
+  }
 }
 
 }  // namespace
@@ -231,16 +204,20 @@ Array<To> read_values(Bytes file, Header header, const std::string& name) {
 template <class T>
 Array<T> read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const std::vector<uint8_t> file = read_file(path);
-  Header header = read_header(file, name);
-  const std::string& dtype = header.dtype;
-  if (dtype == "<f4") return read_values<T, float>(file, std::move(header), name);
-  if (dtype == "<f8") return read_values<T, double>(file, std::move(header), name);
-  if (dtype == "<i4") return read_values<T, int32_t>(file, std::move(header), name);
-  if (dtype == "<i8") return read_values<T, int64_t>(file, std::move(header), name);
-  if (dtype == "|u1" || dtype == "<u1") return read_values<T, uint8_t>(file, std::move(header), name);
-  fail("{}: dtype '{}' is not supported{}, expected one of {}", name, dtype,
-       dtype.starts_with('>') ? " (big endian)" : "", kAccepted);
+  std::ifstream in = open_file(path);
+  const uint64_t file_bytes = std::filesystem::file_size(path);
+  NpyHeader header = read_npy_header(in, name, file_bytes);
+  const NpyType type = parse_npy_type(header.dtype, name);
+  const std::optional<int64_t> count = element_count(header.shape);
+  const uint64_t found = file_bytes - header.bytes, item = static_cast<uint64_t>(type.bytes);
+  if (!count) fail("{}: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
+  if (found % item != 0 || found / item != static_cast<uint64_t>(*count))
+    fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
+         fmt::join(header.shape, ", "), found);
+  Array<T> out;
+  out.values = read_as<T>(type, {in, header, type.big_endian, *count, name});
+  out.shape = std::move(header.shape);
+  return out;
 }
 
 template <class T>

@@ -11,139 +11,6 @@ namespace fs = std::filesystem;
 using data::load;
 using test::error_of;
 
-#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
-
-class Idx : public testing::Test {
- protected:
-  void SetUp() override { test::write_idx_dataset(dir.path(), 20, 10); }
-  std::string load_error() {
-    const std::string line = error_of([&] { load(spec); });
-    EXPECT_EQ(line.find('\n'), std::string::npos) << line;
-    return line;
-  }
-  test::TemporaryFolder dir;
-  std::string spec = "fashion-mnist:" + dir.path().string();
-  const fs::path images = dir / "train-images-idx3-ubyte", labels = dir / "train-labels-idx1-ubyte";
-};
-
-TEST_F(Idx, ReadsEveryByte) {
-  const data::Dataset set = load(spec);
-  const test::IdxSplit train = test::draw_split(20, 28, 10, 1), test = test::draw_split(10, 28, 10, 2);
-  EXPECT_EQ(set.spec, spec);
-  EXPECT_EQ(set.classes(), 10);
-  EXPECT_EQ(set.class_names[9], "Ankle boot");
-  EXPECT_EQ(set.train.count, 20);
-  EXPECT_EQ(set.train.height, 28);
-  EXPECT_EQ(set.train.width, 28);
-  EXPECT_EQ(set.train.channels, 1);
-  EXPECT_EQ(set.train.pixels, train.pixels);
-  EXPECT_EQ(set.train.labels, std::vector<int32_t>(train.labels.begin(), train.labels.end()));
-  EXPECT_EQ(set.test.pixels, test.pixels);
-  EXPECT_EQ(set.test.count, 10);
-  EXPECT_FLOAT_EQ(set.mean[0], .2860f);
-  EXPECT_FLOAT_EQ(set.std[2], .3530f);
-  EXPECT_FLOAT_EQ(load("mnist:" + dir.path().string()).mean[0], .1307f);
-}
-
-TEST_F(Idx, ReadsGzAndFoldersBelow) {
-  const test::TemporaryFolder other;
-  for (const char* below : {"fashion-mnist", "FashionMNIST/raw"}) {
-    fs::create_directories(other / below);
-    for (const auto& entry : fs::directory_iterator(dir.path()))
-      test::write_gz((other / below) / (entry.path().filename().string() + ".gz"), test::read_bytes(entry.path()));
-    EXPECT_EQ(load("fashion-mnist:" + other.path().string()).train.pixels, load(spec).train.pixels);
-    fs::remove_all(other / below);
-  }
-}
-
-TEST_F(Idx, NamesMissingFilesAndFolders) {
-  fs::remove(labels);
-  fs::remove(dir / "t10k-images-idx3-ubyte");
-  EXPECT_HAS(load_error(), "missing train-labels-idx1-ubyte, t10k-images-idx3-ubyte");
-  fs::remove(images);
-  fs::remove(dir / "t10k-labels-idx1-ubyte");
-  EXPECT_HAS(load_error(), "found none of its files");
-  spec += "/absent";
-  EXPECT_HAS(load_error(), "absent: no such folder");
-}
-
-TEST_F(Idx, NamesWrongSizes) {
-  std::vector<uint8_t> bytes = test::read_bytes(images);
-  bytes.pop_back();
-  test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), images.string() + ": expected 15680 bytes of data for 20 records, found 15679");
-  bytes.resize(bytes.size() + 2);
-  test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), "expected 15680 bytes of data for 20 records, found more");
-  test::write_bytes(images, {0, 0, 8, 3, 0});
-  EXPECT_HAS(load_error(), images.string() + ": truncated IDX header: expected 16 bytes, found 5");
-  test::write_bytes(images, {});
-  EXPECT_HAS(load_error(), "found 0");
-}
-
-// A header may claim 2^32 images; memory must follow what the file holds.
-TEST_F(Idx, DoesNotTrustTheHeader) {
-  std::vector<uint8_t> bytes = test::read_bytes(images);
-  std::fill_n(bytes.begin() + 4, 4, uint8_t{0xff});
-  test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), "20 labels, but");
-  std::vector<uint8_t> label_bytes = test::read_bytes(labels);
-  std::fill_n(label_bytes.begin() + 4, 4, uint8_t{0xff});
-  test::write_bytes(labels, label_bytes);
-  EXPECT_HAS(load_error(), "for 4294967295 records, found 15680");
-  std::fill_n(bytes.begin() + 8, 8, uint8_t{0xff});
-  test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), "4294967295 x 4294967295 pixels");
-}
-
-TEST_F(Idx, NamesWrongMagicLabelsAndCounts) {
-  const std::vector<uint8_t> good = test::read_bytes(labels);
-  test::write_bytes(labels, test::read_bytes(images));
-  EXPECT_HAS(load_error(), "IDX magic number: expected 0x00000801, found 0x00000803");
-  std::vector<uint8_t> bytes = good;
-  bytes[8 + 17] = 10;
-  test::write_bytes(labels, bytes);
-  EXPECT_HAS(load_error(), labels.string() + ": record 17: label 10 is out of range 0..9");
-  test::write_bytes(labels, test::idx_labels(test::draw_split(19, 28, 10, 1)));
-  EXPECT_HAS(load_error(), "19 labels, but");
-  test::write_idx_dataset(dir.path(), 0, 10);
-  EXPECT_HAS(load_error(), "holds no image");
-  test::write_idx_dataset(dir.path(), 5, 5);
-  test::write_bytes(images, test::idx_images(test::draw_split(5, 14, 10, 1)));
-  EXPECT_HAS(load_error(), "train images are 14 x 14 pixels, test images 28 x 28");
-}
-
-TEST_F(Idx, NamesCorruptGz) {
-  const std::vector<uint8_t> plain = test::read_bytes(images);
-  const fs::path gz = images.string() + ".gz";
-  fs::remove(images);
-  test::write_gz(gz, plain);
-  const std::vector<uint8_t> good = test::read_bytes(gz);
-  ASSERT_EQ(load_error(), "");
-  for (const size_t cut : {size_t{5}, good.size() / 2, good.size() - 1}) {  // in the header, the data, the length
-    test::write_bytes(gz, {good.begin(), good.begin() + static_cast<std::ptrdiff_t>(cut)});
-    EXPECT_HAS(load_error(), gz.string() + ":") << "cut to " << cut;
-  }
-  std::vector<uint8_t> bad = good;
-  bad[bad.size() - 6] ^= 1;  // the checksum
-  test::write_bytes(gz, bad);
-  EXPECT_HAS(load_error(), gz.string() + ": corrupt or truncated");
-  bad = good;
-  for (size_t i = good.size() / 2; i < good.size() / 2 + 40; ++i) bad[i] = 0xff;
-  test::write_bytes(gz, bad);
-  EXPECT_HAS(load_error(), gz.string() + ": corrupt or truncated");
-  test::write_bytes(gz, plain);
-  EXPECT_HAS(load_error(), gz.string() + ": not a gzip file");
-}
-
-TEST(Spec, NamesUnknownSetsAndBadForms) {
-  EXPECT_HAS(
-      error_of([] { load("cifar11:/tmp"); }),
-      "unknown data set 'cifar11', expected one of cifar10, cifar100, cifar20, cifar-format, fashion-mnist, mnist");
-  for (const char* spec : {"", "cifar10", "cifar10:"}) EXPECT_HAS(error_of([&] { load(spec); }), "expected NAME:DIR");
-}
-
-// CIFAR's files have one size only, so these are as large as the real ones; holes cost no disk.
 class Cifar : public testing::Test {
  protected:
   static void write_batch(const fs::path& path, uintmax_t bytes, const std::vector<std::pair<size_t, uint8_t>>& set) {
@@ -241,7 +108,7 @@ TEST_F(Cifar, FormatReadsAnyCount) {
 
   write_batch(dir / "test.bin", 3'073, {{0, 2}});
   EXPECT_HAS(error("cifar-format"), "test.bin: record 0: label 2 is out of range 0..1");
-  for (const uintmax_t bytes : {0, 3'072, 3'074}) {
+  for (const uintmax_t bytes : {3'072, 3'074}) {
     fs::resize_file(dir / "test.bin", bytes);
     EXPECT_HAS(error("cifar-format"), "test.bin: expected a multiple of 3073 bytes");
   }
@@ -249,6 +116,54 @@ TEST_F(Cifar, FormatReadsAnyCount) {
   EXPECT_HAS(error("cifar-format"), "class_names.txt: expected 1..256 class names, one a line, found 0");
   fs::remove(dir / "class_names.txt");
   EXPECT_HAS(error("cifar-format"), "missing class_names.txt");
+}
+
+TEST_F(Cifar, FormatDoesWithoutATestSplit) {
+  test::write_bytes(dir / "class_names.txt", {'a', '\n', 'b'});
+  write_batch(dir / "train.bin", 2 * 3'073, {{0, 1}});
+  for (const bool absent : {true, false}) {
+    if (!absent) test::write_bytes(dir / "test.bin", {});
+    const data::Dataset set = load("cifar-format:" + dir.path().string());
+    EXPECT_EQ(set.train.count, 2);
+    EXPECT_EQ(set.test.count, 0);
+    EXPECT_EQ(set.test.channels, 3);  // as those of train, for whoever describes the split
+    EXPECT_TRUE(set.test.labels.empty());
+  }
+  test::write_bytes(dir / "train.bin", {});
+  EXPECT_HAS(error("cifar-format"), "train.bin: holds no image");
+  const std::string page = "<html>sign in</html>";
+  test::write_bytes(dir / "train.bin", {page.begin(), page.end()});
+  EXPECT_HAS(error("cifar-format"), "found 20; it is a web page (HTML)");
+}
+
+// What follows the reading writes JSON and TOML, which take nothing but UTF-8.
+TEST_F(Cifar, ClassNamesAreTextInUtf8) {
+  write_batch(dir / "train.bin", 2 * 3'073, {{0, 1}});
+  const fs::path path = dir / "class_names.txt";
+  const auto names = [&](const std::string& text) {
+    test::write_bytes(path, {text.begin(), text.end()});
+    return load("cifar-format:" + dir.path().string()).class_names;
+  };
+  const std::vector<std::string> two = {"café", "dog house"};
+  for (const char* text :
+       {"café\ndog house\n", "\xef\xbb\xbf café\r\ndog house", "café\rdog house\r\r", "café \r\n\tdog house\n\n \n"})
+    EXPECT_EQ(names(text), two) << text;
+  EXPECT_EQ(names("\xf0\x9f\x90\x88\nb"), (std::vector<std::string>{"🐈", "b"}));
+  const auto refused = [&](const std::string& text) { return error_of([&] { names(text); }); };
+  const std::string place = path.string();
+  EXPECT_HAS(refused("dog\ncaf\xe9\n"), place + ":2: byte 0xe9 after 'caf' is not UTF-8");
+  for (const char* bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xf5", "\xe0\x80\x80"})
+    EXPECT_HAS(refused(std::string("a") + bad + "\nb"), place + ":1: byte 0x") << bad;
+  EXPECT_HAS(refused({"\xff\xfe"
+                      "a\0\n\0",
+                      6}),
+             place + ": is UTF-16");
+  EXPECT_HAS(refused({"a\0\n\0b\0", 6}), place + ":1: holds the control character 0x00");
+  EXPECT_HAS(refused("a\n\nb\n"), place + ":2: is empty, expected a name on every line");
+}
+
+TEST_F(Cifar, ThePathOfADataSetIsUtf8) {
+  EXPECT_HAS(error_of([&] { load("cifar-format:" + dir.path().string() + "/caf\xe9"); }), "the path is not UTF-8");
 }
 
 TEST_F(Cifar, TellsThePythonVersionApart) {

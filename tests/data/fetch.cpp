@@ -21,8 +21,6 @@ using data::File;
 using data::Kind;
 using test::error_of;
 
-#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
-
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 std::string sha_of(const std::string& text) { return data::sha256(bytes_of(text)); }
 

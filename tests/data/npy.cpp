@@ -1,8 +1,10 @@
 #include "data/npy.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tests/data/synthetic.h"
@@ -14,19 +16,11 @@ using data::Array;
 using data::read_npy;
 using data::write_npy;
 using test::error_of;
+using test::npy_bytes;
 
 template <class T>
 void write(const std::filesystem::path& path, const std::vector<T>& values, const std::vector<int64_t>& shape) {
   write_npy<T>(path, values, shape);
-}
-
-std::vector<uint8_t> npy_bytes(const std::string& header, const std::vector<uint8_t>& data, uint8_t major = 1) {
-  std::vector<uint8_t> bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', major, 0};
-  const size_t length = header.size();
-  for (int i = 0; i < (major == 1 ? 2 : 4); ++i) bytes.push_back(static_cast<uint8_t>(length >> (8 * i)));
-  bytes.insert(bytes.end(), header.begin(), header.end());
-  bytes.insert(bytes.end(), data.begin(), data.end());
-  return bytes;
 }
 
 class Npy : public testing::Test {
@@ -41,8 +35,6 @@ class Npy : public testing::Test {
   test::TemporaryFolder dir;
   std::filesystem::path file = dir / "a.npy";
 };
-
-#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
 
 template <class T>
 class NpyRoundTrip : public testing::Test {};
@@ -106,7 +98,11 @@ TEST_F(Npy, RefusesWhatDoesNotFit) {
   const auto as_u1 = [](const auto& f) { read_npy<uint8_t>(f); };
   const auto as_f4 = [](const auto& f) { read_npy<float>(f); };
   write<double>(file, {1, 0.5}, {2});
-  EXPECT_HAS(line(as_i8), "element 1 is 0.5, which does not fit <i8");
+  EXPECT_HAS(line(as_i8), "element [1] is 0.5, which does not fit <i8");
+  write<double>(file, {1, 2, 3, 4, -1e300, 6}, {2, 3});
+  EXPECT_HAS(line(as_f4), "element [1, 1] is -1e+300, which does not fit <f4");
+  write<double>(file, {0.5}, {});
+  EXPECT_HAS(line(as_i8), "element [] is 0.5");
   write<double>(file, {0x1p63}, {1});
   EXPECT_HAS(line(as_i8), "does not fit <i8");
   write<double>(file, {0x1p31}, {1});
@@ -122,15 +118,19 @@ TEST_F(Npy, RefusesWhatDoesNotFit) {
   write<int64_t>(file, {-1}, {1});
   EXPECT_HAS(line(as_u1), "does not fit |u1");
   write<int64_t>(file, {256}, {1});
-  EXPECT_HAS(line(as_u1), "element 0 is 256, which does not fit |u1");
+  EXPECT_HAS(line(as_u1), "element [0] is 256, which does not fit |u1");
 }
 
 TEST_F(Npy, RefusesOtherFormats) {
-  EXPECT_HAS(fails("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", {0, 0, 0, 0}), "'>f4'");
-  EXPECT_HAS(fails("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", {0, 0, 0, 0}), "big endian");
-  EXPECT_HAS(fails("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"), "'|O' is not supported");
-  EXPECT_HAS(fails("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }"), "structured");
-  EXPECT_HAS(fails("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", {0, 0, 0, 0}), "fortran_order is True");
+  const auto of_type = [&](const std::string& dtype) {
+    return fails("{'descr': " + dtype + ", 'fortran_order': False, 'shape': (1,), }", {0, 0, 0, 0});
+  };
+  for (const char* dtype : {"'<f3'", "'<i'", "'<i16'", "'<b2'", "'<q8'", "'<f44'"})
+    EXPECT_HAS(of_type(dtype), "is not supported") << dtype;
+  for (const char* dtype : {"''", "'<'", "'<<f4'"}) EXPECT_HAS(of_type(dtype), "is no dtype") << dtype;
+  EXPECT_HAS(of_type("[('a', '<f4')]"), "structured dtype [('a', '<f4')]");
+  test::write_bytes(file, npy_bytes("{}", {}, 4));
+  EXPECT_HAS(error_of([&] { read_npy<float>(file); }), "version 4.0 is not supported, expected 1.0, 2.0 or 3.0");
 }
 
 TEST_F(Npy, RefusesBadHeaders) {

@@ -10,8 +10,6 @@ namespace {
 using data::Picture;
 using test::error_of;
 
-#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
-
 Picture draw(int height, int width, int channels) {
   Picture out{.height = height, .width = width, .channels = channels};
   for (int i = 0; i < height * width * channels; ++i) out.pixels.push_back(static_cast<uint8_t>(i * i + 3 * i));

@@ -10,8 +10,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::error_of;
 
-#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
-
 TEST(Process, GivesStatusAndFirstComplaint) {
   const test::TemporaryFolder dir;
   const data::Finished finished = data::run_program(

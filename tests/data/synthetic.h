@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
+
 namespace kith::test {
 
 // A folder of its own below the system's temporary folder, removed with everything in it.
@@ -57,6 +59,16 @@ inline void write_gz(const std::filesystem::path& path, const std::vector<uint8_
 
 inline void append_big_endian(std::vector<uint8_t>& bytes, uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+// A .npy file of that header.
+inline std::vector<uint8_t> npy_bytes(const std::string& header, const std::vector<uint8_t>& data, uint8_t major = 1) {
+  std::vector<uint8_t> bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', major, 0};
+  const size_t length = header.size();
+  for (int i = 0; i < (major == 1 ? 2 : 4); ++i) bytes.push_back(static_cast<uint8_t>(length >> (8 * i)));
+  bytes.insert(bytes.end(), header.begin(), header.end());
+  bytes.insert(bytes.end(), data.begin(), data.end());
+  return bytes;
 }
 
 struct IdxSplit {
