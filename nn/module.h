@@ -109,7 +109,8 @@ class ClusterHeads {
 
 // Weight files. Layouts are PyTorch's in files (conv [out, in, k, k]), ours in memory.
 SafeTensors save_state(const StateView&);
-// Strict: Error lists every missing, unexpected and mis-shaped tensor (num_batches_tracked included). All or nothing.
+// Strict: Error names the file and lists every missing, unexpected, mis-shaped and not finite tensor (num_batches_tracked
+// included). All or nothing.
 void load_state(const StateView&, const SafeTensors&);
 // The arrays whose names start with `prefix` ("backbone."), for a model that wants a part of a file.
 SafeTensors with_prefix(const SafeTensors&, const std::string& prefix);

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "kernels/core/check.h"
 
@@ -18,8 +20,9 @@ namespace {
 constexpr uint64_t kMaxHeader = 100u << 20;  // the format's own limit
 
 int64_t dtype_bytes(const std::string& dtype) {
-  static const std::map<std::string, int64_t> sizes{{"F64", 8}, {"I64", 8},  {"F32", 4}, {"I32", 4},
-                                                    {"F16", 2}, {"BF16", 2}, {"U8", 1},  {"BOOL", 1}};
+  static const std::map<std::string, int64_t> sizes{{"F64", 8},  {"I64", 8},     {"U64", 8},     {"F32", 4}, {"I32", 4},
+                                                    {"U32", 4},  {"F16", 2},     {"BF16", 2},    {"I16", 2}, {"U16", 2},
+                                                    {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I8", 1},  {"U8", 1}};
   const auto it = sizes.find(dtype);
   return it == sizes.end() ? 0 : it->second;
 }
@@ -30,20 +33,28 @@ struct Entry {
   uint64_t begin = 0, end = 0;
 };
 
+// json's own conversion would take 4.7 for 4.
+template <class T>
+bool integers(const nlohmann::json& list, T& out) {
+  if (!list.is_array() || !std::ranges::all_of(list, [](const auto& value) { return value.is_number_integer(); }))
+    return false;
+  out = list.get<T>();
+  return true;
+}
+
 Entry parse_entry(const std::string& file, const std::string& name, const nlohmann::json& j, uint64_t data_bytes) {
   const auto bad = [&](const std::string& what) { return Error(fmt::format("{}: tensor {}: {}", file, name, what)); };
   if (!j.is_object() || !j.contains("dtype") || !j.contains("shape") || !j.contains("data_offsets"))
     throw bad("expected dtype, shape and data_offsets");
   Entry e{.name = name, .array = {}};
-  try {
-    e.array.dtype = j.at("dtype").get<std::string>();
-    e.array.shape = j.at("shape").get<std::vector<int64_t>>();
-    const auto offsets = j.at("data_offsets").get<std::array<uint64_t, 2>>();
-    e.begin = offsets[0];
-    e.end = offsets[1];
-  } catch (const nlohmann::json::exception&) {
-    throw bad("dtype, shape or data_offsets of a wrong type");
-  }
+  std::vector<int64_t> offsets;
+  if (!j.at("dtype").is_string() || !integers(j.at("shape"), e.array.shape) ||
+      !integers(j.at("data_offsets"), offsets) || offsets.size() != 2)
+    throw bad(fmt::format("dtype, shape or data_offsets of a wrong type: {}, {}, {}", j.at("dtype").dump(),
+                          j.at("shape").dump(), j.at("data_offsets").dump()));
+  e.array.dtype = j.at("dtype").get<std::string>();
+  e.begin = static_cast<uint64_t>(offsets[0]);  // a negative one lies beyond every file
+  e.end = static_cast<uint64_t>(offsets[1]);
   const int64_t item = dtype_bytes(e.array.dtype);
   if (item == 0) throw bad(fmt::format("dtype {} is not supported", e.array.dtype));
   uint64_t count = 1;
@@ -53,14 +64,32 @@ Entry parse_entry(const std::string& file, const std::string& name, const nlohma
     count *= static_cast<uint64_t>(extent);
   }
   if (e.begin > e.end || e.end > data_bytes || e.end - e.begin != count * static_cast<uint64_t>(item))
-    throw bad(fmt::format("bytes {}..{} do not hold {} [{}] within {} bytes of data", e.begin, e.end, e.array.dtype,
-                          fmt::join(e.array.shape, ", "), data_bytes));
+    throw bad(fmt::format("bytes {}..{} do not hold {} [{}] within {} bytes of data", offsets[0], offsets[1],
+                          e.array.dtype, fmt::join(e.array.shape, ", "), data_bytes));
   return e;
+}
+
+// Of two values under one name json keeps the last.
+nlohmann::json parse_header(const std::string& file, const std::string& header) {
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  std::string twice;
+  const auto watch = [&](int, Event event, nlohmann::json& parsed) {
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second) twice = parsed.dump();
+    return true;
+  };
+  nlohmann::json j = nlohmann::json::parse(header, watch, /*allow_exceptions=*/false);
+  if (!header.starts_with('{') || !j.is_object())
+    throw Error(fmt::format("{}: the safetensors header is not a JSON object", file));
+  if (!twice.empty()) throw Error(fmt::format("{}: the safetensors header holds {} twice", file, twice));
+  return j;
 }
 
 struct Header {
   nlohmann::json json;
-  uint64_t bytes = 0, data_bytes = 0;  // of its text, and of what follows
+  uint64_t data_bytes = 0;  // of what follows its text, where the stream stands
 };
 
 Header read_header(std::ifstream& in, const std::string& file) {
@@ -71,23 +100,36 @@ Header read_header(std::ifstream& in, const std::string& file) {
   uint64_t header_bytes = 0;
   if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader ||
       header_bytes > size - 8)
-    throw Error(fmt::format("{}: not a safetensors file ({} bytes)", file, size));
+    throw Error(fmt::format("{}: not a safetensors file, or truncated ({} bytes)", file, size));
   std::string header(header_bytes, '\0');
   in.read(header.data(), static_cast<std::streamsize>(header_bytes));
-  Header h{.json = nlohmann::json::parse(header, nullptr, /*allow_exceptions=*/false),
-           .bytes = header_bytes,
-           .data_bytes = size - 8 - header_bytes};
-  if (!h.json.is_object()) throw Error(fmt::format("{}: the safetensors header is not a JSON object", file));
-  return h;
+  return {.json = parse_header(file, header), .data_bytes = size - 8 - header_bytes};
 }
 
-std::map<std::string, std::string> metadata_of(const Header& header) {
-  std::map<std::string, std::string> metadata;
-  const auto at = header.json.find("__metadata__");
-  if (at != header.json.end())
-    for (const auto& [key, text] : at->items())
-      if (text.is_string()) metadata[key] = text.get<std::string>();
-  return metadata;
+std::map<std::string, std::string> metadata_of(const std::string& file, const nlohmann::json& header) {
+  std::map<std::string, std::string> out;
+  const auto at = header.find("__metadata__");
+  if (at == header.end() || at->is_null()) return out;
+  if (!at->is_object()) throw Error(fmt::format("{}: __metadata__ is not a JSON object", file));
+  for (const auto& [key, text] : at->items()) {
+    if (!text.is_string()) throw Error(fmt::format("{}: __metadata__: {} is not a string", file, key));
+    out[key] = text.get<std::string>();
+  }
+  return out;
+}
+
+// In the order of the data, where one begins as the last ends.
+void expect_side_by_side(const std::string& file, std::vector<Entry>& entries, uint64_t data_bytes) {
+  const auto place = [](const Entry& e) { return std::pair(e.begin, e.end); };
+  std::ranges::sort(entries, {}, place);  // a tensor of no bytes before the one that begins there
+  uint64_t at = 0;
+  for (const Entry& e : entries) {
+    if (e.begin < at) throw Error(fmt::format("{}: tensor {} overlaps another", file, e.name));
+    if (e.begin > at)
+      throw Error(fmt::format("{}: {} bytes before tensor {} belong to no tensor", file, e.begin - at, e.name));
+    at = e.end;
+  }
+  if (at != data_bytes) throw Error(fmt::format("{}: {} bytes after the last tensor", file, data_bytes - at));
 }
 
 void write_all(int fd, const void* data, size_t bytes, const std::filesystem::path& path) {
@@ -111,24 +153,20 @@ int64_t HostArray::count() const {
 
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return metadata_of(read_header(in, path.string()));
+  return metadata_of(path.string(), read_header(in, path.string()).json);
 }
 
 SafeTensors read_safetensors(const std::filesystem::path& path) {
   const std::string file = path.string();
   std::ifstream in(path, std::ios::binary);
   const Header header = read_header(in, file);
-  SafeTensors out{.arrays = {}, .metadata = metadata_of(header)};
+  SafeTensors out{.metadata = metadata_of(file, header.json), .file = file};
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.json.items())
     if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, header.data_bytes));
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
-  uint64_t at = 0;
+  expect_side_by_side(file, entries, header.data_bytes);
   for (Entry& e : entries) {
-    if (e.begin < at) throw Error(fmt::format("{}: tensor {} overlaps another", file, e.name));
-    at = e.end;
     e.array.bytes.resize(e.end - e.begin);
-    in.seekg(static_cast<std::streamoff>(8 + header.bytes + e.begin));
     if (!in.read(reinterpret_cast<char*>(e.array.bytes.data()), static_cast<std::streamsize>(e.array.bytes.size())))
       throw Error(fmt::format("{}: cannot read tensor {}", file, e.name));
     out.arrays.emplace(e.name, std::move(e.array));

@@ -1,5 +1,6 @@
 // The safetensors file format: 8-byte little-endian header length, JSON header, raw little-endian data.
-// Host only. Reading validates everything (offsets, sizes, overlap, dtype) before a byte is used.
+// Host only. Reading is as strict as the reference library: every name once, shapes and offsets integers, metadata strings,
+// the tensors side by side in the data without hole, overlap or rest. A tensor of no elements may lie between others.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -10,7 +11,7 @@
 namespace kith {
 
 struct HostArray {
-  std::string dtype;  // "F32", "F64", "BF16", "F16", "I64", "I32", "U8", "BOOL"
+  std::string dtype;  // F64 F32 F16 BF16 F8_E4M3 F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL
   std::vector<int64_t> shape;
   std::vector<std::byte> bytes;
 
@@ -22,11 +23,12 @@ struct HostArray {
 };
 
 struct SafeTensors {
-  std::map<std::string, HostArray> arrays;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, HostArray> arrays = {};
+  std::map<std::string, std::string> metadata = {};
+  std::string file = {};  // that it was read from, for messages; empty: none
 };
 
-SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file and what is wrong
+SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file, the tensor and what is wrong
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path&);  // the header alone; same Errors
 // Atomic: temporary file, fsync, rename. The data section starts 64-byte aligned.
 void write_safetensors(const std::filesystem::path&, const SafeTensors&);

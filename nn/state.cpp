@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 
@@ -64,14 +65,21 @@ const HostArray* StrictReader::expect(const std::string& name, const std::string
                                     to_string(it->second.shape)));
     return nullptr;
   }
-  return &it->second;
+  if (dtype != "F32") return &it->second;
+  const std::span<const float> values(it->second.as<float>(), static_cast<size_t>(it->second.count()));
+  const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return &it->second;
+  problems_.push_back(fmt::format("{}: element {} is {}, expected finite values", name, bad - values.begin(), *bad));
+  return nullptr;
 }
 
 void StrictReader::finish(const std::string& prefix) {
   const std::set<std::string> expected(expected_.begin(), expected_.end());
   for (const auto& [name, array] : file_.arrays)
     if (name.starts_with(prefix) && !expected.contains(name)) problems_.push_back("unexpected " + name);
-  if (!problems_.empty()) throw Error(fmt::format("{} does not fit: {}", what_, fmt::join(problems_, "; ")));
+  if (problems_.empty()) return;
+  const std::string file = file_.file.empty() ? "" : file_.file + ": ";
+  throw Error(fmt::format("{}{} does not fit: {}", file, what_, fmt::join(problems_, "; ")));
 }
 
 SafeTensors save_state(const StateView& view) {
@@ -104,7 +112,7 @@ void load_state(const StateView& view, const SafeTensors& file) {
 }
 
 SafeTensors with_prefix(const SafeTensors& file, const std::string& prefix) {
-  SafeTensors out{.arrays = {}, .metadata = file.metadata};
+  SafeTensors out{.arrays = {}, .metadata = file.metadata, .file = file.file};
   for (const auto& [name, array] : file.arrays)
     if (name.starts_with(prefix)) out.arrays.emplace(name, array);
   return out;

@@ -14,11 +14,11 @@ void from_torch(const HostArray&, const Tensor&);  // shapes checked before
 HostArray to_array(const Tensor&);
 void from_array(const HostArray&, const Tensor&);
 
-// Collects every disagreement between a model and a file, then throws one Error that names them all.
+// Collects every disagreement between a model and a file, then throws one Error that names the file and them all.
 class StrictReader {
  public:
   StrictReader(const SafeTensors& file, std::string what) : file_(file), what_(std::move(what)) {}
-  // The array of that name, or null (noted) where it is missing or of another dtype or shape.
+  // The array of that name, or null (noted) where it is missing, of another dtype or shape, or F32 and not finite.
   const HostArray* expect(const std::string& name, const std::string& dtype, const Shape& shape);
   // Names in the file under `prefix` that were not expected are noted; then Error when anything was.
   void finish(const std::string& prefix);

@@ -29,7 +29,7 @@ void put_section(SafeTensors& file, const std::string& section, const SafeTensor
 
 SafeTensors take_section(const SafeTensors& file, const std::string& section) {
   const std::string prefix = section + "/";
-  SafeTensors out;
+  SafeTensors out{.file = file.file};
   for (const auto& [name, array] : file.arrays)
     if (name.starts_with(prefix)) out.arrays.emplace(name.substr(prefix.size()), array);
   for (const auto& [name, text] : file.metadata)

@@ -1,5 +1,6 @@
 #include "nn/safetensors.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -106,6 +107,53 @@ TEST_F(safetensors, bad_files_are_named_with_what_is_wrong) {
     std::ofstream(file("short"), std::ios::binary) << std::string(bytes, '\0');
     EXPECT_NE(error_of(file("short")).find("not a safetensors file"), std::string::npos);
   }
+}
+
+TEST_F(safetensors, headers_are_read_as_strictly_as_by_the_reference) {
+  const auto error = [&](const std::string& header, size_t bytes) { return error_of(raw(header, bytes)); };
+  const auto tensor = [](const std::string& name, const std::string& shape, const std::string& offsets) {
+    return fmt::format(R"("{}":{{"dtype":"U8","shape":{},"data_offsets":{}}})", name, shape, offsets);
+  };
+  const std::string a = tensor("a", "[2]", "[0,2]"), b = tensor("b", "[3]", "[2,5]");
+  EXPECT_EQ(error("{" + a + "," + b + "}  ", 5), "no error");  // padded with spaces
+  EXPECT_EQ(error("{" + b + "," + a + "}", 5), "no error");
+  const std::string at = file().string() + ": ";
+  EXPECT_EQ(error("{" + a + "}", 3), at + "1 bytes after the last tensor");
+  EXPECT_EQ(error("{}", 3), at + "3 bytes after the last tensor");
+  EXPECT_EQ(error("{" + tensor("a", "[2]", "[3,5]") + "}", 5), at + "3 bytes before tensor a belong to no tensor");
+  EXPECT_EQ(error("{" + a + "," + tensor("b", "[2]", "[3,5]") + "}", 5),
+            at + "1 bytes before tensor b belong to no tensor");
+  for (const char* shape : {"[2.7]", "[\"2\"]", "[true]", "[null]", "2", "[[2]]"})
+    EXPECT_NE(
+        error("{" + tensor("a", shape, "[0,2]") + "}", 2).find(at + "tensor a: dtype, shape or data_offsets of a"),
+        std::string::npos)
+        << shape;
+  for (const char* offsets : {"[0,2,2]", "[0.0,2]", "[0]", "{}"})
+    EXPECT_NE(error("{" + tensor("a", "[2]", offsets) + "}", 2).find("of a wrong type"), std::string::npos) << offsets;
+  for (const char* offsets : {"[-2,0]", "[0,18446744073709551615]", "[2,0]"})
+    EXPECT_NE(error("{" + tensor("a", "[2]", offsets) + "}", 2).find("do not hold"), std::string::npos) << offsets;
+  EXPECT_EQ(error("{" + a + "," + a + "}", 2), at + "the safetensors header holds \"a\" twice");
+  EXPECT_EQ(error(R"({"a":{"dtype":"U8","shape":[2],"shape":[2],"data_offsets":[0,2]}})", 2),
+            at + "the safetensors header holds \"shape\" twice");
+  EXPECT_EQ(error(R"({"__metadata__":{"epoch":3}})", 0), at + "__metadata__: epoch is not a string");
+  EXPECT_EQ(error(R"({"__metadata__":[]})", 0), at + "__metadata__ is not a JSON object");
+  EXPECT_EQ(error(R"({"__metadata__":null})", 0), "no error");
+  EXPECT_EQ(error(" {}", 0), at + "the safetensors header is not a JSON object");
+}
+
+// The reference library gives a tensor without elements the offset of the next one, and orders them by size and name.
+TEST_F(safetensors, empty_tensors_share_an_offset) {
+  const auto entry = [](const std::string& name, int count, int begin) {
+    return fmt::format(R"("{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", name, count, begin,
+                       begin + 4 * count);
+  };
+  const SafeTensors out =
+      read_safetensors(raw("{" + entry("a", 1, 0) + "," + entry("z", 0, 0) + "," + entry("m", 0, 4) + "," +
+                               entry("b", 2, 4) + "," + entry("c", 0, 12) + "}",
+                           12));
+  EXPECT_EQ(out.arrays.size(), 5u);
+  EXPECT_EQ(out.arrays.at("b").bytes.size(), 8u);
+  EXPECT_EQ(out.file, file().string());
 }
 
 TEST_F(safetensors, a_failed_write_leaves_the_old_file) {

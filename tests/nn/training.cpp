@@ -1,7 +1,10 @@
 // Whole training steps: reproducible, resumable to the bit, without allocations; weight files, schedules and averages.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "kernels/core/check.h"
 #include "nn/optimizer.h"
@@ -133,6 +136,25 @@ TEST(optimizer, loading_is_strict) {
   EXPECT_THROW(t.optimizer->load(steps, "opt."), Error);
   steps.metadata.clear();
   EXPECT_THROW(t.optimizer->load(steps, "opt."), Error);
+}
+
+TEST(state, weights_that_are_not_finite_are_named_with_their_file) {
+  Trainer t;
+  SafeTensors file = save_state(t.view);
+  file.file = "old/pretext.safetensors";
+  float* weights = reinterpret_cast<float*>(file.arrays.at("backbone.conv1.weight").bytes.data());
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    weights[5] = bad;
+    const std::string error = error_of([&] { load_state(t.view, file); });
+    EXPECT_EQ(error, fmt::format("old/pretext.safetensors: state does not fit: backbone.conv1.weight: element 5 is {}, "
+                                 "expected finite values",
+                                 bad));
+  }
+  weights[5] = 0;
+  EXPECT_NO_THROW(load_state(t.view, file));
+  SafeTensors part = with_prefix(file, "backbone.");
+  EXPECT_NE(error_of([&] { load_state(t.view, part); }).find("old/pretext.safetensors: state does not fit: missing"),
+            std::string::npos);
 }
 
 TEST(state, loading_names_every_problem_and_changes_nothing) {
