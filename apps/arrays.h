@@ -19,12 +19,12 @@ struct MineArrays {
 int mine_arrays(Context&, const MineArrays&);
 
 struct EvaluateArrays {
-  std::filesystem::path assignments, labels;  // [n] integers
-  std::filesystem::path probabilities;        // [n, clusters]; empty: none
+  std::filesystem::path assignments, labels;  // [n] integers, any that are not negative; assignments of -1 are noise
+  std::filesystem::path probabilities;        // [n, clusters], of the assignments 0 .. clusters - 1; empty: none
   std::filesystem::path confusion;            // CSV; empty: not written
   bool json = false;                          // false: tables for people
 };
-// Scores on standard output.
+// Scores on standard output; what is doubtful about the arrays on standard error (evaluation.h).
 int evaluate_arrays(const EvaluateArrays&);
 
 // Both return the exit status 0; what is wrong with an array is an exception of one line.

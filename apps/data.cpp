@@ -9,6 +9,8 @@
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/png.h"
+#include "scan/json_text.h"
+#include "scan/splits.h"
 
 namespace kith {
 namespace {
@@ -29,7 +31,7 @@ void fetch(const FetchOptions& options) {
     if (!options.quiet) fmt::print(stderr, "{}\n", line);
   });
   if (options.json)
-    fmt::print("{}\n", nlohmann::json{{"spec", spec}}.dump());
+    fmt::print("{}\n", json_text({{"spec", spec}}));
   else
     fmt::print("{}\n", spec);
 }
@@ -41,7 +43,8 @@ nlohmann::json describe(const data::Images& images) {
           {"shape", {images.height, images.width, images.channels}},
           {"mean", std::vector<double>(s.mean, s.mean + channels)},
           {"std", std::vector<double>(s.std, s.std + channels)},
-          {"per_class", s.per_class}};
+          {"per_class", s.per_class},
+          {"labelled", images.labelled()}};
 }
 
 nlohmann::json describe(const data::Dataset& set) {
@@ -77,8 +80,10 @@ void print_table(const nlohmann::json& info) {
       const auto& counts = split["per_class"];
       return c < counts.size() ? counts[c].dump() : "0";
     });
-  for (const char* split : {"train", "test"})
+  for (const char* split : {"train", "test"}) {
+    if (info[split]["count"] == 0) continue;
     fmt::print("{:<14} mean {}   std {}\n", split, numbers(info[split]["mean"]), numbers(info[split]["std"]));
+  }
   const auto& used = info["normalisation"];
   fmt::print("{:<14} mean {}   std {}\n", "normalised with", numbers(used["mean"]), numbers(used["std"]));
 }
@@ -99,10 +104,9 @@ void info(const InfoOptions& options) {
   const data::Dataset set = data::load(options.spec);
   const nlohmann::json description = describe(set);
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
-  if (options.json)
-    fmt::print("{}\n", description.dump(2));
-  else
-    print_table(description);
+  if (options.json) return fmt::print("{}\n", description.dump(2));
+  print_table(description);
+  for (const std::string& note : split_notes(set)) fmt::print("\n{}\n", note);
 }
 
 }  // namespace

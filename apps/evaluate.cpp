@@ -14,8 +14,8 @@ void add_evaluate_command(CLI::App& app) {
   add_stage_options(*command, *stage);
   stage->command = "evaluate";
   add_from_option(*command, *stage);
-  CLI::Option* assignments =
-      command->add_option("--assignments", arrays->assignments, "Score the clusters in this .npy");
+  CLI::Option* assignments = command->add_option("--assignments", arrays->assignments,
+                                                 "Score the clusters in this .npy: any numbers; -1 is noise");
   const auto of_arrays = [&](CLI::Option* option) { option->needs(assignments)->group("With --assignments"); };
   CLI::Option* labels = command->add_option("--labels", arrays->labels, "Classes, .npy");
   of_arrays(labels);

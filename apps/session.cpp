@@ -17,6 +17,7 @@
 #include "nn/profile.h"
 #include "scan/config_fields.h"
 #include "scan/reuse.h"
+#include "scan/splits.h"
 
 namespace kith {
 namespace {
@@ -182,6 +183,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);
+  for (const std::string& note : split_notes(data)) report.note(note);
   if (begun && begun->precision != Precision::automatic)
     if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
   if (reused) {

@@ -8,6 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "nn/device_select.h"
+#include "scan/json_text.h"
 #include "scan/table.h"
 
 namespace kith {
@@ -87,7 +88,7 @@ void refuse_stage_options(const CLI::App& command, const std::string& array, con
 }
 
 void print_summary(const Session& session, const StageOptions& options, const nlohmann::json& summary) {
-  if (options.json) return fmt::print("{}\n", nlohmann::json{{"summary", summary}}.dump());
+  if (options.json) return fmt::print("{}\n", json_text({{"summary", summary}}));
   std::vector<std::pair<std::string, Scores>> rows;
   for (const nlohmann::json& row : summary.at("table"))
     if (row.contains("acc"))

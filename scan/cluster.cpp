@@ -57,7 +57,7 @@ nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoc
                          {"head", v.best},
                          {"clusters_used", usage_of(assignments, task.classes).used}};
   const data::Images& scored = scored_split(s.data);
-  if (!scored.labels.empty())  // report only
+  if (scored.labelled())  // report only
     line["acc"] = score(contingency(assignments, scored.labels, task.classes)).acc;
   return line;
 }

@@ -12,6 +12,7 @@
 #include "kernels/kmeans.h"
 #include "scan/evaluation.h"
 #include "scan/features.h"
+#include "scan/json_text.h"
 #include "scan/metrics.h"
 #include "scan/page.h"
 #include "scan/predict.h"
@@ -34,7 +35,7 @@ class EvaluateStage {
         train_(s.data.train),
         scored_(scored_split(s.data)),
         classes_(cluster_count(s.config, s.data)),
-        labelled_(!scored_.labels.empty()) {}
+        labelled_(scored_.labelled()) {}
 
   json run() {
     const Stopwatch watch;
@@ -47,7 +48,7 @@ class EvaluateStage {
     record_seconds(s_, "evaluate", watch.seconds());
     out["seconds"] = recorded_seconds(s_);
     out["versions"] = {{"kith", KITH_VERSION}, {"compiler", __VERSION__}};
-    data::write_file(s_.dir / "summary.json", {data::as_bytes(out.dump(2) + "\n")});
+    data::write_file(s_.dir / "summary.json", {data::as_bytes(json_text(out, 2) + "\n")});
     finish_results(s_, "evaluate");
     return out;
   }
@@ -89,7 +90,6 @@ class EvaluateStage {
 
   // Fitted on the train split, as everything else here; the scored split is only assigned.
   void add_kmeans(const std::string& key, const std::string& name, const Tensor& fit, const Tensor& rows) {
-    if (fit.dim(0) < classes_) return;
     Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
     const Array<int32_t> labels(s_.ctx, fit.dim(0)), assigned(s_.ctx, rows.dim(0));
     {
@@ -110,14 +110,26 @@ class EvaluateStage {
     add_row(key, name, assigned.to_host());
   }
 
+  // Whether k-means has room for so many values of f32; a note where it has none.
+  bool has_room(const char* what, size_t values) const {
+    const size_t bytes = sizeof(float) * values;
+    if (s_.ctx.has_room(static_cast<int64_t>(bytes))) return true;
+    s_.report.note(fmt::format("evaluate: no k-means on {}, which would take {:.1f} GiB of the device's memory", what,
+                               static_cast<double>(bytes) / (1 << 30)));
+    return false;
+  }
+
   void baselines() {
-    if (const size_t bytes = sizeof(float) * (train_.pixels.size() + scored_.pixels.size());
-        s_.ctx.has_room(static_cast<int64_t>(bytes)))
+    if (train_.count < classes_)
+      return s_.report.note(
+          fmt::format("evaluate: no k-means, on pixels or features: {} train images make no {} "
+                      "clusters",
+                      train_.count, classes_));
+    if (has_room("pixels", train_.pixels.size() + scored_.pixels.size()))
       add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
-    else
-      s_.report.note(fmt::format("evaluate: no k-means on pixels, which would take {:.1f} GiB of the device's memory",
-                                 static_cast<double>(bytes) / (1 << 30)));
-    add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_), features("test", scored_));
+    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) * s_.config.model.projection)))
+      add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_),
+                 features("test", scored_));
   }
 
   json representation_quality() const {
@@ -125,12 +137,12 @@ class EvaluateStage {
     const auto purity = [&](const std::string& split, const data::Images& images) {
       const auto lists = data::read_npy<int64_t>(s_.dir / ("neighbours_" + split + ".npy"));
       const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
-      if (!images.labels.empty())
+      if (images.labelled())
         out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
     };
     purity("train", train_);
     purity("test", scored_);
-    if (train_.labels.empty() || &train_ == &scored_) return out;
+    if (!train_.labelled() || &train_ == &scored_) return out;
     const auto a = read_features(s_, "train", train_.count), b = read_features(s_, "test", scored_.count);
     out["knn"] = knn_accuracy(s_.ctx, {a.values.data(), a.shape[0], a.shape[1]}, train_.labels,
                               {b.values.data(), b.shape[0], b.shape[1]}, scored_.labels,
@@ -187,6 +199,7 @@ class EvaluateStage {
                                         .probabilities = probabilities,
                                         .class_names = s_.data.class_names});
       data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(*evaluation))});
+      for (const std::string& warning : evaluation->warnings) s_.report.warn("evaluate: " + warning);
       out = to_json(*evaluation);
     } else {
       for (int c = 0; c < classes_; ++c)

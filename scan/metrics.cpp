@@ -43,11 +43,23 @@ Contingency contingency(std::span<const int32_t> assignments, std::span<const in
   return table;
 }
 
+Numbered numbered(std::span<const int64_t> values) {
+  Numbered out{.of = std::vector<int32_t>(values.size()), .ids = {values.begin(), values.end()}};
+  std::sort(out.ids.begin(), out.ids.end());
+  out.ids.erase(std::unique(out.ids.begin(), out.ids.end()), out.ids.end());
+  for (size_t i = 0; i < values.size(); ++i)
+    out.of[i] = static_cast<int32_t>(std::lower_bound(out.ids.begin(), out.ids.end(), values[i]) - out.ids.begin());
+  return out;
+}
+
 Matching match_one_to_one(const Contingency& table) {
   std::vector<double> cost(table.counts.size());
   std::transform(table.counts.begin(), table.counts.end(), cost.begin(),
                  [](int64_t count) { return -static_cast<double>(count); });
+  // One price for every class, above all others: noise takes a class from no cluster.
+  if (table.noise >= 0) std::fill_n(cost.begin() + int64_t{table.noise} * table.classes, table.classes, 1.0);
   Matching matching{.class_of = hungarian({cost.data(), table.clusters, table.classes})};
+  if (table.noise >= 0) matching.class_of[table.noise] = -1;
   int64_t hits = 0;
   for (int c = 0; c < table.clusters; ++c)
     if (matching.class_of[c] >= 0) hits += table.at(c, matching.class_of[c]);
@@ -60,6 +72,7 @@ Matching match_majority(const Contingency& table) {
   Matching matching{.class_of = std::vector<int>(table.clusters, -1)};
   int64_t hits = 0;
   for (int c = 0; c < table.clusters; ++c) {
+    if (c == table.noise) continue;
     int64_t most = 0;
     for (int k = 0; k < table.classes; ++k)
       if (table.at(c, k) > most) {

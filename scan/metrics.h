@@ -16,12 +16,20 @@ namespace kith {
 struct Contingency {
   int clusters = 0, classes = 0;
   std::vector<int64_t> counts;
+  int noise = -1;  // the row of samples that no cluster holds, or -1: matched to no class, so wrong in ACC
   int64_t at(int cluster, int cls) const { return counts[static_cast<size_t>(cluster) * classes + cls]; }
   int64_t total() const;
 };
 // clusters, classes 0: one more than the largest value found. Error on a negative value or unequal lengths.
 Contingency contingency(std::span<const int32_t> assignments, std::span<const int32_t> labels, int clusters = 0,
                         int classes = 0);
+
+// Any numbers as 0 .. ids.size() - 1, in ascending order: identifiers with gaps make no table of empty rows.
+struct Numbered {
+  std::vector<int32_t> of;   // values[i] = ids[of[i]]
+  std::vector<int64_t> ids;  // ascending, each found at least once
+};
+Numbered numbered(std::span<const int64_t> values);
 
 struct Matching {
   std::vector<int> class_of;  // [clusters]; -1 where unmatched (one-to-one with clusters > classes)

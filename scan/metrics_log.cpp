@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/core/check.h"
+#include "scan/json_text.h"
 
 namespace kith {
 namespace {
@@ -27,6 +28,16 @@ std::string_view complete_lines(std::string_view text) {
   return text;
 }
 
+// A stage that begins anew and the page read every line: what they could not read is told before anything is trained.
+void require_objects(std::string_view lines, const std::filesystem::path& path) {
+  for (int number = 1; !lines.empty(); ++number) {
+    const size_t end = lines.find('\n') + 1;
+    if (!is_object(lines.substr(0, end)))
+      throw Error(fmt::format("{}:{}: expected one JSON object; take the line out to go on", path.string(), number));
+    lines.remove_prefix(end);
+  }
+}
+
 void require(bool ok, const std::filesystem::path& path, const char* what) {
   if (!ok) throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
 }
@@ -40,7 +51,9 @@ MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
     if (flock(file_, LOCK_EX | LOCK_NB) != 0)
       throw Error(fmt::format("{}: another kith is working in this directory", path.parent_path().string()));
     const std::string text = read();
-    rewind(static_cast<int64_t>(complete_lines(text).size()));
+    const std::string_view lines = complete_lines(text);
+    require_objects(lines, path_);
+    rewind(static_cast<int64_t>(lines.size()));
   } catch (...) {
     close(file_);
     throw;
@@ -50,7 +63,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
 MetricsLog::~MetricsLog() { close(file_); }
 
 void MetricsLog::append(const nlohmann::json& object) {
-  const std::string line = object.dump() + "\n";
+  const std::string line = json_text(object) + "\n";
   require(write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size()), path_, "cannot be written");
 }
 

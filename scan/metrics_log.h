@@ -10,7 +10,8 @@ namespace kith {
 // One process at a time: the file is locked while it is open.
 class MetricsLog {
  public:
-  // Creates the file or continues it: a last line that is not complete is dropped. Error when it is locked already.
+  // Creates the file or continues it: a last line that is not complete is dropped. Error when it is locked already, or
+  // when another line is not a JSON object (file and line).
   explicit MetricsLog(const std::filesystem::path&);
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;

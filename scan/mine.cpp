@@ -20,7 +20,7 @@ Neighbours mine_split(Session& s, const std::string& split, const data::Images& 
                               images.count - 1));
   Neighbours found =
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
-  if (images.labels.empty()) return found;
+  if (!images.labelled()) return found;
   const double purity = neighbour_purity(found.view(), images.labels);
   s.report.metric({{"stage", "mine"}, {"split", split}, {"k", found.k}, {"purity", purity}});
   s.report.note(

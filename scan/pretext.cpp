@@ -20,7 +20,7 @@ Tensor projections(const Session& s, PretextModel& model, const data::Images& im
 // Report only: labels are looked at nowhere else in this stage.
 std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& scored) {
   const data::Images &a = s.data.train, &b = scored_split(s.data);
-  if (a.labels.empty() || b.labels.empty() || &a == &b) return {};
+  if (!a.labelled() || !b.labelled() || &a == &b) return {};
   const auto k = static_cast<int>(std::min<int64_t>(s.config.evaluate.knn_k, a.count));
   return knn_accuracy(s.ctx, rows_of(train).view(), a.labels, rows_of(scored).view(), b.labels, k,
                       s.config.evaluate.knn_tau);

@@ -144,8 +144,7 @@ class SelfLabelling {
     used_ = now.used;
     nlohmann::json line = {{"clusters_used", now.used}, {"cluster_entropy", now.entropy}};
     const data::Images& scored = scored_split(s_.data);
-    if (!scored.labels.empty())
-      line["acc"] = score(contingency(assignments, scored.labels, classes_)).acc;  // report only
+    if (scored.labelled()) line["acc"] = score(contingency(assignments, scored.labels, classes_)).acc;  // report only
     return line;
   }
 

@@ -40,6 +40,21 @@ TEST_F(DataCommands, InfoAsJson) {
   EXPECT_EQ(info["train"]["mean"].size(), 1u);
 }
 
+TEST_F(DataCommands, InfoOfASetWithoutTestImagesOrLabels) {
+  std::vector<uint8_t> record(3'073, 9);
+  record[0] = 0;
+  const std::filesystem::path own = dir / "own";
+  std::filesystem::create_directory(own);
+  test::write_bytes(own / "train.bin", record);
+  test::write_bytes(own / "class_names.txt", {'x'});
+  const std::string text = run({"data", "info", "cifar-format:" + own.string()});
+  EXPECT_NE(text.find("no test images: the 1 train images are scored\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("have no labels"), std::string::npos) << text;
+  const nlohmann::json info = nlohmann::json::parse(run({"data", "info", "cifar-format:" + own.string(), "--json"}));
+  EXPECT_EQ(info["test"]["count"], 0);
+  EXPECT_EQ(info["train"]["labelled"], false);
+}
+
 TEST_F(DataCommands, InfoAsTable) {
   const std::string text = run({"data", "info", spec});
   EXPECT_NE(text.find(spec), std::string::npos) << text;

@@ -1,5 +1,7 @@
 #include "scan/evaluation.h"
 
+#include <fmt/format.h>
+
 #include "kernels/core/check.h"
 #include "scan/table.h"
 #include "tests/support/compare.h"
@@ -14,7 +16,7 @@ const Ints kAssignments = {0, 0, 0, 1, 1, 3}, kLabels = {1, 1, 0, 0, 0, 2};
 HostMatrix<float> probabilities() {
   HostMatrix<float> p(6, 4, 0.1f);
   for (int64_t i = 0; i < 6; ++i) p.view().row(i)[kAssignments[i]] = 0.7f;
-  p.view().row(5)[3] = 1.f;
+  for (int64_t c = 0; c < 4; ++c) p.view().row(5)[c] = c == 3 ? 1.f : 0.f;
   return p;
 }
 
@@ -64,10 +66,96 @@ TEST(Evaluation, WithoutProbabilitiesNeitherTopFiveNorConfidence) {
   EXPECT_EQ(j["class_names"].dump(), R"(["0","1","2"])");
 }
 
-TEST(Evaluation, OneSample) {
-  const Ints zero = {0};
-  const nlohmann::json j = to_json(evaluate_clustering({.assignments = zero, .labels = zero}));
-  for (const char* key : {"acc", "acc_many_to_one", "nmi", "ari", "ami"}) EXPECT_EQ(j[key], 1.0) << key;
+// One sample, samples of one class, a clustering that has collapsed on them: every score would be 1 or 0 of nothing.
+TEST(Evaluation, LabelsOfOneClassGiveNoScores) {
+  const Ints zero = {0}, collapsed = {0, 0, 0, 0, 0, 0}, constant = {3, 3, 3, 3, 3, 3};
+  for (const auto& [assignments, labels] : {std::pair{zero, zero}, {collapsed, constant}, {kAssignments, constant}}) {
+    HostMatrix<float> p(static_cast<int64_t>(labels.size()), 4, 0.25f);
+    const Evaluation e = evaluate_clustering({.assignments = assignments, .labels = labels, .probabilities = p.view()});
+    EXPECT_FALSE(e.scores);
+    const nlohmann::json j = to_json(e);
+    EXPECT_EQ(j["labelled"], false);
+    for (const char* key : {"acc", "acc_many_to_one", "nmi", "ari", "ami", "top5", "matching", "confusion"})
+      EXPECT_FALSE(j.contains(key)) << key;
+    for (const auto& cluster : j["per_cluster"]) {
+      EXPECT_FALSE(cluster.contains("purity") || cluster.contains("class"));
+      EXPECT_TRUE(cluster.contains("size") && cluster.contains("mean_confidence"));
+    }
+    ASSERT_EQ(e.warnings.size(), 1u);
+    EXPECT_EQ(e.warnings[0],
+              fmt::format("all {} labels are {}: there is nothing to compare a clustering with, and scores "
+                          "are left out",
+                          labels.size(), labels[0]));
+  }
+  EXPECT_EQ(to_text(evaluate_clustering({.assignments = kAssignments, .labels = constant, .class_ids = {0, 1, 2, 3}})),
+            "6 samples, 4 clusters, 4 classes\n\n"
+            "  cluster  size\n"
+            "  -------------\n"
+            "  0           3\n"
+            "  1           2\n"
+            "  2           0\n"
+            "  3           1\n\n"
+            "1 of 4 clusters are empty: 2\n");
+  const Ints two = {0, 0, 0, 0, 0, 1};  // the collapsed clustering against labels: scores, and poor ones
+  const Evaluation scored = evaluate_clustering({.assignments = collapsed, .labels = two});
+  ASSERT_TRUE(scored.scores);
+  EXPECT_EQ(scored.scores->nmi, 0);
+  EXPECT_EQ(scored.scores->ari, 0);
+  EXPECT_TRUE(scored.warnings.empty());
+}
+
+// Ids as the caller's files have them, and samples that belong to no cluster.
+TEST(Evaluation, ReportsIdsAndNoise) {
+  const std::vector<int64_t> assignments = {-1, 40, 40, 1'000'000, -1, 40}, labels = {9, 3, 3, 9, 3, 9};
+  const Numbered clusters = numbered(assignments), classes = numbered(labels);
+  const Evaluation e = evaluate_clustering(
+      {.assignments = clusters.of, .labels = classes.of, .cluster_ids = clusters.ids, .class_ids = classes.ids});
+  const nlohmann::json j = to_json(e);
+  EXPECT_EQ(j["clusters"], 2);
+  EXPECT_EQ(j["classes"], 2);
+  EXPECT_EQ(j["noise"], 2);
+  EXPECT_EQ(j["cluster_ids"].dump(), "[-1,40,1000000]");
+  EXPECT_EQ(j["class_names"].dump(), R"(["3","9"])");
+  EXPECT_EQ(j["matching"].dump(), "[null,3,9]");
+  EXPECT_DOUBLE_EQ(j["acc"], 3.0 / 6);
+  EXPECT_DOUBLE_EQ(j["acc_many_to_one"], 3.0 / 6);
+  EXPECT_EQ(j["per_cluster"][2]["cluster"], 1'000'000);
+  EXPECT_EQ(j["per_cluster"][2]["class"], 9);
+  EXPECT_EQ(j["empty_clusters"].dump(), "[]");
+  EXPECT_EQ(confusion_csv(e), "cluster,class,size,3,9\n-1,,2,1,1\n40,3,3,2,1\n1000000,9,1,0,1\n");
+  const std::string text = to_text(e);
+  EXPECT_TRUE(text.starts_with("6 samples, 2 clusters, 2 classes; 2 samples are noise, in no cluster\n")) << text;
+  EXPECT_NE(
+      text.find("  -1 noise      2    50.0  1  1\n  40 3          3    66.7  2  1\n  1000000 9     1   100.0  0  1\n"),
+      std::string::npos)
+      << text;
+}
+
+TEST(Evaluation, DoubtfulProbabilitiesAreWarnedOf) {
+  HostMatrix<float> p(6, 4, 0.1f);
+  for (int64_t i = 0; i < 6; ++i) p.view().row(i)[kAssignments[i]] = 0.7f;
+  const EvaluationInput in{.assignments = kAssignments, .labels = kLabels, .probabilities = p.view()};
+  EXPECT_TRUE(evaluate_clustering(in).warnings.empty());
+  p.values[1] = -0x1p-7f, p.values[0] = 0.8f + 0x1p-7f;  // the slack of the values; the sum is 1
+  p.values[4] = 0.7f - 0x1p-8f;                          // half of the slack of a sum
+  EXPECT_TRUE(evaluate_clustering(in).warnings.empty());
+  p.values[4] = 0.72f;
+  std::vector<std::string> warnings = evaluate_clustering(in).warnings;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("1 of 6 rows of probabilities do not sum to 1 (row 1: 1.02)"), std::string::npos)
+      << warnings[0];
+  p.values[4] = 0.7f;
+  std::swap(p.values[5 * 4 + 3], p.values[5 * 4 + 0]);
+  warnings = evaluate_clustering(in).warnings;
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("in 1 of 6 rows of probabilities another cluster than the assigned one is the most "
+                             "probable (row 5: cluster 0 has 0.7, the assigned 3 has 0.1)"),
+            std::string::npos)
+      << warnings[0];
+  p.values[9] = 1 + 0x1p-6f;
+  EXPECT_EQ(message(in), "probabilities[2, 1] is 1.015625; expected 0..1");
+  p.values[9] = -0x1p-6f;
+  EXPECT_EQ(message(in), "probabilities[2, 1] is -0.015625; expected 0..1");
 }
 
 TEST(Evaluation, TextShowsScoresMatrixAndEmptyClusters) {

@@ -57,6 +57,37 @@ TEST(Metrics, ScoresDoNotDependOnNamesOrEmptyClusters) {
   EXPECT_EQ(got.ari, want.ari);
 }
 
+TEST(Metrics, NumbersWithGapsBecomeRanks) {
+  const std::vector<int64_t> ids = {7, -1, int64_t{1} << 40, 7, 0};
+  const Numbered n = numbered(ids);
+  EXPECT_EQ(n.ids, (std::vector<int64_t>{-1, 0, 7, int64_t{1} << 40}));
+  EXPECT_EQ(n.of, (Ints{2, 0, 3, 2, 1}));
+  EXPECT_TRUE(numbered({}).ids.empty());
+}
+
+// Noise is a cluster where partitions are compared, and wrong where clusters are matched to classes.
+TEST(Metrics, NoiseIsMatchedToNoClass) {
+  for (const int clusters : {2, 4}) {  // beside the noise, with fewer and with more than the three classes
+    Contingency table{.clusters = clusters + 1, .classes = 3, .counts = {0, 9, 0}};  // most of class 1 is noise
+    for (int c = 0; c < clusters; ++c)
+      for (int k = 0; k < 3; ++k) table.counts.push_back(c % 3 == k ? 5 : 1);
+    const Contingency all = table;
+    table.noise = 0;
+    const Contingency rest{
+        .clusters = clusters, .classes = 3, .counts = {table.counts.begin() + 3, table.counts.end()}};
+    const double share = static_cast<double>(rest.total()) / static_cast<double>(table.total());
+    for (const auto match : {match_one_to_one, match_majority}) {
+      std::vector<int> want = match(rest).class_of;
+      want.insert(want.begin(), -1);
+      EXPECT_EQ(match(table).class_of, want) << clusters;
+      EXPECT_DOUBLE_EQ(match(table).accuracy, match(rest).accuracy * share) << clusters;
+    }
+    EXPECT_EQ(score(table).nmi, score(all).nmi);
+    EXPECT_EQ(score(table).ari, score(all).ari);
+    EXPECT_EQ(score(table).ami, score(all).ami);
+  }
+}
+
 TEST(Metrics, ExpectedInformationOfTwoHalvesByHand) {
   // Two clusters of 2 in n = 4: overlap 0, 1, 2 with probabilities 1/6, 4/6, 1/6; E[MI] = 4 (1/6) (2/4) log 2 = log(2)
   // / 3. MI of the opposed table is 0, both entropies are log 2: AMI = -(1/3) / (2/3).

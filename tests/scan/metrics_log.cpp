@@ -44,6 +44,29 @@ TEST_F(Log, DropsWhatACrashLeftUnfinished) {
   EXPECT_EQ(text(), "");
 }
 
+// The page reads every line after the last stage: what it cannot read is told when the log is opened.
+TEST_F(Log, NamesADamagedLineAmongOthers) {
+  for (const std::string& damage : {std::string("{\"step\":"), std::string("[2]"), std::string("{\"a\":\"\xe9\"}"),
+                                    std::string(5, '\0'), std::string()}) {
+    const std::string before = "{\"step\":1}\r\n" + damage + "\n{\"step\":3}\n";
+    write(before);
+    try {
+      MetricsLog log(path_);
+      FAIL() << json(damage).dump(-1, ' ', false, json::error_handler_t::replace);
+    } catch (const Error& e) {
+      EXPECT_EQ(std::string(e.what()), path_.string() + ":2: expected one JSON object; take the line out to go on");
+    }
+    EXPECT_EQ(text(), before);
+  }
+}
+
+// A path need not be UTF-8, and a run must not end for that.
+TEST_F(Log, WritesWhatIsNotUtf8) {
+  MetricsLog(path_).append({{"preset", "caf\xe9"}});
+  EXPECT_EQ(text(), "{\"preset\":\"caf\xef\xbf\xbd\"}\n");
+  MetricsLog log(path_);
+}
+
 TEST_F(Log, RewindsToAPosition) {
   MetricsLog log(path_);
   log.append({{"step", 1}});

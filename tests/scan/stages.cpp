@@ -1,7 +1,11 @@
 #include "scan/stages.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "data/npy.h"
 #include "scan/checkpoint.h"
+#include "scan/splits.h"
 #include "tests/scan/stages_support.h"
 
 namespace kith {
@@ -123,6 +127,77 @@ TEST(Stages, UnlabelledImagesWithoutATestSplit) {
   EXPECT_FALSE(summary.at("table").back().contains("acc"));
   EXPECT_EQ(data::read_npy<int32_t>(run.file("assignments.npy")).values.size(), 70u);
   EXPECT_FALSE(std::filesystem::exists(run.file("confusion.csv")));
+}
+
+// Zeros for want of labels: no score anywhere, in no line, file or note.
+TEST(Stages, LabelsOfOneClassAreNone) {
+  data::Dataset data = striped_data();
+  for (data::Images* images : {&data.train, &data.test}) std::ranges::fill(images->labels, 0);
+  data.class_names = {"thing"};
+  RunConfig config = tiny_config();
+  config.cluster.classes = 3;
+  config.pretext.knn_every = 1;
+  TinyRun run("constant", config, data);
+  const nlohmann::json summary = run();
+  std::vector<std::string> keys;
+  for (const auto& row : summary.at("table")) {
+    keys.push_back(row.at("key"));
+    for (const char* figure : {"acc", "nmi", "ari", "ami", "acc_many_to_one"}) EXPECT_FALSE(row.contains(figure));
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"scan", "selflabel"}));
+  EXPECT_EQ(summary.at("data").at("labelled"), false);
+  EXPECT_TRUE(summary.at("pretext").empty());
+  EXPECT_EQ(summary.at("final").at("per_cluster").size(), 3u);
+  EXPECT_FALSE(summary.at("final").contains("acc"));
+  EXPECT_FALSE(std::filesystem::exists(run.file("confusion.csv")));
+  for (const char* words : {"NMI", "purity", "Confusion matrix", "matched class"})
+    EXPECT_EQ(bytes_of(run.file("report.html")).find(words), std::string::npos) << words;
+  for (const auto& line : run.report.lines)
+    for (const char* figure : {"acc", "knn", "purity"}) EXPECT_FALSE(line.contains(figure)) << line;
+  for (const std::string& note : run.report.notes)
+    for (const char* words : {"accuracy", "share the label"}) EXPECT_EQ(note.find(words), std::string::npos) << note;
+}
+
+TEST(Stages, NotesOfTheSplits) {
+  data::Dataset data = striped_data();
+  EXPECT_TRUE(split_notes(data).empty());
+  data.test = {};
+  EXPECT_EQ(split_notes(data), (std::vector<std::string>{"no test images: the 70 train images are scored"}));
+  std::ranges::fill(data.train.labels, 1);
+  ASSERT_EQ(split_notes(data).size(), 2u);
+  EXPECT_NE(split_notes(data)[1].find("the 70 images that would be scored are all labelled middle"), std::string::npos);
+  data.class_names = {"thing"};
+  EXPECT_NE(split_notes(data)[1].find("the 70 images that would be scored have no labels"), std::string::npos);
+}
+
+TEST(Stages, MoreClustersThanImagesLeaveOutKMeansWithANote) {
+  RunConfig config = tiny_config();
+  config.cluster.classes = 71;
+  config.selflabel.enabled = false;
+  TinyRun run("many", config);
+  const nlohmann::json summary = run();
+  EXPECT_EQ(summary.at("table").size(), 1u);
+  const auto note = [](const std::string& n) { return n.find("70 train images make no 71 clusters") != n.npos; };
+  EXPECT_EQ(std::ranges::count_if(run.report.notes, note), 1);
+}
+
+TEST(Stages, WeightsThatAreNotFiniteAreNamedWhenRead) {
+  TinyRun r("broken");
+  Session s{r.ctx, r.config, r.data, r.folder.path(), r.report};
+  pretext(s);
+  mine(s);
+  SafeTensors weights = read_result(s, "pretext");
+  reinterpret_cast<float*>(weights.arrays.at("backbone.conv1.weight").bytes.data())[2] = std::nanf("");
+  write_safetensors(r.file("pretext.safetensors"), weights);
+  EXPECT_EQ(error_of([&] { cluster(s); }),
+            r.file("pretext.safetensors").string() +
+                ": state does not fit: backbone.conv1.weight: element 2 is nan, expected finite values");
+  weights = read_result(s, "pretext");
+  weights.arrays.erase("backbone.bn1.bias");
+  write_safetensors(r.file("pretext.safetensors"), weights);
+  const std::string error = error_of([&] { cluster(s); });
+  EXPECT_TRUE(error.starts_with(r.file("pretext.safetensors").string() + ": state does not fit: ")) << error;
+  EXPECT_NE(error.find("missing backbone.bn1.bias"), std::string::npos) << error;
 }
 
 TEST(Stages, TinyDataSetsWorkWithWarnings) {
