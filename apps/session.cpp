@@ -10,6 +10,7 @@
 #include "apps/device.h"
 #include "apps/plan.h"
 #include "apps/signals.h"
+#include "apps/start.h"
 #include "data/files.h"
 #include "kernels/core/check.h"
 #include "nn/accelerator.h"
@@ -27,7 +28,7 @@ bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects:
 // Fields that an override names: its text up to the sign.
 std::set<std::string> named_fields(const StageOptions& o) {
   std::set<std::string> named;
-  for (const std::string& text : o.overrides) named.insert(text.substr(0, text.find('=')));
+  for (const std::string& text : o.overrides) named.insert(overridden_field(text));
   return named;
 }
 
@@ -164,14 +165,13 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now) {
 
 void run_stage(const StageOptions& o, const Stage& stage) {
   RunConfig config = resolve_config(o);
-  if (o.dry_run) return print_plan(config, parse_device(o.device));
   catch_stop_signals();
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
   const OpenedContext opened = open_context(context_request(o, config), list_devices());
   const data::Dataset data = load_data(config.data);
-  if (std::filesystem::exists(o.out) && !std::filesystem::is_directory(o.out))
-    throw Error(o.out + ": --out is a file, expected a directory");
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
+  expect_startable(o, config, *opened.context, data);
+  if (o.dry_run) return print_plan(o, config, opened, data);
   std::optional<RunConfig> begun = begun_config(o.out);
   std::optional<ReusePlan> reused;
   if (!begun && !o.from.empty()) {

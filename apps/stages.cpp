@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,18 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
   if (options->command != "pretext") add_from_option(*command, *options);
   command->get_option("--out")->required();
   command->callback([options, stage = std::move(stage)] { run_stage(*options, stage); });
+}
+
+// Digits, of a number up to `most`: what a shell leaves of an unset variable is no number.
+CLI::Validator whole_number(int64_t most) {
+  return {[most](const std::string& text) {
+            uint64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool whole = error == std::errc() && end == text.data() + text.size();
+            if (whole && value <= static_cast<uint64_t>(most)) return std::string();
+            return fmt::format("expected a whole number, 0 to {}; found '{}'", most, text);
+          },
+          ""};
 }
 
 }  // namespace
@@ -45,14 +58,13 @@ void add_device_option(CLI::App& command, std::string& device) {
 void add_stage_options(CLI::App& command, StageOptions& o) {
   using Text = const std::string&;
   const CLI::Validator not_empty([](Text text) { return text.empty() ? "is empty" : ""; }, "");
-  const CLI::Validator not_negative(
-      [](Text text) { return text.starts_with("-") ? "expected 0 or more; found " + text : ""; }, "");
-  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10");
-  command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick");
+  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10")->check(not_empty);
+  command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick")
+      ->check(not_empty);
   command.add_option("--out", o.out, "Run directory; one that was begun is continued")->check(not_empty);
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
-  command.add_option("--seed", o.seed, "Seed of all randomness")->check(not_negative);
-  command.add_option("--threads", o.threads, "Threads; 0: all cores")->check(not_negative);
+  command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(INT64_MAX));
+  command.add_option("--threads", o.threads, "Threads; 0: all cores")->check(whole_number(4096));
   add_device_option(command, o.device);
   command.add_option("--precision", o.precision, "Of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
@@ -65,7 +77,8 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
           "more than half of its free memory), yes, no")
       ->check(CLI::IsMember({"auto", "yes", "no"}));
   command.add_flag("--profile", o.profile, "Where the time goes, by operation: a table per stage, and profile.json");
-  command.add_flag("--dry-run", o.dry_run, "Print the configuration and the work it stands for; touch nothing");
+  command.add_flag("--dry-run", o.dry_run,
+                   "Check that it can start, print the configuration and the work it stands for; touch nothing");
   command.add_flag("--quiet", o.quiet, "No progress, no notes");
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }

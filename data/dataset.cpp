@@ -92,12 +92,9 @@ constexpr std::array kKnown = {
 };
 
 const Known& find_known(std::string_view name) {
-  Names names;
-  for (const Known& known : kKnown) {
+  for (const Known& known : kKnown)
     if (known.name == name) return known;
-    names.emplace_back(known.name);
-  }
-  fail("unknown data set '{}', expected one of {}", name, fmt::join(names, ", "));
+  fail("unknown data set '{}', expected one of {}", name, fmt::join(dataset_names(), ", "));
 }
 
 }  // namespace
@@ -119,6 +116,12 @@ fs::path find_folder(std::string_view name, const fs::path& dir, std::span<const
     fail("{}: {}: holds the Python version of the data set, expected the binary version", name, dir.string());
   fail("{}: {}: found none of its files ({}, ...) there or in {} below it", name, dir.string(), files.front(),
        fmt::join(below, " or "));
+}
+
+std::vector<std::string> dataset_names() {
+  Names names;
+  for (const Known& known : kKnown) names.emplace_back(known.name);
+  return names;
 }
 
 Dataset load(std::string_view spec) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 
 #include "kernels/core/check.h"
 #include "kernels/optim.h"
@@ -22,10 +23,23 @@ const char* step_name(OptimizerKind kind) {
   }
 }
 
+// Before the first step: the kernels would say it there, of those that they read.
+void expect_ranges(const OptimizerConfig& c) {
+  const auto expect = [](const char* name, float x, bool inside, const char* range) {
+    if (!inside) throw Error(fmt::format("optimizer.{}: expected {}; found {}", name, range, x));
+  };
+  for (const auto& [name, x] : {std::pair{"momentum", c.momentum}, {"beta1", c.beta1}, {"beta2", c.beta2}})
+    expect(name, x, x >= 0 && x < 1, "a number in [0, 1)");
+  for (const auto& [name, x] : {std::pair{"eps", c.eps}, {"trust", c.trust}})
+    expect(name, x, x > 0 && std::isfinite(x), "a positive number");
+  expect("weight_decay", c.weight_decay, c.weight_decay >= 0 && std::isfinite(c.weight_decay), "a number, at least 0");
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Context& ctx, std::vector<NamedParameter> parameters, const OptimizerConfig& config)
     : ctx_(ctx), parameters_(std::move(parameters)), config_(config) {
+  expect_ranges(config);
   for (const NamedParameter& p : parameters_) {
     m_.push_back(ctx.zeros(p.parameter->value.shape()));
     v_.push_back(two_moments() ? ctx.zeros(p.parameter->value.shape()) : Tensor());

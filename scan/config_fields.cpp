@@ -6,13 +6,21 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/augment_params.h"
+
 namespace kith {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr Range kAny{-kInf, kInf}, kNonNegative{0, kInf}, kPositive{0, kInf, true}, kShare{0, 1},
-    kPositiveShare{0, 1, true};
+    kPositiveShare{0, 1, true}, kDecay{0, 1, false, true};
 constexpr Range at_least(double low) { return {low, kInf}; }
+constexpr Range at_most(double high) { return {0, high}; }
+
+// Counts that 32 bits hold where the program keeps them so, and sizes beyond what any machine has.
+constexpr double kMostEpochs = 1e9, kMostRows = 1 << 30, kMostThreads = 4096, kWidest = 8192;
+// Below, the rounding of a similarity in f32, 2^-24, weighs as much as the temperature.
+constexpr Range kTemperature{1e-6, kInf};
 
 constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
@@ -65,17 +73,17 @@ class Table {
 };
 
 void add_train(Table& t, TrainConfig& c) {
-  t.add("epochs", c.epochs, kNonNegative);
-  t.add("batch", c.batch, at_least(2));
+  t.add("epochs", c.epochs, at_most(kMostEpochs));
+  t.add("batch", c.batch, Range{2, kMostRows});
 }
 
 void add_optimizer(Table& t, OptimizerConfig& c) {
   t.section("optimizer", [&] {
     t.add("kind", c.kind);
-    t.add("momentum", c.momentum, kShare);
+    t.add("momentum", c.momentum, kDecay);
     t.add("nesterov", c.nesterov);
-    t.add("beta1", c.beta1, kShare);
-    t.add("beta2", c.beta2, kShare);
+    t.add("beta1", c.beta1, kDecay);
+    t.add("beta2", c.beta2, kDecay);
     t.add("eps", c.eps, kPositive);
     t.add("weight_decay", c.weight_decay, kNonNegative);
     t.add("trust", c.trust, kPositive);
@@ -86,7 +94,7 @@ void add_optimizer(Table& t, OptimizerConfig& c) {
 void add_schedule(Table& t, ScheduleConfig& c) {
   t.section("schedule", [&] {
     t.add("kind", c.kind);
-    t.add("lr", c.lr, kNonNegative);
+    t.add("lr", c.lr, kPositive);
     t.add("final_ratio", c.final_ratio, kShare);
     t.add("warmup_epochs", c.warmup_epochs, kNonNegative);
     t.add("per_step", c.per_step);
@@ -114,8 +122,8 @@ void add_augment(Table& t, AugmentConfig& c) {
     });
     t.section("strong", [&] {
       t.add("flip", c.strong.flip, kShare);
-      t.add("operations", c.strong.operations, kNonNegative);
-      t.add("cutout", c.strong.cutout, kNonNegative);
+      t.add("operations", c.strong.operations, at_most(kernels::kMaxStrongOperations));
+      t.add("cutout", c.strong.cutout, at_most(kernels::kMaxSide));
     });
   });
 }
@@ -130,7 +138,7 @@ void add_pretext(Table& t, PretextConfig& c) {
   t.affects(Affects::pretext);
   t.section("pretext", [&] {
     add_train(t, c.train);
-    t.add("tau", c.tau, kPositive);
+    t.add("tau", c.tau, kTemperature);
     t.add("form", c.form);
     t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
     add_training_sections(t, c.train, c.augment);
@@ -150,11 +158,11 @@ void add_cluster(Table& t, ClusterConfig& c) {
   t.affects(Affects::cluster);
   t.section("cluster", [&] {
     add_train(t, c.train);
-    t.add("classes", c.classes, kNonNegative);
-    t.add("heads", c.heads, at_least(1));
+    t.add("classes", c.classes, at_most(kMostRows));
+    t.add("heads", c.heads, Range{1, kMostRows});
     t.add("lambda", c.lambda, kNonNegative);
     t.add("frozen", c.frozen);
-    t.add("views", c.views, at_least(1));
+    t.add("views", c.views, Range{1, kMostRows});
     t.add("update_backbone", c.update_backbone);
     t.add("selection", c.selection);
     add_training_sections(t, c.train, c.augment);
@@ -169,7 +177,7 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
     t.add("threshold", c.threshold, kShare);
     t.add("share", c.share, kShare);
     t.add("balance", c.balance);
-    t.add("ema", c.ema, kShare);
+    t.add("ema", c.ema, kDecay);
     add_training_sections(t, c.train, c.augment);
   });
 }
@@ -178,7 +186,7 @@ void add_evaluate(Table& t, EvaluateConfig& c) {
   t.affects(Affects::evaluate);
   t.section("evaluate", [&] {
     t.add("knn_k", c.knn_k, at_least(1));
-    t.add("knn_tau", c.knn_tau, kPositive);
+    t.add("knn_tau", c.knn_tau, kTemperature);
     t.add("kmeans_restarts", c.kmeans_restarts, at_least(1));
     t.add("probe", c.probe);
   });
@@ -225,7 +233,7 @@ struct Describer {
   std::string operator()(const bool*) const { return "true or false"; }
   std::string operator()(const float*) const { return "a number"; }
   std::string operator()(const double*) const { return "a number"; }
-  std::string operator()(const std::string*) const { return "a string"; }
+  std::string operator()(const std::string*) const { return "a string in UTF-8"; }
   std::string operator()(const std::vector<double>*) const { return "a list of numbers"; }
   std::string operator()(const EnumField& x) const { return fmt::format("one of {}", fmt::join(x.names, ", ")); }
   template <class T>
@@ -240,23 +248,23 @@ std::vector<Field> fields(RunConfig& c) {
   Table t;
   t.add("preset", c.preset);
   t.add("seed", c.seed, kNonNegative, Affects::pretext);
-  t.add("threads", c.threads, kNonNegative);
+  t.add("threads", c.threads, at_most(kMostThreads));
   t.add("precision", c.precision, kAny, Affects::arithmetic);
   t.add("tf32", c.tf32, kAny, Affects::arithmetic);
   t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
   t.affects(Affects::images);
   t.section("data", [&] {
     t.add("spec", c.data.spec);
-    t.add("size", c.data.size, kNonNegative);
+    t.add("size", c.data.size, at_most(kernels::kMaxSide));
     t.add("limit_train", c.data.limit_train, kNonNegative);
     t.add("limit_test", c.data.limit_test, kNonNegative);
   });
   t.affects(Affects::pretext);
   t.section("model", [&] {
     t.add("depth", c.model.depth, at_least(1));
-    t.add("width", c.model.width, at_least(1));
+    t.add("width", c.model.width, Range{1, kWidest});
     t.add("stem", c.model.stem);
-    t.add("projection", c.model.projection, at_least(1));
+    t.add("projection", c.model.projection, Range{1, kMostRows});
   });
   add_pretext(t, c.pretext);
   add_mine(t, c.mine);
@@ -277,8 +285,10 @@ std::string describe(const Field& field) {
   const Range& r = field.range;
   const std::string low = fmt::format("{} {}", r.open_low ? "above" : "at least", r.low);
   if (r.low == -kInf) return type;
+  if (std::holds_alternative<uint64_t*>(field.value))  // TOML's integers have a sign
+    return fmt::format("{}, {} and at most {}", type, low, std::numeric_limits<int64_t>::max());
   if (r.high == kInf) return fmt::format("{}, {}", type, low);
-  return fmt::format("{}, {} and at most {}", type, low, r.high);
+  return fmt::format("{}, {} and {} {:.10g}", type, low, r.open_high ? "below" : "at most", r.high);
 }
 
 std::string format_value(const Field& field) { return std::visit(Formatter{}, field.value); }

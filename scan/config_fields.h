@@ -23,8 +23,8 @@ using FieldValue =
 
 struct Range {
   double low, high;
-  bool open_low = false;  // low itself is excluded
-  bool contains(double x) const { return (open_low ? x > low : x >= low) && x <= high; }
+  bool open_low = false, open_high = false;  // the limit itself is excluded
+  bool contains(double x) const { return (open_low ? x > low : x >= low) && (open_high ? x < high : x <= high); }
 };
 
 // The first stage whose result depends on a field, directly; later ones follow from its files.
@@ -50,6 +50,9 @@ struct Field {
 std::vector<Field> fields(RunConfig&);
 
 Affects affects_of(const std::string& field);  // which must be one
+
+// The field that an override sets: "pretext.epochs" of " pretext.epochs = 20"; without a sign its whole text.
+std::string overridden_field(std::string_view text);
 
 std::string describe(const Field&);      // what is expected: "an integer, at least 0"
 std::string format_value(const Field&);  // as TOML

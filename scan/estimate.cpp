@@ -1,25 +1,13 @@
 #include "scan/estimate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "scan/layers.h"
 
 namespace kith {
 namespace {
-
-struct Size {
-  int height, width;
-  Size strided(int kernel, int stride, int padding) const {
-    return {(height + 2 * padding - kernel) / stride + 1, (width + 2 * padding - kernel) / stride + 1};
-  }
-  double area() const { return static_cast<double>(height) * width; }
-};
-
-double conv_flops(int kernel, double in, double out, Size to) { return 2 * kernel * kernel * in * out * to.area(); }
-
-// Two 3x3 convolutions, and a 1x1 one on the shortcut where the shape changes.
-double block_flops(double in, double out, Size to, int stride) {
-  const double shortcut = stride != 1 || in != out ? conv_flops(1, in, out, to) : 0;
-  return conv_flops(3, in, out, to) + conv_flops(3, out, out, to) + shortcut;
-}
 
 int64_t steps_per_epoch(const TrainConfig& c, int64_t samples) {
   return samples / std::max<int64_t>(std::min(c.batch, samples), 1);
@@ -87,36 +75,31 @@ class Estimator {
 }  // namespace
 
 double backbone_flops(const ModelConfig& model, int height, int width, int channels) {
-  constexpr int kBlocks[2][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}};
-  Size size{height, width};
-  double flops = 0, in = model.width;
-  if (model.stem == Stem::imagenet) {
-    size = size.strided(7, 2, 3);
-    flops += conv_flops(7, channels, model.width, size);
-    size = size.strided(3, 2, 1);
-  } else {
-    flops += conv_flops(3, channels, model.width, size);
-    if (model.stem == Stem::stl) size = size.strided(2, 2, 1);
-  }
-  for (int stage = 0; stage < 4; ++stage) {
-    const double out = static_cast<double>(model.width) * (1 << stage);
-    for (int block = 0; block < kBlocks[model.depth == 34][stage]; ++block) {
-      const int stride = stage > 0 && block == 0 ? 2 : 1;
-      size = size.strided(3, stride, 1);
-      flops += block_flops(in, out, size, stride);
-      in = out;
-    }
-  }
+  double flops = 0;
+  for (const ConvLayer& layer : backbone_layers(model, height, width, channels))
+    flops += 2 * layer.weights() * layer.area;
   return flops;
 }
 
 DataShape shape_of(const data::Dataset& data) {
   const data::Images& train = data.train;
-  return {train.count, data.test.count, train.height, train.width, train.channels, data.classes()};
+  return {train.count,
+          data.test.count,
+          train.height,
+          train.width,
+          train.channels,
+          data.classes(),
+          !(data.test.count > 0 ? data.test : train).labels.empty()};
 }
 
-AssumedRate assumed_rate(Device device, DType precision, bool tf32) {
-  if (device == Device::cpu) return {.flops = 100e9, .source = "a third of what two Zen 5 cores reached"};
+AssumedRate cpu_rate(double product_flops) {
+  constexpr double kShare = 0.63;
+  return {.flops = kShare * product_flops,
+          .source = fmt::format("{:.0f} % of the {:.0f} GFLOP/s that a product of matrices reached here just now, beside what else runs",
+                                100 * kShare, product_flops / 1e9)};
+}
+
+AssumedRate cuda_rate(DType precision, bool tf32) {
   // ResNet-18 of width 64 at 32 x 32 is 3.33 GFLOP a training view. 50,000 views/s are 21 % of an H200's 790 TFLOP/s for
   // matrices in bf16; f32 gets that share of 60, TF32 of 400.
   constexpr double kShare = 50'000 * 3.33e9 / 790e12;

@@ -22,15 +22,19 @@ struct StageEstimate {
 struct DataShape {
   int64_t train = 0, test = 0;
   int height = 0, width = 0, channels = 0, classes = 0;
+  bool labelled = false;  // what is scored
 };
 DataShape shape_of(const data::Dataset&);
 
 // What a second brings on a device. A plan's minutes are these rates' and no promise.
 struct AssumedRate {
   double flops = 0;    // per second
-  const char* source;  // where the number comes from
+  std::string source;  // where the number comes from
 };
-AssumedRate assumed_rate(Device, DType precision, bool tf32);
+// A share of what products of large matrices reach (nn/ceilings.h): 63 %, the mean of nine runs of the quick presets, 56 to
+// 67 % (bench/results/presets.json, 417 GFLOP/s).
+AssumedRate cpu_rate(double product_flops);
+AssumedRate cuda_rate(DType precision, bool tf32);  // of an H200, assumed
 
 std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
 

@@ -31,9 +31,14 @@ TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({"rnu", "--out", "x"}, 2, "no command rnu (kith --help)");
   expect_error({"run"}, 2, "--out is required (kith --help)");
   expect_error({"run", "--out", ""}, 2, "--out: is empty (kith --help)");
-  expect_error({"run", "--out", "x", "--seed", "-1"}, 2, "--seed: expected 0 or more; found -1 (kith --help)");
-  expect_error({"run", "--out", "x", "--threads", "-1"}, 2, "--threads: expected 0 or more; found -1 (kith --help)");
-  expect_error({"run", "--out", "x", "--seed", "abc"}, 2, "Could not convert: --seed = abc (kith --help)");
+  for (const std::string text : {"-1", "abc", "", "1.5", "+1", "18446744073709551615", "99999999999999999999"})
+    expect_error({"run", "--out", "x", "--seed", text}, 2,
+                 "--seed: expected a whole number, 0 to 9223372036854775807; found '" + text + "' (kith --help)");
+  for (const std::string text : {"-1", "", "4097"})
+    expect_error({"run", "--out", "x", "--threads", text}, 2,
+                 "--threads: expected a whole number, 0 to 4096; found '" + text + "' (kith --help)");
+  expect_error({"run", "--out", "x", "--data", ""}, 2, "--data: is empty (kith --help)");
+  expect_error({"run", "--out", "x", "--preset", ""}, 2, "--preset: is empty (kith --help)");
   expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith --help)");
   expect_error({"mine", "--features", "x.npy", "--out", "y", "--seed", "3"}, 2,
                "--seed excludes --features (kith --help)");

@@ -62,6 +62,20 @@ std::string error_of(const std::function<void()>& f) {
   return "no error";
 }
 
+TEST(Optimizer, RangesAreCheckedBeforeTheFirstStep) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const auto fails = [](const OptimizerConfig& config) { return error_of([&] { Trainer{config}; }); };
+  EXPECT_EQ(fails({.momentum = 1}), "optimizer.momentum: expected a number in [0, 1); found 1");
+  EXPECT_EQ(fails({.momentum = -0.5f}), "optimizer.momentum: expected a number in [0, 1); found -0.5");
+  EXPECT_EQ(fails({.beta1 = 1}), "optimizer.beta1: expected a number in [0, 1); found 1");
+  EXPECT_EQ(fails({.beta2 = std::nanf("")}), "optimizer.beta2: expected a number in [0, 1); found nan");
+  EXPECT_EQ(fails({.eps = 0}), "optimizer.eps: expected a positive number; found 0");
+  EXPECT_EQ(fails({.weight_decay = -1}), "optimizer.weight_decay: expected a number, at least 0; found -1");
+  EXPECT_EQ(fails({.weight_decay = kInf}), "optimizer.weight_decay: expected a number, at least 0; found inf");
+  EXPECT_EQ(fails({.trust = 0}), "optimizer.trust: expected a positive number; found 0");
+  EXPECT_EQ(fails({.momentum = 0, .beta1 = 0, .beta2 = 0, .weight_decay = 0}), "no error");
+}
+
 TEST(training, two_runs_are_bit_equal) {
   Trainer a, b;
   for (uint64_t i = 0; i < 3; ++i) EXPECT_EQ(a.step(i), b.step(i));

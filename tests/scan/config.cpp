@@ -149,25 +149,30 @@ TEST_F(ConfigFile, UnknownFieldsNameTheNearest) {
 
 TEST_F(ConfigFile, WrongTypesNameTheExpectedOne) {
   EXPECT_EQ(fails("\n[pretext]\nepochs = \"ten\"\n"),
-            "3: pretext.epochs: expected an integer, at least 0; found 'ten'");
-  EXPECT_EQ(fails("pretext.epochs = 1.5\n"), "1: pretext.epochs: expected an integer, at least 0; found 1.5");
-  EXPECT_EQ(fails("pretext.epochs = {a = 1}\n"), "1: pretext.epochs: expected an integer, at least 0; found a table");
+            "3: pretext.epochs: expected an integer, at least 0 and at most 1000000000; found 'ten'");
+  EXPECT_EQ(fails("pretext.epochs = 1.5\n"),
+            "1: pretext.epochs: expected an integer, at least 0 and at most 1000000000; found 1.5");
+  EXPECT_EQ(fails("pretext.epochs = {a = 1}\n"),
+            "1: pretext.epochs: expected an integer, at least 0 and at most 1000000000; found a table");
   EXPECT_EQ(fails("mine.include_self = 1\n"), "1: mine.include_self: expected true or false; found 1");
-  EXPECT_EQ(fails("data.spec = 1\n"), "1: data.spec: expected a string; found 1");
+  EXPECT_EQ(fails("data.spec = 1\n"), "1: data.spec: expected a string in UTF-8; found 1");
   EXPECT_EQ(fails("model.stem = \"cifer\"\n"), "1: model.stem: expected one of cifar, stl, imagenet; found 'cifer'");
   EXPECT_EQ(fails("pretext.schedule.milestones = [1, \"a\"]\n"),
             "1: pretext.schedule.milestones: expected a list of numbers, at least 0; found [ 1, 'a' ]");
 }
 
 TEST_F(ConfigFile, ValuesOutOfRangeAreRefused) {
-  EXPECT_EQ(fails("pretext.epochs = -1\n"), "1: pretext.epochs: expected an integer, at least 0; found -1");
-  EXPECT_EQ(fails("pretext.batch = 1\n"), "1: pretext.batch: expected an integer, at least 2; found 1");
-  EXPECT_EQ(fails("pretext.tau = 0\n"), "1: pretext.tau: expected a number, above 0; found 0");
-  EXPECT_EQ(fails("pretext.tau = nan\n"), "1: pretext.tau: expected a number, above 0; found nan");
-  EXPECT_EQ(fails("pretext.tau = inf\n"), "1: pretext.tau: expected a number, above 0; found inf");
+  EXPECT_EQ(fails("pretext.epochs = -1\n"),
+            "1: pretext.epochs: expected an integer, at least 0 and at most 1000000000; found -1");
+  EXPECT_EQ(fails("pretext.batch = 1\n"),
+            "1: pretext.batch: expected an integer, at least 2 and at most 1073741824; found 1");
+  EXPECT_EQ(fails("pretext.tau = 0\n"), "1: pretext.tau: expected a number, at least 1e-06; found 0");
+  EXPECT_EQ(fails("pretext.tau = nan\n"), "1: pretext.tau: expected a number, at least 1e-06; found nan");
+  EXPECT_EQ(fails("pretext.tau = inf\n"), "1: pretext.tau: expected a number, at least 1e-06; found inf");
   EXPECT_EQ(fails("selflabel.share = 1.01\n"),
             "1: selflabel.share: expected a number, at least 0 and at most 1; found 1.01");
-  EXPECT_EQ(fails("model.width = 4294967297\n"), "1: model.width: expected an integer, at least 1; found 4294967297");
+  EXPECT_EQ(fails("model.width = 4294967297\n"),
+            "1: model.width: expected an integer, at least 1 and at most 8192; found 4294967297");
   EXPECT_EQ(load("selflabel.share = 1\nseed = 9223372036854775807\n").seed, 9223372036854775807u);
 }
 
@@ -177,17 +182,58 @@ TEST_F(ConfigFile, SyntaxErrorsNameTheLine) {
 }
 
 TEST_F(ConfigFile, FieldsThatDoNotFitTogether) {
-  EXPECT_EQ(error_of([&] { load("model.depth = 50\n"); }), "model.depth: expected 18 or 34; found 50");
+  EXPECT_EQ(fails("pretext.schedule.kind = \"step\"\nmodel.depth = 50\n"),
+            "2: model.depth: expected 18 or 34; found 50");
   EXPECT_EQ(error_of([&] { load("pretext.schedule.kind = \"step\"\n"); }),
             "pretext.schedule.milestones: a step schedule needs at least one epoch");
-  EXPECT_EQ(error_of([&] { load("cluster.augment.simclr.scale_min = 0.9\ncluster.augment.simclr.scale_max = 0.5\n"); }),
-            "cluster.augment.simclr.scale_min: larger than scale_max");
+  EXPECT_EQ(fails("cluster.augment.simclr.scale_min = 0.9\ncluster.augment.simclr.scale_max = 0.5\n"),
+            "1: cluster.augment.simclr.scale_min: 0.9 is larger than scale_max, 0.5");
+}
+
+// Beyond its range a value is refused where it is set; the limits themselves are taken where they are inside.
+TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
+  for (const char* wrong : {"pretext.schedule.lr = 0",
+                            "pretext.schedule.lr = -1",
+                            "pretext.optimizer.momentum = 1",
+                            "pretext.optimizer.beta1 = 1",
+                            "cluster.optimizer.beta2 = 1.0",
+                            "pretext.optimizer.eps = 0",
+                            "pretext.optimizer.eps = 1e-50",
+                            "selflabel.ema = 0.999999999999",
+                            "pretext.optimizer.weight_decay = -1e-9",
+                            "selflabel.ema = 1",
+                            "selflabel.schedule.gamma = 0",
+                            "pretext.schedule.warmup_epochs = -1",
+                            "pretext.schedule.milestones = [-1]",
+                            "pretext.tau = 1e-7",
+                            "evaluate.knn_tau = 0",
+                            "cluster.augment.strong.operations = 17",
+                            "cluster.augment.strong.cutout = 4097",
+                            "data.size = 4097",
+                            "threads = 4097",
+                            "cluster.heads = 0",
+                            "cluster.views = 0",
+                            "cluster.classes = -1",
+                            "model.projection = 0",
+                            "pretext.epochs = 1000000001",
+                            "evaluate.kmeans_restarts = 0",
+                            "cluster.lambda = -1",
+                            "pretext.augment.simclr.scale_min = 0",
+                            "pretext.augment.simclr.hue = 0.51"})
+    EXPECT_NE(fails(std::string(wrong) + "\n").find(": expected "), std::string::npos) << wrong;
+  for (const char* right : {"pretext.optimizer.momentum = 0", "pretext.optimizer.weight_decay = 0", "selflabel.ema = 0",
+                            "cluster.augment.strong.operations = 16", "data.size = 4096", "pretext.epochs = 0",
+                            "pretext.optimizer.momentum = 0.9999", "pretext.tau = 1e-6"})
+    EXPECT_NO_THROW(load(std::string(right) + "\n")) << right;
+  EXPECT_EQ(fails("pretext.optimizer.momentum = 1\n"),
+            "1: pretext.optimizer.momentum: expected a number, at least 0 and below 1; found 1");
 }
 
 TEST(Overrides, NameThemselvesWhenWrong) {
   const auto fails = [](const std::string& text) { return error_of([&] { load_config("quick", {text}); }); };
-  EXPECT_EQ(fails("pretext.epochs=ten"),
-            "--set pretext.epochs=ten: pretext.epochs: expected an integer, at least 0; found 'ten'");
+  EXPECT_EQ(
+      fails("pretext.epochs=ten"),
+      "--set pretext.epochs=ten: pretext.epochs: expected an integer, at least 0 and at most 1000000000; found 'ten'");
   EXPECT_EQ(fails("pretext.epoch=10"),
             "--set pretext.epoch=10: unknown field pretext.epoch; the nearest is pretext.epochs");
   EXPECT_EQ(fails("pretext.epochs"), "--set pretext.epochs: expected section.field=value");

@@ -1,0 +1,73 @@
+#include "apps/start.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "kernels/core/check.h"
+#include "scan/ledger.h"
+#include "scan/page.h"
+#include "scan/preflight.h"
+#include "scan/reuse.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where the results lie that the command begins with: a new run directory takes those of --from.
+fs::path source_of(const StageOptions& o) {
+  return o.from.empty() || fs::exists(fs::path(o.out) / "config.toml") ? o.out : o.from;
+}
+
+// The folder itself, or the nearest one above it that is there, in which it would be made.
+void expect_writable(const fs::path& dir) {
+  if (fs::exists(dir) && !fs::is_directory(dir)) throw Error(dir.string() + ": --out is a file, expected a directory");
+  std::error_code failed;
+  fs::path existing = fs::absolute(dir);
+  while (!fs::exists(existing, failed) && existing.has_relative_path()) existing = existing.parent_path();
+  const int why = !fs::is_directory(existing) ? ENOTDIR : ::access(existing.c_str(), W_OK | X_OK) != 0 ? errno : 0;
+  if (why == 0) return;
+  throw Error(fmt::format("{}: cannot {}: {}", dir.string(), existing == fs::absolute(dir) ? "write" : "create",
+                          std::strerror(why)));
+}
+
+}  // namespace
+
+std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
+  if (o.command != "run") return {{.name = o.command}};
+  Ledger ledger(config, data, source_of(o));
+  bool earlier = true;  // what follows a stage that runs is made anew, or looked at again when its turn comes
+  const auto stands = [&](const std::string& stage) {
+    const Ledger::Standing standing = ledger.standing(stage);
+    if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
+    return standing.state == Ledger::State::done;
+  };
+  std::vector<PlannedStage> stages;
+  for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
+    if (stage == "selflabel" && !config.selflabel.enabled) continue;
+    earlier = earlier && stage != "evaluate" && stands(stage) && (stage != "pretext" || stands("features"));
+    stages.push_back({.name = stage, .done = earlier});
+  }
+  return stages;
+}
+
+void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
+  const fs::path dir = o.out;
+  expect_writable(dir);
+  if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
+  if (o.command != "run") Ledger(config, data, source_of(o)).require_inputs(o.command);
+  std::vector<std::string> stages;
+  for (const PlannedStage& stage : planned_stages(o, config, data))
+    if (!stage.done) stages.push_back(stage.name);
+  const bool reads_log = std::ranges::find(stages, "evaluate") != stages.end();
+  if (const fs::path log = dir / "metrics.jsonl"; reads_log && fs::exists(log)) read_metrics(log);
+  const Preflight found = preflight(config, data, stages, free_resources(ctx, dir));
+  expect_none(found.faults);
+  for (const std::string& warning : found.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
+}
+
+}  // namespace kith

@@ -1,0 +1,153 @@
+// Dry runs, and what is refused before a run directory is written.
+#include "apps/start.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "apps/plan.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+TEST(Plan, DurationsHaveTheUnitThatPeopleUse) {
+  EXPECT_EQ(duration_text(0.4), "0 seconds");
+  EXPECT_EQ(duration_text(42), "42 seconds");
+  EXPECT_EQ(duration_text(90), "1.5 minutes");
+  EXPECT_EQ(duration_text(119 * 60), "119.0 minutes");
+  EXPECT_EQ(duration_text(3 * 3600), "3.0 hours");
+  EXPECT_EQ(duration_text(37895.6 * 60), "26.3 days");
+}
+
+TEST_F(Runs, ADryRunTouchesNothing) {
+  const Outcome o = run("a", {"--dry-run"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("epochs = 3"), std::string::npos);
+  EXPECT_NE(o.out.find("# pretext          30 steps"), std::string::npos) << o.out;
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+}
+
+TEST_F(Runs, ADryRunSaysWhereItsMinutesComeFrom) {
+  const Outcome o = run("a", {"--dry-run", "--device", "cpu"});
+  EXPECT_NE(o.out.find("precision = \"f32\""), std::string::npos);
+  EXPECT_NE(o.out.find("\n# CPU, 1 thread, f32\n"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find(" GFLOP/s that a product of matrices reached here just now, beside what else runs\n"), std::string::npos) << o.out;
+  EXPECT_EQ(o.err, "");
+}
+
+TEST_F(Runs, ADryRunIsOneLineOfJson) {
+  const Outcome o = run("a", {"--dry-run", "--json"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(std::ranges::count(o.out, '\n'), 1);
+  const json plan = json::parse(o.out).at("plan");
+  ASSERT_EQ(plan.at("stages").size(), 5u);
+  EXPECT_EQ(plan.at("stages")[0].at("stage"), "pretext");
+  EXPECT_EQ(plan.at("stages")[0].at("steps"), 30);
+  EXPECT_GT(plan.at("seconds").get<double>(), 0);
+  EXPECT_EQ(plan.at("data").at("train"), 200);
+}
+
+// Of a directory that was begun: what is left to do, and nothing in it changes.
+TEST_F(Runs, ADryRunPassesOverFinishedStages) {
+  for (const char* stage : {"pretext", "mine"}) ASSERT_EQ(kith(command(stage, "a", {"--quiet"})).status, 0);
+  const std::string config = text_of(root_ / "a" / "config.toml"), log = text_of(root_ / "a" / "metrics.jsonl");
+  const Outcome o = run("a", {"--dry-run", "--json"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  std::vector<bool> done;
+  const json plan = json::parse(o.out);
+  double seconds = 0;
+  for (const json& stage : plan.at("plan").at("stages")) {
+    done.push_back(stage.at("done"));
+    if (!done.back()) seconds += stage.at("seconds").get<double>();
+  }
+  EXPECT_EQ(done, (std::vector<bool>{true, true, false, false, false}));
+  EXPECT_NEAR(plan.at("plan").at("seconds").get<double>(), seconds, 1e-9 * seconds);
+  EXPECT_NE(run("a", {"--dry-run"}).out.find("# pretext    done earlier\n"), std::string::npos);
+  const Outcome alone = kith(command("cluster", "a", {"--dry-run", "--json"}));  // a stage by its name runs again
+  EXPECT_EQ(json::parse(alone.out).at("plan").at("stages").size(), 1u);
+  EXPECT_EQ(text_of(root_ / "a" / "config.toml"), config);
+  EXPECT_EQ(text_of(root_ / "a" / "metrics.jsonl"), log);
+}
+
+// What one of the later stages would stop at: refused by the command and by its dry run, and nothing is written.
+TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
+  const fs::path unlabelled = root_ / "unlabelled", single = root_ / "single";
+  for (const fs::path& dir : {unlabelled, single}) {
+    fs::create_directories(dir);
+    for (const char* file : {"train.bin", "test.bin"})
+      std::ofstream(dir / file, std::ios::binary)
+          << std::string(3073 * (dir == single && std::string(file) == "test.bin" ? 1 : 12), '\0');
+    std::ofstream(dir / "class_names.txt") << (dir == single ? "x\ny\n" : "x\n");
+  }
+  const std::string fashion = "fashion-mnist:" + (root_ / "data").string();
+  struct Case {
+    std::string data;
+    std::vector<std::string> set;
+    std::string message;
+  };
+  const std::vector<Case> cases = {
+      {"cifar-format:" + unlabelled.string(), {}, "--set cluster.classes=N"},
+      {"cifar-format:" + single.string(), {}, "the test split of "},
+      {fashion, {"data.limit_test=1"}, "the test split of "},
+      {fashion, {"data.limit_train=1"}, "the train split of "},
+      {fashion, {"cluster.classes=201"}, "cluster.classes: 201 clusters for 200 train images"},
+      {fashion, {"cluster.heads=1000000000"}, "cluster: at least "},
+      {fashion, {"model.width=8192"}, "pretext: at least "},
+      {fashion, {"pretext.schedule.lr=0"}, "pretext.schedule.lr: expected a number, above 0; found 0"},
+      {fashion, {"pretext.optimizer.momentum=1"}, "pretext.optimizer.momentum: expected "},
+      {fashion, {"model.depth=50"}, "model.depth: expected 18 or 34; found 50"},
+      {fashion, {"cluster.schedule.kind=step"}, "cluster.schedule.milestones: "},
+      {fashion, {"selflabel.augment.strong.operations=17"}, "selflabel.augment.strong.operations: expected "},
+  };
+  for (const Case& c : cases)
+    for (const bool dry : {false, true}) {
+      std::vector<std::string> words = {
+          "run", "--out", (root_ / "out").string(), "--data", c.data, "--device", "cpu", "--threads", "1"};
+      for (const std::string& set : c.set) words.insert(words.end(), {"--set", set});
+      if (dry) words.emplace_back("--dry-run");
+      const Outcome o = kith(words);
+      EXPECT_EQ(o.status, 1) << c.message;
+      EXPECT_TRUE(o.err.starts_with("kith: error: ")) << o.err;
+      EXPECT_NE(o.err.find(c.message), std::string::npos) << o.err;
+      EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+      EXPECT_FALSE(fs::exists(root_ / "out")) << c.message;
+    }
+}
+
+TEST_F(Runs, AStageWithoutItsInputsLeavesNoDirectory) {
+  const std::string out = (root_ / "out").string(), data = "fashion-mnist:" + (root_ / "data").string();
+  for (const auto& [stage, file, before] : {std::tuple{"mine", "features_train.npy", "pretext"},
+                                            {"cluster", "pretext.safetensors", "pretext"},
+                                            {"selflabel", "cluster.safetensors", "cluster"},
+                                            {"evaluate", "pretext.safetensors", "pretext"}})
+    for (const bool dry : {false, true}) {
+      std::vector<std::string> words = {stage, "--out", out, "--data", data, "--device", "cpu"};
+      if (dry) words.emplace_back("--dry-run");
+      const Outcome o = kith(words);
+      EXPECT_EQ(o.status, 1) << stage;
+      EXPECT_EQ(o.err, "kith: error: " + out + "/" + file + ": missing; run the " + before + " stage first\n");
+      EXPECT_FALSE(fs::exists(out));
+    }
+}
+
+TEST_F(Runs, ADamagedDirectoryIsRefusedAtTheStart) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  const fs::path config = root_ / "a" / "config.toml", log = root_ / "a" / "metrics.jsonl";
+  const std::string text = text_of(config);
+  std::ofstream(log, std::ios::app) << "{\"stage\": \n{}\n";
+  EXPECT_NE(run("a", {"--dry-run"}).err.find("metrics.jsonl:"), std::string::npos);
+  const Outcome refused = run("a");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("metrics.jsonl:"), std::string::npos) << refused.err;
+  EXPECT_FALSE(fs::exists(root_ / "a" / "neighbours_train.npy"));
+  for (const std::string& damaged : {text.substr(0, text.size() / 2), "\xFF\xFE" + text, text + "\nx"}) {
+    std::ofstream(config, std::ios::binary) << damaged;
+    const Outcome o = run("a", {"--dry-run"});
+    EXPECT_EQ(o.status, 1);
+    EXPECT_TRUE(o.err.starts_with("kith: error: " + config.string() + ":")) << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+  }
+}
+
+}  // namespace
+}  // namespace kith::test
