@@ -39,12 +39,12 @@ Source find_preset(const std::string& name) {
 
 // Takes the sections [for.NAME] out of a document. Error for a NAME that no data set has, as it would never be used.
 toml::table take_for(toml::table& document, const Source& source) {
-  const toml::node* node = document.get("for");
+  toml::node* node = document.get("for");
   if (node == nullptr) return {};
   if (!node->is_table())
     throw Error(fmt::format("{}: for: expected tables [for.NAME]; found {}", place(source, node->source()),
                             found(source, *node)));
-  toml::table sections = *node->as_table();
+  toml::table sections = std::move(*node->as_table());  // a copy would not know its lines
   const std::vector<std::string> known = data::dataset_names();
   for (const auto& [key, section] : sections) {
     const std::string name(key.str()), at = place(source, section.source());

@@ -95,8 +95,9 @@ DataShape shape_of(const data::Dataset& data) {
 AssumedRate cpu_rate(double product_flops) {
   constexpr double kShare = 0.63;
   return {.flops = kShare * product_flops,
-          .source = fmt::format("{:.0f} % of the {:.0f} GFLOP/s that a product of matrices reached here just now, beside what else runs",
-                                100 * kShare, product_flops / 1e9)};
+          .source = fmt::format(
+              "{:.0f} % of the {:.0f} GFLOP/s that a product of matrices reached here just now, beside what else runs",
+              100 * kShare, product_flops / 1e9)};
 }
 
 AssumedRate cuda_rate(DType precision, bool tf32) {

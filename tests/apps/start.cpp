@@ -31,7 +31,9 @@ TEST_F(Runs, ADryRunSaysWhereItsMinutesComeFrom) {
   const Outcome o = run("a", {"--dry-run", "--device", "cpu"});
   EXPECT_NE(o.out.find("precision = \"f32\""), std::string::npos);
   EXPECT_NE(o.out.find("\n# CPU, 1 thread, f32\n"), std::string::npos) << o.out;
-  EXPECT_NE(o.out.find(" GFLOP/s that a product of matrices reached here just now, beside what else runs\n"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find(" GFLOP/s that a product of matrices reached here just now, beside what else runs\n"),
+            std::string::npos)
+      << o.out;
   EXPECT_EQ(o.err, "");
 }
 
@@ -74,9 +76,13 @@ TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
   const fs::path unlabelled = root_ / "unlabelled", single = root_ / "single";
   for (const fs::path& dir : {unlabelled, single}) {
     fs::create_directories(dir);
-    for (const char* file : {"train.bin", "test.bin"})
-      std::ofstream(dir / file, std::ios::binary)
-          << std::string(3073 * (dir == single && std::string(file) == "test.bin" ? 1 : 12), '\0');
+    for (const char* file : {"train.bin", "test.bin"}) {
+      const size_t count = dir == single && std::string(file) == "test.bin" ? 1 : 12;
+      std::string records(3073 * count, '\0');
+      for (size_t i = 0; i < records.size(); ++i)
+        if (i % 3073 != 0) records[i] = static_cast<char>(i * 37 % 251);
+      std::ofstream(dir / file, std::ios::binary) << records;
+    }
     std::ofstream(dir / "class_names.txt") << (dir == single ? "x\ny\n" : "x\n");
   }
   const std::string fashion = "fashion-mnist:" + (root_ / "data").string();
@@ -109,7 +115,8 @@ TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
       EXPECT_EQ(o.status, 1) << c.message;
       EXPECT_TRUE(o.err.starts_with("kith: error: ")) << o.err;
       EXPECT_NE(o.err.find(c.message), std::string::npos) << o.err;
-      EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+      const bool list = o.err.starts_with("kith: error: this cannot run:\n  ");
+      EXPECT_EQ(std::ranges::count(o.err, '\n') > 1, list) << o.err;
       EXPECT_FALSE(fs::exists(root_ / "out")) << c.message;
     }
 }
