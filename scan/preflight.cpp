@@ -41,6 +41,9 @@ class Check {
     training("pretext", c_.pretext.train);
     training("cluster", c_.cluster.train);
     training("selflabel", c_.selflabel.train);
+    cutout("pretext", c_.pretext.augment);
+    cutout("cluster", c_.cluster.augment);
+    cutout("selflabel", c_.selflabel.augment);
     if (out_.faults.empty()) room();
     return std::move(out_);
   }
@@ -128,6 +131,13 @@ class Check {
       for (const double milestone : t.schedule.milestones)
         if (milestone >= epochs)
           warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
+  }
+
+  void cutout(const std::string& stage, const AugmentConfig& a) {
+    const int side = std::min(shape_.height, shape_.width);
+    if (runs(stage) && a.policy == kernels::AugmentPolicy::strong && a.strong.cutout > side)
+      warn(fmt::format("{}.augment.strong.cutout: squares of up to {} pixels cover images of {} x {}", stage,
+                       a.strong.cutout, shape_.height, shape_.width));
   }
 
   void room() {

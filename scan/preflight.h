@@ -24,7 +24,8 @@ struct Preflight {
 //   lists      at most 4096 neighbours, of mine and of the k-NN evaluation; fewer images cut them, which is a warning
 //   NT-Xent    at most 256 dimensions on CUDA
 //   training   warnings where nothing is trained (no epochs), where the learning rate never gets to where it was meant to
-//              (warm-up or milestones beyond the last epoch), and where a batch is cut to the images
+//              (warm-up or milestones beyond the last epoch), where a batch is cut to the images, and where cutout may cover
+//              a whole one
 //   memory     the lower bounds of scan/footprint.h against what is free: a fault where they are more, a warning where they
 //   and disk   are more than four fifths
 Preflight preflight(const RunConfig&, const data::Dataset&, std::span<const std::string> stages, const Resources&);

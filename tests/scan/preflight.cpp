@@ -136,6 +136,7 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
   config.mine.k = 70;
   config.pretext.train.schedule.warmup_epochs = 4;
   config.cluster.train.epochs = 0;
+  config.cluster.augment.strong.cutout = 9;
   config.selflabel.train.batch = 71;
   config.selflabel.train.schedule.kind = ScheduleKind::step;
   config.selflabel.train.schedule.milestones = {1, 2};
@@ -146,7 +147,8 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
                                 "pretext.schedule.warmup_epochs: 4 of 3 epochs, the learning rate never gets to 0.003",
                                 "cluster.epochs: 0, nothing is trained in this stage",
                                 "selflabel.batch: 71 is cut to the 70 train images",
-                                "selflabel.schedule.milestones: 2 is never reached in 2 epochs"}));
+                                "selflabel.schedule.milestones: 2 is never reached in 2 epochs",
+                                "cluster.augment.strong.cutout: squares of up to 9 pixels cover images of 9 x 8"}));
 }
 
 TEST(Preflight, LooksAtTheStagesThatRunOnly) {
