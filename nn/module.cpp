@@ -7,7 +7,7 @@ namespace kith {
 Var Conv2d::operator()(Tape& tape, Var x) { return conv2d(tape, x, tape.parameter(weight), spec); }
 
 Var BatchNorm::operator()(Tape& tape, Var x, BatchNormOptions options, std::optional<Var> residual) {
-  if (options.train) ++num_batches_tracked;
+  if (options.train && options.momentum != 0.f) ++num_batches_tracked;
   return batch_norm(tape, x, tape.parameter(weight), tape.parameter(bias), state, options, residual);
 }
 

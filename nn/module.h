@@ -38,7 +38,7 @@ struct Conv2d {
 struct BatchNorm {
   Parameter weight, bias;
   BatchNormState state;
-  int64_t num_batches_tracked = 0;
+  int64_t num_batches_tracked = 0;  // passes that moved the running statistics
   Var operator()(Tape&, Var x, BatchNormOptions, std::optional<Var> residual = {});
   void list(StateView&, const std::string& prefix);
 };
@@ -57,11 +57,12 @@ struct ResNetConfig {
   int features() const { return 8 * width; }
 };
 
-// He et al. 2016. Forward [N, H, W, C] -> [N, features]. train: batch statistics.
+// He et al. 2016. Forward [N, H, W, C] -> [N, features]. train: batch statistics, towards which all running ones move by
+// `momentum` (see BatchNormOptions); else the running ones.
 class ResNet {
  public:
   ResNet(Context&, const ResNetConfig&, uint64_t seed);
-  Var operator()(Tape&, Var x, bool train);
+  Var operator()(Tape&, Var x, bool train, std::optional<float> momentum = {});
   const ResNetConfig& config() const { return config_; }
   void state(StateView&, const std::string& prefix);  // "backbone."
 
@@ -76,7 +77,7 @@ class ResNet {
   Conv2d conv1_;
   BatchNorm bn1_;
   std::vector<std::vector<Block>> layers_;
-  Var block(Tape&, Block&, Var x, bool train);
+  Var block(Tape&, Block&, Var x, BatchNormOptions);
 };
 
 // Linear features -> features, ReLU, Linear features -> dim, L2 normalisation. Names contrastive_head.0, .2.

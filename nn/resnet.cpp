@@ -47,22 +47,26 @@ ResNet::ResNet(Context& ctx, const ResNetConfig& config, uint64_t seed) : config
   }
 }
 
-Var ResNet::block(Tape& tape, Block& b, Var x, bool train) {
+// The options are those of a normalisation with ReLU.
+Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options) {
+  BatchNormOptions linear = options;
+  linear.relu = false;
   Var shortcut = x;
-  if (b.shortcut_conv) shortcut = (*b.shortcut_bn)(tape, (*b.shortcut_conv)(tape, x), {.train = train, .relu = false});
-  Var y = b.bn1(tape, b.conv1(tape, x), {.train = train, .relu = true});
-  return b.bn2(tape, b.conv2(tape, y), {.train = train, .relu = true}, shortcut);
+  if (b.shortcut_conv) shortcut = (*b.shortcut_bn)(tape, (*b.shortcut_conv)(tape, x), linear);
+  Var y = b.bn1(tape, b.conv1(tape, x), options);
+  return b.bn2(tape, b.conv2(tape, y), options, shortcut);
 }
 
-Var ResNet::operator()(Tape& tape, Var x, bool train) {
+Var ResNet::operator()(Tape& tape, Var x, bool train, std::optional<float> momentum) {
   const Shape& shape = x.value().shape();
   check(shape.size() == 4 && shape[3] == config_.in_channels,
         fmt::format("ResNet: images [N, H, W, {}] expected, found {}", config_.in_channels, to_string(shape)));
-  Var y = bn1_(tape, conv1_(tape, x), {.train = train, .relu = true});
+  const BatchNormOptions options{.train = train, .relu = true, .momentum = momentum};
+  Var y = bn1_(tape, conv1_(tape, x), options);
   if (config_.stem == Stem::stl) y = max_pool(tape, y, {.kernel = 2, .stride = 2, .padding = 1});
   if (config_.stem == Stem::imagenet) y = max_pool(tape, y, {.kernel = 3, .stride = 2, .padding = 1});
   for (std::vector<Block>& layer : layers_)
-    for (Block& b : layer) y = block(tape, b, y, train);
+    for (Block& b : layer) y = block(tape, b, y, options);
   return global_average_pool(tape, y);
 }
 

@@ -11,6 +11,7 @@
 #include "scan/models.h"
 #include "scan/profiled.h"
 #include "scan/sampler.h"
+#include "scan/statistics.h"
 
 namespace kith {
 namespace {
@@ -68,6 +69,7 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   const uint64_t seed = s.config.seed;
   ClusterModel model(s.ctx, s.config, s.data, config.heads);
   load_state(model.backbone_state(), task.backbone);
+  const SafeTensors before = save_state(model.state());
   const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(seed, "cluster/augment"));
   const Views plain(s.ctx, s.data, scored_split(s.data));
   StateView learned = config.update_backbone ? model.state() : model.head_state();
@@ -76,7 +78,8 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
 
   const auto features = [&](Tape& tape, const Samples& samples, const LiveStep* live, uint32_t view) {
     const Tensor images = views(samples, 0, 1, view, live);
-    if (config.update_backbone) return model.backbone(tape, tape.constant(images), true);
+    if (config.update_backbone)
+      return model.backbone(tape, tape.constant(images), true, momentum_of(config.statistics, PassOf::augmented));
     Tape inference(s.ctx, Tape::Mode::inference);
     return tape.constant(model.backbone(inference, inference.constant(images), false).value());
   };
@@ -97,14 +100,18 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
     optimizer.step(at.live);
     return scan_terms(s.ctx, out);
   };
+  const bool reestimates = config.update_backbone && config.statistics == Statistics::reestimate;
   steps.end_epoch = [&](int64_t epoch) {
+    if (reestimates && !same_parameters(learned, before)) reestimate(s, model.backbone);
     const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
     Tape tape(s.ctx, Tape::Mode::inference);
     return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
                  [&] { return save_state(model.state()); });
   };
   train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
-  return single_head(best.state, best.head);
+  if (!same_parameters(learned, before)) return single_head(best.state, best.head);
+  s.report.warn("cluster: nothing was learned in any step; the backbone is the pretext's as it was, the head as drawn");
+  return single_head(before, best.head);
 }
 
 void train_cluster(const ClusterTask& task, const StateView& learned, const std::string& section, Optimizer& optimizer,

@@ -17,6 +17,15 @@ namespace kith {
 enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
 enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
 
+// What a stage makes of the running statistics of batch norm, by which its network is judged and later stages use it. Passes
+// of a step normalise with the statistics of their batch, whatever is chosen.
+//   moving      every pass moves them, as in the SCAN authors' code: also those of a batch from which nothing is learned
+//   reestimate  no pass moves them; after each epoch, and of what the stage keeps, they are taken anew from the un-augmented
+//               train images (Wu & Johnson 2021, arXiv:2105.07576: PreciseBN)
+//   frozen      they stay as they are
+//   weak        the passes of un-augmented views move them, also where nothing is learned
+enum class Statistics : uint8_t { moving, reestimate, frozen, weak };
+
 struct DataConfig {
   std::string spec;                         // cifar10:DIR
   int size = 0;                             // resize to size x size before anything else; 0: native
@@ -48,6 +57,7 @@ struct PretextConfig {
   AugmentConfig augment;
   float tau = 0.1f;
   NtXentForm form = NtXentForm::symmetric;
+  Statistics statistics = Statistics::moving;  // or reestimate: once, after the last epoch
   int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
 };
 
@@ -65,7 +75,8 @@ struct ClusterConfig {
   float lambda = 5.f;
   bool frozen = false;  // true: heads only, on `views` precomputed views of backbone features, standardised
   int views = 3;
-  bool update_backbone = true;  // only with frozen = false
+  bool update_backbone = true;                     // only with frozen = false
+  Statistics statistics = Statistics::reestimate;  // where the backbone is updated; not weak: both views are augmented
   Selection selection = Selection::best_loss;
 };
 
@@ -77,6 +88,7 @@ struct SelflabelConfig {
   float share = 0;  // > 0: keep the most confident share of each cluster instead of the threshold
   bool balance = true;
   float ema = 0;  // decay of a moving average of the weights; 0: none
+  Statistics statistics = Statistics::reestimate;
 };
 
 struct EvaluateConfig {

@@ -24,6 +24,7 @@ constexpr Range kTemperature{1e-6, kInf};
 
 constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
+constexpr std::string_view kStatistics[] = {"moving", "reestimate", "frozen", "weak"};
 constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
 constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
 constexpr std::string_view kPolicy[] = {"none", "simclr", "strong"};
@@ -46,12 +47,15 @@ class Table {
   }
   template <class T>
   void add(const char* name, T& value, Range range, Affects affects) {
-    if constexpr (std::is_enum_v<T>) {
-      static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);
-      fields_.push_back({path(name), EnumField{reinterpret_cast<uint8_t*>(&value), names(value)}, range, affects});
-    } else {
+    if constexpr (std::is_enum_v<T>)
+      fields_.push_back({path(name), choice(value, names(value)), range, affects});
+    else
       fields_.push_back({path(name), &value, range, affects});
-    }
+  }
+  // An enum of which `choices`, its first values, are possible here.
+  template <class T>
+  void add_choice(const char* name, T& value, std::span<const std::string_view> choices) {
+    fields_.push_back({path(name), choice(value, choices), kAny, affects_});
   }
   // Everything that `body` adds stands below `name`.
   template <class F>
@@ -66,6 +70,11 @@ class Table {
   std::vector<Field> take() { return std::move(fields_); }
 
  private:
+  template <class T>
+  static EnumField choice(T& value, std::span<const std::string_view> choices) {
+    static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);
+    return {reinterpret_cast<uint8_t*>(&value), choices};
+  }
   std::string path(const char* name) const { return prefix_ + name; }
   std::string prefix_;
   Affects affects_ = Affects::nothing;
@@ -140,6 +149,7 @@ void add_pretext(Table& t, PretextConfig& c) {
     add_train(t, c.train);
     t.add("tau", c.tau, kTemperature);
     t.add("form", c.form);
+    t.add_choice("statistics", c.statistics, std::span(kStatistics).first(2));
     t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
     add_training_sections(t, c.train, c.augment);
   });
@@ -165,6 +175,7 @@ void add_cluster(Table& t, ClusterConfig& c) {
     t.add("views", c.views, Range{1, kMostRows});
     t.add("update_backbone", c.update_backbone);
     t.add("selection", c.selection);
+    t.add_choice("statistics", c.statistics, std::span(kStatistics).first(3));
     add_training_sections(t, c.train, c.augment);
   });
 }
@@ -178,6 +189,7 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
     t.add("share", c.share, kShare);
     t.add("balance", c.balance);
     t.add("ema", c.ema, kDecay);
+    t.add_choice("statistics", c.statistics, kStatistics);
     add_training_sections(t, c.train, c.augment);
   });
 }

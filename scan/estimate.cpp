@@ -26,7 +26,7 @@ class Estimator {
     const TrainConfig& t = c_.pretext.train;
     const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
     const double trained = 2.0 * static_cast<double>(steps * std::min(t.batch, d_.train));
-    const double extracted = count(d_.train) + count(d_.test);
+    const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
     return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
   }
 
@@ -40,32 +40,40 @@ class Estimator {
     const int64_t steps = k.train.epochs * steps_per_epoch(k.train, d_.train);
     const double pairs = static_cast<double>(steps * std::min(k.train.batch, d_.train));
     const double heads = 2 * features_ * k.heads * clusters_;
-    const double validated = static_cast<double>(k.train.epochs) * count(d_.test);
+    double validated = static_cast<double>(k.train.epochs) * count(d_.test);
     if (k.frozen) {
       const double seen = k.views * count(d_.train) + count(d_.test);
       return {"cluster", steps, seen, seen * forward_ + (6 * pairs + validated) * heads};
     }
+    if (k.update_backbone) validated += reestimated(k.statistics, k.train.epochs);
     const double backbone = k.update_backbone ? 6 : 2;
     return {"cluster", steps, 2 * pairs + validated,
             (backbone * pairs + validated) * forward_ + (6 * pairs + validated) * heads};
   }
 
-  // The weak view passes forward only.
+  // The weak view passes forward only, or not at all (see SelfLabelling::weak_logits).
   StageEstimate selflabel() const {
-    const TrainConfig& t = c_.selflabel.train;
-    const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
-    const double seen = static_cast<double>(steps * std::min(t.batch, d_.train));
-    return {"selflabel", steps, 2 * seen, 4 * seen * (forward_ + 2 * features_ * clusters_)};
+    const SelflabelConfig& l = c_.selflabel;
+    const int64_t steps = l.train.epochs * steps_per_epoch(l.train, d_.train);
+    const double seen = static_cast<double>(steps * std::min(l.train.batch, d_.train));
+    const bool weak = l.share == 0 || l.statistics == Statistics::moving || l.statistics == Statistics::weak;
+    const double forward = (weak ? seen : 0) + reestimated(l.statistics, l.train.epochs + (l.ema > 0 ? 1 : 0));
+    return {"selflabel", steps, seen + forward, (3 * seen + forward) * (forward_ + 2 * features_ * clusters_)};
   }
 
   StageEstimate evaluate() const {
-    const double models = c_.selflabel.enabled ? 2 : 1;
-    const double seen = models * count(d_.test) + count(d_.train);
+    // A row for re-estimated statistics and one for self-labelling, beside SCAN's.
+    const double models = c_.selflabel.enabled ? 3 : 1;
+    const double seen = models * count(d_.test) + (c_.selflabel.enabled ? 2 : 1) * count(d_.train);
     const double knn = 2.0 * c_.model.projection * count(d_.train) * count(d_.test);
     return {"evaluate", 0, seen, seen * forward_ + knn};
   }
 
  private:
+  // Images that pass forward for running statistics, taken anew that often.
+  double reestimated(Statistics statistics, int64_t times) const {
+    return statistics == Statistics::reestimate ? static_cast<double>(times) * count(d_.train) : 0;
+  }
   static double count(int64_t n) { return static_cast<double>(n); }
   const RunConfig& c_;
   const DataShape& d_;

@@ -16,34 +16,46 @@ namespace {
 constexpr int64_t kInferenceBatch = 256;
 }
 
-Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view) {
+void for_each_batch(const Views& views, const Reporter& report, std::span<const int64_t> order,
+                    std::span<const int64_t> bounds, uint32_t view,
+                    const std::function<void(const Tensor& images, int64_t first)>& use) {
   Context& ctx = views.context();
-  const int64_t count = views.images().count;
-  std::vector<int64_t> numbers(static_cast<size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto batches = static_cast<int64_t>(bounds.size()) - 1;
   const auto batch = [&](std::span<const int64_t> of, int64_t n) {
-    const int64_t first = n * kInferenceBatch;
-    return of.subspan(static_cast<size_t>(first), static_cast<size_t>(std::min(kInferenceBatch, count - first)));
+    return of.subspan(static_cast<size_t>(bounds[n]), static_cast<size_t>(bounds[n + 1] - bounds[n]));
   };
-  const int64_t batches = (count + kInferenceBatch - 1) / kInferenceBatch;
-  const Array<int64_t> index(ctx, numbers);
+  int64_t largest = 0;
+  for (int64_t n = 0; n < batches; ++n) largest = std::max(largest, bounds[n + 1] - bounds[n]);
+  const Array<int64_t> index(ctx, order);
   std::optional<ImageStream> stream;
-  if (count > 0 && resident_pixels(ctx, views.images()) == nullptr) {
-    stream.emplace(ctx, views.images(), std::min(kInferenceBatch, count));
-    stream->begin(0, batches, [&](int64_t n) { return batch(numbers, n); });
+  if (largest > 0 && resident_pixels(ctx, views.images()) == nullptr) {
+    stream.emplace(ctx, views.images(), largest);
+    stream->begin(0, batches, [&](int64_t n) { return batch(order, n); });
   }
-  Tensor all;
   for (int64_t n = 0; n < batches; ++n) {
     if (report.stop_requested()) throw Interrupted{};
     const Section section(ctx, "inference batch", batches > 1 ? 1 : 0);
     const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, 0, 1, view);
     if (stream) stream->used();
+    use(images, bounds[n]);
+  }
+}
+
+Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view) {
+  Context& ctx = views.context();
+  const int64_t count = views.images().count;
+  check(count > 0, "infer: no images");
+  std::vector<int64_t> numbers(static_cast<size_t>(count)), bounds;
+  std::iota(numbers.begin(), numbers.end(), 0);
+  for (int64_t first = 0; first < count; first += kInferenceBatch) bounds.push_back(first);
+  bounds.push_back(count);
+  Tensor all;
+  for_each_batch(views, report, numbers, bounds, view, [&](const Tensor& images, int64_t first) {
     Tape tape(ctx, Tape::Mode::inference);
     const Tensor out = net(tape, tape.constant(images)).value();
     if (all.empty()) all = ctx.empty({count, out.dim(-1)});
-    all.copy_rows_from(n * kInferenceBatch, out);
-  }
-  check(!all.empty(), "infer: no images");
+    all.copy_rows_from(first, out);
+  });
   return all;
 }
 

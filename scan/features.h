@@ -11,6 +11,11 @@
 
 namespace kith {
 
+// use(images, first) for one batch after the other: batch n is of the images order[bounds[n] .. bounds[n + 1] - 1], first is
+// bounds[n]. Throws Interrupted when asked to stop. `view` as in infer.
+void for_each_batch(const Views&, const Reporter&, std::span<const int64_t> order, std::span<const int64_t> bounds,
+                    uint32_t view, const std::function<void(const Tensor& images, int64_t first)>& use);
+
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
 // `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);

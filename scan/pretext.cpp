@@ -8,6 +8,7 @@
 #include "scan/models.h"
 #include "scan/profiled.h"
 #include "scan/sampler.h"
+#include "scan/statistics.h"
 #include "scan/trainer.h"
 
 namespace kith {
@@ -77,6 +78,7 @@ void train_and_project(Session& s) {
     load_state(model.state(), read_result(s, "pretext"));
   } else {
     train_pretext(s, model);
+    if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, model.backbone);
     write_result(s, "pretext", save_state(model.state()));
     remove_checkpoint(s, "pretext");
   }

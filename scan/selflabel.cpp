@@ -13,6 +13,7 @@
 #include "scan/prototypes.h"
 #include "scan/sampler.h"
 #include "scan/selection.h"
+#include "scan/statistics.h"
 #include "scan/trainer.h"
 
 namespace kith {
@@ -47,12 +48,13 @@ class SelfLabelling {
       : s_(s),
         config_(s.config.selflabel),
         classes_(cluster_count(s.config, s.data)),
+        input_(read_result(s, "cluster")),
         model_(s.ctx, s.config, s.data, 1),
         plain_(s.ctx, s.data, s.data.train),
         strong_(s.ctx, s.data, s.data.train, config_.augment, seed_of(s.config.seed, "selflabel/augment")),
         optimizer_(s.ctx, model_.state().parameters, config_.train.optimizer) {
     check(config_.share >= 0 && config_.share <= 1, "selflabel.share must lie in 0 .. 1");
-    load_state(model_.state(), read_result(s, "cluster"));
+    load_state(model_.state(), input_);
     seen_ = Array<int32_t>(s.ctx, classes_);
     if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train.count, classes_});
     if (config_.ema > 0) ema_.emplace(s.ctx, model_.state(), config_.ema);
@@ -75,6 +77,11 @@ class SelfLabelling {
     t.load = [&](const Checkpoint& c) { load(c); };
     train(s_, std::move(t));
     if (ema_) ema_->swap();
+    if (!learned()) {
+      s_.report.warn("selflabel: nothing was learned in any step; the result is the cluster stage's network as it was");
+      return {.arrays = input_.arrays, .metadata = {}};
+    }
+    if (ema_) reestimate_if_wanted();  // for the averaged weights
     warn_if_collapsed(s_, "selflabel", usage(), classes_);
     return save_state(model_.state());
   }
@@ -84,6 +91,12 @@ class SelfLabelling {
     return argmax_rows(rows_of(predict(s_, model_, scored_split(s_.data)).probabilities).view());
   }
   Usage usage() { return usage_of(predictions(), classes_); }
+
+  bool learned() { return !same_parameters(model_.state(), input_); }
+
+  void reestimate_if_wanted() {
+    if (config_.statistics == Statistics::reestimate) reestimate(s_, model_.backbone);
+  }
 
   void begin_epoch() {
     seen_.zero();
@@ -96,20 +109,31 @@ class SelfLabelling {
     own_logits_.copy_from(logits_of(own_labels_, classes_));
   }
 
-  Terms step(const Step& at) {
-    const auto logits = [&](Tape& tape, const Tensor& images) {
-      return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true), 0);
-    };
-    // Both passes in train mode, as the paper's results were made: with the threshold, targets see this batch's statistics.
-    // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the
-    // model is weak; the plain pass then only keeps plain images, which are what is scored, in the running statistics.
-    Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor plain = logits(inference, plain_(at.batch, 0, 1, 0, at.live)).value();
+  // Train mode in both passes, as the paper's results were made: with the threshold, targets see this batch's statistics.
+  // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the model
+  // is weak; a pass of plain images then only serves the running statistics, where it moves them.
+  Tensor weak_logits(const Step& at) {
     const bool by_share = config_.share > 0;
-    const Tensor weak = by_share ? gather_rows(s_.ctx, own_logits_, at.batch.index) : plain;
+    const std::optional<float> momentum = momentum_of(config_.statistics, PassOf::plain);
+    Tensor plain;
+    if (!by_share || momentum != 0.f) {
+      Tape inference(s_.ctx, Tape::Mode::inference);
+      plain = logits(inference, plain_(at.batch, 0, 1, 0, at.live), momentum).value();
+    }
+    return by_share ? gather_rows(s_.ctx, own_logits_, at.batch.index) : plain;
+  }
+
+  Var logits(Tape& tape, const Tensor& images, std::optional<float> momentum) {
+    return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true, momentum), 0);
+  }
+
+  Terms step(const Step& at) {
+    const Tensor weak = weak_logits(at);
     Tape tape(s_.ctx);
-    const SelflabelOut out = selflabel_loss(tape, weak, logits(tape, strong_(at.batch, 0, 1, 0, at.live)),
-                                            {.threshold = by_share ? 0.5f : config_.threshold,
+    const Var strong =
+        logits(tape, strong_(at.batch, 0, 1, 0, at.live), momentum_of(config_.statistics, PassOf::augmented));
+    const SelflabelOut out = selflabel_loss(tape, weak, strong,
+                                            {.threshold = config_.share > 0 ? 0.5f : config_.threshold,
                                              .thresholds = {},
                                              .balance = config_.balance,
                                              .seen = seen_.span()});
@@ -126,6 +150,7 @@ class SelfLabelling {
   }
 
   nlohmann::json end_epoch() {
+    if (learned()) reestimate_if_wanted();
     const std::vector<int32_t> seen = seen_.to_host();
     const auto silent = std::count(seen.begin(), seen.end(), 0);
     if (silent == classes_)
@@ -169,6 +194,7 @@ class SelfLabelling {
   Session& s_;
   const SelflabelConfig& config_;
   int classes_;
+  SafeTensors input_;  // what the cluster stage left
   ClusterModel model_;
   Views plain_, strong_;
   Optimizer optimizer_;

@@ -94,6 +94,8 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   const bool hidden = options.relu && residual && options.train && tape.recording();
   if (hidden && !ctx.on_cpu())
     saved.mask = Array<uint32_t>(ctx, kernels::batch_norm_mask_words(xv.size() / channels, channels));
+  const float momentum = options.momentum.value_or(state.momentum);
+  const bool running = !options.train || momentum != 0;
   const OpScope op(ctx, "batch_norm", forward_cost(xv, residual.has_value(), options.train, sign_of(saved)));
   Tensor y = ctx.empty(xv.shape(), xv.dtype());
   kernels::batch_norm_forward(
@@ -105,9 +107,9 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
           .relu = options.relu,
           .train = options.train,
           .eps = state.eps,
-          .momentum = state.momentum,
-          .running_mean = state.running_mean.span(),
-          .running_var = state.running_var.span(),
+          .momentum = momentum,
+          .running_mean = running ? state.running_mean.span() : std::span<float>(),
+          .running_var = running ? state.running_var.span() : std::span<float>(),
           .mean = saved.mean.span(),
           .invstd = saved.invstd.span(),
           .y = rows_of<A>(y),
@@ -122,6 +124,9 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
 
 Var batch_norm(Tape& tape, Var x, Var gamma, Var beta, BatchNormState& state, BatchNormOptions options,
                std::optional<Var> residual) {
+  if (options.momentum)
+    check(*options.momentum >= 0 && *options.momentum <= 1,
+          fmt::format("batch_norm: momentum in 0 .. 1 expected, found {}", *options.momentum));
   if (residual)
     check(residual->value().shape() == x.value().shape() && residual->value().dtype() == x.value().dtype() &&
               residual->value().raw() != x.value().raw(),

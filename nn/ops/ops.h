@@ -21,6 +21,9 @@ struct BatchNormState {                          // buffers of one normalisation
 };
 struct BatchNormOptions {
   bool train = true, relu = false;
+  // In train mode: how far the running statistics move towards those of the batch. Empty: by the state's momentum; 0: they
+  // are neither read nor written; 1: they become the batch's.
+  std::optional<float> momentum = {};
 };
 // No backward in eval mode. The residual may not be x itself.
 Var batch_norm(Tape&, Var x, Var gamma, Var beta, BatchNormState&, BatchNormOptions, std::optional<Var> residual = {});

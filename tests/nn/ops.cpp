@@ -186,6 +186,26 @@ TEST(ops, batch_norm_in_eval_mode_reads_running_statistics_and_has_no_backward) 
   EXPECT_THROW(batch_norm(tape, x, one, zero, state, {}, x), Error);
 }
 
+TEST(ops, batch_norm_moves_running_statistics_as_far_as_it_is_told) {
+  Context ctx;
+  Tape tape(ctx);
+  const Var x = tape.constant(ctx.from({2, 1}, std::vector<float>{1, 5}));  // mean 3, unbiased variance 8
+  const Var one = tape.constant(ctx.full({1}, 1.f)), zero = tape.constant(ctx.zeros({1}));
+  const auto after = [&](std::optional<float> momentum) {
+    BatchNormState state{.running_mean = ctx.full({1}, 7.f), .running_var = ctx.full({1}, 4.f), .momentum = 0.5f};
+    const Var y = batch_norm(tape, x, one, zero, state, {.train = true, .momentum = momentum});
+    EXPECT_TRUE(
+        close(y.value().to_host(), std::vector<float>{-1, 1}, {.abs = 1e-5}));  // eps aside: of the batch always
+    return std::pair(state.running_mean.to_host()[0], state.running_var.to_host()[0]);
+  };
+  EXPECT_EQ(after({}), std::pair(5.f, 6.f));
+  EXPECT_EQ(after(0.25f), std::pair(6.f, 5.f));
+  EXPECT_EQ(after(1.f), std::pair(3.f, 8.f));
+  EXPECT_EQ(after(0.f), std::pair(7.f, 4.f));
+  EXPECT_THROW(after(1.5f), Error);
+  EXPECT_THROW(after(-0.1f), Error);
+}
+
 TEST(ops, sums_and_reshape) {
   Context ctx;
   Tape tape(ctx);

@@ -211,6 +211,20 @@ TEST(state, counts_training_batches) {
   EXPECT_EQ(*count.as<int64_t>(), 2);
 }
 
+TEST(state, a_pass_of_momentum_0_changes_no_byte) {
+  Trainer t;
+  const SafeTensors before = save_state(t.view);
+  Tape tape(t.ctx);
+  const Var x = tape.constant(normal_tensor(t.ctx, {8, 8, 8, 3}, {1}));
+  t.backbone(tape, x, true, 0.f);
+  expect_equal(save_state(t.view), before);
+  t.backbone(tape, x, true, 0.5f);
+  for (const auto& [name, array] : save_state(t.view).arrays) {
+    const bool moves = name.find("running") != std::string::npos || name.find("tracked") != std::string::npos;
+    EXPECT_EQ(array.bytes != before.arrays.at(name).bytes, moves) << name;
+  }
+}
+
 TEST(state, exports_for_pytorch) {
   const char* dir = std::getenv("KITH_EXPORT");
   if (dir == nullptr) GTEST_SKIP() << "KITH_EXPORT names no directory; see tests/golden/check_export.py";

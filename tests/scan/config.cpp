@@ -77,6 +77,15 @@ TEST(Presets, AreAsPublished) {
   EXPECT_EQ(c.selflabel.share, 0.f);
   EXPECT_EQ(c.selflabel.augment.policy, kernels::AugmentPolicy::strong);
 
+  // Running statistics as in the authors' code, and nowhere else.
+  for (const std::string& name : preset_names()) {
+    const RunConfig preset = load_config(name, {});
+    const bool authors = name.starts_with("paper-");
+    EXPECT_EQ(preset.cluster.statistics == Statistics::moving, authors) << name;
+    EXPECT_EQ(preset.selflabel.statistics == Statistics::moving, authors) << name;
+    EXPECT_EQ(preset.pretext.statistics, Statistics::moving) << name;
+  }
+
   const RunConfig twenty = load_config("paper-cifar20", {});
   EXPECT_EQ(twenty.cluster.train.epochs, 100);
   EXPECT_EQ(twenty.cluster.train.batch, 512);
@@ -157,6 +166,8 @@ TEST_F(ConfigFile, WrongTypesNameTheExpectedOne) {
   EXPECT_EQ(fails("mine.include_self = 1\n"), "1: mine.include_self: expected true or false; found 1");
   EXPECT_EQ(fails("data.spec = 1\n"), "1: data.spec: expected a string in UTF-8; found 1");
   EXPECT_EQ(fails("model.stem = \"cifer\"\n"), "1: model.stem: expected one of cifar, stl, imagenet; found 'cifer'");
+  EXPECT_EQ(fails("cluster.statistics = \"weak\"\n"),
+            "1: cluster.statistics: expected one of moving, reestimate, frozen; found 'weak'");
   EXPECT_EQ(fails("pretext.schedule.milestones = [1, \"a\"]\n"),
             "1: pretext.schedule.milestones: expected a list of numbers, at least 0; found [ 1, 'a' ]");
 }

@@ -63,6 +63,18 @@ TEST(Estimate, FollowsTheConfiguration) {
   ASSERT_EQ(none.size(), 4u);
   EXPECT_EQ(none[0].steps, 0);
   EXPECT_EQ(none[0].views, 150);
+  // Evaluation: the train split for the assignments and for the statistics of one row, the test split for three.
+  const auto all = estimate(load_config("quick", {}), shape);
+  EXPECT_EQ(all[4].views, 2 * 100 + 3 * 50);
+  EXPECT_EQ(none[3].views, 100 + 50);
+  // 1 epoch of 1 batch of 100 (256 cut), then the statistics; with the share nothing else needs the plain views.
+  EXPECT_EQ(all[3].views, 100 + 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=frozen"}), shape)[3].views, 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=moving"}), shape)[3].views, 100 + 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.share=0", "selflabel.ema=0.9"}), shape)[3].views,
+            2 * 100 + 2 * 100);
+  EXPECT_EQ(estimate(load_config("quick", {"pretext.statistics=reestimate"}), shape)[0].views,
+            none[0].views + 10 * 200 + 100);
   // A batch larger than the data set is cut to it.
   EXPECT_EQ(estimate(load_config("quick", {"pretext.epochs=3"}), shape)[0].steps, 3);
 }

@@ -58,6 +58,26 @@ TEST(Stages, ResumeIsBitIdenticalWithHeadsAloneAndOneThreshold) {
   expect_resume_is_exact("heads", config);
 }
 
+TEST(Stages, ResumeIsBitIdenticalWhateverHappensToStatistics) {
+  RunConfig config = tiny_config();
+  config.pretext.statistics = Statistics::reestimate;
+  config.cluster.statistics = config.selflabel.statistics = Statistics::moving;
+  expect_resume_is_exact("moving", config);
+  config.cluster.statistics = config.selflabel.statistics = Statistics::frozen;
+  expect_resume_is_exact("frozen", config);
+  config.selflabel.statistics = Statistics::weak;
+  config.selflabel.ema = 0.9f;
+  expect_resume_is_exact("weak", config);
+}
+
+TEST(Stages, ResumeIsBitIdenticalWhereNothingIsLearned) {
+  RunConfig config = tiny_config();
+  config.selflabel.statistics = Statistics::moving;
+  config.selflabel.share = 0;
+  config.selflabel.threshold = 1;
+  expect_resume_is_exact("nothing", config);
+}
+
 TEST(Stages, WholeRunLeavesEveryFileAndATable) {
   TinyRun run("files");
   const nlohmann::json summary = run();
@@ -69,7 +89,8 @@ TEST(Stages, WholeRunLeavesEveryFileAndATable) {
     keys.push_back(row.at("key"));
     for (const char* figure : {"acc", "nmi", "ari", "ami"}) EXPECT_TRUE(row.at(figure).is_number()) << keys.back();
   }
-  EXPECT_EQ(keys, (std::vector<std::string>{"kmeans_pixels", "kmeans_features", "scan", "selflabel"}));
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{"kmeans_pixels", "kmeans_features", "scan", "scan_reestimated", "selflabel"}));
   for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"})
     EXPECT_TRUE(summary.at("seconds").contains(stage)) << stage;
   EXPECT_EQ(summary.at("final").at("per_cluster").size(), 3u);
@@ -123,7 +144,7 @@ TEST(Stages, UnlabelledImagesWithoutATestSplit) {
   config.cluster.classes = 4;
   TinyRun run("unlabelled", config, data);
   const nlohmann::json summary = run();
-  EXPECT_EQ(summary.at("table").size(), 2u);
+  EXPECT_EQ(summary.at("table").size(), 3u);
   EXPECT_FALSE(summary.at("table").back().contains("acc"));
   EXPECT_EQ(data::read_npy<int32_t>(run.file("assignments.npy")).values.size(), 70u);
   EXPECT_FALSE(std::filesystem::exists(run.file("confusion.csv")));
