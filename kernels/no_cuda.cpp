@@ -78,8 +78,8 @@ void log_softmax_backward(const LogSoftmaxBackward<float>&, Queue) { none("log_s
 void softmax_xent_forward(const SoftmaxXentForward<float>&, Queue) { none("softmax_xent_forward"); }
 void softmax_xent_backward(const SoftmaxXentBackward<float>&, Queue) { none("softmax_xent_backward"); }
 void softmax_rows(const SoftmaxRows<float>&, Queue) { none("softmax_rows"); }
-void topk(const TopK<float>&, Queue) { none("topk"); }
-void topk_streamed(const TopKStreamed&, Queue) { none("topk_streamed"); }
+TopKStatus topk(const TopK<float>&, Queue) { none("topk"); }
+TopKStatus topk_streamed(const TopKStreamed&, Queue) { none("topk_streamed"); }
 void topk_merge(const TopKMerge&, Queue) { none("topk_merge"); }
 
 }  // namespace kith::kernels::cuda

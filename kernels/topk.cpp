@@ -9,13 +9,18 @@
 namespace kith::kernels {
 namespace {
 
-void check_output(const char* entry, Matrix<const float> scores, Matrix<const int64_t> indices, int64_t rows,
-                  int64_t k) {
+template <class T>
+void check_output(const char* entry, Matrix<T> scores, Matrix<const int64_t> indices, int64_t rows, int64_t k) {
   const auto check_one = [&](int64_t r, int64_t c, const char* what) {
     check(r == rows && c == k, fmt::format("{}: {} is [{}, {}], expected [{}, {}]", entry, what, r, c, rows, k));
   };
   check_one(scores.rows, scores.cols, "scores");
   check_one(indices.rows, indices.cols, "indices");
+}
+
+void check_exact(const char* entry, Matrix<const double> exact, int64_t rows, int64_t k) {
+  check(exact.data == nullptr || (exact.rows == rows && exact.cols == k),
+        fmt::format("{}: exact scores are [{}, {}], expected [{}, {}]", entry, exact.rows, exact.cols, rows, k));
 }
 
 template <class Problem>
@@ -33,24 +38,25 @@ void check_problem(const char* entry, const Problem& a) {
 
 }  // namespace
 
-void topk(const TopK<float>& a, Queue q) {
+TopKStatus topk(const TopK<float>& a, Queue q) {
   check_problem("topk", a);
+  check_exact("topk", a.exact, a.queries.rows, a.k);
   check(a.batch_rows >= 0, fmt::format("topk: batches of {} queries", a.batch_rows));
   if (q.device == Device::cuda) return cuda::topk(a, q);
-  cpu::topk(a);
+  return cpu::topk(a);
 }
 
-void topk_streamed(const TopKStreamed& a, Queue q) {
+TopKStatus topk_streamed(const TopKStreamed& a, Queue q) {
   check_problem("topk_streamed", a);
   check(a.chunk_rows >= 0, fmt::format("topk_streamed: chunks of {} rows", a.chunk_rows));
   if (q.device == Device::cuda) return cuda::topk_streamed(a, q);
-  cpu::topk<float>({.queries = a.queries,
-                    .database = a.database,
-                    .k = a.k,
-                    .exclude_self = a.exclude_self,
-                    .query_offset = a.query_offset,
-                    .scores = a.scores,
-                    .indices = a.indices});
+  return cpu::topk<float>({.queries = a.queries,
+                           .database = a.database,
+                           .k = a.k,
+                           .exclude_self = a.exclude_self,
+                           .query_offset = a.query_offset,
+                           .scores = a.scores,
+                           .indices = a.indices});
 }
 
 void topk_merge(const TopKMerge& a, Queue q) {
@@ -58,6 +64,7 @@ void topk_merge(const TopKMerge& a, Queue q) {
   check(k >= 1 && (parts >= 1 || a.scores.rows == 0), "topk_merge: there is no part, or no element, to merge");
   check_output("topk_merge: the result's", a.scores, a.indices, a.scores.rows, k);
   check_output("topk_merge: the parts'", a.part_scores, a.part_indices, parts * a.scores.rows, k);
+  check_exact("topk_merge", a.exact, a.scores.rows, k);
   if (q.device == Device::cuda) return cuda::topk_merge(a, q);
   cpu::topk_merge(a);
 }

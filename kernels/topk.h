@@ -1,20 +1,28 @@
 // Exact top-K neighbour search by inner product.
 //
-//   scores[q, 0..k)  = the k largest <queries_q, database_j>, j over the database rows, in descending order
-//   indices[q, 0..k) = their j; equal scores are ordered by ascending j
+//   p(q, j) = <queries_q, database_j>     in double, of the f32 rows as stored, summed in one order, below
+//   indices[q, 0..k) = the k database rows of largest p, in descending order; equal p are ordered by ascending j
+//   scores[q, 0..k)  = their p, rounded to f32 after ranking; beyond f32's range infinite
 //   exclude_self drops j = q + query_offset (the query's own row in the database).
 //
-// A score is the dot product summed in double in one fixed order and rounded to f32: equal rows always score exactly
-// equal, and the list is the same whatever the tiling, the number of threads or the split of the queries. (An f32 product
-// chooses the candidates; its error bound makes sure that none of the K best is missed.)
+// Order of summation. Lane l of 8 adds the products of elements l, l + 8, l + 16 ... below the last multiple of 8, one after
+// the other; the lanes join as ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)); the products of the elements left over, added one after
+// the other, are added last. Products of two f32 are exact in double, so fused additions give the same bits. Hence equal rows
+// always score exactly equal, and the list is the same on the CPU and on CUDA, whatever the tiling, the number of threads or
+// the split of the queries. Rows that this sum does not tell apart are ties.
+//
+// Both backends choose candidates by approximate products, rescore them by this sum and certify each list by a bound on the
+// approximation's error, which scales with the distance of the rows from their mean. Lists that cannot be certified (ties by
+// the dozen, differences below the error) are searched again by this sum alone; TopKStatus counts them. The second search of all
+// rows takes 2 to 3 times a search of random rows on the CPU. On CUDA it runs in double without matrix instructions, for eight
+// queries at a time: by its arithmetic about 20 times the first search where all rows need it.
 //
 // Queries that are the database itself (same pointer, same rows) cost half the product on the CPU, as long as all open
-// lists, (2k + 32) 16 B a query, stay within 256 MiB.
+// lists, (2k + 32) 16 B a query, stay within 256 MiB. Rows closer to their mean than half their length are copied: 8 (queries +
+// database) dim B at most.
 //
-// CUDA chooses k + 12 or more candidates by fp16 products on the tensor cores, rescores them in the CPU's order and certifies
-// each list by an error bound; lists that cannot be certified (ties, near-ties beyond fp16) are searched again exactly. Its
-// lists equal the CPU's, bit for bit. It waits for its queue once, at the end, to report rows that are not finite: mining is
-// no part of a captured step, and a wrong list must not pass in silence.
+// CUDA's approximate products are fp16's on the tensor cores. It waits for its queue once, at the end, to report rows that are
+// not finite: mining is no part of a captured step, and a wrong list must not pass in silence.
 //
 // Limits  1 <= k <= database rows (- 1 with exclude_self), k <= 4096; dim >= 1; rows and offsets 64-bit.
 //         CUDA: k <= 256, dim <= 4096, at most 2^31 database rows.
@@ -35,6 +43,7 @@ struct TopK {
   int64_t query_offset = 0;   // database row of queries row 0; used by exclude_self only
   Matrix<T> scores;           // [queries, k]
   Matrix<int64_t> indices;    // [queries, k]
+  Matrix<double> exact = {};  // [queries, k] the scores before rounding, which topk_merge takes; null: not written
   int64_t batch_rows = 0;     // CUDA: queries at a time, which bounds its scratch memory; 0: about 135,000
 };
 
@@ -54,23 +63,28 @@ struct TopKStreamed {
 
 // The lists of several parts of a database (shards) into those of the whole.
 struct TopKMerge {
-  Matrix<const float> part_scores;     // [parts queries, k]: row p queries + q is part p's list of query q
+  Matrix<const double> part_scores;    // [parts queries, k], not rounded: row p queries + q is part p's list of query q
   Matrix<const int64_t> part_indices;  // rows of the whole database, each in one part; (-inf, -1) ends a list of fewer than k
   Matrix<float> scores;                // [queries, k]
   Matrix<int64_t> indices;
+  Matrix<double> exact = {};           // [queries, k] the scores before rounding; null: not written
 };
 
-void topk(const TopK<float>&, Queue);
-void topk_streamed(const TopKStreamed&, Queue);
+struct TopKStatus {
+  int64_t uncertified = 0;  // queries that needed the second search, in each chunk of a streamed database
+};
+
+TopKStatus topk(const TopK<float>&, Queue);
+TopKStatus topk_streamed(const TopKStreamed&, Queue);
 void topk_merge(const TopKMerge&, Queue);
 
 namespace cpu {
-template <class T> void topk(const TopK<T>&);  // <double>: plain loops, the oracle
+template <class T> TopKStatus topk(const TopK<T>&);  // <double>: plain loops, the oracle
 void topk_merge(const TopKMerge&);
 }
 namespace cuda {  // matrices are device memory
-void topk(const TopK<float>&, Queue);
-void topk_streamed(const TopKStreamed&, Queue);
+TopKStatus topk(const TopK<float>&, Queue);
+TopKStatus topk_streamed(const TopKStreamed&, Queue);
 void topk_merge(const TopKMerge&, Queue);
 }
 
@@ -78,7 +92,7 @@ constexpr Cost topk_cost(double queries, double database, double dim, double k) 
   return {.flops = 2 * queries * database * dim, .bytes = 4 * (queries + database) * dim + 12 * queries * k};
 }
 constexpr Cost topk_merge_cost(double parts, double queries, double k) {
-  return {.bytes = 12 * (parts + 1) * queries * k};
+  return {.bytes = (16 * parts + 12) * queries * k};
 }
 
 }  // namespace kith::kernels

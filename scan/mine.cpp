@@ -18,8 +18,13 @@ Neighbours mine_split(Session& s, const std::string& split, const data::Images& 
   if (k > images.count - 1)
     s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
                               images.count - 1));
-  Neighbours found =
+  const Neighbours found =
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
+  if (found.uncertified > 0)
+    s.report.note(
+        fmt::format("mine: {} lists of {} {} images were searched again in f64: their features are equal or "
+                    "differ less than a quick search can tell",
+                    found.uncertified, images.count, split));
   if (!images.labelled()) return found;
   const double purity = neighbour_purity(found.view(), images.labels);
   s.report.metric({{"stage", "mine"}, {"split", split}, {"k", found.k}, {"purity", purity}});

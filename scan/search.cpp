@@ -33,16 +33,17 @@ NeighbourSearch::NeighbourSearch(Context& ctx, Matrix<const float> database) : c
 NeighbourSearch::Lists NeighbourSearch::on_host(Matrix<const float> queries, int64_t k, bool exclude_self,
                                                 int64_t query_offset) const {
   const OpScope op(ctx_, "topk", cost_of(queries, host_, k));
-  Lists out{.score = std::vector<float>(static_cast<size_t>(queries.rows * k)), .index = {}};
+  Lists out{.score = std::vector<float>(static_cast<size_t>(queries.rows * k)), .index = {}, .uncertified = 0};
   out.index.resize(out.score.size());
-  kernels::topk({.queries = queries,
-                 .database = host_,
-                 .k = k,
-                 .exclude_self = exclude_self,
-                 .query_offset = query_offset,
-                 .scores = {out.score.data(), queries.rows, k},
-                 .indices = {out.index.data(), queries.rows, k}},
-                Queue{});
+  const kernels::TopKStatus status = kernels::topk({.queries = queries,
+                                                    .database = host_,
+                                                    .k = k,
+                                                    .exclude_self = exclude_self,
+                                                    .query_offset = query_offset,
+                                                    .scores = {out.score.data(), queries.rows, k},
+                                                    .indices = {out.index.data(), queries.rows, k}},
+                                                   Queue{});
+  out.uncertified = status.uncertified;
   return out;
 }
 
@@ -57,24 +58,26 @@ NeighbourSearch::Lists NeighbourSearch::operator()(Matrix<const float> queries, 
     const Array<int64_t> index(ctx_, rows * k);
     const Matrix<int64_t> indices{index.data(), rows, k};
     const OpScope op(ctx_, "topk", cost_of(part, host_, k));  // and the way back of its lists
+    kernels::TopKStatus status;
     if (device_.empty())
-      kernels::topk_streamed({.queries = q.matrix(),
-                              .database = host_,
+      status = kernels::topk_streamed({.queries = q.matrix(),
+                                       .database = host_,
+                                       .k = k,
+                                       .exclude_self = exclude_self,
+                                       .query_offset = query_offset + first,
+                                       .scores = scores.matrix(),
+                                       .indices = indices},
+                                      ctx_.queue());
+    else
+      status = kernels::topk({.queries = q.matrix(),
+                              .database = device_.matrix(),
                               .k = k,
                               .exclude_self = exclude_self,
                               .query_offset = query_offset + first,
                               .scores = scores.matrix(),
                               .indices = indices},
                              ctx_.queue());
-    else
-      kernels::topk({.queries = q.matrix(),
-                     .database = device_.matrix(),
-                     .k = k,
-                     .exclude_self = exclude_self,
-                     .query_offset = query_offset + first,
-                     .scores = scores.matrix(),
-                     .indices = indices},
-                    ctx_.queue());
+    out.uncertified += status.uncertified;
     const std::vector<float> s = scores.to_host();
     const std::vector<int64_t> i = index.to_host();
     out.score.insert(out.score.end(), s.begin(), s.end());
@@ -88,7 +91,11 @@ Neighbours nearest(Context& ctx, const Matrix<const float>& unit_rows, int64_t k
   check(k >= 1, "nearest neighbours: k must be at least 1");
   const int64_t columns = std::min(k, unit_rows.rows - 1) + (include_self ? 1 : 0);
   NeighbourSearch::Lists lists = NeighbourSearch(ctx, unit_rows)(unit_rows, columns, !include_self);
-  return {.rows = unit_rows.rows, .k = columns, .index = std::move(lists.index), .score = std::move(lists.score)};
+  return {.rows = unit_rows.rows,
+          .k = columns,
+          .index = std::move(lists.index),
+          .score = std::move(lists.score),
+          .uncertified = lists.uncertified};
 }
 
 }  // namespace kith

@@ -13,7 +13,8 @@ class NeighbourSearch {
 
   struct Lists {
     std::vector<float> score;    // [queries, k], descending
-    std::vector<int64_t> index;  // equal scores by ascending index
+    std::vector<int64_t> index;  // in the order of kernels/topk.h: by the score before rounding, then by index
+    int64_t uncertified = 0;     // lists that needed the second search of kernels/topk.h
   };
   // exclude_self leaves out row q + query_offset for query q.
   Lists operator()(Matrix<const float> queries, int64_t k, bool exclude_self = false, int64_t query_offset = 0) const;
@@ -32,6 +33,7 @@ struct Neighbours {
   int64_t rows = 0, k = 0;     // k: columns
   std::vector<int64_t> index;  // [rows, k]
   std::vector<float> score;    // [rows, k]
+  int64_t uncertified = 0;     // as of Lists
   Matrix<const int64_t> view() const { return {index.data(), rows, k}; }
 };
 Neighbours nearest(Context&, const Matrix<const float>& unit_rows, int64_t k, bool include_self);

@@ -1,6 +1,7 @@
 #include "kernels/topk.h"
 
 #include "bench/support.h"
+#include "tests/kernels/topk_brute_force.h"
 
 namespace kith {
 namespace {
@@ -47,16 +48,28 @@ testing::AssertionResult verified(const Problem<float>& p, const test::HostMatri
 }
 
 // All rows among themselves.
-void topk(benchmark::State& state) {
-  const int64_t rows = state.range(0), dim = state.range(1), k = state.range(2);
-  const auto x = test::unit_rows(rows, dim, {7});
+void search(benchmark::State& state, const test::HostMatrix<float>& x, int64_t k) {
   const Problem<float> p(bench::memory(), x, k);
   bench::run_verified(
-      state, verified(p, x), bench::cost(kernels::topk_cost, rows, rows, dim, k),
-      [&] { kernels::topk(p.args(rows), bench::queue()); }, bench::Bound::matrix);
+      state, verified(p, x), bench::cost(kernels::topk_cost, x.rows, x.rows, x.cols, k),
+      [&] { kernels::topk(p.args(x.rows), bench::queue()); }, bench::Bound::matrix);
+}
+void topk(benchmark::State& state) {
+  search(state, test::unit_rows(state.range(0), state.range(1), {7}), state.range(2));
 }
 const std::vector<std::vector<int64_t>> kSizes = {{10000, 128, 20}, {50000, 128, 20}, {50000, 512, 20}};
 const bench::Entry kSearch{"topk", topk, {.cpu = kSizes, .cuda = kSizes, .smoke = {{70, 33, 5}}}};
+
+// Rows in tight groups: {rows, dim, k, groups, noise of an element in units of 1e-9}; noise 0 makes duplicates.
+void topk_grouped(benchmark::State& state) {
+  const float noise = 1e-9f * static_cast<float>(state.range(4));
+  search(state, test::grouped_rows(state.range(0), state.range(1), state.range(3), noise, {7}), state.range(2));
+}
+const std::vector<std::vector<int64_t>> kGrouped = {{10000, 128, 20, 1, 0},    {10000, 128, 20, 1, 1000},
+                                                    {10000, 128, 20, 10, 0},   {10000, 128, 20, 10, 1000},
+                                                    {10000, 128, 20, 1000, 0}, {10000, 128, 20, 1000, 1000}};
+const bench::Entry kGroupedSearch{
+    "topk_grouped", topk_grouped, {.cpu = kGrouped, .cuda = kGrouped, .smoke = {{70, 33, 5, 2, 0}}}};
 
 }  // namespace
 }  // namespace kith

@@ -1,288 +1,216 @@
-// Tiles of approximate scores, one product each; candidates are gathered by them, and whatever could still be in a query's
-// list at the end is rescored by a fixed-order dot in double (the score of the contract). The product's rounding error is
-// bounded, so nothing that belongs in the list is dropped, and the list does not depend on how the product sums.
+// Tiles of approximate scores by f32 products; candidates are gathered by them and rescored by the contract's sum. The
+// product's rounding error is bounded, so a list is certain as long as few enough rows lie within the bound of its last
+// place. Queries with more of them (ties, differences below the error) are searched again in tiles of the contract's scores.
+//
+// The second search costs 2 to 3 times the first: f64 vectors hold half as many numbers. Where a few sampled queries show that
+// most would come to it, the first is left out.
 #include "kernels/topk.h"
 
 #include <fmt/format.h>
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "kernels/core/check.h"
 #include "kernels/cpu/block_pairs.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/topk_exact.h"
+#include "kernels/cpu/topk_list.h"
+#include "kernels/cpu/topk_operands.h"
 
 namespace kith::kernels::cpu {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+using Queries = std::vector<int64_t>;  // rows of the problem's queries
 
-template <class T>
-struct Candidate {
-  T score;
-  int64_t index;
-
-  // The order of the list.
-  friend bool operator<(const Candidate& a, const Candidate& b) {
-    return a.score > b.score || (a.score == b.score && a.index < b.index);
+// Scores of f32 products. All tiles are [rows.count][stride(cols.count)].
+struct ApproximateTiles {
+  Matrix<const float> queries, database;
+  static int64_t stride(int64_t cols) { return cols; }
+  static int64_t height(int64_t rows) { return rows; }
+  void operator()(Block rows, Block cols, float* tile) const {
+    const int64_t dim = queries.cols;
+    gemm(Op::none, Op::transpose, rows.count, cols.count, dim, 1, queries.data + rows.first * dim, dim,
+         database.data + cols.first * dim, dim, 0, tile, cols.count);
   }
 };
 
-// Lanes fix the order of summation; 8 doubles fill a vector register.
-float exact_score(const float* a, const float* b, int64_t dim) {
-  constexpr int64_t kLanes = 8;
-  double lane[kLanes] = {};
-  int64_t d = 0;
-  for (; d + kLanes <= dim; d += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l) lane[l] += double{a[d + l]} * double{b[d + l]};
-  double rest = 0;
-  for (; d < dim; ++d) rest += double{a[d]} * double{b[d]};
-  const double sum = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-  return static_cast<float>(sum + rest) + 0.f;  // a negative sum that f32 cannot hold becomes 0, not -0
-}
+// The contract's scores of chosen queries.
+struct ExactTiles {
+  const TopK<float>& a;
+  const Queries& queries;
+  static int64_t stride(int64_t cols) { return padded(cols, kDatabasePanel); }
+  static int64_t height(int64_t rows) { return padded(rows, kQueryPanel); }
+  void operator()(Block rows, Block cols, double* tile) const {
+    const int64_t dim = a.queries.cols;
+    const auto q = std::make_unique_for_overwrite<double[]>(static_cast<size_t>(height(rows.count) * dim)),
+               x = std::make_unique_for_overwrite<double[]>(static_cast<size_t>(stride(cols.count) * dim));
+    pack_exact(
+        rows.count, dim, kQueryPanel, [&](int64_t i) { return a.queries.row(queries[rows.first + i]).data(); },
+        q.get());
+    pack_exact(
+        cols.count, dim, kDatabasePanel, [&](int64_t j) { return a.database.row(cols.first + j).data(); }, x.get());
+    exact_tile(q.get(), rows.count, x.get(), cols.count, dim, tile);
+  }
+};
 
-// The largest norm; an Error where a value is not finite.
-std::vector<double> row_norms(Matrix<const float> m, const char* what) {
-  std::vector<double> norms(m.rows);
-  parallel_for(m.rows, 1024, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      double sum = 0;
-      const float* x = m.data + i * m.cols;
-#pragma omp simd reduction(+ : sum)
-      for (int64_t d = 0; d < m.cols; ++d) sum += double{x[d]} * double{x[d]};
-      if (!std::isfinite(sum)) throw Error(fmt::format("topk: {} row {} holds a value that is not finite", what, i));
-      norms[i] = std::sqrt(sum);
+struct TileSize {
+  int64_t queries, database;
+};
+
+// Blocks of queries, each against the whole database. make(i) opens the list of query i, finish(i, list) ends it.
+template <class Tiles, class Make, class Finish>
+void search_database(const Tiles& tiles, int64_t queries, int64_t database_rows, TileSize size, const Make& make,
+                     const Finish& finish) {
+  using List = decltype(make(int64_t{0}));
+  parallel_for(queries, size.queries, [&](int64_t begin, int64_t end) {
+    std::vector<List> lists;
+    for (int64_t i = begin; i < end; ++i) lists.push_back(make(i));
+    const int64_t widest = tiles.stride(std::min(size.database, database_rows));
+    std::vector<typename List::Score> tile(tiles.height(end - begin) * widest);
+    for (int64_t first = 0; first < database_rows; first += size.database) {
+      const int64_t count = std::min(size.database, database_rows - first);
+      tiles({begin, end - begin}, {first, count}, tile.data());
+      for (int64_t i = begin; i < end; ++i)
+        offer(lists[i - begin], tile.data() + (i - begin) * tiles.stride(count), first, count);
     }
+    for (int64_t i = begin; i < end; ++i) finish(i, lists[i - begin]);
   });
-  return norms;
 }
 
-constexpr int64_t kGroup = 64;
-
-// The limits that a row of scores is compared with: one query's, or those of consecutive queries.
-struct OneLimit {
-  float value;
-  float at(int64_t) const { return value; }
-#ifdef __AVX512F__
-  __m512 load(int64_t) const { return _mm512_set1_ps(value); }
-#endif
-};
-struct Limits {
-  const float* values;
-  float at(int64_t i) const { return values[i]; }
-#ifdef __AVX512F__
-  __m512 load(int64_t i) const { return _mm512_loadu_ps(values + i); }
-#endif
-};
-
-// Bit i is set where s[i] is not below its limit. Nearly always none is, so this comparison is all that most scores see:
-// written out where the compiler's own vector code is several times slower. An overflowed product may be NaN although the
-// exact score is not: NaN is not below.
-template <class Limit>
-uint64_t not_below(const float* s, int64_t count, Limit limit) {
-  uint64_t bits = 0;
-#ifdef __AVX512F__
-  if (count == kGroup) {
-    for (int64_t i = 0; i < kGroup; i += 16) {
-      bits |= static_cast<uint64_t>(_mm512_cmp_ps_mask(_mm512_loadu_ps(s + i), limit.load(i), _CMP_NLT_UQ)) << i;
-    }
-    return bits;
-  }
-#endif
-  int any = 0;
-#pragma omp simd reduction(| : any)
-  for (int64_t i = 0; i < count; ++i) any |= !(s[i] < limit.at(i));
-  if (!any) return 0;
-  for (int64_t i = 0; i < count; ++i) bits |= static_cast<uint64_t>(!(s[i] < limit.at(i))) << i;
-  return bits;
-}
-
-// The list of one query while database rows stream by, in any order.
-class Selection {
- public:
-  // `slack` bounds |approximate - exact score| of this query against any database row. `limit` is kept by the caller, for
-  // comparisons of many queries at once: an approximate score below it cannot be in the list.
-  Selection(const TopK<float>& a, int64_t query, float slack, float* limit)
-      : a_(&a),
-        query_(a.queries.data + query * a.queries.cols),
-        limit_(limit),
-        slack_(slack),
-        self_(a.exclude_self ? query + a.query_offset : -1),
-        capacity_(capacity(a.k)) {
-    *limit_ = -kInf;
-    kept_.reserve(capacity_);
-  }
-
-  static size_t capacity(int64_t k) { return static_cast<size_t>(2 * k + 32); }
-
-  // The approximate scores of database rows first .. first + count.
-  void offer(const float* s, int64_t first, int64_t count) {
-    for (int64_t j = 0; j < count; j += kGroup) {
-      uint64_t above = not_below(s + j, std::min(kGroup, count - j), OneLimit{*limit_});
+// A tile's scores as those of its columns' queries.
+template <class List>
+void offer_columns(List* lists, Block rows, Block cols, const typename List::Score* tile, int64_t stride) {
+  using T = typename List::Score;
+  std::vector<T> limits(cols.count);  // they rise while the tile is read: a list looks again
+  for (int64_t j = 0; j < cols.count; ++j) limits[j] = lists[cols.first + j].limit_for(rows.first);
+  for (int64_t i = 0; i < rows.count; ++i, tile += stride) {
+    for (int64_t j = 0; j < cols.count; j += kGroup) {
+      uint64_t above = not_below(tile + j, std::min(kGroup, cols.count - j), Limits<T>{&limits[j]});
       for (; above; above &= above - 1) {
         const int64_t at = j + std::countr_zero(above);
-        take(s[at], first + at);
+        lists[cols.first + at].take(tile[at], rows.first + i);
       }
     }
   }
-
-  // The approximate score of one database row.
-  void take(float score, int64_t index) {
-    if (score < *limit_ || index == self_) return;
-    kept_.push_back({score, index});
-    if (kept_.size() < capacity_) return;
-    prune();
-    if (kept_.size() > capacity_ - 16) settle();
-  }
-
-  void finish(std::span<float> scores, std::span<int64_t> indices) {
-    prune();
-    rescore();
-    for (int64_t i = 0; i < a_->k; ++i) scores[i] = kept_[i].score, indices[i] = kept_[i].index;
-  }
-
- private:
-  // K rows have an exact score of at least T - slack, T the K-th largest approximate one: what lies below T - 2 slack
-  // cannot be among the K best.
-  void prune() {
-    if (std::isinf(slack_)) return;
-    const auto kth = kept_.begin() + (a_->k - 1);
-    std::nth_element(kept_.begin(), kth, kept_.end());
-    *limit_ = std::max(*limit_, below(kth->score - 2 * slack_));
-    std::erase_if(kept_, [this](const Candidate<float>& c) { return c.score < *limit_; });
-  }
-
-  // For when approximate scores cannot tell enough rows apart (many equal rows): keeps the K best by exact score. Another
-  // row then enters only with a score of at least the last one's.
-  void settle() {
-    rescore();
-    *limit_ = std::max(*limit_, below(kept_.back().score - slack_));
-    // Scores are exact now; as approximate ones they are within the slack all the same.
-  }
-
-  void rescore() {
-    const int64_t dim = a_->database.cols;
-    for (Candidate<float>& c : kept_) c.score = exact_score(query_, a_->database.data + c.index * dim, dim);
-    std::sort(kept_.begin(), kept_.end());
-    kept_.resize(static_cast<size_t>(a_->k));
-  }
-
-  // The next smaller number: the subtraction that made x was rounded.
-  static float below(float x) { return std::nextafter(x, -kInf); }
-
-  const TopK<float>* a_;
-  const float* query_;
-  float* limit_;
-  float slack_;
-  int64_t self_;
-  size_t capacity_;
-  std::vector<Candidate<float>> kept_;  // approximate scores; at most capacity_
-};
-
-// In any order of summation |product - dot| <= dim u |q| |d| (Higham, Accuracy and Stability, 3.1), u = 2^-24; the
-// exact score's own rounding and this expression's take a few more u; underflow loses at most a subnormal per term.
-float score_slack(double query_norm, double database_norm, int64_t dim) {
-  const double product = query_norm * database_norm, terms = static_cast<double>(dim);
-  constexpr double kSafe = 1e37;  // below it no partial sum of a product can overflow
-  if (product > kSafe) return kInf;
-  return static_cast<float>(1.01 * (terms + 4) * 0x1p-24 * product + terms * 0x1p-126);
-}
-
-// What every query shares: the bound on the product's error, and the output.
-struct Search {
-  const TopK<float>& a;
-  std::vector<double> query_norms;
-  double largest;  // norm of a database row
-  std::vector<float> limits;
-
-  explicit Search(const TopK<float>& args)
-      : a(args), query_norms(row_norms(a.queries, "query")), limits(static_cast<size_t>(a.queries.rows)) {
-    const std::vector<double> norms = row_norms(a.database, "database");
-    largest = *std::max_element(norms.begin(), norms.end());
-  }
-
-  Selection select(int64_t query) {
-    return {a, query, score_slack(query_norms[query], largest, a.queries.cols), &limits[query]};
-  }
-  void product(Block rows, Block cols, float* tile) const {
-    const int64_t dim = a.queries.cols;
-    gemm(Op::none, Op::transpose, rows.count, cols.count, dim, 1, a.queries.data + rows.first * dim, dim,
-         a.database.data + cols.first * dim, dim, 0, tile, cols.count);
-  }
-};
-
-// Blocks of queries, each against the whole database. A tile of scores is half a second-level cache; few queries are cut
-// finer, so that there is work for every thread.
-void search_database(Search& search) {
-  const TopK<float>& a = search.a;
-  const int64_t query_rows = a.queries.rows >= 4096 ? 512 : 128, database_rows = (1 << 17) / query_rows;
-  parallel_for(a.queries.rows, query_rows, [&](int64_t begin, int64_t end) {
-    std::vector<Selection> selections;
-    for (int64_t i = begin; i < end; ++i) selections.push_back(search.select(i));
-    std::vector<float> tile((end - begin) * std::min(database_rows, a.database.rows));
-    for (int64_t first = 0; first < a.database.rows; first += database_rows) {
-      const int64_t count = std::min(database_rows, a.database.rows - first);
-      search.product({begin, end - begin}, {first, count}, tile.data());
-      for (int64_t i = 0; i < end - begin; ++i) selections[i].offer(tile.data() + i * count, first, count);
-    }
-    for (int64_t i = begin; i < end; ++i) selections[i - begin].finish(a.scores.row(i), a.indices.row(i));
-  });
 }
 
 // The database searched for its own rows: a tile's rows are scores of block I's queries, its columns of block J's, which
 // halves the products. All lists are open until the end.
-void search_itself(Search& search) {
-  const TopK<float>& a = search.a;
-  const int64_t rows = a.queries.rows, size = rows >= 4096 ? 384 : 128;
-  std::vector<Selection> selections;
-  for (int64_t i = 0; i < rows; ++i) selections.push_back(search.select(i));
-  for_block_pairs(rows, size, [&](Block rows_block, Block cols_block) {
-    const auto tile = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(rows_block.count * cols_block.count));
-    search.product(rows_block, cols_block, tile.get());
-    for (int64_t i = 0; i < rows_block.count; ++i) {
-      const float* s = tile.get() + i * cols_block.count;
-      const int64_t query = rows_block.first + i;
-      selections[query].offer(s, cols_block.first, cols_block.count);
-      if (rows_block.first == cols_block.first) continue;
-      for (int64_t j = 0; j < cols_block.count; j += kGroup) {
-        const int64_t at = cols_block.first + j;
-        uint64_t above = not_below(s + j, std::min(kGroup, cols_block.count - j), Limits{&search.limits[at]});
-        for (; above; above &= above - 1) {
-          const int bit = std::countr_zero(above);
-          selections[at + bit].take(s[j + bit], query);
-        }
-      }
-    }
+template <class Tiles, class Make, class Finish>
+void search_itself(const Tiles& tiles, int64_t count, int64_t size, const Make& make, const Finish& finish) {
+  using List = decltype(make(int64_t{0}));
+  std::vector<List> lists;
+  for (int64_t i = 0; i < count; ++i) lists.push_back(make(i));
+  for_block_pairs(count, size, [&](Block rows, Block cols) {
+    const int64_t stride = tiles.stride(cols.count);
+    const auto tile =
+        std::make_unique_for_overwrite<typename List::Score[]>(static_cast<size_t>(tiles.height(rows.count) * stride));
+    tiles(rows, cols, tile.get());
+    for (int64_t i = 0; i < rows.count; ++i)
+      offer(lists[rows.first + i], tile.get() + i * stride, cols.first, cols.count);
+    if (rows.first != cols.first) offer_columns(lists.data(), rows, cols, tile.get(), stride);
   });
-  parallel_for(rows, 256, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) selections[i].finish(a.scores.row(i), a.indices.row(i));
+  parallel_for(count, 256, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) finish(i, lists[i]);
   });
 }
+
+// One search of one problem: which rows are certain, and the ways to search.
+class Search {
+ public:
+  explicit Search(const TopK<float>& a) : a_(a), operands_(a), all_(static_cast<size_t>(a.queries.rows)) {
+    std::iota(all_.begin(), all_.end(), int64_t{0});
+    constexpr double kListBytes = 1 << 28;  // what open lists may take
+    const double bytes = static_cast<double>(a.queries.rows) * static_cast<double>(list_capacity(a.k)) * 16;
+    itself_ = a.queries.data == a.database.data && a.queries.rows == a.database.rows && bytes <= kListBytes;
+  }
+
+  TopKStatus run() {
+    const Queries uncertified = hopeless() ? all_ : search_approximately();
+    if (!uncertified.empty()) search_exactly(uncertified);
+    return {.uncertified = static_cast<int64_t>(uncertified.size())};
+  }
+
+ private:
+  ApproximateList approximate_list(int64_t query) const {
+    return {{&a_, query}, operands_.offset, operands_.slack(query)};
+  }
+
+  // Whether most of a sample of queries, spread evenly, cannot be certified. The sample is too small to cost much where there
+  // are enough queries.
+  bool hopeless() const {
+    constexpr int64_t kSample = 32, kEnough = 4096;
+    const int64_t rows = a_.queries.rows;
+    if (rows < kEnough) return false;
+    const auto query = [&](int64_t n) { return n * rows / kSample; };
+    std::vector<float> sample;
+    for (int64_t n = 0; n < kSample; ++n) {
+      const auto row = operands_.queries.row(query(n));
+      sample.insert(sample.end(), row.begin(), row.end());
+    }
+    std::vector<char> certain(kSample);
+    search_database(
+        ApproximateTiles{{sample.data(), kSample, operands_.queries.cols}, operands_.database}, kSample,
+        a_.database.rows, {kSample / 4, 4096}, [&](int64_t n) { return approximate_list(query(n)); },
+        [&](int64_t n, ApproximateList& list) { certain[n] = list.finish(); });
+    return 2 * std::count(certain.begin(), certain.end(), 1) < kSample;
+  }
+
+  // Writes the lists that are certain and returns the other queries. A tile of scores is half a second-level cache; few
+  // queries are cut finer, so that there is work for every thread.
+  Queries search_approximately() const {
+    const int64_t rows = a_.queries.rows;
+    std::vector<char> certain(all_.size());
+    const ApproximateTiles tiles{operands_.queries, operands_.database};
+    const auto make = [&](int64_t q) { return approximate_list(q); };
+    const auto finish = [&](int64_t q, ApproximateList& list) { certain[q] = list.finish(); };
+    if (itself_)
+      search_itself(tiles, rows, rows >= 4096 ? 384 : 128, make, finish);
+    else
+      search_database(tiles, rows, a_.database.rows, rows >= 4096 ? TileSize{512, 256} : TileSize{128, 1024}, make,
+                      finish);
+    Queries uncertified;
+    for (const int64_t q : all_)
+      if (!certain[q]) uncertified.push_back(q);
+    return uncertified;
+  }
+
+  void search_exactly(const Queries& queries) const {
+    const int64_t count = static_cast<int64_t>(queries.size()), rows = a_.queries.rows;
+    // The pairs of all rows, each once, are fewer than those of half the rows with all.
+    const bool all = itself_ && 2 * count > rows;
+    const Queries& searched = all ? all_ : queries;
+    const ExactTiles tiles{a_, searched};
+    const auto make = [&](int64_t n) { return ExactList({&a_, searched[n]}); };
+    const auto finish = [](int64_t, ExactList& list) { list.finish(); };
+    if (all)
+      search_itself(tiles, rows, rows >= 4096 ? 256 : 128, make, finish);
+    else
+      search_database(tiles, count, a_.database.rows, {count >= 1024 ? 128 : 32, 256}, make, finish);
+  }
+
+  const TopK<float>& a_;
+  const TopKOperands operands_;
+  Queries all_;
+  bool itself_ = false;
+};
 
 }  // namespace
 
 template <>
-void topk(const TopK<float>& a) {
-  constexpr double kListBytes = 1 << 28;  // what open lists may take
-  const double bytes = static_cast<double>(a.queries.rows) * static_cast<double>(Selection::capacity(a.k)) * 16;
-  const bool itself = a.queries.data == a.database.data && a.queries.rows == a.database.rows;
-  Search search(a);
-  itself&& bytes <= kListBytes ? search_itself(search) : search_database(search);
+TopKStatus topk(const TopK<float>& a) {
+  return Search(a).run();
 }
 
 template <>
-void topk(const TopK<double>& a) {
+TopKStatus topk(const TopK<double>& a) {
   for (int64_t i = 0; i < a.queries.rows; ++i) {
-    std::vector<Candidate<double>> all;
+    std::vector<Candidate> all;
     for (int64_t j = 0; j < a.database.rows; ++j) {
       if (a.exclude_self && j == i + a.query_offset) continue;
       double score = 0;
@@ -293,6 +221,7 @@ void topk(const TopK<double>& a) {
     std::partial_sort(all.begin(), all.begin() + a.k, all.end());
     for (int64_t n = 0; n < a.k; ++n) a.scores.row(i)[n] = all[n].score, a.indices.row(i)[n] = all[n].index;
   }
+  return {};
 }
 
 }  // namespace kith::kernels::cpu

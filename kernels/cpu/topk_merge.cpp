@@ -9,7 +9,7 @@ namespace kith::kernels::cpu {
 
 void topk_merge(const TopKMerge& a) {
   struct Element {
-    float score;
+    double score;
     int64_t index;
     // Order of a list; empty slots, of index -1, stand last.
     bool operator<(const Element& b) const {
@@ -25,7 +25,11 @@ void topk_merge(const TopKMerge& a) {
       for (int64_t row = q; row < a.part_scores.rows; row += queries)
         for (int64_t n = 0; n < k; ++n) all.push_back({a.part_scores.row(row)[n], a.part_indices.row(row)[n]});
       std::partial_sort(all.begin(), all.begin() + k, all.end());
-      for (int64_t n = 0; n < k; ++n) a.scores.row(q)[n] = all[n].score, a.indices.row(q)[n] = all[n].index;
+      for (int64_t n = 0; n < k; ++n) {
+        a.scores.row(q)[n] = static_cast<float>(all[n].score) + 0.f;
+        a.indices.row(q)[n] = all[n].index;
+        if (a.exact.data != nullptr) a.exact.row(q)[n] = all[n].score;
+      }
     }
   });
 }

@@ -1,6 +1,7 @@
 // Top-K as a sequence of launches: rows to fp16, tensor-core scores with selection, exact scores and certificate, a second
 // search where the certificate fails. Queries go through in batches, so that lists and fp16 copies stay small beside the
-// inputs; lists, 8 B 32 ceil((k + 12) / 32) for each query and split, are all that passes from launch to launch.
+// inputs; lists, 8 B 32 max(ceil((k + 12) / 32), 2 ceil(k / 32)) for each query and split, are all that passes from launch to
+// launch.
 #include <algorithm>
 
 #include "kernels/core/check.h"
@@ -34,13 +35,14 @@ int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
 
 }  // namespace
 
-TopKReport::TopKReport(Queue q) : queue_(q), status_(1, q) {
-  cuda_check(cudaMemsetAsync(status_.data(), 0xFF, sizeof(TopKStatus), q.stream));
+TopKReport::TopKReport(Queue q) : queue_(q), findings_(1, q) {
+  cuda_check(cudaMemsetAsync(findings_.data(), 0xFF, sizeof(TopKFindings), q.stream));
+  cuda_check(cudaMemsetAsync(&findings_.data()->uncertified, 0, sizeof(TopKFindings::uncertified), q.stream));
 }
 
-void TopKReport::require_finite() const {
-  TopKStatus found;
-  cuda_check(cudaMemcpyAsync(&found, status_.data(), sizeof found, cudaMemcpyDeviceToHost, queue_.stream));
+TopKStatus TopKReport::wait() const {
+  TopKFindings found;
+  cuda_check(cudaMemcpyAsync(&found, findings_.data(), sizeof found, cudaMemcpyDeviceToHost, queue_.stream));
   cuda_check(cudaStreamSynchronize(queue_.stream));
   const auto check_rows = [](const char* what, unsigned long long row) {
     if (row != kTopKNoRow)
@@ -48,6 +50,7 @@ void TopKReport::require_finite() const {
   };
   check_rows("query", found.query);
   check_rows("database", found.database);
+  return {.uncertified = static_cast<int64_t>(found.uncertified)};
 }
 
 void topk_check_limits(int64_t k, int64_t dim, int64_t rows) {
@@ -56,7 +59,7 @@ void topk_check_limits(int64_t k, int64_t dim, int64_t rows) {
   check(rows <= kLargestRows, "topk: " + std::to_string(rows) + " database rows, on CUDA at most 2^31");
 }
 
-void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue q) {
+void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Queue q) {
   TopKSearch s{};
   s.database = a.database.data;
   s.database_rows = static_cast<unsigned>(a.database.rows);
@@ -66,7 +69,7 @@ void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue 
   s.first = first;
   s.exclude_self = a.exclude_self;
   s.chunks = static_cast<int>(ceil_div(a.k + kSpare, kWarp));
-  s.status = status;
+  s.findings = findings;
 
   const int64_t batch = std::min(a.queries.rows, a.batch_rows > 0 ? a.batch_rows : kBatch),
                 row_tiles = ceil_div(batch, kTopKTile);
@@ -75,13 +78,16 @@ void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue 
       half_queries(padded(batch) * s.padded_dim, q);
   Scratch<TopKQueryBound> query_bound(batch, q);
   Scratch<TopKDatabaseBound> database_bound(1, q);
-  Scratch<TopKKey> lists(batch * s.splits * s.chunks * kWarp, q);
+  Scratch<float> mean(s.dim, q);
+  constexpr int kKeys = sizeof(TopKExactKey) / sizeof(TopKKey);
+  Scratch<TopKKey> lists(batch * s.splits * std::max(s.chunks, kKeys * s.exact_chunks()) * kWarp, q);
   Scratch<int> uncertain(batch, q);
   s.half_database = half_database.data();
   s.half_queries = half_queries.data();
   s.query_bound = query_bound.data();
   s.database_bound = database_bound.data();
   s.lists = lists.data();
+  s.mean = mean.data();
   s.uncertain = uncertain.data();
 
   cuda_check(cudaMemsetAsync(s.database_bound, 0, sizeof(TopKDatabaseBound), q.stream));
@@ -91,20 +97,22 @@ void topk_search(const TopK<float>& a, int64_t first, TopKStatus* status, Queue 
     s.query_rows = std::min(batch, a.queries.rows - at);
     s.first_query = at;
     s.self_offset = a.query_offset + at - first;
-    s.scores = a.scores.data + at * a.k;
+    s.scores = a.scores.data == nullptr ? nullptr : a.scores.data + at * a.k;
+    s.exact = a.exact.data == nullptr ? nullptr : a.exact.data + at * a.k;
     s.indices = a.indices.data + at * a.k;
     topk_prepare_queries(s, q);
     topk_scan(s, q);
     topk_finish(s, q);
+    topk_search_again(s, q);
   }
 }
 
-void topk(const TopK<float>& a, Queue q) {
+TopKStatus topk(const TopK<float>& a, Queue q) {
   topk_check_limits(a.k, a.queries.cols, a.database.rows);
-  if (a.queries.rows == 0) return;
+  if (a.queries.rows == 0) return {};
   const TopKReport report(q);
-  topk_search(a, 0, report.status(), q);
-  report.require_finite();
+  topk_search(a, 0, report.findings(), q);
+  return report.wait();
 }
 
 }  // namespace kith::kernels::cuda

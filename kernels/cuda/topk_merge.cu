@@ -2,7 +2,7 @@
 //
 // Merge: one warp per query. The place of an element in the result is its place in its own list plus, for each other list,
 // the number of elements there that precede it, found by bisection; elements beyond place k are dropped. Nothing is sorted.
-// Only empty slots of several parts meet in one place, and they are all the same. Traffic: 12 parts queries k B in
+// Only empty slots of several parts meet in one place, and they are all the same. Traffic: 16 parts queries k B in
 // (bisections hit the cache), 12 queries k B out.
 //
 // Streamed search: chunks of rows arrive on a second stream in two buffers by turns, each is searched as a database of its
@@ -17,10 +17,10 @@ namespace kith::kernels::cuda {
 namespace {
 
 constexpr int kWarps = 8;
-constexpr int64_t kChunkBytes = int64_t{256} << 20;  // at which a copy's start is long forgotten
+constexpr int64_t kChunkBytes = int64_t{256} << 20;  // large enough to hide a copy's latency
 
 struct Element {
-  float score;
+  double score;
   int64_t index;
 };
 
@@ -31,8 +31,9 @@ __device__ __forceinline__ bool precedes(Element a, Element b) {
 }
 
 __global__ void __launch_bounds__(kWarps* kWarp)
-    merge_kernel(const float* __restrict__ part_scores, const int64_t* __restrict__ part_indices, int parts,
-                 int64_t queries, int k, float* __restrict__ scores, int64_t* __restrict__ indices) {
+    merge_kernel(const double* __restrict__ part_scores, const int64_t* __restrict__ part_indices, int parts,
+                 int64_t queries, int k, float* __restrict__ scores, double* __restrict__ exact,
+                 int64_t* __restrict__ indices) {
   const int64_t query = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
   if (query >= queries) return;
   const auto element = [&](int part, int at) {
@@ -56,24 +57,25 @@ __global__ void __launch_bounds__(kWarps* kWarp)
       place += low;
     }
     if (place >= k) continue;
-    scores[query * k + place] = e.score;
+    if (scores != nullptr) scores[query * k + place] = static_cast<float>(e.score) + 0.f;
+    if (exact != nullptr) exact[query * k + place] = e.score;
     indices[query * k + place] = e.index;
   }
 }
 
 // Lists of everything searched so far, and behind them those of the last chunk: what a merge of two parts reads.
 struct Lists {
-  Scratch<float> scores;
+  Scratch<double> scores;
   Scratch<int64_t> indices;
   int64_t queries, k;
   Lists(int64_t queries_, int64_t k_, Queue q)
       : scores(2 * queries_ * k_, q), indices(2 * queries_ * k_, q), queries(queries_), k(k_) {}
-  Matrix<float> score_part(int part) const { return {scores.data() + part * queries * k, queries, k}; }
+  Matrix<double> score_part(int part) const { return {scores.data() + part * queries * k, queries, k}; }
   Matrix<int64_t> index_part(int part) const { return {indices.data() + part * queries * k, queries, k}; }
 };
 
 // Searches chunk after chunk of a.database, each in `buffers` by turns.
-void search_chunks(const TopKStreamed& a, int64_t chunk_rows, TopKStatus* status, Queue q) {
+void search_chunks(const TopKStreamed& a, int64_t chunk_rows, TopKFindings* findings, Queue q) {
   const int64_t dim = a.database.cols, rows = a.database.rows, chunks = ceil_div(rows, chunk_rows);
   const Scratch<float> buffer0(chunk_rows * dim, q), buffer1(chunks > 1 ? chunk_rows * dim : 0, q);
   const Lists lists[2] = {{a.queries.rows, a.k, q}, {a.queries.rows, a.k, q}};
@@ -98,7 +100,8 @@ void search_chunks(const TopKStreamed& a, int64_t chunk_rows, TopKStatus* status
     // The first chunk's lists start what later ones are merged into; a single one's are the result.
     const Lists& before = lists[(c + 1) % 2];
     const Lists& after = lists[c % 2];
-    const Matrix<float> result_scores = last ? a.scores : after.score_part(0);
+    const Matrix<float> result_scores = last ? a.scores : Matrix<float>{nullptr, a.queries.rows, a.k};
+    const Matrix<double> result_exact = last ? Matrix<double>{} : after.score_part(0);
     const Matrix<int64_t> result_indices = last ? a.indices : after.index_part(0);
     arrived[c % 2].hold(q.stream);
     topk_search({.queries = a.queries,
@@ -106,16 +109,18 @@ void search_chunks(const TopKStreamed& a, int64_t chunk_rows, TopKStatus* status
                  .k = a.k,
                  .exclude_self = a.exclude_self,
                  .query_offset = a.query_offset,
-                 .scores = c == 0 ? result_scores : before.score_part(1),
-                 .indices = c == 0 ? result_indices : before.index_part(1)},
-                c * chunk_rows, status, q);
+                 .scores = c == 0 ? result_scores : Matrix<float>{},
+                 .indices = c == 0 ? result_indices : before.index_part(1),
+                 .exact = c == 0 ? result_exact : before.score_part(1)},
+                c * chunk_rows, findings, q);
     searched[c % 2].record(q.stream);
     if (!last) copy(c + 1);  // queued behind the search: pageable memory holds the host here until it is copied
     if (c > 0)
       topk_merge({.part_scores = {before.scores.data(), 2 * a.queries.rows, a.k},
                   .part_indices = {before.indices.data(), 2 * a.queries.rows, a.k},
                   .scores = result_scores,
-                  .indices = result_indices},
+                  .indices = result_indices,
+                  .exact = result_exact},
                  q);
   }
 }
@@ -127,17 +132,17 @@ void topk_merge(const TopKMerge& a, Queue q) {
   launch("topk_merge", merge_kernel,
          {.grid = dim3(static_cast<unsigned>(ceil_div(a.scores.rows, kWarps))), .block = dim3(kWarps * kWarp)}, q,
          a.part_scores.data, a.part_indices.data, static_cast<int>(a.part_scores.rows / a.scores.rows), a.scores.rows,
-         static_cast<int>(a.scores.cols), a.scores.data, a.indices.data);
+         static_cast<int>(a.scores.cols), a.scores.data, a.exact.data, a.indices.data);
 }
 
-void topk_streamed(const TopKStreamed& a, Queue q) {
+TopKStatus topk_streamed(const TopKStreamed& a, Queue q) {
   const int64_t automatic = std::max(int64_t{1}, kChunkBytes / (4 * a.database.cols)),
                 chunk_rows = std::min(a.chunk_rows > 0 ? a.chunk_rows : automatic, a.database.rows);
   topk_check_limits(a.k, a.queries.cols, chunk_rows);
-  if (a.queries.rows == 0) return;
+  if (a.queries.rows == 0) return {};
   const TopKReport report(q);
-  search_chunks(a, chunk_rows, report.status(), q);
-  report.require_finite();
+  search_chunks(a, chunk_rows, report.findings(), q);
+  return report.wait();
 }
 
 }  // namespace kith::kernels::cuda

@@ -1,6 +1,9 @@
 // Rows as fp16 for the tensor cores, and what the conversion lost: the norm of a row and the norm of its difference from
 // its fp16 copy, from which the certificate of topk_finish.cu bounds every score's error.
 //
+// The database's rows are converted less a vector m near them all, the mean of some: one query's scores keep their order, and
+// their errors scale with |x - m|. Where rows differ little from each other, fp16 then tells them apart.
+//
 // One warp per row. Queries have a power of two for each row (it does not change their order of scores); the database has
 // one for all its rows, found by a first pass. Traffic: database twice in, queries once (the second read of a row hits L1),
 // fp16 copies out.
@@ -19,11 +22,33 @@ __device__ __forceinline__ unsigned warp_max_bits(unsigned v) {
   return v;
 }
 
+// m, from up to 256 rows. Elements that are large, or not a number, become 0: less m, no finite number overflows.
+__global__ void __launch_bounds__(kWarps* kWarp) mean_kernel(TopKSearch s) {
+  __shared__ double part[kWarps][kWarp];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int d = static_cast<int>(blockIdx.x) * kWarp + lane;
+  const int64_t step = (int64_t{s.database_rows} + 255) / 256;
+  double sum = 0;
+  for (int64_t row = warp * step; d < s.dim && row < s.database_rows; row += kWarps * step)
+    sum += s.database[row * s.dim + d];
+  part[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || d >= s.dim) return;
+  for (int w = 1; w < kWarps; ++w) sum += part[w][lane];
+  const double mean = sum / static_cast<double>((int64_t{s.database_rows} + step - 1) / step);
+  s.mean[d] = fabs(mean) <= 0x1p102 ? static_cast<float>(mean) : 0.f;
+}
+
+// Element d of a row less the mean, which may be absent.
+__device__ __forceinline__ double element(const float* row, const float* mean, int d) {
+  return mean == nullptr ? static_cast<double>(row[d]) : static_cast<double>(row[d]) - static_cast<double>(mean[d]);
+}
+
 // The largest magnitude of a row as bits; above those of any finite number where one is not finite.
-__device__ __forceinline__ unsigned row_largest(const float* row, int dim) {
+__device__ __forceinline__ unsigned row_largest(const float* row, const float* mean, int dim) {
   unsigned largest = 0;
   for (int d = static_cast<int>(threadIdx.x) % kWarp; d < dim; d += kWarp) {
-    const unsigned bits = __float_as_uint(row[d]) & 0x7FFFFFFFu;
+    const unsigned bits = __float_as_uint(static_cast<float>(element(row, mean, d))) & 0x7FFFFFFFu;
     largest = bits > largest ? bits : largest;
   }
   return warp_max_bits(largest);
@@ -34,11 +59,12 @@ struct RowNorms {
 };
 
 // The row times 2^exponent as fp16, with zeros up to padded_dim.
-__device__ __forceinline__ RowNorms convert_row(const float* row, int dim, int padded_dim, int exponent, __half* out) {
+__device__ __forceinline__ RowNorms convert_row(const float* row, const float* mean, int dim, int padded_dim, int exponent,
+                                                __half* out) {
   const double scale = scalbn(1.0, exponent);
   double norm = 0, residual = 0;
   for (int d = static_cast<int>(threadIdx.x) % kWarp; d < padded_dim; d += kWarp) {
-    const double x = d < dim ? row[d] * scale : 0.0;
+    const double x = d < dim ? element(row, mean, d) * scale : 0.0;
     const __half h = __float2half_rn(static_cast<float>(x));
     out[d] = h;
     const double kept = __half2float(h);
@@ -55,10 +81,10 @@ __device__ __forceinline__ void zero_row(__half* out, int padded_dim) {
 __global__ void __launch_bounds__(kWarps* kWarp) largest_kernel(TopKSearch s) {
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
   if (row >= s.database_rows) return;
-  const unsigned largest = row_largest(s.database + row * s.dim, s.dim);
+  const unsigned largest = row_largest(s.database + row * s.dim, s.mean, s.dim);
   if (threadIdx.x % kWarp != 0) return;
   atomicMax(&s.database_bound->largest, largest);
-  if (largest >= 0x7F800000u) atomicMin(&s.status->database, static_cast<unsigned long long>(s.first + row));
+  if (largest >= 0x7F800000u) atomicMin(&s.findings->database, static_cast<unsigned long long>(s.first + row));
 }
 
 __global__ void __launch_bounds__(kWarps* kWarp) convert_database_kernel(TopKSearch s) {
@@ -67,7 +93,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) convert_database_kernel(TopKSea
   __half* out = s.half_database + row * s.padded_dim;
   if (row >= s.database_rows) return zero_row(out, s.padded_dim);
   const RowNorms n =
-      convert_row(s.database + row * s.dim, s.dim, s.padded_dim, topk_exponent(s.database_bound->largest), out);
+      convert_row(s.database + row * s.dim, s.mean, s.dim, s.padded_dim, topk_exponent(s.database_bound->largest), out);
   if (threadIdx.x % kWarp != 0) return;
   atomicMax(&s.database_bound->norm, __float_as_uint(n.norm));
   atomicMax(&s.database_bound->residual, __float_as_uint(n.residual));
@@ -78,12 +104,23 @@ __global__ void __launch_bounds__(kWarps* kWarp) convert_queries_kernel(TopKSear
   __half* out = s.half_queries + row * s.padded_dim;
   if (row >= s.query_rows) return zero_row(out, s.padded_dim);
   const float* in = s.queries + row * s.dim;
-  const unsigned largest = row_largest(in, s.dim);
+  const unsigned largest = row_largest(in, nullptr, s.dim);
   const int exponent = topk_exponent(largest);
-  const RowNorms n = convert_row(in, s.dim, s.padded_dim, exponent, out);
+  const RowNorms n = convert_row(in, nullptr, s.dim, s.padded_dim, exponent, out);
+  double offset = 0, query = 0, mean = 0;
+  for (int d = static_cast<int>(threadIdx.x) % kWarp; d < s.dim; d += kWarp) {
+    const double q = in[d], m = s.mean[d];
+    offset += q * m;
+    query += q * q;
+    mean += m * m;
+  }
+  offset = warp_sum(offset);
+  const double products = sqrt(warp_sum(query)) * sqrt(warp_sum(mean));
   if (threadIdx.x % kWarp != 0) return;
-  s.query_bound[row] = {n.norm, n.residual, exponent};
-  if (largest >= 0x7F800000u) atomicMin(&s.status->query, static_cast<unsigned long long>(s.first_query + row));
+  // The sums <q, m> and <q, x>, |x| <= |x - m| + |m|, each of dim terms; their share with |x - m| is in the certificate.
+  const double slack = 4 * (s.dim + 8) * 0x1p-53 * products;
+  s.query_bound[row] = {offset, slack, n.norm, n.residual, exponent};
+  if (largest >= 0x7F800000u) atomicMin(&s.findings->query, static_cast<unsigned long long>(s.first_query + row));
 }
 
 LaunchShape rows_shape(int64_t rows) {
@@ -94,6 +131,8 @@ int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
 }  // namespace
 
 void topk_prepare_database(const TopKSearch& s, Queue q) {
+  launch("topk_mean", mean_kernel,
+         {.grid = dim3(static_cast<unsigned>(ceil_div(s.dim, kWarp))), .block = dim3(kWarps * kWarp)}, q, s);
   launch("topk_largest", largest_kernel, rows_shape(s.database_rows), q, s);
   launch("topk_convert_database", convert_database_kernel, rows_shape(padded(s.database_rows)), q, s);
 }

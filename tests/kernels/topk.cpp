@@ -3,39 +3,37 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <set>
+#include <cstring>
 
 #include "kernels/core/check.h"
-#include "tests/support/compare.h"
+#include "tests/kernels/topk_brute_force.h"
 
 namespace kith::test {
 namespace {
 
 using namespace kernels;
 
-struct Options {
-  bool exclude_self = false;
-  int64_t query_offset = 0;
-};
-
 template <class T>
 struct Result {
   HostMatrix<T> scores;
   HostMatrix<int64_t> indices;
+  HostMatrix<double> exact;
+  TopKStatus status;
 };
 
 template <class T>
-Result<T> run(const HostMatrix<T>& queries, const HostMatrix<T>& database, int64_t k, Options options = {}) {
-  Result<T> r{{queries.rows, k}, {queries.rows, k, -1}};
+Result<T> run(const HostMatrix<T>& queries, const HostMatrix<T>& database, int64_t k, TopKOptions options = {}) {
+  Result<T> r{{queries.rows, k}, {queries.rows, k, -1}, {queries.rows, k}, {}};
   const TopK<T> args{.queries = queries.view(),
                      .database = database.view(),
                      .k = k,
                      .exclude_self = options.exclude_self,
                      .query_offset = options.query_offset,
                      .scores = r.scores.view(),
-                     .indices = r.indices.view()};
+                     .indices = r.indices.view(),
+                     .exact = r.exact.view()};
   if constexpr (std::is_same_v<T, float>) {
-    topk(args, Queue{});
+    r.status = topk(args, Queue{});
   } else {
     cpu::topk(args);
   }
@@ -49,37 +47,28 @@ HostMatrix<T> rows_of(const HostMatrix<T>& m, int64_t first, int64_t count) {
   return part;
 }
 
-// Scores are sums in double rounded once: they differ from the oracle's by that rounding. An index may differ from the
-// oracle's only where the two rows' scores lie within it; none appears twice; equal scores stand in order of index.
-void expect_oracle(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k,
-                   Options options = {}) {
+// Lists and scores are the contract's, bit for bit. Returns how many queries were searched again.
+int64_t expect_exact(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k,
+                     TopKOptions options = {}) {
   SCOPED_TRACE(testing::Message() << queries.rows << " x " << database.rows << " x " << queries.cols << ", k " << k);
   const auto got = run(queries, database, k, options);
-  const auto want = run(widen(queries), widen(database), k, options);
-  double largest = 0;
-  for (const double s : want.scores.values) largest = std::max(largest, std::abs(s));
-  const double tol = 2 * kUnit * largest;
-  EXPECT_TRUE(close(got.scores.values, want.scores.values, {.abs = tol}));
-  for (int64_t q = 0; q < queries.rows; ++q) {
-    std::set<int64_t> seen;
-    for (int64_t n = 0; n < k; ++n) {
-      const int64_t j = got.indices.view().row(q)[n];
-      ASSERT_TRUE(j >= 0 && j < database.rows);
-      ASSERT_TRUE(seen.insert(j).second) << "index " << j << " twice in row " << q;
-      ASSERT_FALSE(options.exclude_self && j == q + options.query_offset);
-      double score = 0;
-      for (int64_t d = 0; d < queries.cols; ++d) {
-        score += double{queries.view().row(q)[d]} * double{database.view().row(j)[d]};
-      }
-      ASSERT_NEAR(got.scores.view().row(q)[n], score, tol);
-      if (n == 0) continue;
-      const float before = got.scores.view().row(q)[n - 1], here = got.scores.view().row(q)[n];
-      ASSERT_TRUE(before > here || (before == here && got.indices.view().row(q)[n - 1] < j)) << "row " << q;
-    }
-  }
+  const auto want = brute_force(queries, database, k, options);
+  EXPECT_EQ(got.indices.values, want.indices);
+  EXPECT_EQ(std::memcmp(got.scores.values.data(), want.scores.data(), want.scores.size() * sizeof(float)), 0);
+  EXPECT_EQ(std::memcmp(got.exact.values.data(), want.exact.data(), want.exact.size() * sizeof(double)), 0);
+  return got.status.uncertified;
 }
 
 TEST(TopK, MatchesTheOracle) {
+  // The sums in double differ in their order alone: dim u of the sum of magnitudes, which is below 1 here, and the rounding.
+  const HostMatrix<float> queries = unit_rows(130, 33, Seed{1}), database = unit_rows(700, 33, Seed{2});
+  const auto got = run(queries, database, 20);
+  const auto want = run(widen(queries), widen(database), 20);
+  EXPECT_TRUE(close(got.scores.values, want.scores.values, {.abs = kUnit}));
+  EXPECT_EQ(got.indices.values, want.indices.values);
+}
+
+TEST(TopK, EqualsBruteForce) {
   struct Shape {
     int64_t queries, database, dim, k;
   };
@@ -91,16 +80,16 @@ TEST(TopK, MatchesTheOracle) {
                                                   {130, 2100, 33, 20},
                                                   {7, 300, 3, 300},
                                                   {3, 1500, 2, 777}}) {
-    expect_oracle(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
+    expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
   }
 }
 
 TEST(TopK, SelfIsIncludedExcludedOrShifted) {
   const HostMatrix<float> x = unit_rows(150, 6, Seed{3});
-  expect_oracle(x, x, 10);
-  expect_oracle(x, x, 10, {.exclude_self = true});
-  expect_oracle(x, x, 149, {.exclude_self = true});  // k = n - 1
-  expect_oracle(rows_of(x, 40, 20), x, 10, {.exclude_self = true, .query_offset = 40});
+  expect_exact(x, x, 10);
+  expect_exact(x, x, 10, {.exclude_self = true});
+  expect_exact(x, x, 149, {.exclude_self = true});  // k = n - 1
+  expect_exact(rows_of(x, 40, 20), x, 10, {.exclude_self = true, .query_offset = 40});
   const auto r = run(x, x, 1);
   for (int64_t i = 0; i < 150; ++i) EXPECT_EQ(r.indices.values[i], i);
 }
@@ -111,7 +100,7 @@ TEST(TopK, DuplicatedRowsScoreEqualAndStandInOrderOfIndex) {
   const HostMatrix<float> distinct = unit_rows(65, 17, Seed{4});
   for (int64_t j = 0; j < 2600; ++j) std::copy_n(distinct.view().row(j % 65).data(), 17, database.view().row(j).data());
   const HostMatrix<float> queries = unit_rows(140, 17, Seed{5});
-  expect_oracle(queries, database, 50);
+  expect_exact(queries, database, 50);
   const auto r = run(queries, database, 50);
   for (int64_t q = 0; q < 140; ++q) {
     const auto index = r.indices.view().row(q);
@@ -134,14 +123,78 @@ TEST(TopK, ScoresThatOnlyTheFixedOrderTellsApart) {
   // Large terms cancel: products of the tiles are wrong by far more than the gaps between the scores.
   HostMatrix<float> database = normal_rows(1200, 9, Seed{6}), queries(4, 9, 1.f);
   for (int64_t j = 0; j < 1200; ++j) database.view().row(j)[0] = 1e6f, database.view().row(j)[8] = -1e6f;
-  expect_oracle(queries, database, 20);
+  expect_exact(queries, database, 20);
+}
+
+TEST(TopK, SumsInTheOrderOfTheContract) {
+  // Two products of 1e16, where doubles lie 2 apart, cancel: at once in the contract's order, and after they have swallowed
+  // the others' digits in another one. Of 36 columns: in two lanes, and among the rest that is added last.
+  for (const auto& [one, other] : {std::pair{0, 4}, {1, 5}, {2, 6}, {3, 7}, {8, 0}, {33, 35}}) {
+    HostMatrix<float> database = normal_rows(300, 36, Seed{20}), queries(40, 36, 0.3f);
+    for (int64_t i = 0; i < 40; ++i) queries.view().row(i)[one] = queries.view().row(i)[other] = 1e8f;
+    for (int64_t j = 0; j < 300; ++j) database.view().row(j)[one] = 1e8f, database.view().row(j)[other] = -1e8f;
+    EXPECT_EQ(expect_exact(queries, database, 10), 40);
+  }
+}
+
+TEST(TopK, RowsThatF32ScoresCannotTellApart) {
+  // Rows around a common direction: near 1 the scores lie 2^-24 apart in f32. The rounded scores tie, the lists are exact, and
+  // without the rows' mean the f32 product still chooses the candidates.
+  for (const float deviation : {1e-2f, 1e-3f, 3e-4f, 1e-4f}) {
+    HostMatrix<float> x = grouped_rows(600, 64, 1, deviation, Seed{21});
+    EXPECT_EQ(expect_exact(x, x, 5, {.exclude_self = true}), 0);
+    EXPECT_EQ(expect_exact(rows_of(x, 0, 30), x, 5), 0);
+  }
+}
+
+TEST(TopK, TightGroups) {
+  // Rows that differ by an ulp or not at all, in one group, in few large ones, and in groups smaller than k: a certain list or
+  // the second search, of all pairs or of some queries.
+  for (const float noise : {0.f, 1e-8f, 1e-6f})
+    for (const int64_t groups : {1, 10, 200}) {
+      const HostMatrix<float> x = grouped_rows(1000, 20, groups, noise, Seed{22});
+      const int64_t again = expect_exact(x, x, 12, {.exclude_self = true});
+      if (groups != 1) {
+        EXPECT_EQ(again, groups == 10 ? 1000 : 0);
+      }
+      expect_exact(rows_of(x, 0, 70), x, 12);
+    }
+}
+
+TEST(TopK, SecondSearchOfSomeQueries) {
+  // Every fourth row is one of 300 copies; the others are far apart, but some have the copies at the end of their lists.
+  HostMatrix<float> x = unit_rows(1200, 19, Seed{23});
+  for (int64_t i = 0; i < 1200; i += 4) std::copy_n(x.values.data(), 19, x.view().row(i).data());
+  for (const bool exclude : {false, true}) {
+    const int64_t again = expect_exact(x, x, 10, {.exclude_self = exclude});
+    EXPECT_GE(again, 300);
+    EXPECT_LT(again, 600);  // beyond half of the rows all pairs are searched
+  }
+}
+
+TEST(TopK, FirstSearchIsLeftOutWhereASampleShowsNoUse) {
+  // Enough rows for a sample. The count is of all queries, although the few without a group could be certified.
+  HostMatrix<float> x = grouped_rows(4200, 9, 10, 0.f, Seed{24});
+  const HostMatrix<float> far = unit_rows(42, 9, Seed{25});
+  for (int64_t i = 0; i < 42; ++i) std::copy_n(far.view().row(i).data(), 9, x.view().row(100 * i + 1).data());
+  const auto got = run(x, x, 8, {.exclude_self = true});
+  EXPECT_EQ(got.status.uncertified, 4200);
+  const auto want = brute_force(x, x, 8, {.exclude_self = true}, 4000, 200);
+  EXPECT_EQ(rows_of(got.indices, 4000, 200).values, want.indices);
+  EXPECT_EQ(rows_of(got.exact, 4000, 200).values, want.exact);
+}
+
+TEST(TopK, RandomRowsAreCertified) {
+  const HostMatrix<float> x = unit_rows(5000, 32, Seed{26});
+  EXPECT_EQ(run(x, x, 20).status.uncertified, 0);
+  EXPECT_EQ(run(rows_of(x, 0, 100), x, 20).status.uncertified, 0);
 }
 
 TEST(TopK, ProductsThatOverflowAreStillRanked) {
   HostMatrix<float> database = normal_rows(300, 4, Seed{7}), queries(2, 4, 1.f);
   for (int64_t j = 0; j < 300; ++j) database.view().row(j)[0] = 3e38f, database.view().row(j)[1] = -3e38f;
   queries.values[0] = queries.values[1] = 2;  // 6e38 - 6e38
-  expect_oracle(queries, database, 7);
+  expect_exact(queries, database, 7);
 }
 
 TEST(TopK, NegativeAndZeroScores) {
@@ -150,7 +203,7 @@ TEST(TopK, NegativeAndZeroScores) {
   EXPECT_EQ(zero.indices.values, (std::vector<int64_t>{0, 1, 2, 3}));
   for (float& x : database.values) x = -std::abs(x);
   queries.values = {1, 1, 1};
-  expect_oracle(queries, database, 200);
+  expect_exact(queries, database, 200);
 }
 
 TEST(TopK, SameListForAnyNumberOfThreadsAndAnySplitOfTheQueries) {
@@ -188,17 +241,19 @@ TEST(TopK, SearchingItselfGivesTheListsOfSearchingACopy) {
 TEST(TopK, PartsMergedAndStreamedGiveTheListOfTheWhole) {
   const HostMatrix<float> database = unit_rows(90, 4, Seed{13}), queries = unit_rows(7, 4, Seed{14});
   const auto want = run(queries, database, 9);
-  Result<float> parts{{0, 9}, {0, 9}}, got{{7, 9}, {7, 9}};
+  Result<float> parts{{0, 9}, {0, 9}, {0, 9}, {}}, got{{7, 9}, {7, 9}, {7, 9}, {}};
   for (const int64_t first : {0, 40, 60}) {
     const auto part = run(queries, rows_of(database, first, first == 0 ? 40 : first == 40 ? 20 : 30), 9);
-    parts.scores.values.insert(parts.scores.values.end(), part.scores.values.begin(), part.scores.values.end());
+    parts.exact.values.insert(parts.exact.values.end(), part.exact.values.begin(), part.exact.values.end());
     for (const int64_t j : part.indices.values) parts.indices.values.push_back(first + j);
-    parts.scores.rows = parts.indices.rows += 7;
+    parts.exact.rows = parts.indices.rows += 7;
   }
-  topk_merge({parts.scores.view(), parts.indices.view(), got.scores.view(), got.indices.view()}, Queue{});
+  topk_merge({parts.exact.view(), parts.indices.view(), got.scores.view(), got.indices.view(), got.exact.view()},
+             Queue{});
   EXPECT_EQ(got.indices.values, want.indices.values);
   EXPECT_EQ(got.scores.values, want.scores.values);
-  got = {{7, 9}, {7, 9}};
+  EXPECT_EQ(got.exact.values, want.exact.values);
+  got = {{7, 9}, {7, 9}, {}, {}};
   topk_streamed({.queries = queries.view(),
                  .database = database.view(),
                  .k = 9,
@@ -207,8 +262,8 @@ TEST(TopK, PartsMergedAndStreamedGiveTheListOfTheWhole) {
                  .chunk_rows = 11},
                 Queue{});
   EXPECT_EQ(got.indices.values, want.indices.values);
-  parts.scores.rows = 20;
-  EXPECT_THROW(topk_merge({parts.scores.view(), parts.indices.view(), got.scores.view(), got.indices.view()}, Queue{}),
+  parts.exact.rows = 20;
+  EXPECT_THROW(topk_merge({parts.exact.view(), parts.indices.view(), got.scores.view(), got.indices.view()}, Queue{}),
                Error);
 }
 
@@ -234,7 +289,7 @@ TEST(TopK, RejectsWrongArguments) {
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("expected 1..19"), std::string::npos) << e.what();
   }
-  Result<float> r{{20, 2}, {20, 3}};
+  Result<float> r{{20, 2}, {20, 3}, {}, {}};
   EXPECT_THROW(
       topk({.queries = x.view(), .database = x.view(), .k = 2, .scores = r.scores.view(), .indices = r.indices.view()},
            Queue{}),

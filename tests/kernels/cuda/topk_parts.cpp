@@ -33,36 +33,38 @@ TEST_F(TopKCuda, StreamedInChunksOfAnySize) {
 }
 
 TEST_F(TopKCuda, MergesPartsOfTheDatabase) {
-  // Scores of few values: ties within a part and between parts. Part 1 has 3 rows only, the others k or more.
+  // Scores of few values, one and the same in f32: ties within a part and between parts, and order by what f32 drops. Part 1 has 3 rows only, the others k or more.
   for (const auto& [parts, queries, k] : {std::tuple{1, 1, 1}, {3, 9, 5}, {4, 2, 40}}) {
     SCOPED_TRACE(testing::Message() << parts << " parts, " << queries << " queries, k " << k);
-    HostMatrix<float> part_scores(parts * queries, k, -INFINITY), want_scores(queries, k), got_scores = want_scores;
+    HostMatrix<double> part_scores(parts * queries, k, -INFINITY);
+    HostMatrix<float> want_scores(queries, k), got_scores = want_scores;
     HostMatrix<int64_t> part_indices(parts * queries, k, -1), want_indices(queries, k), got_indices = want_indices;
     for (int64_t row = 0; row < parts * queries; ++row) {
       const int64_t rows = row / queries == 1 ? 3 : k;
-      std::vector<std::pair<float, int64_t>> list;  // negated scores
+      std::vector<std::pair<double, int64_t>> list;  // negated scores
       for (int64_t n = 0; n < rows; ++n)
-        list.emplace_back(-static_cast<float>((row * 31 + n * n * 7) % 5), (int64_t{n} << 33) + row);
+        list.emplace_back(-1 - 1e-9 * static_cast<double>((row * 31 + n * n * 7) % 5), (int64_t{n} << 33) + row);
       std::sort(list.begin(), list.end());
       for (int64_t n = 0; n < rows; ++n) part_scores.view().row(row)[n] = -list[n].first;
       for (int64_t n = 0; n < rows; ++n) part_indices.view().row(row)[n] = list[n].second;
     }
     for (int64_t q = 0; q < queries; ++q) {
-      std::vector<std::pair<float, int64_t>> all;
+      std::vector<std::pair<double, int64_t>> all;
       for (int64_t row = q; row < parts * queries; row += queries)
         for (int64_t n = 0; n < k; ++n)
           if (part_indices.view().row(row)[n] >= 0)
             all.emplace_back(-part_scores.view().row(row)[n], part_indices.view().row(row)[n]);
       std::sort(all.begin(), all.end());
       for (int64_t n = 0; n < k; ++n) {
-        want_scores.view().row(q)[n] = -all[n].first;
+        want_scores.view().row(q)[n] = static_cast<float>(-all[n].first);
         want_indices.view().row(q)[n] = all[n].second;
       }
     }
     topk_merge({part_scores.view(), part_indices.view(), got_scores.view(), got_indices.view()}, Queue{});
     EXPECT_EQ(got_indices.values, want_indices.values);
     EXPECT_EQ(got_scores.values, want_scores.values);
-    const OnDevice<float> d_part_scores(part_scores), d_scores(poison<float>(queries * k));
+    const OnDevice<double> d_part_scores(part_scores);
+    const OnDevice<float> d_scores(poison<float>(queries * k));
     const OnDevice<int64_t> d_part_indices(part_indices), d_indices(poison<int64_t>(queries * k));
     topk_merge({d_part_scores.matrix(),
                 d_part_indices.matrix(),
@@ -75,12 +77,13 @@ TEST_F(TopKCuda, MergesPartsOfTheDatabase) {
 }
 
 TEST_F(TopKCuda, MergeEndsShortListsWithEmptySlots) {
-  const float none = -INFINITY;
-  HostMatrix<float> part_scores(2, 3);
+  const double none = -INFINITY;
+  HostMatrix<double> part_scores(2, 3);
   HostMatrix<int64_t> part_indices(2, 3);
   part_scores.values = {none, none, none, none, none, none};  // a real row may score -inf: it stands before empty slots
   part_indices.values = {7, -1, -1, -1, -1, -1};
-  const OnDevice<float> d_part_scores(part_scores), d_scores(poison<float>(3));
+  const OnDevice<double> d_part_scores(part_scores);
+  const OnDevice<float> d_scores(poison<float>(3));
   const OnDevice<int64_t> d_part_indices(part_indices), d_indices(poison<int64_t>(3));
   topk_merge({d_part_scores.matrix(), d_part_indices.matrix(), {d_scores.data(), 1, 3}, {d_indices.data(), 1, 3}},
              queue);

@@ -39,13 +39,14 @@ Cost run_topk_streamed(const Sizes& s, Queue q) {
 
 Cost run_topk_merge(const Sizes& s, Queue q) {
   const int64_t parts = s["parts"], queries = s["queries"], k = s["k"], rows = parts * queries;
-  test::HostMatrix<float> lists(rows, k);
+  test::HostMatrix<double> lists(rows, k);
   test::HostMatrix<int64_t> at(rows, k);
   for (int64_t i = 0; i < rows * k; ++i) {  // every list descends; the parts interleave
-    lists.values[i] = static_cast<float>(-(i % k));
+    lists.values[i] = static_cast<double>(-(i % k));
     at.values[i] = i % k * parts + i / (queries * k);
   }
-  const OnDevice<float> part_scores(lists), scores(poison<float>(queries * k));
+  const OnDevice<double> part_scores(lists);
+  const OnDevice<float> scores(poison<float>(queries * k));
   const OnDevice<int64_t> part_indices(at), indices(poison<int64_t>(queries * k));
   topk_merge({.part_scores = part_scores.matrix(),
               .part_indices = part_indices.matrix(),
