@@ -39,13 +39,17 @@ void expect_writable(const fs::path& dir) {
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
   if (o.command != "run") return {{.name = o.command}};
-  Ledger ledger(config, data, source_of(o));
-  bool earlier = true;  // what follows a stage that runs is made anew, or looked at again when its turn comes
+  Ledger ledger(config, data, o.out);
+  std::vector<std::string> taken;
+  const bool takes = source_of(o) != o.out;
+  if (takes) taken = plan_reuse(config, data, o.from, o.command).stages;
   const auto stands = [&](const std::string& stage) {
+    if (takes) return std::ranges::find(taken, stage) != taken.end();
     const Ledger::Standing standing = ledger.standing(stage);
     if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
     return standing.state == Ledger::State::done;
   };
+  bool earlier = true;  // what follows a stage that runs is made anew, or looked at again when its turn comes
   std::vector<PlannedStage> stages;
   for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
     if (stage == "selflabel" && !config.selflabel.enabled) continue;

@@ -71,6 +71,24 @@ TEST_F(Runs, ADryRunPassesOverFinishedStages) {
   EXPECT_EQ(text_of(root_ / "a" / "metrics.jsonl"), log);
 }
 
+TEST_F(Runs, ADryRunCountsWhatAnotherDirectoryGives) {
+  for (const char* stage : {"pretext", "mine"}) ASSERT_EQ(kith(command(stage, "a", {"--quiet"})).status, 0);
+  const auto from = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"run", "--from", (root_ / "a").string(), "--out", (root_ / "b").string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return kith(words);
+  };
+  const Outcome o = from({"--set", "cluster.heads=2", "--dry-run", "--json"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  int done = 0;
+  for (const json& stage : json::parse(o.out).at("plan").at("stages")) done += stage.at("done").get<bool>();
+  EXPECT_EQ(done, 2);
+  const Outcome refused = from({"--set", "cluster.classes=201"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("cluster.classes: 201 clusters for 200 train images"), std::string::npos) << refused.err;
+  EXPECT_FALSE(fs::exists(root_ / "b"));
+}
+
 // What one of the later stages would stop at: refused by the command and by its dry run, and nothing is written.
 TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
   const fs::path unlabelled = root_ / "unlabelled", single = root_ / "single";
