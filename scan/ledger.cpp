@@ -125,7 +125,7 @@ std::vector<std::string> Ledger::needed_files(const StageInfo& stage) const {
   std::vector<std::string> files = stage.inputs;
   if (stage.name != "evaluate") return files;
   if (!config_.selflabel.enabled) std::erase(files, "selflabel.safetensors");
-  const bool labelled = !(data_.test.count > 0 ? data_.test : data_.train).labels.empty();
+  const bool labelled = (data_.test.count > 0 ? data_.test : data_.train).labelled();
   if (!labelled) std::erase_if(files, [](const std::string& file) { return file.ends_with(".npy"); });
   if (!labelled || !config_.evaluate.probe) std::erase(files, "pretext.safetensors");
   return files;
