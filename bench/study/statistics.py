@@ -1,6 +1,7 @@
 """What the running statistics of batch norm do to a result, and what learning adds: Fashion-MNIST, preset quick, 3 sizes x 3 seeds.
 
-  python3 bench/study/statistics.py --data fashion-mnist:DIR --out statistics.json [--work DIR] [--sizes N ...] [--seeds N ...] [--parts ...]
+  python3 bench/study/statistics.py --data fashion-mnist:DIR --out statistics.json [--work DIR] [--sizes N ...] [--tuned-sizes N ...]
+                                    [--seeds N ...] [--parts ...]
 
 Parts (all unless named):
   selflabel  one cluster network per size and seed; from it self-labelling with each selflabel.statistics, once at the preset's
@@ -22,7 +23,8 @@ SELFLABEL_EPOCHS = {700: 4, 3000: 2, 12000: 1}  # 8, 22, 46 steps
 CLUSTER_EPOCHS = {700: 10, 3000: 4, 12000: 1}  # 50, 92, 93 steps
 TEST = 3000
 ALONE = "1e-12"
-SHARED = ["pretext.safetensors", "features_train.npy", "features_test.npy", "neighbours_train.npy", "neighbours_test.npy"]
+SHARED = ["pretext.safetensors", "features_train.npy", "features_test.npy", "neighbours_train.npy", "neighbours_test.npy",
+          "stages.json"]
 
 
 def sets(fields):
@@ -71,8 +73,8 @@ class Study:
         folder = self.work / name
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
-            if not (folder / file).exists():
-                shutil.copy(source / file, folder / file)
+            if (source / file).exists() and not (folder / file).exists():
+                shutil.copy(source / file, folder / file)  # with the record of what they were made from
         return folder
 
     def record(self, part, size, seed, what, name, action):
@@ -135,11 +137,11 @@ class Study:
             self.record("cluster", size, seed, {"statistics": statistics}, name, variant)
 
     def pretext(self, size, seed):
-        fields = ["pretext.statistics=reestimate"]
+        fields = ["pretext.statistics=reestimate", "selflabel.enabled=false"]
 
         def variant():
             self.base(size, seed, fields, "plain")
-            self.kith("evaluate", self.work / f"plain-{size}-{seed}", size, seed, fields + ["selflabel.enabled=false"])
+            self.kith("evaluate", self.work / f"plain-{size}-{seed}", size, seed, fields)
 
         self.record("pretext", size, seed, {"statistics": "reestimate"}, f"plain-{size}-{seed}", variant)
 
@@ -175,16 +177,17 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--work", default="build/study-statistics")
     parser.add_argument("--sizes", type=int, nargs="+", default=[700, 3000, 12000])
+    parser.add_argument("--tuned-sizes", type=int, nargs="+", default=[700, 3000], help="of the parts cluster and pretext, which cost more")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--parts", nargs="+", default=["selflabel", "cluster", "pretext"])
     parser.add_argument("--timeout", type=int, default=3600, help="seconds of one stage")
     study = Study(parser.parse_args())
     study.work.mkdir(parents=True, exist_ok=True)
     for part in study.options.parts:
-        for size in study.options.sizes:
+        for size in study.options.sizes if part == "selflabel" else study.options.tuned_sizes:
             for seed in study.options.seeds:
                 getattr(study, part)(size, seed)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     text = {"command": "python3 bench/study/statistics.py " + " ".join(sys.argv[1:]).replace(study.options.data, "fashion-mnist:DIR"),
             "machine": {"processor": processor(), "threads": 1, "device": "cpu"}, "date": str(datetime.date.today()),
             "commit": commit, "test_images": TEST, "pretext_epochs": PRETEXT_EPOCHS, "selflabel_epochs": SELFLABEL_EPOCHS,
