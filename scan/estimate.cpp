@@ -97,7 +97,7 @@ DataShape shape_of(const data::Dataset& data) {
           train.width,
           train.channels,
           data.classes(),
-          !(data.test.count > 0 ? data.test : train).labels.empty()};
+          (data.test.count > 0 ? data.test : train).labelled()};
 }
 
 AssumedRate cpu_rate(double product_flops) {
