@@ -64,7 +64,8 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--out", o.out, "Run directory; one that was begun is continued")->check(not_empty);
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
   command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(INT64_MAX));
-  command.add_option("--threads", o.threads, "Threads; 0: all cores")->check(whole_number(4096));
+  command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
+      ->check(whole_number(4096));
   add_device_option(command, o.device);
   command.add_option("--precision", o.precision, "Of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));

@@ -8,6 +8,7 @@
 
 #include "bench/support.h"
 #include "nn/context.h"
+#include "nn/threads.h"
 #ifdef KITH_SIMT
 #include "tests/simt/runtime.h"
 #endif
@@ -20,10 +21,11 @@ namespace {
 
 constexpr std::string_view kList = "--benchmark_list_tests";  // needs no device
 
-void describe() {
+void describe(const ThreadWait& wait) {
   benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
   if (target() == Target::cpu) {
     benchmark::AddCustomContext("threads", fmt::format("{}", omp_get_max_threads()));
+    benchmark::AddCustomContext("waiting_threads", to_string(wait));
     benchmark::AddCustomContext("onednn", onednn_version());
     return;
   }
@@ -48,6 +50,7 @@ int main(int argc, char** argv) {
   simt::options().races = false;
   simt::options().host_guard = true;
 #endif
+  const ThreadWait wait = settle_thread_wait(argv);  // as in the program
   const bench::MachineScope scope;
   const bool listing = std::any_of(argv, argv + argc, [](std::string_view a) { return a.starts_with(bench::kList); });
   benchmark::Initialize(&argc, argv);
@@ -57,7 +60,7 @@ int main(int argc, char** argv) {
       fmt::print("{}\n", why);
       return 77;
     }
-    if (!listing) bench::describe();
+    if (!listing) bench::describe(wait);
     benchmark::RunSpecifiedBenchmarks();
   } catch (const std::exception& e) {
     fmt::print(stderr, "{}: {}\n", argv[0], e.what());
