@@ -86,6 +86,9 @@ TEST(Metrics, NoiseIsMatchedToNoClass) {
     EXPECT_EQ(score(table).ari, score(all).ari);
     EXPECT_EQ(score(table).ami, score(all).ami);
   }
+  // A cluster that shares no sample with the class left over comes before noise.
+  const Contingency tie{.clusters = 3, .classes = 2, .counts = {1, 9, 5, 0, 3, 0}, .noise = 0};
+  EXPECT_EQ(match_one_to_one(tie).class_of, (std::vector<int>{-1, 0, 1}));
 }
 
 TEST(Metrics, ExpectedInformationOfTwoHalvesByHand) {
