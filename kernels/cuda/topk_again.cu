@@ -32,12 +32,12 @@ struct Shared {
   }
 };
 
-// The scores of this warp's 32 rows, of which the first is `first`. Rows beyond the end score as the last one.
+// The scores of this warp's 32 rows, of which the first is `first`; of none, or of the last one, beyond the end.
 template <int group>
 __device__ __forceinline__ void score_rows(const TopKSearch& s, const Shared<group>& m, int64_t first) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int l = lane % kLanes, whole = s.dim - s.dim % kLanes;
-  for (int turn = 0; turn < kLanes; ++turn) {
+  for (int turn = 0; turn < kLanes && first + 4 * turn < s.database_rows; ++turn) {
     const int at = 4 * turn + lane / kLanes;
     const int64_t row = first + at < s.database_rows ? first + at : int64_t{s.database_rows} - 1;
     const float* x = s.database + row * s.dim;
@@ -69,7 +69,7 @@ __device__ __forceinline__ TopKExactKey select(const TopKSearch& s, const Shared
   for (int c = 0; c < kWarps; ++c) {
     const int64_t row = first + c * kWarp + lane;
     const bool counts = row < s.database_rows && !(s.exclude_self && row == self);
-    const double score = m.scores[warp * kThreads + c * kWarp + lane];
+    const double score = counts ? m.scores[warp * kThreads + c * kWarp + lane] : 0;
     const TopKExactKey key = counts ? topk_exact_key(score, static_cast<unsigned>(row)) : TopKExactKey{};
     if (__any_sync(kAllLanes, key > last)) last = list_insert(m.lists + warp * chunks * kWarp, chunks, warp_sort(key));
   }

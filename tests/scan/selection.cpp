@@ -99,6 +99,12 @@ TEST(Features, NearestCutsKAndCanIncludeTheRowItself) {
   EXPECT_THROW(nearest(ctx, unit_rows(1, 4, Seed{9}).view(), 2, false), Error);
 }
 
+TEST(Features, NearestCountsTheListsThatWereSearchedAgain) {
+  Context ctx({.threads = 1});
+  EXPECT_EQ(nearest(ctx, unit_rows(70, 4, Seed{10}).view(), 3, false).uncertified, 0);
+  EXPECT_EQ(nearest(ctx, HostMatrix<float>(70, 4, .5f).view(), 3, false).uncertified, 70);
+}
+
 TEST(Features, InferenceCoversAnOddLastBatch) {
   const data::Dataset data = striped_data(3, 259, 3);
   Context ctx({.threads = 2});
