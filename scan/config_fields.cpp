@@ -188,7 +188,7 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
     t.add("threshold", c.threshold, kShare);
     t.add("share", c.share, kShare);
     t.add("balance", c.balance);
-    t.add("ema", c.ema, kDecay);
+    t.add("ema", c.ema, kShare);
     t.add_choice("statistics", c.statistics, kStatistics);
     add_training_sections(t, c.train, c.augment);
   });

@@ -210,9 +210,9 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "cluster.optimizer.beta2 = 1.0",
                             "pretext.optimizer.eps = 0",
                             "pretext.optimizer.eps = 1e-50",
-                            "selflabel.ema = 0.999999999999",
+                            "pretext.optimizer.momentum = 0.999999999999",
                             "pretext.optimizer.weight_decay = -1e-9",
-                            "selflabel.ema = 1",
+                            "selflabel.ema = 1.1",
                             "selflabel.schedule.gamma = 0",
                             "pretext.schedule.warmup_epochs = -1",
                             "pretext.schedule.milestones = [-1]",
@@ -233,6 +233,7 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "pretext.augment.simclr.hue = 0.51"})
     EXPECT_NE(fails(std::string(wrong) + "\n").find(": expected "), std::string::npos) << wrong;
   for (const char* right : {"pretext.optimizer.momentum = 0", "pretext.optimizer.weight_decay = 0", "selflabel.ema = 0",
+                            "selflabel.ema = 1",
                             "cluster.augment.strong.operations = 16", "data.size = 4096", "pretext.epochs = 0",
                             "pretext.optimizer.momentum = 0.9999", "pretext.tau = 1e-6"})
     EXPECT_NO_THROW(load(std::string(right) + "\n")) << right;
