@@ -130,12 +130,13 @@ TEST_F(Runs, FeaturesOfOtherImagesAreRefused) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   fs::copy_file(root_ / "a" / "features_test.npy", root_ / "a" / "features_train.npy",
                 fs::copy_options::overwrite_existing);
-  for (const char* stage : {"mine", "evaluate"}) {
+  const std::pair<const char*, const char*> lines[] = {
+      {"mine", "features_train.npy: 200 rows of features expected, one per train image; found shape"},
+      {"evaluate", "neighbours_train.npy: features_train.npy is another one now; run the mine stage first"}};
+  for (const auto& [stage, line] : lines) {
     const Outcome o = kith(command(stage, "a", {"--quiet"}));
     EXPECT_EQ(o.status, 1) << stage;
-    EXPECT_NE(o.err.find("features_train.npy: 200 rows of features expected, one per train image; found shape"),
-              std::string::npos)
-        << o.err;
+    EXPECT_NE(o.err.find(line), std::string::npos) << o.err;
   }
 }
 

@@ -81,7 +81,8 @@ TEST_F(Runs, ADryRunCountsWhatAnotherDirectoryGives) {
   const Outcome o = from({"--set", "cluster.heads=2", "--dry-run", "--json"});
   ASSERT_EQ(o.status, 0) << o.err;
   int done = 0;
-  for (const json& stage : json::parse(o.out).at("plan").at("stages")) done += stage.at("done").get<bool>();
+  const json plan = json::parse(o.out);
+  for (const json& stage : plan.at("plan").at("stages")) done += stage.at("done").get<bool>();
   EXPECT_EQ(done, 2);
   const Outcome refused = from({"--set", "cluster.classes=201"});
   EXPECT_EQ(refused.status, 1);

@@ -165,7 +165,7 @@ TEST(Stages, LabelsOfOneClassAreNone) {
     keys.push_back(row.at("key"));
     for (const char* figure : {"acc", "nmi", "ari", "ami", "acc_many_to_one"}) EXPECT_FALSE(row.contains(figure));
   }
-  EXPECT_EQ(keys, (std::vector<std::string>{"scan", "selflabel"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"scan", "scan_reestimated", "selflabel"}));
   EXPECT_EQ(summary.at("data").at("labelled"), false);
   EXPECT_TRUE(summary.at("pretext").empty());
   EXPECT_EQ(summary.at("final").at("per_cluster").size(), 3u);
