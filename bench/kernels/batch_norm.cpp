@@ -1,5 +1,7 @@
 #include "kernels/batch_norm.h"
 
+#include <algorithm>
+
 #include "bench/support.h"
 #include "kernels/cpu/parallel.h"
 

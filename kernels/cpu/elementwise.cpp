@@ -1,5 +1,7 @@
 #include "kernels/elementwise.h"
 
+#include <algorithm>
+
 #include "kernels/cpu/parallel.h"
 
 namespace kith::kernels::cpu {

@@ -2,6 +2,7 @@
 // taken while the tile is in cache, so that an iteration reads x once.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

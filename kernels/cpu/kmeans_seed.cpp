@@ -1,5 +1,6 @@
 // Greedy k-means++ (Arthur & Vassilvitskii 2007, section 5): each centroid is the best of a few rows drawn with
 // probability proportional to the squared distance to the centroids so far.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/cpu/kmeans_steps.h"

@@ -3,6 +3,7 @@
 // share in one parallel loop, so that many small tensors cost no more than one large one.
 #include "kernels/optim.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>

@@ -1,5 +1,7 @@
 #include "kernels/selflabel_loss.h"
 
+#include <algorithm>
+
 #include "kernels/cpu/softmax_rows.h"
 
 namespace kith::kernels::cpu {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "data/dataset.h"
 #include "tests/data/synthetic.h"
 

@@ -2,6 +2,7 @@
 // deviations of the estimate (one false alarm in 1.7 million, had the seed been another).
 #include "kernels/augment_params.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 

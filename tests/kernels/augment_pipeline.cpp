@@ -1,4 +1,6 @@
 // The order of operations in each policy: a view against its drawn operations applied one by one.
+#include <algorithm>
+
 #include "tests/kernels/augment_problem.h"
 
 namespace kith::kernels {

@@ -1,5 +1,7 @@
 #include "kernels/l2_normalize.h"
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"

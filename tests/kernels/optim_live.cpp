@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "tests/kernels/optim_problem.h"
 

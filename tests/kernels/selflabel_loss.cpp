@@ -1,5 +1,7 @@
 #include "kernels/selflabel_loss.h"
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"

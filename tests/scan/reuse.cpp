@@ -1,6 +1,8 @@
 // A new run directory that begins with what of another one still fits.
 #include "scan/reuse.h"
 
+#include <algorithm>
+
 #include "scan/checkpoint.h"
 #include "tests/scan/stages_support.h"
 

@@ -1,5 +1,7 @@
 #include "scan/selection.h"
 
+#include <algorithm>
+
 #include "scan/features.h"
 #include "scan/search.h"
 #include "tests/scan/stages_support.h"

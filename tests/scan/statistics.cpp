@@ -1,5 +1,7 @@
 #include "scan/statistics.h"
 
+#include <algorithm>
+
 #include "data/npy.h"
 #include "scan/checkpoint.h"
 #include "scan/features.h"

@@ -1,5 +1,7 @@
 #include "kernels/batch_norm.h"
 
+#include <algorithm>
+
 #include "tests/support/device.h"
 
 namespace kith::test {

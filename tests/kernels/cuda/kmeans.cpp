@@ -1,5 +1,6 @@
 #include "kernels/kmeans.h"
 
+#include <algorithm>
 #include <set>
 
 #include "kernels/cpu/kmeans_steps.h"

@@ -1,5 +1,7 @@
 #include "kernels/l2_normalize.h"
 
+#include <algorithm>
+
 #include "tests/support/device.h"
 
 namespace kith::test {

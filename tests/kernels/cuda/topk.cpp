@@ -1,5 +1,6 @@
 #include "kernels/topk.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "tests/kernels/cuda/topk_problem.h"

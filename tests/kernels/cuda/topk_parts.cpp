@@ -1,4 +1,6 @@
 // Parts of a database: searched one after the other as they arrive, and their lists merged.
+#include <algorithm>
+
 #include "tests/kernels/cuda/topk_problem.h"
 
 namespace kith::test {

@@ -1,6 +1,7 @@
 // A run with a profiler on a CUDA device: the same numbers, every launch under the name of an operation, a row for each.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
