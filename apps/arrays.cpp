@@ -52,6 +52,10 @@ std::vector<int32_t> column_numbers(const path& file, const Array<int64_t>& assi
 }  // namespace
 
 int evaluate_arrays(const EvaluateArrays& options) {
+  for (const path& input : {options.assignments, options.labels, options.probabilities})
+    if (!options.confusion.empty() && !input.empty() && data::would_touch(options.confusion, input))
+      throw Error(fmt::format("{}: writing it would replace the input {}; give the output another name",
+                              options.confusion.string(), input.string()));
   const auto assignments = read<int64_t>(options.assignments, 1, "[n]"),
              labels = read<int64_t>(options.labels, 1, "[n]");
   const bool known = !options.probabilities.empty();  // the number of clusters, from their columns

@@ -52,7 +52,8 @@ ConsoleReporter::ConsoleReporter(const std::filesystem::path& run_dir, ConsoleOp
 ConsoleReporter::~ConsoleReporter() { clear(); }
 
 void ConsoleReporter::begin(std::string_view stage, int64_t done, int64_t total) {
-  if (done == 0) log_.drop_stage(stage);
+  if (done == 0) log_.drop_unfinished(stage);
+  begun_.emplace(stage);
   stage_ = stage;
   first_ = done_ = done;
   total_ = total;
@@ -76,6 +77,8 @@ void ConsoleReporter::end() {
 
 void ConsoleReporter::metric(const nlohmann::json& line) {
   log_.append(line);
+  if (line.value("finished", false))
+    if (const auto stage = line.at("stage").get<std::string>(); begun_.contains(stage)) log_.drop_superseded(stage);
   if (!options_.json) return;
   fmt::print(options_.out, "{}\n", line.dump());
   std::fflush(options_.out);

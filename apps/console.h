@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "scan/metrics_log.h"
@@ -52,6 +53,7 @@ class ConsoleReporter : public Reporter {
   MetricsLog log_;
   ConsoleOptions options_;
   std::string stage_;  // empty: none under way
+  std::set<std::string, std::less<>> begun_;
   int64_t first_ = 0, done_ = 0, total_ = 0, images_ = 0;
   Clock::time_point begin_, shown_;
   bool bar_visible_ = false;

@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/png.h"
+#include "kernels/core/check.h"
 #include "scan/json_text.h"
 #include "scan/splits.h"
 
@@ -101,6 +102,8 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
 }
 
 void info(const InfoOptions& options) {
+  if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
+    throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
   const data::Dataset set = data::load(options.spec);
   const nlohmann::json description = describe(set);
   if (!options.sheet.empty()) write_sheet(set, options.sheet);

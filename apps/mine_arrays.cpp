@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "apps/arrays.h"
+#include "data/files.h"
 #include "data/npy.h"
 #include "kernels/core/check.h"
 #include "scan/search.h"
@@ -18,19 +19,6 @@ using std::filesystem::path;
 
 constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
 
-// Whether writing `output` would touch `file`: by this name, or by another one for the same file.
-bool would_touch(const path& output, const path& file) {
-  path partial = output;
-  partial += ".partial";  // what the writer fills before it renames
-  for (const path& p : {output, partial}) {
-    std::error_code ignored;
-    if (std::filesystem::equivalent(p, file, ignored)) return true;
-    const path a = std::filesystem::weakly_canonical(p, ignored), b = std::filesystem::weakly_canonical(file, ignored);
-    if (!a.empty() && a == b) return true;
-  }
-  return false;
-}
-
 // Before the search, which may be long.
 void check_output(const path& file, const path& features) {
   std::error_code ignored;
@@ -38,7 +26,7 @@ void check_output(const path& file, const path& features) {
     throw Error(fmt::format("{}: cannot create: no such folder", file.string()));
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
-  if (would_touch(file, features))
+  if (data::would_touch(file, features))
     throw Error(fmt::format("{}: writing it would replace the features {}; give the output another name", file.string(),
                             features.string()));
 }
@@ -47,7 +35,7 @@ void check_outputs(const MineArrays& options) {
   check_output(options.out, options.features);
   if (options.scores.empty()) return;
   check_output(options.scores, options.features);
-  if (would_touch(options.out, options.scores) || would_touch(options.scores, options.out))
+  if (data::would_touch(options.out, options.scores) || data::would_touch(options.scores, options.out))
     throw Error(fmt::format("{}: --out and --scores are one file; give them different names", options.out.string()));
 }
 

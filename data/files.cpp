@@ -18,6 +18,27 @@ void write_all(int fd, Bytes bytes, const std::filesystem::path& path) {
   }
 }
 
+// A chain of links is finite where status() could follow it, or ends at a name that is not there.
+std::filesystem::path behind_links(std::filesystem::path path) {
+  std::error_code error;
+  for (int link = 0; link < 40 && std::filesystem::is_symlink(path, error); ++link)
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  return path;
+}
+
+// Of a pipe or a device, which no file can take the place of.
+void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> parts) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
+  try {
+    for (const Bytes part : parts) write_all(fd, part, path);
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  ::close(fd);
+}
+
 }  // namespace
 
 std::ifstream open_file(const std::filesystem::path& path) {
@@ -39,7 +60,13 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
-void write_file(const std::filesystem::path& path, std::initializer_list<Bytes> parts) {
+void write_file(const std::filesystem::path& name, std::initializer_list<Bytes> parts) {
+  std::error_code error;
+  const std::filesystem::file_type type = std::filesystem::status(name, error).type();
+  if (type == std::filesystem::file_type::directory) fail("{}: is a folder, expected a file", name.string());
+  if (std::filesystem::exists(name, error) && type != std::filesystem::file_type::regular)
+    return write_into(name, parts);
+  const std::filesystem::path path = behind_links(name);
   const std::filesystem::path temporary = path.string() + ".partial";
   const int fd = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
   if (fd < 0) fail("{}: cannot create: {}", temporary.string(), std::strerror(errno));
@@ -54,6 +81,19 @@ void write_file(const std::filesystem::path& path, std::initializer_list<Bytes> 
     throw;
   }
   ::close(fd);
+}
+
+bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file) {
+  std::filesystem::path partial = output;
+  partial += ".partial";  // what the writer fills before it renames
+  for (const std::filesystem::path& p : {output, partial}) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(p, file, ignored)) return true;
+    const std::filesystem::path a = std::filesystem::weakly_canonical(p, ignored),
+                                b = std::filesystem::weakly_canonical(file, ignored);
+    if (!a.empty() && a == b) return true;
+  }
+  return false;
 }
 
 }  // namespace kith::data

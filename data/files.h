@@ -24,7 +24,11 @@ inline Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const ui
 
 std::ifstream open_file(const std::filesystem::path&);  // Error: absent, a folder, or a pipe, which has no size
 std::vector<uint8_t> read_file(const std::filesystem::path&);
-// The parts one after another: written to PATH.partial, fsynced, renamed. On failure PATH is as it was.
+// The parts one after another: written to PATH.partial, fsynced, renamed. On failure PATH is as it was. A link is followed; a
+// pipe or a device is written into.
 void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);
+
+// Whether writing `output` would touch `file`: by this name, or by another one for the same file.
+bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file);
 
 }  // namespace kith::data

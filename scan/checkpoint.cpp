@@ -46,6 +46,10 @@ void begin_results(const Session& s, const std::string& stage) { report_all(s, s
 
 void finish_results(const Session& s, const std::string& stage) { s.ledger.finish(stage); }
 
+void report_finished(const Session& s, const std::string& command) {
+  s.report.metric({{"stage", command}, {"finished", true}});
+}
+
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {
   s.ledger.before_write();
   c.arrays.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();

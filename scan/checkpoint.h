@@ -30,6 +30,9 @@ void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
 std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
 
+// The last line of a command's metrics, once its results are written (scan/metrics_log.h).
+void report_finished(const Session&, const std::string& command);
+
 // <stage>.safetensors: the weights of a finished stage.
 void write_result(const Session&, const std::string& stage, SafeTensors weights);
 SafeTensors read_result(const Session&, const std::string& stage);  // Error: missing, or of another origin

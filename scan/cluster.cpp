@@ -157,6 +157,7 @@ void cluster(Session& s) {
   profiled(s, "cluster",
            [&] { write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task)); });
   remove_checkpoint(s, "cluster");
+  report_finished(s, "cluster");
 }
 
 }  // namespace kith

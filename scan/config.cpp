@@ -24,6 +24,8 @@ void set_override(RunConfig& config, const std::string& text, Places& places) {
   const size_t equals = text.find('=');
   const std::string path = overridden_field(text);
   if (equals == std::string::npos || path.empty()) throw Error(source.name + ": expected section.field=value");
+  if (path == "preset")
+    throw Error(source.name + ": a preset is chosen by --preset; this would only rename the one in use");
   source.text = trimmed(std::string_view(text).substr(equals + 1));
   const toml::table value = parse_value(source.text);
   set_field(config, path, *value.get("value"), source, places);

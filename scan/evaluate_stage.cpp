@@ -14,6 +14,7 @@
 #include "scan/features.h"
 #include "scan/json_text.h"
 #include "scan/metrics.h"
+#include "scan/metrics_log.h"
 #include "scan/page.h"
 #include "scan/predict.h"
 #include "scan/probe.h"
@@ -207,6 +208,7 @@ class EvaluateStage {
       for (const std::string& warning : evaluation->warnings) s_.report.warn("evaluate: " + warning);
       out = to_json(*evaluation);
     } else {
+      std::filesystem::remove(s_.dir / "confusion.csv");  // of labels that there were
       for (int c = 0; c < classes_; ++c)
         out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
     }
@@ -248,7 +250,7 @@ class EvaluateStage {
         render_page({.title = fmt::format("{}, preset {}, seed {}", name, s_.config.preset, s_.config.seed),
                      .facts = std::move(facts),
                      .methods = methods_,
-                     .metrics = std::filesystem::exists(log) ? read_metrics(log) : std::vector<json>{},
+                     .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
                      .evaluation = std::move(evaluation),
                      .images = &scored_,
                      .assignments = assignments,

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "kernels/core/check.h"
@@ -42,7 +43,44 @@ void require(bool ok, const std::filesystem::path& path, const char* what) {
   if (!ok) throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
 }
 
+// f(byte at which it begins, line with its end).
+template <class F>
+void for_each_line(std::string_view text, F&& f) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin) + 1;
+    f(begin, text.substr(begin, end - begin));
+    begin = end;
+  }
+}
+
+std::string stage_of(const nlohmann::json& line) { return line.value("stage", ""); }
+bool is_finished(const nlohmann::json& line) { return line.value("finished", false); }
+
+// Bytes behind the stage's last finished line, and behind the one before it; 0: there is none.
+struct FinishedEnds {
+  size_t last = 0, last_but_one = 0;
+};
+FinishedEnds finished_ends(std::string_view text, std::string_view stage) {
+  FinishedEnds ends;
+  for_each_line(text, [&](size_t begin, std::string_view line) {
+    const nlohmann::json j = nlohmann::json::parse(line);
+    if (is_finished(j) && stage_of(j) == stage) ends = {.last = begin + line.size(), .last_but_one = ends.last};
+  });
+  return ends;
+}
+
 }  // namespace
+
+std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {
+  std::map<std::string, size_t> ends;
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (is_finished(lines[i])) ends[stage_of(lines[i])] = i;
+  std::vector<nlohmann::json> kept;
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (const auto end = ends.find(stage_of(lines[i])); end != ends.end() && i <= end->second)
+      kept.push_back(std::move(lines[i]));
+  return kept;
+}
 
 MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -76,15 +114,19 @@ void MetricsLog::rewind(int64_t position) {
   if (position < lseek(file_, 0, SEEK_END)) require(ftruncate(file_, position) == 0, path_, "cannot be cut");
 }
 
-void MetricsLog::drop_stage(std::string_view stage) {
+void MetricsLog::drop_unfinished(std::string_view stage) {
+  const std::string text = read();
+  drop(stage, finished_ends(text, stage).last, text.size());
+}
+
+void MetricsLog::drop_superseded(std::string_view stage) { drop(stage, 0, finished_ends(read(), stage).last_but_one); }
+
+void MetricsLog::drop(std::string_view stage, size_t begin, size_t end) {
   const std::string text = read();
   std::string kept;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = text.find('\n', begin) + 1;
-    const std::string_view line(text.data() + begin, end - begin);
-    if (nlohmann::json::parse(line).value("stage", "") != stage) kept += line;
-    begin = end;
-  }
+  for_each_line(text, [&](size_t at, std::string_view line) {
+    if (at < begin || at >= end || stage_of(nlohmann::json::parse(line)) != stage) kept += line;
+  });
   if (kept.size() != text.size()) replace(kept);
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
+#include <vector>
 
 namespace kith {
 
@@ -20,14 +21,20 @@ class MetricsLog {
   void append(const nlohmann::json& object);  // one write
   int64_t position();                         // bytes, on disk
   void rewind(int64_t position);              // drops what stands after; a shorter file is left as it is
-  void drop_stage(std::string_view stage);    // drops the lines whose "stage" this is
+  // A stage ends its lines with {"stage": NAME, "finished": true} once its result is written.
+  void drop_unfinished(std::string_view stage);  // drops its lines after the last such line: of an attempt that was given up
+  void drop_superseded(std::string_view stage);  // drops its lines up to the last such line but one: of an earlier result
 
  private:
+  void drop(std::string_view stage, size_t begin, size_t end);  // the stage's lines that begin within these bytes
   std::string read() const;
   void replace(std::string_view text);
 
   std::filesystem::path path_;
   int file_ = -1;
 };
+
+// What tells of results that stand: the lines of each stage up to its last finished one.
+std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);
 
 }  // namespace kith

@@ -38,7 +38,18 @@ void write_lists(const Session& s, const std::string& split, const Neighbours& l
   data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), lists.index, {lists.rows, lists.k});
 }
 
+// Features of two networks have no neighbours in common.
+void require_one_width(const Session& s) {
+  const int64_t train = read_features(s, "train", s.data.train.count).shape[1];
+  const int64_t scored = read_features(s, "test", scored_split(s.data).count).shape[1];
+  if (train != scored)
+    throw Error(
+        fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
+                    (s.dir / "features_test.npy").string(), scored, train));
+}
+
 void mine_splits(Session& s) {
+  require_one_width(s);
   const Stopwatch watch;
   s.report.begin("mine", 0, 2);
   const Neighbours train = mine_split(s, "train", s.data.train, s.config.mine.k);
@@ -49,6 +60,7 @@ void mine_splits(Session& s) {
   write_lists(s, "train", train);
   write_lists(s, "test", scored);
   finish_results(s, "mine");
+  report_finished(s, "mine");
   s.report.end();
   record_seconds(s, "mine", watch.seconds());
 }

@@ -93,6 +93,7 @@ void train_and_project(Session& s) {
     s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));
   }
+  report_finished(s, "pretext");
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ class Reporter {
   virtual void warn(const std::string& text) = 0;
   virtual bool stop_requested() const = 0;  // Ctrl-C or SIGTERM has arrived
   // The end of the log, durable, for a checkpoint to store; and a return to it: lines written since are dropped, so that
-  // the log of an interrupted run is that of an uninterrupted one. begin() at step 0 drops the stage's lines.
+  // the log of an interrupted run is that of an uninterrupted one. begin() at step 0 drops the lines
+  // of an attempt that was given up; those of a result stand until the next one is finished.
   virtual int64_t log_position() { return 0; }
   virtual void rewind_log(int64_t) {}
 };

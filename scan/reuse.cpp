@@ -9,7 +9,10 @@
 
 #include "data/files.h"
 #include "kernels/core/check.h"
+#include "scan/json_text.h"
 #include "scan/ledger.h"
+#include "scan/metrics_log.h"
+#include "scan/page.h"
 #include "scan/stage_records.h"
 
 namespace kith {
@@ -36,11 +39,9 @@ void write_text(const fs::path& path, const std::string& text) { data::write_fil
 // The lines of metrics.jsonl and the seconds of timing.json that belong to the stages taken over.
 void copy_report(const std::set<std::string>& commands, const fs::path& from, const fs::path& to) {
   std::string kept;
-  std::ifstream log(from / "metrics.jsonl");
-  for (std::string line; std::getline(log, line);) {
-    const json j = json::parse(line, nullptr, false);
-    if (j.is_object() && commands.contains(j.value("stage", ""))) kept += line + "\n";
-  }
+  const fs::path log = from / "metrics.jsonl";
+  for (const json& line : finished_lines(fs::exists(log) ? read_metrics(log) : std::vector<json>{}))
+    if (commands.contains(line.value("stage", ""))) kept += json_text(line) + "\n";
   write_text(to / "metrics.jsonl", kept);
   std::ifstream file(from / "timing.json");
   const json seconds = json::parse(file, nullptr, false);

@@ -208,9 +208,11 @@ class SelfLabelling {
 }  // namespace
 
 void selflabel(Session& s) {
+  if (!s.config.selflabel.enabled) throw Error("selflabel.enabled is false in this run; --set selflabel.enabled=true");
   start_stage(s, "selflabel");
   profiled(s, "selflabel", [&] { write_result(s, "selflabel", SelfLabelling(s).run()); });
   remove_checkpoint(s, "selflabel");
+  report_finished(s, "selflabel");
 }
 
 }  // namespace kith

@@ -1,6 +1,8 @@
 // Run directories that are continued with something else, and new ones that begin with what of another one still fits.
 #include <map>
 
+#include "data/npy.h"
+#include "scan/metrics_log.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {
@@ -120,6 +122,36 @@ TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
             std::string::npos);
   EXPECT_EQ(kith({"run", "--from", path("none"), "--out", path("e")}).status, 2);
   EXPECT_EQ(kith(from_a("run", "e", {"--preset", "quick"})).status, 2);
+}
+
+// What an attempt that fails writes into metrics.jsonl is not told of the result that stands, nor does it cost that its lines.
+TEST_F(ChangedRuns, AFailedAttemptLeavesTheMetricsOfWhatStands) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const std::vector<json> before = finished_lines(log_of(root_ / "a"));
+  const Outcome failed = kith(command("cluster", "a", {"--set", "cluster.schedule.lr=1e30", "--quiet"}));
+  EXPECT_EQ(failed.status, 1) << failed.err;
+  EXPECT_EQ(finished_lines(log_of(root_ / "a")), before);
+}
+
+TEST_F(ChangedRuns, FeaturesOfTwoWidthsAreRefusedBeforeAnythingIsMadeFromThem) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  data::Array<float> features = data::read_npy<float>(root_ / "a" / "features_train.npy");
+  features.shape = {features.shape[0], features.shape[1] / 2};
+  features.values.resize(features.values.size() / 2);
+  data::write_npy<float>(root_ / "a" / "features_train.npy", features.values, features.shape);
+  const std::string lists = text_of(root_ / "a" / "neighbours_train.npy");
+  const Outcome o = run("a", {"--quiet"});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("features_test.npy: rows of 16 features, but 8 in features_train.npy"), std::string::npos)
+      << o.err;
+  EXPECT_EQ(text_of(root_ / "a" / "neighbours_train.npy"), lists);
+}
+
+TEST_F(ChangedRuns, SelfLabellingThatIsSwitchedOffIsNotTrained) {
+  ASSERT_EQ(run("a", {"--quiet", "--set", "selflabel.enabled=false"}).status, 0);
+  const Outcome o = kith(command("selflabel", "a", {"--quiet"}));
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("selflabel.enabled is false"), std::string::npos) << o.err;
 }
 
 }  // namespace

@@ -75,6 +75,10 @@ TEST_F(DataCommands, InfoWritesAContactSheet) {
 }
 
 TEST_F(DataCommands, PassErrorsOn) {
+  EXPECT_NE(test::error_of([&] {
+              run({"data", "info", spec, "--sheet", (dir / "train.bin").string()});
+            }).find(".png"),
+            std::string::npos);
   EXPECT_THROW(run({"data"}), CLI::ParseError);
   EXPECT_THROW(run({"data", "info"}), CLI::ParseError);
   EXPECT_NE(test::error_of([&] { run({"data", "info", "nothing:x"}); }).find("unknown data set"), std::string::npos);

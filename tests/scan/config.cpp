@@ -249,6 +249,7 @@ TEST(Overrides, NameThemselvesWhenWrong) {
   EXPECT_EQ(fails("pretext.epoch=10"),
             "--set pretext.epoch=10: unknown field pretext.epoch; the nearest is pretext.epochs");
   EXPECT_EQ(fails("pretext.epochs"), "--set pretext.epochs: expected section.field=value");
+  EXPECT_NE(fails("preset=paper-cifar10").find("a preset is chosen by --preset"), std::string::npos);
   EXPECT_EQ(fails("=3"), "--set =3: expected section.field=value");
   EXPECT_EQ(fails("pretext=3"), "--set pretext=3: pretext is a section, expected a table; found 3");
 }

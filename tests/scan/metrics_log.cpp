@@ -80,17 +80,36 @@ TEST_F(Log, RewindsToAPosition) {
   EXPECT_EQ(log.position(), 22);
 }
 
-TEST_F(Log, DropsOneStage) {
+// An attempt that was given up goes when the next one begins; an earlier result's lines when a new result stands.
+TEST_F(Log, KeepsTheLinesOfWhatStands) {
   MetricsLog log(path_);
-  for (const char* stage : {"pretext", "mine", "cluster"})
-    for (const int step : {1, 2}) log.append({{"stage", stage}, {"step", step}});
+  const auto attempt = [&](const char* stage, int step, bool finished) {
+    log.append({{"stage", stage}, {"step", step}});
+    if (finished) log.append({{"stage", stage}, {"finished", true}});
+  };
+  attempt("mine", 1, true);
+  attempt("cluster", 2, true);
   log.append({{"no", "stage"}});
-  log.drop_stage("mine");
-  log.append({{"stage", "mine"}, {"step", 7}});
+  const std::string first = text();
+  attempt("cluster", 3, false);
+  log.drop_unfinished("mine");
+  EXPECT_NE(text(), first);
+  log.drop_unfinished("cluster");
+  EXPECT_EQ(text(), first);
+  attempt("cluster", 4, true);
+  log.drop_superseded("cluster");
+  log.drop_superseded("mine");
   EXPECT_EQ(text(),
-            "{\"stage\":\"pretext\",\"step\":1}\n{\"stage\":\"pretext\",\"step\":2}\n"
-            "{\"stage\":\"cluster\",\"step\":1}\n{\"stage\":\"cluster\",\"step\":2}\n{\"no\":\"stage\"}\n"
-            "{\"stage\":\"mine\",\"step\":7}\n");
+            "{\"stage\":\"mine\",\"step\":1}\n{\"finished\":true,\"stage\":\"mine\"}\n{\"no\":\"stage\"}\n"
+            "{\"stage\":\"cluster\",\"step\":4}\n{\"finished\":true,\"stage\":\"cluster\"}\n");
+}
+
+TEST(FinishedLines, LeaveOutWhatWasGivenUp) {
+  using nlohmann::json;
+  const json one = {{"stage", "cluster"}, {"step", 1}}, end = {{"stage", "cluster"}, {"finished", true}},
+             two = {{"stage", "cluster"}, {"step", 2}}, other = {{"stage", "selflabel"}, {"step", 3}};
+  EXPECT_EQ(finished_lines({one, end, other, two}), (std::vector<json>{one, end}));
+  EXPECT_TRUE(finished_lines({one, two}).empty());
 }
 
 TEST_F(Log, BelongsToOneProcess) {
