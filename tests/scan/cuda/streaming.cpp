@@ -82,7 +82,7 @@ TEST_F(StreamingCuda, EveryStageIsTheResidentOneBitForBit) {
   const std::vector<Stage> stages = {pretext, mine, cluster, selflabel, [](Session& s) { evaluate(s); }};
   const Outcome resident = outcome_of(with(Stream::no), a, stages);
   const Outcome streamed = outcome_of(with(Stream::yes), b, stages);
-  EXPECT_EQ(resident.lines.size(), 9u);
+  EXPECT_EQ(resident.lines.size(), 13u);
   EXPECT_EQ(resident.files.size(), 10u);
   expect_same(streamed, resident);
   EXPECT_FALSE(resident.noted("streamed"));
