@@ -8,8 +8,9 @@
 //   dw = ((dw_0 + dw_1) + dw_2) + ...,   dw_b the gradient from the images of block b
 //
 // A thread never waits inside of a block, so that one that is held up by another program holds up nobody but the end.
-// Cost  4 B written and read per weight and block, and Winograd's transforms of the weights once per block: together at most 2 %
-//       of a training step of ResNet-18 on two threads. A pass in blocks keeps no more threads busy than it has blocks, 2 to 32.
+// Cost  4 B written and read per weight and block, and Winograd's transforms of the weights once per block. In a training step
+//       of ResNet-18 on two threads no difference was seen on a busy machine, whose noise is a fifth (bench/README.md). A pass
+//       in blocks keeps no more threads busy than it has blocks, 2 to 32.
 #pragma once
 #include <optional>
 
