@@ -62,8 +62,10 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
   const fs::path dir = o.out;
   expect_writable(dir);
-  if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
-  if (o.command != "run") Ledger(config, data, source_of(o)).require_inputs(o.command);
+  if (o.command != "run") {  // planned_stages looks at those of a run
+    if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
+    Ledger(config, data, source_of(o)).require_inputs(o.command);
+  }
   std::vector<std::string> stages;
   for (const PlannedStage& stage : planned_stages(o, config, data))
     if (!stage.done) stages.push_back(stage.name);

@@ -25,14 +25,6 @@ size_t character(string_view text) {
   return overlong || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : length;
 }
 
-// The length of the text that is UTF-8.
-size_t valid_length(string_view text) {
-  size_t at = 0;
-  for (size_t length; at < text.size(); at += length)
-    if ((length = character(text.substr(at))) == 0) break;
-  return at;
-}
-
 string_view trimmed(string_view line) {
   const size_t begin = line.find_first_not_of(" \t"), end = line.find_last_not_of(" \t");
   return begin == string_view::npos ? string_view{} : line.substr(begin, end - begin + 1);
@@ -48,7 +40,14 @@ string_view take_line(string_view& rest) {
 
 }  // namespace
 
-bool is_utf8(string_view text) { return valid_length(text) == text.size(); }
+size_t utf8_prefix(string_view text) {
+  size_t at = 0;
+  for (size_t length; at < text.size(); at += length)
+    if ((length = character(text.substr(at))) == 0) break;
+  return at;
+}
+
+bool is_utf8(string_view text) { return utf8_prefix(text) == text.size(); }
 
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
   const std::vector<uint8_t> bytes = read_file(path);
@@ -60,7 +59,7 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
   size_t empty = 0;  // number of the first empty line with nothing but empty lines after it; 0: none
   for (size_t number = 1; !rest.empty(); ++number) {
     const string_view line = trimmed(take_line(rest));
-    if (const size_t bad = valid_length(line); bad < line.size())
+    if (const size_t bad = utf8_prefix(line); bad < line.size())
       fail("{}:{}: byte 0x{:02x} after '{}' is not UTF-8 (save the file anew with that encoding)", path.string(),
            number, static_cast<unsigned char>(line[bad]), line.substr(0, bad));
     for (const char c : line)

@@ -1,4 +1,4 @@
-// Text files that people write: lists of names. Inside data/ only.
+// Text that people write: its encoding, and files of lines.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -7,7 +7,9 @@
 
 namespace kith::data {
 
-bool is_utf8(std::string_view);  // no overlong form, surrogate or number beyond U+10FFFF (RFC 3629)
+// Bytes of the text before what is no UTF-8: an overlong form, a surrogate or a number beyond U+10FFFF (RFC 3629).
+size_t utf8_prefix(std::string_view);
+bool is_utf8(std::string_view);  // all of it
 
 // The lines of a UTF-8 file, with or without byte order mark, ended by LF, CR LF or CR, without the blanks around each;
 // empty lines at the end are none. Error, naming file and line: another encoding, a control character, or an empty line

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/dataset.h"
+#include "data/text.h"
 #include "kernels/core/check.h"
 #include "scan/config_assign.h"
 #include "scan/config_fields.h"
@@ -106,7 +107,7 @@ class TogetherCheck {
     augment("pretext", c.pretext.augment);
     augment("cluster", c.cluster.augment);
     augment("selflabel", c.selflabel.augment);
-    if (!is_utf8(c.preset)) throw Error(c.preset + ": the path of a preset must be UTF-8, as it is written down");
+    if (!data::is_utf8(c.preset)) throw Error(c.preset + ": the path of a preset must be UTF-8, as it is written down");
   }
 
  private:

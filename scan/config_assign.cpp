@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "data/text.h"
 #include "kernels/core/check.h"
 #include "scan/config_fields.h"
 
@@ -49,7 +50,7 @@ struct Assign {
   bool operator()(std::string* out) const {
     const std::optional<std::string> text = written();
     if (text) *out = *text;
-    return text && is_utf8(*text);
+    return text && data::is_utf8(*text);
   }
   bool operator()(float* out) const { return number(out); }
   bool operator()(double* out) const { return number(out); }

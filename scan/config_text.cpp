@@ -9,6 +9,7 @@
 #include <sstream>
 #include <vector>
 
+#include "data/text.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -17,39 +18,11 @@ namespace {
 constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
 constexpr size_t kLargest = size_t{1} << 20;        // bytes; a configuration has a few thousand
 
-// Bytes of the character that text begins with; 0: none of UTF-8 (RFC 3629: shortest form, no surrogates, to U+10FFFF).
-size_t character(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t count = first >= 0xC2 && first < 0xE0   ? 2
-                       : (first & 0xF0) == 0xE0        ? 3
-                       : first >= 0xF0 && first < 0xF5 ? 4
-                                                       : 0;
-  if (count == 0 || text.size() < count) return 0;
-  for (size_t i = 1; i < count; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const unsigned char second = byte(1);
-  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0) ||
-                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90);
-  return wrong ? 0 : count;
-}
-
-size_t utf8_prefix(std::string_view text) {
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t count = character(text.substr(at));
-    if (count == 0) break;
-    at += count;
-  }
-  return at;
-}
-
 void expect_utf8(const Source& source) {
   const std::string& text = source.text;
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") || text.find('\0') != std::string::npos)
     throw Error(fmt::format("{}:1: expected UTF-8 text; found UTF-16, or no text at all", source.name));
-  const size_t at = utf8_prefix(text);
+  const size_t at = data::utf8_prefix(text);
   if (at == text.size()) return;
   throw Error(fmt::format("{}:{}: expected UTF-8 text; found the byte 0x{:02X} of another encoding (Latin-1?)",
                           source.name, 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n'),
@@ -109,8 +82,6 @@ std::string_view trimmed(std::string_view text) {
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
-
-bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);

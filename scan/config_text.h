@@ -27,8 +27,6 @@ std::string place(const Source&, const toml::source_region&);  // "scan.toml:3",
 std::string found(const Source&, const toml::node&);           // for messages, as it was written where that is known
 std::string_view trimmed(std::string_view text);               // without spaces at its ends
 
-bool is_utf8(std::string_view text);
-
 // Insertions, deletions and replacements of a character.
 size_t edit_distance(std::string_view a, std::string_view b);
 

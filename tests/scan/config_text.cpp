@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "data/text.h"
 #include "scan/config.h"
 #include "tests/scan/stages_support.h"
 
@@ -52,11 +53,11 @@ TEST_F(PresetFile, IsReadAsUtf8Only) {
 TEST(Utf8, IsTheShortestFormOfACharacter) {
   for (const char* good : {"", "a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEF\xBF\xBF",
                            "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
-    EXPECT_TRUE(is_utf8(good)) << good;
+    EXPECT_TRUE(data::is_utf8(good)) << good;
   // A lone continuation, too long a form, a surrogate, beyond the last character, cut short.
   for (const char* bad : {"\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
                           "\xF5\x80\x80\x80", "\xC2", "\xE2\x82", "\xC2\x41", "\xFF"})
-    EXPECT_FALSE(is_utf8(bad)) << bad;
+    EXPECT_FALSE(data::is_utf8(bad)) << bad;
 }
 
 TEST_F(PresetFile, DuplicatesNameTheLine) {
