@@ -1,5 +1,5 @@
 // The program kith: its commands, and how what they throw becomes a line and an exit status.
-//   0 done   1 error   2 wrong usage   130, 143 stopped by Ctrl-C, SIGTERM after saving
+//   0 done   1 error   2 wrong usage   130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP after saving
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

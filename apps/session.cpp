@@ -17,6 +17,7 @@
 #include "nn/plan_store.h"
 #include "nn/profile.h"
 #include "scan/config_fields.h"
+#include "scan/resources.h"
 #include "scan/reuse.h"
 #include "scan/splits.h"
 
@@ -125,6 +126,18 @@ void limit(data::Images& images, int64_t count) {
   if (!images.labels.empty()) images.labels.resize(static_cast<size_t>(count));
 }
 
+// Before the images are resized: what cannot be held would end in a failed allocation.
+void expect_room(const data::Dataset& set, int size) {
+  const int64_t images = set.train.count + set.test.count, channels = set.train.channels;
+  const double bytes = static_cast<double>(images) * size * size * static_cast<double>(channels);
+  const std::optional<int64_t> free = free_host_bytes();
+  if (!free || bytes <= static_cast<double>(*free)) return;
+  throw Error(
+      fmt::format("data.size: {} images of {} x {} take {:.1f} GiB of memory, {:.1f} GiB are free; take a smaller "
+                  "size, or fewer images with --set data.limit_train=N",
+                  images, size, size, bytes / (1 << 30), static_cast<double>(*free) / (1 << 30)));
+}
+
 }  // namespace
 
 RunConfig resolve_config(const StageOptions& o) {
@@ -148,10 +161,12 @@ RunConfig resolve_config(const StageOptions& o) {
 
 data::Dataset load_data(const DataConfig& config) {
   data::Dataset set = data::load(config.spec);
-  for (const auto& [images, count] : {std::pair{&set.train, config.limit_train}, {&set.test, config.limit_test}}) {
-    limit(*images, count);
-    if (config.size > 0 && images->count > 0) *images = data::resized(*images, config.size);
-  }
+  limit(set.train, config.limit_train);
+  limit(set.test, config.limit_test);
+  if (config.size == 0) return set;
+  expect_room(set, config.size);
+  for (data::Images* images : {&set.train, &set.test})
+    if (images->count > 0) *images = data::resized(*images, config.size);
   return set;
 }
 

@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM ask the program to save and stop; the second one ends it at once.
+// Ctrl-C, SIGTERM and a closed terminal (SIGHUP, unless nohup ignores it) ask the program to save and stop; a second signal
+// ends it at once.
 #pragma once
 
 namespace kith {

@@ -9,6 +9,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/ledger.h"
+#include "scan/metrics_log.h"
 #include "scan/page.h"
 #include "scan/preflight.h"
 #include "scan/reuse.h"
@@ -62,7 +63,8 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
   const fs::path dir = o.out;
   expect_writable(dir);
-  if (o.command != "run") {  // planned_stages looks at those of a run
+  expect_not_in_use(dir);
+  if (o.command != "run") {                                                // planned_stages looks at those of a run
     if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
     Ledger(config, data, source_of(o)).require_inputs(o.command);
   }

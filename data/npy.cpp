@@ -33,6 +33,16 @@ constexpr std::string_view dtype_of() {
   if constexpr (std::is_same_v<T, uint8_t>) return "|u1";
 }
 
+// As NumPy names it.
+template <class T>
+constexpr std::string_view name_of() {
+  if constexpr (std::is_same_v<T, float>) return "float32";
+  if constexpr (std::is_same_v<T, double>) return "float64";
+  if constexpr (std::is_same_v<T, int32_t>) return "int32";
+  if constexpr (std::is_same_v<T, int64_t>) return "int64";
+  if constexpr (std::is_same_v<T, uint8_t>) return "uint8";
+}
+
 // The number of elements; nothing where it or an extent is negative or beyond 2^60.
 std::optional<int64_t> element_count(const std::vector<int64_t>& shape) {
   constexpr int64_t kLimit = int64_t{1} << 60;
@@ -169,7 +179,7 @@ std::vector<To> read_values(const Source& s) {
       const auto value = widen(stored);
       const std::optional<To> converted = convert<To>(value);
       if (!converted)
-        fail("{}: element [{}] is {}, which does not fit {}", s.name, places.text(at), value, dtype_of<To>());
+        fail("{}: element [{}] is {}, which {} cannot hold", s.name, places.text(at), value, name_of<To>());
       values[static_cast<size_t>(at)] = *converted;
     }
   }

@@ -36,7 +36,8 @@ Source find_preset(const std::string& name) {
   for (const Preset& preset : presets())
     if (preset.name == name) return {std::string(preset.name) + ".toml", std::string(preset.text)};
   if (!std::ifstream(name) || std::filesystem::is_directory(name))
-    throw Error(fmt::format("{}: neither a preset ({}) nor a readable file", name, fmt::join(preset_names(), ", ")));
+    throw Error(fmt::format("{}: neither a preset ({}) nor a readable file; the nearest preset is {}", name,
+                            fmt::join(preset_names(), ", "), nearest_name(name, preset_names())));
   return read_source(name);
 }
 
@@ -52,9 +53,8 @@ toml::table take_for(toml::table& document, const Source& source) {
   for (const auto& [key, section] : sections) {
     const std::string name(key.str()), at = place(source, section.source());
     if (std::ranges::find(known, name) == known.end())
-      throw Error(fmt::format(
-          "{}: for.{}: no data set has the name '{}'; the nearest is {}", at, name, name,
-          *std::ranges::min_element(known, {}, [&](const std::string& other) { return edit_distance(name, other); })));
+      throw Error(fmt::format("{}: for.{}: no data set has the name '{}'; the nearest is {}", at, name, name,
+                              nearest_name(name, known)));
     if (!section.is_table())
       throw Error(fmt::format("{}: for.{}: expected a table; found {}", at, name, found(source, section)));
   }
@@ -84,8 +84,9 @@ void expect_whole(const toml::table& document, const Source& source) {
     const std::string section = field.name.substr(0, dot);
     if (dot != std::string::npos && !document.contains(section))
       throw Error(
-          fmt::format("{}: damaged, the section [{}] of a run's configuration is missing; restore the file or "
-                      "begin another run directory",
+          fmt::format("{0}: names a preset, as only the configuration of a run does, but has no section [{1}]: if it "
+                      "was cut short, restore it or begin another run directory; if it is a preset of your own, leave "
+                      "out the field preset (kith presets NAME prints one to begin with)",
                       source.name, section));
   }
 }

@@ -98,4 +98,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  return *std::ranges::min_element(known, {}, [&](const std::string& other) { return edit_distance(name, other); });
+}
+
 }  // namespace kith

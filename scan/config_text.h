@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kith {
 
@@ -29,5 +30,6 @@ std::string_view trimmed(std::string_view text);               // without spaces
 
 // Insertions, deletions and replacements of a character.
 size_t edit_distance(std::string_view a, std::string_view b);
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known);  // `known` is not empty
 
 }  // namespace kith

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -67,6 +68,12 @@ data::Array<float> read_features(const Session& s, const std::string& split, int
   if (features.shape.size() != 2 || features.shape[0] != rows)
     throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
                             split, to_string(features.shape)));
+  const auto bad = std::ranges::find_if_not(features.values, [](float x) { return std::isfinite(x); });
+  if (bad != features.values.end()) {
+    const int64_t at = bad - features.values.begin(), columns = features.shape[1];
+    throw Error(fmt::format("{}: the feature at row {}, column {} is {}; expected finite numbers", path.string(),
+                            at / columns, at % columns, *bad));
+  }
   return features;
 }
 

@@ -16,6 +16,11 @@
 namespace kith {
 namespace {
 
+void lock(int file, int how, const std::filesystem::path& run_dir) {
+  if (flock(file, how | LOCK_NB) != 0)
+    throw Error(fmt::format("{}: another kith is working in this directory", run_dir.string()));
+}
+
 bool is_object(std::string_view line) { return nlohmann::json::parse(line, nullptr, false).is_object(); }
 
 // The text up to the end of its last complete line. Lines before the last were whole when it was begun.
@@ -82,12 +87,23 @@ std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {
   return kept;
 }
 
+void expect_not_in_use(const std::filesystem::path& run_dir) {
+  const int file = open((run_dir / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  try {
+    lock(file, LOCK_SH, run_dir);
+  } catch (...) {
+    close(file);
+    throw;
+  }
+  close(file);
+}
+
 MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   require(file_ >= 0, path_, "cannot be opened");
   try {
-    if (flock(file_, LOCK_EX | LOCK_NB) != 0)
-      throw Error(fmt::format("{}: another kith is working in this directory", path.parent_path().string()));
+    lock(file_, LOCK_EX, path.parent_path());
     const std::string text = read();
     const std::string_view lines = complete_lines(text);
     require_objects(lines, path_);

@@ -22,8 +22,10 @@ class MetricsLog {
   int64_t position();                         // bytes, on disk
   void rewind(int64_t position);              // drops what stands after; a shorter file is left as it is
   // A stage ends its lines with {"stage": NAME, "finished": true} once its result is written.
-  void drop_unfinished(std::string_view stage);  // drops its lines after the last such line: of an attempt that was given up
-  void drop_superseded(std::string_view stage);  // drops its lines up to the last such line but one: of an earlier result
+  void drop_unfinished(
+      std::string_view stage);  // drops its lines after the last such line: of an attempt that was given up
+  void drop_superseded(
+      std::string_view stage);  // drops its lines up to the last such line but one: of an earlier result
 
  private:
   void drop(std::string_view stage, size_t begin, size_t end);  // the stage's lines that begin within these bytes
@@ -33,6 +35,9 @@ class MetricsLog {
   std::filesystem::path path_;
   int file_ = -1;
 };
+
+// Error where another process has the log of this run directory open. Nothing is written.
+void expect_not_in_use(const std::filesystem::path& run_dir);
 
 // What tells of results that stand: the lines of each stage up to its last finished one.
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);

@@ -15,9 +15,6 @@ namespace {
 
 Neighbours mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
   const data::Array<float> features = read_features(s, split, images.count);
-  if (k > images.count - 1)
-    s.report.warn(fmt::format("mine: {} neighbours asked for, {} {} images have {} others each", k, images.count, split,
-                              images.count - 1));
   const Neighbours found =
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
   if (found.uncertified > 0)

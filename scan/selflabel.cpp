@@ -159,10 +159,8 @@ class SelfLabelling {
                       "selflabel.threshold or use selflabel.share",
                       config_.threshold));
     else if (silent > 0)
-      s_.report.warn(
-          fmt::format("selflabel: {} of {} clusters had no confident image in this epoch and may be lost; "
-                      "selflabel.share keeps some of each",
-                      silent, classes_));
+      s_.report.warn(fmt::format("selflabel: {} of {} clusters had no confident image in this epoch and may be lost{}",
+                                 silent, classes_, config_.share > 0 ? "" : "; selflabel.share keeps some of each"));
     const std::vector<int32_t> assignments = predictions();
     const Usage now = usage_of(assignments, classes_);
     if (now.used < used_) s_.report.warn(fmt::format("selflabel: clusters in use fell from {} to {}", used_, now.used));

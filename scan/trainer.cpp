@@ -36,10 +36,7 @@ class Loop {
     TrainConfig& c = t_.config;
     check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
     if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
-    if (c.batch > t_.samples) {
-      s_.report.warn(fmt::format("{}: batch {} cut to the {} images there are", t_.stage, c.batch, t_.samples));
-      c.batch = t_.samples;
-    }
+    c.batch = std::min(c.batch, t_.samples);  // said at the start: scan/preflight.h
     steps_per_epoch_ = t_.samples / c.batch;
     feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
     if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
@@ -169,8 +166,9 @@ class Loop {
     line["epoch_end"] = true;
     const float lr = rate_at(steps_per_epoch_ - 1);
     line = with_position(std::move(line), lr);
-    text +=
-        fmt::format("  lr {:.3g}  {:.0f} images/s  {:.1f} s", lr, line["images_per_second"].get<double>(), seconds());
+    text += fmt::format("  lr {:.3g}", lr);
+    if (images_ > 0) text += fmt::format("  {:.0f} images/s", line["images_per_second"].get<double>());
+    text += fmt::format("  {:.1f} s", seconds());
     s_.report.metric(line);
     s_.report.note(text);
   }

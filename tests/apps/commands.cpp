@@ -73,7 +73,7 @@ TEST(Program, PresetsAreListedAndPrinted) {
   EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
   expect_error({"presets", "quik"}, 1,
                "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, paper-cifar20) "
-               "nor a readable file");
+               "nor a readable file; the nearest preset is quick");
 }
 
 TEST(Program, DataErrorsAreOneLine) {

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "apps/plan.h"
+#include "scan/metrics_log.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {
@@ -25,6 +26,14 @@ TEST_F(Runs, ADryRunTouchesNothing) {
   EXPECT_NE(o.out.find("epochs = 3"), std::string::npos);
   EXPECT_NE(o.out.find("# pretext          30 steps"), std::string::npos) << o.out;
   EXPECT_FALSE(fs::exists(root_ / "a"));
+}
+
+TEST_F(Runs, ADryRunSeesAnotherKithInTheDirectory) {
+  fs::create_directory(root_ / "a");
+  const MetricsLog other(root_ / "a" / "metrics.jsonl");
+  const Outcome o = run("a", {"--dry-run"});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err, "kith: error: " + (root_ / "a").string() + ": another kith is working in this directory\n");
 }
 
 TEST_F(Runs, ADryRunSaysWhereItsMinutesComeFrom) {

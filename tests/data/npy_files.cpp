@@ -77,8 +77,9 @@ TEST_F(NpyFiles, KeepsSixtyFourBits) {
   test::write_bytes(file, npy_bytes(header(">i8"), {largest.rbegin(), largest.rend()}));
   EXPECT_EQ(read_npy<int64_t>(file).values[0], std::numeric_limits<int64_t>::max());
   test::write_bytes(file, npy_bytes(header("<u8"), all));
-  EXPECT_HAS(error_of([&] { read_npy<int64_t>(file); }), "element [0] is 18446744073709551615, which does not fit <i8");
-  EXPECT_HAS(error_of([&] { read_npy<double>(file); }), "does not fit <f8");
+  EXPECT_HAS(error_of([&] { read_npy<int64_t>(file); }),
+             "element [0] is 18446744073709551615, which int64 cannot hold");
+  EXPECT_HAS(error_of([&] { read_npy<double>(file); }), "float64 cannot hold");
 }
 
 // More than one piece of the file, and a place in it that does not fit.

@@ -233,9 +233,8 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "pretext.augment.simclr.hue = 0.51"})
     EXPECT_NE(fails(std::string(wrong) + "\n").find(": expected "), std::string::npos) << wrong;
   for (const char* right : {"pretext.optimizer.momentum = 0", "pretext.optimizer.weight_decay = 0", "selflabel.ema = 0",
-                            "selflabel.ema = 1",
-                            "cluster.augment.strong.operations = 16", "data.size = 4096", "pretext.epochs = 0",
-                            "pretext.optimizer.momentum = 0.9999", "pretext.tau = 1e-6"})
+                            "selflabel.ema = 1", "cluster.augment.strong.operations = 16", "data.size = 4096",
+                            "pretext.epochs = 0", "pretext.optimizer.momentum = 0.9999", "pretext.tau = 1e-6"})
     EXPECT_NO_THROW(load(std::string(right) + "\n")) << right;
   EXPECT_EQ(fails("pretext.optimizer.momentum = 1\n"),
             "1: pretext.optimizer.momentum: expected a number, at least 0 and below 1; found 1");
@@ -265,7 +264,7 @@ TEST(Overrides, StringsNeedNoQuotes) {
 TEST(Presets, AnUnknownOneListsTheKnown) {
   EXPECT_EQ(error_of([] { load_config("quik", {}); }),
             "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, "
-            "paper-cifar20) nor a readable file");
+            "paper-cifar20) nor a readable file; the nearest preset is quick");
   EXPECT_NE(error_of([] { load_config(testing::TempDir(), {}); }).find("nor a readable file"), std::string::npos);
 }
 

@@ -92,10 +92,12 @@ TEST_F(PresetFile, ARunsConfigurationIsWhole) {
   const std::string text = to_toml(load_config("quick", {}));
   EXPECT_EQ(load(text).preset, "quick");
   const std::string message = error_of([&] { load(text.substr(0, text.find("[cluster]"))); });
-  EXPECT_EQ(message,
-            path() +
-                ": damaged, the section [cluster] of a run's configuration is missing; restore the file or begin "
-                "another run directory");
+  EXPECT_EQ(
+      message,
+      path() +
+          ": names a preset, as only the configuration of a run does, but has no section [cluster]: if it was cut "
+          "short, restore it or begin another run directory; if it is a preset of your own, leave out the field "
+          "preset (kith presets NAME prints one to begin with)");
   EXPECT_NE(error_of([&] { load(text.substr(0, text.find("[cluster]") + 5)); }).find(path() + ":"), std::string::npos);
 }
 

@@ -221,15 +221,24 @@ TEST(Stages, WeightsThatAreNotFiniteAreNamedWhenRead) {
   EXPECT_NE(error.find("missing backbone.bn1.bias"), std::string::npos) << error;
 }
 
-TEST(Stages, TinyDataSetsWorkWithWarnings) {
+TEST(Stages, FeaturesThatAreNotFiniteAreNamedWhenRead) {
+  TinyRun r("nan");
+  Session s{r.ctx, r.config, r.data, r.folder.path(), r.report};
+  pretext(s);
+  data::Array<float> features = data::read_npy<float>(r.file("features_test.npy"));
+  features.values[static_cast<size_t>(features.shape[1]) + 2] = std::nanf("");
+  data::write_npy<float>(r.file("features_test.npy"), features.values, features.shape);
+  EXPECT_EQ(error_of([&] { mine(s); }),
+            r.file("features_test.npy").string() + ": the feature at row 1, column 2 is nan; expected finite numbers");
+}
+
+TEST(Stages, TinyDataSetsWork) {
   RunConfig config = tiny_config();
   config.mine.k = 20;
   config.mine.include_self = true;
   config.selflabel.enabled = false;
   TinyRun run("tiny", config, striped_data(1, 9, 4));
   run();
-  EXPECT_TRUE(run.report.warned("batch 16 cut to the 9 images"));
-  EXPECT_TRUE(run.report.warned("20 neighbours asked for"));
   EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{9, 9}));
 }
 
