@@ -124,7 +124,7 @@ TEST_F(ProfiledRun, ListsWhatTheStagesDo) {
   const RunConfig c = config();
   const auto operations = [&](const char* stage, const char* section) {
     std::map<std::string, int64_t> calls;
-    const json& s = named(all.at(stage).at("sections"), section);
+    const json s = named(all.at(stage).at("sections"), section);
     double seconds = 0;
     for (const json& op : s.at("operations")) {
       calls[op.at("name")] = op.at("calls");
@@ -136,7 +136,7 @@ TEST_F(ProfiledRun, ListsWhatTheStagesDo) {
   EXPECT_EQ(all.size(), 5u);
 
   // 70 images in batches of 16: 4 steps an epoch.
-  const json& step = named(all.at("pretext").at("sections"), "training step");
+  const json step = named(all.at("pretext").at("sections"), "training step");
   EXPECT_EQ(step.at("warm_up").at("runs"), 3);
   EXPECT_EQ(step.at("listed").at("runs"), kListed);
   EXPECT_EQ(step.at("later").at("runs"), 3 * 4 - 3 - kListed);
