@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "scan/metrics_log.h"
-#include "scan/report.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/report.h"
 
 namespace kith {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
-#include "nn/context.h"
-#include "nn/device_select.h"
-#include "scan/config.h"
+#include "nn/device/device_select.h"
+#include "nn/tensor/context.h"
+#include "scan/config/config.h"
 
 namespace kith {
 

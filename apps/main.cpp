@@ -8,13 +8,13 @@
 #include <cstring>
 #include <exception>
 
-#include "apps/data.h"
-#include "apps/info.h"
+#include "apps/commands/data.h"
+#include "apps/commands/info.h"
+#include "apps/commands/stages.h"
 #include "apps/signals.h"
-#include "apps/stages.h"
 #include "kernels/core/check.h"
-#include "nn/threads.h"
-#include "scan/config.h"
+#include "nn/device/threads.h"
+#include "scan/config/config.h"
 
 namespace kith {
 namespace {

@@ -6,20 +6,20 @@
 #include <set>
 #include <utility>
 
+#include "apps/commands/plan.h"
 #include "apps/console.h"
 #include "apps/device.h"
-#include "apps/plan.h"
 #include "apps/signals.h"
 #include "apps/start.h"
-#include "data/files.h"
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
-#include "nn/accelerator.h"
-#include "nn/plan_store.h"
-#include "nn/profile.h"
-#include "scan/config_fields.h"
-#include "scan/resources.h"
-#include "scan/reuse.h"
-#include "scan/splits.h"
+#include "nn/device/accelerator.h"
+#include "nn/device/plans/plan_store.h"
+#include "nn/tensor/profile.h"
+#include "scan/config/config_fields.h"
+#include "scan/preflight/resources.h"
+#include "scan/preflight/splits.h"
+#include "scan/run/reuse.h"
 
 namespace kith {
 namespace {

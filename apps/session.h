@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "scan/stages.h"
+#include "scan/stages/stages.h"
 
 namespace kith {
 

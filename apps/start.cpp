@@ -8,11 +8,11 @@
 #include <cstring>
 
 #include "kernels/core/check.h"
-#include "scan/ledger.h"
-#include "scan/metrics_log.h"
-#include "scan/page.h"
-#include "scan/preflight.h"
-#include "scan/reuse.h"
+#include "scan/preflight/preflight.h"
+#include "scan/report/page.h"
+#include "scan/run/ledger.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/reuse.h"
 
 namespace kith {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "kernels/elementwise.h"
-#include "nn/ceilings.h"
-#include "nn/plan_store.h"
+#include "nn/device/plans/plan_store.h"
+#include "nn/tensor/ceilings.h"
 
 namespace kith::bench {
 namespace {

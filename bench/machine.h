@@ -12,8 +12,8 @@
 
 #include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
-#include "nn/accelerator.h"
-#include "nn/context.h"
+#include "nn/device/accelerator.h"
+#include "nn/tensor/context.h"
 #include "tests/support/compare.h"
 
 namespace kith::bench {
@@ -43,7 +43,7 @@ class Machine {
   Timing time(const std::function<void()>& f);
 
   // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product
-  // (nn/ceilings.h). 0: cannot be had here.
+  // (nn/tensor/ceilings.h). 0: cannot be had here.
   double copy_rate();
   double flop_rate(Bound);
 

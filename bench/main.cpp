@@ -7,10 +7,10 @@
 #include <algorithm>
 
 #include "bench/support.h"
-#include "nn/context.h"
-#include "nn/threads.h"
+#include "nn/device/threads.h"
+#include "nn/tensor/context.h"
 #ifdef KITH_SIMT
-#include "tests/simt/runtime.h"
+#include "tests/simt/runner/runtime.h"
 #endif
 
 namespace kith::bench {

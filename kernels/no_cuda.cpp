@@ -1,4 +1,4 @@
-// The CUDA entries of a build that has none. Each also has an entry in tests/simt/study, where its traffic is counted.
+// The CUDA entries of a build that has none. Each also has an entry in bench/study/simt, where its traffic is counted.
 #include <string>
 
 #include "kernels/augment.h"

@@ -1,7 +1,7 @@
 // The heads' share of one SCAN step: anchors and neighbours through all heads, the loss, back to the features, SGD. Images
 // per second count anchors. Args: rows, features, classes, heads.
 #include "bench/support.h"
-#include "nn/optimizer.h"
+#include "nn/model/optimizer.h"
 
 namespace kith {
 namespace {
@@ -40,7 +40,7 @@ void cluster_heads(benchmark::State& state) {
   const auto arg = [&](int i) { return static_cast<int>(state.range(i)); };
   Trainer trainer(rows, arg(1), arg(2), arg(3)), again(rows, arg(1), arg(2), arg(3));
   trainer.step(), again.step();
-  // Gradients are checked against PyTorch by tests/nn/ops.cpp; here: finite, and the same steps twice.
+  // Gradients are checked against PyTorch by tests/nn/ops/ops.cpp; here: finite, and the same steps twice.
   const testing::AssertionResult verified = test::close(trainer.step(), again.step(), {});
   if (!verified) return bench::fail(state, verified.message());
   for ([[maybe_unused]] auto _ : state) trainer.step();

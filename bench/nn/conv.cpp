@@ -1,12 +1,12 @@
-// Every convolution of ResNet-18, each pass, one by one. On the CPU the table that conv_form (nn/onednn/conv.cpp) was read from:
+// Every convolution of ResNet-18, each pass, one by one. On the CPU the table that conv_form (nn/device/onednn/conv.cpp) was read from:
 // in each form that oneDNN offers, reorders included; args: images, side, in, out, kernel, stride, pass (0 forward, 1 data,
-// 2 weights), form (0 nhwc, 1 blocked, 2 winograd). On a GPU by the plan that nn/cudnn chose, the search not timed; the last
+// 2 weights), form (0 nhwc, 1 blocked, 2 winograd). On a GPU by the plan that nn/device/cudnn chose, the search not timed; the last
 // argument is the format (0 f32, 1 TF32, 2 bf16).
-#include "nn/onednn/conv.h"
+#include "nn/device/onednn/conv.h"
 
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
-#include "tests/nn/conv_reference.h"
+#include "tests/nn/ops/conv_reference.h"
 
 namespace kith {
 namespace {
@@ -40,7 +40,7 @@ void conv_on_cpu(benchmark::State& state) {
                       .out = out.data()};
   try {
     const Plan& plan = conv_plan(ctx, s, pass, form);
-    run_plan(ctx, plan, data);  // against plain loops in tests/nn/conv2d.cpp
+    run_plan(ctx, plan, data);  // against plain loops in tests/nn/ops/conv2d.cpp
     bench::run_verified(state, testing::AssertionSuccess(), {.flops = s.flops(), .bytes = 0},
                         [&] { run_plan(ctx, plan, data); });
   } catch (const std::exception& e) {
@@ -119,7 +119,7 @@ struct DeviceConv {
     if (pass == Pass::backward_weights)
       math.conv_backward_weights(s, kType, first.data(), second.data(), dw.data(), Write::overwrite);
   }
-  // 16 elements of the result, spread over it, as in tests/nn/cuda/device_math.cpp; TF32 rounds both operands of each term.
+  // 16 elements of the result, spread over it, as in tests/nn/device/cuda/device_math.cpp; TF32 rounds both operands of each term.
   testing::AssertionResult verified(bool tf32) const {
     const bool weights = pass == Pass::backward_weights;
     const Repeating a{bench::widened(bench::drawn<A>(first_size(), {1}))},

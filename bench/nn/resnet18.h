@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "bench/machine.h"
-#include "nn/conv_shape.h"
+#include "nn/device/conv_shape.h"
 
 namespace kith::bench {
 

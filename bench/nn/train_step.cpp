@@ -1,11 +1,11 @@
 // One training step as the SimCLR stage runs it, without its augmentation: ResNet-18, projection head, NT-Xent, backward, SGD.
-// Images per second count views. On a GPU the step is what nn/replay.h captures, and the floor is that of the convolutions'
+// Images per second count views. On a GPU the step is what nn/device/replay.h captures, and the floor is that of the convolutions'
 // arithmetic. Args: width, views, side, channels; on a GPU what operands are (0 f32, 1 TF32, 2 bf16) and whether one graph is
 // replayed.
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
-#include "nn/optimizer.h"
-#include "nn/replay.h"
+#include "nn/device/replay.h"
+#include "nn/model/optimizer.h"
 
 namespace kith {
 namespace {
@@ -71,7 +71,7 @@ std::vector<float> losses(Context& ctx, const Shape4& s, int steps) {
   return out;
 }
 
-// Gradients are checked against PyTorch by tests/nn/resnet.cpp. Here: finite, and the same steps twice; on a device also the
+// Gradients are checked against PyTorch by tests/nn/model/resnet.cpp. Here: finite, and the same steps twice; on a device also the
 // CPU's losses for a small batch.
 testing::AssertionResult verified(Context& ctx, const Shape4& s, Format format) {
   const int steps = Replay::kWarmUp + 1;

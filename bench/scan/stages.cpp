@@ -1,9 +1,9 @@
 // The training stages on a GPU as `kith run` runs them: augmentation, steps captured and replayed, the batch's numbers going up
 // and the terms coming back. Random pixels in the shape of CIFAR-10, the networks and optimisers of preset fast-cifar10. A time is
 // that of one step, the mean of many from one wait for the device to another; the floor is that of the convolutions'
-// arithmetic. Losses must be finite; that they follow the CPU's is what tests/scan/cuda/pipeline.cpp is for. Args: width, batch
+// arithmetic. Losses must be finite; that they follow the CPU's is what tests/scan/stages/cuda/pipeline.cpp is for. Args: width, batch
 // (two views, or passes, of each image), side, what operands are (0 f32, 1 TF32, 2 bf16), whether steps are replayed as graphs.
-#include "scan/stages.h"
+#include "scan/stages/stages.h"
 
 #include <unistd.h>
 
@@ -13,7 +13,7 @@
 
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
-#include "scan/estimate.h"
+#include "scan/preflight/estimate.h"
 
 namespace kith {
 namespace {

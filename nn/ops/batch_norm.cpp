@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
-#include "nn/array.h"
 #include "nn/ops/ops.h"
+#include "nn/tensor/array.h"
 
 namespace kith {
 namespace {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
-#include "nn/onednn/conv.h"
+#include "nn/device/onednn/conv.h"
 #include "nn/ops/ops.h"
 
 namespace kith {

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "kernels/core/types.h"
-#include "nn/array.h"
-#include "nn/tape.h"
+#include "nn/tensor/array.h"
+#include "nn/tensor/tape.h"
 
 namespace kith {
 

@@ -1,8 +1,8 @@
 // softmax_xent  logits [rows, classes], labels [rows] -> loss [rows]
 #include "kernels/softmax_xent.h"
 
-#include "nn/array.h"
 #include "nn/ops/ops.h"
+#include "nn/tensor/array.h"
 
 namespace kith {
 

@@ -1,8 +1,8 @@
 // Run directories that are continued with something else, and new ones that begin with what of another one still fits.
 #include <map>
 
-#include "data/npy.h"
-#include "scan/metrics_log.h"
+#include "data/formats/npy.h"
+#include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "kernels/core/check.h"
-#include "nn/accelerator.h"
+#include "nn/device/accelerator.h"
 
 namespace kith {
 namespace {

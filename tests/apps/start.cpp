@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "apps/plan.h"
-#include "scan/metrics_log.h"
+#include "apps/commands/plan.h"
+#include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {

@@ -1,5 +1,5 @@
 // How the program's threads wait, and that results do not depend on how many there are.
-#include "nn/threads.h"
+#include "nn/device/threads.h"
 
 #include <gtest/gtest.h>
 

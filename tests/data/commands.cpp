@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/data.h"
-#include "data/png.h"
-#include "tests/data/synthetic.h"
+#include "apps/commands/data.h"
+#include "data/formats/png.h"
+#include "tests/data/dataset/synthetic.h"
 
 namespace kith {
 namespace {

@@ -1,6 +1,6 @@
 // Shared by the tests of nn/.
 #pragma once
-#include "nn/module.h"
+#include "nn/model/module.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {

@@ -1,7 +1,7 @@
 // The fragment layouts of mma.sync and ldmatrix: a product through them equals the product of the rounded operands.
 #include "tests/simt/matrix.h"
 
-#include "tests/simt/device.h"
+#include "tests/simt/runner/device.h"
 #include "tests/support/compare.h"
 
 namespace kith::simt_test {

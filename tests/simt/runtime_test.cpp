@@ -1,5 +1,5 @@
 // The runner's own tests: every kind of fault is caught, right kernels pass, and the counts are those of a GPU.
-#include "tests/simt/runtime.h"
+#include "tests/simt/runner/runtime.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <numeric>
 #include <vector>
 
-#include "tests/simt/device.h"
 #include "tests/simt/faults.h"
-#include "tests/simt/stream.h"
+#include "tests/simt/runner/device.h"
+#include "tests/simt/runner/stream.h"
 
 namespace kith::simt_test {
 namespace {

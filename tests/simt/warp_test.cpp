@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "tests/simt/device.h"
+#include "tests/simt/runner/device.h"
 
 namespace kith::simt_test {
 namespace {

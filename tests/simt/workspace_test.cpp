@@ -1,10 +1,10 @@
 // The workspace that captured graphs and later calls share, over the runner's streams.
-#include "nn/cudnn/workspace.h"
+#include "nn/device/cudnn/workspace.h"
 
 #include <gtest/gtest.h>
 
 #include "kernels/core/check.h"
-#include "tests/simt/block.h"
+#include "tests/simt/runner/block.h"
 
 namespace kith {
 namespace {

@@ -43,10 +43,10 @@ class FaultyTree : public testing::Test {
     const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
     root_ = std::filesystem::path(testing::TempDir()) / ("kith_structure_" + name);
     std::filesystem::remove_all(root_);
-    write("nn/tensor.h", "#pragma once\n");
-    write("data/dataset.h", "#pragma once\n");
-    write("kernels/topk.h", "// #include \"nn/tensor.h\" is only a comment\n");
-    write("scan/stages.h", "#include \"nn/tensor.h\"\n#include \"data/dataset.h\"\n");
+    write("nn/tensor/tensor.h", "#pragma once\n");
+    write("data/dataset/dataset.h", "#pragma once\n");
+    write("kernels/topk.h", "// #include \"nn/tensor/tensor.h\" is only a comment\n");
+    write("scan/stages/stages.h", "#include \"nn/tensor/tensor.h\"\n#include \"data/dataset/dataset.h\"\n");
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
   void write(const std::string& path, const std::string& text) {
@@ -59,13 +59,13 @@ class FaultyTree : public testing::Test {
 TEST_F(FaultyTree, ASoundTreePasses) { EXPECT_EQ(joined(inspect(root_).violations), ""); }
 
 TEST_F(FaultyTree, AnIncludeAgainstTheGrainIsNamed) {
-  write("kernels/bad.cpp", "\n  #  include  \"nn/tensor.h\"  // why not\n");
+  write("kernels/bad.cpp", "\n  #  include  \"nn/tensor/tensor.h\"  // why not\n");
   write("data/bad.cpp", "#include \"kernels/topk.h\"\n");
-  write("nn/bad.cpp", "#include \"data/dataset.h\"\n");
+  write("nn/bad.cpp", "#include \"data/dataset/dataset.h\"\n");
   EXPECT_EQ(joined(inspect(root_).violations),
             "data/bad.cpp:1: data/ may not include kernels/ (\"kernels/topk.h\")\n"
-            "kernels/bad.cpp:2: kernels/ may not include nn/ (\"nn/tensor.h\")\n"
-            "nn/bad.cpp:1: nn/ may not include data/ (\"data/dataset.h\")\n");
+            "kernels/bad.cpp:2: kernels/ may not include nn/ (\"nn/tensor/tensor.h\")\n"
+            "nn/bad.cpp:1: nn/ may not include data/ (\"data/dataset/dataset.h\")\n");
 }
 
 TEST_F(FaultyTree, APathThatIsNotFromTheRootIsNamed) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/core/check.h"
-#include "nn/safetensors.h"
+#include "nn/state/safetensors.h"
 
 namespace kith::test {
 

@@ -3,9 +3,9 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include "nn/accelerator.h"
+#include "nn/device/accelerator.h"
 #ifdef KITH_SIMT
-#include "tests/simt/runtime.h"
+#include "tests/simt/runner/runtime.h"
 #endif
 
 namespace kith::test {

@@ -1,11 +1,11 @@
 // The program's commands on a CUDA device: under the SIMT runner, and on a GPU in a CUDA build.
 #include "apps/device.h"
 
-#include "apps/arrays.h"
+#include "apps/commands/arrays.h"
 #include "apps/session.h"
-#include "data/npy.h"
+#include "data/formats/npy.h"
 #include "kernels/core/philox.h"
-#include "scan/image_stream.h"
+#include "scan/train/image_stream.h"
 #include "tests/apps/tiny_data.h"
 #include "tests/support/on_cuda.h"
 

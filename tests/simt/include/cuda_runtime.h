@@ -10,7 +10,7 @@
 
 #include "tests/simt/include/simt_stream.h"
 #include "tests/simt/include/simt_warp.h"
-#include "tests/simt/runtime.h"
+#include "tests/simt/runner/runtime.h"
 
 #define __global__
 #define __device__

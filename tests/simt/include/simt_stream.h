@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "tests/simt/runtime.h"
-#include "tests/simt/stream.h"
+#include "tests/simt/runner/runtime.h"
+#include "tests/simt/runner/stream.h"
 
 using cudaStream_t = struct CUstream_st*;
 struct CUevent_st {

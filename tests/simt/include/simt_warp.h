@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "tests/simt/runtime.h"
+#include "tests/simt/runner/runtime.h"
 
 namespace simt_detail {
 

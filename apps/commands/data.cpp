@@ -1,0 +1,137 @@
+#include "apps/commands/data.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset/dataset.h"
+#include "data/fetch/fetch.h"
+#include "data/formats/png.h"
+#include "kernels/core/check.h"
+#include "scan/preflight/splits.h"
+#include "scan/run/json_text.h"
+
+namespace kith {
+namespace {
+
+struct FetchOptions {
+  std::string name, root = "datasets";
+  bool json = false, quiet = false;
+};
+
+struct InfoOptions {
+  std::string spec, sheet;
+  bool json = false;
+};
+
+// Events go to stderr, so that stdout is the SPEC alone and a script can use it.
+void fetch(const FetchOptions& options) {
+  const std::string spec = data::fetch(options.name, options.root, [&](const std::string& line) {
+    if (!options.quiet) fmt::print(stderr, "{}\n", line);
+  });
+  if (options.json)
+    fmt::print("{}\n", json_text({{"spec", spec}}));
+  else
+    fmt::print("{}\n", spec);
+}
+
+nlohmann::json describe(const data::Images& images) {
+  const data::Statistics s = data::statistics(images);
+  const auto channels = static_cast<size_t>(images.channels);
+  return {{"count", images.count},
+          {"shape", {images.height, images.width, images.channels}},
+          {"mean", std::vector<double>(s.mean, s.mean + channels)},
+          {"std", std::vector<double>(s.std, s.std + channels)},
+          {"per_class", s.per_class},
+          {"labelled", images.labelled()}};
+}
+
+nlohmann::json describe(const data::Dataset& set) {
+  const auto channels = static_cast<size_t>(set.train.channels);
+  return {{"spec", set.spec},
+          {"classes", set.class_names},
+          {"train", describe(set.train)},
+          {"test", describe(set.test)},
+          {"normalisation",
+           {{"mean", std::vector<float>(set.mean, set.mean + channels)},
+            {"std", std::vector<float>(set.std, set.std + channels)}}}};
+}
+
+std::string numbers(const nlohmann::json& list) {
+  std::string out;
+  for (const auto& value : list) out += fmt::format("{}{:.4f}", out.empty() ? "" : " ", value.get<double>());
+  return out;
+}
+
+void print_table(const nlohmann::json& info) {
+  fmt::print("{}\n\n{:<32} {:>16} {:>16}\n", info["spec"].get<std::string>(), "", "train", "test");
+  const auto row = [&](const std::string& name, auto cell) {
+    fmt::print("{:<32} {:>16} {:>16}\n", name, cell(info["train"]), cell(info["test"]));
+  };
+  row("images", [](const auto& split) { return split["count"].dump(); });
+  row("height x width x channels", [](const auto& split) {
+    const auto& shape = split["shape"];
+    return fmt::format("{} x {} x {}", shape[0].template get<int>(), shape[1].template get<int>(),
+                       shape[2].template get<int>());
+  });
+  for (size_t c = 0; c < info["classes"].size(); ++c)
+    row(fmt::format("{:>4} {}", c, info["classes"][c].get<std::string>()), [&](const auto& split) {
+      const auto& counts = split["per_class"];
+      return c < counts.size() ? counts[c].dump() : "0";
+    });
+  for (const char* split : {"train", "test"}) {
+    if (info[split]["count"] == 0) continue;
+    fmt::print("{:<14} mean {}   std {}\n", split, numbers(info[split]["mean"]), numbers(info[split]["std"]));
+  }
+  const auto& used = info["normalisation"];
+  fmt::print("{:<14} mean {}   std {}\n", "normalised with", numbers(used["mean"]), numbers(used["std"]));
+}
+
+// A row per class with its first training images.
+void write_sheet(const data::Dataset& set, const std::string& path) {
+  constexpr int kColumns = 12, kSmall = 48;
+  std::vector<int64_t> index(static_cast<size_t>(set.classes()) * kColumns, -1);
+  std::vector<int> used(static_cast<size_t>(set.classes()), 0);
+  for (int64_t i = 0; i < set.train.count; ++i) {
+    const auto label = static_cast<size_t>(set.train.labels[static_cast<size_t>(i)]);
+    if (used[label] < kColumns) index[label * kColumns + static_cast<size_t>(used[label]++)] = i;
+  }
+  data::write_png(path, data::contact_sheet(set.train, index, kColumns, set.train.width < kSmall ? 2 : 1));
+}
+
+void info(const InfoOptions& options) {
+  if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
+    throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
+  const data::Dataset set = data::load(options.spec);
+  const nlohmann::json description = describe(set);
+  if (!options.sheet.empty()) write_sheet(set, options.sheet);
+  if (options.json) return fmt::print("{}\n", description.dump(2));
+  print_table(description);
+  for (const std::string& note : split_notes(set)) fmt::print("\n{}\n", note);
+}
+
+}  // namespace
+
+void add_data_commands(CLI::App& app) {
+  CLI::App* data = app.add_subcommand("data", "Fetch and describe data sets");
+  data->require_subcommand(1);
+
+  auto fetch_options = std::make_shared<FetchOptions>();
+  CLI::App* fetch_command = data->add_subcommand("fetch", "Download a data set, verified; prints its SPEC");
+  fetch_command->add_option("name", fetch_options->name, "cifar10, cifar100, cifar20 or fashion-mnist")->required();
+  fetch_command->add_option("--root", fetch_options->root, "Folder to put it below")->capture_default_str();
+  fetch_command->add_flag("--quiet", fetch_options->quiet, "No line per event");
+  fetch_command->add_flag("--json", fetch_options->json, "Print the result as JSON");
+  fetch_command->callback([fetch_options] { fetch(*fetch_options); });
+
+  auto info_options = std::make_shared<InfoOptions>();
+  CLI::App* info_command = data->add_subcommand("info", "Counts, classes, shape and statistics of a data set");
+  info_command->add_option("spec", info_options->spec, "NAME:DIR, such as cifar10:datasets")->required();
+  info_command->add_option("--sheet", info_options->sheet, "Write a contact sheet to this PNG file");
+  info_command->add_flag("--json", info_options->json, "Print the description as JSON");
+  info_command->callback([info_options] { info(*info_options); });
+}
+
+}  // namespace kith

@@ -1,0 +1,39 @@
+// kith mine: a stage of a run, or, with --features, a search among anyone's rows.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/commands/arrays.h"
+#include "apps/commands/stages.h"
+#include "apps/device.h"
+#include "nn/device/accelerator.h"
+
+namespace kith {
+
+void add_mine_command(CLI::App& app) {
+  auto stage = std::make_shared<StageOptions>();
+  auto arrays = std::make_shared<MineArrays>();
+  CLI::App* command = app.add_subcommand("mine", "Find the nearest neighbours of every image, or row of an array");
+  add_stage_options(*command, *stage);
+  stage->command = "mine";
+  add_from_option(*command, *stage);
+  command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");
+  CLI::Option* features = command->add_option("--features", arrays->features, "Search among the rows of this .npy");
+  const auto of_arrays = [&](CLI::Option* option) { option->needs(features)->group("With --features"); };
+  of_arrays(command->add_option("--k", arrays->k, "Neighbours of each row")->capture_default_str());
+  of_arrays(command->add_flag("--include-self", arrays->include_self, "A row may be its own neighbour"));
+  of_arrays(command->add_flag("--normalize", arrays->normalize, "Search by angle: scale rows to unit length first"));
+  of_arrays(command->add_option("--scores", arrays->scores, "Write the inner products to this .npy"));
+  command->callback([command, stage, arrays] {
+    if (arrays->features.empty()) return run_stage(*stage, [](Session& s, auto&) { mine(s); });
+    refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--quiet"});
+    arrays->out = stage->out;
+    const OpenedContext opened =
+        open_context({.device = stage->device, .options = {.threads = stage->threads.value_or(0)}}, list_devices());
+    if (!stage->quiet) fmt::print(stderr, "{}\n", opened.line);
+    if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
+    mine_arrays(*opened.context, *arrays);
+  });
+}
+
+}  // namespace kith

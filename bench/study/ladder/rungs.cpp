@@ -1,0 +1,16 @@
+#include "bench/study/ladder/ladder.h"
+
+namespace kith::ladder {
+
+void fused(const Forward& a, Queue q) {
+  Forward bf16 = a;
+  bf16.products = Products::bf16;
+  kernels::ntxent_forward(bf16, q);
+}
+
+std::span<const Rung> rungs() {
+  static constexpr Rung kRungs[] = {{"naive", naive}, {"tiled", tiled}, {"tensor", tensor}, {"fused", fused}};
+  return kRungs;
+}
+
+}  // namespace kith::ladder

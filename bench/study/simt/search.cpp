@@ -1,0 +1,93 @@
+#include "bench/study/simt/study.h"
+#include "kernels/kmeans.h"
+#include "kernels/topk.h"
+
+namespace kith::study {
+namespace {
+
+using namespace kernels;
+using test::normal_rows, test::OnDevice, test::poison, test::Seed, test::unit_rows;
+
+Cost run_topk(const Sizes& s, Queue q) {
+  const int64_t queries = s["queries"], k = s["k"];
+  const OnDevice<float> x(unit_rows(queries, s["dim"], Seed{1})), database(unit_rows(s["database"], s["dim"], Seed{2})),
+      scores(poison<float>(queries * k));
+  const OnDevice<int64_t> indices(poison<int64_t>(queries * k));
+  topk({.queries = x.matrix(),
+        .database = database.matrix(),
+        .k = k,
+        .scores = {scores.data(), queries, k},
+        .indices = {indices.data(), queries, k}},
+       q);
+  return cost(topk_cost, queries, s["database"], s["dim"], k);
+}
+
+Cost run_topk_streamed(const Sizes& s, Queue q) {
+  const int64_t queries = s["queries"], k = s["k"];
+  const test::HostMatrix<float> database = unit_rows(s["database"], s["dim"], Seed{2});
+  const OnDevice<float> x(unit_rows(queries, s["dim"], Seed{1})), scores(poison<float>(queries * k));
+  const OnDevice<int64_t> indices(poison<int64_t>(queries * k));
+  topk_streamed({.queries = x.matrix(),
+                 .database = database.view(),
+                 .k = k,
+                 .scores = {scores.data(), queries, k},
+                 .indices = {indices.data(), queries, k},
+                 .chunk_rows = s["chunk_rows"]},
+                q);
+  return cost(topk_cost, queries, s["database"], s["dim"], k);
+}
+
+Cost run_topk_merge(const Sizes& s, Queue q) {
+  const int64_t parts = s["parts"], queries = s["queries"], k = s["k"], rows = parts * queries;
+  test::HostMatrix<double> lists(rows, k);
+  test::HostMatrix<int64_t> at(rows, k);
+  for (int64_t i = 0; i < rows * k; ++i) {  // every list descends; the parts interleave
+    lists.values[i] = static_cast<double>(-(i % k));
+    at.values[i] = i % k * parts + i / (queries * k);
+  }
+  const OnDevice<double> part_scores(lists);
+  const OnDevice<float> scores(poison<float>(queries * k));
+  const OnDevice<int64_t> part_indices(at), indices(poison<int64_t>(queries * k));
+  topk_merge({.part_scores = part_scores.matrix(),
+              .part_indices = part_indices.matrix(),
+              .scores = {scores.data(), queries, k},
+              .indices = {indices.data(), queries, k}},
+             q);
+  return cost(topk_merge_cost, parts, queries, k);
+}
+
+Cost run_kmeans_assign(const Sizes& s, Queue q) {
+  const OnDevice<float> x(normal_rows(s["rows"], s["dim"], Seed{1})),
+      centroids(normal_rows(s["clusters"], s["dim"], Seed{2}));
+  const OnDevice<int32_t> labels(poison<int32_t>(s["rows"]));
+  kmeans_assign({.x = x.matrix(), .centroids = centroids.matrix(), .labels = labels.span()}, q);
+  return cost(kmeans_assign_cost, s["rows"], s["clusters"], s["dim"]);
+}
+
+// The contract's cost is that of one iteration; the seeding comes with it.
+Cost run_kmeans(const Sizes& s, Queue q) {
+  const int64_t clusters = s["clusters"], dim = s["dim"];
+  const OnDevice<float> x(normal_rows(s["rows"], dim, Seed{1})), centroids(poison<float>(clusters * dim));
+  const OnDevice<int32_t> labels(poison<int32_t>(s["rows"]));
+  kmeans({.x = x.matrix(),
+          .max_iterations = 1,
+          .restarts = 1,
+          .centroids = {centroids.data(), clusters, dim},
+          .labels = labels.span()},
+         q);
+  return cost(kmeans_assign_cost, s["rows"], clusters, dim);
+}
+
+}  // namespace
+
+std::vector<Study> search_studies() {
+  return {{"topk", {{"queries", 128}, {"database", 512}, {"dim", 64}, {"k", 20}}, run_topk},
+          {"topk_streamed",
+           {{"queries", 16}, {"database", 512}, {"dim", 64}, {"k", 20}, {"chunk_rows", 256}},
+           run_topk_streamed},
+          {"topk_merge", {{"parts", 4}, {"queries", 256}, {"k", 20}}, run_topk_merge},
+          {"kmeans_assign", {{"rows", 1024}, {"clusters", 10}, {"dim", 64}}, run_kmeans_assign},
+          {"kmeans", {{"rows", 256}, {"clusters", 3}, {"dim", 32}}, run_kmeans}};
+}
+
+}  // namespace kith::study

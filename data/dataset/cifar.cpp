@@ -1,0 +1,132 @@
+// The binary versions of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3,072 pixel bytes, planes R G B.
+#include <array>
+
+#include "data/dataset/readers.h"
+#include "data/formats/content.h"
+#include "data/formats/files.h"
+#include "data/formats/text.h"
+
+namespace kith::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSide = 32, kChannels = 3;
+constexpr size_t kPlane = kSide * kSide, kPixels = kPlane * kChannels;
+
+struct Record {
+  size_t label_bytes;  // before the pixels
+  size_t label_at;     // the one that counts
+  int classes;
+};
+
+void append(const fs::path& path, const Record& record, size_t records, Images& out) {
+  const size_t record_bytes = record.label_bytes + kPixels;
+  std::error_code error;
+  const uintmax_t found = fs::file_size(path, error);
+  if (error) fail("{}: {}", path.string(), error.message());
+  if (found != records * record_bytes)
+    fail("{}: expected {} bytes ({} records of {}), found {}{}", path.string(), records * record_bytes, records,
+         record_bytes, found, but_it_is(path));
+  const std::vector<uint8_t> file = read_file(path);
+  const size_t first = static_cast<size_t>(out.count);
+  for (size_t r = 0; r < records; ++r) {
+    const uint8_t* bytes = file.data() + r * record_bytes;
+    const int label = bytes[record.label_at];
+    if (label >= record.classes)
+      fail("{}: record {}: label {} is out of range 0..{}", path.string(), r, label, record.classes - 1);
+    out.labels[first + r] = label;
+    const uint8_t* planes = bytes + record.label_bytes;
+    uint8_t* pixels = out.pixels.data() + (first + r) * kPixels;
+    for (size_t p = 0; p < kPlane; ++p)
+      for (size_t c = 0; c < kChannels; ++c) pixels[p * kChannels + c] = planes[c * kPlane + p];
+  }
+  out.count += static_cast<int64_t>(records);
+}
+
+Images read_split(const fs::path& folder, std::span<const std::string> files, const Record& record, size_t records) {
+  Images out{.height = kSide, .width = kSide, .channels = kChannels};
+  out.pixels.resize(files.size() * records * kPixels);
+  out.labels.resize(files.size() * records);
+  for (const std::string& file : files) append(folder / file, record, records, out);
+  return out;
+}
+
+// The archive's own list of names, one a line; the names in code stand where it is absent.
+void read_names(const fs::path& path, std::vector<std::string>& names) {
+  if (!fs::exists(path)) return;
+  std::vector<std::string> found = read_lines(path);
+  if (found.size() != names.size())
+    fail("{}: expected {} class names, found {}", path.string(), names.size(), found.size());
+  names = std::move(found);
+}
+
+void expect_all(const fs::path& folder, std::span<const std::string> files) {
+  std::vector<std::string> missing;
+  for (const std::string& file : files)
+    if (!fs::exists(folder / file)) missing.push_back(file);
+  if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
+}
+
+// The number of records of a file that may have any; none where it is absent.
+size_t count_records(const fs::path& path, size_t record_bytes) {
+  std::error_code error;
+  const uintmax_t bytes = fs::exists(path) ? fs::file_size(path, error) : 0;
+  if (error) fail("{}: {}", path.string(), error.message());
+  if (bytes % record_bytes != 0)
+    fail("{}: expected a multiple of {} bytes (one label, {} pixel bytes), found {}{}", path.string(), record_bytes,
+         kPixels, bytes, but_it_is(path));
+  return bytes / record_bytes;
+}
+
+}  // namespace
+
+void read_cifar10(const fs::path& dir, Dataset& out) {
+  const std::vector<std::string> files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                          "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
+  constexpr std::array below = {"cifar-10-batches-bin"};
+  const fs::path folder = find_folder("cifar10", dir, below, files);
+  expect_all(folder, files);
+  read_names(folder / "batches.meta.txt", out.class_names);
+  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  out.train = read_split(folder, std::span(files).first(5), record, 10'000);
+  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+}
+
+void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
+  const std::vector<std::string> files = {"train.bin", "test.bin"};
+  constexpr std::array below = {"cifar-100-binary"};
+  const bool fine = labels == CifarLabels::fine;
+  const fs::path folder = find_folder(fine ? "cifar100" : "cifar20", dir, below, files);
+  expect_all(folder, files);
+  read_names(folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), out.class_names);
+  const Record record{.label_bytes = 2, .label_at = fine ? size_t{1} : size_t{0}, .classes = out.classes()};
+  out.train = read_split(folder, std::span(files).first(1), record, 50'000);
+  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+}
+
+void read_cifar_format(const fs::path& dir, Dataset& out) {
+  const std::vector<std::string> train = {"train.bin"}, test = {"test.bin"}, needed = {"train.bin", "class_names.txt"};
+  expect_folder("cifar-format", dir);
+  expect_all(dir, needed);
+  const fs::path names = dir / "class_names.txt";
+  out.class_names = read_lines(names);
+  if (out.class_names.empty() || out.class_names.size() > 256)
+    fail("{}: expected 1..256 class names, one a line, found {}", names.string(), out.class_names.size());
+  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  const auto split = [&](std::span<const std::string> file) {
+    const size_t records = count_records(dir / file[0], record.label_bytes + kPixels);
+    return records == 0 ? Images{.height = kSide, .width = kSide, .channels = kChannels}
+                        : read_split(dir, file, record, records);
+  };
+  out.train = split(train);
+  if (out.train.count == 0) fail("{}: holds no image", (dir / "train.bin").string());
+  out.test = split(test);
+  const Statistics measured = statistics(out.train);
+  for (int c = 0; c < kChannels; ++c) {
+    out.mean[c] = static_cast<float>(measured.mean[c]);
+    out.std[c] = measured.std[c] > 0 ? static_cast<float>(measured.std[c]) : 1.f;  // a channel of one value
+  }
+}
+
+}  // namespace kith::data

@@ -1,0 +1,31 @@
+// The readers behind load(). Inside data/ only.
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset/dataset.h"
+
+namespace kith::data {
+
+enum class CifarLabels { coarse, fine };
+
+// Both look for their files in `dir` and in the folder the official archive unpacks to below it.
+void read_cifar10(const std::filesystem::path& dir, Dataset&);
+void read_cifar100(const std::filesystem::path& dir, CifarLabels, Dataset&);
+// A set of one's own in CIFAR-10's records: train.bin and test.bin of any length, and class_names.txt, one name a line.
+// test.bin may be absent or empty. Sets class_names and the measured mean and std.
+void read_cifar_format(const std::filesystem::path& dir, Dataset&);
+// MNIST's IDX files, plain or .gz, of any count and size; class names and constants are the caller's. A dot may stand
+// before "idx" (Kaggle), and a folder of a file's name may hold that file (7-Zip and file managers unpack so).
+void read_idx(std::string_view name, const std::filesystem::path& dir, Dataset&);
+
+// Error: `dir` is no folder.
+void expect_folder(std::string_view name, const std::filesystem::path& dir);
+
+// `dir` or the first of its subfolders `below` that holds at least one of the files; Error when none does.
+std::filesystem::path find_folder(std::string_view name, const std::filesystem::path& dir,
+                                  std::span<const char* const> below, std::span<const std::string> files);
+
+}  // namespace kith::data

@@ -1,0 +1,99 @@
+#include "data/formats/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace kith::data {
+namespace {
+
+void write_all(int fd, Bytes bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot write: {}", path.string(), std::strerror(errno));
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+}
+
+// A chain of links is finite where status() could follow it, or ends at a name that is not there.
+std::filesystem::path behind_links(std::filesystem::path path) {
+  std::error_code error;
+  for (int link = 0; link < 40 && std::filesystem::is_symlink(path, error); ++link)
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  return path;
+}
+
+// Of a pipe or a device, which no file can take the place of.
+void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> parts) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
+  try {
+    for (const Bytes part : parts) write_all(fd, part, path);
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  ::close(fd);
+}
+
+}  // namespace
+
+std::ifstream open_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    fail("{}: is a pipe or a device, expected a file", path.string());
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
+  return in;
+}
+
+std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+  std::ifstream in = open_file(path);
+  std::vector<uint8_t> bytes(static_cast<size_t>(std::filesystem::file_size(path)));
+  if (!in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
+    fail("{}: cannot read {} bytes", path.string(), bytes.size());
+  return bytes;
+}
+
+void write_file(const std::filesystem::path& name, std::initializer_list<Bytes> parts) {
+  std::error_code error;
+  const std::filesystem::file_type type = std::filesystem::status(name, error).type();
+  if (type == std::filesystem::file_type::directory) fail("{}: is a folder, expected a file", name.string());
+  if (std::filesystem::exists(name, error) && type != std::filesystem::file_type::regular)
+    return write_into(name, parts);
+  const std::filesystem::path path = behind_links(name);
+  const std::filesystem::path temporary = path.string() + ".partial";
+  const int fd = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+  if (fd < 0) fail("{}: cannot create: {}", temporary.string(), std::strerror(errno));
+  try {
+    for (const Bytes part : parts) write_all(fd, part, path);
+    if (::fsync(fd) != 0) fail("{}: cannot sync: {}", path.string(), std::strerror(errno));
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+      fail("{}: cannot rename to its final name: {}", temporary.string(), std::strerror(errno));
+  } catch (...) {
+    ::close(fd);
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  ::close(fd);
+}
+
+bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file) {
+  std::filesystem::path partial = output;
+  partial += ".partial";  // what the writer fills before it renames
+  for (const std::filesystem::path& p : {output, partial}) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(p, file, ignored)) return true;
+    const std::filesystem::path a = std::filesystem::weakly_canonical(p, ignored),
+                                b = std::filesystem::weakly_canonical(file, ignored);
+    if (!a.empty() && a == b) return true;
+  }
+  return false;
+}
+
+}  // namespace kith::data

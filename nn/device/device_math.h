@@ -1,0 +1,68 @@
+// DeviceMath: convolutions and linear layers on a device, by the vendor's libraries (nn/device/cudnn, nn/device/cublas). This header
+// knows neither, so that a build for another device can implement it.
+//
+//   conv    x [N, H, W, in], w [out, k, k, in], y [N, H', W', out] of one dtype; the gradient of w is f32 always
+//   linear  x [rows, in], w [out, in], bias [out], y [rows, out], all f32:
+//           y = x w^T + bias;   dx = dy w;   dw = dy^T x
+//
+// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so; cuDNN gives the gradient of
+// bf16 weights rounded to bf16. Pointers are device memory, those of convolutions 16-byte aligned.
+//
+// Calls enqueue on the queue and return. The first call of a shape plans: it may search, which waits and runs the work
+// several times, and may grow the workspace. Later calls neither allocate nor wait, and are what a graph may capture; a
+// first call during capture is an Error that says so.
+//
+// Deterministic for one set of plans: the same plan_folder gives the same bits in every run. A search goes by time, so
+// without the folder another run may choose other algorithms.
+#pragma once
+#include <compare>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "nn/device/conv_shape.h"
+#include "nn/tensor/tensor.h"
+
+namespace kith {
+
+struct MathOptions {
+  bool tf32 = false;                           // f32 operands may be rounded to 10 bits of mantissa
+  int64_t workspace_limit = int64_t{1} << 30;  // bytes that one convolution may ask for
+  std::filesystem::path plan_folder = {};      // plan_store.h; empty: plans are not kept between runs
+};
+
+enum class Activation : uint8_t { none, relu };
+
+struct LinearShape {
+  int64_t rows = 0, in = 0, out = 0;
+  Cost cost() const {  // of each of the three products
+    const auto r = static_cast<double>(rows), i = static_cast<double>(in), o = static_cast<double>(out);
+    return {.flops = 2 * r * i * o, .bytes = 4 * (r * i + i * o + r * o)};
+  }
+  auto operator<=>(const LinearShape&) const = default;
+};
+
+class DeviceMath {
+ public:
+  virtual ~DeviceMath() = default;
+
+  virtual void conv_forward(const ConvShape&, DType, const void* x, const void* w, void* y) = 0;
+  virtual void conv_backward_data(const ConvShape&, DType, const void* dy, const void* w, void* dx, Write) = 0;
+  virtual void conv_backward_weights(const ConvShape&, DType, const void* x, const void* dy, float* dw, Write) = 0;
+
+  // bias may be null.
+  virtual void linear_forward(const LinearShape&, const float* x, const float* w, const float* bias, float* y,
+                              Activation) = 0;
+  virtual void linear_backward_data(const LinearShape&, const float* dy, const float* w, float* dx, Write) = 0;
+  virtual void linear_backward_weights(const LinearShape&, const float* x, const float* dy, float* dw, Write) = 0;
+
+  virtual int64_t workspace_bytes() const = 0;  // held now; constant once every shape has been seen
+  virtual std::string describe() const = 0;  // for the log: versions, TF32, where plans are kept, a warning about them
+};
+
+std::string device_math_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error where they cannot be loaded
+
+// One for each queue; it must outlive the graphs captured through it. Error where this build has none.
+std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&);
+
+}  // namespace kith

@@ -1,0 +1,163 @@
+#include "nn/device/onednn/conv.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+
+#include "kernels/core/check.h"
+#include "nn/device/onednn/blocks.h"
+#include "nn/device/onednn/versions.h"
+
+namespace kith {
+namespace {
+
+using dnnl::algorithm;
+using dnnl::memory;
+using tag = dnnl::memory::format_tag;
+
+struct Descs {
+  memory::desc src, weights, dst;
+};
+
+Descs stored_descs(const ConvShape& s) {
+  return {.src = dense_desc({s.images, s.in, s.height, s.width}, tag::nhwc),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::ohwi),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, tag::nhwc)};
+}
+
+// What the primitive may choose: weights always, images in the blocked forms.
+onednn::ConvOperands offered(const ConvShape& s, ConvForm form) {
+  const tag images = form == ConvForm::nhwc ? tag::nhwc : tag::any;
+  return {.algorithm = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct,
+          .src = dense_desc({s.images, s.in, s.height, s.width}, images),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::any),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images),
+          .strides = {s.stride, s.stride},
+          .padding = {s.padding, s.padding}};
+}
+
+Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvForm form) {
+  const Descs stored = stored_descs(s);
+  const onednn::ConvOperands spec = offered(s, form);
+  const auto hint = onednn::forward_desc(engine, spec, plan_attributes());
+  const auto operand = [&](int argument, const memory::desc& at, const memory::desc& wanted, bool output = false) {
+    return make_operand(engine, argument, at, wanted, output);
+  };
+  switch (pass) {
+    case Pass::forward:
+      return {.primitive = dnnl::convolution_forward(hint),
+              .operands = {operand(DNNL_ARG_SRC, stored.src, hint.src_desc()),
+                           operand(DNNL_ARG_WEIGHTS, stored.weights, hint.weights_desc()),
+                           operand(DNNL_ARG_DST, stored.dst, hint.dst_desc(), true)},
+              .scratchpad = hint.scratchpad_desc()};
+    case Pass::backward_data: {
+      const auto p = onednn::backward_desc<dnnl::convolution_backward_data>(engine, spec, hint, plan_attributes());
+      return {.primitive = dnnl::convolution_backward_data(p),
+              .operands = {operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
+                           operand(DNNL_ARG_WEIGHTS, stored.weights, p.weights_desc()),
+                           operand(DNNL_ARG_DIFF_SRC, stored.src, p.diff_src_desc(), true)},
+              .scratchpad = p.scratchpad_desc()};
+    }
+    case Pass::backward_weights: {
+      const auto p = onednn::backward_desc<dnnl::convolution_backward_weights>(engine, spec, hint, plan_attributes());
+      return {.primitive = dnnl::convolution_backward_weights(p),
+              .operands = {operand(DNNL_ARG_SRC, stored.src, p.src_desc()),
+                           operand(DNNL_ARG_DIFF_DST, stored.dst, p.diff_dst_desc()),
+                           operand(DNNL_ARG_DIFF_WEIGHTS, stored.weights, p.diff_weights_desc(), true)},
+              .scratchpad = p.scratchpad_desc()};
+    }
+  }
+  throw Error("convolution: unknown pass");
+}
+
+void run(Context& ctx, const ConvShape& shape, Pass pass, const PlanData& data) {
+  ConvForm form = conv_form(shape, pass);
+  try {
+    plan_pass(ctx, shape, pass, form);
+  } catch (const Error&) {  // not offered on this processor
+    form = ConvForm::nhwc;
+  }
+  run_pass(ctx, shape, pass, form, data);
+}
+
+bool avx512() {
+  constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
+
+// Both rules are read from what bench/nn/conv.cpp times (one thread, processor time, reorders included), ResNet-18 of width 16
+// and 64: the time of the nhwc form over that of the chosen one. 1x1 stays as it is: the reorders cost more than they bring.
+//
+// oneDNN 2.6, at 14 to 32 pixels:
+//   3x3, stride 1, 64 channels and more, at least 4x4: winograd       1.1-2.3 (1.05 for the weights of 64 at 32x32)
+//   16 -> 16, forward and data: blocked, its images are NHWC as well   1.1-1.4 and 1.0-1.15
+//   3x3, stride 2, forward, up to 64 channels at up to 16x16           0.96-1.7
+//   3x3, stride 2, weights                                             1.02-1.3 (0.95 for 16 -> 32 at 14x14)
+//   32 -> 32, weights, up to 8x8                                       1.1-1.2
+// and larger images with fewer channels stay as they are. Winograd is offered with AVX-512 only.
+ConvForm form_of_2(const ConvShape& s, Pass pass) {
+  if (s.stride == 1) {
+    if (avx512() && s.padding == 1 && std::min(s.in, s.out) >= 64 && std::min(s.height, s.width) >= 4)
+      return ConvForm::winograd;
+    if (s.in == 16 && s.out == 16 && pass != Pass::backward_weights) return ConvForm::blocked;
+    if (s.in == 32 && s.out == 32 && pass == Pass::backward_weights && s.height <= 8) return ConvForm::blocked;
+    return ConvForm::nhwc;
+  }
+  if (pass == Pass::backward_weights) return ConvForm::blocked;
+  if (pass == Pass::forward && (s.in == 16 || (s.in <= 64 && s.height <= 16))) return ConvForm::blocked;
+  return ConvForm::nhwc;
+}
+
+// oneDNN 3.7.2, at 14 to 32 pixels, on an Intel Xeon (family 6, model 207) with other work: the least of many runs in turns:
+//   3x3, 16 -> 16, forward and data, up to 16x16                       1.2-1.5 (0.85-1.1 at 32x32)
+//   3x3, 256 -> 512 at 8x8, stride 2, forward                          1.5-1.8
+//   3x3, 512 -> 512 at 4x4, forward and data                           1.9-2.7 and 1.7-2.5
+// and the rest stays as it is: 0.3-1.15. For data with stride 2 the images that oneDNN itself chooses are NHWC.
+ConvForm form_of_3(const ConvShape& s, Pass pass) {
+  if (pass == Pass::backward_weights) return ConvForm::nhwc;
+  if (s.stride == 1 && s.in == 16 && s.out == 16 && s.height <= 16) return ConvForm::blocked;
+  const bool forward = pass == Pass::forward;
+  return s.in * s.out >= 256 * 512 && (forward || s.stride == 1) ? ConvForm::blocked : ConvForm::nhwc;
+}
+
+}  // namespace
+
+// Few input channels, forward to 16: 1.6-3.0 with 2.6, 1.15-1.25 (colour) and 4.3-4.6 (gray) with 3.7.2.
+//
+// Not for its speed: oneDNN's kernels for the weights of a strided 1x1 from fewer channels of NHWC than a vector holds (8 with
+// AVX2, 16 with AVX-512) work outside of their memory: wrong results, crashes, endless loops. In 2.6 and, by its issue 6035, in
+// 3.12: each thread's part is asked for by the channels and written by whole vectors.
+ConvForm conv_form(const ConvShape& s, Pass pass) {
+  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
+  if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 16) return ConvForm::blocked;
+  if (s.in % 16 != 0 || s.out % 16 != 0 || s.kernel != 3) return ConvForm::nhwc;
+  return onednn::kWinograd ? form_of_2(s, pass) : form_of_3(s, pass);
+}
+
+const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {
+  CpuCache& cache = ctx.cpu_cache();
+  const ConvKey key{.shape = shape, .pass = pass, .form = form, .threads = omp_get_max_threads()};
+  if (const auto it = cache.convs.find(key); it != cache.convs.end()) return it->second;
+  try {
+    return cache.convs.emplace(key, make_plan(cache.engine, shape, pass, form)).first->second;
+  } catch (const dnnl::error& e) {
+    throw Error(fmt::format("convolution {}: {}", to_string(shape), e.what()));
+  }
+}
+
+void conv_forward(Context& ctx, const ConvShape& shape, const float* x, const float* weight, float* y) {
+  run(ctx, shape, Pass::forward, {.first = x, .second = weight, .out = y});
+}
+
+void conv_backward_data(Context& ctx, const ConvShape& shape, const float* dy, const float* weight, float* dx,
+                        Write write) {
+  run(ctx, shape, Pass::backward_data, {.first = dy, .second = weight, .out = dx, .write = write});
+}
+
+void conv_backward_weights(Context& ctx, const ConvShape& shape, const float* x, const float* dy, float* dweight,
+                           Write write) {
+  run(ctx, shape, Pass::backward_weights, {.first = x, .second = dy, .out = dweight, .write = write});
+}
+
+}  // namespace kith

@@ -1,0 +1,78 @@
+#include "nn/model/module.h"
+
+#include "nn/model/initialise.h"
+
+namespace kith {
+
+Var Conv2d::operator()(Tape& tape, Var x) { return conv2d(tape, x, tape.parameter(weight), spec); }
+
+Var BatchNorm::operator()(Tape& tape, Var x, BatchNormOptions options, std::optional<Var> residual) {
+  if (options.train && options.momentum != 0.f) ++num_batches_tracked;
+  return batch_norm(tape, x, tape.parameter(weight), tape.parameter(bias), state, options, residual);
+}
+
+Var Linear::operator()(Tape& tape, Var x) { return linear(tape, x, tape.parameter(weight), tape.parameter(bias)); }
+
+void Conv2d::list(StateView& view, const std::string& prefix) {
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = true});
+}
+
+void BatchNorm::list(StateView& view, const std::string& prefix) {
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = false});
+  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .matrix_like = false});
+  view.buffers.push_back({.name = prefix + "running_mean", .tensor = &state.running_mean});
+  view.buffers.push_back({.name = prefix + "running_var", .tensor = &state.running_var});
+  view.counters.emplace_back(prefix + "num_batches_tracked", &num_batches_tracked);
+}
+
+void Linear::list(StateView& view, const std::string& prefix) {
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = true});
+  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .matrix_like = false});
+}
+
+ProjectionHead::ProjectionHead(Context& ctx, int features, int dim, uint64_t seed)
+    : first_(make_linear(ctx, features, features, seed, "contrastive_head.0")),
+      second_(make_linear(ctx, features, dim, seed, "contrastive_head.2")) {}
+
+Var ProjectionHead::operator()(Tape& tape, Var features) {
+  return l2_normalize(tape, second_(tape, relu(tape, first_(tape, features))));
+}
+
+void ProjectionHead::state(StateView& view, const std::string& prefix) {
+  first_.list(view, prefix + "0.");
+  second_.list(view, prefix + "2.");
+}
+
+ClusterHeads::ClusterHeads(Context& ctx, int features, int classes, int heads, uint64_t seed) : classes_(classes) {
+  const Shape all_weights{int64_t{heads} * classes, features}, all_biases{int64_t{heads} * classes};
+  const Parameter weights{.value = ctx.empty(all_weights), .grad = ctx.empty(all_weights)};
+  const Parameter biases{.value = ctx.empty(all_biases), .grad = ctx.empty(all_biases)};
+  for (int64_t h = 0; h < heads; ++h) {
+    const Linear drawn = make_linear(ctx, features, classes, seed, "cluster_head." + std::to_string(h));
+    const auto share = [&](const Parameter& all, const Tensor& value) {
+      Parameter p{.value = all.value.part(h * classes, classes), .grad = all.grad.part(h * classes, classes)};
+      p.value.copy_from(value);
+      return p;
+    };
+    heads_.push_back({.weight = share(weights, drawn.weight.value), .bias = share(biases, drawn.bias.value)});
+  }
+}
+
+Var ClusterHeads::operator()(Tape& tape, Var features) {
+  std::vector<Var> weights, biases;
+  for (Linear& head : heads_) {
+    weights.push_back(tape.parameter(head.weight));
+    biases.push_back(tape.parameter(head.bias));
+  }
+  return linear_heads(tape, features, weights, biases);
+}
+
+Var ClusterHeads::one(Tape& tape, Var features, int head) {
+  return heads_.at(static_cast<size_t>(head))(tape, features);
+}
+
+void ClusterHeads::state(StateView& view, const std::string& prefix) {
+  for (size_t h = 0; h < heads_.size(); ++h) heads_[h].list(view, prefix + std::to_string(h) + ".");
+}
+
+}  // namespace kith

@@ -1,0 +1,87 @@
+// Optimisers over named parameters, learning-rate schedules, and the moving average of a model.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernels/optim.h"
+#include "nn/model/module.h"
+#include "nn/tensor/array.h"
+
+namespace kith {
+
+enum class OptimizerKind : uint8_t { sgd, adam, adamw, lars };
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::sgd;
+  float momentum = 0.9f;  // sgd, lars
+  bool nesterov = false;  // sgd
+  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
+  float weight_decay = 1e-4f;
+  float trust = 0.001f;   // lars
+  bool decay_all = true;  // false: no decay on biases and normalisation weights
+};
+
+class Optimizer {
+ public:
+  Optimizer(Context&, std::vector<NamedParameter>, const OptimizerConfig&);
+  void zero_grad();  // the next backward overwrites
+  // One step with the learning rate and the number that `live` holds in the device's memory; parameters without a gradient
+  // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is.
+  void step(const LiveStep* live, const int32_t* allowed = nullptr);
+  void step(float lr);  // outside a captured step: sets the numbers, steps, counts
+  // Of the gradients that the next step would use: their norm [], and whether all of them are numbers (1 or 0).
+  struct Gradients {
+    Tensor norm;
+    Array<int32_t> finite;
+  };
+  Gradients gradients() const;
+  void count_step() { ++steps_; }
+  int64_t steps() const { return steps_; }  // done so far
+  // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
+  // array under the prefix must be known.
+  void save(SafeTensors&, const std::string& prefix) const;
+  void load(const SafeTensors&, const std::string& prefix);
+
+ private:
+  bool two_moments() const;
+  static bool has_gradient(const Parameter&);
+  Cost step_cost(std::span<const kernels::OptimSlot<float>>) const;
+
+  Context& ctx_;
+  std::vector<NamedParameter> parameters_;
+  OptimizerConfig config_;
+  std::vector<Tensor> m_, v_;
+  Array<LiveStep> live_;  // of step(float)
+  int64_t steps_ = 0;
+};
+
+// lr as a function of progress, in epochs (fractional epochs for per-step schedules).
+enum class ScheduleKind : uint8_t { constant, cosine, step };
+struct ScheduleConfig {
+  ScheduleKind kind = ScheduleKind::constant;
+  double lr = 0.1;
+  double final_ratio = 1e-3;       // cosine ends at lr * final_ratio
+  double warmup_epochs = 0;        // linear; the first step (or epoch) already has its share, so lr is never 0
+  bool per_step = false;           // false: the value changes at epoch boundaries only, as the authors' code
+  std::vector<double> milestones;  // step: epochs
+  double gamma = 0.1;              // step: factor
+};
+// epoch + step / steps_per_epoch of total epochs.
+double learning_rate(const ScheduleConfig&, int64_t epoch, int64_t step, int64_t steps_per_epoch, int64_t epochs);
+
+// Exponential moving average of parameters. Buffers (running statistics) are averages already and stay shared.
+class Ema {
+ public:
+  Ema(Context&, const StateView&, float decay);
+  void update();
+  void swap();  // exchanges averages and live weights; call again to undo
+  void save(SafeTensors&, const std::string& prefix) const;
+  void load(const SafeTensors&, const std::string& prefix);
+
+ private:
+  Context& ctx_;
+  StateView view_;
+  float decay_;
+  std::vector<Tensor> averages_;
+};
+
+}  // namespace kith

@@ -1,0 +1,32 @@
+// Tensors to and from files: the one place that knows their layouts differ.
+#pragma once
+#include "nn/state/safetensors.h"
+#include "nn/tensor/tensor.h"
+
+namespace kith {
+
+// How PyTorch writes it: convolution weights [out, k, k, in] become [out, in, k, k]; other ranks stay.
+HostArray to_torch(const Tensor&);
+Shape torch_shape(const Shape&);
+void from_torch(const HostArray&, const Tensor&);  // shapes checked before
+
+// As we hold it (optimiser state, averages).
+HostArray to_array(const Tensor&);
+void from_array(const HostArray&, const Tensor&);
+
+// Collects every disagreement between a model and a file, then throws one Error that names the file and them all.
+class StrictReader {
+ public:
+  StrictReader(const SafeTensors& file, std::string what) : file_(file), what_(std::move(what)) {}
+  // The array of that name, or null (noted) where it is missing, of another dtype or shape, or F32 and not finite.
+  const HostArray* expect(const std::string& name, const std::string& dtype, const Shape& shape);
+  // Names in the file under `prefix` that were not expected are noted; then Error when anything was.
+  void finish(const std::string& prefix);
+
+ private:
+  const SafeTensors& file_;
+  std::string what_;
+  std::vector<std::string> expected_, problems_;
+};
+
+}  // namespace kith

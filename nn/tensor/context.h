@@ -1,0 +1,104 @@
+// Context: everything a computation shares. Made in main, passed by reference; no globals.
+#pragma once
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "nn/device/device_math.h"
+#include "nn/tensor/tensor.h"
+
+namespace kith {
+
+enum class Stream : uint8_t { automatic, yes, no };  // automatic: what would take more than half of the free memory
+
+struct ContextOptions {
+  Device device = Device::cpu;
+  int index = 0;    // of the CUDA device
+  int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
+  uint64_t seed = 0;
+  int rank = 0, world = 1;            // one process of several; kith runs one today
+  DType precision = DType::f32;       // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
+  bool graphs = true;                 // on CUDA, replay a training step as one graph
+  Stream stream = Stream::automatic;  // on CUDA, whether data sets stay on the host
+  MathOptions math = {};
+};
+
+std::string onednn_version();  // "2.6.3": what the CPU computes convolutions and products with
+
+class Accelerator;
+class Buffer;
+class CpuCache;  // oneDNN engine, stream, primitives and reordered weights, keyed by shape
+class Pool;
+class Profiler;
+struct Ceilings;
+
+class Context {
+ public:
+  explicit Context(const ContextOptions& = {});
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Queue queue() const { return queue_; }
+  bool on_cpu() const { return queue_.device == Device::cpu; }
+  uint64_t seed() const { return options_.seed; }
+  int rank() const { return options_.rank; }
+  int world() const { return options_.world; }
+  int threads() const { return options_.threads; }
+  DType precision() const { return options_.precision; }
+  bool graphs() const { return options_.graphs; }
+  std::string describe() const;  // one line for the log: device, libraries, precision
+
+  Tensor empty(Shape, DType = DType::f32);  // uninitialised; 64-byte aligned; recycled through a pool
+  Tensor zeros(Shape, DType = DType::f32);
+  Tensor full(Shape, float value);
+  Tensor from(Shape, std::span<const float>);
+  // Equal to `values`, uploaded once and kept: for the small constants of a step that is captured. Not to be written to.
+  Tensor constant(Shape, std::vector<float> values);
+  // Host memory as the device sees it: itself on the CPU, else a copy made at first use and kept as long as the context;
+  // null where it is to be streamed, which is settled at first use too. `host` must stay where it is, unchanged.
+  const std::byte* resident(std::span<const std::byte> host);
+  std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
+  void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
+  void sync();                                          // waits for the queue
+  bool has_room(int64_t bytes);                         // on the device, with as much again left for the work on them
+
+  Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
+  DeviceMath& math();                                        // of the accelerator
+  // From now on operations are profiled (profile.h); `listed` runs of each section.
+  void profile(const Ceilings&, int listed);
+  Profiler* profiler() { return profiler_.get(); }  // null: none
+  CpuCache& cpu_cache() { return *cpu_cache_; }
+  int64_t pool_bytes() const;   // bytes held by the pool, in use or not
+  int64_t pool_misses() const;  // allocations so far; constant from the second training step on
+
+  std::shared_ptr<Pool> make_pool();
+  // Blocks come from another pool while it lives, and what kernels need for themselves as well: a captured graph needs
+  // blocks of its own, and in it an allocation in the order of the stream would be work of every replay.
+  class PoolScope {
+   public:
+    PoolScope(Context&, std::shared_ptr<Pool>);
+    ~PoolScope();
+    PoolScope(const PoolScope&) = delete;
+    PoolScope& operator=(const PoolScope&) = delete;
+
+   private:
+    Context& ctx_;
+    std::shared_ptr<Pool> before_;
+    Lender* lender_before_;
+  };
+
+ private:
+  ContextOptions options_;
+  Queue queue_;
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<class Memory> memory_;
+  std::shared_ptr<Pool> pool_;
+  std::unique_ptr<DeviceMath> math_;
+  std::unique_ptr<CpuCache> cpu_cache_;
+  std::map<std::pair<Shape, std::vector<float>>, Tensor> constants_;
+  std::map<std::pair<const std::byte*, size_t>, std::shared_ptr<Buffer>> resident_;
+  std::unique_ptr<Profiler> profiler_;
+};
+
+}  // namespace kith

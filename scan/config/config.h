@@ -1,0 +1,133 @@
+// The configuration of a run: plain structs with defaults. A preset is a TOML file with the same names
+// ([pretext] epochs = 500), and any field can be overridden: pretext.epochs=20. TrainConfig has no section of its own:
+// pretext.epochs, pretext.optimizer.kind, pretext.schedule.lr. A preset may hold sections for one data set:
+// [for.fashion-mnist] data.size = 14. scan/config/config_fields.cpp lists every field with its range.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kernels/augment.h"
+#include "nn/model/module.h"
+#include "nn/model/optimizer.h"
+
+namespace kith {
+
+enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
+enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
+
+// What a stage makes of the running statistics of batch norm, by which its network is judged and later stages use it. Passes
+// of a step normalise with the statistics of their batch, whatever is chosen.
+//   moving      every pass moves them, as in the SCAN authors' code: also those of a batch from which nothing is learned
+//   reestimate  no pass moves them; after each epoch, and of what the stage keeps, they are taken anew from the un-augmented
+//               train images (Wu & Johnson 2021, arXiv:2105.07576: PreciseBN)
+//   frozen      they stay as they are
+//   weak        the passes of un-augmented views move them, also where nothing is learned
+enum class Statistics : uint8_t { moving, reestimate, frozen, weak };
+
+struct DataConfig {
+  std::string spec;                         // cifar10:DIR
+  int size = 0;                             // resize to size x size before anything else; 0: native
+  int64_t limit_train = 0, limit_test = 0;  // first n images only; 0: all
+};
+
+struct AugmentConfig {
+  kernels::AugmentPolicy policy = kernels::AugmentPolicy::simclr;
+  kernels::SimclrPolicy simclr;
+  kernels::StrongPolicy strong;
+};
+
+struct ModelConfig {
+  int depth = 18;
+  int width = 64;
+  Stem stem = Stem::cifar;
+  int projection = 128;  // dimension of the contrastive features
+};
+
+struct TrainConfig {
+  int64_t epochs = 1;
+  int64_t batch = 128;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+};
+
+struct PretextConfig {
+  TrainConfig train;
+  AugmentConfig augment;
+  float tau = 0.1f;
+  NtXentForm form = NtXentForm::symmetric;
+  Statistics statistics = Statistics::moving;  // or reestimate: once, after the last epoch
+  int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
+};
+
+struct MineConfig {
+  int64_t k = 20;      // neighbours of the train split
+  int64_t k_test = 5;  // neighbours of the test split (selection of the SCAN step)
+  bool include_self = false;
+};
+
+struct ClusterConfig {
+  TrainConfig train;
+  AugmentConfig augment;
+  int classes = 0;  // clusters; 0: the data set's number of classes
+  int heads = 1;
+  float lambda = 5.f;
+  bool frozen = false;  // true: heads only, on `views` precomputed views of backbone features, standardised
+  int views = 3;
+  bool update_backbone = true;                     // only with frozen = false
+  Statistics statistics = Statistics::reestimate;  // where the backbone is updated; not weak: both views are augmented
+  Selection selection = Selection::best_loss;
+};
+
+struct SelflabelConfig {
+  bool enabled = true;
+  TrainConfig train;
+  AugmentConfig augment;  // of the strong view
+  float threshold = 0.99f;
+  float share = 0;  // > 0: keep the most confident share of each cluster instead of the threshold
+  bool balance = true;
+  float ema = 0;  // decay of a moving average of the weights; 0: none
+  Statistics statistics = Statistics::reestimate;
+};
+
+struct EvaluateConfig {
+  int64_t knn_k = 200;
+  float knn_tau = 0.1f;
+  int kmeans_restarts = 10;
+  bool probe = true;  // linear probe on backbone features
+};
+
+struct RunConfig {
+  std::string preset;
+  uint64_t seed = 0;
+  int threads = 0;
+  Precision precision = Precision::automatic;  // a run directory keeps the one it was begun in
+  bool tf32 = false;                // on CUDA, f32 operands of convolutions and products may be rounded to TF32
+  int64_t checkpoint_seconds = 60;  // at most this much work is lost by a power cut
+  DataConfig data;
+  ModelConfig model;
+  PretextConfig pretext;
+  MineConfig mine;
+  ClusterConfig cluster;
+  SelflabelConfig selflabel;
+  EvaluateConfig evaluate;
+};
+
+// Names of the presets that come with the program (they are compiled in), and the text of one, or of a file.
+std::vector<std::string> preset_names();
+std::string preset_text(const std::string& preset_or_path);
+
+// Preset, or a path to a TOML file; then its section [for.NAME] where NAME is the data set's (the part of data.spec
+// before the colon); then each override "section.field=value". Error, one line: the file and line (or the override),
+// the field, what was expected and found; for an unknown field the nearest known one.
+RunConfig load_config(const std::string& preset_or_path, const std::vector<std::string>& overrides);
+// TOML with every field: load_config of it gives the same configuration back.
+std::string to_toml(const RunConfig&);
+
+struct Difference {
+  std::string field, left, right;  // values as TOML
+};
+std::vector<Difference> differences(const RunConfig& left, const RunConfig& right);
+
+}  // namespace kith

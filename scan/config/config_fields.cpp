@@ -1,0 +1,308 @@
+#include "scan/config/config_fields.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/augment_params.h"
+
+namespace kith {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr Range kAny{-kInf, kInf}, kNonNegative{0, kInf}, kPositive{0, kInf, true}, kShare{0, 1},
+    kPositiveShare{0, 1, true}, kDecay{0, 1, false, true};
+constexpr Range at_least(double low) { return {low, kInf}; }
+constexpr Range at_most(double high) { return {0, high}; }
+
+// Counts that 32 bits hold where the program keeps them so, and sizes beyond what any machine has.
+constexpr double kMostEpochs = 1e9, kMostRows = 1 << 30, kMostThreads = 4096, kWidest = 8192;
+// Below, the rounding of a similarity in f32, 2^-24, weighs as much as the temperature.
+constexpr Range kTemperature{1e-6, kInf};
+
+constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
+constexpr std::string_view kSelection[] = {"best_loss", "last"};
+constexpr std::string_view kStatistics[] = {"moving", "reestimate", "frozen", "weak"};
+constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
+constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
+constexpr std::string_view kPolicy[] = {"none", "simclr", "strong"};
+constexpr std::string_view kOptimizer[] = {"sgd", "adam", "adamw", "lars"};
+constexpr std::string_view kSchedule[] = {"constant", "cosine", "step"};
+
+std::span<const std::string_view> names(Precision) { return kPrecision; }
+std::span<const std::string_view> names(Selection) { return kSelection; }
+std::span<const std::string_view> names(Stem) { return kStem; }
+std::span<const std::string_view> names(NtXentForm) { return kForm; }
+std::span<const std::string_view> names(kernels::AugmentPolicy) { return kPolicy; }
+std::span<const std::string_view> names(OptimizerKind) { return kOptimizer; }
+std::span<const std::string_view> names(ScheduleKind) { return kSchedule; }
+
+class Table {
+ public:
+  template <class T>
+  void add(const char* name, T& value, Range range = kAny) {
+    add(name, value, range, affects_);
+  }
+  template <class T>
+  void add(const char* name, T& value, Range range, Affects affects) {
+    if constexpr (std::is_enum_v<T>)
+      fields_.push_back({path(name), choice(value, names(value)), range, affects});
+    else
+      fields_.push_back({path(name), &value, range, affects});
+  }
+  // An enum of which `choices`, its first values, are possible here.
+  template <class T>
+  void add_choice(const char* name, T& value, std::span<const std::string_view> choices) {
+    fields_.push_back({path(name), choice(value, choices), kAny, affects_});
+  }
+  // Everything that `body` adds stands below `name`.
+  template <class F>
+  void section(const char* name, F&& body) {
+    const std::string outer = prefix_;
+    prefix_ = path(name) + ".";
+    body();
+    prefix_ = outer;
+  }
+  // What the fields added from here on affect, unless they say otherwise.
+  void affects(Affects affects) { affects_ = affects; }
+  std::vector<Field> take() { return std::move(fields_); }
+
+ private:
+  template <class T>
+  static EnumField choice(T& value, std::span<const std::string_view> choices) {
+    static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);
+    return {reinterpret_cast<uint8_t*>(&value), choices};
+  }
+  std::string path(const char* name) const { return prefix_ + name; }
+  std::string prefix_;
+  Affects affects_ = Affects::nothing;
+  std::vector<Field> fields_;
+};
+
+void add_train(Table& t, TrainConfig& c) {
+  t.add("epochs", c.epochs, at_most(kMostEpochs));
+  t.add("batch", c.batch, Range{2, kMostRows});
+}
+
+void add_optimizer(Table& t, OptimizerConfig& c) {
+  t.section("optimizer", [&] {
+    t.add("kind", c.kind);
+    t.add("momentum", c.momentum, kDecay);
+    t.add("nesterov", c.nesterov);
+    t.add("beta1", c.beta1, kDecay);
+    t.add("beta2", c.beta2, kDecay);
+    t.add("eps", c.eps, kPositive);
+    t.add("weight_decay", c.weight_decay, kNonNegative);
+    t.add("trust", c.trust, kPositive);
+    t.add("decay_all", c.decay_all);
+  });
+}
+
+void add_schedule(Table& t, ScheduleConfig& c) {
+  t.section("schedule", [&] {
+    t.add("kind", c.kind);
+    t.add("lr", c.lr, kPositive);
+    t.add("final_ratio", c.final_ratio, kShare);
+    t.add("warmup_epochs", c.warmup_epochs, kNonNegative);
+    t.add("per_step", c.per_step);
+    t.add("milestones", c.milestones, kNonNegative);
+    t.add("gamma", c.gamma, kPositive);
+  });
+}
+
+void add_augment(Table& t, AugmentConfig& c) {
+  t.section("augment", [&] {
+    t.add("policy", c.policy);
+    t.section("simclr", [&] {
+      t.add("scale_min", c.simclr.scale_min, kPositiveShare);
+      t.add("scale_max", c.simclr.scale_max, kPositiveShare);
+      t.add("ratio_min", c.simclr.ratio_min, kPositive);
+      t.add("ratio_max", c.simclr.ratio_max, kPositive);
+      t.add("flip", c.simclr.flip, kShare);
+      t.add("jitter", c.simclr.jitter, kShare);
+      t.add("brightness", c.simclr.brightness, kShare);
+      t.add("contrast", c.simclr.contrast, kShare);
+      t.add("saturation", c.simclr.saturation, kShare);
+      t.add("hue", c.simclr.hue, Range{0, 0.5});
+      t.add("grayscale", c.simclr.grayscale, kShare);
+      t.add("blur", c.simclr.blur, kShare);
+    });
+    t.section("strong", [&] {
+      t.add("flip", c.strong.flip, kShare);
+      t.add("operations", c.strong.operations, at_most(kernels::kMaxStrongOperations));
+      t.add("cutout", c.strong.cutout, at_most(kernels::kMaxSide));
+    });
+  });
+}
+
+void add_training_sections(Table& t, TrainConfig& train, AugmentConfig& augment) {
+  add_optimizer(t, train.optimizer);
+  add_schedule(t, train.schedule);
+  add_augment(t, augment);
+}
+
+void add_pretext(Table& t, PretextConfig& c) {
+  t.affects(Affects::pretext);
+  t.section("pretext", [&] {
+    add_train(t, c.train);
+    t.add("tau", c.tau, kTemperature);
+    t.add("form", c.form);
+    t.add_choice("statistics", c.statistics, std::span(kStatistics).first(2));
+    t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_mine(Table& t, MineConfig& c) {
+  t.affects(Affects::mine);
+  t.section("mine", [&] {
+    t.add("k", c.k, at_least(1));
+    t.add("k_test", c.k_test, at_least(1));
+    t.add("include_self", c.include_self);
+  });
+}
+
+void add_cluster(Table& t, ClusterConfig& c) {
+  t.affects(Affects::cluster);
+  t.section("cluster", [&] {
+    add_train(t, c.train);
+    t.add("classes", c.classes, at_most(kMostRows));
+    t.add("heads", c.heads, Range{1, kMostRows});
+    t.add("lambda", c.lambda, kNonNegative);
+    t.add("frozen", c.frozen);
+    t.add("views", c.views, Range{1, kMostRows});
+    t.add("update_backbone", c.update_backbone);
+    t.add("selection", c.selection);
+    t.add_choice("statistics", c.statistics, std::span(kStatistics).first(3));
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_selflabel(Table& t, SelflabelConfig& c) {
+  t.affects(Affects::selflabel);
+  t.section("selflabel", [&] {
+    t.add("enabled", c.enabled, kAny, Affects::evaluate);
+    add_train(t, c.train);
+    t.add("threshold", c.threshold, kShare);
+    t.add("share", c.share, kShare);
+    t.add("balance", c.balance);
+    t.add("ema", c.ema, kShare);
+    t.add_choice("statistics", c.statistics, kStatistics);
+    add_training_sections(t, c.train, c.augment);
+  });
+}
+
+void add_evaluate(Table& t, EvaluateConfig& c) {
+  t.affects(Affects::evaluate);
+  t.section("evaluate", [&] {
+    t.add("knn_k", c.knn_k, at_least(1));
+    t.add("knn_tau", c.knn_tau, kTemperature);
+    t.add("kmeans_restarts", c.kmeans_restarts, at_least(1));
+    t.add("probe", c.probe);
+  });
+}
+
+// Always with a point or an exponent, so that TOML reads it back as a float; the shortest text with that value.
+template <class T>
+std::string format_float(T x) {
+  std::string text = fmt::format("{}", x);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04X}", static_cast<int>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+struct Formatter {
+  std::string operator()(const bool* x) const { return *x ? "true" : "false"; }
+  std::string operator()(const float* x) const { return format_float(*x); }
+  std::string operator()(const double* x) const { return format_float(*x); }
+  std::string operator()(const std::string* x) const { return quoted(*x); }
+  std::string operator()(const EnumField& x) const { return fmt::format("\"{}\"", x.names[*x.value]); }
+  std::string operator()(const std::vector<double>* x) const {
+    std::string text;
+    for (const double value : *x) text += (text.empty() ? "" : ", ") + format_float(value);
+    return "[" + text + "]";
+  }
+  template <class T>
+  std::string operator()(const T* x) const {
+    return fmt::format("{}", *x);
+  }
+};
+
+struct Describer {
+  std::string operator()(const bool*) const { return "true or false"; }
+  std::string operator()(const float*) const { return "a number"; }
+  std::string operator()(const double*) const { return "a number"; }
+  std::string operator()(const std::string*) const { return "a string in UTF-8"; }
+  std::string operator()(const std::vector<double>*) const { return "a list of numbers"; }
+  std::string operator()(const EnumField& x) const { return fmt::format("one of {}", fmt::join(x.names, ", ")); }
+  template <class T>
+  std::string operator()(const T*) const {
+    return "an integer";
+  }
+};
+
+}  // namespace
+
+std::vector<Field> fields(RunConfig& c) {
+  Table t;
+  t.add("preset", c.preset);
+  t.add("seed", c.seed, kNonNegative, Affects::pretext);
+  t.add("threads", c.threads, at_most(kMostThreads));
+  t.add("precision", c.precision, kAny, Affects::arithmetic);
+  t.add("tf32", c.tf32, kAny, Affects::arithmetic);
+  t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
+  t.affects(Affects::images);
+  t.section("data", [&] {
+    t.add("spec", c.data.spec);
+    t.add("size", c.data.size, at_most(kernels::kMaxSide));
+    t.add("limit_train", c.data.limit_train, kNonNegative);
+    t.add("limit_test", c.data.limit_test, kNonNegative);
+  });
+  t.affects(Affects::pretext);
+  t.section("model", [&] {
+    t.add("depth", c.model.depth, at_least(1));
+    t.add("width", c.model.width, Range{1, kWidest});
+    t.add("stem", c.model.stem);
+    t.add("projection", c.model.projection, Range{1, kMostRows});
+  });
+  add_pretext(t, c.pretext);
+  add_mine(t, c.mine);
+  add_cluster(t, c.cluster);
+  add_selflabel(t, c.selflabel);
+  add_evaluate(t, c.evaluate);
+  return t.take();
+}
+
+Affects affects_of(const std::string& name) {
+  RunConfig config;
+  const std::vector<Field> known = fields(config);
+  return std::ranges::find(known, name, &Field::name)->affects;
+}
+
+std::string describe(const Field& field) {
+  const std::string type = std::visit(Describer{}, field.value);
+  const Range& r = field.range;
+  const std::string low = fmt::format("{} {}", r.open_low ? "above" : "at least", r.low);
+  if (r.low == -kInf) return type;
+  if (std::holds_alternative<uint64_t*>(field.value))  // TOML's integers have a sign
+    return fmt::format("{}, {} and at most {}", type, low, std::numeric_limits<int64_t>::max());
+  if (r.high == kInf) return fmt::format("{}, {}", type, low);
+  return fmt::format("{}, {} and {} {:.10g}", type, low, r.open_high ? "below" : "at most", r.high);
+}
+
+std::string format_value(const Field& field) { return std::visit(Formatter{}, field.value); }
+
+}  // namespace kith

@@ -1,0 +1,57 @@
+#include "scan/metrics/prototypes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+
+std::vector<std::vector<int64_t>> by_confidence(std::span<const int32_t> assignments, std::span<const float> confidence,
+                                                int clusters) {
+  if (assignments.size() != confidence.size())
+    throw Error(fmt::format("{} assignments but {} confidences", assignments.size(), confidence.size()));
+  std::vector<std::vector<int64_t>> members(clusters);
+  for (size_t i = 0; i < assignments.size(); ++i) {
+    if (assignments[i] < 0 || assignments[i] >= clusters)
+      throw Error(fmt::format("assignments[{}] is {}; expected 0..{}", i, assignments[i], clusters - 1));
+    if (std::isnan(confidence[i])) throw Error(fmt::format("confidence[{}] is NaN", i));
+    members[assignments[i]].push_back(static_cast<int64_t>(i));
+  }
+  for (auto& list : members)
+    std::stable_sort(list.begin(), list.end(), [&](int64_t a, int64_t b) { return confidence[a] > confidence[b]; });
+  return members;
+}
+
+std::vector<int64_t> prototypes(Matrix<const float> features, std::span<const int32_t> assignments,
+                                std::span<const float> confidence, int clusters, float threshold) {
+  check(features.rows == static_cast<int64_t>(assignments.size()), "prototypes: one row of features per assignment");
+  std::vector<int64_t> prototype;
+  for (const auto& members : by_confidence(assignments, confidence, clusters)) {
+    // Members come in order of confidence: the confident ones are the first `count`.
+    auto count = static_cast<size_t>(
+        std::count_if(members.begin(), members.end(), [&](int64_t i) { return confidence[i] > threshold; }));
+    if (count == 0) count = std::min(members.size(), std::max<size_t>(1, members.size() / 10));
+    std::vector<double> mean(features.cols);
+    for (size_t m = 0; m < count; ++m)
+      for (int64_t j = 0; j < features.cols; ++j) mean[j] += features.row(members[m])[j] / static_cast<double>(count);
+    int64_t nearest = -1;
+    double least = std::numeric_limits<double>::infinity();
+    for (const int64_t i : members) {
+      double distance = 0;
+      for (int64_t j = 0; j < features.cols; ++j)
+        distance += (features.row(i)[j] - mean[j]) * (features.row(i)[j] - mean[j]);
+      if (distance < least || (distance == least && i < nearest)) {
+        least = distance;
+        nearest = i;
+      }
+    }
+    prototype.push_back(nearest);
+  }
+  return prototype;
+}
+
+}  // namespace kith

@@ -1,0 +1,128 @@
+#include "scan/preflight/estimate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scan/preflight/layers.h"
+
+namespace kith {
+namespace {
+
+int64_t steps_per_epoch(const TrainConfig& c, int64_t samples) {
+  return samples / std::max<int64_t>(std::min(c.batch, samples), 1);
+}
+
+class Estimator {
+ public:
+  Estimator(const RunConfig& c, const DataShape& d)
+      : c_(c), d_(d), forward_(backbone_flops(c.model, d.height, d.width, d.channels)) {
+    features_ = 8.0 * c.model.width;
+    head_ = 2 * features_ * (features_ + c.model.projection);
+    clusters_ = c.cluster.classes > 0 ? c.cluster.classes : d.classes;
+  }
+
+  StageEstimate pretext() const {
+    const TrainConfig& t = c_.pretext.train;
+    const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
+    const double trained = 2.0 * static_cast<double>(steps * std::min(t.batch, d_.train));
+    const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
+    return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
+  }
+
+  StageEstimate mine() const {
+    const double dim = c_.model.projection;
+    return {"mine", 0, 0, 2 * dim * (count(d_.train) * count(d_.train) + count(d_.test) * count(d_.test))};
+  }
+
+  StageEstimate cluster() const {
+    const ClusterConfig& k = c_.cluster;
+    const int64_t steps = k.train.epochs * steps_per_epoch(k.train, d_.train);
+    const double pairs = static_cast<double>(steps * std::min(k.train.batch, d_.train));
+    const double heads = 2 * features_ * k.heads * clusters_;
+    double validated = static_cast<double>(k.train.epochs) * count(d_.test);
+    if (k.frozen) {
+      const double seen = k.views * count(d_.train) + count(d_.test);
+      return {"cluster", steps, seen, seen * forward_ + (6 * pairs + validated) * heads};
+    }
+    if (k.update_backbone) validated += reestimated(k.statistics, k.train.epochs);
+    const double backbone = k.update_backbone ? 6 : 2;
+    return {"cluster", steps, 2 * pairs + validated,
+            (backbone * pairs + validated) * forward_ + (6 * pairs + validated) * heads};
+  }
+
+  // The weak view passes forward only, or not at all (see SelfLabelling::weak_logits).
+  StageEstimate selflabel() const {
+    const SelflabelConfig& l = c_.selflabel;
+    const int64_t steps = l.train.epochs * steps_per_epoch(l.train, d_.train);
+    const double seen = static_cast<double>(steps * std::min(l.train.batch, d_.train));
+    const bool weak = l.share == 0 || l.statistics == Statistics::moving || l.statistics == Statistics::weak;
+    const double forward = (weak ? seen : 0) + reestimated(l.statistics, l.train.epochs + (l.ema > 0 ? 1 : 0));
+    return {"selflabel", steps, seen + forward, (3 * seen + forward) * (forward_ + 2 * features_ * clusters_)};
+  }
+
+  StageEstimate evaluate() const {
+    // A row for re-estimated statistics and one for self-labelling, beside SCAN's.
+    const double models = c_.selflabel.enabled ? 3 : 1;
+    const double seen = models * count(d_.test) + (c_.selflabel.enabled ? 2 : 1) * count(d_.train);
+    const double knn = 2.0 * c_.model.projection * count(d_.train) * count(d_.test);
+    return {"evaluate", 0, seen, seen * forward_ + knn};
+  }
+
+ private:
+  // Images that pass forward for running statistics, taken anew that often.
+  double reestimated(Statistics statistics, int64_t times) const {
+    return statistics == Statistics::reestimate ? static_cast<double>(times) * count(d_.train) : 0;
+  }
+  static double count(int64_t n) { return static_cast<double>(n); }
+  const RunConfig& c_;
+  const DataShape& d_;
+  double forward_, features_, head_, clusters_;
+};
+
+}  // namespace
+
+double backbone_flops(const ModelConfig& model, int height, int width, int channels) {
+  double flops = 0;
+  for (const ConvLayer& layer : backbone_layers(model, height, width, channels))
+    flops += 2 * layer.weights() * layer.area;
+  return flops;
+}
+
+DataShape shape_of(const data::Dataset& data) {
+  const data::Images& train = data.train;
+  return {train.count,
+          data.test.count,
+          train.height,
+          train.width,
+          train.channels,
+          data.classes(),
+          (data.test.count > 0 ? data.test : train).labelled()};
+}
+
+AssumedRate cpu_rate(double product_flops) {
+  constexpr double kShare = 0.63;
+  return {.flops = kShare * product_flops,
+          .source = fmt::format(
+              "{:.0f} % of the {:.0f} GFLOP/s that a product of matrices reached here just now, beside what else runs",
+              100 * kShare, product_flops / 1e9)};
+}
+
+AssumedRate cuda_rate(DType precision, bool tf32) {
+  // ResNet-18 of width 64 at 32 x 32 is 3.33 GFLOP a training view. 50,000 views/s are 21 % of an H200's 790 TFLOP/s for
+  // matrices in bf16; f32 gets that share of 60, TF32 of 400.
+  constexpr double kShare = 50'000 * 3.33e9 / 790e12;
+  if (precision == DType::bf16)
+    return {.flops = kShare * 790e12, .source = "50,000 views/s of ResNet-18 on an H200, assumed, not measured"};
+  return {.flops = kShare * (tf32 ? 400e12 : 60e12), .source = "an H200 at 21 % of its peak, assumed, not measured"};
+}
+
+std::vector<StageEstimate> estimate(const RunConfig& config, const DataShape& shape) {
+  const Estimator e(config, shape);
+  std::vector<StageEstimate> stages = {e.pretext(), e.mine(), e.cluster()};
+  if (config.selflabel.enabled) stages.push_back(e.selflabel());
+  stages.push_back(e.evaluate());
+  return stages;
+}
+
+}  // namespace kith

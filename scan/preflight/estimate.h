@@ -1,0 +1,41 @@
+// What a run will cost, before it starts: steps, images through the network, floating-point operations.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/dataset/dataset.h"
+#include "nn/tensor/tensor.h"
+#include "scan/config/config.h"
+
+namespace kith {
+
+// Multiplications and additions of convolutions and products, 2 each, of one image's way through the backbone.
+double backbone_flops(const ModelConfig&, int height, int width, int channels);
+
+struct StageEstimate {
+  std::string stage;
+  int64_t steps = 0;
+  double views = 0;  // passes of an image through the backbone, forward
+  double flops = 0;  // forward and backward; backward counts twice
+};
+
+struct DataShape {
+  int64_t train = 0, test = 0;
+  int height = 0, width = 0, channels = 0, classes = 0;
+  bool labelled = false;  // what is scored
+};
+DataShape shape_of(const data::Dataset&);
+
+// What a second brings on a device. A plan's minutes are these rates' and no promise.
+struct AssumedRate {
+  double flops = 0;    // per second
+  std::string source;  // where the number comes from
+};
+// A share of what products of large matrices reach (nn/tensor/ceilings.h): 63 %, the mean of nine runs of the quick presets, 56 to
+// 67 % (bench/results/presets.json, 417 GFLOP/s).
+AssumedRate cpu_rate(double product_flops);
+AssumedRate cuda_rate(DType precision, bool tf32);  // of an H200, assumed
+
+std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
+
+}  // namespace kith

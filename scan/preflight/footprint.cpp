@@ -1,0 +1,151 @@
+#include "scan/preflight/footprint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scan/preflight/layers.h"
+
+namespace kith {
+namespace {
+
+constexpr double kFloat = 4, kList = 12;
+
+class Counter {
+ public:
+  Counter(const RunConfig& config, const DataShape& data, Device device, DType precision)
+      : c_(config),
+        d_(data),
+        on_cpu_(device == Device::cpu),
+        activation_(static_cast<double>(size_of(precision))),
+        columns_(8.0 * config.model.width),
+        train_(static_cast<double>(data.train)),
+        scored_(static_cast<double>(data.test > 0 ? data.test : data.train)),
+        pixels_(static_cast<double>(data.height) * data.width * data.channels),
+        clusters_(config.cluster.classes > 0 ? config.cluster.classes : data.classes) {
+    for (const ConvLayer& layer : backbone_layers(config.model, data.height, data.width, data.channels)) {
+      backbone_ += layer.weights() + 4 * layer.out;  // scale, shift, running mean and variance
+      kept_ += 2 * layer.outputs();
+      largest_ = std::max(largest_, layer.outputs());
+    }
+    kept_ += pixels_;
+  }
+
+  Footprint pretext() const {
+    const double head = columns_ * (columns_ + c_.model.projection);
+    const double rows = kFloat * c_.model.projection * (train_ + scored_);
+    Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
+    add_training(f, c_.pretext.train, 2, backbone_ + head);
+    f.host.push_back({"features", rows, fewer_images()});
+    f.device.push_back({"features", rows, fewer_images()});
+    f.disk += rows + kFloat * (backbone_ + head);
+    return join(std::move(f));
+  }
+
+  Footprint mine() const {
+    const double rows = kFloat * c_.model.projection * std::max(train_, scored_);
+    const double lists = std::min<double>(static_cast<double>(c_.mine.k), train_ - 1) * train_;
+    Footprint f{.stage = "mine", .device = {}, .host = {}, .disk = {}};
+    f.host = {{"features", rows, fewer_images()},
+              {fmt::format("lists of {} neighbours", c_.mine.k), kList * lists, "fewer, --set mine.k=N"}};
+    f.disk = 8 * (lists + scored_ * static_cast<double>(c_.mine.k_test));
+    return join(std::move(f));
+  }
+
+  Footprint cluster() const {
+    const ClusterConfig& k = c_.cluster;
+    const double heads = k.heads * (columns_ + 1) * clusters_;
+    const double logits = kFloat * k.heads * clusters_ * scored_;
+    Footprint f{.stage = "cluster", .device = {}, .host = {}, .disk = {}};
+    f.device.push_back({fmt::format("logits of {} heads", k.heads), 2 * logits, "fewer, --set cluster.heads=N"});
+    if (k.frozen) {
+      const double rows = kFloat * columns_ * (k.views * train_ + scored_);
+      const MemoryPart part{fmt::format("features of {} views", k.views), rows, "fewer, --set cluster.views=N"};
+      f.host.push_back(part);
+      f.device.push_back(part);
+      f.device.push_back(weights(k.train, heads));
+      f.disk += copies(k.train) * kFloat * heads;
+    } else {
+      add_training(f, k.train, k.update_backbone ? 2 : 0, heads + (k.update_backbone ? backbone_ : 0));
+    }
+    f.disk += 2 * kFloat * backbone_ + kFloat * heads;  // the best state so far, and the result
+    return join(std::move(f));
+  }
+
+  Footprint selflabel() const {
+    Footprint f{.stage = "selflabel", .device = {}, .host = {}, .disk = {}};
+    const double all = backbone_ + (columns_ + 1) * clusters_;
+    add_training(f, c_.selflabel.train, 1, all);
+    if (c_.selflabel.ema > 0) f.device.push_back({"the moving average", kFloat * all, "none, --set selflabel.ema=0"});
+    if (c_.selflabel.share > 0)
+      f.device.push_back({"targets", kFloat * clusters_ * train_, "none, --set selflabel.share=0"});
+    f.disk += kFloat * all * (c_.selflabel.ema > 0 ? 2 : 1);
+    return join(std::move(f));
+  }
+
+  // On a device k-means on pixels is left out where it does not fit.
+  Footprint evaluate(bool labelled) const {
+    Footprint f{
+        .stage = "evaluate", .device = {}, .host = {}, .disk = kFloat * (clusters_ + 1) * scored_ + kFloat * train_};
+    const double rows = kFloat * columns_ * train_;
+    if (labelled && on_cpu_)
+      f.host.push_back({"pixels for k-means", kFloat * pixels_ * 2 * train_, fewer_images()});
+    else
+      f.device.push_back({"features", rows, fewer_images()});
+    return join(std::move(f));
+  }
+
+ private:
+  static double moments(const TrainConfig& t) {
+    return t.optimizer.kind == OptimizerKind::adam || t.optimizer.kind == OptimizerKind::adamw ? 2 : 1;
+  }
+  static double copies(const TrainConfig& t) { return 1 + moments(t); }  // of weights in a checkpoint
+  static std::string fewer_images() { return "fewer images, --set data.limit_train=N"; }
+
+  MemoryPart weights(const TrainConfig& t, double count) const {
+    const double half = activation_ < kFloat ? activation_ : 0;
+    return {"weights", count * (kFloat * (2 + moments(t)) + half), "a narrower model, --set model.width=N"};
+  }
+
+  // `views` of each image in the batch pass the network for training, side by side in memory; 0: none are kept.
+  void add_training(Footprint& f, const TrainConfig& t, int views, double count) const {
+    const auto batch = static_cast<double>(std::min(t.batch, d_.train));
+    f.device.push_back(weights(t, count));
+    f.device.push_back({fmt::format("a training step of {} x {} images", std::max(views, 1), batch),
+                        activation_ * batch * (views > 0 ? views * kept_ : 2 * largest_),
+                        fmt::format("a smaller --set {}.batch=N, or a narrower --set model.width=N", f.stage)});
+    f.disk += copies(t) * kFloat * count;
+  }
+
+  Footprint join(Footprint f) const {
+    if (!on_cpu_) return f;
+    f.host.insert(f.host.end(), f.device.begin(), f.device.end());
+    f.device.clear();
+    return f;
+  }
+
+  const RunConfig& c_;
+  const DataShape& d_;
+  bool on_cpu_;
+  double activation_, columns_, train_, scored_, pixels_, clusters_;
+  double backbone_ = 0;            // numbers in its weight file
+  double kept_ = 0, largest_ = 0;  // activations of one image: kept until backward; the largest
+};
+
+}  // namespace
+
+std::vector<Footprint> footprints(const RunConfig& config, const DataShape& data, Device device, DType precision) {
+  const Counter count(config, data, device, precision);
+  std::vector<Footprint> stages = {count.pretext(), count.mine(), count.cluster()};
+  if (config.selflabel.enabled) stages.push_back(count.selflabel());
+  stages.push_back(count.evaluate(data.labelled));
+  return stages;
+}
+
+double total_bytes(const std::vector<MemoryPart>& parts) {
+  double sum = 0;
+  for (const MemoryPart& part : parts) sum += part.bytes;
+  return sum;
+}
+
+}  // namespace kith

@@ -1,0 +1,35 @@
+// What the stages of a run take of memory and disk, before they run. The large arrays only, each by its shape, so that the
+// sums are lower bounds: what does not fit by them does not fit.
+//
+//   training step   per image in it: the input, and the output of every convolution and of every normalisation, which
+//                   backward reads; of a backbone that is not trained the two largest
+//   weights         4 B each for value, gradient and every moment of the optimiser (bf16: 2 B more); moving average 4 B
+//   features        4 B [images, columns], on the device and again on the host, from which files are written
+//   neighbours      12 B [images, k]: index and score
+#pragma once
+#include <string>
+#include <vector>
+
+#include "scan/preflight/estimate.h"
+
+namespace kith {
+
+struct MemoryPart {
+  std::string what;  // "a training step of 2 x 256 images"
+  double bytes = 0;
+  std::string advice;  // what makes it smaller: "fewer, --set mine.k=N"
+};
+
+// The moment of a stage at which most is needed. On the CPU all of it is host memory.
+struct Footprint {
+  std::string stage;
+  std::vector<MemoryPart> device, host;
+  double disk = 0;  // bytes of the files that the stage leaves, and of its checkpoint while it runs
+};
+
+// Of the stages that estimate() lists, in the same order.
+std::vector<Footprint> footprints(const RunConfig&, const DataShape&, Device, DType precision);
+
+double total_bytes(const std::vector<MemoryPart>&);
+
+}  // namespace kith

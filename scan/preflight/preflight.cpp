@@ -1,0 +1,196 @@
+#include "scan/preflight/preflight.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/augment_params.h"
+#include "kernels/core/check.h"
+#include "scan/preflight/footprint.h"
+#include "scan/train/views.h"
+
+namespace kith {
+namespace {
+
+constexpr int64_t kLongestList = 4096;  // of kernels::topk
+constexpr int kWidestNtXent = 256;      // of kernels::ntxent on CUDA
+constexpr double kTight = 0.8;          // of what is free
+
+std::string size_text(double bytes) {
+  return bytes < (1 << 30) ? fmt::format("{:.1f} MiB", bytes / (1 << 20))
+                           : fmt::format("{:.1f} GiB", bytes / (1 << 30));
+}
+
+class Check {
+ public:
+  Check(const RunConfig& config, const data::Dataset& data, std::span<const std::string> stages, const Resources& free)
+      : c_(config), data_(data), stages_(stages), free_(free), shape_(shape_of(data)) {}
+
+  Preflight all() {
+    images();
+    if (!out_.faults.empty()) return std::move(out_);  // what follows counts on images
+    if (runs("cluster") || runs("selflabel") || runs("evaluate")) clusters();
+    lists();
+    if (runs("pretext") && free_.device == Device::cuda && c_.model.projection > kWidestNtXent)
+      fault(fmt::format(
+          "model.projection: expected at most {} on a CUDA device, the limit of the contrastive loss there; "
+          "found {}",
+          kWidestNtXent, c_.model.projection));
+    training("pretext", c_.pretext.train);
+    training("cluster", c_.cluster.train);
+    training("selflabel", c_.selflabel.train);
+    cutout("pretext", c_.pretext.augment);
+    cutout("cluster", c_.cluster.augment);
+    cutout("selflabel", c_.selflabel.augment);
+    if (out_.faults.empty()) room();
+    return std::move(out_);
+  }
+
+ private:
+  bool runs(std::string_view stage) const { return std::ranges::find(stages_, stage) != stages_.end(); }
+  void fault(std::string text) { out_.faults.push_back(std::move(text)); }
+  void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
+
+  void images() {
+    split("train", data_.train, c_.data.limit_train);
+    if (data_.test.count > 0) split("test", data_.test, c_.data.limit_test);
+  }
+
+  void split(const std::string& name, const data::Images& images, int64_t limit) {
+    if (images.count < 2)
+      fault(fmt::format("the {} split of {} has {}{}; expected at least 2, a neighbour is another image", name,
+                        data_.spec, images.count == 1 ? "1 image" : "no images",
+                        limit == 1 ? fmt::format(" by data.limit_{} = 1", name) : ""));
+    if (images.count < 1) return;
+    if (std::min(images.height, images.width) < 1 || std::max(images.height, images.width) > kernels::kMaxSide)
+      fault(
+          fmt::format("the images of the {} split are {} x {} pixels; expected sides of 1 to {}, --set data.size=N "
+                      "resizes them",
+                      name, images.height, images.width, kernels::kMaxSide));
+    if (images.channels != 1 && images.channels != 3)
+      fault(fmt::format("the images of the {} split have {} channels; expected 1 or 3", name, images.channels));
+  }
+
+  void clusters() {
+    const bool own = c_.cluster.classes > 0;
+    const int64_t count = own ? c_.cluster.classes : data_.classes();
+    if (count < 2)
+      return fault(
+          fmt::format("cluster.classes: {} names {} of its own, so the number of clusters to look for must be "
+                      "given: --set cluster.classes=N, at least 2",
+                      data_.spec, count == 1 ? "1 class" : "no classes"));
+    if (count > shape_.train)
+      return fault(
+          fmt::format("cluster.classes: {} clusters for {} train images; expected at most one for each image (SCAN "
+                      "and k-means need as many)",
+                      count, shape_.train));
+    if (!runs("evaluate")) return;
+    // Ten columns of images drawn about 64 pixels wide: scan/stages/evaluate_stage.cpp. The encoder counts bytes in an int.
+    const double scale = std::max(1, 64 / shape_.width),
+                 rows = static_cast<double>(count) * (shape_.height * scale + 2);
+    const double bytes = rows * (1 + 10 * (shape_.width * scale + 2) * shape_.channels);
+    if (bytes > INT32_MAX)
+      fault(
+          fmt::format("cluster.classes: a picture of the prototypes of {} clusters would have {}, more than a PNG is "
+                      "written with here; expected at most {}",
+                      count, size_text(bytes), static_cast<int64_t>(static_cast<double>(count) * INT32_MAX / bytes)));
+  }
+
+  void lists() {
+    if (runs("mine")) {
+      list("mine.k", c_.mine.k, shape_.train - 1, "train");
+      list("mine.k_test", c_.mine.k_test, scored_split(data_).count - 1, "scored");
+    }
+    const bool asked = (runs("evaluate") || runs("pretext")) && data_.test.count > 0;
+    const int64_t k = std::min(c_.evaluate.knn_k, shape_.train);
+    if (asked && shape_.labelled && k > kLongestList)
+      fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
+  }
+
+  void list(const char* field, int64_t k, int64_t others, const char* split) {
+    const int64_t own = c_.mine.include_self ? 1 : 0;
+    if (std::min(k, others) + own > kLongestList)
+      return fault(fmt::format("{}: expected at most {}{}; found {}", field, kLongestList - own,
+                               own > 0 ? " beside the image itself" : "", k));
+    if (k > others)
+      warn(fmt::format("{}: {} neighbours asked for, each {} image has {} others", field, k, split, others));
+  }
+
+  void training(const std::string& stage, const TrainConfig& t) {
+    if (!runs(stage)) return;
+    if (t.epochs == 0) return warn(fmt::format("{}.epochs: 0, nothing is trained in this stage", stage));
+    const auto epochs = static_cast<double>(t.epochs);
+    if (t.batch > shape_.train)
+      warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, shape_.train));
+    if (t.schedule.warmup_epochs > epochs)
+      warn(fmt::format("{}.schedule.warmup_epochs: {} of {} epochs, the learning rate never gets to {}", stage,
+                       t.schedule.warmup_epochs, t.epochs, t.schedule.lr));
+    if (t.schedule.kind == ScheduleKind::step)
+      for (const double milestone : t.schedule.milestones)
+        if (milestone >= epochs)
+          warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
+  }
+
+  void cutout(const std::string& stage, const AugmentConfig& a) {
+    const int side = std::min(shape_.height, shape_.width);
+    if (runs(stage) && a.policy == kernels::AugmentPolicy::strong && a.strong.cutout > side)
+      warn(fmt::format("{}.augment.strong.cutout: squares of up to {} pixels cover images of {} x {}", stage,
+                       a.strong.cutout, shape_.height, shape_.width));
+  }
+
+  void room() {
+    double disk = 0;
+    for (const Footprint& f : footprints(c_, shape_, free_.device, free_.precision)) {
+      if (!runs(f.stage)) continue;
+      memory(f.stage, f.host, free_.host_bytes, "memory");
+      memory(f.stage, f.device, free_.device_bytes, "device memory");
+      disk += f.disk;
+    }
+    if (!free_.disk_bytes) return;
+    const auto free = static_cast<double>(*free_.disk_bytes);
+    const std::string text = fmt::format("disk: the files of a run directory take about {}, {} are free where --out is",
+                                         size_text(disk), size_text(free));
+    if (disk > free)
+      fault(text);
+    else if (disk > kTight * free)
+      warn(text);
+  }
+
+  void memory(const std::string& stage, const std::vector<MemoryPart>& parts, std::optional<int64_t> bytes,
+              const char* kind) {
+    if (!bytes || parts.empty()) return;
+    const double needed = total_bytes(parts), free = static_cast<double>(*bytes);
+    if (needed <= kTight * free) return;
+    const MemoryPart& most = *std::ranges::max_element(parts, {}, &MemoryPart::bytes);
+    const std::string text =
+        fmt::format("{}: at least {} of {} are needed, most of it for {} ({}), and {} are free; take {}", stage,
+                    size_text(needed), kind, most.what, size_text(most.bytes), size_text(free), most.advice);
+    if (needed > free)
+      fault(text);
+    else
+      warn(text);
+  }
+
+  const RunConfig& c_;
+  const data::Dataset& data_;
+  std::span<const std::string> stages_;
+  const Resources& free_;
+  DataShape shape_;
+  Preflight out_;
+};
+
+}  // namespace
+
+Preflight preflight(const RunConfig& config, const data::Dataset& data, std::span<const std::string> stages,
+                    const Resources& free) {
+  return Check(config, data, stages, free).all();
+}
+
+void expect_none(const std::vector<std::string>& faults) {
+  if (faults.size() == 1) throw Error(faults[0]);
+  if (faults.size() > 1) throw Error(fmt::format("this cannot run:\n  {}", fmt::join(faults, "\n  ")));
+}
+
+}  // namespace kith

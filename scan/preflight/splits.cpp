@@ -1,0 +1,25 @@
+#include "scan/preflight/splits.h"
+
+#include <fmt/format.h>
+
+#include "scan/train/views.h"
+
+namespace kith {
+
+std::vector<std::string> split_notes(const data::Dataset& data) {
+  std::vector<std::string> notes;
+  const data::Images& scored = scored_split(data);
+  if (data.test.count == 0)
+    notes.push_back(fmt::format("no test images: the {} train images are scored", scored.count));
+  if (scored.labelled()) return notes;
+  const std::string why = scored.labels.empty() || data.class_names.size() < 2
+                              ? "have no labels"
+                              : "are all labelled " + data.class_names.at(static_cast<size_t>(scored.labels.front()));
+  notes.push_back(
+      fmt::format("the {} images that would be scored {}, so there are no scores and no k-means to compare with; "
+                  "clusters are found all the same",
+                  scored.count, why));
+  return notes;
+}
+
+}  // namespace kith

@@ -1,0 +1,174 @@
+#include "scan/report/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "kernels/core/check.h"
+#include "scan/report/page_pictures.h"
+#include "scan/report/page_style.h"
+#include "scan/report/page_svg.h"
+#include "scan/report/table.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+struct Quantity {
+  const char *key, *title, *unit;
+  LineChart::Range range;
+};
+// What is drawn of a line of metrics.jsonl, in this order.
+constexpr Quantity kQuantities[] = {
+    {"loss", "Loss", "nats", LineChart::Range::data},
+    {"consistency", "Consistency of neighbours", "nats", LineChart::Range::data},
+    {"entropy", "Entropy of the mean prediction", "nats", LineChart::Range::data},
+    {"kept", "Samples kept as confident", "share of batch", LineChart::Range::from_zero},
+    {"lr", "Learning rate", "step size", LineChart::Range::from_zero},
+    {"images_per_second", "Speed", "images / s", LineChart::Range::from_zero},
+};
+
+constexpr int kLargestMap = 200;  // clusters or classes; a larger matrix is left to confusion.csv
+
+std::string section(const std::string& heading, const std::string& about, const std::string& body) {
+  if (body.empty()) return "";
+  return fmt::format("<section>\n<h2>{}</h2>\n<p>{}</p>\n{}</section>\n", heading, about, body);
+}
+
+std::string facts(const PageInput& in) {
+  std::string out;
+  for (const auto& [name, value] : in.facts)
+    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+  return out.empty() ? "" : fmt::format("<dl>\n{}</dl>\n", out);
+}
+
+std::string summary(const PageInput& in) {
+  if (in.methods.empty()) return "";
+  Scores best;
+  for (const auto& [name, s] : in.methods)
+    best = {.acc = std::max(best.acc, s.acc), .nmi = std::max(best.nmi, s.nmi), .ari = std::max(best.ari, s.ari)};
+  const auto cell = [](double value, double most) {
+    return fmt::format("<td{}>{}</td>", value == most ? " class=\"best\"" : "", percent(value));
+  };
+  std::string rows;
+  for (const auto& [name, s] : in.methods)
+    rows += fmt::format("<tr><td>{}</td>{}<td class=\"bar\"><div style=\"width:{:.1f}%\"></div></td>{}{}</tr>\n",
+                        escape_html(name), cell(s.acc, best.acc), 100 * s.acc, cell(s.nmi, best.nmi),
+                        cell(s.ari, best.ari));
+  return section(
+      "Scores",
+      "Per cent, on the scored split. ACC: clusters matched one-to-one to classes. NMI: normalised mutual "
+      "information. ARI: adjusted Rand index. Labels are used for these figures only; bars show ACC.",
+      fmt::format(
+          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th><th>NMI</th><th>ARI</th></tr>\n{}</table>\n",
+          rows));
+}
+
+// The points of one quantity of a stage over training time: the lines of steps where there are any, else those of epochs.
+std::vector<std::pair<double, double>> points_of(const std::vector<const json*>& lines, const char* key) {
+  std::vector<std::pair<double, double>> steps, epochs;
+  for (const json* line : lines) {
+    const auto x = line->find("seconds"), y = line->find(key);
+    if (x == line->end() || y == line->end() || !x->is_number() || !y->is_number()) continue;
+    (line->value("epoch_end", false) ? epochs : steps).emplace_back(x->get<double>(), y->get<double>());
+  }
+  auto& points = steps.size() >= 3 ? steps : epochs;
+  std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return points;
+}
+
+std::string curves(const PageInput& in) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<const json*>> stages;
+  for (const json& line : in.metrics) {
+    const auto stage = line.find("stage");
+    if (stage == line.end() || !stage->is_string()) continue;
+    auto& lines = stages[stage->get<std::string>()];
+    if (lines.empty()) order.push_back(stage->get<std::string>());
+    lines.push_back(&line);
+  }
+  std::string out;
+  for (const std::string& stage : order) {
+    std::string charts;
+    for (const Quantity& q : kQuantities)
+      charts += to_svg(LineChart{.title = q.title,
+                                 .x_label = "training time, s",
+                                 .y_label = q.unit,
+                                 .points = points_of(stages[stage], q.key),
+                                 .range = q.range});
+    if (!charts.empty())
+      out += fmt::format("<h3>{}</h3>\n<div class=\"charts\">\n{}</div>\n", escape_html(stage), charts);
+  }
+  return section(
+      "Training",
+      "Every stage over its own training time. The loss of the clustering stage is negative by design: it subtracts a "
+      "multiple of the entropy of the mean prediction.",
+      out);
+}
+
+// Rows in the order of their classes, so that right answers lie on the diagonal; clusters without a class come last.
+std::string confusion(const PageInput& in) {
+  if (!in.evaluation) return "";
+  const Contingency& table = in.evaluation->table;
+  const std::vector<int>& class_of = in.evaluation->matching.class_of;
+  if (std::max(table.clusters, table.classes) > kLargestMap) return "";
+  std::vector<int> order(table.clusters);
+  for (int c = 0; c < table.clusters; ++c) order[c] = c;
+  const auto rank = [&](int c) { return class_of[c] < 0 ? table.classes : class_of[c]; };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
+  HeatMap map{.x_label = "class (label)",
+              .y_label = "cluster: matched class",
+              .columns = in.evaluation->class_names,
+              .rows = {},
+              .counts = {}};
+  for (const int c : order) {
+    map.rows.push_back(fmt::format("{}: {}", c, class_of[c] < 0 ? "none" : in.evaluation->class_names[class_of[c]]));
+    for (int k = 0; k < table.classes; ++k) map.counts.push_back(table.at(c, k));
+  }
+  return section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
+                 to_svg(map));
+}
+
+std::string clusters(const PageInput& in) {
+  std::string about =
+      "The prototype first (the sample nearest to the mean of the cluster's confident samples), then the most "
+      "confident samples.";
+  if (in.evaluation)
+    about +=
+        "</p>\n<p><span class=\"key\"></span>label is the matched class<span class=\"key wrong\"></span>another label";
+  return section("Clusters", about, cluster_rows(in));
+}
+
+}  // namespace
+
+std::string render_page(const PageInput& in) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
+      "</head>\n<body>\n<main>\n<h1>{0}</h1>\n{2}{3}{4}{5}{6}"
+      "<footer>Written by kith.</footer>\n</main>\n</body>\n</html>\n",
+      escape_html(in.title), kPageStyle, facts(in), summary(in), confusion(in), clusters(in), curves(in));
+}
+
+std::vector<json> read_metrics(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(fmt::format("{}: cannot be read", path.string()));
+  std::vector<json> lines;
+  std::string text;
+  for (int number = 1; std::getline(file, text); ++number) {
+    if (text.empty()) continue;
+    json line = json::parse(text, nullptr, false);
+    // The last line has no line break when the program was killed while writing it.
+    if (line.is_discarded() && file.eof()) break;
+    if (!line.is_object()) throw Error(fmt::format("{}:{}: expected one JSON object", path.string(), number));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace kith

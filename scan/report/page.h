@@ -1,0 +1,36 @@
+// The page of a run, report.html: one self-contained file (inline style, SVG and PNG; no script).
+#pragma once
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/dataset/dataset.h"
+#include "scan/metrics/evaluation.h"
+
+namespace kith {
+
+struct PageInput {
+  std::string title;                                            // "cifar10, preset quick, seed 0"
+  std::vector<std::pair<std::string, std::string>> facts = {};  // what the run was: ("Seed", "0")
+  std::vector<std::pair<std::string, Scores>> methods = {};     // rows of the summary table; none without labels
+  std::vector<nlohmann::json> metrics = {};                     // the lines of metrics.jsonl
+  std::optional<Evaluation> evaluation = {};                    // of the final model; none without labels
+  // The scored images and what the final model says of them; without images the page has no pictures.
+  const data::Images* images = nullptr;
+  std::span<const int32_t> assignments = {};  // [images]
+  std::span<const float> confidence = {};     // [images], probability of the assigned cluster
+  std::span<const int64_t> prototypes = {};   // [clusters], -1 for an empty one; prototypes()
+  int samples_per_cluster = 24;
+};
+
+// Error on lengths that do not fit the images.
+std::string render_page(const PageInput&);
+
+// The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
+
+}  // namespace kith

@@ -1,0 +1,104 @@
+#include "scan/report/page_pictures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/formats/png.h"
+#include "kernels/core/check.h"
+#include "scan/metrics/prototypes.h"
+#include "scan/report/page_svg.h"
+#include "scan/report/table.h"
+
+namespace kith {
+namespace {
+
+constexpr int kLargestSide = 64;      // larger images are shrunk: a page shows thumbnails
+constexpr size_t kMostClusters = 64;  // a page of a thousand clusters would be hundreds of megabytes
+
+data::Picture thumbnail(const data::Images& images, int64_t index) {
+  const int64_t bytes = int64_t{images.height} * images.width * images.channels;
+  const auto first = images.pixels.begin() + index * bytes;
+  data::Images one{.count = 1, .height = images.height, .width = images.width, .channels = images.channels};
+  one.pixels.assign(first, first + bytes);
+  if (std::max(one.height, one.width) > kLargestSide) one = data::resized(one, kLargestSide);
+  return {.height = one.height, .width = one.width, .channels = one.channels, .pixels = std::move(one.pixels)};
+}
+
+class Rows {
+ public:
+  explicit Rows(const PageInput& in) : in_(in) {
+    const auto n = static_cast<size_t>(in.images->count);
+    check(in.assignments.size() == n && in.confidence.size() == n, "page: one assignment and one confidence per image");
+    for (const int64_t i : in.prototypes) check(i >= -1 && i < in.images->count, "page: prototype out of range");
+    const int32_t last = n == 0 ? -1 : *std::max_element(in.assignments.begin(), in.assignments.end());
+    const int clusters = in.evaluation ? in.evaluation->table.clusters : static_cast<int>(in.prototypes.size());
+    members_ = by_confidence(in.assignments, in.confidence, std::max(clusters, last + 1));
+  }
+
+  std::string render() const {
+    std::string out;
+    for (size_t c = 0; c < std::min(members_.size(), kMostClusters); ++c) out += row(c);
+    if (members_.size() > kMostClusters)
+      out += fmt::format("<p>The first {} of {} clusters are shown.</p>\n", kMostClusters, members_.size());
+    return out;
+  }
+
+ private:
+  std::string row(size_t c) const {
+    const auto& members = members_[c];
+    double confidence = 0;
+    for (const int64_t i : members) confidence += in_.confidence[i];
+    std::string about = fmt::format("{} images", members.size());
+    if (in_.evaluation) about += fmt::format("<br>purity {} %", percent(in_.evaluation->clusters[c].report.purity));
+    if (!members.empty())
+      about += fmt::format("<br>confidence {}", percent(confidence / static_cast<double>(members.size())) + " %");
+    std::string samples;
+    for (size_t m = 0; m < std::min(members.size(), static_cast<size_t>(in_.samples_per_cluster)); ++m)
+      samples += image(members[m], c);
+    const int64_t prototype = c < in_.prototypes.size() ? in_.prototypes[c] : -1;
+    return fmt::format(
+        "<div class=\"cluster\"><div><b>{}</b><small>{}</small></div><div class=\"prototype\">{}</div>"
+        "<div class=\"samples\">{}</div></div>\n",
+        name(c), about, prototype < 0 ? "" : image(prototype, c), samples);
+  }
+
+  std::string name(size_t c) const {
+    if (!in_.evaluation) return fmt::format("Cluster {}", c);
+    const int cls = in_.evaluation->matching.class_of[c];
+    return fmt::format("{}: {}", c, cls < 0 ? "no class" : escape_html(in_.evaluation->class_names[cls]));
+  }
+
+  std::string image(int64_t index, size_t c) const {
+    std::string mark, about = fmt::format("image {}, confidence {:.3f}", index, in_.confidence[index]);
+    if (in_.evaluation && !in_.images->labels.empty()) {
+      const int32_t label = in_.images->labels[index];
+      mark = label == in_.evaluation->matching.class_of[c] ? "right" : "wrong";
+      about += ", label " + in_.evaluation->class_names.at(static_cast<size_t>(label));
+    }
+    return fmt::format("<img class=\"{}\" title=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\">", mark,
+                       escape_html(about), escape_html(about), base64(data::encode_png(thumbnail(*in_.images, index))));
+  }
+
+  const PageInput& in_;
+  std::vector<std::vector<int64_t>> members_;
+};
+
+}  // namespace
+
+std::string base64(std::span<const uint8_t> bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t have = std::min<size_t>(3, bytes.size() - i);
+    uint32_t group = 0;
+    for (size_t j = 0; j < 3; ++j) group = group << 8 | (j < have ? bytes[i + j] : 0u);
+    for (size_t j = 0; j < 4; ++j) out += j <= have ? kDigits[group >> (18 - 6 * j) & 63] : '=';
+  }
+  return out;
+}
+
+std::string cluster_rows(const PageInput& in) { return in.images == nullptr ? "" : Rows(in).render(); }
+
+}  // namespace kith

@@ -1,0 +1,25 @@
+// Tables for terminals, in fixed width: the first column to the left, the others to the right.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scan/metrics/metrics.h"
+
+namespace kith {
+
+struct Table {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;  // each as long as the header; Error otherwise
+};
+
+// One line per row with the given margin, a rule below the header. Widths count UTF-8 characters, not bytes.
+std::string to_text(const Table&, int margin = 2);
+
+// A share as people read it: 0.6994 -> "69.9".
+std::string percent(double share);
+
+// The table that ends a run: rows are methods, columns ACC NMI ARI in per cent.
+std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods);
+
+}  // namespace kith

@@ -1,0 +1,193 @@
+#include "scan/run/ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset/digest.h"
+#include "kernels/core/check.h"
+#include "nn/state/safetensors.h"
+#include "scan/run/stage_records.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string join(const std::vector<std::string>& items) {
+  std::string all;
+  for (const std::string& item : items) all += (all.empty() ? "" : ", ") + item;
+  return all;
+}
+
+Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::path& path) {
+  if (metadata.contains("kith.config"))
+    throw Error(
+        fmt::format("{}: made by an earlier version of kith, which did not record what it was made from; take "
+                    "another run directory",
+                    path.string()));
+  const auto found = metadata.find(kOriginKey);
+  if (found == metadata.end())
+    throw Error(fmt::format("{}: not written by a stage of kith (no {} in its metadata)", path.string(), kOriginKey));
+  try {
+    return origin_from_json(nlohmann::json::parse(found->second));
+  } catch (const nlohmann::json::exception&) {
+    throw Error(fmt::format("{}: unreadable {} in its metadata", path.string(), kOriginKey));
+  }
+}
+
+}  // namespace
+
+const char* const kOriginKey = "kith.origin";
+
+Ledger::Ledger(const RunConfig& config, const data::Dataset& data, fs::path dir)
+    : config_(config), data_(data), dir_(std::move(dir)) {}
+
+const std::string& Ledger::digest_of(const std::string& file) {
+  const auto at = digests_.find(file);
+  return at != digests_.end() ? at->second : digests_[file] = data::digest_of_file(path(file));
+}
+
+const Origin& Ledger::origin(const std::string& stage) {
+  if (const auto at = origins_.find(stage); at != origins_.end()) return at->second;
+  const StageInfo& info = stage_info(stage);
+  RunConfig config = config_;
+  if (config.cluster.classes == 0) config.cluster.classes = data_.classes();  // 0 means them, by another name
+  Origin origin{.fields = deciding_fields(config, info.affects)};
+  if (parts_.empty()) parts_ = data::parts_of(data_);
+  for (const std::string& part : info.data) origin.data[part] = parts_.at(part);
+  for (const std::string& file : info.inputs)
+    if (fs::exists(path(file))) origin.inputs[file] = digest_of(file);
+  return origins_[stage] = std::move(origin);
+}
+
+void Ledger::forget(const StageInfo& stage) {
+  for (const std::string& file : stage.outputs) {
+    digests_.erase(file);
+    for (const StageInfo& later : stage_table())
+      if (later.reads(file)) origins_.erase(later.name);
+  }
+}
+
+// Written by somebody else than the stage, as far as the record tells.
+std::vector<std::string> Ledger::changed_files(const StageInfo& stage) {
+  const StageRecords records = read_records(dir_);
+  const auto record = records.find(stage.name);
+  std::vector<std::string> changed;
+  if (record != records.end() && record->second.under_way) return changed;
+  for (const std::string& file : stage.outputs) {
+    if (!fs::exists(path(file))) continue;
+    if (record == records.end()) {
+      if (!stage.has_weights()) changed.push_back(file);  // weights tell themselves
+      continue;
+    }
+    const auto written = record->second.outputs.find(file);
+    if (written == record->second.outputs.end() || written->second != digest_of(file)) changed.push_back(file);
+  }
+  return changed;
+}
+
+Ledger::Standing Ledger::standing(const std::string& stage) {
+  const StageInfo& info = stage_info(stage);
+  const StageRecords records = read_records(dir_);
+  const auto record = records.find(stage);
+  const bool recorded = record != records.end();
+  for (const std::string& file : info.outputs)
+    if (!fs::exists(path(file))) return {.why = recorded && !record->second.under_way ? file + " is missing" : ""};
+
+  Origin was;
+  std::vector<std::string> changed = changed_files(info);
+  const std::string& first = info.outputs.front();
+  if (info.has_weights()) {
+    was = origin_in(read_safetensors_metadata(path(first)), path(first));
+    // Of another origin than the record's: the command that wrote it ended before the record was.
+    if (!recorded || record->second.origin != was) changed.clear();
+  } else if (recorded && record->second.under_way) {
+    return {.why = "its files were being written when it ended"};
+  } else if (recorded) {
+    was = record->second.origin;
+  }
+
+  Standing s{.state = State::done};
+  if (!changed.empty())
+    s.warning = fmt::format("{}: not as the stage {} wrote it; it is used as it is, and kith {} makes it anew",
+                            join(changed), info.name, info.command);
+  if (!changed.empty() && !info.has_weights()) return s;  // whatever it was made from
+  const OriginDifference d = difference(was, origin(stage));
+  if (!d.any()) return s;
+  const bool refused = stage == "pretext" || (!d.data.empty() && d.inputs.empty() && stage != "evaluate");
+  return {.state = refused ? State::refused : State::anew, .why = d.text()};
+}
+
+// What a stage cannot do without. Without labels evaluate looks at the clusterings alone.
+std::vector<std::string> Ledger::needed_files(const StageInfo& stage) const {
+  std::vector<std::string> files = stage.inputs;
+  if (stage.name != "evaluate") return files;
+  if (!config_.selflabel.enabled) std::erase(files, "selflabel.safetensors");
+  const bool labelled = (data_.test.count > 0 ? data_.test : data_.train).labelled();
+  if (!labelled) std::erase_if(files, [](const std::string& file) { return file.ends_with(".npy"); });
+  if (!labelled || !config_.evaluate.probe) std::erase(files, "pretext.safetensors");
+  return files;
+}
+
+std::string Ledger::once(std::string warning) {
+  return !warning.empty() && said_.insert(warning).second ? warning : "";
+}
+
+std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
+  const StageInfo& info = stage_info(stage);
+  const std::vector<std::string> needed = needed_files(info);
+  std::vector<std::string> warnings;
+  for (const StageInfo* maker : stages_before(info)) {
+    if (maker->name == "selflabel" && !config_.selflabel.enabled) continue;
+    bool there = true;
+    for (const std::string& file : maker->outputs) {
+      if (fs::exists(path(file))) continue;
+      there = false;
+      if (std::ranges::find(needed, file) != needed.end())
+        throw Error(fmt::format("{}: missing; run the {} stage first", path(file).string(), maker->command));
+    }
+    if (!there) continue;
+    const Standing s = standing(maker->name);
+    const std::string file = path(maker->outputs.front()).string();
+    if (s.state == State::refused) throw refusal(maker->name, s);
+    if (s.state == State::anew) throw Error(fmt::format("{}: {}; run the {} stage first", file, s.why, maker->command));
+    if (std::string warning = once(s.warning); !warning.empty()) warnings.push_back(std::move(warning));
+  }
+  return warnings;
+}
+
+Error Ledger::refusal(const std::string& stage, const Standing& s) const {
+  const std::string file = path(stage_info(stage).outputs.front()).string();
+  const bool all = stage == "pretext";
+  return Error(fmt::format("{}: made from something else ({}); take another --out{}", file, s.why,
+                           all ? "" : fmt::format(", and --from {} to keep what is the same", dir_.string())));
+}
+
+OriginDifference Ledger::compare(const std::string& stage, const std::map<std::string, std::string>& metadata,
+                                 const fs::path& path) {
+  return difference(origin_in(metadata, path), origin(stage));
+}
+
+std::vector<std::string> Ledger::begin(const std::string& stage) {
+  const StageInfo& info = stage_info(stage);
+  std::vector<std::string> warnings;
+  for (const std::string& file : changed_files(info))
+    warnings.push_back(fmt::format("{}: not as the stage {} wrote it; replaced", file, info.name));
+  before_write();
+  if (!info.has_weights())  // a weight file appears at once, and tells its origin itself
+    write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});
+  forget(info);
+  return warnings;
+}
+
+void Ledger::finish(const std::string& stage) {
+  const StageInfo& info = stage_info(stage);
+  StageRecord record{.origin = origin(stage), .outputs = {}, .version = KITH_VERSION};
+  forget(info);
+  for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
+  write_record(dir_, stage, record);
+}
+
+}  // namespace kith

@@ -1,0 +1,117 @@
+#include "scan/run/reuse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+#include "scan/report/page.h"
+#include "scan/run/json_text.h"
+#include "scan/run/ledger.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/stage_records.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::vector<const StageInfo*> wanted_stages(const RunConfig& config, const std::string& command) {
+  const bool all = command == "run";
+  std::vector<const StageInfo*> wanted = stages_before(stage_info(all ? "evaluate" : command));
+  if (!config.selflabel.enabled) std::erase(wanted, &stage_info("selflabel"));
+  return wanted;
+}
+
+std::set<std::string> commands_of(const ReusePlan& plan) {
+  std::set<std::string> commands;
+  for (const std::string& stage : plan.stages) commands.insert(stage_info(stage).command);
+  return commands;
+}
+
+void write_text(const fs::path& path, const std::string& text) { data::write_file(path, {data::as_bytes(text)}); }
+
+// The lines of metrics.jsonl and the seconds of timing.json that belong to the stages taken over.
+void copy_report(const std::set<std::string>& commands, const fs::path& from, const fs::path& to) {
+  std::string kept;
+  const fs::path log = from / "metrics.jsonl";
+  for (const json& line : finished_lines(fs::exists(log) ? read_metrics(log) : std::vector<json>{}))
+    if (commands.contains(line.value("stage", ""))) kept += json_text(line) + "\n";
+  write_text(to / "metrics.jsonl", kept);
+  std::ifstream file(from / "timing.json");
+  const json seconds = json::parse(file, nullptr, false);
+  json times = json::object();
+  for (const std::string& command : commands)
+    if (seconds.is_object() && seconds.contains(command)) times[command] = seconds[command];
+  write_text(to / "timing.json", times.dump(2) + "\n");
+}
+
+void fill(const ReusePlan& plan, const RunConfig& config, const fs::path& from, const fs::path& to) {
+  const StageRecords records = read_records(from);
+  for (const std::string& stage : plan.stages) {
+    for (const std::string& file : stage_info(stage).outputs) fs::copy_file(from / file, to / file);
+    if (const auto record = records.find(stage); record != records.end()) write_record(to, stage, record->second);
+  }
+  copy_report(commands_of(plan), from, to);
+  write_text(to / "config.toml", to_toml(config));
+}
+
+}  // namespace
+
+ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const fs::path& from,
+                     const std::string& command) {
+  Ledger ledger(config, data, from);
+  ReusePlan plan;
+  std::set<std::string> left;  // files that are not taken over
+  std::string first_reason;
+  for (const StageInfo* stage : wanted_stages(config, command)) {
+    const Ledger::Standing standing = ledger.standing(stage->name);
+    const auto lost = std::ranges::find_if(stage->inputs, [&](const std::string& file) { return left.contains(file); });
+    std::string why;
+    if (lost != stage->inputs.end())
+      why = *lost + " is made anew";
+    else if (standing.state != Ledger::State::done)
+      why = standing.why.empty() ? "it was not run there" : standing.why;
+    if (why.empty()) {
+      plan.stages.push_back(stage->name);
+      plan.notes.push_back(fmt::format("{}: taken over from {}", stage->name, from.string()));
+      if (!standing.warning.empty()) plan.warnings.push_back(standing.warning);
+      continue;
+    }
+    if (first_reason.empty()) first_reason = fmt::format("{}: {}", stage->name, why);
+    left.insert(stage->outputs.begin(), stage->outputs.end());
+    plan.notes.push_back(fmt::format("{}: made anew: {}", stage->name, why));
+  }
+  if (plan.stages.empty())
+    throw Error(fmt::format("--from {}: nothing of it can be taken over ({})", from.string(), first_reason));
+  return plan;
+}
+
+void take_over(const ReusePlan& plan, const RunConfig& config, const fs::path& from, const fs::path& to) {
+  // "a/" would put the partial folder inside, where no rename can replace a.
+  const fs::path target = to.has_filename() ? to : to.parent_path();
+  const fs::path partial = target.string() + ".partial";
+  try {
+    if (fs::exists(target) && !fs::is_empty(target))
+      throw Error(fmt::format("{}: --from wants a new folder, this one is not empty", target.string()));
+    fs::remove_all(partial);  // of a command that was killed
+    fs::create_directories(partial);
+    fill(plan, config, from, partial);
+    fs::rename(partial, target);
+  } catch (const fs::filesystem_error& e) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    throw Error(fmt::format("--from {}: cannot copy to {}: {}", from.string(), target.string(), e.code().message()));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    throw;
+  }
+}
+
+}  // namespace kith

@@ -1,0 +1,53 @@
+#include "scan/run/stage_records.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+std::filesystem::path records_path(const std::filesystem::path& run_dir) { return run_dir / "stages.json"; }
+
+}  // namespace
+
+StageRecords read_records(const std::filesystem::path& run_dir) {
+  const std::filesystem::path path = records_path(run_dir);
+  if (!std::filesystem::exists(path)) return {};
+  const std::vector<uint8_t> text = data::read_file(path);
+  StageRecords records;
+  try {
+    const json all = json::parse(text);
+    for (const auto& [stage, j] : all.items())
+      records[stage] = {.origin = origin_from_json(j),
+                        .outputs = j.at("outputs").get<Origin::Values>(),
+                        .version = j.at("version").get<std::string>(),
+                        .under_way = j.value("under_way", false)};
+  } catch (const json::exception&) {
+    throw Error(
+        fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
+                    "outputs",
+                    path.string()));
+  }
+  return records;
+}
+
+void write_record(const std::filesystem::path& run_dir, const std::string& stage, const StageRecord& record) {
+  StageRecords records = read_records(run_dir);
+  records[stage] = record;
+  json all = json::object();
+  for (const auto& [name, r] : records) {
+    all[name] = to_json(r.origin);
+    all[name]["outputs"] = r.outputs;
+    all[name]["version"] = r.version;
+    if (r.under_way) all[name]["under_way"] = true;
+  }
+  data::write_file(records_path(run_dir), {data::as_bytes(all.dump(2) + "\n")});
+}
+
+}  // namespace kith

@@ -1,0 +1,23 @@
+// stages.json: of every stage of a run directory what it was made from, and the digests of the files it wrote.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "scan/run/provenance.h"
+
+namespace kith {
+
+struct StageRecord {
+  Origin origin;
+  Origin::Values outputs;  // file -> digest
+  std::string version;     // of the program
+  bool under_way = false;  // its files are being written
+};
+using StageRecords = std::map<std::string, StageRecord>;
+
+StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
+void write_record(const std::filesystem::path& run_dir, const std::string& stage,
+                  const StageRecord&);  // beside the others
+
+}  // namespace kith

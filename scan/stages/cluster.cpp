@@ -1,0 +1,163 @@
+// The SCAN step: an image and its neighbours should get the same cluster, and all clusters should be used.
+#include "scan/stages/cluster.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "kernels/core/check.h"
+#include "scan/metrics/metrics.h"
+#include "scan/run/profiled.h"
+#include "scan/stages/models.h"
+#include "scan/train/features.h"
+#include "scan/train/sampler.h"
+#include "scan/train/statistics.h"
+
+namespace kith {
+namespace {
+
+data::Array<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = s.dir / ("neighbours_" + split + ".npy");
+  if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
+  data::Array<int64_t> lists = data::read_npy<int64_t>(path);
+  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < 1)
+    throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
+                            to_string(lists.shape)));
+  for (const int64_t j : lists.values)
+    if (j < 0 || j >= rows)
+      throw Error(fmt::format("{}: neighbour {} out of range, there are {} images", path.string(), j, rows));
+  return lists;
+}
+
+}  // namespace
+
+Terms scan_terms(Context& ctx, const ScanLossOut& out) {
+  Tape tape(ctx, Tape::Mode::inference);
+  const auto average = [&](const Tensor& heads) { return mean(tape, tape.constant(heads)).value(); };
+  return {{.name = "loss", .value = average(out.loss.value())},
+          {.name = "consistency", .value = average(out.consistency)},
+          {.name = "entropy", .value = average(out.entropy)}};
+}
+
+nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoch, Best& best,
+                     const std::function<SafeTensors()>& snapshot) {
+  const Session& s = task.session;
+  const Validation v = validate(s.ctx, logits, task.scored_lists());
+  const double loss = v.loss[v.best];
+  if (!std::isfinite(loss))
+    throw Error(fmt::format("cluster: the validation loss became {} in epoch {}", loss, epoch + 1));
+  if (s.config.cluster.selection == Selection::last || loss < best.loss)
+    best = {.loss = loss, .epoch = epoch, .head = v.best, .state = snapshot()};
+
+  const Rows all = rows_of(logits);  // [heads n, classes]
+  const int64_t n = logits.dim(1);
+  const std::vector<int32_t> assignments = argmax_rows({all.view().row(v.best * n).data(), n, all.cols});
+  nlohmann::json line = {{"validation_loss", loss},
+                         {"validation_consistency", v.consistency[v.best]},
+                         {"validation_entropy", v.entropy[v.best]},
+                         {"head", v.best},
+                         {"clusters_used", usage_of(assignments, task.classes).used}};
+  const data::Images& scored = scored_split(s.data);
+  if (scored.labelled())  // report only
+    line["acc"] = score(contingency(assignments, scored.labels, task.classes)).acc;
+  return line;
+}
+
+SafeTensors cluster_tuned(const ClusterTask& task) {
+  Session& s = task.session;
+  const ClusterConfig& config = s.config.cluster;
+  const uint64_t seed = s.config.seed;
+  ClusterModel model(s.ctx, s.config, s.data, config.heads);
+  load_state(model.backbone_state(), task.backbone);
+  const SafeTensors before = save_state(model.state());
+  const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(seed, "cluster/augment"));
+  const Views plain(s.ctx, s.data, scored_split(s.data));
+  StateView learned = config.update_backbone ? model.state() : model.head_state();
+  Optimizer optimizer(s.ctx, learned.parameters, config.train.optimizer);
+  Best best;
+
+  const auto features = [&](Tape& tape, const Samples& samples, const LiveStep* live, uint32_t view) {
+    const Tensor images = views(samples, 0, 1, view, live);
+    if (config.update_backbone)
+      return model.backbone(tape, tape.constant(images), true, momentum_of(config.statistics, PassOf::augmented));
+    Tape inference(s.ctx, Tape::Mode::inference);
+    return tape.constant(model.backbone(inference, inference.constant(images), false).value());
+  };
+  ClusterSteps steps;
+  steps.images = &s.data.train;
+  steps.draws = 1;
+  steps.draw = [&](int64_t epoch, int64_t sample, int64_t* neighbour) {
+    *neighbour = draw_neighbour(task.train_lists(), sample, seed_of(seed, "cluster/neighbour"), epoch);
+  };
+  steps.step = [&](const Step& at) -> Terms {
+    Tape tape(s.ctx);
+    // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
+    const Var anchors = model.heads(tape, features(tape, at.batch, at.live, 0));
+    const Var others = model.heads(tape, features(tape, at.drawn[0], at.live, 1));
+    const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
+    optimizer.zero_grad();
+    tape.backward(sum(tape, out.loss));
+    optimizer.step(at.live);
+    return scan_terms(s.ctx, out);
+  };
+  const bool reestimates = config.update_backbone && config.statistics == Statistics::reestimate;
+  steps.end_epoch = [&](int64_t epoch) {
+    if (reestimates && !same_parameters(learned, before)) reestimate(s, model.backbone);
+    const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
+    Tape tape(s.ctx, Tape::Mode::inference);
+    return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
+                 [&] { return save_state(model.state()); });
+  };
+  train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
+  if (!same_parameters(learned, before)) return single_head(best.state, best.head);
+  s.report.warn("cluster: nothing was learned in any step; the backbone is the pretext's as it was, the head as drawn");
+  return single_head(before, best.head);
+}
+
+void train_cluster(const ClusterTask& task, const StateView& learned, const std::string& section, Optimizer& optimizer,
+                   Best& best, ClusterSteps steps) {
+  Training t;
+  t.stage = "cluster";
+  t.samples = task.session.data.train.count;
+  t.images_per_sample = 2;
+  t.config = task.session.config.cluster.train;
+  t.step = std::move(steps.step);
+  t.images = steps.images;
+  t.draws = steps.draws;
+  t.draw = std::move(steps.draw);
+  t.optimizer = &optimizer;
+  t.counters = counters_of(learned);
+  t.end_epoch = steps.end_epoch;
+  t.save = [&](Checkpoint& c) {
+    put_section(c.arrays, section, save_state(learned));
+    optimizer.save(c.arrays, "optimizer/");
+    best.save(c);
+  };
+  t.load = [&](const Checkpoint& c) {
+    load_state(learned, take_section(c.arrays, section));
+    optimizer.load(c.arrays, "optimizer/");
+    best.load(c);
+  };
+  train(task.session, std::move(t));
+  if (best.epoch < 0) steps.end_epoch(0);  // no epochs asked for: the heads as they are
+}
+
+void cluster(Session& s) {
+  start_stage(s, "cluster");
+  ClusterTask task{.session = s,
+                   .classes = cluster_count(s.config, s.data),
+                   .train = read_lists(s, "train", s.data.train.count),
+                   .scored = read_lists(s, "test", scored_split(s.data).count),
+                   .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
+  check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
+  s.report.note(
+      fmt::format("cluster: {} clusters, {} head(s); the loss is consistency - {} * entropy: negative is good, "
+                  "lower is better",
+                  task.classes, s.config.cluster.heads, s.config.cluster.lambda));
+  profiled(s, "cluster",
+           [&] { write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task)); });
+  remove_checkpoint(s, "cluster");
+  report_finished(s, "cluster");
+}
+
+}  // namespace kith

@@ -1,0 +1,279 @@
+// The numbers of a finished run. The only stage that reads labels for anything but a line of the log.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "data/formats/files.h"
+#include "data/formats/npy.h"
+#include "data/formats/png.h"
+#include "kernels/core/check.h"
+#include "kernels/kmeans.h"
+#include "scan/metrics/evaluation.h"
+#include "scan/metrics/metrics.h"
+#include "scan/metrics/probe.h"
+#include "scan/metrics/prototypes.h"
+#include "scan/metrics/selection.h"
+#include "scan/report/page.h"
+#include "scan/run/json_text.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/profiled.h"
+#include "scan/train/features.h"
+#include "scan/train/predict.h"
+#include "scan/train/sampler.h"
+#include "scan/train/statistics.h"
+#include "scan/train/trainer.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+class EvaluateStage {
+ public:
+  explicit EvaluateStage(Session& s)
+      : s_(s),
+        train_(s.data.train),
+        scored_(scored_split(s.data)),
+        classes_(cluster_count(s.config, s.data)),
+        labelled_(scored_.labelled()) {}
+
+  json run() {
+    const Stopwatch watch;
+    if (labelled_) baselines();
+    const json representation = labelled_ ? representation_quality() : json::object();
+    const Prediction final = predictions();
+    json out = {
+        {"data", describe_data()},   {"preset", s_.config.preset},  {"seed", s_.config.seed},      {"table", table_},
+        {"pretext", representation}, {"final", write_files(final)}, {"config", to_toml(s_.config)}};
+    record_seconds(s_, "evaluate", watch.seconds());
+    out["seconds"] = recorded_seconds(s_);
+    out["versions"] = {{"kith", KITH_VERSION}, {"compiler", __VERSION__}};
+    data::write_file(s_.dir / "summary.json", {data::as_bytes(json_text(out, 2) + "\n")});
+    finish_results(s_, "evaluate");
+    return out;
+  }
+
+ private:
+  json describe_data() const {
+    return {{"spec", s_.data.spec},         {"train", train_.count}, {"scored", scored_.count},
+            {"height", train_.height},      {"width", train_.width}, {"channels", train_.channels},
+            {"classes", s_.data.classes()}, {"clusters", classes_},  {"labelled", labelled_}};
+  }
+
+  Tensor features(const std::string& split, const data::Images& images) const {
+    const data::Array<float> rows = read_features(s_, split, images.count);
+    return s_.ctx.from(rows.shape, rows.values);
+  }
+
+  Tensor pixels(const data::Images& images) const {
+    std::vector<float> values(images.pixels.size());
+    std::transform(images.pixels.begin(), images.pixels.end(), values.begin(),
+                   [](uint8_t p) { return static_cast<float>(p) / 255.f; });
+    return s_.ctx.from({images.count, int64_t{images.height} * images.width * images.channels}, values);
+  }
+
+  void add_row(const std::string& key, const std::string& name, std::span<const int32_t> assignments) {
+    if (s_.report.stop_requested()) throw Interrupted{};
+    const Usage usage = usage_of(assignments, classes_);
+    json row = {{"key", key}, {"name", name}, {"clusters_used", usage.used}};
+    if (labelled_) {
+      const Scores scores = score(contingency(assignments, scored_.labels, classes_, s_.data.classes()));
+      methods_.emplace_back(name, scores);
+      row.update({{"acc", scores.acc},
+                  {"nmi", scores.nmi},
+                  {"ari", scores.ari},
+                  {"ami", scores.ami},
+                  {"acc_many_to_one", scores.acc_many_to_one}});
+    }
+    table_.push_back(std::move(row));
+  }
+
+  // Fitted on the train split, as everything else here; the scored split is only assigned.
+  void add_kmeans(const std::string& key, const std::string& name, const Tensor& fit, const Tensor& rows) {
+    Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
+    const Array<int32_t> labels(s_.ctx, fit.dim(0)), assigned(s_.ctx, rows.dim(0));
+    {
+      const OpScope op(s_.ctx, "kmeans");  // no cost: how many iterations it takes, nobody knows
+      kernels::kmeans({.x = fit.matrix(),
+                       .restarts = s_.config.evaluate.kmeans_restarts,
+                       .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
+                       .centroids = centroids.matrix(),
+                       .labels = labels.span()},
+                      s_.ctx.queue());
+    }
+    const OpScope op(
+        s_.ctx, "kmeans_assign",
+        kernels::kmeans_assign_cost(static_cast<double>(rows.dim(0)), classes_, static_cast<double>(rows.dim(1))));
+    kernels::kmeans_assign(
+        {.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned.span(), .distance = {}},
+        s_.ctx.queue());
+    add_row(key, name, assigned.to_host());
+  }
+
+  // Whether k-means has room for so many values of f32; a note where it has none.
+  bool has_room(const char* what, size_t values) const {
+    const size_t bytes = sizeof(float) * values;
+    if (s_.ctx.has_room(static_cast<int64_t>(bytes))) return true;
+    s_.report.note(fmt::format("evaluate: no k-means on {}, which would take {:.1f} GiB of the device's memory", what,
+                               static_cast<double>(bytes) / (1 << 30)));
+    return false;
+  }
+
+  void baselines() {
+    if (train_.count < classes_)
+      return s_.report.note(
+          fmt::format("evaluate: no k-means, on pixels or features: {} train images make no {} "
+                      "clusters",
+                      train_.count, classes_));
+    if (has_room("pixels", train_.pixels.size() + scored_.pixels.size()))
+      add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
+    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) * s_.config.model.projection)))
+      add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_),
+                 features("test", scored_));
+  }
+
+  json representation_quality() const {
+    json out = json::object();
+    const auto purity = [&](const std::string& split, const data::Images& images) {
+      const auto lists = data::read_npy<int64_t>(s_.dir / ("neighbours_" + split + ".npy"));
+      const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
+      if (images.labelled())
+        out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
+    };
+    purity("train", train_);
+    purity("test", scored_);
+    if (!train_.labelled() || &train_ == &scored_) return out;
+    const auto a = read_features(s_, "train", train_.count), b = read_features(s_, "test", scored_.count);
+    out["knn"] = knn_accuracy(s_.ctx, {a.values.data(), a.shape[0], a.shape[1]}, train_.labels,
+                              {b.values.data(), b.shape[0], b.shape[1]}, scored_.labels,
+                              static_cast<int>(std::min<int64_t>(s_.config.evaluate.knn_k, train_.count)),
+                              s_.config.evaluate.knn_tau);
+    if (s_.config.evaluate.probe) out["probe"] = probe();
+    return out;
+  }
+
+  // On the features before the projection, where the pretext left the most.
+  double probe() const {
+    PretextModel model(s_.ctx, s_.config, s_.data);
+    load_state(model.state(), read_result(s_, "pretext"));
+    const auto pooled = [&](const data::Images& images) {
+      return rows_of(infer(Views(s_.ctx, s_.data, images), s_.report,
+                           [&](Tape& tape, Var x) { return model.backbone(tape, x, false); }));
+    };
+    const Rows train = pooled(train_), scored = pooled(scored_);
+    const OpScope op(s_.ctx, "probe");  // on the host
+    return probe_accuracy(train.view(), train_.labels, scored.view(), scored_.labels);
+  }
+
+  // Rows of the clustering stages; returns the final model's prediction of the scored split.
+  Prediction predictions() {
+    ClusterModel model(s_.ctx, s_.config, s_.data, 1);
+    load_state(model.state(), read_result(s_, "cluster"));
+    Prediction last = predict(s_, model, scored_);
+    add_row("scan", "SCAN", argmax_rows(rows_of(last.probabilities).view()));
+    if (s_.config.selflabel.enabled) {
+      // Statistics of plain images alone may move a result as far as self-labelling does: a row of their own.
+      reestimate(s_, model.backbone);
+      add_row("scan_reestimated", "SCAN, statistics re-estimated",
+              argmax_rows(rows_of(predict(s_, model, scored_).probabilities).view()));
+      load_state(model.state(), read_result(s_, "selflabel"));
+      last = predict(s_, model, scored_);
+      add_row("selflabel", "SCAN + self-labelling", argmax_rows(rows_of(last.probabilities).view()));
+    }
+    const std::vector<int32_t> of_train = argmax_rows(rows_of(predict(s_, model, train_).probabilities).view());
+    begin_results(s_, "evaluate");
+    data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
+    return last;
+  }
+
+  // Writes what users take away; returns what the summary says of the final clustering.
+  json write_files(const Prediction& final) {
+    const Rows of_scored = rows_of(final.probabilities);
+    const Matrix<const float> probabilities = of_scored.view();
+    const std::vector<int32_t> assignments = argmax_rows(probabilities);
+    data::write_npy<int32_t>(s_.dir / "assignments.npy", assignments, {scored_.count});
+    data::write_npy<float>(s_.dir / "probabilities.npy", probabilities.span(), final.probabilities.shape());
+    warn_if_collapsed(s_, "evaluate", usage_of(assignments, classes_), classes_);
+
+    json out = json::object();
+    std::optional<Evaluation> evaluation;
+    if (labelled_) {
+      evaluation = evaluate_clustering({.assignments = assignments,
+                                        .labels = scored_.labels,
+                                        .probabilities = probabilities,
+                                        .class_names = s_.data.class_names});
+      data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(*evaluation))});
+      for (const std::string& warning : evaluation->warnings) s_.report.warn("evaluate: " + warning);
+      out = to_json(*evaluation);
+    } else {
+      std::filesystem::remove(s_.dir / "confusion.csv");  // of labels that there were
+      for (int c = 0; c < classes_; ++c)
+        out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
+    }
+    const std::vector<float> confidence = confidence_of(probabilities, assignments);
+    Tape tape(s_.ctx, Tape::Mode::inference);
+    const Rows features = rows_of(l2_normalize(tape, tape.constant(final.features)).value());
+    const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
+    for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
+    write_prototypes(faces, by_confidence(assignments, confidence, classes_));
+    write_page(std::move(evaluation), assignments, confidence, faces);
+    return out;
+  }
+
+  // One row per cluster: its prototype, then its most confident images.
+  void write_prototypes(const std::vector<int64_t>& faces, const std::vector<std::vector<int64_t>>& members) const {
+    constexpr size_t kColumns = 10;
+    std::vector<int64_t> cells(members.size() * kColumns, -1);
+    for (size_t c = 0; c < members.size(); ++c) {
+      cells[c * kColumns] = faces[c];
+      std::copy_n(members[c].begin(), std::min(members[c].size(), kColumns - 1), cells.begin() + c * kColumns + 1);
+    }
+    data::write_png(s_.dir / "prototypes.png",
+                    data::contact_sheet(scored_, cells, kColumns, std::max(1, 64 / scored_.width)));
+  }
+
+  void write_page(std::optional<Evaluation> evaluation, std::span<const int32_t> assignments,
+                  std::span<const float> confidence, std::span<const int64_t> faces) const {
+    const std::string name = s_.data.spec.substr(0, s_.data.spec.find(':'));
+    const std::filesystem::path log = s_.dir / "metrics.jsonl";
+    std::vector<std::pair<std::string, std::string>> facts = {
+        {"Images", fmt::format("{} train, {} scored, {} x {} x {}", train_.count, scored_.count, scored_.height,
+                               scored_.width, scored_.channels)},
+        {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
+        {"Clusters", std::to_string(classes_)}};
+    const json times = recorded_seconds(s_);
+    for (const char* stage : {"pretext", "mine", "cluster", "selflabel"})
+      if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
+    const std::string page =
+        render_page({.title = fmt::format("{}, preset {}, seed {}", name, s_.config.preset, s_.config.seed),
+                     .facts = std::move(facts),
+                     .methods = methods_,
+                     .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
+                     .evaluation = std::move(evaluation),
+                     .images = &scored_,
+                     .assignments = assignments,
+                     .confidence = confidence,
+                     .prototypes = faces});
+    data::write_file(s_.dir / "report.html", {data::as_bytes(page)});
+  }
+
+  Session& s_;
+  const data::Images &train_, &scored_;
+  int classes_;
+  bool labelled_;
+  json table_ = json::array();
+  std::vector<std::pair<std::string, Scores>> methods_;  // the rows with labels, for the page
+};
+
+}  // namespace
+
+json evaluate(Session& s) {
+  start_stage(s, "evaluate");
+  json summary;
+  profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
+  return summary;
+}
+
+}  // namespace kith

@@ -1,0 +1,65 @@
+#include "scan/stages/models.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+#include "scan/train/sampler.h"
+
+namespace kith {
+
+ResNetConfig backbone_config(const ModelConfig& model, const data::Dataset& data) {
+  return {.depth = model.depth, .width = model.width, .in_channels = data.train.channels, .stem = model.stem};
+}
+
+PretextModel::PretextModel(Context& ctx, const RunConfig& config, const data::Dataset& data)
+    : backbone(ctx, backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
+      head(ctx, backbone.config().features(), config.model.projection, seed_of(config.seed, "pretext/head")) {}
+
+StateView PretextModel::state() {
+  StateView view;
+  backbone.state(view, "backbone.");
+  head.state(view, "contrastive_head.");
+  return view;
+}
+
+int cluster_count(const RunConfig& config, const data::Dataset& data) {
+  const int classes = config.cluster.classes > 0 ? config.cluster.classes : data.classes();
+  if (classes < 2)
+    throw Error(
+        "cluster.classes: the data set has no classes of its own, say how many clusters to look for (at least 2)");
+  return classes;
+}
+
+ClusterModel::ClusterModel(Context& ctx, const RunConfig& config, const data::Dataset& data, int head_count)
+    : backbone(ctx, backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
+      heads(ctx, backbone.config().features(), cluster_count(config, data), head_count,
+            seed_of(config.seed, "cluster/heads")) {}
+
+StateView ClusterModel::state() {
+  StateView view;
+  backbone.state(view, "backbone.");
+  heads.state(view, "cluster_head.");
+  return view;
+}
+
+StateView ClusterModel::backbone_state() {
+  StateView view;
+  backbone.state(view, "backbone.");
+  return view;
+}
+
+StateView ClusterModel::head_state() {
+  StateView view;
+  heads.state(view, "cluster_head.");
+  return view;
+}
+
+SafeTensors single_head(const SafeTensors& from, int head) {
+  SafeTensors out = with_prefix(from, "backbone.");
+  const std::string prefix = fmt::format("cluster_head.{}.", head);
+  for (const auto& [name, array] : with_prefix(from, prefix).arrays)
+    out.arrays.emplace("cluster_head.0." + name.substr(prefix.size()), array);
+  return out;
+}
+
+}  // namespace kith

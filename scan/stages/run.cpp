@@ -1,0 +1,40 @@
+// All stages, each skipped when its results were made from what is there now.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "scan/train/checkpoint.h"
+
+namespace kith {
+namespace {
+
+// True when what the stage left stands. Says why not where it once did.
+bool taken_over(Session& s, const std::string& stage) {
+  const Ledger::Standing standing = s.ledger.standing(stage);
+  if (standing.state == Ledger::State::refused) throw s.ledger.refusal(stage, standing);
+  if (standing.state == Ledger::State::anew && !standing.why.empty())
+    s.report.note(fmt::format("{}: made anew: {}", stage, standing.why));
+  return standing.state == Ledger::State::done;
+}
+
+void unless_taken_over(Session& s, const std::string& stage, void (*make)(Session&)) {
+  if (taken_over(s, stage))
+    s.report.note(fmt::format("{}: done earlier", stage));
+  else
+    make(s);
+}
+
+}  // namespace
+
+nlohmann::json run(Session& s) {
+  if (taken_over(s, "pretext") && taken_over(s, "features"))
+    s.report.note("pretext: done earlier");
+  else
+    pretext(s);
+  unless_taken_over(s, "mine", mine);
+  unless_taken_over(s, "cluster", cluster);
+  if (s.config.selflabel.enabled) unless_taken_over(s, "selflabel", selflabel);
+  return evaluate(s);
+}
+
+}  // namespace kith

@@ -1,0 +1,46 @@
+// The stages as functions. Each reads what earlier stages left in the run directory, resumes from its own checkpoint,
+// writes its results there and returns the numbers for the table. Labels are used for reporting only.
+//
+// Files, relative to the run directory:
+//   config.toml metrics.jsonl summary.json stages.json
+//   pretext.safetensors (backbone + contrastive_head)   features_train.npy features_test.npy   (unit rows, [n, projection])
+//   neighbours_train.npy neighbours_test.npy (int64)
+//   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors
+//   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
+//   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
+//   is under way)
+// What each result was made from is recorded (scan/run/ledger.h). run() takes over a stage whose result was made from what is
+// there now, and makes it anew, with a note, where an earlier stage's files or fields of its own have changed since. Other
+// images, or other fields of the pretext stage, are an Error. A stage by itself is always made anew, but from inputs that
+// belong together. A file that others changed or wrote is used as it is, with a warning. A data set without test images is
+// scored on its train split.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "data/dataset/dataset.h"
+#include "nn/tensor/context.h"
+#include "scan/config/config.h"
+#include "scan/run/ledger.h"
+#include "scan/run/report.h"
+
+namespace kith {
+
+struct Session {
+  Context& ctx;
+  const RunConfig& config;
+  const data::Dataset& data;  // already resized and limited as config.data says
+  std::filesystem::path dir;  // exists
+  Reporter& report;
+  mutable Ledger ledger{config, data, dir};  // keeps what it has digested
+};
+
+// Each throws Interrupted after saving when asked to stop; Error on NaN loss (names stage, epoch, step).
+void pretext(Session&);             // -> pretext.safetensors, features_*.npy
+void mine(Session&);                // -> neighbours_*.npy
+void cluster(Session&);             // -> cluster.safetensors
+void selflabel(Session&);           // -> selflabel.safetensors
+nlohmann::json evaluate(Session&);  // -> assignments, confusion, prototypes, summary.json; returns the summary
+nlohmann::json run(Session&);       // all of them, continuing where it stopped
+
+}  // namespace kith

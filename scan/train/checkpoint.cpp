@@ -1,0 +1,99 @@
+#include "scan/train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+const std::string kState = "kith.state";  // metadata key
+
+std::filesystem::path checkpoint_path(const Session& s, const std::string& stage) {
+  return s.dir / ("checkpoint_" + stage + ".safetensors");
+}
+std::filesystem::path result_path(const Session& s, const std::string& stage) {
+  return s.dir / (stage + ".safetensors");
+}
+
+void report_all(const Session& s, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) s.report.warn(warning);
+}
+
+}  // namespace
+
+void put_section(SafeTensors& file, const std::string& section, const SafeTensors& part) {
+  for (const auto& [name, array] : part.arrays) file.arrays[section + "/" + name] = array;
+  for (const auto& [name, text] : part.metadata) file.metadata[section + "/" + name] = text;
+}
+
+SafeTensors take_section(const SafeTensors& file, const std::string& section) {
+  const std::string prefix = section + "/";
+  SafeTensors out{.file = file.file};
+  for (const auto& [name, array] : file.arrays)
+    if (name.starts_with(prefix)) out.arrays.emplace(name.substr(prefix.size()), array);
+  for (const auto& [name, text] : file.metadata)
+    if (name.starts_with(prefix)) out.metadata.emplace(name.substr(prefix.size()), text);
+  return out;
+}
+
+void start_stage(Session& s, const std::string& stage) {
+  report_all(s, s.ledger.require_inputs(stage));
+  s.ledger.origin(stage);
+}
+
+void begin_results(const Session& s, const std::string& stage) { report_all(s, s.ledger.begin(stage)); }
+
+void finish_results(const Session& s, const std::string& stage) { s.ledger.finish(stage); }
+
+void report_finished(const Session& s, const std::string& command) {
+  s.report.metric({{"stage", command}, {"finished", true}});
+}
+
+void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {
+  s.ledger.before_write();
+  c.arrays.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
+  c.arrays.metadata[kState] = c.state.dump();  // doubles are written so that they read back exactly
+  write_safetensors(checkpoint_path(s, stage), c.arrays);
+}
+
+std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& stage) {
+  const std::filesystem::path path = checkpoint_path(s, stage);
+  if (!std::filesystem::exists(path)) return {};
+  if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
+    if (stage == "pretext" || !d.data.empty())
+      throw Error(fmt::format("{}: begun with something else ({}); take another --out, or delete it to begin anew",
+                              path.string(), d.text()));
+    s.report.warn(fmt::format("{}: begun with something else ({}); {} begins anew", path.string(), d.text(), stage));
+    return {};
+  }
+  Checkpoint c{.arrays = read_safetensors(path), .state = {}};
+  c.state = nlohmann::json::parse(c.arrays.metadata[kState], nullptr, false);
+  if (c.state.is_discarded()) throw Error(fmt::format("{}: unreadable {} in its metadata", path.string(), kState));
+  return c;
+}
+
+void remove_checkpoint(const Session& s, const std::string& stage) {
+  std::error_code ignored;  // a checkpoint that stays behind is harmless: the result is looked at first
+  std::filesystem::remove(checkpoint_path(s, stage), ignored);
+}
+
+void write_result(const Session& s, const std::string& stage, SafeTensors weights) {
+  weights.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
+  begin_results(s, stage);
+  write_safetensors(result_path(s, stage), weights);
+  finish_results(s, stage);
+}
+
+SafeTensors read_result(const Session& s, const std::string& stage) {
+  const std::filesystem::path path = result_path(s, stage);
+  if (!std::filesystem::exists(path))
+    throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
+  SafeTensors file = read_safetensors(path);
+  if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
+    throw Error(
+        fmt::format("{}: made from something else ({}); run the {} stage first", path.string(), d.text(), stage));
+  return file;
+}
+
+}  // namespace kith

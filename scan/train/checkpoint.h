@@ -1,0 +1,40 @@
+// What a stage under way leaves on disk, and its results.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "nn/state/safetensors.h"
+#include "scan/stages/stages.h"
+
+namespace kith {
+
+// Sections of one file: arrays and metadata of `part` under "section/".
+void put_section(SafeTensors& file, const std::string& section, const SafeTensors& part);
+SafeTensors take_section(const SafeTensors& file, const std::string& section);
+
+// At the start of a stage, before it reads anything: its inputs belong together, and their origin is noted as they are now.
+// Warns of files that others changed. Error: Ledger::require_inputs.
+void start_stage(Session&, const std::string& stage);
+// Before and after a stage writes its files. Warns of what it replaces.
+void begin_results(const Session&, const std::string& stage);
+void finish_results(const Session&, const std::string& stage);
+
+// checkpoint_<stage>.safetensors; `state` holds counters and other small things.
+struct Checkpoint {
+  SafeTensors arrays;
+  nlohmann::json state;
+};
+void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
+// None, with a warning, where it is of another origin; for pretext that is an Error.
+std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
+void remove_checkpoint(const Session&, const std::string& stage);
+
+// The last line of a command's metrics, once its results are written (scan/run/metrics_log.h).
+void report_finished(const Session&, const std::string& command);
+
+// <stage>.safetensors: the weights of a finished stage.
+void write_result(const Session&, const std::string& stage, SafeTensors weights);
+SafeTensors read_result(const Session&, const std::string& stage);  // Error: missing, or of another origin
+
+}  // namespace kith

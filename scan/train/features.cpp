@@ -1,0 +1,101 @@
+#include "scan/train/features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "kernels/core/check.h"
+#include "kernels/elementwise.h"
+#include "kernels/topk.h"
+#include "nn/tensor/array.h"
+
+namespace kith {
+namespace {
+constexpr int64_t kInferenceBatch = 256;
+}
+
+void for_each_batch(const Views& views, const Reporter& report, std::span<const int64_t> order,
+                    std::span<const int64_t> bounds, uint32_t view,
+                    const std::function<void(const Tensor& images, int64_t first)>& use) {
+  Context& ctx = views.context();
+  const auto batches = static_cast<int64_t>(bounds.size()) - 1;
+  const auto batch = [&](std::span<const int64_t> of, int64_t n) {
+    return of.subspan(static_cast<size_t>(bounds[n]), static_cast<size_t>(bounds[n + 1] - bounds[n]));
+  };
+  int64_t largest = 0;
+  for (int64_t n = 0; n < batches; ++n) largest = std::max(largest, bounds[n + 1] - bounds[n]);
+  const Array<int64_t> index(ctx, order);
+  std::optional<ImageStream> stream;
+  if (largest > 0 && resident_pixels(ctx, views.images()) == nullptr) {
+    stream.emplace(ctx, views.images(), largest);
+    stream->begin(0, batches, [&](int64_t n) { return batch(order, n); });
+  }
+  for (int64_t n = 0; n < batches; ++n) {
+    if (report.stop_requested()) throw Interrupted{};
+    const Section section(ctx, "inference batch", batches > 1 ? 1 : 0);
+    const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, 0, 1, view);
+    if (stream) stream->used();
+    use(images, bounds[n]);
+  }
+}
+
+Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view) {
+  Context& ctx = views.context();
+  const int64_t count = views.images().count;
+  check(count > 0, "infer: no images");
+  std::vector<int64_t> numbers(static_cast<size_t>(count)), bounds;
+  std::iota(numbers.begin(), numbers.end(), 0);
+  for (int64_t first = 0; first < count; first += kInferenceBatch) bounds.push_back(first);
+  bounds.push_back(count);
+  Tensor all;
+  for_each_batch(views, report, numbers, bounds, view, [&](const Tensor& images, int64_t first) {
+    Tape tape(ctx, Tape::Mode::inference);
+    const Tensor out = net(tape, tape.constant(images)).value();
+    if (all.empty()) all = ctx.empty({count, out.dim(-1)});
+    all.copy_rows_from(first, out);
+  });
+  return all;
+}
+
+data::Array<float> read_features(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = s.dir / ("features_" + split + ".npy");
+  if (!std::filesystem::exists(path))
+    throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
+  data::Array<float> features = data::read_npy<float>(path);
+  if (features.shape.size() != 2 || features.shape[0] != rows)
+    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
+                            split, to_string(features.shape)));
+  const auto bad = std::ranges::find_if_not(features.values, [](float x) { return std::isfinite(x); });
+  if (bad != features.values.end()) {
+    const int64_t at = bad - features.values.begin(), columns = features.shape[1];
+    throw Error(fmt::format("{}: the feature at row {}, column {} is {}; expected finite numbers", path.string(),
+                            at / columns, at % columns, *bad));
+  }
+  return features;
+}
+
+std::vector<int32_t> argmax_rows(const Matrix<const float>& rows) {
+  std::vector<int32_t> best(static_cast<size_t>(rows.rows));
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    const auto row = rows.row(i);
+    best[i] = static_cast<int32_t>(std::max_element(row.begin(), row.end()) - row.begin());
+  }
+  return best;
+}
+
+std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<const int32_t> assignments) {
+  check(rows.rows == static_cast<int64_t>(assignments.size()), "confidence_of: one row per assignment expected");
+  std::vector<float> values(assignments.size());
+  for (int64_t i = 0; i < rows.rows; ++i) values[i] = rows.row(i)[assignments[i]];
+  return values;
+}
+
+Rows rows_of(const Tensor& t) {
+  const int64_t cols = t.dim(-1);
+  return {.values = t.to_host(), .rows = t.size() / std::max<int64_t>(cols, 1), .cols = cols};
+}
+
+}  // namespace kith

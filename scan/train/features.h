@@ -1,0 +1,40 @@
+// Inference over a whole split, and what is read off the result.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "data/formats/npy.h"
+#include "nn/tensor/tape.h"
+#include "scan/run/report.h"
+#include "scan/stages/stages.h"
+#include "scan/train/views.h"
+
+namespace kith {
+
+// use(images, first) for one batch after the other: batch n is of the images order[bounds[n] .. bounds[n + 1] - 1], first is
+// bounds[n]. Throws Interrupted when asked to stop. `view` as in infer.
+void for_each_batch(const Views&, const Reporter&, std::span<const int64_t> order, std::span<const int64_t> bounds,
+                    uint32_t view, const std::function<void(const Tensor& images, int64_t first)>& use);
+
+// net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
+// `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
+Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
+
+// What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
+data::Array<float> read_features(const Session&, const std::string& split, int64_t rows);
+
+// Column of the largest value of each row (the first on a tie).
+std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);
+
+// The value of each row at its assigned column.
+std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<const int32_t> assignments);
+
+// Rows of a tensor on the host.
+struct Rows {
+  std::vector<float> values;
+  int64_t rows = 0, cols = 0;
+  Matrix<const float> view() const { return {values.data(), rows, cols}; }
+};
+Rows rows_of(const Tensor&);  // all leading extents folded; waits
+
+}  // namespace kith

@@ -1,0 +1,37 @@
+#include "scan/train/sampler.h"
+
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "kernels/core/check.h"
+#include "kernels/core/philox.h"
+
+namespace kith {
+
+uint64_t seed_of(uint64_t seed, std::string_view purpose) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return derive_seed(seed, hash);
+}
+
+std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
+  check(n >= 0 && n <= std::numeric_limits<uint32_t>::max(), "epoch_order: n out of range");
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  Random random(seed, static_cast<uint32_t>(epoch), 0, 0);
+  for (int64_t i = n - 1; i > 0; --i) std::swap(order[i], order[random.below(static_cast<uint32_t>(i + 1))]);
+  return order;
+}
+
+int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch) {
+  check(n >= 1 && n <= std::numeric_limits<uint32_t>::max(), "draw_below: n out of range");
+  return Random(seed, static_cast<uint32_t>(epoch), static_cast<uint64_t>(sample), 0).below(static_cast<uint32_t>(n));
+}
+
+int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, uint64_t seed, int64_t epoch) {
+  check(anchor >= 0 && anchor < neighbours.rows, "draw_neighbour: anchor out of range");
+  return neighbours.row(anchor)[draw_below(neighbours.cols, anchor, seed, epoch)];
+}
+
+}  // namespace kith

@@ -1,0 +1,267 @@
+#include "scan/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <optional>
+
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+#include "nn/device/accelerator.h"
+#include "nn/device/replay.h"
+#include "nn/tensor/profile.h"
+#include "scan/train/sampler.h"
+
+namespace kith {
+namespace {
+
+constexpr int64_t kStepsPerLine = Readback::kBlock;
+constexpr const char* kTimes = "timing.json";
+
+// A profile lists them one operation after the other, so they are not replayed.
+int listed_steps(Context& ctx) { return ctx.profiler() == nullptr ? 0 : ctx.profiler()->listed(); }
+
+class Loop {
+ public:
+  Loop(const Session& s, Training t)
+      : s_(s),
+        t_(std::move(t)),
+        order_seed_(seed_of(s.config.seed, t_.stage + "/order")),
+        readback_(s.ctx),
+        replay_(
+            s.ctx, [this] { readback_.keep(t_.step(feed_->step())); }, Replay::kWarmUp + listed_steps(s.ctx)) {
+    TrainConfig& c = t_.config;
+    check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
+    if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
+    c.batch = std::min(c.batch, t_.samples);  // said at the start: scan/preflight/preflight.h
+    steps_per_epoch_ = t_.samples / c.batch;
+    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
+    if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
+  }
+
+  void run() {
+    resume();
+    s_.report.begin(t_.stage, epoch_ * steps_per_epoch_ + step_, t_.config.epochs * steps_per_epoch_);
+    for (; epoch_ < t_.config.epochs; ++epoch_) run_epoch();
+    s_.report.end();
+    record_seconds(s_, t_.stage, seconds());
+  }
+
+ private:
+  double seconds() const { return earlier_seconds_ + watch_.seconds(); }
+
+  float rate_at(int64_t step) const {
+    return static_cast<float>(learning_rate(t_.config.schedule, epoch_, step, steps_per_epoch_, t_.config.epochs));
+  }
+
+  void run_epoch() {
+    if (s_.report.stop_requested()) stop();
+    if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
+    const std::vector<int64_t> order = epoch_order(t_.samples, order_seed_, epoch_);
+    const int64_t before = (t_.optimizer != nullptr ? t_.optimizer->steps() : 0) + 1 - step_;
+    feed_->begin_epoch(
+        order, [&](int64_t sample, int64_t* out) { t_.draw(epoch_, sample, out); },
+        [&](int64_t step) {
+          return LiveStep{.lr = rate_at(step), .epoch = static_cast<uint32_t>(epoch_), .step = before + step};
+        },
+        step_);
+    images_ = 0;
+    line_watch_ = {};
+    while (step_ < steps_per_epoch_) {
+      one_step();
+      ++step_;
+      s_.report.step(t_.config.batch);
+      if (s_.report.stop_requested()) stop();
+      if (checkpoint_watch_.seconds() >= static_cast<double>(s_.config.checkpoint_seconds)) save();
+    }
+    drain();
+    end_epoch();
+    step_ = 0, counted_ = 0, skipped_ = 0;
+    sums_.clear();
+  }
+
+  void one_step() {
+    const Section section(s_.ctx, "training step", Replay::kWarmUp);
+    feed_->advance(step_);
+    run_step();
+    feed_->passed();
+    if (t_.optimizer != nullptr) t_.optimizer->count_step();
+    images_ += t_.config.batch;
+    readback_.push(step_, [this](int64_t step, std::span<const double> values) { use(step, values); });
+  }
+
+  // A replayed step does not count for itself.
+  void run_step() {
+    const bool replayed = replay_.captured();
+    std::vector<int64_t> before;
+    for (const int64_t* c : t_.counters) before.push_back(*c);
+    try {
+      replay_.run();
+    } catch (const OutOfMemory& e) {
+      throw Error(what_to_change(e));
+    }
+    if (!replayed && replay_.captured()) note_graph(replay_.graph()->nodes());
+    for (size_t i = 0; i < before.size(); ++i) {
+      if (replayed)
+        *t_.counters[i] += counts_per_step_[i];
+      else if (counts_per_step_.size() < before.size())
+        counts_per_step_.push_back(*t_.counters[i] - before[i]);
+    }
+  }
+
+  void note_graph(const GraphNodes& n) const {
+    s_.report.note(fmt::format("{}: a step is one graph of {} kernels, {} copies, {} allocations and {} others",
+                               t_.stage, n.kernels, n.copies, n.allocations, n.others));
+  }
+
+  double image_mib() const { return static_cast<double>(t_.images->pixels.size()) / (1 << 20); }
+
+  std::string what_to_change(const OutOfMemory& e) const {
+    std::string line = fmt::format(
+        "{}: {}; take a smaller batch, --set {}.batch={}, or a narrower model, --set model.width={}", t_.stage,
+        e.what(), t_.stage, std::max<int64_t>(t_.config.batch / 2, 2), std::max(s_.config.model.width / 2, 1));
+    if (t_.images != nullptr && !s_.ctx.on_cpu() && !feed_->streams())
+      line += fmt::format(", or leave the images ({:.1f} MiB) on the host, --stream yes", image_mib());
+    return line;
+  }
+
+  void use(int64_t step, std::span<const double> values) {
+    const std::vector<Readback::Name>& names = readback_.names();
+    if (!std::isfinite(values[0])) diverged(names[0].name, values[0], step);  // whatever a gate says
+    for (size_t t = 0; t < names.size(); ++t)
+      if (names[t].gate && values[t] == 0) {
+        ++skipped_;
+        return;
+      }
+    ++counted_;
+    nlohmann::json line;
+    for (size_t t = 0; t < names.size(); ++t) {
+      if (*names[t].name == '\0') continue;
+      if (!std::isfinite(values[t])) diverged(names[t].name, values[t], step);
+      sums_[names[t].name] += values[t];
+      line[names[t].name] = values[t];
+    }
+    last_loss_ = values.front();
+    if ((step + 1) % kStepsPerLine == 0) {
+      line["step"] = step + 1;
+      s_.report.metric(with_position(std::move(line), rate_at(step)));
+    }
+  }
+
+  void drain() {
+    readback_.drain([this](int64_t step, std::span<const double> values) { use(step, values); });
+  }
+
+  void end_epoch() {
+    nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
+    for (const auto& [name, sum] : sums_) line[name] = sum / static_cast<double>(counted_);
+    if (skipped_ > 0) line["skipped_batches"] = skipped_;
+    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs);
+    for (const auto& [name, value] : line.items())
+      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
+                                      : fmt::format("  {} {}", name, value.dump());
+    line["epoch_end"] = true;
+    const float lr = rate_at(steps_per_epoch_ - 1);
+    line = with_position(std::move(line), lr);
+    text += fmt::format("  lr {:.3g}", lr);
+    if (images_ > 0) text += fmt::format("  {:.0f} images/s", line["images_per_second"].get<double>());
+    text += fmt::format("  {:.1f} s", seconds());
+    s_.report.metric(line);
+    s_.report.note(text);
+  }
+
+  nlohmann::json with_position(nlohmann::json line, float lr) const {
+    line["stage"] = t_.stage;
+    line["epoch"] = epoch_ + 1;
+    line["lr"] = lr;
+    line["images_per_second"] =
+        static_cast<double>(images_ * t_.images_per_sample) / std::max(line_watch_.seconds(), 1e-9);
+    line["seconds"] = seconds();
+    return line;
+  }
+
+  [[noreturn]] void diverged(const char* name, double value, int64_t step) const {
+    throw Error(
+        fmt::format("{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
+                    "rate, --set {}.schedule.lr={:.2g}",
+                    t_.stage, name, std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1, last_loss_,
+                    rate_at(step), t_.stage, t_.config.schedule.lr / 4));
+  }
+
+  void save() {
+    drain();
+    Checkpoint c;
+    t_.save(c);
+    c.state["loop"] = {
+        {"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},    {"counted", counted_},
+        {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}, {"log", s_.report.log_position()}};
+    write_checkpoint(s_, t_.stage, std::move(c));
+    checkpoint_watch_ = {};
+  }
+
+  [[noreturn]] void stop() {
+    save();
+    s_.report.end();
+    s_.report.note(fmt::format("{}: stopped after epoch {}, step {}; saved, the same command continues", t_.stage,
+                               epoch_ + 1, step_));
+    throw Interrupted{};
+  }
+
+  void resume() {
+    const std::optional<Checkpoint> c = read_checkpoint(s_, t_.stage);
+    if (!c) return;
+    const nlohmann::json& loop = c->state.at("loop");
+    loop.at("epoch").get_to(epoch_);
+    loop.at("step").get_to(step_);
+    loop.at("seconds").get_to(earlier_seconds_);
+    loop.at("counted").get_to(counted_);
+    loop.at("skipped").get_to(skipped_);
+    loop.at("sums").get_to(sums_);
+    loop.at("last_loss").get_to(last_loss_);
+    s_.report.rewind_log(loop.at("log").get<int64_t>());
+    t_.load(*c);
+    s_.report.note(
+        fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
+  }
+
+  const Session& s_;
+  Training t_;
+  uint64_t order_seed_;
+  int64_t steps_per_epoch_ = 0;
+  int64_t epoch_ = 0, step_ = 0;  // the next step to do
+  int64_t counted_ = 0, skipped_ = 0, images_ = 0;
+  std::map<std::string, double> sums_;
+  double last_loss_ = 0, earlier_seconds_ = 0;
+  std::optional<Feed> feed_;
+  Readback readback_;
+  Replay replay_;
+  std::vector<int64_t> counts_per_step_;
+  Stopwatch watch_, line_watch_, checkpoint_watch_;
+};
+
+}  // namespace
+
+std::vector<int64_t*> counters_of(const StateView& view) {
+  std::vector<int64_t*> counters;
+  for (const auto& [name, counter] : view.counters) counters.push_back(counter);
+  return counters;
+}
+
+void train(const Session& s, Training t) { Loop(s, std::move(t)).run(); }
+
+nlohmann::json recorded_seconds(const Session& s) {
+  std::ifstream file(s.dir / kTimes);
+  nlohmann::json times = nlohmann::json::parse(file, nullptr, false);
+  return times.is_object() ? times : nlohmann::json::object();
+}
+
+void record_seconds(const Session& s, const std::string& stage, double seconds) {
+  nlohmann::json times = recorded_seconds(s);
+  times[stage] = seconds;
+  data::write_file(s.dir / kTimes, {data::as_bytes(times.dump(2) + "\n")});
+}
+
+}  // namespace kith

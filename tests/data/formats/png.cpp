@@ -1,0 +1,79 @@
+#include "data/formats/png.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/data/dataset/synthetic.h"
+
+namespace kith {
+namespace {
+
+using data::Picture;
+using test::error_of;
+
+Picture draw(int height, int width, int channels) {
+  Picture out{.height = height, .width = width, .channels = channels};
+  for (int i = 0; i < height * width * channels; ++i) out.pixels.push_back(static_cast<uint8_t>(i * i + 3 * i));
+  return out;
+}
+
+TEST(Png, RoundTripsGreyAndColour) {
+  const test::TemporaryFolder dir;
+  for (const int channels : {1, 3})
+    for (const int side : {1, 7, 64}) {
+      const Picture picture = draw(side, side + 2, channels);
+      data::write_png(dir / "a.png", picture);
+      const Picture got = data::read_png(dir / "a.png");
+      EXPECT_EQ(got.height, side);
+      EXPECT_EQ(got.width, side + 2);
+      EXPECT_EQ(got.channels, channels);
+      EXPECT_EQ(got.pixels, picture.pixels);
+    }
+  EXPECT_FALSE(std::filesystem::exists(dir / "a.png.partial"));
+}
+
+TEST(Png, NamesWhatCannotBeReadOrWritten) {
+  const test::TemporaryFolder dir;
+  const std::filesystem::path file = dir / "a.png";
+  EXPECT_HAS(error_of([&] { data::read_png(file); }), "a.png: cannot open");
+  test::write_bytes(file, {'n', 'o'});
+  EXPECT_HAS(error_of([&] { data::read_png(file); }), "a.png: not a PNG file");
+  data::write_png(file, draw(20, 20, 3));
+  std::vector<uint8_t> bytes = test::read_bytes(file);
+  bytes.resize(bytes.size() / 2);
+  test::write_bytes(file, bytes);
+  EXPECT_HAS(error_of([&] { data::read_png(file); }), "a.png: cannot decode");
+  Picture bad = draw(2, 2, 3);
+  bad.channels = 2;
+  EXPECT_HAS(error_of([&] { data::write_png(file, bad); }), "cannot be written");
+  EXPECT_HAS(error_of([&] { data::write_png(file, Picture{}); }), "cannot be written");
+  EXPECT_HAS(error_of([&] { data::write_png(dir / "no" / "a.png", draw(2, 2, 1)); }), "cannot create");
+}
+
+TEST(ContactSheet, PlacesImagesInRows) {
+  // Two images of 1 x 2 pixels, scale 2, two columns, three cells of which the second is empty; gap 2.
+  const data::Images images{.count = 2, .height = 1, .width = 2, .channels = 1, .pixels = {10, 20, 30, 40}};
+  const std::vector<int64_t> index = {1, -1, 0};
+  const Picture sheet = data::contact_sheet(images, index, 2, 2);
+  EXPECT_EQ(sheet.height, 2 * (2 + 2) + 2);
+  EXPECT_EQ(sheet.width, 2 * (4 + 2) + 2);
+  std::vector<uint8_t> want(static_cast<size_t>(sheet.height * sheet.width), 255);
+  const auto fill = [&](int top, int left, uint8_t value) {
+    for (int y = 0; y < 2; ++y)
+      for (int x = 0; x < 2; ++x) want[static_cast<size_t>((top + y) * sheet.width + left + x)] = value;
+  };
+  fill(2, 2, 30), fill(2, 4, 40), fill(6, 2, 10), fill(6, 4, 20);
+  EXPECT_EQ(sheet.pixels, want);
+}
+
+TEST(ContactSheet, NamesWhatIsOutOfRange) {
+  const data::Images images{.count = 1, .height = 1, .width = 1, .channels = 3, .pixels = {1, 2, 3}};
+  const std::vector<int64_t> beyond = {1}, negative = {-2}, good = {0};
+  EXPECT_HAS(error_of([&] { data::contact_sheet(images, beyond, 1, 1); }), "image 1 is out of range 0..0");
+  EXPECT_HAS(error_of([&] { data::contact_sheet(images, negative, 1, 1); }), "image -2 is out of range");
+  EXPECT_HAS(error_of([&] { data::contact_sheet(images, good, 0, 1); }), "expected at least 1");
+  EXPECT_HAS(error_of([&] { data::contact_sheet(images, {}, 1, 1); }), "expected at least 1");
+  EXPECT_EQ(data::contact_sheet(images, good, 3, 1).pixels.size(), 3u * 5 * 11);
+}
+
+}  // namespace
+}  // namespace kith

@@ -1,0 +1,83 @@
+#include "scan/preflight/estimate.h"
+
+#include <gtest/gtest.h>
+
+namespace kith {
+namespace {
+
+TEST(Estimate, BackboneMatchesTheCountByHand) {
+  // ResNet-18, width 1, 8 x 8 x 3. Multiply-adds: stem 9*3*64; stage 1: 4 * 9*64; stage 2 (4 x 4, 2 channels):
+  // 16 * (9*2 + 3 * 9*4 + 1*2); stage 3 (2 x 2, 4 channels): 4 * (9*8 + 3 * 9*16 + 8); stage 4: 1 * (9*32 + 3 * 9*64 + 32).
+  const double macs = 9 * 3 * 64 + 4 * 9 * 64 + 16 * (18 + 108 + 2) + 4 * (72 + 432 + 8) + (288 + 1728 + 32);
+  EXPECT_EQ(backbone_flops({.width = 1}, 8, 8, 3), 2 * macs);
+}
+
+TEST(Estimate, BackboneHasThePublishedSizes) {
+  // 0.56 G multiply-adds for CIFAR images, 1.8 G and 3.6 G for ImageNet's (He et al. 2016, Table 1).
+  EXPECT_NEAR(backbone_flops({}, 32, 32, 3), 2 * 0.555e9, 0.01e9);
+  EXPECT_NEAR(backbone_flops({.stem = Stem::imagenet}, 224, 224, 3), 2 * 1.81e9, 0.02e9);
+  EXPECT_NEAR(backbone_flops({.depth = 34, .stem = Stem::imagenet}, 224, 224, 3), 2 * 3.66e9, 0.04e9);
+}
+
+TEST(Estimate, StagesOfThePaper) {
+  const auto stages = estimate(load_config("paper-cifar10", {}), {50000, 10000, 32, 32, 3, 10});
+  ASSERT_EQ(stages.size(), 5u);
+  EXPECT_EQ(stages[0].stage, "pretext");
+  EXPECT_EQ(stages[0].steps, 500 * 97);
+  EXPECT_EQ(stages[0].views, 2.0 * 500 * 97 * 512 + 60000);
+  EXPECT_EQ(stages[2].steps, 50 * 390);
+  EXPECT_EQ(stages[3].steps, 200 * 50);
+  for (const StageEstimate& s : stages) EXPECT_GT(s.flops, 0) << s.stage;
+}
+
+// A quarter of an hour, of which 70 seconds are for what trains nothing.
+TEST(Estimate, FastPresetsFitTheirTimeAtTheAssumedRate) {
+  const double rate = cuda_rate(DType::bf16, false).flops;
+  for (const char* preset : {"fast-cifar10", "fast-cifar20"}) {
+    const int classes = std::string(preset) == "fast-cifar10" ? 10 : 20;
+    double seconds = 0;
+    for (const StageEstimate& s : estimate(load_config(preset, {}), {50000, 10000, 32, 32, 3, classes}))
+      seconds += s.flops / rate;
+    EXPECT_LT(seconds, 830) << preset;
+    EXPECT_GT(seconds, 790) << preset;  // what its comment says
+  }
+}
+
+TEST(Estimate, RatesFollowTheDevice) {
+  const double bf16 = cuda_rate(DType::bf16, false).flops, f32 = cuda_rate(DType::f32, false).flops;
+  const double tf32 = cuda_rate(DType::f32, true).flops;
+  // A training view of ResNet-18 at 32 x 32: forward and twice that backward.
+  EXPECT_NEAR(bf16 / (3 * backbone_flops({}, 32, 32, 3)), 50'000, 500);
+  EXPECT_LT(f32, tf32);
+  EXPECT_LT(tf32, bf16);
+  const AssumedRate cpu = cpu_rate(400e9);  // a share of what was measured, which the source names
+  EXPECT_LT(cpu.flops, 400e9);
+  EXPECT_EQ(cpu_rate(800e9).flops, 2 * cpu.flops);
+  EXPECT_NE(cpu.source.find("of the 400 GFLOP/s that a product of matrices reached here"), std::string::npos)
+      << cpu.source;
+}
+
+TEST(Estimate, FollowsTheConfiguration) {
+  const DataShape shape{100, 50, 14, 14, 1, 10};
+  const auto none = estimate(load_config("quick", {"selflabel.enabled=false", "pretext.epochs=0"}), shape);
+  ASSERT_EQ(none.size(), 4u);
+  EXPECT_EQ(none[0].steps, 0);
+  EXPECT_EQ(none[0].views, 150);
+  // Evaluation: the train split for the assignments and for the statistics of one row, the test split for three.
+  const auto all = estimate(load_config("quick", {}), shape);
+  EXPECT_EQ(all[4].views, 2 * 100 + 3 * 50);
+  EXPECT_EQ(none[3].views, 100 + 50);
+  // 1 epoch of 1 batch of 100 (256 cut), then the statistics; with the share nothing else needs the plain views.
+  EXPECT_EQ(all[3].views, 100 + 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=frozen"}), shape)[3].views, 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=moving"}), shape)[3].views, 100 + 100);
+  EXPECT_EQ(estimate(load_config("quick", {"selflabel.share=0", "selflabel.ema=0.9"}), shape)[3].views,
+            2 * 100 + 2 * 100);
+  EXPECT_EQ(estimate(load_config("quick", {"pretext.statistics=reestimate"}), shape)[0].views,
+            none[0].views + 10 * 200 + 100);
+  // A batch larger than the data set is cut to it.
+  EXPECT_EQ(estimate(load_config("quick", {"pretext.epochs=3"}), shape)[0].steps, 3);
+}
+
+}  // namespace
+}  // namespace kith

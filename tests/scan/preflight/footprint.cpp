@@ -1,0 +1,85 @@
+// What is said of memory and disk, against what the same network holds when it is made.
+#include "scan/preflight/footprint.h"
+
+#include <gtest/gtest.h>
+
+#include "nn/ops/ops.h"
+#include "nn/tensor/tape.h"
+#include "scan/stages/models.h"
+#include "tests/scan/stages/stages_support.h"
+
+namespace kith {
+namespace {
+
+Footprint of(const std::string& stage, const std::vector<Footprint>& all) {
+  for (const Footprint& f : all)
+    if (f.stage == stage) return f;
+  ADD_FAILURE() << stage;
+  return {};
+}
+
+double part(const std::vector<MemoryPart>& parts, const std::string& what) {
+  for (const MemoryPart& p : parts)
+    if (p.what.starts_with(what)) return p.bytes;
+  ADD_FAILURE() << what;
+  return 0;
+}
+
+// The bound has to be one: a step must really take that much, and not many times more (the parts of the gradients of weights,
+// which are not in it, weigh less the larger the batch).
+TEST(Footprint, BoundsATrainingStepFromBelow) {
+  RunConfig config = test::tiny_config();
+  config.model.width = 16;
+  const data::Dataset data = test::striped_data(3, 256, 4);
+  for (const int64_t batch : {128, 256}) {
+    config.pretext.train.batch = batch;
+    Context ctx({.threads = 1});
+    PretextModel model(ctx, config, data);
+    const int64_t before = ctx.pool_bytes();
+    {
+      Tape tape(ctx);
+      const Var x = tape.constant(ctx.full({2 * batch, 9, 8, 3}, 0.5f));
+      tape.backward(ntxent_mean(tape, model(tape, x, true), 0.2f, NtXentForm::symmetric));
+    }
+    const auto taken = static_cast<double>(ctx.pool_bytes() - before);
+    const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
+    const double said = part(f.host, "a training step");
+    EXPECT_LE(said, taken) << batch;
+    EXPECT_GE(said, 0.5 * taken) << batch;
+  }
+}
+
+TEST(Footprint, CountsTheWeightsOfTheNetwork) {
+  RunConfig config = test::tiny_config();
+  const data::Dataset data = test::striped_data(1, 70, 40);
+  Context ctx({.threads = 1});
+  PretextModel model(ctx, config, data);
+  double numbers = 0;
+  for (const auto& [name, array] : save_state(model.state()).arrays) numbers += static_cast<double>(array.count());
+  const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
+  // Value, gradient and two moments; biases of the head, and counters of batches, are left out.
+  EXPECT_NEAR(part(f.host, "weights"), 16 * numbers, 0.02 * 16 * numbers);
+  // The weights, a checkpoint of them with two moments, and the features of both splits.
+  EXPECT_NEAR(f.disk, 16 * numbers + 4. * 8 * (70 + 40), 0.02 * 16 * numbers);
+}
+
+TEST(Footprint, FollowsTheConfiguration) {
+  const DataShape shape{1000, 100, 16, 16, 3, 10, true};
+  const auto host = [&](const std::string& stage, const std::vector<std::string>& set) {
+    return total_bytes(of(stage, footprints(load_config("quick", set), shape, Device::cpu, DType::f32)).host);
+  };
+  EXPECT_GT(host("pretext", {"pretext.batch=512"}), 1.5 * host("pretext", {}));
+  EXPECT_EQ(host("pretext", {"pretext.batch=1000"}), host("pretext", {"pretext.batch=9000"}));  // cut to the images
+  EXPECT_NEAR(host("cluster", {"cluster.views=9"}) - host("cluster", {}), 2 * 8. * 4 * 8 * 16 * 1000, 1);
+  EXPECT_GT(host("cluster", {"cluster.frozen=false"}), 10 * host("cluster", {}));
+  EXPECT_EQ(host("mine", {"mine.k=40"}) - host("mine", {"mine.k=20"}), 12. * 20 * 1000);
+  // On a device activations are there, and half as large; what is written comes by the host.
+  const Footprint cuda = of("pretext", footprints(load_config("quick", {}), shape, Device::cuda, DType::bf16));
+  EXPECT_EQ(part(cuda.host, "features"), 4. * 128 * 1100);
+  EXPECT_EQ(2 * part(cuda.device, "a training step"),
+            part(of("pretext", footprints(load_config("quick", {}), shape, Device::cpu, DType::f32)).host,
+                 "a training step"));
+}
+
+}  // namespace
+}  // namespace kith

@@ -1,0 +1,189 @@
+// What is refused before a run begins: every preset passes on every kind of data set, and one wrong thing does not.
+#include "scan/preflight/preflight.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "kernels/core/check.h"
+#include "tests/scan/stages/stages_support.h"
+
+namespace kith {
+namespace {
+
+using test::error_of;
+using test::tiny_config;
+
+const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "evaluate"};
+// A machine for whole presets; files and memory are those of its parts.
+const Resources kLarge{.device = Device::cpu,
+                       .precision = DType::f32,
+                       .host_bytes = int64_t{256} << 30,
+                       .device_bytes = {},
+                       .disk_bytes = int64_t{1} << 40};
+
+// The shape of a data set without its pixels, which no check looks at.
+data::Dataset shaped(const std::string& spec, int64_t train, int64_t test, int side, int channels, int classes,
+                     bool labelled = true) {
+  data::Dataset data{.spec = spec + ":somewhere"};
+  for (int c = 0; c < classes; ++c) data.class_names.push_back("class " + std::to_string(c));
+  data.train = {.count = train, .height = side, .width = side, .channels = channels};
+  data.test = {.count = test, .height = side, .width = side, .channels = channels};
+  if (labelled) data.train.labels.resize(static_cast<size_t>(train));
+  if (labelled) data.test.labels.resize(static_cast<size_t>(test));
+  return data;
+}
+
+struct Kind {
+  const char* name;
+  data::Dataset data;
+};
+
+std::vector<Kind> kinds() {
+  return {{"cifar10", shaped("cifar10", 50'000, 10'000, 32, 3, 10)},
+          {"cifar100", shaped("cifar100", 50'000, 10'000, 32, 3, 100)},
+          {"cifar20", shaped("cifar20", 50'000, 10'000, 32, 3, 20)},
+          {"fashion-mnist", shaped("fashion-mnist", 60'000, 10'000, 28, 1, 10)},
+          {"mnist", shaped("mnist", 60'000, 10'000, 28, 1, 10)},
+          {"cifar-format", shaped("cifar-format", 5'000, 500, 32, 3, 4)}};
+}
+
+TEST(Preflight, EveryPresetPassesOnEveryDataSet) {
+  std::vector<std::string> names = data::dataset_names(), covered;
+  for (const Kind& kind : kinds()) covered.emplace_back(kind.name);
+  std::ranges::sort(names), std::ranges::sort(covered);
+  EXPECT_EQ(names, covered) << "a kind of data set is missing here";
+  for (const std::string& preset : preset_names())
+    for (Kind& kind : kinds()) {
+      const RunConfig c = load_config(preset, {"data.spec=" + kind.data.spec});
+      if (c.data.size > 0)
+        for (data::Images* images : {&kind.data.train, &kind.data.test}) images->height = images->width = c.data.size;
+      for (const Device device : {Device::cpu, Device::cuda}) {
+        Resources machine = kLarge;
+        machine.device = device;
+        if (device == Device::cuda) machine.precision = DType::bf16, machine.device_bytes = int64_t{70} << 30;
+        const Preflight found = preflight(c, kind.data, kAll, machine);
+        EXPECT_TRUE(found.faults.empty()) << preset << " on " << kind.name << ": " << found.faults[0];
+        EXPECT_TRUE(found.warnings.empty()) << preset << " on " << kind.name << ": " << found.warnings[0];
+      }
+    }
+}
+
+// One thing is wrong at a time.
+struct Wrong {
+  std::string field;  // that the message begins with
+  std::function<void(RunConfig&, data::Dataset&, Resources&)> make;
+};
+
+TEST(Preflight, OneWrongThingIsOneFaultThatNamesIt) {
+  const std::vector<Wrong> wrong = {
+      {"cluster.classes: striped:nowhere names 1 class",
+       [](auto&, auto& data, auto&) {
+         data.class_names = {"x"};
+         data.train.labels.assign(70, 0), data.test.labels.assign(40, 0);
+       }},
+      {"cluster.classes: 71 clusters for 70 train images", [](auto& c, auto&, auto&) { c.cluster.classes = 71; }},
+      {"cluster.classes: a picture of the prototypes of 60000 clusters would have ",
+       [](auto& c, auto& data, auto&) {
+         c.cluster.classes = 60'000;
+         c.mine.k = c.mine.k_test = 5;
+         data.train.count = data.test.count = 70'000;
+       }},
+      {"the test split of striped:nowhere has 1 image;", [](auto&, auto& data, auto&) { data.test.count = 1; }},
+      {"the test split of striped:nowhere has 1 image by data.limit_test = 1;",
+       [](auto& c, auto& data, auto&) { data.test.count = c.data.limit_test = 1; }},
+      {"the train split of striped:nowhere has 1 image by data.limit_train = 1;",
+       [](auto& c, auto& data, auto&) { data.train.count = c.data.limit_train = 1; }},
+      {"the train split of striped:nowhere has no images;", [](auto&, auto& data, auto&) { data.train.count = 0; }},
+      {"the images of the train split are 5000 x 8 pixels;",
+       [](auto&, auto& data, auto&) { data.train.height = 5000; }},
+      {"the images of the test split have 4 channels;", [](auto&, auto& data, auto&) { data.test.channels = 4; }},
+      {"mine.k: expected at most 4095 beside the image itself; found 4096",
+       [](auto& c, auto& data, auto&) {
+         c.mine = {4096, 5, true}, data.train.count = 5000;
+       }},
+      {"mine.k_test: expected at most 4096; found 4097",
+       [](auto& c, auto& data, auto&) { c.mine.k_test = 4097, data.test.count = 5000; }},
+      {"evaluate.knn_k: expected at most 4096; found 4097",
+       [](auto& c, auto& data, auto&) { c.evaluate.knn_k = 4097, data.train.count = 5000; }},
+      {"model.projection: expected at most 256 on a CUDA device",
+       [](auto& c, auto&, auto& machine) { c.model.projection = 257, machine.device = Device::cuda; }},
+      {"pretext: at least ",
+       [](auto& c, auto& data, auto&) { c.pretext.train.batch = data.train.count = int64_t{1} << 26; }},
+      {"cluster: at least ", [](auto& c, auto&, auto&) { c.cluster.heads = 1 << 30; }},
+      {"evaluate: at least ",
+       [](auto&, auto& data, auto& machine) { data.train.count = 1'000'000, *machine.host_bytes = 500 << 20; }},
+      {"pretext: at least ",
+       [](auto&, auto&, auto& machine) { machine.device = Device::cuda, machine.device_bytes = 1 << 10; }},
+      {"disk: the files of a run directory take about ",
+       [](auto&, auto&, auto& machine) { machine.disk_bytes = 1000; }},
+  };
+  for (const Wrong& w : wrong) {
+    RunConfig config = tiny_config();
+    data::Dataset data = test::striped_data();
+    Resources machine = kLarge;
+    EXPECT_TRUE(preflight(config, data, kAll, machine).faults.empty());
+    w.make(config, data, machine);
+    const std::vector<std::string> faults = preflight(config, data, kAll, machine).faults;
+    ASSERT_FALSE(faults.empty()) << w.field;
+    EXPECT_TRUE(faults[0].starts_with(w.field)) << "expected " << w.field << "; found " << faults[0];
+    EXPECT_NE(error_of([&] { expect_none(faults); }).find(w.field), std::string::npos);
+  }
+}
+
+TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
+  RunConfig config = tiny_config();
+  config.mine.k = 70;
+  config.pretext.train.schedule.warmup_epochs = 4;
+  config.cluster.train.epochs = 0;
+  config.cluster.augment.strong.cutout = 9;
+  config.selflabel.train.batch = 71;
+  config.selflabel.train.schedule.kind = ScheduleKind::step;
+  config.selflabel.train.schedule.milestones = {1, 2};
+  const Preflight found = preflight(config, test::striped_data(), kAll, kLarge);
+  EXPECT_TRUE(found.faults.empty());
+  EXPECT_EQ(found.warnings, (std::vector<std::string>{
+                                "mine.k: 70 neighbours asked for, each train image has 69 others",
+                                "pretext.schedule.warmup_epochs: 4 of 3 epochs, the learning rate never gets to 0.003",
+                                "cluster.epochs: 0, nothing is trained in this stage",
+                                "selflabel.batch: 71 is cut to the 70 train images",
+                                "selflabel.schedule.milestones: 2 is never reached in 2 epochs",
+                                "cluster.augment.strong.cutout: squares of up to 9 pixels cover images of 9 x 8"}));
+}
+
+TEST(Preflight, LooksAtTheStagesThatRunOnly) {
+  RunConfig config = tiny_config();
+  config.mine.k = 5000;
+  config.cluster.classes = 6000;
+  data::Dataset data = test::striped_data(1, 70, 40);
+  data.train.count = 5500;
+  EXPECT_EQ(preflight(config, data, kAll, kLarge).faults.size(), 2u);
+  EXPECT_TRUE(preflight(config, data, std::vector<std::string>{"pretext"}, kLarge).faults.empty());
+}
+
+TEST(Preflight, TightMemoryIsAWarning) {
+  const RunConfig config = tiny_config();
+  data::Dataset data = test::striped_data();
+  data.train.count = 1'000'000;
+  const std::vector<std::string> evaluate = {"evaluate"};
+  const double needed = 4. * 2 * 1e6 * 9 * 8;  // the pixels of the train split as numbers, twice
+  Resources machine = kLarge;
+  machine.host_bytes = static_cast<int64_t>(1.1 * needed);
+  EXPECT_EQ(preflight(config, data, evaluate, machine).warnings.size(), 1u);
+  machine.host_bytes = static_cast<int64_t>(1.3 * needed);
+  EXPECT_TRUE(preflight(config, data, evaluate, machine).warnings.empty());
+  machine.host_bytes = static_cast<int64_t>(0.99 * needed);
+  EXPECT_EQ(preflight(config, data, evaluate, machine).faults.size(), 1u);
+  machine.host_bytes.reset();  // not known
+  EXPECT_TRUE(preflight(config, data, evaluate, machine).faults.empty());
+}
+
+TEST(Preflight, ManyFaultsAreALineEach) {
+  EXPECT_EQ(error_of([] { expect_none({}); }), "no error");
+  EXPECT_EQ(error_of([] { expect_none({"a: wrong"}); }), "a: wrong");
+  EXPECT_EQ(error_of([] { expect_none({"a: wrong", "b: too"}); }), "this cannot run:\n  a: wrong\n  b: too");
+}
+
+}  // namespace
+}  // namespace kith

@@ -1,0 +1,156 @@
+#include "scan/report/page.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "data/formats/png.h"
+#include "kernels/core/check.h"
+#include "scan/report/page_pictures.h"
+#include "scan/report/page_svg.h"
+#include "tests/support/compare.h"
+
+namespace kith::test {
+namespace {
+
+using nlohmann::json;
+
+int64_t count(const std::string& text, const std::string& part) {
+  int64_t n = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+std::span<const uint8_t> bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Six 2 x 2 images in three clusters, the last of them empty, with a class name that must be escaped.
+struct ScoredRun {
+  data::Images images{.count = 6, .height = 2, .width = 2, .channels = 1};
+  std::vector<int32_t> assignments = {0, 0, 0, 1, 1, 1};
+  std::vector<float> confidence = {0.5f, 0.9f, 0.7f, 1.f, 0.6f, 0.8f};
+  std::vector<int64_t> prototypes = {2, 5, -1};
+  PageInput input;
+
+  ScoredRun() {
+    images.pixels.assign(24, 100);
+    images.labels = {1, 1, 0, 0, 0, 0};
+    const EvaluationInput in{
+        .assignments = assignments, .labels = images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 3};
+    input.title = "set <1>";
+    input.facts = {{"Se\"ed", "0 & 1"}};
+    input.methods = {{"k-means", {.acc = 0.5, .nmi = 0.4, .ari = 0.9}},
+                     {"SCAN <x>", {.acc = 0.625, .nmi = 0.7, .ari = 0.3}}};
+    input.evaluation = evaluate_clustering(in);
+    for (int i = 1; i <= 4; ++i)
+      input.metrics.push_back(json{{"stage", "pretext"}, {"step", i}, {"loss", 1.0 / i}, {"lr", 0.1}, {"seconds", i}});
+    input.images = &images;
+    input.assignments = assignments;
+    input.confidence = confidence;
+    input.prototypes = prototypes;
+  }
+};
+
+TEST(Page, HoldsEveryPieceAndEscapesText) {
+  const ScoredRun run;
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "<h1>set &lt;1&gt;</h1>"), 1);
+  EXPECT_EQ(count(page, "<dt>Se&quot;ed</dt><dd>0 &amp; 1</dd>"), 1);
+  EXPECT_EQ(count(page, "<td>SCAN &lt;x&gt;</td><td class=\"best\">62.5</td>"), 1);
+  EXPECT_EQ(count(page, "class=\"best\">"), 3);       // one per column
+  EXPECT_EQ(count(page, "<svg class=\"chart\""), 2);  // loss and lr
+  EXPECT_EQ(count(page, "<svg class=\"heat\""), 1);
+  EXPECT_EQ(count(page, "<rect "), 6);
+  EXPECT_EQ(count(page, "<div class=\"cluster\">"), 3);
+  EXPECT_EQ(count(page, "<img class=\"right\""), 6);  // five samples and the prototype of cluster 1
+  EXPECT_EQ(count(page, "<img class=\"wrong\""), 2);  // sample 2, and the same as the prototype of cluster 0
+  EXPECT_EQ(count(page, "a<b>"), 0);
+  EXPECT_EQ(count(page, "c&d"), 0);
+  EXPECT_EQ(count(page, "nan"), 0);
+  EXPECT_EQ(count(page, "<script"), 0);
+  EXPECT_EQ(count(page, "src=\"http"), 0);
+  for (const char* tag : {"section", "div", "svg", "table", "tr", "td", "p"})
+    EXPECT_EQ(count(page, std::string("<") + tag + ">") + count(page, std::string("<") + tag + " "),
+              count(page, std::string("</") + tag + ">"))
+        << tag;
+}
+
+TEST(Page, SamplesAreInOrderOfConfidence) {
+  const ScoredRun run;
+  const std::string rows = cluster_rows(run.input);
+  const size_t first = rows.find("<div class=\"samples\">");
+  EXPECT_LT(rows.find("image 1, confidence 0.900, label c&amp;d", first),
+            rows.find("image 2, confidence 0.700", first));
+  EXPECT_LT(rows.find("image 2, confidence 0.700", first), rows.find("image 0, confidence 0.500", first));
+}
+
+TEST(Page, WithoutLabelsImagesOrMetrics) {
+  ScoredRun run;
+  run.input.evaluation.reset();
+  run.input.methods.clear();
+  run.input.metrics.clear();
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "<img class=\"\""), 8);
+  EXPECT_EQ(count(page, "<section>"), 1);
+  EXPECT_EQ(count(render_page({.title = "nothing"}), "<section>"), 0);
+}
+
+TEST(Page, LengthsMustFit) {
+  ScoredRun run;
+  run.input.confidence = run.input.confidence.first(5);
+  EXPECT_THROW(render_page(run.input), Error);
+  ScoredRun other;
+  other.prototypes[0] = 6;
+  other.input.prototypes = other.prototypes;
+  EXPECT_THROW(render_page(other.input), Error);
+}
+
+TEST(Page, PicturesAreThePixels) {
+  EXPECT_EQ(base64({}), "");
+  EXPECT_EQ(base64(bytes("f")), "Zg==");  // RFC 4648, section 10
+  EXPECT_EQ(base64(bytes("fo")), "Zm8=");
+  EXPECT_EQ(base64(bytes("foo")), "Zm9v");
+  EXPECT_EQ(base64(bytes("foobar")), "Zm9vYmFy");
+  EXPECT_EQ(base64(bytes("\xff\xfe\xfd")), "//79");
+  const ScoredRun run;
+  const std::string png =
+      base64(data::encode_png({.height = 2, .width = 2, .channels = 1, .pixels = {100, 100, 100, 100}}));
+  EXPECT_EQ(count(render_page(run.input), png), 8);
+}
+
+TEST(Svg, TicksAreRoundAndInside) {
+  EXPECT_EQ(ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
+  EXPECT_EQ(ticks(-11.2, -8.4, 4), (std::vector<double>{-11, -10, -9}));
+  EXPECT_EQ(ticks(3, 3, 4), (std::vector<double>{3}));
+}
+
+TEST(Svg, ChartsOfFewManyAndBrokenPoints) {
+  const double kNan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = {}}), "");
+  EXPECT_EQ(to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = {{0, kNan}}}), "");
+  const std::string one =
+      to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = {{5, 7}, {6, kNan}}});
+  EXPECT_EQ(count(one, "nan"), 0);
+  EXPECT_EQ(count(one, "inf"), 0);
+  std::vector<std::pair<double, double>> many;
+  for (int i = 0; i < 10001; ++i) many.emplace_back(i, 2 * i);
+  const std::string thin = to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = many});
+  const size_t from = thin.find("points=\"") + 8;
+  EXPECT_LE(count(thin.substr(from, thin.find('"', from) - from), ","), 400);
+}
+
+TEST(Metrics, ReadsLinesAndForgivesOnlyACutLastLine) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "kith_page_metrics.jsonl";
+  const auto write = [&](const std::string& text) { std::ofstream(path, std::ios::binary) << text; };
+  write("{\"a\":1}\n\n{\"a\":2}\n{\"a\":");
+  EXPECT_EQ(read_metrics(path).size(), 2u);
+  write("{\"a\":1}\n{\"a\":\n{\"a\":3}\n");
+  EXPECT_THROW(read_metrics(path), Error);
+  write("3\n");
+  EXPECT_THROW(read_metrics(path), Error);
+  std::filesystem::remove(path);
+  EXPECT_THROW(read_metrics(path), Error);
+}
+
+}  // namespace
+}  // namespace kith::test

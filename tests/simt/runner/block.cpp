@@ -1,0 +1,221 @@
+#include "tests/simt/runner/block.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/context/protected_fixedsize_stack.hpp>
+#include <cstring>
+#include <numeric>
+
+#include "tests/simt/runner/residents.h"
+
+namespace simt {
+namespace {
+
+struct Abort {};  // unwinds the other fibers of a block that faulted
+
+// Stacks with a guard page, kept by each OS thread for its next blocks.
+struct PooledStacks {
+  using Context = boost::context::stack_context;
+  static std::vector<Context>& pool() {
+    struct Owner {
+      std::vector<Context> stacks;
+      ~Owner() {
+        for (Context& s : stacks) boost::context::protected_fixedsize_stack(s.size).deallocate(s);
+      }
+    };
+    thread_local Owner owner;
+    return owner.stacks;
+  }
+  Context allocate() {
+    if (pool().empty()) return boost::context::protected_fixedsize_stack(options().stack_bytes).allocate();
+    const Context s = pool().back();
+    pool().pop_back();
+    return s;
+  }
+  void deallocate(Context& s) noexcept { pool().push_back(s); }
+};
+
+thread_local Block* t_block = nullptr;
+
+}  // namespace
+
+Block* current_block_or_null() { return t_block; }
+
+Block& current_block() {
+  if (t_block == nullptr) throw Fault("a device function was called outside a kernel");
+  return *t_block;
+}
+
+Block::Block() = default;
+Block::~Block() = default;
+
+std::string Block::name_of(const Thread& t) const {
+  return fmt::format("{} block ({}, {}, {}) thread ({}, {}, {}) [warp {} lane {}]", kernel->name, index.x, index.y,
+                     index.z, t.index.x, t.index.y, t.index.z, t.warp, t.lane);
+}
+
+void Block::fail(const std::string& what) { throw Fault(fmt::format("{}: {}", name_of(*current_), what)); }
+
+void Block::yield() {
+  Thread& t = *current_;
+  t.scheduler = std::move(t.scheduler).resume();
+  if (aborting_) throw Abort{};
+}
+
+void Block::start(Thread& t) {
+  t.fiber = boost::context::fiber(std::allocator_arg, PooledStacks{}, [this, &t](boost::context::fiber&& from) {
+    t.scheduler = std::move(from);
+    t.stack_high = static_cast<const char*>(__builtin_frame_address(0)) + 1024;
+    t.stack_low = t.stack_high - options().stack_bytes;
+    try {
+      if (aborting_) throw Abort{};
+      kernel->invoke(kernel->closure);
+      if (!t.open.empty() || !t.groups.empty()) fail("exited with cp.async copies that no wait has completed");
+      lane_done(t);
+    } catch (const Abort&) {
+    } catch (...) {
+      if (!error_) error_ = std::current_exception();
+    }
+    t.state = State::done;
+    return std::move(t.scheduler);
+  });
+}
+
+void Block::lane_done(Thread& t) {
+  t.state = State::done;
+  --live;
+  warps[t.warp].live &= ~(1u << t.lane);
+  const size_t first = size_t{t.warp} * kWarp, end = std::min(first + kWarp, threads.size());
+  for (size_t i = first; i < end; ++i) {
+    const Thread* other = threads[i].get();
+    if ((other->state == State::collective || other->state == State::warp_barrier) && (other->mask >> t.lane & 1))
+      fail(fmt::format("exited while lane {} waits for it in {} (line {}, mask {:#010x})", other->lane, other->waiting,
+                       other->where.line(), other->mask));
+  }
+  if (live > 0 && at_barrier == live) release_block_barrier();
+}
+
+void Block::release_block_barrier() {
+  int count = 0;
+  const Thread* first = nullptr;
+  for (const auto& t : threads) {
+    if (t->state != State::block_barrier) continue;
+    count += t->predicate != 0;
+    if (first == nullptr) first = t.get();
+    if (t->where.line() != first->where.line() || (t->where.file_name() != first->where.file_name() &&
+                                                   std::strcmp(t->where.file_name(), first->where.file_name()) != 0))
+      throw Fault(fmt::format("{}: divergent barrier: waits at line {} while {} waits at line {}", name_of(*t),
+                              t->where.line(), name_of(*first), first->where.line()));
+  }
+  const int waiting = static_cast<int>(at_barrier);
+  for (const auto& t : threads) {
+    if (t->state != State::block_barrier) continue;
+    t->vote_count = count;
+    t->vote_all = count == waiting;
+    t->vote_any = count > 0;
+    t->state = State::ready;
+    t->occurrences.clear();
+  }
+  at_barrier = 0;
+  ++epoch;
+  ++counts.block_barriers;
+  finish_gathers();
+}
+
+void Block::deadlock() {
+  std::map<std::string, std::vector<unsigned>> groups;
+  for (const auto& t : threads)
+    if (t->state != State::done)
+      groups[fmt::format("{} (line {}, mask {:#010x})", t->waiting, t->where.line(), t->mask)].push_back(t->linear);
+  std::string text;
+  for (const auto& [what, ids] : groups) {
+    text += fmt::format("; {} threads wait in {}: {}", ids.size(), what, ids[0]);
+    for (size_t i = 1; i < std::min<size_t>(ids.size(), 40); ++i) text += fmt::format(" {}", ids[i]);
+    if (ids.size() > 40) text += " ...";
+  }
+  throw Fault(fmt::format("{} block ({}, {}, {}): deadlock{}", kernel->name, index.x, index.y, index.z, text));
+}
+
+void Block::prepare(size_t dynamic_shared) {
+  module = find_module(kernel->module);
+  arena_.resize(dynamic_shared + 1024);
+  const auto base = reinterpret_cast<uintptr_t>(arena_.data());
+  dynamic_region.base = arena_.data() + ((base + 1023) / 1024 * 1024 - base);
+  dynamic_region.bytes = dynamic_shared;
+  static_region.base = module.tls;
+  static_region.bytes = module.tls_bytes;
+  for (SharedRegion* r : {&dynamic_region, &static_region}) {
+    if (r->bytes > 0) std::memset(r->base, 0xFF, r->bytes);  // NaN in every floating-point format
+    r->shadow.assign(options().races ? r->bytes : 0, Shadow{});
+  }
+  const unsigned count = static_cast<unsigned>(dim.count());
+  while (threads.size() < count) threads.push_back(std::make_unique<Thread>());
+  threads.resize(count);
+  warps.assign((count + kWarp - 1) / kWarp, Warp{});
+  live = count;
+  at_barrier = 0;
+  epoch = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    Thread& t = *threads[i];
+    t.linear = i;
+    t.index = {i % dim.x, i / dim.x % dim.y, i / dim.x / dim.y};
+    t.lane = i % kWarp;
+    t.warp = i / kWarp;
+    t.state = State::ready;
+    t.open.clear();
+    t.groups.clear();
+    t.occurrences.clear();
+    warps[t.warp].live |= 1u << t.lane;
+    start(t);
+  }
+}
+
+void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block_index, size_t dynamic_shared,
+                uint64_t order) {
+  kernel = &k;
+  grid = grid_dim;
+  dim = block_dim;
+  index = block_index;
+  error_ = nullptr;
+  aborting_ = false;
+  t_block = this;
+  random_.seed(options().seed * 0x9E3779B97F4A7C15u + order * 1000003 + index.x + uint64_t{index.y} * 65537);
+  prepare(dynamic_shared);
+  if (Residents* all = Residents::current()) all->begin(*this);
+  std::vector<unsigned> turn(threads.size());
+  std::iota(turn.begin(), turn.end(), 0u);
+
+  const auto resume = [this](Thread& t) {
+    current_ = &t;
+    t.accesses = 0;
+    t.fiber = std::move(t.fiber).resume();
+  };
+  try {
+    while (live > 0) {
+      if (order > 0) std::shuffle(turn.begin(), turn.end(), random_);
+      bool progress = false;
+      for (const unsigned i : turn) {
+        if (threads[i]->state != State::ready) continue;
+        resume(*threads[i]);
+        progress = true;
+        if (error_) std::rethrow_exception(error_);
+      }
+      if (!progress) deadlock();
+    }
+    finish_gathers();
+    counts.static_shared =
+        static_cast<uint64_t>(std::count_if(static_region.shadow.begin(), static_region.shadow.end(),
+                                            [](const Shadow& s) { return s.content != Shadow::unwritten; }));
+  } catch (...) {
+    aborting_ = true;
+    for (const auto& t : threads)
+      if (t->fiber) resume(*t);
+    threads.clear();
+    t_block = nullptr;
+    throw;
+  }
+  t_block = nullptr;
+}
+
+}  // namespace simt

@@ -1,0 +1,145 @@
+// One block under execution: its threads (fibers), warps, shared memory and what is known about each shared byte.
+#pragma once
+#include <boost/context/fiber.hpp>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <random>
+#include <unordered_map>
+
+#include "tests/simt/runner/runtime.h"
+
+namespace simt {
+
+constexpr unsigned kWarp = 32;
+
+struct AsyncCopy {
+  unsigned char* to;
+  std::vector<unsigned char> bytes;
+};
+
+enum class State : uint8_t { ready, block_barrier, warp_barrier, collective, done };
+
+struct Thread {
+  Extent index;
+  unsigned linear = 0, lane = 0, warp = 0;
+  State state = State::done;
+  boost::context::fiber fiber, scheduler;
+  const char* stack_low = nullptr;
+  const char* stack_high = nullptr;
+  uint64_t accesses = 0;  // since it was last resumed
+  // what it waits for
+  const char* waiting = "";
+  Where where;
+  unsigned mask = 0;
+  const void* in = nullptr;
+  void* out = nullptr;
+  int predicate = 0, vote_count = 0, vote_all = 0, vote_any = 0;
+  std::vector<AsyncCopy> open;
+  std::deque<std::vector<AsyncCopy>> groups;
+  std::unordered_map<const void*, uint32_t> occurrences;  // of each instruction since the last block barrier
+};
+
+// Accesses of one warp instruction, gathered lane by lane.
+struct Gather {
+  uint8_t bytes = 0;
+  bool write = false, shared = false;
+  std::vector<std::pair<unsigned, uintptr_t>> lanes;  // and their addresses
+};
+
+struct Warp {
+  unsigned live = 0;
+  uint32_t epoch = 0;  // warp barriers passed
+  std::map<std::pair<const void*, uint32_t>, Gather> gathers;
+};
+
+// What is known about a byte of shared memory: its last writer and reader since the last block barrier. Several readers, or
+// several that wrote by atomics, are kMany; their warp is known while it is one.
+struct Shadow {
+  enum Content : uint8_t { unwritten, written, pending };
+  uint32_t write_block_epoch = 0, write_warp_epoch = 0, read_block_epoch = 0, read_warp_epoch = 0;
+  uint16_t writer = kNone, writer_warp = kNone, reader = kNone, reader_warp = kNone;
+  Content content = unwritten;
+  bool atomic = false;  // the last write was one
+  static constexpr uint16_t kNone = 0xFFFF, kMany = 0xFFFE;
+};
+
+struct SharedRegion {
+  unsigned char* base = nullptr;
+  size_t bytes = 0;
+  std::vector<Shadow> shadow;
+  bool holds(uintptr_t a, size_t n) const {
+    const auto b = reinterpret_cast<uintptr_t>(base);
+    return a >= b && a + n <= b + bytes;
+  }
+  bool touches(uintptr_t a) const {
+    const auto b = reinterpret_cast<uintptr_t>(base);
+    return a >= b && a < b + bytes;
+  }
+};
+
+struct Module {                                            // of the shared object that holds the kernel
+  std::vector<std::pair<uintptr_t, uintptr_t>> constants;  // its mapped segments
+  unsigned char* tls = nullptr;                            // this OS thread's block
+  size_t tls_bytes = 0;
+};
+Module find_module(const void* address);
+
+class Block {
+ public:
+  Block();
+  ~Block();
+  void run(const Kernel&, Extent grid, Extent block, Extent index, size_t dynamic_shared, uint64_t order);
+
+  Thread& self() const { return *current_; }
+  void yield();  // of the current thread, until it is made ready
+  void release_block_barrier();
+  void lane_done(Thread&);
+  std::string name_of(const Thread&) const;
+  [[noreturn]] void fail(const std::string& what);
+
+  const Kernel* kernel = nullptr;
+  Extent grid, dim, index;
+  std::vector<std::unique_ptr<Thread>> threads;
+  std::vector<Warp> warps;
+  unsigned live = 0, at_barrier = 0;
+  uint32_t epoch = 0;      // block barriers passed
+  bool combining = false;  // the lanes' operands of a collective are being read
+  SharedRegion dynamic_region, static_region;
+  Module module;
+  Counts counts;
+
+  void touch(uintptr_t address, size_t bytes, Access access, const void* site);
+  bool shared(uintptr_t address) const { return dynamic_region.touches(address) || static_region.touches(address); }
+  void write_pending(const AsyncCopy&, const Thread&);
+  void finish_gathers();
+
+ private:
+  void prepare(size_t dynamic_shared);
+  void start(Thread&);
+  [[noreturn]] void deadlock();
+  void check_shared(SharedRegion&, uintptr_t address, size_t bytes, Access access);
+  void gather(uintptr_t address, size_t bytes, Access access, bool shared, const void* site);
+  void count_global(const Gather&);
+  void count_shared(Gather&);
+
+  Thread* current_ = nullptr;
+  std::vector<unsigned char> arena_;
+  std::exception_ptr error_;
+  bool aborting_ = false;
+  std::mt19937_64 random_;
+};
+
+Block& current_block();  // of this OS thread; Fault outside a launch
+Block* current_block_or_null();
+
+// Registered device memory.
+bool registered(uintptr_t address, size_t bytes);
+std::string describe_address(uintptr_t address);
+std::vector<std::pair<unsigned char*, size_t>> buffers();
+// The allocation seems to have that many bytes, at most what it was made with. Returns its bytes now.
+inline constexpr size_t kWhole = ~size_t{0};
+size_t resize(void* allocation, size_t bytes);
+
+}  // namespace simt

@@ -1,0 +1,273 @@
+// Barriers, warp collectives, cp.async and launches.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "tests/simt/runner/block.h"
+#include "tests/simt/runner/residents.h"
+#include "tests/simt/runner/workers.h"
+
+namespace simt {
+
+Options& options() {
+  static Options o;
+  return o;
+}
+
+std::vector<LaunchRecord>& records() {
+  static std::vector<LaunchRecord> r;
+  return r;
+}
+
+Extent thread_idx() { return current_block().self().index; }
+Extent block_idx() { return current_block().index; }
+Extent block_dim() { return current_block().dim; }
+Extent grid_dim() { return current_block().grid; }
+unsigned lane_id() { return current_block().self().lane; }
+unsigned char* dynamic_shared() { return current_block().dynamic_region.base; }
+unsigned live_mask() {
+  Block& b = current_block();
+  return b.warps[b.self().warp].live;
+}
+void count_mma(uint64_t flops) {
+  Counts& c = current_block().counts;
+  ++c.mma;
+  c.mma_flops += flops;
+}
+void fault(const std::string& what) { current_block().fail(what); }
+
+int block_barrier(Vote vote, int predicate, Where where) {
+  Block& b = current_block();
+  Thread& t = b.self();
+  t.waiting = "__syncthreads";
+  t.where = where;
+  t.mask = 0xFFFFFFFF;
+  t.predicate = predicate;
+  t.state = State::block_barrier;
+  if (++b.at_barrier == b.live) b.release_block_barrier();
+  b.yield();
+  return vote == Vote::count ? t.vote_count : vote == Vote::all ? t.vote_all : t.vote_any;
+}
+
+namespace {
+
+// The lanes of `mask` have all arrived in the same collective; faults where they never can.
+bool all_arrived(Block& b, const Thread& t) {
+  if ((t.mask >> t.lane & 1) == 0)
+    b.fail(fmt::format("{}: mask {:#010x} does not name the calling lane", t.waiting, t.mask));
+  const unsigned gone = t.mask & ~b.warps[t.warp].live;
+  if (gone != 0) {
+    std::string lanes;
+    for (unsigned l = 0; l < kWarp; ++l)
+      if (gone >> l & 1) lanes += fmt::format(" {}", l);
+    b.fail(fmt::format("{} (line {}): mask {:#010x} names lanes that have exited or do not exist:{}", t.waiting,
+                       t.where.line(), t.mask, lanes));
+  }
+  bool complete = true;
+  for (unsigned l = 0; l < kWarp; ++l) {
+    if ((t.mask >> l & 1) == 0 || l == t.lane) continue;
+    const Thread& other = *b.threads[t.warp * kWarp + l];
+    if (other.state == State::ready || other.state == State::block_barrier) {
+      complete = false;
+    } else if (other.mask != t.mask || (other.waiting != t.waiting && std::strcmp(other.waiting, t.waiting) != 0)) {
+      b.fail(fmt::format("{} (line {}, mask {:#010x}) meets lane {} in {} (line {}, mask {:#010x})", t.waiting,
+                         t.where.line(), t.mask, l, other.waiting, other.where.line(), other.mask));
+    }
+  }
+  return complete;
+}
+
+void enter(Thread& t, State state, const char* name, unsigned mask, Where where) {
+  t.waiting = name;
+  t.where = where;
+  t.mask = mask;
+  t.state = state;
+}
+
+}  // namespace
+
+void warp_barrier(unsigned mask, Where where) {
+  Block& b = current_block();
+  Thread& t = b.self();
+  enter(t, State::warp_barrier, "__syncwarp", mask, where);
+  if (!all_arrived(b, t)) return b.yield();
+  // A barrier of part of a warp orders only its lanes; the shadow knows whole warps, so it ignores such a one.
+  if (mask == b.warps[t.warp].live) ++b.warps[t.warp].epoch;
+  ++b.counts.warp_barriers;
+  for (unsigned l = 0; l < kWarp; ++l)
+    if (mask >> l & 1) b.threads[t.warp * kWarp + l]->state = State::ready;
+  b.yield();
+}
+
+void collective(const char* name, unsigned mask, const void* in, void* out, Combine combine, Where where) {
+  Block& b = current_block();
+  Thread& t = b.self();
+  enter(t, State::collective, name, mask, where);
+  t.in = in;
+  t.out = out;
+  if (!all_arrived(b, t)) return b.yield();
+  const void* ins[kWarp] = {};
+  void* outs[kWarp] = {};
+  for (unsigned l = 0; l < kWarp; ++l) {
+    if ((mask >> l & 1) == 0) continue;
+    Thread& lane = *b.threads[t.warp * kWarp + l];
+    ins[l] = lane.in;
+    outs[l] = lane.out;
+    lane.state = State::ready;
+  }
+  ++b.counts.collectives;
+  b.combining = true;
+  combine(ins, outs, mask);
+  b.combining = false;
+}
+
+void async_copy(void* shared, const void* global, unsigned bytes, unsigned source_bytes) {
+  Block& b = current_block();
+  if (bytes != 4 && bytes != 8 && bytes != 16) b.fail(fmt::format("cp.async of {} bytes", bytes));
+  const auto to = reinterpret_cast<uintptr_t>(shared);
+  if (to % bytes != 0 || reinterpret_cast<uintptr_t>(global) % bytes != 0)
+    b.fail(fmt::format("cp.async of {} bytes from or to a misaligned address", bytes));
+  const auto* site = static_cast<const char*>(__builtin_return_address(0));
+  AsyncCopy copy{static_cast<unsigned char*>(shared), std::vector<unsigned char>(bytes, 0)};
+  if (source_bytes > 0) {
+    b.touch(reinterpret_cast<uintptr_t>(global), source_bytes, Access::read, site);
+    std::memcpy(copy.bytes.data(), global, source_bytes);
+  }
+  b.touch(to, bytes, Access::write, site + 1);  // a site of its own: lanes that fill with zeros load nothing
+  for (SharedRegion* r : {&b.dynamic_region, &b.static_region})
+    if (r->holds(to, bytes) && !r->shadow.empty())
+      for (unsigned i = 0; i < bytes; ++i)
+        r->shadow[to - reinterpret_cast<uintptr_t>(r->base) + i].content = Shadow::pending;
+  std::memset(shared, 0xFF, bytes);
+  b.counts.async_bytes += source_bytes;
+  b.self().open.push_back(std::move(copy));
+}
+
+void async_commit() {
+  Thread& t = current_block().self();
+  t.groups.push_back(std::move(t.open));
+  t.open.clear();
+}
+
+void async_wait(unsigned groups_left) {
+  Block& b = current_block();
+  Thread& t = b.self();
+  while (t.groups.size() > groups_left) {
+    for (const AsyncCopy& copy : t.groups.front()) {
+      std::memcpy(copy.to, copy.bytes.data(), copy.bytes.size());
+      b.write_pending(copy, t);
+    }
+    t.groups.pop_front();
+  }
+}
+
+namespace {
+
+Extent unflatten(uint64_t i, Extent grid) {
+  return {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
+          static_cast<unsigned>(i / grid.x / grid.y)};
+}
+
+constexpr unsigned kResidents = 8;  // blocks on the device together, where they are interleaved
+
+Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared, uint64_t order,
+                Residents* residents) {
+  const uint64_t blocks = grid.count();
+  std::atomic<uint64_t> next{0};
+  std::mutex mutex;
+  Counts total;
+  std::exception_ptr error;
+  const auto work = [&] {
+    static thread_local Block runner;
+    std::optional<Residents::Turn> turn;
+    if (residents != nullptr) turn.emplace(*residents);
+    for (uint64_t i; (i = next.fetch_add(1)) < blocks;) {
+      // Odd orders walk the grid backwards, so that a result that depends on the order of blocks shows.
+      const Extent index = unflatten(order % 2 == 0 ? i : blocks - 1 - i, grid);
+      try {
+        runner.counts = {};
+        runner.run(kernel, grid, block, index, dynamic_shared, order);
+        const std::lock_guard lock(mutex);
+        total.add(runner.counts);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
+        next = blocks;
+      }
+    }
+  };
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  const unsigned workers = residents != nullptr    ? kResidents
+                           : options().workers > 0 ? static_cast<unsigned>(options().workers)
+                                                   : cores;
+  on_workers(static_cast<unsigned>(std::min<uint64_t>(blocks, workers)), work);
+  if (error) std::rethrow_exception(error);
+  return total;
+}
+
+using Snapshot = std::vector<std::vector<unsigned char>>;
+
+Snapshot snapshot() {
+  Snapshot s;
+  for (const auto& [data, bytes] : buffers()) s.emplace_back(data, data + bytes);
+  return s;
+}
+
+void restore(const Snapshot& s) {
+  const auto now = buffers();
+  for (size_t i = 0; i < s.size(); ++i) std::memcpy(now[i].first, s[i].data(), s[i].size());
+}
+
+void compare(const Kernel& kernel, const Snapshot& first, uint64_t order) {
+  const auto now = buffers();
+  for (size_t i = 0; i < first.size(); ++i)
+    for (size_t b = 0; b < first[i].size(); ++b)
+      if (now[i].first[b] != first[i][b])
+        throw Fault(
+            fmt::format("{}: the result depends on the order of threads: byte {} of a buffer of {} bytes differs in "
+                        "order {}",
+                        kernel.name, b, first[i].size(), order));
+}
+
+}  // namespace
+
+void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared) {
+  if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)
+    throw Fault(fmt::format("{}: launch of grid ({}, {}, {}), block ({}, {}, {}) is not valid", kernel.name, grid.x,
+                            grid.y, grid.z, block.x, block.y, block.z));
+  const auto limit_shared = [&](size_t bytes) {
+    if (bytes > options().shared_limit)
+      throw Fault(
+          fmt::format("{}: {} bytes of shared memory, the limit is {}", kernel.name, bytes, options().shared_limit));
+  };
+  limit_shared(dynamic_shared);
+  const int orders = std::max(1, options().orders);
+  Snapshot before, first;
+  if (orders > 1) before = snapshot();
+  Counts counts;
+  for (int order = 0; order < orders; ++order) {
+    if (order > 0) restore(before);
+    const Counts c = run_grid(kernel, grid, block, dynamic_shared, static_cast<uint64_t>(order), nullptr);
+    limit_shared(dynamic_shared + c.static_shared);
+    if (order == 0) counts = c;
+    if (order == 0 && orders > 1) first = snapshot();
+    if (order > 0) compare(kernel, first, static_cast<uint64_t>(order));
+  }
+  const int interleavings = orders > 1 && grid.count() > 1 && counts.global_atomics > 0 ? options().interleavings : 0;
+  for (int i = 0; i < interleavings; ++i) {
+    const auto order = static_cast<uint64_t>(orders + i);
+    restore(before);
+    Residents residents(static_cast<unsigned>(std::min<uint64_t>(grid.count(), kResidents)), options().seed + order);
+    run_grid(kernel, grid, block, dynamic_shared, order, &residents);
+    compare(kernel, first, order);
+  }
+  if (options().count) records().push_back({kernel.name, grid, block, dynamic_shared, counts});
+}
+
+}  // namespace simt
