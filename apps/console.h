@@ -7,7 +7,7 @@
 #include <string>
 
 #include "scan/run/metrics_log.h"
-#include "scan/run/report.h"
+#include "scan/run/reporter.h"
 
 namespace kith {
 

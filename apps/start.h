@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/session.h"
+#include "apps/run_stage.h"
 
 namespace kith {
 

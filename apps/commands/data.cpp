@@ -8,10 +8,11 @@
 
 #include "data/dataset/dataset.h"
 #include "data/fetch/fetch.h"
+#include "data/dataset/contact_sheet.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
-#include "scan/preflight/splits.h"
-#include "scan/run/json_text.h"
+#include "scan/run/splits.h"
+#include "scan/text/json_text.h"
 
 namespace kith {
 namespace {

@@ -9,8 +9,9 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/device_select.h"
-#include "scan/report/table.h"
-#include "scan/run/json_text.h"
+#include "scan/metrics/evaluation.h"
+#include "scan/text/json_text.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
-#include "apps/session.h"
+#include "apps/run_stage.h"
 
 namespace kith {
 

@@ -8,26 +8,10 @@
 #include <vector>
 
 #include "nn/ops/ops.h"
-#include "nn/state/safetensors.h"
+#include "nn/state/state.h"
 #include "nn/tensor/tape.h"
 
 namespace kith {
-
-struct NamedParameter {
-  std::string name;
-  Parameter* parameter;
-  bool matrix_like;  // false for biases and normalisation weights (LARS adapts only true ones)
-};
-struct NamedBuffer {
-  std::string name;
-  Tensor* tensor;
-};
-
-struct StateView {  // what a model is made of; pointers stay valid while the model lives
-  std::vector<NamedParameter> parameters;
-  std::vector<NamedBuffer> buffers;                        // running_mean, running_var
-  std::vector<std::pair<std::string, int64_t*>> counters;  // num_batches_tracked
-};
 
 struct Conv2d {
   Parameter weight;  // [out, k, k, in]; PyTorch's [out, in, k, k] in files
@@ -108,11 +92,6 @@ class ClusterHeads {
   std::vector<Linear> heads_;
 };
 
-// Weight files. Layouts are PyTorch's in files (conv [out, in, k, k]), ours in memory.
-SafeTensors save_state(const StateView&);
-// Strict: Error names the file and lists every missing, unexpected, mis-shaped and not finite tensor (num_batches_tracked
-// included). All or nothing.
-void load_state(const StateView&, const SafeTensors&);
 // The arrays whose names start with `prefix` ("backbone."), for a model that wants a part of a file.
 SafeTensors with_prefix(const SafeTensors&, const std::string& prefix);
 

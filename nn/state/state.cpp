@@ -9,7 +9,6 @@
 #include <set>
 
 #include "kernels/core/check.h"
-#include "nn/model/module.h"
 
 namespace kith {
 namespace {

@@ -1,9 +1,35 @@
-// Tensors to and from files: the one place that knows their layouts differ.
+// The state of a model, and tensors to and from files: the one place that knows their layouts differ.
 #pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "nn/state/safetensors.h"
-#include "nn/tensor/tensor.h"
+#include "nn/tensor/tape.h"
 
 namespace kith {
+
+struct NamedParameter {
+  std::string name;
+  Parameter* parameter;
+  bool matrix_like;  // false for biases and normalisation weights (LARS adapts only true ones)
+};
+struct NamedBuffer {
+  std::string name;
+  Tensor* tensor;
+};
+
+struct StateView {  // what a model is made of; pointers stay valid while the model lives
+  std::vector<NamedParameter> parameters;
+  std::vector<NamedBuffer> buffers;                        // running_mean, running_var
+  std::vector<std::pair<std::string, int64_t*>> counters;  // num_batches_tracked
+};
+
+// Weight files. Layouts are PyTorch's in files (conv [out, in, k, k]), ours in memory.
+SafeTensors save_state(const StateView&);
+// Strict: Error names the file and lists every missing, unexpected, mis-shaped and not finite tensor (num_batches_tracked
+// included). All or nothing.
+void load_state(const StateView&, const SafeTensors&);
 
 // How PyTorch writes it: convolution weights [out, k, k, in] become [out, in, k, k]; other ranks stay.
 HostArray to_torch(const Tensor&);

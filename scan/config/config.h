@@ -52,7 +52,11 @@ struct TrainConfig {
   ScheduleConfig schedule;
 };
 
+// scan/pretext/task.h
+enum class PretextKind : uint8_t { simclr };
+
 struct PretextConfig {
+  PretextKind task = PretextKind::simclr;
   TrainConfig train;
   AugmentConfig augment;
   float tau = 0.1f;

@@ -1,8 +1,5 @@
 #include "scan/config/config_fields.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <limits>
 
@@ -24,6 +21,7 @@ constexpr Range kTemperature{1e-6, kInf};
 
 constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
+constexpr std::string_view kPretext[] = {"simclr"};
 constexpr std::string_view kStatistics[] = {"moving", "reestimate", "frozen", "weak"};
 constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
 constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
@@ -32,6 +30,7 @@ constexpr std::string_view kOptimizer[] = {"sgd", "adam", "adamw", "lars"};
 constexpr std::string_view kSchedule[] = {"constant", "cosine", "step"};
 
 std::span<const std::string_view> names(Precision) { return kPrecision; }
+std::span<const std::string_view> names(PretextKind) { return kPretext; }
 std::span<const std::string_view> names(Selection) { return kSelection; }
 std::span<const std::string_view> names(Stem) { return kStem; }
 std::span<const std::string_view> names(NtXentForm) { return kForm; }
@@ -146,6 +145,7 @@ void add_training_sections(Table& t, TrainConfig& train, AugmentConfig& augment)
 void add_pretext(Table& t, PretextConfig& c) {
   t.affects(Affects::pretext);
   t.section("pretext", [&] {
+    t.add("task", c.task);
     add_train(t, c.train);
     t.add("tau", c.tau, kTemperature);
     t.add("form", c.form);
@@ -204,56 +204,6 @@ void add_evaluate(Table& t, EvaluateConfig& c) {
   });
 }
 
-// Always with a point or an exponent, so that TOML reads it back as a float; the shortest text with that value.
-template <class T>
-std::string format_float(T x) {
-  std::string text = fmt::format("{}", x);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
-}
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04X}", static_cast<int>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
-struct Formatter {
-  std::string operator()(const bool* x) const { return *x ? "true" : "false"; }
-  std::string operator()(const float* x) const { return format_float(*x); }
-  std::string operator()(const double* x) const { return format_float(*x); }
-  std::string operator()(const std::string* x) const { return quoted(*x); }
-  std::string operator()(const EnumField& x) const { return fmt::format("\"{}\"", x.names[*x.value]); }
-  std::string operator()(const std::vector<double>* x) const {
-    std::string text;
-    for (const double value : *x) text += (text.empty() ? "" : ", ") + format_float(value);
-    return "[" + text + "]";
-  }
-  template <class T>
-  std::string operator()(const T* x) const {
-    return fmt::format("{}", *x);
-  }
-};
-
-struct Describer {
-  std::string operator()(const bool*) const { return "true or false"; }
-  std::string operator()(const float*) const { return "a number"; }
-  std::string operator()(const double*) const { return "a number"; }
-  std::string operator()(const std::string*) const { return "a string in UTF-8"; }
-  std::string operator()(const std::vector<double>*) const { return "a list of numbers"; }
-  std::string operator()(const EnumField& x) const { return fmt::format("one of {}", fmt::join(x.names, ", ")); }
-  template <class T>
-  std::string operator()(const T*) const {
-    return "an integer";
-  }
-};
-
 }  // namespace
 
 std::vector<Field> fields(RunConfig& c) {
@@ -291,18 +241,5 @@ Affects affects_of(const std::string& name) {
   const std::vector<Field> known = fields(config);
   return std::ranges::find(known, name, &Field::name)->affects;
 }
-
-std::string describe(const Field& field) {
-  const std::string type = std::visit(Describer{}, field.value);
-  const Range& r = field.range;
-  const std::string low = fmt::format("{} {}", r.open_low ? "above" : "at least", r.low);
-  if (r.low == -kInf) return type;
-  if (std::holds_alternative<uint64_t*>(field.value))  // TOML's integers have a sign
-    return fmt::format("{}, {} and at most {}", type, low, std::numeric_limits<int64_t>::max());
-  if (r.high == kInf) return fmt::format("{}, {}", type, low);
-  return fmt::format("{}, {} and {} {:.10g}", type, low, r.open_high ? "below" : "at most", r.high);
-}
-
-std::string format_value(const Field& field) { return std::visit(Formatter{}, field.value); }
 
 }  // namespace kith

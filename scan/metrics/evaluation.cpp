@@ -10,7 +10,7 @@
 
 #include "data/dataset/dataset.h"
 #include "kernels/core/check.h"
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {
@@ -230,6 +230,12 @@ std::string to_text(const Evaluation& e) {
   if (const auto empty = empty_clusters(e); !empty.empty())
     out += fmt::format("\n{} of {} clusters are empty: {}\n", empty.size(), cluster_number(e), fmt::join(empty, ", "));
   return out;
+}
+
+std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods) {
+  Table table{.header = {"method", "ACC", "NMI", "ARI"}, .rows = {}};
+  for (const auto& [name, s] : methods) table.rows.push_back({name, percent(s.acc), percent(s.nmi), percent(s.ari)});
+  return to_text(table);
 }
 
 }  // namespace kith

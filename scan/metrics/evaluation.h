@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/core/types.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
 
 namespace kith {
 
@@ -57,5 +57,8 @@ std::string confusion_csv(const Evaluation&);
 // For terminals: the scores, then the confusion matrix (left out above 20 classes), then empty clusters. Without scores
 // the sizes of the clusters.
 std::string to_text(const Evaluation&);
+
+// The table that ends a run: rows are methods, columns ACC NMI ARI in per cent.
+std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods);
 
 }  // namespace kith

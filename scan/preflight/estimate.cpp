@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "scan/preflight/layers.h"
+#include "scan/pretext/task.h"
 
 namespace kith {
 namespace {
@@ -18,14 +19,15 @@ class Estimator {
   Estimator(const RunConfig& c, const DataShape& d)
       : c_(c), d_(d), forward_(backbone_flops(c.model, d.height, d.width, d.channels)) {
     features_ = 8.0 * c.model.width;
-    head_ = 2 * features_ * (features_ + c.model.projection);
+    head_ = 2 * pretext_task(c.pretext.task).head_weights(c.model);
     clusters_ = c.cluster.classes > 0 ? c.cluster.classes : d.classes;
   }
 
   StageEstimate pretext() const {
     const TrainConfig& t = c_.pretext.train;
     const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
-    const double trained = 2.0 * static_cast<double>(steps * std::min(t.batch, d_.train));
+    const double trained =
+        pretext_task(c_.pretext.task).passes * static_cast<double>(steps * std::min(t.batch, d_.train));
     const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
     return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "scan/preflight/layers.h"
+#include "scan/pretext/task.h"
 
 namespace kith {
 namespace {
@@ -32,10 +33,11 @@ class Counter {
   }
 
   Footprint pretext() const {
-    const double head = columns_ * (columns_ + c_.model.projection);
+    const PretextTaskInfo& task = pretext_task(c_.pretext.task);
+    const double head = task.head_weights(c_.model);
     const double rows = kFloat * c_.model.projection * (train_ + scored_);
     Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
-    add_training(f, c_.pretext.train, 2, backbone_ + head);
+    add_training(f, c_.pretext.train, task.passes, backbone_ + head);
     f.host.push_back({"features", rows, fewer_images()});
     f.device.push_back({"features", rows, fewer_images()});
     f.disk += rows + kFloat * (backbone_ + head);

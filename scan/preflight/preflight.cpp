@@ -9,7 +9,7 @@
 #include "kernels/augment_params.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/footprint.h"
-#include "scan/train/views.h"
+#include "scan/run/splits.h"
 
 namespace kith {
 namespace {
@@ -87,7 +87,7 @@ class Check {
                       "and k-means need as many)",
                       count, shape_.train));
     if (!runs("evaluate")) return;
-    // Ten columns of images drawn about 64 pixels wide: scan/stages/evaluate_stage.cpp. The encoder counts bytes in an int.
+    // Ten columns of images drawn about 64 pixels wide: scan/stages/evaluate.cpp. The encoder counts bytes in an int.
     const double scale = std::max(1, 64 / shape_.width),
                  rows = static_cast<double>(count) * (shape_.height * scale + 2);
     const double bytes = rows * (1 + 10 * (shape_.width * scale + 2) * shape_.channels);

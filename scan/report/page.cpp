@@ -11,7 +11,7 @@
 #include "scan/report/page_pictures.h"
 #include "scan/report/page_style.h"
 #include "scan/report/page_svg.h"
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {
@@ -153,22 +153,6 @@ std::string render_page(const PageInput& in) {
       "</head>\n<body>\n<main>\n<h1>{0}</h1>\n{2}{3}{4}{5}{6}"
       "<footer>Written by kith.</footer>\n</main>\n</body>\n</html>\n",
       escape_html(in.title), kPageStyle, facts(in), summary(in), confusion(in), clusters(in), curves(in));
-}
-
-std::vector<json> read_metrics(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) throw Error(fmt::format("{}: cannot be read", path.string()));
-  std::vector<json> lines;
-  std::string text;
-  for (int number = 1; std::getline(file, text); ++number) {
-    if (text.empty()) continue;
-    json line = json::parse(text, nullptr, false);
-    // The last line has no line break when the program was killed while writing it.
-    if (line.is_discarded() && file.eof()) break;
-    if (!line.is_object()) throw Error(fmt::format("{}:{}: expected one JSON object", path.string(), number));
-    lines.push_back(std::move(line));
-  }
-  return lines;
 }
 
 }  // namespace kith

@@ -30,7 +30,4 @@ struct PageInput {
 // Error on lengths that do not fit the images.
 std::string render_page(const PageInput&);
 
-// The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
-std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
-
 }  // namespace kith

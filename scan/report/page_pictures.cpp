@@ -8,7 +8,7 @@
 #include "kernels/core/check.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/report/page_svg.h"
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {

@@ -7,11 +7,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "kernels/core/check.h"
-#include "scan/run/json_text.h"
+#include "scan/text/json_text.h"
 
 namespace kith {
 namespace {
@@ -75,6 +76,22 @@ FinishedEnds finished_ends(std::string_view text, std::string_view stage) {
 }
 
 }  // namespace
+
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(fmt::format("{}: cannot be read", path.string()));
+  std::vector<nlohmann::json> lines;
+  std::string text;
+  for (int number = 1; std::getline(file, text); ++number) {
+    if (text.empty()) continue;
+    nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
+    // The last line has no line break when the program was killed while writing it.
+    if (line.is_discarded() && file.eof()) break;
+    if (!line.is_object()) throw Error(fmt::format("{}:{}: expected one JSON object", path.string(), number));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
 
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {
   std::map<std::string, size_t> ends;

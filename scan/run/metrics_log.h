@@ -39,6 +39,9 @@ class MetricsLog {
 // Error where another process has the log of this run directory open. Nothing is written.
 void expect_not_in_use(const std::filesystem::path& run_dir);
 
+// The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
+
 // What tells of results that stand: the lines of each stage up to its last finished one.
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);
 

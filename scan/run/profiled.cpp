@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/formats/files.h"
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {

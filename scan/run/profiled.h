@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "nn/tensor/profile.h"
-#include "scan/stages/stages.h"
+#include "scan/run/session.h"
 
 namespace kith {
 

@@ -9,11 +9,10 @@
 
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
-#include "scan/report/page.h"
-#include "scan/run/json_text.h"
 #include "scan/run/ledger.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
+#include "scan/text/json_text.h"
 
 namespace kith {
 namespace {

@@ -6,18 +6,23 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
+#include "scan/metrics/validation.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/splits.h"
 #include "scan/stages/models.h"
-#include "scan/train/features.h"
+#include "scan/train/best_state.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 #include "scan/train/statistics.h"
+#include "scan/train/step_readback.h"
 
 namespace kith {
 namespace {
 
 data::Array<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
-  const std::filesystem::path path = s.dir / ("neighbours_" + split + ".npy");
+  const std::filesystem::path path = neighbours_path(s.dir, split);
   if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
   data::Array<int64_t> lists = data::read_npy<int64_t>(path);
   if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < 1)
@@ -31,7 +36,7 @@ data::Array<int64_t> read_lists(const Session& s, const std::string& split, int6
 
 }  // namespace
 
-Terms scan_terms(Context& ctx, const ScanLossOut& out) {
+StepMetrics scan_terms(Context& ctx, const ScanLossOut& out) {
   Tape tape(ctx, Tape::Mode::inference);
   const auto average = [&](const Tensor& heads) { return mean(tape, tape.constant(heads)).value(); };
   return {{.name = "loss", .value = average(out.loss.value())},
@@ -89,7 +94,7 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   steps.draw = [&](int64_t epoch, int64_t sample, int64_t* neighbour) {
     *neighbour = draw_neighbour(task.train_lists(), sample, seed_of(seed, "cluster/neighbour"), epoch);
   };
-  steps.step = [&](const Step& at) -> Terms {
+  steps.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
     // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
     const Var anchors = model.heads(tape, features(tape, at.batch, at.live, 0));

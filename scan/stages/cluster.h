@@ -3,7 +3,9 @@
 #include <functional>
 
 #include "data/formats/npy.h"
-#include "scan/metrics/selection.h"
+#include "scan/metrics/validation.h"
+#include "scan/train/best_state.h"
+#include "scan/train/step_readback.h"
 #include "scan/train/trainer.h"
 
 namespace kith {
@@ -30,7 +32,7 @@ nlohmann::json judge(const ClusterTask&, const Tensor& logits, int64_t epoch, Be
 
 // What differs between the two ways; `draw` fills the numbers that a step needs of each of its samples.
 struct ClusterSteps {
-  std::function<Terms(const Step&)> step;
+  std::function<StepMetrics(const Step&)> step;
   const data::Images* images = nullptr;  // as in Training
   int draws = 0;
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw;
@@ -43,6 +45,6 @@ void train_cluster(const ClusterTask&, const StateView& learned, const std::stri
                    ClusterSteps);
 
 // Averages over the heads of a SCAN loss, for the log.
-Terms scan_terms(Context&, const ScanLossOut&);
+StepMetrics scan_terms(Context&, const ScanLossOut&);
 
 }  // namespace kith

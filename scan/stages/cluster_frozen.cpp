@@ -6,10 +6,14 @@
 
 #include "kernels/core/check.h"
 #include "kernels/cpu/parallel.h"
+#include "scan/run/splits.h"
+#include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/models.h"
-#include "scan/train/features.h"
+#include "scan/train/best_state.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
+#include "scan/train/step_readback.h"
 
 namespace kith {
 namespace {
@@ -101,7 +105,7 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
     rows[0] = a + n * draw_below(config.views, a, seed_of(seed, "cluster/anchor-view"), epoch);
     rows[1] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), epoch);
   };
-  steps.step = [&](const Step& at) -> Terms {
+  steps.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
     const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0].index)));
     const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1].index)));

@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 
 #include "data/formats/npy.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
+#include "scan/metrics/neighbours.h"
 #include "scan/metrics/search.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/splits.h"
+#include "scan/run/timing.h"
 #include "scan/train/checkpoint.h"
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 #include "scan/train/trainer.h"
 #include "scan/train/views.h"
 
@@ -32,7 +36,7 @@ Neighbours mine_split(Session& s, const std::string& split, const data::Images& 
 }
 
 void write_lists(const Session& s, const std::string& split, const Neighbours& lists) {
-  data::write_npy<int64_t>(s.dir / ("neighbours_" + split + ".npy"), lists.index, {lists.rows, lists.k});
+  data::write_npy<int64_t>(neighbours_path(s.dir, split), lists.index, {lists.rows, lists.k});
 }
 
 // Features of two networks have no neighbours in common.
@@ -42,7 +46,7 @@ void require_one_width(const Session& s) {
   if (train != scored)
     throw Error(
         fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
-                    (s.dir / "features_test.npy").string(), scored, train));
+                    features_path(s.dir, "test").string(), scored, train));
 }
 
 void mine_splits(Session& s) {

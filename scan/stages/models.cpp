@@ -3,24 +3,10 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
+#include "scan/pretext/task.h"
 #include "scan/train/sampler.h"
 
 namespace kith {
-
-ResNetConfig backbone_config(const ModelConfig& model, const data::Dataset& data) {
-  return {.depth = model.depth, .width = model.width, .in_channels = data.train.channels, .stem = model.stem};
-}
-
-PretextModel::PretextModel(Context& ctx, const RunConfig& config, const data::Dataset& data)
-    : backbone(ctx, backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
-      head(ctx, backbone.config().features(), config.model.projection, seed_of(config.seed, "pretext/head")) {}
-
-StateView PretextModel::state() {
-  StateView view;
-  backbone.state(view, "backbone.");
-  head.state(view, "contrastive_head.");
-  return view;
-}
 
 int cluster_count(const RunConfig& config, const data::Dataset& data) {
   const int classes = config.cluster.classes > 0 ? config.cluster.classes : data.classes();

@@ -1,21 +1,10 @@
-// The two networks of a run, and moving weights between stages.
+// The clustering network of a run, and moving weights between stages.
 #pragma once
 #include "data/dataset/dataset.h"
 #include "nn/model/module.h"
 #include "scan/config/config.h"
 
 namespace kith {
-
-ResNetConfig backbone_config(const ModelConfig&, const data::Dataset&);
-
-struct PretextModel {
-  ResNet backbone;
-  ProjectionHead head;
-
-  PretextModel(Context&, const RunConfig&, const data::Dataset&);
-  Var operator()(Tape& tape, Var images, bool train) { return head(tape, backbone(tape, images, train)); }
-  StateView state();
-};
 
 // Clusters of a run: cluster.classes, or the number of classes of the data set. Error when neither is known.
 int cluster_count(const RunConfig&, const data::Dataset&);

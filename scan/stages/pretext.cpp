@@ -1,21 +1,25 @@
-// SimCLR: two views of every image, NT-Xent on the normalised projection.
+// The pretext stage: trains a task (scan/pretext/task.h) and writes its weights and the features that are mined.
+#include "scan/stages/pretext.h"
+
 #include <fmt/format.h>
 
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
+#include "scan/metrics/neighbours.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
-#include "scan/stages/models.h"
-#include "scan/train/features.h"
-#include "scan/train/sampler.h"
+#include "scan/run/splits.h"
+#include "scan/train/inference.h"
 #include "scan/train/statistics.h"
+#include "scan/train/step_readback.h"
 #include "scan/train/trainer.h"
 
 namespace kith {
 namespace {
 
-Tensor projections(const Session& s, PretextModel& model, const data::Images& images) {
-  return infer(Views(s.ctx, s.data, images), s.report, [&](Tape& tape, Var x) { return model(tape, x, false); });
+Tensor features(const Session& s, PretextTask& task, const data::Images& images) {
+  return infer(Views(s.ctx, s.data, images), s.report, [&](Tape& tape, Var x) { return task.features(tape, x); });
 }
 
 // Report only: labels are looked at nowhere else in this stage.
@@ -27,67 +31,73 @@ std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& s
                       s.config.evaluate.knn_tau);
 }
 
-void train_pretext(Session& s, PretextModel& model) {
+}  // namespace
+
+void train_pretext(Session& s, PretextTask& task) {
   const PretextConfig& config = s.config.pretext;
-  const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(s.config.seed, "pretext/augment"));
-  Optimizer optimizer(s.ctx, model.state().parameters, config.train.optimizer);
+  Optimizer optimizer(s.ctx, task.state().parameters, config.train.optimizer);
   Training t;
   t.stage = "pretext";
   t.samples = s.data.train.count;
   t.images = &s.data.train;
   t.config = config.train;
   t.optimizer = &optimizer;
-  t.counters = counters_of(model.state());
-  t.step = [&](const Step& at) -> Terms {
+  t.counters = counters_of(task.state());
+  t.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
-    const Var z = model(tape, tape.constant(views(at.batch, 0, 2, 0, at.live)), true);
-    const Var loss = ntxent_mean(tape, z, config.tau, config.form);
+    const Var loss = task.loss(tape, at);
     optimizer.zero_grad();
     tape.backward(loss);
     // A batch whose gradient overflows is passed over; a run that has diverged shows in the loss.
     const Optimizer::Gradients gradients = optimizer.gradients();
     optimizer.step(at.live, gradients.finite.data());
+    task.after_step(at, gradients.finite.data());
     return {{.name = "loss", .value = loss.value()},
             {.name = "grad_norm", .value = gradients.norm},
-            {.name = "", .value = {}, .count = gradients.finite, .gate = true}};
+            {.name = "", .value = {}, .count = gradients.finite, .skipped_if_zero = true}};
   };
   t.end_epoch = [&](int64_t epoch) {
     nlohmann::json line = nlohmann::json::object();
     if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
-      if (const auto accuracy =
-              knn(s, projections(s, model, s.data.train), projections(s, model, scored_split(s.data))))
+      if (const auto accuracy = knn(s, features(s, task, s.data.train), features(s, task, scored_split(s.data))))
         line["knn"] = *accuracy;
     return line;
   };
   t.save = [&](Checkpoint& c) {
-    put_section(c.arrays, "model", save_state(model.state()));
+    put_section(c.arrays, "model", save_state(task.state()));
+    SafeTensors own;
+    task.save(own);
+    put_section(c.arrays, "task", own);
     optimizer.save(c.arrays, "optimizer/");
   };
   t.load = [&](const Checkpoint& c) {
-    load_state(model.state(), take_section(c.arrays, "model"));
+    load_state(task.state(), take_section(c.arrays, "model"));
+    task.load(take_section(c.arrays, "task"));
     optimizer.load(c.arrays, "optimizer/");
   };
   train(s, std::move(t));
 }
 
+namespace {
+
 void train_and_project(Session& s) {
   const Ledger::Standing trained = s.ledger.standing("pretext");
   if (trained.state == Ledger::State::refused) throw s.ledger.refusal("pretext", trained);
-  PretextModel model(s.ctx, s.config, s.data);
+  const auto task = pretext_task(s.config.pretext.task).make(s.ctx, s.config, s.data);
   if (trained.state == Ledger::State::done) {
-    load_state(model.state(), read_result(s, "pretext"));
+    load_state(task->state(), read_result(s, "pretext"));
   } else {
-    train_pretext(s, model);
-    if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, model.backbone);
-    write_result(s, "pretext", save_state(model.state()));
+    train_pretext(s, *task);
+    if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());
+    write_result(s, "pretext", save_state(task->state()));
     remove_checkpoint(s, "pretext");
   }
   start_stage(s, "features");
-  const Tensor train = projections(s, model, s.data.train);
-  const Tensor scored = projections(s, model, scored_split(s.data));
+  const Tensor train = features(s, *task, s.data.train);
+  const Tensor scored = features(s, *task, scored_split(s.data));
   begin_results(s, "features");
-  data::write_npy<float>(s.dir / "features_train.npy", train.to_host(), train.shape());
-  data::write_npy<float>(s.dir / "features_test.npy", scored.to_host(), scored.shape());
+  data::write_npy<float>(features_path(s.dir, "train"), train.to_host(), train.shape());
+  data::write_npy<float>(features_path(s.dir, "test"), scored.to_host(), scored.shape());
   finish_results(s, "features");
   if (const auto accuracy = knn(s, train, scored)) {
     s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "scan/stages/stages.h"
 #include "scan/train/checkpoint.h"
 
 namespace kith {

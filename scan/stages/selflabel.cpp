@@ -5,15 +5,17 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
 #include "scan/metrics/prototypes.h"
-#include "scan/metrics/selection.h"
+#include "scan/metrics/validation.h"
 #include "scan/run/profiled.h"
+#include "scan/run/splits.h"
 #include "scan/stages/models.h"
-#include "scan/train/features.h"
-#include "scan/train/predict.h"
+#include "scan/stages/predict.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 #include "scan/train/statistics.h"
+#include "scan/train/step_readback.h"
 #include "scan/train/trainer.h"
 
 namespace kith {
@@ -82,7 +84,7 @@ class SelfLabelling {
       return {.arrays = input_.arrays, .metadata = {}};
     }
     if (ema_) reestimate_if_wanted();  // for the averaged weights
-    warn_if_collapsed(s_, "selflabel", usage(), classes_);
+    if (const std::string text = collapse_warning("selflabel", usage(), classes_); !text.empty()) s_.report.warn(text);
     return save_state(model_.state());
   }
 
@@ -127,7 +129,7 @@ class SelfLabelling {
     return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true, momentum), 0);
   }
 
-  Terms step(const Step& at) {
+  StepMetrics step(const Step& at) {
     const Tensor weak = weak_logits(at);
     Tape tape(s_.ctx);
     const Var strong =
@@ -146,7 +148,7 @@ class SelfLabelling {
              .value = {},
              .count = out.kept,
              .scale = 1 / static_cast<double>(at.batch.index.size()),
-             .gate = true}};
+             .skipped_if_zero = true}};
   }
 
   nlohmann::json end_epoch() {

@@ -15,25 +15,11 @@
 // belong together. A file that others changed or wrote is used as it is, with a warning. A data set without test images is
 // scored on its train split.
 #pragma once
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
-#include "data/dataset/dataset.h"
-#include "nn/tensor/context.h"
-#include "scan/config/config.h"
-#include "scan/run/ledger.h"
-#include "scan/run/report.h"
+#include "scan/run/session.h"
 
 namespace kith {
-
-struct Session {
-  Context& ctx;
-  const RunConfig& config;
-  const data::Dataset& data;  // already resized and limited as config.data says
-  std::filesystem::path dir;  // exists
-  Reporter& report;
-  mutable Ledger ledger{config, data, dir};  // keeps what it has digested
-};
 
 // Each throws Interrupted after saving when asked to stop; Error on NaN loss (names stage, epoch, step).
 void pretext(Session&);             // -> pretext.safetensors, features_*.npy

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "nn/state/safetensors.h"
-#include "scan/stages/stages.h"
+#include "scan/run/session.h"
 
 namespace kith {
 

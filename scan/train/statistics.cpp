@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 
 namespace kith {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "nn/model/module.h"
-#include "scan/stages/stages.h"
+#include "scan/run/session.h"
 
 namespace kith {
 

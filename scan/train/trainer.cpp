@@ -2,24 +2,23 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <optional>
 
-#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/replay.h"
 #include "nn/tensor/profile.h"
+#include "scan/run/timing.h"
 #include "scan/train/sampler.h"
+#include "scan/train/step_feed.h"
+#include "scan/train/step_readback.h"
 
 namespace kith {
 namespace {
 
-constexpr int64_t kStepsPerLine = Readback::kBlock;
-constexpr const char* kTimes = "timing.json";
+constexpr int64_t kStepsPerLine = StepReadback::kBlock;
 
 // A profile lists them one operation after the other, so they are not replayed.
 int listed_steps(Context& ctx) { return ctx.profiler() == nullptr ? 0 : ctx.profiler()->listed(); }
@@ -129,10 +128,10 @@ class Loop {
   }
 
   void use(int64_t step, std::span<const double> values) {
-    const std::vector<Readback::Name>& names = readback_.names();
+    const std::vector<StepReadback::Name>& names = readback_.names();
     if (!std::isfinite(values[0])) diverged(names[0].name, values[0], step);  // whatever a gate says
     for (size_t t = 0; t < names.size(); ++t)
-      if (names[t].gate && values[t] == 0) {
+      if (names[t].skipped_if_zero && values[t] == 0) {
         ++skipped_;
         return;
       }
@@ -235,8 +234,8 @@ class Loop {
   int64_t counted_ = 0, skipped_ = 0, images_ = 0;
   std::map<std::string, double> sums_;
   double last_loss_ = 0, earlier_seconds_ = 0;
-  std::optional<Feed> feed_;
-  Readback readback_;
+  std::optional<StepFeed> feed_;
+  StepReadback readback_;
   Replay replay_;
   std::vector<int64_t> counts_per_step_;
   Stopwatch watch_, line_watch_, checkpoint_watch_;
@@ -251,17 +250,5 @@ std::vector<int64_t*> counters_of(const StateView& view) {
 }
 
 void train(const Session& s, Training t) { Loop(s, std::move(t)).run(); }
-
-nlohmann::json recorded_seconds(const Session& s) {
-  std::ifstream file(s.dir / kTimes);
-  nlohmann::json times = nlohmann::json::parse(file, nullptr, false);
-  return times.is_object() ? times : nlohmann::json::object();
-}
-
-void record_seconds(const Session& s, const std::string& stage, double seconds) {
-  nlohmann::json times = recorded_seconds(s);
-  times[stage] = seconds;
-  data::write_file(s.dir / kTimes, {data::as_bytes(times.dump(2) + "\n")});
-}
 
 }  // namespace kith

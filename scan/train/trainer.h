@@ -1,10 +1,9 @@
 // The loop that every training stage shares: epochs of shuffled batches, learning rate, log lines, the NaN guard (on a
-// device up to 2 x Readback::kBlock steps later), checkpoints, resuming, stopping when asked.
+// device up to 2 x StepReadback::kBlock steps later), checkpoints, resuming, stopping when asked.
 //
 // Resuming is bit-identical: batches and augmentation are functions of (seed, epoch, sample), so the counters and what
 // the stage saves (weights, running statistics, optimiser, best state so far) are the whole state.
 #pragma once
-#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,9 +11,10 @@
 #include <vector>
 
 #include "nn/model/optimizer.h"
-#include "scan/stages/stages.h"
+#include "scan/run/session.h"
 #include "scan/train/checkpoint.h"
-#include "scan/train/feed.h"
+#include "scan/train/step_feed.h"
+#include "scan/train/step_readback.h"
 
 namespace kith {
 
@@ -25,8 +25,8 @@ struct Training {
   TrainConfig config;
   const data::Images* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
-  // wait for a result. Terms are averaged over the epoch for the log, those of batches that a gate left out aside.
-  std::function<Terms(const Step&)> step;
+  // wait for a result. StepMetrics are averaged over the epoch for the log, those of batches that a gate left out aside.
+  std::function<StepMetrics(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
   Optimizer* optimizer = nullptr;       // counts its steps here; null: the stage has none
@@ -43,17 +43,5 @@ std::vector<int64_t*> counters_of(const StateView&);
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
 // checkpoint. A batch larger than the data set is cut to it, with a warning; fewer than 2 samples are an Error.
 void train(const Session&, Training);
-
-// Seconds that each stage took, over all processes that worked at it: timing.json.
-void record_seconds(const Session&, const std::string& stage, double seconds);
-nlohmann::json recorded_seconds(const Session&);
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 }  // namespace kith

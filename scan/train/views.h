@@ -7,11 +7,6 @@
 
 namespace kith {
 
-// The split that is scored: test, or train where a data set has no test images (a folder of one's own).
-inline const data::Images& scored_split(const data::Dataset& data) {
-  return data.test.count > 0 ? data.test : data.train;
-}
-
 // Samples in the memory of the context's device.
 struct Samples {
   std::span<const int64_t> index;

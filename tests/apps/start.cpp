@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "apps/commands/plan.h"
+#include "apps/commands/dry_run.h"
 #include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
 

@@ -21,6 +21,38 @@ const std::map<std::string, std::set<std::string>> kHouse = {
     {"bench", {"bench", "tests", "apps", "scan", "nn", "kernels", "data"}},
 };
 
+// Rooms of a layer: whom each may include within it, beside itself. Rooms that are not listed may include any.
+const std::map<std::string, std::set<std::string>> kRooms = {
+    {"scan/text", {}},
+    {"scan/config", {"scan/text"}},
+    {"scan/metrics", {"scan/text"}},                 // no trainer, no run
+    {"scan/report", {"scan/text", "scan/metrics"}},  // no Context, no Session
+    {"scan/run", {"scan/text", "scan/config"}},
+    {"scan/train", {"scan/text", "scan/config", "scan/run"}},
+    {"scan/pretext", {"scan/config", "scan/run", "scan/train"}},
+    {"scan/preflight", {"scan/text", "scan/config", "scan/run", "scan/pretext"}},
+    {"nn/state", {"nn/tensor"}},
+    {"nn/ops", {"nn/tensor", "nn/device"}},
+    {"nn/model", {"nn/tensor", "nn/ops", "nn/state"}},
+    {"data/formats", {}},
+    {"data/dataset", {"data/formats"}},
+    {"data/fetch", {"data/formats"}},
+    {"apps", {"apps/commands"}},
+};
+
+// "scan/metrics" of "scan/metrics/probe.h"; the layer itself for a file that lies in no room.
+std::string room_of(const std::filesystem::path& relative) {
+  auto part = relative.begin();
+  std::string room = (part++)->string();
+  if (part != relative.end() && std::next(part) != relative.end()) room.append("/").append(part->string());
+  return room;
+}
+
+bool may_include_room(const std::string& from, const std::string& to) {
+  const auto room = kRooms.find(from);
+  return from == to || room == kRooms.end() || room->second.contains(to);
+}
+
 bool is_source(const std::filesystem::path& file) {
   static const std::set<std::string> kinds = {".h", ".cpp", ".cu", ".cuh"};
   return kinds.contains(file.extension().string());
@@ -39,6 +71,9 @@ void inspect_include(const std::filesystem::path& root, const std::filesystem::p
     found.violations.push_back(where + ": \"" + target + "\" is not a path from the root of the repository");
   else if (!may_include(from, to))
     found.violations.push_back(where + ": " + from + "/ may not include " + to + "/ (\"" + target + "\")");
+  else if (const std::string room = room_of(relative), other = room_of(target);
+           from == to && !may_include_room(room, other))
+    found.violations.push_back(where + ": " + room + "/ may not include " + other + "/ (\"" + target + "\")");
 }
 
 // What follows # include on this line, with its opening delimiter: "kernels/topk.h or <vector.

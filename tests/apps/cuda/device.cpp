@@ -2,7 +2,7 @@
 #include "apps/device.h"
 
 #include "apps/commands/arrays.h"
-#include "apps/session.h"
+#include "apps/run_stage.h"
 #include "data/formats/npy.h"
 #include "kernels/core/philox.h"
 #include "scan/train/image_stream.h"

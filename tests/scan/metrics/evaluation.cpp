@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {

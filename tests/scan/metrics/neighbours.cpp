@@ -1,4 +1,6 @@
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/neighbours.h"
+
+#include "scan/metrics/contingency.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
 

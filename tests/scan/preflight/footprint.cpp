@@ -5,6 +5,7 @@
 
 #include "nn/ops/ops.h"
 #include "nn/tensor/tape.h"
+#include "scan/pretext/task.h"
 #include "scan/stages/models.h"
 #include "tests/scan/stages/stages_support.h"
 
@@ -34,12 +35,13 @@ TEST(Footprint, BoundsATrainingStepFromBelow) {
   for (const int64_t batch : {128, 256}) {
     config.pretext.train.batch = batch;
     Context ctx({.threads = 1});
-    PretextModel model(ctx, config, data);
+    ResNet backbone(ctx, backbone_config(config.model, data), 1);
+    ProjectionHead head(ctx, backbone.config().features(), config.model.projection, 2);
     const int64_t before = ctx.pool_bytes();
     {
       Tape tape(ctx);
       const Var x = tape.constant(ctx.full({2 * batch, 9, 8, 3}, 0.5f));
-      tape.backward(ntxent_mean(tape, model(tape, x, true), 0.2f, NtXentForm::symmetric));
+      tape.backward(ntxent_mean(tape, head(tape, backbone(tape, x, true)), 0.2f, NtXentForm::symmetric));
     }
     const auto taken = static_cast<double>(ctx.pool_bytes() - before);
     const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
@@ -53,9 +55,9 @@ TEST(Footprint, CountsTheWeightsOfTheNetwork) {
   RunConfig config = test::tiny_config();
   const data::Dataset data = test::striped_data(1, 70, 40);
   Context ctx({.threads = 1});
-  PretextModel model(ctx, config, data);
+  const auto task = make_simclr(ctx, config, data);
   double numbers = 0;
-  for (const auto& [name, array] : save_state(model.state()).arrays) numbers += static_cast<double>(array.count());
+  for (const auto& [name, array] : save_state(task->state()).arrays) numbers += static_cast<double>(array.count());
   const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
   // Value, gradient and two moments; biases of the head, and counters of batches, are left out.
   EXPECT_NEAR(part(f.host, "weights"), 16 * numbers, 0.02 * 16 * numbers);

@@ -7,6 +7,7 @@
 #include "kernels/core/check.h"
 #include "scan/report/page_pictures.h"
 #include "scan/report/page_svg.h"
+#include "scan/run/metrics_log.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {

@@ -46,6 +46,7 @@ TEST(Provenance, EachFieldDecidesItsStageAndNoOther) {
   for (const Field& field : fields(names)) {
     EXPECT_EQ(field.affects, expected(field.name)) << field.name;
     EXPECT_EQ(affects_of(field.name), field.affects);
+    if (const auto* choice = std::get_if<EnumField>(&field.value); choice && choice->names.size() < 2) continue;
     RunConfig changed;
     for (const Field& f : fields(changed))
       if (f.name == field.name) std::visit(Change{}, f.value);

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "data/formats/npy.h"
-#include "scan/preflight/splits.h"
+#include "scan/run/splits.h"
 #include "scan/train/checkpoint.h"
 #include "tests/scan/stages/stages_support.h"
 

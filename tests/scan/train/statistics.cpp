@@ -5,7 +5,7 @@
 #include "data/formats/npy.h"
 #include "scan/stages/models.h"
 #include "scan/train/checkpoint.h"
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 #include "tests/scan/stages/stages_support.h"
 #include "tests/support/compare.h"

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "kernels/core/check.h"
+#include "scan/run/timing.h"
+#include "scan/train/step_readback.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith {
@@ -40,8 +42,8 @@ struct Fake {
       for (const int64_t i : at.batch.index) value = value * 1.0000001 + static_cast<double>(i % 7), seen.push_back(i);
       const Outcome o = outcome(value);
       const std::vector<int32_t> kept{o.kept ? 1 : 0};
-      return Terms{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},
-                   {.name = "", .value = {}, .count = Array<int32_t>(ctx, kept), .gate = true}};
+      return StepMetrics{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},
+                         {.name = "", .value = {}, .count = Array<int32_t>(ctx, kept), .skipped_if_zero = true}};
     };
     t.begin_epoch = [this](int64_t epoch) { begun.push_back(epoch); };
     t.end_epoch = [this](int64_t) { return nlohmann::json{{"value", value}}; };

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 #include "tests/scan/stages/cuda/support.h"
 
 namespace kith::test {

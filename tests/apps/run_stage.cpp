@@ -1,5 +1,5 @@
 // How options, presets and a run directory that was begun become one configuration.
-#include "apps/session.h"
+#include "apps/run_stage.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scan/metrics/selection.h"
+#include "scan/metrics/validation.h"
 
 #include <fmt/format.h>
 
@@ -47,21 +47,6 @@ Validation validate(Context& ctx, const Tensor& logits, const Matrix<const int64
   return out;
 }
 
-void Best::save(Checkpoint& c) const {
-  if (epoch < 0) return;
-  put_section(c.arrays, "best", state);
-  c.state["best"] = {{"loss", loss}, {"epoch", epoch}, {"head", head}};
-}
-
-void Best::load(const Checkpoint& c) {
-  const auto found = c.state.find("best");
-  if (found == c.state.end()) return;
-  found->at("loss").get_to(loss);
-  found->at("epoch").get_to(epoch);
-  found->at("head").get_to(head);
-  state = take_section(c.arrays, "best");
-}
-
 Usage usage_of(std::span<const int32_t> assignments, int classes) {
   std::vector<int64_t> counts(static_cast<size_t>(classes));
   for (const int32_t a : assignments) ++counts.at(static_cast<size_t>(a));
@@ -75,13 +60,12 @@ Usage usage_of(std::span<const int32_t> assignments, int classes) {
   return usage;
 }
 
-void warn_if_collapsed(const Session& s, const std::string& stage, const Usage& usage, int classes) {
+std::string collapse_warning(const std::string& stage, const Usage& usage, int classes) {
   if (usage.used <= 1 || usage.entropy < 0.05 * std::log(classes))
-    s.report.warn(
-        fmt::format("{}: the clustering has collapsed: nearly all images are in one of {} clusters (entropy {:.2f})",
-                    stage, classes, usage.entropy));
-  else if (usage.used < classes)
-    s.report.warn(fmt::format("{}: {} of {} clusters are empty", stage, classes - usage.used, classes));
+    return fmt::format("{}: the clustering has collapsed: nearly all images are in one of {} clusters (entropy {:.2f})",
+                       stage, classes, usage.entropy);
+  if (usage.used < classes) return fmt::format("{}: {} of {} clusters are empty", stage, classes - usage.used, classes);
+  return "";
 }
 
 }  // namespace kith

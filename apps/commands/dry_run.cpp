@@ -1,4 +1,4 @@
-#include "apps/commands/plan.h"
+#include "apps/commands/dry_run.h"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,10 @@
-#include "scan/metrics/selection.h"
+#include "scan/metrics/validation.h"
 
 #include <algorithm>
 
 #include "scan/metrics/search.h"
-#include "scan/train/features.h"
+#include "scan/train/best_state.h"
+#include "scan/train/inference.h"
 #include "tests/scan/stages/stages_support.h"
 #include "tests/support/compare.h"
 
@@ -69,23 +70,12 @@ TEST(Selection, BestComesBackFromACheckpoint) {
   EXPECT_EQ(none.epoch, -1);
 }
 
-TEST(Selection, CollapseIsSaidInOneLine) {
-  Folder folder("collapse");
-  Context ctx({.threads = 1});
-  const RunConfig config = tiny_config();
-  const data::Dataset data = striped_data();
-  Recorder report;
-  const Session s{ctx, config, data, folder.path(), report};
-
+TEST(Validation, CollapseIsSaidInOneLine) {
   const std::vector<int32_t> even = {0, 1, 2, 0, 1, 2}, one(1000, 1), most = {0, 0, 1, 1};
   EXPECT_NEAR(usage_of(even, 3).entropy, std::log(3), 1e-12);
-  warn_if_collapsed(s, "cluster", usage_of(even, 3), 3);
-  EXPECT_TRUE(report.warnings.empty());
-  warn_if_collapsed(s, "cluster", usage_of(most, 3), 3);
-  EXPECT_TRUE(report.warned("1 of 3 clusters are empty"));
-  warn_if_collapsed(s, "cluster", usage_of(one, 3), 3);
-  EXPECT_TRUE(report.warned("collapsed"));
-  EXPECT_EQ(report.warnings.size(), 2u);
+  EXPECT_EQ(collapse_warning("cluster", usage_of(even, 3), 3), "");
+  EXPECT_EQ(collapse_warning("cluster", usage_of(most, 3), 3), "cluster: 1 of 3 clusters are empty");
+  EXPECT_TRUE(collapse_warning("cluster", usage_of(one, 3), 3).starts_with("cluster: the clustering has collapsed"));
 }
 
 TEST(Features, NearestCutsKAndCanIncludeTheRowItself) {

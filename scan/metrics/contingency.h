@@ -1,13 +1,12 @@
-// Clustering and representation metrics. Oracles: scikit-learn and SciPy (tests/golden/metrics.py).
-// Labels 0 .. classes - 1, clusters 0 .. clusters - 1. All accept degenerate inputs (one cluster, empty clusters, 1
-// sample).
+// The contingency table of clusters and classes, and what is read off it: matching, accuracy, scores. Oracles: scikit-learn and
+// SciPy (tests/golden/metrics.py). Labels 0 .. classes - 1, clusters 0 .. clusters - 1. Degenerate inputs (one cluster, empty
+// clusters, one sample) are accepted.
 #pragma once
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "kernels/core/types.h"
-#include "nn/tensor/context.h"
 #include "scan/metrics/hungarian.h"
 
 namespace kith {
@@ -38,20 +37,9 @@ struct Matching {
 Matching match_one_to_one(const Contingency&);  // Hungarian
 Matching match_majority(const Contingency&);    // many-to-one, majority vote
 
-double normalized_mutual_information(const Contingency&);  // arithmetic mean
-double adjusted_mutual_information(const Contingency&);    // arithmetic mean
-double adjusted_rand_index(const Contingency&);
-
 // Share of samples whose label is among the classes of their k most probable clusters; k is cut to clusters.
 double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const int32_t> labels, const Matching&,
                       int k = 5);
-
-// Mean share of neighbours with the anchor's label; a neighbour equal to the anchor is skipped.
-double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels);
-
-// Weighted k-NN classifier (Wu et al. 2018): votes exp(s / tau) over the k nearest of unit-norm features.
-double knn_accuracy(Context&, Matrix<const float> train, std::span<const int32_t> train_labels,
-                    Matrix<const float> test, std::span<const int32_t> test_labels, int k, float tau);
 
 struct ClusterReport {
   int64_t size = 0;

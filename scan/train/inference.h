@@ -3,10 +3,9 @@
 #include <functional>
 #include <vector>
 
-#include "data/formats/npy.h"
 #include "nn/tensor/tape.h"
-#include "scan/run/report.h"
-#include "scan/stages/stages.h"
+#include "scan/run/reporter.h"
+#include "scan/run/session.h"
 #include "scan/train/views.h"
 
 namespace kith {
@@ -19,9 +18,6 @@ void for_each_batch(const Views&, const Reporter&, std::span<const int64_t> orde
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
 // `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
-
-// What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
-data::Array<float> read_features(const Session&, const std::string& split, int64_t rows);
 
 // Column of the largest value of each row (the first on a tie).
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);

@@ -1,4 +1,4 @@
-#include "scan/report/table.h"
+#include "scan/text/table.h"
 
 #include <fmt/format.h>
 
@@ -43,11 +43,5 @@ std::string to_text(const Table& table, int margin) {
 }
 
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-
-std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods) {
-  Table table{.header = {"method", "ACC", "NMI", "ARI"}, .rows = {}};
-  for (const auto& [name, s] : methods) table.rows.push_back({name, percent(s.acc), percent(s.nmi), percent(s.ari)});
-  return to_text(table);
-}
 
 }  // namespace kith

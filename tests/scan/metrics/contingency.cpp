@@ -1,5 +1,6 @@
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
 
+#include "scan/metrics/information.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
 

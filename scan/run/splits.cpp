@@ -1,8 +1,6 @@
-#include "scan/preflight/splits.h"
+#include "scan/run/splits.h"
 
 #include <fmt/format.h>
-
-#include "scan/train/views.h"
 
 namespace kith {
 

@@ -1,4 +1,4 @@
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/contingency.h"
 
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "kernels/core/check.h"
+#include "scan/metrics/information.h"
 
 namespace kith {
 namespace {

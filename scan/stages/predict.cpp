@@ -1,6 +1,6 @@
-#include "scan/train/predict.h"
+#include "scan/stages/predict.h"
 
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 
 namespace kith {
 

@@ -1,8 +1,8 @@
 // Scores of the agreement of two partitions: mutual information, adjusted mutual information, adjusted Rand index.
+#include "scan/metrics/information.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "scan/metrics/metrics.h"
 
 namespace kith {
 namespace {

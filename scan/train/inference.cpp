@@ -1,9 +1,8 @@
-#include "scan/train/features.h"
+#include "scan/train/inference.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -58,23 +57,6 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
     all.copy_rows_from(first, out);
   });
   return all;
-}
-
-data::Array<float> read_features(const Session& s, const std::string& split, int64_t rows) {
-  const std::filesystem::path path = s.dir / ("features_" + split + ".npy");
-  if (!std::filesystem::exists(path))
-    throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
-  data::Array<float> features = data::read_npy<float>(path);
-  if (features.shape.size() != 2 || features.shape[0] != rows)
-    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
-                            split, to_string(features.shape)));
-  const auto bad = std::ranges::find_if_not(features.values, [](float x) { return std::isfinite(x); });
-  if (bad != features.values.end()) {
-    const int64_t at = bad - features.values.begin(), columns = features.shape[1];
-    throw Error(fmt::format("{}: the feature at row {}, column {} is {}; expected finite numbers", path.string(),
-                            at / columns, at % columns, *bad));
-  }
-  return features;
 }
 
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows) {

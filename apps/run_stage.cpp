@@ -1,4 +1,4 @@
-#include "apps/session.h"
+#include "apps/run_stage.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "apps/commands/plan.h"
+#include "apps/commands/dry_run.h"
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/signals.h"
@@ -18,8 +18,8 @@
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/preflight/resources.h"
-#include "scan/preflight/splits.h"
 #include "scan/run/reuse.h"
+#include "scan/run/splits.h"
 
 namespace kith {
 namespace {

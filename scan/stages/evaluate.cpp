@@ -5,22 +5,28 @@
 #include <cmath>
 #include <numeric>
 
+#include "data/dataset/contact_sheet.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "kernels/kmeans.h"
+#include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
-#include "scan/metrics/metrics.h"
+#include "scan/metrics/neighbours.h"
 #include "scan/metrics/probe.h"
 #include "scan/metrics/prototypes.h"
-#include "scan/metrics/selection.h"
+#include "scan/metrics/validation.h"
+#include "scan/pretext/task.h"
 #include "scan/report/page.h"
-#include "scan/run/json_text.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/profiled.h"
-#include "scan/train/features.h"
-#include "scan/train/predict.h"
+#include "scan/run/splits.h"
+#include "scan/run/timing.h"
+#include "scan/stages/predict.h"
+#include "scan/text/json_text.h"
+#include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 #include "scan/train/statistics.h"
 #include "scan/train/trainer.h"
@@ -137,7 +143,7 @@ class EvaluateStage {
   json representation_quality() const {
     json out = json::object();
     const auto purity = [&](const std::string& split, const data::Images& images) {
-      const auto lists = data::read_npy<int64_t>(s_.dir / ("neighbours_" + split + ".npy"));
+      const auto lists = data::read_npy<int64_t>(neighbours_path(s_.dir, split));
       const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
       if (images.labelled())
         out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
@@ -156,11 +162,11 @@ class EvaluateStage {
 
   // On the features before the projection, where the pretext left the most.
   double probe() const {
-    PretextModel model(s_.ctx, s_.config, s_.data);
-    load_state(model.state(), read_result(s_, "pretext"));
+    const auto task = pretext_task(s_.config.pretext.task).make(s_.ctx, s_.config, s_.data);
+    load_state(task->state(), read_result(s_, "pretext"));
     const auto pooled = [&](const data::Images& images) {
       return rows_of(infer(Views(s_.ctx, s_.data, images), s_.report,
-                           [&](Tape& tape, Var x) { return model.backbone(tape, x, false); }));
+                           [&](Tape& tape, Var x) { return task->backbone()(tape, x, false); }));
     };
     const Rows train = pooled(train_), scored = pooled(scored_);
     const OpScope op(s_.ctx, "probe");  // on the host
@@ -195,7 +201,8 @@ class EvaluateStage {
     const std::vector<int32_t> assignments = argmax_rows(probabilities);
     data::write_npy<int32_t>(s_.dir / "assignments.npy", assignments, {scored_.count});
     data::write_npy<float>(s_.dir / "probabilities.npy", probabilities.span(), final.probabilities.shape());
-    warn_if_collapsed(s_, "evaluate", usage_of(assignments, classes_), classes_);
+    if (const std::string text = collapse_warning("evaluate", usage_of(assignments, classes_), classes_); !text.empty())
+      s_.report.warn(text);
 
     json out = json::object();
     std::optional<Evaluation> evaluation;

@@ -1,10 +1,7 @@
 // Tables for terminals, in fixed width: the first column to the left, the others to the right.
 #pragma once
 #include <string>
-#include <utility>
 #include <vector>
-
-#include "scan/metrics/metrics.h"
 
 namespace kith {
 
@@ -18,8 +15,5 @@ std::string to_text(const Table&, int margin = 2);
 
 // A share as people read it: 0.6994 -> "69.9".
 std::string percent(double share);
-
-// The table that ends a run: rows are methods, columns ACC NMI ARI in per cent.
-std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods);
 
 }  // namespace kith

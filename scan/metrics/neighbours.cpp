@@ -1,11 +1,12 @@
 // Scores of a feature space by its nearest neighbours.
+#include "scan/metrics/neighbours.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "scan/metrics/metrics.h"
 #include "scan/metrics/search.h"
 
 namespace kith {

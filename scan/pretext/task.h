@@ -1,0 +1,57 @@
+// PretextTask: what a run learns its features from, before it clusters. The pretext stage (scan/stages/pretext.cpp) owns the
+// loop, the optimiser, checkpoints and files; a task owns its networks and the loss of one step.
+//
+// To add a task: its file in this folder, its row in task.cpp, its name in PretextKind (scan/config/config.h) and in
+// kPretext (scan/config/config_fields.cpp), its source in scan/CMakeLists.txt, its test in tests/scan/pretext.
+#pragma once
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "nn/model/module.h"
+#include "scan/config/config.h"
+#include "scan/train/step_feed.h"
+
+namespace kith {
+
+class PretextTask {
+ public:
+  virtual ~PretextTask() = default;
+
+  // Trained weights and running statistics: what pretext.safetensors holds, the backbone's under "backbone.".
+  virtual StateView state() = 0;
+  virtual ResNet& backbone() = 0;
+
+  // The loss of one batch, [], on the tape. Captured and replayed on a device: everything that changes from step to step must
+  // come from `step` or from device memory that after_step() updates, and nothing may wait for a result.
+  virtual Var loss(Tape&, const Step& step) = 0;
+  // After the optimiser's step, inside the captured step: momentum encoders, queues. `finite` [1], in device memory: 0 where
+  // the gradient overflowed and the weights stayed as they were.
+  virtual void after_step(const Step&, const int32_t* finite) { static_cast<void>(finite); }
+
+  // [n, columns] in inference mode: the rows whose nearest neighbours are mined. Unit length.
+  virtual Var features(Tape&, Var images) = 0;
+
+  // What a checkpoint needs beyond state(): arrays under names of the task's own.
+  virtual void save(SafeTensors&) const {}
+  virtual void load(const SafeTensors&) {}
+};
+
+struct PretextTaskInfo {
+  PretextKind kind;
+  std::string_view name;                       // of the field pretext.task
+  int passes;                                  // of each image through the trained network, per step
+  double (*head_weights)(const ModelConfig&);  // trained weights beside the backbone's
+  std::unique_ptr<PretextTask> (*make)(Context&, const RunConfig&, const data::Dataset&);
+};
+
+// The backbone of every network of a run.
+ResNetConfig backbone_config(const ModelConfig&, const data::Dataset&);
+
+std::span<const PretextTaskInfo> pretext_tasks();
+const PretextTaskInfo& pretext_task(PretextKind);
+
+// One per file of this folder.
+std::unique_ptr<PretextTask> make_simclr(Context&, const RunConfig&, const data::Dataset&);
+
+}  // namespace kith

@@ -1,0 +1,17 @@
+// Files of a run directory that more than one stage reads or writes. `split` is "train" or "test".
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "data/formats/npy.h"
+#include "scan/run/session.h"
+
+namespace kith {
+
+std::filesystem::path features_path(const std::filesystem::path& run_dir, const std::string& split);
+std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, const std::string& split);
+
+// What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
+data::Array<float> read_features(const Session&, const std::string& split, int64_t rows);
+
+}  // namespace kith

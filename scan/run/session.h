@@ -1,0 +1,22 @@
+// What every stage of a run is handed.
+#pragma once
+#include <filesystem>
+
+#include "data/dataset/dataset.h"
+#include "nn/tensor/context.h"
+#include "scan/config/config.h"
+#include "scan/run/ledger.h"
+#include "scan/run/reporter.h"
+
+namespace kith {
+
+struct Session {
+  Context& ctx;
+  const RunConfig& config;
+  const data::Dataset& data;  // already resized and limited as config.data says
+  std::filesystem::path dir;  // exists
+  Reporter& report;
+  mutable Ledger ledger{config, data, dir};  // keeps what it has digested
+};
+
+}  // namespace kith

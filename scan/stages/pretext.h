@@ -1,0 +1,13 @@
+// The training loop of a pretext task: what the pretext stage runs before it writes weights and features.
+#pragma once
+#include "scan/pretext/task.h"
+#include "scan/stages/stages.h"
+
+namespace kith {
+
+// Trains to the last epoch of config.pretext, from the stage's checkpoint where there is one. A step: loss, gradient, the
+// optimiser (which leaves the weights alone where the gradient overflows), after_step. Log lines have "loss", "grad_norm"
+// and, every knn_every epochs of labelled data, "knn". Errors and interruption as train() (scan/train/trainer.h).
+void train_pretext(Session&, PretextTask&);
+
+}  // namespace kith

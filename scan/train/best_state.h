@@ -1,0 +1,20 @@
+// The best weights of a stage so far.
+#pragma once
+#include <limits>
+
+#include "scan/train/checkpoint.h"
+
+namespace kith {
+
+// What a stage keeps: the state with the lowest loss so far.
+struct Best {
+  double loss = std::numeric_limits<double>::infinity();
+  int64_t epoch = -1;
+  int head = 0;
+  SafeTensors state;
+
+  void save(Checkpoint&) const;
+  void load(const Checkpoint&);
+};
+
+}  // namespace kith

@@ -1,0 +1,81 @@
+#include "scan/train/step_feed.h"
+
+#include <cstring>
+
+#include "kernels/core/check.h"
+#include "nn/device/accelerator.h"
+#include "nn/tensor/profile.h"
+
+namespace kith {
+
+StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const data::Images* images)
+    : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws) {
+  host_.resize(static_cast<size_t>(steps * record_bytes()));
+  if (!ctx.on_cpu()) {
+    epoch_ = Array<std::byte>(ctx, static_cast<int64_t>(host_.size()));
+    now_ = Array<std::byte>(ctx, record_bytes());
+  }
+  if (images != nullptr && resident_pixels(ctx, *images) == nullptr) {
+    stream_.emplace(ctx, *images, (1 + draws) * batch);
+    part_bytes_ = batch * images->height * images->width * images->channels;
+  }
+  step_.drawn.resize(static_cast<size_t>(draws));
+}
+
+int64_t StepFeed::record_bytes() const {
+  return static_cast<int64_t>(sizeof(LiveStep)) + (1 + draws_) * batch_ * static_cast<int64_t>(sizeof(int64_t));
+}
+
+std::span<const int64_t> StepFeed::samples_of(int64_t step) const {
+  const std::byte* record = host_.data() + step * record_bytes();
+  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>((1 + draws_) * batch_)};
+}
+
+void StepFeed::begin_epoch(std::span<const int64_t> order, const std::function<void(int64_t, int64_t*)>& draw,
+                           const std::function<LiveStep(int64_t)>& live, int64_t first) {
+  std::vector<int64_t> drawn(static_cast<size_t>(draws_));
+  for (int64_t s = 0; s < steps_; ++s) {
+    std::byte* record = host_.data() + s * record_bytes();
+    LiveStep numbers = live(s);
+    if (stream_) numbers.images = stream_->offset(s);
+    std::memcpy(record, &numbers, sizeof(numbers));
+    auto* index = reinterpret_cast<int64_t*>(record + sizeof(LiveStep));
+    for (int64_t i = 0; i < batch_; ++i) {
+      index[i] = order[static_cast<size_t>(s * batch_ + i)];
+      if (draws_ == 0) continue;
+      draw(index[i], drawn.data());
+      for (int d = 0; d < draws_; ++d) index[(1 + d) * batch_ + i] = drawn[static_cast<size_t>(d)];
+    }
+  }
+  if (!ctx_.on_cpu()) epoch_.copy_from(host_);
+  if (stream_) stream_->begin(first, steps_, [this](int64_t step) { return samples_of(step); });
+}
+
+void StepFeed::advance(int64_t step) {
+  check(step >= 0 && step < steps_, "StepFeed: step out of range");
+  const std::byte* record = host_.data() + step * record_bytes();
+  if (Accelerator* device = ctx_.accelerator(); device != nullptr) {
+    const OpScope op(ctx_, "feed", {.bytes = 2 * static_cast<double>(record_bytes())});
+    device->copy(now_.data(), epoch_.data() + step * record_bytes(), static_cast<size_t>(record_bytes()));
+    record = now_.data();
+  }
+  if (stream_) {
+    const OpScope op(ctx_, "images",
+                     {.bytes = static_cast<double>((1 + draws_) * part_bytes_)});  // until they are there
+    stream_->next();
+  }
+  const auto* index = reinterpret_cast<const int64_t*>(record + sizeof(LiveStep));
+  const auto part = [&](int64_t p) {
+    return Samples{.index = {index + p * batch_, static_cast<size_t>(batch_)},
+                   .images = stream_ ? stream_->data() + p * part_bytes_ : nullptr};
+  };
+  step_.live = reinterpret_cast<const LiveStep*>(record);
+  step_.batch = part(0);
+  for (int d = 0; d < draws_; ++d) step_.drawn[static_cast<size_t>(d)] = part(1 + d);
+}
+
+void StepFeed::passed() {
+  if (stream_) stream_->used();
+}
+
+}  // namespace kith

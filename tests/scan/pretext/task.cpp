@@ -1,0 +1,97 @@
+#include "scan/pretext/task.h"
+
+#include "scan/config/config_fields.h"
+#include "scan/stages/pretext.h"
+#include "tests/scan/stages/stages_support.h"
+
+namespace kith {
+namespace {
+
+using namespace test;
+
+TEST(PretextTasks, AreTheValuesOfTheField) {
+  RunConfig config;
+  for (const Field& field : fields(config)) {
+    if (field.name != "pretext.task") continue;
+    const auto& names = std::get<EnumField>(field.value).names;
+    ASSERT_EQ(names.size(), pretext_tasks().size());
+    for (size_t i = 0; i < names.size(); ++i) {
+      EXPECT_EQ(names[i], pretext_tasks()[i].name);
+      EXPECT_EQ(static_cast<size_t>(pretext_tasks()[i].kind), i);
+    }
+    return;
+  }
+  FAIL() << "no field pretext.task";
+}
+
+// What every task promises.
+TEST(PretextTasks, HaveABackboneUnitFeaturesAndTheWeightsTheySay) {
+  const data::Dataset data = striped_data(3);
+  const RunConfig config = tiny_config();
+  for (const PretextTaskInfo& info : pretext_tasks()) {
+    Context ctx({.threads = 1});
+    const auto task = info.make(ctx, config, data);
+    int64_t backbone = 0, beside = 0;
+    for (const NamedParameter& p : task->state().parameters)
+      if (p.name.starts_with("backbone."))
+        ++backbone;
+      else if (p.matrix_like)
+        beside += p.parameter->value.size();
+    EXPECT_GT(backbone, 0) << info.name;
+    EXPECT_EQ(static_cast<double>(beside), info.head_weights(config.model)) << info.name;
+    Tape tape(ctx, Tape::Mode::inference);
+    const Tensor rows = task->features(tape, tape.constant(ctx.full({2, 9, 8, 3}, 0.5f))).value();
+    const std::vector<float> values = rows.to_host();
+    ASSERT_EQ(rows.dim(0), 2) << info.name;
+    double norm = 0;
+    for (int64_t i = 0; i < rows.dim(1); ++i) norm += double{values[i]} * values[i];
+    EXPECT_NEAR(norm, 1, 1e-5) << info.name;
+  }
+}
+
+// SimCLR with a state of its own: the number of steps it has seen.
+class Counting : public PretextTask {
+ public:
+  explicit Counting(std::unique_ptr<PretextTask> of) : of_(std::move(of)) {}
+  StateView state() override { return of_->state(); }
+  ResNet& backbone() override { return of_->backbone(); }
+  Var loss(Tape& tape, const Step& step) override { return of_->loss(tape, step); }
+  void after_step(const Step&, const int32_t* finite) override { seen += *finite; }
+  Var features(Tape& tape, Var images) override { return of_->features(tape, images); }
+  void save(SafeTensors& to) const override { to.metadata["seen"] = std::to_string(seen); }
+  void load(const SafeTensors& from) override { seen = std::stol(from.metadata.at("seen")); }
+  int64_t seen = 0;
+
+ private:
+  std::unique_ptr<PretextTask> of_;
+};
+
+TEST(PretextTasks, KeepTheirOwnStateWhenTrainingIsCutShort) {
+  const auto outcome = [](const std::string& name, int64_t stop_after) {
+    TinyRun run(name);
+    run.report.stop_after = stop_after;
+    int64_t seen = 0;
+    std::map<std::string, HostArray> weights;
+    for (int attempt = 0; attempt < 9; ++attempt) {
+      Counting task(make_simclr(run.ctx, run.config, run.data));
+      Session s{run.ctx, run.config, run.data, run.folder.path(), run.report};
+      try {
+        train_pretext(s, task);
+        seen = task.seen;
+        for (const auto& [key, array] : save_state(task.state()).arrays) weights[key] = array;
+        break;
+      } catch (const Interrupted&) {
+        run.report.stop_after = run.report.steps + 5;
+      }
+    }
+    return std::pair(seen, weights);
+  };
+  const auto whole = outcome("task_whole", std::numeric_limits<int64_t>::max()), cut = outcome("task_cut", 5);
+  EXPECT_EQ(whole.first, 3 * (70 / 16));
+  EXPECT_EQ(cut.first, whole.first);
+  ASSERT_EQ(cut.second.size(), whole.second.size());
+  for (const auto& [key, array] : whole.second) EXPECT_EQ(cut.second.at(key).bytes, array.bytes) << key;
+}
+
+}  // namespace
+}  // namespace kith
