@@ -95,6 +95,8 @@ def machine(threads):
 
 
 def write(name, threads, versions, rows):
+    if commit().endswith("-dirty"):
+        raise SystemExit(f"bench/results/{name}.json is not written: the tree has uncommitted changes, which no commit would name")
     path = ROOT / "bench/results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"machine": machine(threads), "versions": versions, "rows": rows}, indent=1) + "\n")

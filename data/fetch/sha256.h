@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4). Inside data/ only.
+// SHA-256 (FIPS 180-4) by OpenSSL's libcrypto.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -18,19 +18,23 @@ struct Tolerance {
   double abs = 0, rel = 0;
 };
 
-// Passes when |got - want| <= abs + rel |want| for every element; NaN on either side and unequal sizes fail.
+// Passes when |got - want| <= abs + rel |want| for every element; NaN on either side, unequal sizes and no
+// elements at all fail.
 // The message names the worst element and error / tolerance.
 template <class A, class B>
 testing::AssertionResult close(std::span<const A> got, std::span<const B> want, Tolerance tol) {
   if (got.size() != want.size())
     return testing::AssertionFailure() << "sizes differ: got " << got.size() << ", want " << want.size();
+  if (want.empty()) return testing::AssertionFailure() << "both are empty: nothing was compared";
   double worst = 0;
   size_t at = 0;
   for (size_t i = 0; i < got.size(); ++i) {
     const double g = static_cast<double>(got[i]), w = static_cast<double>(want[i]);
     const double err = std::abs(g - w), limit = tol.abs + tol.rel * std::abs(w);
     const bool ok = g == w || err <= limit;
-    const double ratio = g == w ? 0 : ok ? err / limit : (err > limit ? err / limit : std::numeric_limits<double>::infinity());
+    const double ratio = g == w ? 0
+                         : ok   ? err / limit
+                                : (err > limit ? err / limit : std::numeric_limits<double>::infinity());
     if (!ok && !(ratio <= worst)) worst = ratio, at = i;
     if (ok && ratio > worst) worst = ratio, at = i;
   }

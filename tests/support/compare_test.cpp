@@ -22,6 +22,7 @@ TEST(Compare, RejectsNanOnEitherSide) {
 TEST(Compare, RejectsSignShapeAndOneBadElementAmongGoodOnes) {
   EXPECT_FALSE(close(V{-1}, V{1}, {.abs = 0.1}));
   EXPECT_FALSE(close(V{1, 1}, V{1}, {.abs = 1}));
+  EXPECT_FALSE(close(V{}, V{}, {.abs = 1}));
   EXPECT_FALSE(close(V{1, 5, 1}, V{1, 1, 1}, {.abs = 0.1}));
   EXPECT_FALSE(close(V{1e-30}, V{0}, {}));
 }

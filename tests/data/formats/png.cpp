@@ -1,3 +1,4 @@
+#include "data/dataset/contact_sheet.h"
 #include "data/formats/png.h"
 
 #include <gtest/gtest.h>
