@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bench/support.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith {
 namespace {
@@ -157,7 +157,7 @@ const bench::Entry kForward{"batch_norm_forward", [](benchmark::State&s) { batch
 void copy(benchmark::State& state) {
   const Array<float> from(bench::memory(), 1 << 22), to(bench::memory(), 1 << 22);
   bench::run_verified(state, testing::AssertionSuccess(), {.bytes = 8.0 * (1 << 22)}, [&] {
-    cpu::parallel_for(1 << 22, 1 << 16, [&](int64_t begin, int64_t end) {
+    parallel_for(1 << 22, 1 << 16, [&](int64_t begin, int64_t end) {
       std::copy(from.data() + begin, from.data() + end, to.data() + begin);
     });
   });

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 #include "kernels/cpu/augment_image.h"
-#include "kernels/cpu/parallel.h"
 
 namespace kith::kernels::cpu {
 namespace {

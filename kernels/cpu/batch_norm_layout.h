@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <span>
 
+#include "kernels/core/parallel.h"
 #include "kernels/core/types.h"
 #include "kernels/cpu/aligned.h"
-#include "kernels/cpu/parallel.h"
 
 namespace kith::kernels::cpu {
 

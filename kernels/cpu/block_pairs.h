@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith::kernels::cpu {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith::kernels::cpu {
 namespace {

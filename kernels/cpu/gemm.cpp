@@ -1,4 +1,4 @@
-#include "kernels/cpu/gemm.h"
+#include "kernels/gemm.h"
 
 #include <dnnl.h>
 #include <fmt/format.h>
@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
-namespace kith::kernels::cpu {
+namespace kith::kernels {
 namespace {
 
 // Blocks of C's longer side: enough of them for many threads, and none so thin that packing the other operand for it shows.
@@ -46,4 +46,4 @@ void shared_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha,
   });
 }
 
-}  // namespace kith::kernels::cpu
+}  // namespace kith::kernels

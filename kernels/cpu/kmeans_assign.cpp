@@ -7,9 +7,9 @@
 #include <limits>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/gemm.h"
+#include "kernels/core/parallel.h"
 #include "kernels/cpu/kmeans_steps.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/gemm.h"
 
 namespace kith::kernels::cpu {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/core/parallel.h"
 #include "kernels/cpu/kmeans_steps.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/kmeans.h"
 
 namespace kith::kernels::cpu {

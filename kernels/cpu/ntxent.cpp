@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "kernels/cpu/block_pairs.h"
-#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec_math.h"
+#include "kernels/gemm.h"
 
 namespace kith::kernels::cpu {
 namespace {

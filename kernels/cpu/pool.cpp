@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 #include "kernels/pool_windows.h"
 
 namespace kith::kernels::cpu {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith::kernels::cpu {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 #include "kernels/cpu/vec_math.h"
 
 namespace kith::kernels::cpu {

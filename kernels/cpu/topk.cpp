@@ -17,10 +17,10 @@
 
 #include "kernels/core/check.h"
 #include "kernels/cpu/block_pairs.h"
-#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/topk_exact.h"
 #include "kernels/cpu/topk_list.h"
 #include "kernels/cpu/topk_operands.h"
+#include "kernels/gemm.h"
 
 namespace kith::kernels::cpu {
 namespace {

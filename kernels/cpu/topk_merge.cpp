@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 #include "kernels/topk.h"
 
 namespace kith::kernels::cpu {

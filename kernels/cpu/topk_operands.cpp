@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith::kernels::cpu {
 namespace {

@@ -5,15 +5,15 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/gemm.h"
 #include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "nn/ops/ops.h"
 
 namespace kith {
 namespace {
 
-using kernels::cpu::Op;
-using kernels::cpu::shared_gemm;
+using kernels::Op;
+using kernels::shared_gemm;
 
 // The products of one layer, on either device.
 struct Layer {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
+#include "kernels/gemm.h"
 #include "nn/device/accelerator.h"
 #include "nn/tensor/buffer.h"
 
@@ -48,7 +48,7 @@ double copied_bytes(Context& ctx, size_t bytes) {
   const auto copy = [&] {
     if (!ctx.on_cpu()) return ctx.copy(b, a, bytes);
     constexpr int64_t kChunk = 1 << 20;
-    kernels::cpu::parallel_for(static_cast<int64_t>(bytes), kChunk, [&](int64_t begin, int64_t end) {
+    parallel_for(static_cast<int64_t>(bytes), kChunk, [&](int64_t begin, int64_t end) {
       std::memcpy(b + begin, a + begin, static_cast<size_t>(end - begin));
     });
   };
@@ -68,9 +68,9 @@ double product_flops(Context& ctx, int64_t n, DType dtype) {
   const LinearShape linear{.rows = n, .in = n, .out = n};
   const ConvShape conv{.images = 1, .height = 1, .width = n, .in = n, .out = n};
   const double seconds = best(ctx, [&] {
-    using kernels::cpu::Op;
+    using kernels::Op;
     if (ctx.on_cpu())
-      kernels::cpu::shared_gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
+      kernels::shared_gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
     else if (dtype == DType::f32)
       ctx.math().linear_forward(linear, a.data(), b.data(), nullptr, c.data(), Activation::none);
     else

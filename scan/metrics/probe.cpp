@@ -6,18 +6,16 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
+#include "kernels/gemm.h"
 #include "kernels/softmax_xent.h"
 #include "scan/metrics/lbfgs.h"
 
 namespace kith {
 namespace {
 
-using kernels::cpu::ceil_div;
-using kernels::cpu::gemm;
-using kernels::cpu::Op;
-using kernels::cpu::parallel_for;
+using kernels::gemm;
+using kernels::Op;
 
 // Gradients are summed per chunk of rows, in chunk order, so that the number of threads changes no bit. A chunk's
 // features stay in the second-level cache between the two products; on large sets the number of partial gradients is

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "kernels/core/check.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 #include "scan/run/splits.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
@@ -33,7 +33,7 @@ struct Standardisation {
   }
 
   void apply(const Matrix<float>& x) const {
-    kernels::cpu::parallel_for(x.rows, 256, [&](int64_t begin, int64_t end) {
+    parallel_for(x.rows, 256, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         for (int64_t c = 0; c < x.cols; ++c)
           x.data[i * x.cols + c] = static_cast<float>((x.data[i * x.cols + c] - mean[c]) * inverse[c]);

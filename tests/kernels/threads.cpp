@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "kernels/cpu/gemm.h"
 #include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "kernels/l2_normalize.h"
 #include "kernels/pool.h"
 #include "kernels/scan_loss.h"
@@ -37,7 +37,6 @@ class Threads : public testing::Test {
 };
 
 TEST_F(Threads, GiveTheSameProduct) {
-  using cpu::Op;
   // Tall, wide, a sum much longer than the result, one column, fewer rows than a block.
   constexpr int64_t kShapes[][3] = {{700, 20, 130}, {30, 500, 64}, {10, 100, 4096}, {300, 1, 512}, {7, 5, 3000}};
   for (const auto& [m, n, k] : kShapes)
@@ -47,8 +46,8 @@ TEST_F(Threads, GiveTheSameProduct) {
         const Floats a = normal(m * k, {1}), b = normal(k * n, {2});
         const auto product = [&, m = m, n = n, k = k] {
           Floats c = normal(m * n, {3});
-          cpu::shared_gemm(op_a, op_b, m, n, k, 0.5f, a.data(), op_a == Op::none ? k : m, b.data(),
-                           op_b == Op::none ? n : k, 1.f, c.data(), n);
+          shared_gemm(op_a, op_b, m, n, k, 0.5f, a.data(), op_a == Op::none ? k : m, b.data(), op_b == Op::none ? n : k,
+                      1.f, c.data(), n);
           return c;
         };
         expect_same_bits(product);

@@ -53,6 +53,18 @@ bool may_include_room(const std::string& from, const std::string& to) {
   return from == to || room == kRooms.end() || room->second.contains(to);
 }
 
+// What stays inside of a part of the house: headers of the first folder are for files of the second, and for tests and bench.
+const std::pair<std::string, std::string> kInside[] = {
+    {"kernels/cpu/", "kernels/"},
+};
+
+bool is_inside(const std::string& file, const std::string& target) {
+  const bool looks_everywhere = file.starts_with("tests/") || file.starts_with("bench/");
+  return looks_everywhere || std::ranges::none_of(kInside, [&](const auto& part) {
+           return target.starts_with(part.first) && !file.starts_with(part.second);
+         });
+}
+
 bool is_source(const std::filesystem::path& file) {
   static const std::set<std::string> kinds = {".h", ".cpp", ".cu", ".cuh"};
   return kinds.contains(file.extension().string());
@@ -74,6 +86,8 @@ void inspect_include(const std::filesystem::path& root, const std::filesystem::p
   else if (const std::string room = room_of(relative), other = room_of(target);
            from == to && !may_include_room(room, other))
     found.violations.push_back(where + ": " + room + "/ may not include " + other + "/ (\"" + target + "\")");
+  else if (!is_inside(relative.generic_string(), target))
+    found.violations.push_back(where + ": \"" + target + "\" is for the files beside it");
 }
 
 // What follows # include on this line, with its opening delimiter: "kernels/topk.h or <vector.

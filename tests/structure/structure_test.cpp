@@ -82,6 +82,14 @@ TEST_F(FaultyTree, APathThatIsNotFromTheRootIsNamed) {
             "nn/bad.cpp:1: \"tensor.h\" is not a path from the root of the repository\n");
 }
 
+TEST_F(FaultyTree, WhatABackendKeepsToItselfIsNamed) {
+  write("kernels/cpu/lists.h", "#pragma once\n");
+  write("kernels/good.cpp", "#include \"kernels/cpu/lists.h\"\n");
+  write("tests/good.cpp", "#include \"kernels/cpu/lists.h\"\n");
+  write("scan/bad.cpp", "#include \"kernels/cpu/lists.h\"\n");
+  EXPECT_EQ(joined(inspect(root_).violations), "scan/bad.cpp:1: \"kernels/cpu/lists.h\" is for the files beside it\n");
+}
+
 TEST_F(FaultyTree, AContractThatNeedsCudaIsNamed) {
   write("kernels/bad.h", "#include <cuda_runtime.h>\n");
   write("kernels/cuda/good.h", "#include <cuda_runtime.h>\n");

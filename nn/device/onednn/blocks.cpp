@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/core/parallel.h"
 
 namespace kith {
 namespace {
-
-using kernels::cpu::ceil_div;
-using kernels::cpu::OneThread;
-using kernels::cpu::parallel_for;
 
 struct BlockPlans {
   const Plan &each, &last;

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "kernels/core/bf16.h"
-#include "kernels/cpu/gemm.h"
+#include "kernels/gemm.h"
 #include "nn/device/onednn/conv.h"
 #include "nn/tensor/context.h"
 #include "tests/simt/runner/stream.h"
@@ -11,8 +11,8 @@
 namespace kith {
 namespace {
 
-using kernels::cpu::gemm;
-using kernels::cpu::Op;
+using kernels::gemm;
+using kernels::Op;
 
 // A tensor in f32: as it is, or widened for the duration of one product.
 class Widened {

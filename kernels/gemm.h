@@ -1,8 +1,14 @@
-// Single-precision product through oneDNN, row-major: C = alpha op(A) op(B) + beta C.
+// Single-precision product of matrices in host memory, row-major, through oneDNN.
+//
+//   C = alpha op(A) op(B) + beta C        op: the matrix, or its transpose
+//
+// No entry for a queue: products on a device are DenseMath's (nn/device/dense_math.h).
+// Errors  Error where oneDNN refuses.
+// Cost    2 m n k flop.
 #pragma once
 #include <cstdint>
 
-namespace kith::kernels::cpu {
+namespace kith::kernels {
 
 enum class Op : uint8_t { none, transpose };
 
@@ -15,4 +21,4 @@ void gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const 
 void shared_gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
                  const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 
-}  // namespace kith::kernels::cpu
+}  // namespace kith::kernels

@@ -1,4 +1,4 @@
-// Threads of the CPU backend: OpenMP, static and deterministic.
+// Threads of work on the host: OpenMP, static and deterministic.
 #pragma once
 #include <omp.h>
 
@@ -7,7 +7,7 @@
 #include <exception>
 #include <vector>
 
-namespace kith::kernels::cpu {
+namespace kith {
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -48,4 +48,4 @@ class OneThread {
   int before_;
 };
 
-}  // namespace kith::kernels::cpu
+}  // namespace kith
