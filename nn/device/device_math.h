@@ -31,8 +31,6 @@ struct MathOptions {
   std::filesystem::path plan_folder = {};      // plan_store.h; empty: plans are not kept between runs
 };
 
-enum class Activation : uint8_t { none, relu };
-
 struct LinearShape {
   int64_t rows = 0, in = 0, out = 0;
   Cost cost() const {  // of each of the three products
@@ -51,8 +49,7 @@ class DeviceMath {
   virtual void conv_backward_weights(const ConvShape&, DType, const void* x, const void* dy, float* dw, Write) = 0;
 
   // bias may be null.
-  virtual void linear_forward(const LinearShape&, const float* x, const float* w, const float* bias, float* y,
-                              Activation) = 0;
+  virtual void linear_forward(const LinearShape&, const float* x, const float* w, const float* bias, float* y) = 0;
   virtual void linear_backward_data(const LinearShape&, const float* dy, const float* w, float* dx, Write) = 0;
   virtual void linear_backward_weights(const LinearShape&, const float* x, const float* dy, float* dw, Write) = 0;
 

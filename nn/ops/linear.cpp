@@ -24,7 +24,7 @@ struct Layer {
   // y = x w^T + bias; bias may be empty
   void forward(Context& ctx, const Tensor& bias, const Tensor& y) const {
     const LinearShape s = shape();
-    if (!ctx.on_cpu()) return ctx.math().linear_forward(s, x.data(), w.data(), bias.data(), y.data(), Activation::none);
+    if (!ctx.on_cpu()) return ctx.math().linear_forward(s, x.data(), w.data(), bias.data(), y.data());
     for (int64_t r = 0; r < s.rows && !bias.empty(); ++r) std::ranges::copy(bias.span(), y.data() + r * s.out);
     shared_gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x.data(), s.in, w.data(), s.in,
                 bias.empty() ? 0.f : 1.f, y.data(), s.out);

@@ -72,7 +72,7 @@ double product_flops(Context& ctx, int64_t n, DType dtype) {
     if (ctx.on_cpu())
       kernels::shared_gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
     else if (dtype == DType::f32)
-      ctx.math().linear_forward(linear, a.data(), b.data(), nullptr, c.data(), Activation::none);
+      ctx.math().linear_forward(linear, a.data(), b.data(), nullptr, c.data());
     else
       ctx.math().conv_forward(conv, dtype, a.raw(), b.raw(), c.raw());
   });

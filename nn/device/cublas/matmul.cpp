@@ -15,7 +15,6 @@ cublasLtMatmulDescOpaque_t* make_desc(const MatmulKey& key) {
 }
 
 cublasLtEpilogue_t epilogue(const MatmulKey& key) {
-  if (key.activation == Activation::relu) return key.bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
   return key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
@@ -25,9 +24,8 @@ cublasOperation_t operation(Transposed t) { return t == Transposed::yes ? CUBLAS
 
 std::string to_string(const MatmulKey& key) {
   const Product& p = key.product;
-  return fmt::format("product {}x{}x{}{}{}{}{}", p.m, p.n, p.k, key.bias ? ", bias" : "",
-                     key.activation == Activation::relu ? ", ReLU" : "", key.write == Write::add ? ", add" : "",
-                     key.tf32 ? ", TF32" : "");
+  return fmt::format("product {}x{}x{}{}{}{}", p.m, p.n, p.k, key.bias ? ", bias" : "",
+                     key.write == Write::add ? ", add" : "", key.tf32 ? ", TF32" : "");
 }
 
 // Of op(x) [rows, cols]: the layout is that of x as it is stored.

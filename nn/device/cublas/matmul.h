@@ -11,14 +11,13 @@ namespace kith {
 struct MatmulKey {
   Product product;
   bool bias = false;  // c += bias [m], the same for every column
-  Activation activation = Activation::none;
   Write write = Write::overwrite;
   bool tf32 = false;
   int alignment = 16;  // bytes that the address of every operand is a multiple of
   auto operator<=>(const MatmulKey&) const = default;
 };
 
-std::string to_string(const MatmulKey&);  // "product 128x512x64, bias, ReLU"
+std::string to_string(const MatmulKey&);  // "product 128x512x64, bias, TF32"
 
 inline constexpr int64_t kMatmulWorkspace = int64_t{32} << 20;  // what cuBLAS takes for itself on sm_90
 

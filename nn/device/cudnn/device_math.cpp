@@ -56,10 +56,8 @@ class CudaMath final : public DeviceMath {
     kernels::to_f32({.x = {half, size}, .y = {dw, size}, .write = write}, queue_);
   }
 
-  void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y,
-                      Activation activation) override {
-    matmul({.product = forward_product(s), .bias = bias != nullptr, .activation = activation},
-           {.a = w, .b = x, .bias = bias, .c = y});
+  void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y) override {
+    matmul({.product = forward_product(s), .bias = bias != nullptr}, {.a = w, .b = x, .bias = bias, .c = y});
   }
   void linear_backward_data(const LinearShape& s, const float* dy, const float* w, float* dx, Write write) override {
     matmul({.product = data_product(s), .write = write}, {.a = w, .b = dy, .c = dx});

@@ -75,14 +75,10 @@ class SimtMath final : public DeviceMath {
     });
   }
 
-  void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y,
-                      Activation activation) override {
+  void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y) override {
     simt::enqueue([=] {
       gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x, s.in, w, s.in, 0.f, y, s.out);
-      for (int64_t i = 0; i < s.rows * s.out; ++i) {
-        if (bias != nullptr) y[i] += bias[i % s.out];
-        if (activation == Activation::relu && y[i] < 0) y[i] = 0;
-      }
+      for (int64_t i = 0; i < s.rows * s.out && bias != nullptr; ++i) y[i] += bias[i % s.out];
     });
   }
   void linear_backward_data(const LinearShape& s, const float* dy, const float* w, float* dx, Write write) override {
