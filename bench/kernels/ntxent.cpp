@@ -21,14 +21,21 @@ struct Problem {
         loss(memory, z_in.rows),
         dloss(memory, std::vector<T>(static_cast<size_t>(z_in.rows), 1 / static_cast<T>(z_in.rows))) {}
   kernels::NtXentForward<T> forward() const {
-    return {.z = z.matrix(), .tau = kTau, .lse = lse.span(), .loss = loss.span(), .products = products};
+    return {.anchors = z.matrix(),
+            .keys = z.matrix(),
+            .tau = kTau,
+            .lse = lse.span(),
+            .loss = loss.span(),
+            .products = products};
   }
   kernels::NtXentBackward<T> backward() const {
-    return {.z = z.matrix(),
+    return {.anchors = z.matrix(),
+            .keys = z.matrix(),
             .lse = lse.span(),
             .dloss = dloss.span(),
             .tau = kTau,
-            .dz = dz.matrix(),
+            .danchors = dz.matrix(),
+            .dkeys = dz.matrix(),
             .products = products};
   }
 };

@@ -1,5 +1,6 @@
-// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J. A
-// tile stays in the second-level cache; nothing of size rows x rows exists.
+// Tiles of scores, anchors x keys, stay in the second-level cache; nothing of size M x N exists. Of one array (NT-Xent)
+// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J. Else
+// blocks of anchors meet all keys in order, for dkeys blocks of keys all anchors.
 #include "kernels/ntxent.h"
 
 #include <algorithm>
@@ -19,20 +20,34 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // Even, so that a row and its partner stand in one block; depends on the problem alone, so results do too.
 int64_t block_rows(int64_t rows) { return rows <= 2048 ? 128 : 256; }
+// Without symmetry: the side that is shared out among threads, and the one that is walked.
+constexpr int64_t kShared = 64, kWalked = 256;
 
-// s[i, k] = <z_i, z_k> / tau for i in I, k in J; -inf where i = k, which leaves every sum.
-void similarity(Matrix<const float> z, float tau, Block rows, Block cols, float* s) {
-  gemm(Op::none, Op::transpose, rows.count, cols.count, z.cols, 1 / tau, z.data + rows.first * z.cols, z.cols,
-       z.data + cols.first * z.cols, z.cols, 0, s, cols.count);
-  if (rows.first == cols.first) {
-    for (int64_t i = 0; i < rows.count; ++i) s[i * cols.count + i] = -kInf;
+// s[i, k] = <a_i, b_k> / tau for i in I, k in J; -inf where k is the anchor itself, which leaves every sum.
+template <class Arguments>
+void similarity(const Arguments& a, Block rows, Block cols, float* s) {
+  const int64_t dim = a.keys.cols;
+  gemm(Op::none, Op::transpose, rows.count, cols.count, dim, 1 / a.tau, a.anchors.data + rows.first * dim, dim,
+       a.keys.data + cols.first * dim, dim, 0, s, cols.count);
+  if (a.self_offset == kNoSelf) return;
+  const int64_t ahead = a.self_offset + rows.first - cols.first;  // the column of row 0 itself
+  const int64_t last = std::min(rows.count, cols.count - ahead);
+  for (int64_t i = std::max<int64_t>(0, -ahead); i < last; ++i) s[i * cols.count + ahead + i] = -kInf;
+}
+
+// Calls f(i, k) for the rows of the tile whose positive is one of its columns.
+template <class Arguments, class F>
+void for_positives(const Arguments& a, Block rows, Block cols, F&& f) {
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const int64_t k = positive_of(a, rows.first + i) - cols.first;
+    if (k >= 0 && k < cols.count) f(i, k);
   }
 }
 
-// Running log-sum-exp of every row: (max, sum of exp(s - max)).
+// Running log-sum-exp of every anchor: (max, sum of exp(s - max)), and the score of its positive.
 struct RunningSums {
-  std::vector<float> max, sum;
-  explicit RunningSums(int64_t rows) : max(rows, -kInf), sum(rows, 0.f) {}
+  std::vector<float> max, sum, positive;
+  explicit RunningSums(int64_t rows) : max(rows, -kInf), sum(rows, 0.f), positive(rows) {}
 
   void raise(int64_t first, int64_t count, const float* tile_max) {
     for (int64_t i = 0; i < count; ++i) {
@@ -44,8 +59,10 @@ struct RunningSums {
   }
 };
 
-// Adds a tile to the sums of its rows and, off the diagonal, of its columns.
-void add_tile(RunningSums& run, Block rows, Block cols, const float* s) {
+// Whose sums a tile is part of: those of its rows, or of rows and columns alike.
+enum class Sides : uint8_t { rows, both };
+
+void add_tile(RunningSums& run, Block rows, Block cols, const float* s, Sides sides) {
   const int64_t n = cols.count;
   std::vector<float> row_max(rows.count), col_max(n, -kInf), col_sum(n, 0.f);
   float *cm = col_max.data(), *cs = col_sum.data();
@@ -58,14 +75,13 @@ void add_tile(RunningSums& run, Block rows, Block cols, const float* s) {
     }
     row_max[i] = m;
   }
-  const bool diagonal = rows.first == cols.first;
   run.raise(rows.first, rows.count, row_max.data());
-  if (!diagonal) run.raise(cols.first, n, cm);
-  const float* peak = run.max.data() + cols.first;
+  if (sides == Sides::both) run.raise(cols.first, n, cm);
+  const float* peak = run.max.data() + (sides == Sides::both ? cols.first : 0);
   for (int64_t i = 0; i < rows.count; ++i) {
     const float own = run.max[rows.first + i];
     float sum = 0;
-    if (diagonal) {
+    if (sides == Sides::rows) {
 #pragma omp simd reduction(+ : sum)
       for (int64_t k = 0; k < n; ++k) sum += exp_of(s[i * n + k] - own);
     } else {
@@ -77,12 +93,37 @@ void add_tile(RunningSums& run, Block rows, Block cols, const float* s) {
     }
     run.sum[rows.first + i] += sum;
   }
-  if (diagonal) return;
+  if (sides == Sides::rows) return;
   for (int64_t k = 0; k < n; ++k) run.sum[cols.first + k] += cs[k];
 }
 
-// s[i, k] becomes g_i P_ik + g_k P_ki; on the diagonal tile the partners' -(g_i + g_p(i)) joins.
+std::unique_ptr<float[]> tile(Block rows, Block cols) {
+  return std::make_unique_for_overwrite<float[]>(static_cast<size_t>(rows.count * cols.count));
+}
+
+// f(block) over blocks of `size`, in order.
+template <class F>
+void for_blocks(int64_t rows, int64_t size, F&& f) {
+  for (int64_t first = 0; first < rows; first += size) f(Block{first, std::min(size, rows - first)});
+}
+template <class F>
+void share_blocks(int64_t rows, int64_t size, F&& f) {
+  parallel_for(rows, size, [&](int64_t first, int64_t end) { f(Block{first, end - first}); });
+}
+
+// s[i, k] becomes W_ik = g_i (P_ik - [k = p(i)]).
 void weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const float lse = a.lse[rows.first + i], g = a.dloss[rows.first + i];
+    float* w = s + i * cols.count;
+#pragma omp simd
+    for (int64_t k = 0; k < cols.count; ++k) w[k] = g * exp_of(w[k] - lse);
+  }
+  for_positives(a, rows, cols, [&](int64_t i, int64_t k) { s[i * cols.count + k] -= a.dloss[rows.first + i]; });
+}
+
+// s[i, k] becomes g_i P_ik + g_k P_ki; on the diagonal tile the partners' -(g_i + g_p(i)) joins.
+void square_weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
   const int64_t n = cols.count;
   const float *lse = a.lse.data() + cols.first, *g = a.dloss.data() + cols.first;
   for (int64_t i = 0; i < rows.count; ++i) {
@@ -94,87 +135,78 @@ void weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
   }
 }
 
+// Rows of `to` get w times `from`, or w^T times `from`, over tau.
+void add_product(Op op, const float* w, Block rows, Block cols, float tau, Matrix<const float> from, Matrix<float> to,
+                 Write write) {
+  const Block out = op == Op::none ? rows : cols, in = op == Op::none ? cols : rows;
+  gemm(op, Op::none, out.count, to.cols, in.count, 1 / tau, w, cols.count, from.data + in.first * from.cols, from.cols,
+       write == Write::overwrite ? 0.f : 1.f, to.data + out.first * to.cols, to.cols);
+}
+
+void square_backward(const NtXentBackward<float>& a) {
+  for_block_pairs(a.anchors.rows, block_rows(a.anchors.rows), [&](Block i, Block j) {
+    const auto s = tile(i, j);
+    similarity(a, i, j, s.get());
+    square_weights(a, i, j, s.get());
+    const bool diagonal = i.first == j.first;
+    add_product(Op::none, s.get(), i, j, a.tau, a.keys, a.danchors, diagonal ? a.write_danchors : Write::add);
+    if (!diagonal) add_product(Op::transpose, s.get(), i, j, a.tau, a.keys, a.danchors, Write::add);
+  });
+}
+
+void backward_anchors(const NtXentBackward<float>& a) {
+  share_blocks(a.anchors.rows, kShared, [&](Block i) {
+    for_blocks(a.keys.rows, kWalked, [&](Block k) {
+      const auto s = tile(i, k);
+      similarity(a, i, k, s.get());
+      weights(a, i, k, s.get());
+      add_product(Op::none, s.get(), i, k, a.tau, a.keys, a.danchors, k.first == 0 ? a.write_danchors : Write::add);
+    });
+  });
+}
+
+void backward_keys(const NtXentBackward<float>& a, Write write) {
+  share_blocks(a.keys.rows, kShared, [&](Block k) {
+    for_blocks(a.anchors.rows, kWalked, [&](Block i) {
+      const auto s = tile(i, k);
+      similarity(a, i, k, s.get());
+      weights(a, i, k, s.get());
+      add_product(Op::transpose, s.get(), i, k, a.tau, a.anchors, a.dkeys, i.first == 0 ? write : Write::add);
+    });
+  });
+}
+
 }  // namespace
 
 template <>
 void ntxent_forward(const NtXentForward<float>& a) {
-  const int64_t rows = a.z.rows;
+  const int64_t rows = a.anchors.rows;
   RunningSums run(rows);
-  std::vector<float> positive(rows);
-  for_block_pairs(rows, block_rows(rows), [&](Block i, Block j) {
-    const auto s = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(i.count * j.count));
-    similarity(a.z, a.tau, i, j, s.get());
-    if (i.first == j.first) {
-      for (int64_t r = 0; r < i.count; ++r) positive[i.first + r] = s[r * i.count + (r ^ 1)];
-    }
-    add_tile(run, i, j, s.get());
-  });
+  const auto visit = [&](Block i, Block k, Sides sides) {
+    const auto s = tile(i, k);
+    similarity(a, i, k, s.get());
+    for_positives(a, i, k, [&](int64_t r, int64_t c) { run.positive[i.first + r] = s[r * k.count + c]; });
+    add_tile(run, i, k, s.get(), sides);
+  };
+  if (is_square(a))
+    for_block_pairs(rows, block_rows(rows),
+                    [&](Block i, Block j) { visit(i, j, i.first == j.first ? Sides::rows : Sides::both); });
+  else
+    share_blocks(rows, kShared,
+                 [&](Block i) { for_blocks(a.keys.rows, kWalked, [&](Block k) { visit(i, k, Sides::rows); }); });
   for (int64_t i = 0; i < rows; ++i) {
     const float log_sum = std::log(run.sum[i]);
     a.lse[i] = run.max[i] + log_sum;
-    a.loss[i] = (run.max[i] - positive[i]) + log_sum;  // a difference of close numbers first: exact
+    a.loss[i] = (run.max[i] - run.positive[i]) + log_sum;  // a difference of close numbers first: exact
   }
 }
 
 template <>
 void ntxent_backward(const NtXentBackward<float>& a) {
-  const int64_t rows = a.z.rows, dim = a.z.cols;
-  const float scale = 1 / a.tau;
-  for_block_pairs(rows, block_rows(rows), [&](Block i, Block j) {
-    const auto s = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(i.count * j.count));
-    similarity(a.z, a.tau, i, j, s.get());
-    weights(a, i, j, s.get());
-    const bool diagonal = i.first == j.first;
-    const float *zi = a.z.data + i.first * dim, *zj = a.z.data + j.first * dim;
-    const float beta = diagonal && a.write == Write::overwrite ? 0.f : 1.f;
-    gemm(Op::none, Op::none, i.count, dim, j.count, scale, s.get(), j.count, zj, dim, beta, a.dz.data + i.first * dim,
-         dim);
-    if (diagonal) return;
-    gemm(Op::transpose, Op::none, j.count, dim, i.count, scale, s.get(), j.count, zi, dim, 1, a.dz.data + j.first * dim,
-         dim);
-  });
-}
-
-namespace {
-
-// The oracle: s by plain loops, one row at a time.
-std::vector<double> similarity_row(Matrix<const double> z, double tau, int64_t i) {
-  std::vector<double> s(z.rows);
-  for (int64_t k = 0; k < z.rows; ++k) {
-    for (int64_t d = 0; d < z.cols; ++d) s[k] += z.row(i)[d] * z.row(k)[d];
-    s[k] /= tau;
-  }
-  return s;
-}
-
-}  // namespace
-
-template <>
-void ntxent_forward(const NtXentForward<double>& a) {
-  for (int64_t i = 0; i < a.z.rows; ++i) {
-    const std::vector<double> s = similarity_row(a.z, a.tau, i);
-    double max = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int64_t k = 0; k < a.z.rows; ++k) max = k == i ? max : std::max(max, s[k]);
-    for (int64_t k = 0; k < a.z.rows; ++k) sum += k == i ? 0 : std::exp(s[k] - max);
-    a.lse[i] = max + std::log(sum);
-    a.loss[i] = (max - s[i ^ 1]) + std::log(sum);
-  }
-}
-
-template <>
-void ntxent_backward(const NtXentBackward<double>& a) {
-  const int64_t dim = a.z.cols;
-  for (int64_t i = 0; i < a.z.rows; ++i) {
-    const std::vector<double> s = similarity_row(a.z, a.tau, i);
-    std::vector<double> dz(dim);
-    for (int64_t k = 0; k < a.z.rows; ++k) {
-      if (k == i) continue;
-      double w = a.dloss[i] * std::exp(s[k] - a.lse[i]) + a.dloss[k] * std::exp(s[k] - a.lse[k]);
-      if (k == (i ^ 1)) w -= a.dloss[i] + a.dloss[k];
-      for (int64_t d = 0; d < dim; ++d) dz[d] += w * a.z.row(k)[d];
-    }
-    for (int64_t d = 0; d < dim; ++d) a.dz.row(i)[d] = landed(a.write, a.dz.row(i)[d], dz[d] / a.tau);
-  }
+  const bool one_array = a.danchors.data == a.dkeys.data;
+  if (one_array && is_square(a)) return square_backward(a);
+  if (a.danchors.data != nullptr) backward_anchors(a);
+  if (a.dkeys.data != nullptr) backward_keys(a, one_array ? Write::add : a.write_dkeys);
 }
 
 }  // namespace kith::kernels::cpu

@@ -33,27 +33,28 @@ __global__ void __launch_bounds__(256) prepare_kernel(const float* __restrict__ 
 
 // Adds the columns of this warp's strip: sum of exp(s - 1 / tau), or (max, sum), of its 16 rows into row_max, row_sum.
 template <int Dim, Range R, class Source>
-__device__ __forceinline__ void sum_rows(const Source& source, const Problem& p, float* row_max, float* row_sum) {
+__device__ __forceinline__ void sum_rows(const Source& rows, const Source& columns, const Pass& p, int tile_count,
+                                         float* row_max, float* row_sum) {
   __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
   __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int block_first = static_cast<int>(blockIdx.x) * kRows, strip = warp * 16 + lane / 4;
-  const Anchors<Dim> anchors = load_anchors<Dim>(strips, source, block_first, warp, lane);
+  const Strip<Dim> own = load_strip<Dim>(strips, rows, block_first, warp, lane);
 
-  const int row[2] = {block_first + strip, block_first + strip + 8};
+  const int self[2] = {block_first + strip + p.self, block_first + strip + 8 + p.self};
   LogSum acc[2];
   if constexpr (R == Range::bounded) acc[0].max = acc[1].max = p.inv_tau;
   for_each_tile<Dim>(
-      tiles, source, p.tile_count, [](int, __nv_bfloat16*, int) {},
+      tiles, columns, tile_count, [](int, __nv_bfloat16*, int) {},
       [&](int, const __nv_bfloat16* tile, int first) {
         float s[kStrip][4];
-        scores<Dim>(s, anchors, tile, lane);
+        scores<Dim>(s, own, tile, lane);
 #pragma unroll
         for (int j = 0; j < kStrip; ++j)
 #pragma unroll
           for (int r = 0; r < 4; ++r) {
             const int k = first + 8 * j + 2 * (lane % 4) + r % 2, half = r / 2;
-            if (k >= p.rows || k == row[half]) continue;
+            if (k >= p.column_count || k == self[half]) continue;
             const float x = s[j][r] * p.inv_tau;
             if constexpr (R == Range::bounded)
               // argument in [-2 / tau, 0]: relative error 2^-21 + |x| 2^-23, below bf16's
@@ -79,21 +80,22 @@ __device__ __forceinline__ void sum_rows(const Source& source, const Problem& p,
 // partial [2][splits][rows]: sums and, where they differ, maxima.
 template <int Dim, Range R, class Source>
 __global__ void __launch_bounds__(kThreads)
-    forward_kernel(Source source, Problem p, float* partial, float* __restrict__ lse, float* __restrict__ loss) {
+    forward_kernel(Source rows, Source columns, Pass p, int tile_count, float* partial, float* __restrict__ lse,
+                   float* __restrict__ loss) {
   // In place of the strips, which are not needed any more by then.
   float *row_max = dynamic_shared<float>(), *row_sum = row_max + kRows, *row_lse = row_sum + kRows;
-  sum_rows<Dim, R>(source, p, row_max, row_sum);
+  sum_rows<Dim, R>(rows, columns, p, tile_count, row_max, row_sum);
   __syncthreads();  // the sums of all strips are written
 
   const int t = static_cast<int>(threadIdx.x), first = static_cast<int>(blockIdx.x) * kRows, row = first + t;
   const int splits = static_cast<int>(gridDim.y);
-  const bool mine = t < kRows && row < p.rows;
+  const bool mine = t < kRows && row < p.row_count;
   LogSum acc;
   if (mine) acc.merge(row_max[t], row_sum[t]);
   if (splits > 1) {
-    float *sums = partial, *maxima = partial + int64_t{splits} * p.rows;
+    float *sums = partial, *maxima = partial + int64_t{splits} * p.row_count;
     if (mine) {
-      const int64_t at = int64_t{blockIdx.y} * p.rows + row;
+      const int64_t at = int64_t{blockIdx.y} * p.row_count + row;
       sums[at] = acc.sum;
       if constexpr (R == Range::any) maxima[at] = acc.max;
     }
@@ -101,7 +103,7 @@ __global__ void __launch_bounds__(kThreads)
     if (mine) {
       acc = LogSum{};
       for (int split = 0; split < splits; ++split) {
-        const int64_t at = int64_t{split} * p.rows + row;
+        const int64_t at = int64_t{split} * p.row_count + row;
         acc.merge(R == Range::any ? maxima[at] : p.inv_tau, sums[at]);
       }
     }
@@ -109,37 +111,44 @@ __global__ void __launch_bounds__(kThreads)
   if (mine) lse[row] = row_lse[t] = acc.log_sum_exp();
   __syncthreads();  // row_lse is written
 
-  // Both rows of a pair are here: a warp takes 8 pairs, four at a time.
-  const int warp = t / kWarp, lane = t % kWarp;
+  // The score of the positive, in f32. Of NT-Xent both rows of a pair are here and share it: a warp takes 8 pairs, four at a
+  // time; else its 16 rows.
+  const int warp = t / kWarp, lane = t % kWarp, step = p.square ? 2 : 1;
 #pragma unroll 4
-  for (int pair = 8 * warp; pair < 8 * warp + 8; ++pair) {
-    const int a = first + 2 * pair;
+  for (int turn = 0; turn < 16 / step; ++turn) {
+    const int strip = 16 * warp + turn * step, a = first + strip;
+    const int positive = a < p.row_count ? p.positive_column(a) : -1;
     float s = 0.f;
-    for (int d = lane; d < p.dim && a < p.rows; d += kWarp)
-      s += p.z[int64_t{a} * p.dim + d] * p.z[int64_t{a + 1} * p.dim + d];
+    for (int d = lane; d < p.dim && positive >= 0; d += kWarp)
+      s += p.rows[int64_t{a} * p.dim + d] * p.columns[int64_t{positive} * p.dim + d];
     s = warp_sum(s) * p.inv_tau;
-    if (lane < 2 && a < p.rows) loss[a + lane] = row_lse[2 * pair + lane] - s;
+    if (lane < step && a < p.row_count) loss[a + lane] = positive < 0 ? NAN : row_lse[strip + lane] - s;
   }
 }
 
 }  // namespace
 
-void ntxent_prepare(const Plan& p, const float* z, __nv_bfloat16* copy, Queue q) {
-  if (!p.prepared) return;
-  launch("ntxent_prepare", prepare_kernel,
-         {.grid = dim3(static_cast<unsigned>(ceil_div(p.copy_elements(), 256))), .block = dim3(256)}, q, z, p.rows,
-         p.dim, int64_t{p.tile_count} * kCols, p.padded_dim, copy);
+void ntxent_prepare(const Plan& plan, const Pass& p, __nv_bfloat16* copy, Queue q) {
+  const auto prepare = [&](const float* from, int count, int64_t elements, __nv_bfloat16* to) {
+    if (elements == 0) return;
+    launch("ntxent_prepare", prepare_kernel,
+           {.grid = dim3(static_cast<unsigned>(ceil_div(elements, 256))), .block = dim3(256)}, q, from, count, p.dim,
+           elements / plan.padded_dim, plan.padded_dim, to);
+  };
+  prepare(p.columns, p.column_count, plan.column_elements(), copy);
+  prepare(p.rows, p.row_count, plan.row_elements(), copy + plan.column_elements());
 }
 
 void ntxent_forward_mma(const NtXentForward<float>& a, Queue q, Operands operands) {
-  const Plan p(a.z, a.tau, operands);
-  const int splits = p.splits(p.tile_count / 2);
-  Scratch<__nv_bfloat16> copy(p.copy_elements(), q);
-  Scratch<float> partial(splits > 1 ? int64_t{p.range == Range::any ? 2 : 1} * splits * p.rows : 0, q);
-  ntxent_prepare(p, a.z.data, copy.data(), q);
-  with_constants(p, a.z.data, copy.data(), [&](auto dim, auto range, auto source) {
-    launch("ntxent_forward_mma", forward_kernel<dim.value, range.value, decltype(source)>, p.shape(splits), q, source,
-           p.problem(a.z.data), partial.data(), a.lse.data(), a.loss.data());
+  const Pass p = rows_are_anchors(a);
+  const Plan plan(p, a.tau, operands);
+  const int splits = plan.splits(plan.tile_count / 2);
+  Scratch<__nv_bfloat16> copy(plan.copy_elements(), q);
+  Scratch<float> partial(splits > 1 ? int64_t{plan.range == Range::any ? 2 : 1} * splits * p.row_count : 0, q);
+  ntxent_prepare(plan, p, copy.data(), q);
+  with_constants(plan, p, copy.data(), [&](auto dim, auto range, auto rows, auto columns) {
+    launch("ntxent_forward_mma", forward_kernel<dim.value, range.value, decltype(rows)>, plan.shape(splits), q, rows,
+           columns, p, plan.tile_count, partial.data(), a.lse.data(), a.loss.data());
   });
 }
 

@@ -1,4 +1,4 @@
-// Tiles of the bf16 path of NT-Xent: strips of anchors as matrix fragments, column tiles streamed through shared memory.
+// Tiles of the bf16 path of NT-Xent: strips of rows as matrix fragments, column tiles streamed through shared memory.
 #pragma once
 #include <algorithm>
 
@@ -6,27 +6,21 @@
 #include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/mma.cuh"
 #include "kernels/cuda/core/reduce.cuh"
-#include "kernels/cuda/ntxent.cuh"
+#include "kernels/cuda/ntxent_pass.cuh"
 
 namespace kith::kernels::cuda {
 
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
-constexpr int kRows = 16 * kWarps;  // anchors of a block
-constexpr int kCols = 64;           // z rows of a tile
+constexpr int kRows = 16 * kWarps;  // rows of a block
+constexpr int kCols = 64;           // columns of a tile
 constexpr int kStrip = kCols / 8;   // 16 x 8 accumulators of a warp's strip of scores
 constexpr int kPad = 8;
 constexpr int kFill = 264;  // blocks that fill the device twice; fewer row tiles are split, and need a ticket each
-static_assert(kRows == kCols, "one padding of rows serves anchors and tiles");
+static_assert(kRows == kCols, "one padding serves rows and columns");
 
 // Which pass of exponentials is safe (see kSmallestBoundedTau).
 enum class Range { bounded, any };
-
-struct Problem {
-  const float* z;
-  int rows, dim, tile_count;
-  float inv_tau;  // also the largest score of unit rows
-};
 
 __device__ __forceinline__ uint32_t pack(float low, float high) {
   const __nv_bfloat162 v = __floats2bfloat162_rn(low, high);
@@ -35,7 +29,7 @@ __device__ __forceinline__ uint32_t pack(float low, float high) {
   return bits;
 }
 
-// Rows of z as bf16, from a copy that is padded to whole tiles with zeros.
+// Rows as bf16, from a copy that is padded to whole tiles with zeros.
 template <int Dim>
 struct Prepared {
   const __nv_bfloat16* z;
@@ -50,7 +44,7 @@ struct Prepared {
   }
 };
 
-// The same from z itself, rounded on the way through registers: twice the bytes, a launch less.
+// The same from f32, rounded on the way through registers: twice the bytes, a launch less.
 template <int Dim>
 struct Converted {
   const float* z;
@@ -76,12 +70,12 @@ struct Converted {
   }
 };
 
-// A warp's 16 anchors as A fragments. They stay in registers up to Dim 128; at 256 the accumulators of backward need those
+// A warp's 16 rows as A fragments. They stay in registers up to Dim 128; at 256 the accumulators of backward need those
 // registers, and each fragment is read again for every tile: one ldmatrix beside four for the tile.
 template <int Dim>
-class Anchors {
+class Strip {
  public:
-  __device__ __forceinline__ Anchors(const __nv_bfloat16* strip, int lane)
+  __device__ __forceinline__ Strip(const __nv_bfloat16* strip, int lane)
       : row_(strip + (lane % 8 + 8 * (lane / 8 % 2)) * (Dim + kPad) + 8 * (lane / 16)) {
     if constexpr (kKept) {
 #pragma unroll
@@ -105,18 +99,18 @@ class Anchors {
 
 // The block's strips from row `first` on through shared memory; each warp keeps its own.
 template <int Dim, class Source>
-__device__ __forceinline__ Anchors<Dim> load_anchors(__nv_bfloat16* strips, const Source& source, int64_t first,
-                                                     int warp, int lane) {
+__device__ __forceinline__ Strip<Dim> load_strip(__nv_bfloat16* strips, const Source& source, int64_t first, int warp,
+                                                 int lane) {
   source.template load<kRows>(strips, first);
   cp_async_commit();
   cp_async_wait<0>();
   __syncthreads();  // the strips have arrived for all warps
-  return Anchors<Dim>(strips + warp * 16 * (Dim + kPad), lane);
+  return Strip<Dim>(strips + warp * 16 * (Dim + kPad), lane);
 }
 
-// s[j] = anchors (16) times rows 8j .. 8j + 7 of the tile.
+// s[j] = a strip of 16 rows times columns 8j .. 8j + 7 of the tile.
 template <int Dim>
-__device__ __forceinline__ void scores(float (&s)[kStrip][4], const Anchors<Dim>& anchors, const __nv_bfloat16* tile,
+__device__ __forceinline__ void scores(float (&s)[kStrip][4], const Strip<Dim>& strip, const __nv_bfloat16* tile,
                                        int lane) {
 #pragma unroll
   for (int j = 0; j < kStrip; ++j)
@@ -125,7 +119,7 @@ __device__ __forceinline__ void scores(float (&s)[kStrip][4], const Anchors<Dim>
 #pragma unroll(Dim <= 128 ? Dim / 16 : 1)  // at 256 an unrolled loop would keep too many fragments alive
   for (int k = 0; k < Dim / 16; ++k) {
     uint32_t a[4];
-    anchors.fragment(a, k);
+    strip.fragment(a, k);
 #pragma unroll
     for (int j = 0; j < kStrip; j += 2) {
       uint32_t b[4];  // columns 8j..8j+7 (b[0], b[1]) and 8j+8..8j+15 (b[2], b[3])
@@ -164,23 +158,21 @@ __device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source
 }
 
 struct Plan {
-  int rows, dim, padded_dim, row_tiles, tile_count;
-  float inv_tau;
+  int padded_dim, row_tiles, tile_count;
   Range range;
   bool prepared;
+  bool one_array;  // rows and columns have one copy
 
-  Plan(Matrix<const float> z, float tau, Operands operands)
-      : rows(static_cast<int>(z.rows)),
-        dim(static_cast<int>(z.cols)),
-        padded_dim(dim <= 32    ? 32
-                   : dim <= 64  ? 64
-                   : dim <= 128 ? 128
-                                : 256),
-        row_tiles(static_cast<int>(ceil_div(rows, kRows))),
-        tile_count(static_cast<int>(ceil_div(rows, kCols))),
-        inv_tau(1.f / tau),
+  Plan(const Pass& p, float tau, Operands operands)
+      : padded_dim(p.dim <= 32    ? 32
+                   : p.dim <= 64  ? 64
+                   : p.dim <= 128 ? 128
+                                  : 256),
+        row_tiles(static_cast<int>(ceil_div(p.row_count, kRows))),
+        tile_count(static_cast<int>(ceil_div(p.column_count, kCols))),
         range(tau >= kSmallestBoundedTau ? Range::bounded : Range::any),
-        prepared(operands == Operands::prepared || (operands == Operands::by_size && rows > kConvertedRows)) {}
+        prepared(operands == Operands::prepared || (operands == Operands::by_size && p.row_count > kConvertedRows)),
+        one_array(p.rows == p.columns && p.row_count == p.column_count) {}
   // Blocks among which the column tiles of a row tile are divided, so that the device is filled.
   int splits(int most) const { return std::clamp(static_cast<int>(ceil_div(kFill, row_tiles)), 1, std::max(1, most)); }
   LaunchShape shape(int blocks) const {
@@ -188,30 +180,36 @@ struct Plan {
             .block = dim3(kThreads),
             .smem_bytes = sizeof(__nv_bfloat16) * (kRows + 2 * kCols) * static_cast<size_t>(padded_dim + kPad)};
   }
-  int64_t copy_elements() const { return prepared ? int64_t{tile_count} * kCols * padded_dim : 0; }
-  Problem problem(const float* z) const { return {z, rows, dim, tile_count, inv_tau}; }
+  // Of the bf16 copy: the columns', then the rows', each [whole tiles][padded dim].
+  int64_t column_elements() const { return prepared ? int64_t{tile_count} * kCols * padded_dim : 0; }
+  int64_t row_elements() const { return prepared && !one_array ? int64_t{row_tiles} * kRows * padded_dim : 0; }
+  int64_t copy_elements() const { return column_elements() + row_elements(); }
 };
 
-// Writes the bf16 copy of z, [whole tiles][padded dim]: a launch of its own, where the problem is large.
-void ntxent_prepare(const Plan&, const float* z, __nv_bfloat16* copy, Queue);
+// Writes the bf16 copy: launches of its own, where the problem is large.
+void ntxent_prepare(const Plan&, const Pass&, __nv_bfloat16* copy, Queue);
 
-// Calls f(dim, range, source) with the padded dim and the range as compile-time constants.
+// Calls f(dim, range, rows, columns) with the padded dim and the range as compile-time constants, and both sources.
 template <class F>
-void with_constants(const Plan& p, const float* z, const __nv_bfloat16* copy, F f) {
-  const auto with_range = [&](auto dim, auto source) {
-    if (p.range == Range::bounded)
-      f(dim, std::integral_constant<Range, Range::bounded>{}, source);
+void with_constants(const Plan& plan, const Pass& p, const __nv_bfloat16* copy, F f) {
+  const auto with_range = [&](auto dim, auto rows, auto columns) {
+    if (plan.range == Range::bounded)
+      f(dim, std::integral_constant<Range, Range::bounded>{}, rows, columns);
     else
-      f(dim, std::integral_constant<Range, Range::any>{}, source);
+      f(dim, std::integral_constant<Range, Range::any>{}, rows, columns);
   };
   const auto with_source = [&](auto dim) {
-    const int whole = p.dim % 4 == 0 && reinterpret_cast<uintptr_t>(z) % 16 == 0;
-    if (p.prepared)
-      with_range(dim, Prepared<dim.value>{copy});
+    const auto converted = [&](const float* from, int count) {
+      const int whole = p.dim % 4 == 0 && reinterpret_cast<uintptr_t>(from) % 16 == 0;
+      return Converted<dim.value>{from, count, p.dim, whole};
+    };
+    if (plan.prepared)
+      with_range(dim, Prepared<dim.value>{plan.one_array ? copy : copy + plan.column_elements()},
+                 Prepared<dim.value>{copy});
     else
-      with_range(dim, Converted<dim.value>{z, p.rows, p.dim, whole});
+      with_range(dim, converted(p.rows, p.row_count), converted(p.columns, p.column_count));
   };
-  switch (p.padded_dim) {
+  switch (plan.padded_dim) {
     case 32:
       return with_source(std::integral_constant<int, 32>{});
     case 64:

@@ -11,16 +11,20 @@ Var ntxent(Tape& tape, Var z, float tau) {
   const auto r = static_cast<double>(rows), dim = static_cast<double>(z.value().dim(-1));
   const OpScope op(ctx, "ntxent", kernels::ntxent_forward_cost(r, dim));
   Tensor lse = ctx.empty({rows}), loss = ctx.empty({rows});
-  kernels::ntxent_forward({.z = z.value().matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()}, ctx.queue());
+  kernels::ntxent_forward(
+      {.anchors = z.value().matrix(), .keys = z.value().matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()},
+      ctx.queue());
 
   return tape.record("ntxent", {z}, loss, [zv = z.value(), lse, tau, r, dim](const Tensor& dloss, Grads& grads) {
     grads.op().charge(kernels::ntxent_backward_cost(r, dim));
-    kernels::ntxent_backward({.z = zv.matrix(),
+    kernels::ntxent_backward({.anchors = zv.matrix(),
+                              .keys = zv.matrix(),
                               .lse = lse.span(),
                               .dloss = dloss.span(),
                               .tau = tau,
-                              .dz = grads.matrix(0),
-                              .write = grads.write(0)},
+                              .danchors = grads.matrix(0),
+                              .dkeys = grads.matrix(0),
+                              .write_danchors = grads.write(0)},
                              grads.queue());
   });
 }

@@ -22,8 +22,14 @@ struct Result {
 template <class T>
 Result<T> run(const HostMatrix<T>& z, T tau, const std::vector<T>& dloss) {
   Result<T> r{std::vector<T>(z.rows), std::vector<T>(z.rows), {z.rows, z.cols, std::numeric_limits<T>::quiet_NaN()}};
-  const NtXentForward<T> f{.z = z.view(), .tau = tau, .lse = r.lse, .loss = r.loss};
-  const NtXentBackward<T> b{.z = z.view(), .lse = r.lse, .dloss = dloss, .tau = tau, .dz = r.dz.view()};
+  const NtXentForward<T> f{.anchors = z.view(), .keys = z.view(), .tau = tau, .lse = r.lse, .loss = r.loss};
+  const NtXentBackward<T> b{.anchors = z.view(),
+                            .keys = z.view(),
+                            .lse = r.lse,
+                            .dloss = dloss,
+                            .tau = tau,
+                            .danchors = r.dz.view(),
+                            .dkeys = r.dz.view()};
   if constexpr (std::is_same_v<T, float>) {
     ntxent_forward(f, Queue{}), ntxent_backward(b, Queue{});
   } else {
@@ -138,7 +144,14 @@ TEST(NtXent, AddsTwice) {
   const std::vector<float> g = normal(300, Seed{15});
   auto once = run(z, 0.2f, g);
   HostMatrix<float> twice = once.dz;
-  ntxent_backward({.z = z.view(), .lse = once.lse, .dloss = g, .tau = 0.2f, .dz = twice.view(), .write = Write::add},
+  ntxent_backward({.anchors = z.view(),
+                   .keys = z.view(),
+                   .lse = once.lse,
+                   .dloss = g,
+                   .tau = 0.2f,
+                   .danchors = twice.view(),
+                   .dkeys = twice.view(),
+                   .write_danchors = Write::add},
                   Queue{});
   // Not exactly twice: products are accumulated onto the first gradient, one rounding of it per block.
   std::vector<double> want = widen(once.dz.values);
@@ -166,7 +179,8 @@ TEST(NtXent, RejectsWrongArguments) {
   HostMatrix<float> z = unit_rows(6, 3, Seed{1});
   std::vector<float> six(6), five(5);
   const auto forward = [&](int64_t rows, float tau, std::span<float> lse) {
-    ntxent_forward({.z = {z.values.data(), rows, 3}, .tau = tau, .lse = lse, .loss = std::span(six).first(rows)},
+    const Matrix<const float> view{z.values.data(), rows, 3};
+    ntxent_forward({.anchors = view, .keys = view, .tau = tau, .lse = lse, .loss = std::span(six).first(rows)},
                    Queue{});
   };
   EXPECT_NO_THROW(forward(6, 0.1f, six));
@@ -176,8 +190,11 @@ TEST(NtXent, RejectsWrongArguments) {
   EXPECT_THROW(forward(6, std::nanf(""), six), Error);
   EXPECT_THROW(forward(6, 0.1f, five), Error);
   HostMatrix<float> dz(6, 2);
-  EXPECT_THROW(ntxent_backward({.z = z.view(), .lse = six, .dloss = six, .tau = 0.1f, .dz = dz.view()}, Queue{}),
-               Error);
+  EXPECT_THROW(
+      ntxent_backward(
+          {.anchors = z.view(), .keys = z.view(), .lse = six, .dloss = six, .tau = 0.1f, .danchors = dz.view()},
+          Queue{}),
+      Error);
 }
 
 }  // namespace

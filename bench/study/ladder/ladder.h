@@ -9,7 +9,8 @@ namespace kith::ladder {
 constexpr int kDim = 128;   // of every rung: the rows of z
 constexpr int kBlock = 64;  // rows come in multiples of this
 
-using Forward = kernels::NtXentForward<float>;  // z in bf16 numbers, so that all rungs multiply the same
+using Forward = kernels::NtXentForward<
+    float>;  // anchors and keys one array z, of bf16 numbers, so that all rungs multiply the same
 
 void naive(const Forward&, Queue);
 void tiled(const Forward&, Queue);

@@ -29,9 +29,9 @@ __global__ void naive_kernel(const float* __restrict__ z, int rows, float inv_ta
 }  // namespace
 
 void naive(const Forward& a, Queue q) {
-  const int rows = static_cast<int>(a.z.rows);
+  const int rows = static_cast<int>(a.anchors.rows);
   launch("naive", naive_kernel, {.grid = dim3(static_cast<unsigned>(ceil_div(rows, kBlock))), .block = dim3(kBlock)}, q,
-         a.z.data, rows, 1.f / a.tau, a.lse.data(), a.loss.data());
+         a.anchors.data, rows, 1.f / a.tau, a.lse.data(), a.loss.data());
 }
 
 }  // namespace kith::ladder

@@ -13,12 +13,19 @@ class Problem {
   explicit Problem(int64_t rows)
       : z_(rounded(rows)), lse_(test::poison<float>(rows)), loss_(test::poison<float>(rows)), device_z_(z_) {}
 
-  Forward arguments() const { return {.z = device_z_.matrix(), .tau = kTau, .lse = lse_.span(), .loss = loss_.span()}; }
+  Forward arguments() const {
+    return {.anchors = device_z_.matrix(),
+            .keys = device_z_.matrix(),
+            .tau = kTau,
+            .lse = lse_.span(),
+            .loss = loss_.span()};
+  }
 
   testing::AssertionResult verified(const Rung& rung, Queue q) const {
     const test::HostMatrix<double> z = test::widen(z_);
     std::vector<double> lse(static_cast<size_t>(z.rows)), loss(lse);
-    kernels::cpu::ntxent_forward<double>({.z = z.view(), .tau = kTau, .lse = lse, .loss = loss});
+    kernels::cpu::ntxent_forward<double>(
+        {.anchors = z.view(), .keys = z.view(), .tau = kTau, .lse = lse, .loss = loss});
     rung.run(arguments(), q);
     // As in tests/kernels/cuda/ntxent.cpp: products of the same bf16 numbers, everything else in f32.
     const double rows = static_cast<double>(z.rows),

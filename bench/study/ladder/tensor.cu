@@ -66,10 +66,10 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void tensor(const Forward& a, Queue q) {
-  const int rows = static_cast<int>(a.z.rows);
+  const int rows = static_cast<int>(a.anchors.rows);
   const auto tiles = static_cast<unsigned>(rows / kBlock);
   Scratch<float> scores(int64_t{rows} * rows, q);
-  launch("tensor_scores", scores_kernel, {.grid = dim3(tiles, tiles), .block = dim3(kThreads)}, q, a.z.data, rows,
+  launch("tensor_scores", scores_kernel, {.grid = dim3(tiles, tiles), .block = dim3(kThreads)}, q, a.anchors.data, rows,
          1.f / a.tau, scores.data());
   launch("tensor_rows", rows_kernel,
          {.grid = dim3(static_cast<unsigned>(rows * kWarp / kThreads)), .block = dim3(kThreads)}, q, scores.data(),

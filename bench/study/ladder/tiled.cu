@@ -66,9 +66,9 @@ __global__ void __launch_bounds__(kSide* kSide) tiled_kernel(const float* __rest
 }  // namespace
 
 void tiled(const Forward& a, Queue q) {
-  const int rows = static_cast<int>(a.z.rows);
+  const int rows = static_cast<int>(a.anchors.rows);
   launch("tiled", tiled_kernel, {.grid = dim3(static_cast<unsigned>(rows / kBlock)), .block = dim3(kSide * kSide)}, q,
-         a.z.data, rows, 1.f / a.tau, a.lse.data(), a.loss.data());
+         a.anchors.data, rows, 1.f / a.tau, a.lse.data(), a.loss.data());
 }
 
 }  // namespace kith::ladder

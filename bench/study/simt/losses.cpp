@@ -24,7 +24,13 @@ std::vector<int32_t> labels(int64_t count, int64_t classes) {
 Cost run_ntxent_forward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], dim = s["dim"];
   const OnDevice<float> z(unit_rows(rows, dim, Seed{1})), lse(poison<float>(rows)), loss(poison<float>(rows));
-  ntxent_forward({.z = z.matrix(), .tau = 0.1f, .lse = lse.span(), .loss = loss.span(), .products = products(s)}, q);
+  ntxent_forward({.anchors = z.matrix(),
+                  .keys = z.matrix(),
+                  .tau = 0.1f,
+                  .lse = lse.span(),
+                  .loss = loss.span(),
+                  .products = products(s)},
+                 q);
   return cost(ntxent_forward_cost, rows, dim);
 }
 
@@ -32,11 +38,13 @@ Cost run_ntxent_backward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], dim = s["dim"];
   const OnDevice<float> z(unit_rows(rows, dim, Seed{1})), lse(filled(rows, 12.f)), dloss(filled(rows, 1.f)),
       dz(poison<float>(rows * dim));
-  ntxent_backward({.z = z.matrix(),
+  ntxent_backward({.anchors = z.matrix(),
+                   .keys = z.matrix(),
                    .lse = lse.span(),
                    .dloss = dloss.span(),
                    .tau = 0.1f,
-                   .dz = {dz.data(), rows, dim},
+                   .danchors = {dz.data(), rows, dim},
+                   .dkeys = {dz.data(), rows, dim},
                    .products = products(s)},
                   q);
   return cost(ntxent_backward_cost, rows, dim);

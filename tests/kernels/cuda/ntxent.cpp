@@ -25,18 +25,31 @@ class NtXentCuda : public CudaKernel {
     const std::vector<double> wide_dloss = widen(dloss);
     std::vector<double> lse(dloss.size()), loss(dloss.size());
     HostMatrix<double> dz(rows, dim, 1.0);
-    cpu::ntxent_forward<double>({.z = wide.view(), .tau = tau, .lse = lse, .loss = loss});
-    cpu::ntxent_backward<double>(
-        {.z = wide.view(), .lse = lse, .dloss = wide_dloss, .tau = tau, .dz = dz.view(), .write = Write::add});
+    cpu::ntxent_forward<double>({.anchors = wide.view(), .keys = wide.view(), .tau = tau, .lse = lse, .loss = loss});
+    cpu::ntxent_backward<double>({.anchors = wide.view(),
+                                  .keys = wide.view(),
+                                  .lse = lse,
+                                  .dloss = wide_dloss,
+                                  .tau = tau,
+                                  .danchors = dz.view(),
+                                  .dkeys = dz.view(),
+                                  .write_danchors = Write::add});
 
     std::vector<float> padded(shifted, NAN);
     padded.insert(padded.end(), z.values.begin(), z.values.end());
     const OnDevice<float> buffer(padded), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
         d_dz(HostMatrix<float>(rows, dim, 1.f));
     const Matrix<float> d_z{buffer.data() + shifted, rows, dim};
-    const NtXentForward<float> forward{.z = d_z, .tau = tau, .lse = d_lse.span(), .loss = d_loss.span()};
-    const NtXentBackward<float> backward{
-        .z = d_z, .lse = d_lse.span(), .dloss = d_dloss.span(), .tau = tau, .dz = d_dz.matrix(), .write = Write::add};
+    const NtXentForward<float> forward{
+        .anchors = d_z, .keys = d_z, .tau = tau, .lse = d_lse.span(), .loss = d_loss.span()};
+    const NtXentBackward<float> backward{.anchors = d_z,
+                                         .keys = d_z,
+                                         .lse = d_lse.span(),
+                                         .dloss = d_dloss.span(),
+                                         .tau = tau,
+                                         .danchors = d_dz.matrix(),
+                                         .dkeys = d_dz.matrix(),
+                                         .write_danchors = Write::add};
     if (path == Path::f32) {
       ntxent_forward(forward, queue);
       ntxent_backward(backward, queue);
@@ -130,7 +143,10 @@ TEST_F(NtXentCuda, OneSidedAndEqualRows) {
 
 TEST_F(NtXentCuda, RejectsDimsItCannotHold) {
   const OnDevice<float> z(HostMatrix<float>(4, 257)), out(poison<float>(4));
-  EXPECT_THROW(ntxent_forward({.z = z.matrix(), .tau = 0.1f, .lse = out.span(), .loss = out.span()}, queue), Error);
+  EXPECT_THROW(
+      ntxent_forward({.anchors = z.matrix(), .keys = z.matrix(), .tau = 0.1f, .lse = out.span(), .loss = out.span()},
+                     queue),
+      Error);
 }
 
 }  // namespace
