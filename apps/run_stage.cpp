@@ -140,9 +140,9 @@ void expect_room(const data::Dataset& set, int size) {
 
 }  // namespace
 
-RunConfig resolve_config(const StageOptions& o) {
-  const std::optional<RunConfig> begun = begun_config(o.out), source = source_config(o);
-  const RunConfig* base = source ? &*source : begun ? &*begun : nullptr;
+ResolvedConfig resolve_config(const StageOptions& o) {
+  ResolvedConfig out{.config = {}, .begun = begun_config(o.out), .source = source_config(o)};
+  const RunConfig* base = out.source ? &*out.source : out.begun ? &*out.begun : nullptr;
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
@@ -151,12 +151,13 @@ RunConfig resolve_config(const StageOptions& o) {
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));
   if (!o.precision.empty()) overrides.push_back("precision=" + o.precision);
   if (o.tf32) overrides.push_back("tf32=true");
-  const std::string base_path = config_path(source ? o.from : o.out).string();
-  RunConfig config = load_config(!o.preset.empty() ? o.preset : base ? base_path : "quick", overrides);
+  out.config = base && o.preset.empty() ? with_overrides(*base, overrides)
+                                        : load_config(o.preset.empty() ? "quick" : o.preset, overrides);
   // A new folder begun with --from is what the same command makes, or nothing.
-  if (begun) require_same(config_path(o.out), *begun, config, source ? std::set<std::string>{} : named_fields(o));
-  if (base && config.precision == Precision::automatic) config.precision = base->precision;
-  return config;
+  if (out.begun)
+    require_same(config_path(o.out), *out.begun, out.config, out.source ? std::set<std::string>{} : named_fields(o));
+  if (base && out.config.precision == Precision::automatic) out.config.precision = base->precision;
+  return out;
 }
 
 data::Dataset load_data(const DataConfig& config) {
@@ -179,7 +180,7 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now) {
 }
 
 void run_stage(const StageOptions& o, const Stage& stage) {
-  RunConfig config = resolve_config(o);
+  auto [config, begun, source] = resolve_config(o);
   catch_stop_signals();
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
   const OpenedContext opened = open_context(context_request(o, config), list_devices());
@@ -187,12 +188,11 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   expect_startable(o, config, *opened.context, data);
   if (o.dry_run) return print_plan(o, config, opened, data);
-  std::optional<RunConfig> begun = begun_config(o.out);
   std::optional<ReusePlan> reused;
   if (!begun && !o.from.empty()) {
     reused = plan_reuse(config, data, o.from, o.command);
     take_over(*reused, config, o.from, o.out);
-    begun = source_config(o);
+    begun = source;
   }
   const NewFolder folder(o.out);
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));

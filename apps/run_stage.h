@@ -30,7 +30,11 @@ struct StageOptions {
 // says that no result follows from it (precision and TF32: by name, and a precision of auto is the one it was begun in), where
 // the content of the images decides, and, from mining on, where an override names the field or one of an earlier stage. Error
 // naming the other fields that differ: an option that was forgotten must not cost a result.
-RunConfig resolve_config(const StageOptions&);
+struct ResolvedConfig {
+  RunConfig config;
+  std::optional<RunConfig> begun, source;  // of the directories --out and --from, as they stand there
+};
+ResolvedConfig resolve_config(const StageOptions&);
 
 // Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.
 std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);

@@ -169,6 +169,13 @@ RunConfig load_config(const std::string& preset_or_path, const std::vector<std::
   return config;
 }
 
+RunConfig with_overrides(RunConfig config, const std::vector<std::string>& overrides) {
+  Places places;
+  for (const std::string& text : overrides) set_override(config, text, places);
+  TogetherCheck(config, places).all();
+  return config;
+}
+
 std::string to_toml(const RunConfig& config) {
   RunConfig copy = config;
   std::string text, section;

@@ -126,6 +126,8 @@ std::string preset_text(const std::string& preset_or_path);
 // before the colon); then each override "section.field=value". Error, one line: the file and line (or the override),
 // the field, what was expected and found; for an unknown field the nearest known one.
 RunConfig load_config(const std::string& preset_or_path, const std::vector<std::string>& overrides);
+// A configuration that was loaded before, with overrides. Error as load_config.
+RunConfig with_overrides(RunConfig, const std::vector<std::string>& overrides);
 // TOML with every field: load_config of it gives the same configuration back.
 std::string to_toml(const RunConfig&);
 

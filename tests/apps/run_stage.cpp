@@ -18,7 +18,7 @@ class ResolveConfig : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(dir_); }
   void begin(const StageOptions& options) {
-    const std::string text = to_toml(resolve_config(options));
+    const std::string text = to_toml(resolve_config(options).config);
     std::filesystem::create_directories(dir_);
     std::ofstream(dir_ / "config.toml") << text;
   }
@@ -37,7 +37,7 @@ TEST_F(ResolveConfig, QuickIsTheDefaultAndOptionsComeLast) {
   o.overrides = {"seed=3", "pretext.epochs=2"};
   o.seed = 4;
   o.threads = 2;
-  const RunConfig c = resolve_config(o);
+  const RunConfig c = resolve_config(o).config;
   EXPECT_EQ(c.preset, "quick");
   EXPECT_EQ(c.data.spec, "fashion-mnist:d");
   EXPECT_EQ(c.data.size, 14);
@@ -51,7 +51,7 @@ TEST_F(ResolveConfig, ABegunDirectoryNeedsNoOptions) {
   o.overrides = {"pretext.tau=0.25"};
   o.seed = 7;
   begin(o);
-  const RunConfig c = resolve_config(options());
+  const RunConfig c = resolve_config(options()).config;
   EXPECT_EQ(c.data.spec, "fashion-mnist:d");
   EXPECT_EQ(c.pretext.tau, 0.25f);
   EXPECT_EQ(c.seed, 7u);
@@ -63,25 +63,25 @@ TEST_F(ResolveConfig, WhatDoesNotChangeResultsMayDiffer) {
   StageOptions o = options("fashion-mnist:elsewhere");
   o.threads = 3;
   o.overrides = {"checkpoint_seconds=5"};
-  EXPECT_EQ(resolve_config(o).threads, 3);
+  EXPECT_EQ(resolve_config(o).config.threads, 3);
   o.preset = "quick";
   o.data = "";
-  EXPECT_EQ(resolve_config(o).data.spec, "fashion-mnist:d");
+  EXPECT_EQ(resolve_config(o).config.data.spec, "fashion-mnist:d");
 }
 
 TEST_F(ResolveConfig, PrecisionIsTheOneOfTheBeginningUnlessNamed) {
   StageOptions o = options("fashion-mnist:d");
   o.precision = "f32";
   begin(o);
-  const RunConfig begun = resolve_config(options());
+  const RunConfig begun = resolve_config(options()).config;
   EXPECT_EQ(begun.precision, Precision::f32);
   EXPECT_EQ(changed_arithmetic(begun, begun), "");
   o = options();
   o.preset = "quick";  // says auto
-  EXPECT_EQ(resolve_config(o).precision, Precision::f32);
+  EXPECT_EQ(resolve_config(o).config.precision, Precision::f32);
   o.precision = "bf16";
   o.tf32 = true;
-  const RunConfig now = resolve_config(o);
+  const RunConfig now = resolve_config(o).config;
   EXPECT_EQ(now.precision, Precision::bf16);
   EXPECT_TRUE(now.tf32);
   EXPECT_EQ(changed_arithmetic(begun, now),
@@ -119,9 +119,9 @@ TEST_F(ResolveConfig, LaterFieldsChangeWhereTheyAreNamed) {
   EXPECT_EQ(refused(o).find(": begun with another configuration (selflabel.epochs was 9, now "), 0u);
   EXPECT_NE(refused(o).find("take another --out, or name with --set what is to change here"), std::string::npos);
   o.overrides = {"cluster.lambda=4.0"};  // after which self-labelling is made anew anyway
-  EXPECT_EQ(resolve_config(o).cluster.lambda, 4);
+  EXPECT_EQ(resolve_config(o).config.cluster.lambda, 4);
   o.preset = "";
-  EXPECT_EQ(resolve_config(o).selflabel.train.epochs, 9);
+  EXPECT_EQ(resolve_config(o).config.selflabel.train.epochs, 9);
 }
 
 TEST_F(ResolveConfig, OfAnotherRunWithWhatIsSet) {
@@ -133,7 +133,7 @@ TEST_F(ResolveConfig, OfAnotherRunWithWhatIsSet) {
   next.from = dir_.string();
   next.out = (dir_ / "next").string();
   next.overrides = {"cluster.classes=8"};
-  const RunConfig c = resolve_config(next);
+  const RunConfig c = resolve_config(next).config;
   EXPECT_EQ(c.data.spec, "fashion-mnist:d");
   EXPECT_EQ(c.pretext.tau, 0.25f);
   EXPECT_EQ(c.cluster.classes, 8);
