@@ -1,0 +1,79 @@
+// What is built is plugged in: whole runs on a CUDA device reach every kernel that is launched anywhere, but for a list that
+// says why.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "tests/scan/stages/cuda/support.h"
+
+namespace kith::test {
+namespace {
+
+// The names that launch() is called with in kernels/cuda.
+std::set<std::string> launched_anywhere() {
+  std::set<std::string> names;
+  const std::regex call("\\blaunch(?:<[^(]*>)?\\(\\s*\"(\\w+)\"");
+  for (const auto& entry : std::filesystem::directory_iterator(KITH_SOURCE_DIR "/kernels/cuda")) {
+    if (!entry.is_regular_file()) continue;
+    const std::string text = bytes_of(entry.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), call), end; at != end; ++at) names.insert((*at)[1].str());
+  }
+  return names;
+}
+
+// Not reached by a run, and why that is right.
+const std::map<std::string, std::string> kAllowed = {};
+
+RunConfig small_config() {
+  RunConfig config = tiny_config();
+  for (TrainConfig* t : {&config.pretext.train, &config.cluster.train, &config.selflabel.train})
+    t->batch = 4, t->epochs = 1;
+  config.cluster.heads = 2;
+  config.evaluate.kmeans_restarts = 1;
+  return config;
+}
+
+void collect(const std::string& name, const RunConfig& config, DType precision, std::set<std::string>& reached) {
+  Folder folder("reach_" + name);
+  const data::Dataset data = striped_data(3, 20, 8);
+  Recorder report;
+  simt::options().ranges = true;
+  ContextOptions options = on_cuda(precision);
+  Context ctx(options);
+  Session session{ctx, config, data, folder.path(), report};
+  run(session);
+  for (const std::string& path : std::exchange(simt::range_log(), {}))
+    reached.insert(path.substr(path.find_last_of('/') + 1));
+}
+
+TEST_F(OnCuda, ARunReachesEveryKernel) {
+  std::set<std::string> reached;
+  RunConfig tuned = small_config();
+  tuned.pretext.train.optimizer.kind = OptimizerKind::lars;
+  tuned.cluster.train.optimizer.kind = OptimizerKind::sgd;
+  tuned.selflabel.share = 0;
+  tuned.selflabel.threshold = 0.3f;
+  tuned.selflabel.ema = 0.9f;
+  collect("f32_tuned", tuned, DType::f32, reached);
+  collect("bf16_tuned", tuned, DType::bf16, reached);
+  RunConfig frozen = small_config();
+  frozen.cluster.frozen = true;
+  frozen.pretext.form = NtXentForm::one_sided;
+  collect("f32_frozen", frozen, DType::f32, reached);
+  collect("bf16_frozen", frozen, DType::bf16, reached);
+  const std::set<std::string> all = launched_anywhere();
+  ASSERT_GT(all.size(), 60u);
+  for (const std::string& name : all) {
+    if (kAllowed.contains(name))
+      EXPECT_FALSE(reached.contains(name)) << name << " is reached: take it off the list";
+    else
+      EXPECT_TRUE(reached.contains(name)) << name << " is launched by no stage of a run";
+  }
+  for (const auto& [name, why] : kAllowed) EXPECT_TRUE(all.contains(name)) << name << " is no kernel";
+}
+
+}  // namespace
+}  // namespace kith::test
