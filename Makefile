@@ -54,7 +54,7 @@ cuda: setup
 	@if command -v nvcc >/dev/null; then \
 	  .ci/cuda_libraries && cmake --preset cuda && \
 	  cmake --build --preset cuda --target device $(jobs) && \
-	  ctest --preset cuda -R '^(cuda_budget$$|device_math[.]|gpu[.])' --no-tests=error --output-junit tests.xml && \
+	  ctest --preset cuda -R '^(cuda_budget$$|dense_math[.]|gpu[.])' --no-tests=error --output-junit tests.xml && \
 	  .ci/cuda_summary build/cuda/tests.xml; \
 	else echo 'cuda: no nvcc, CUDA code not built'; fi
 

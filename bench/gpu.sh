@@ -99,7 +99,7 @@ phase_build() {
 }
 
 phase_test() {
-  programs 'cuda_*_tests' device_math_tests
+  programs 'cuda_*_tests' dense_math_tests
   while read -r program; do
     name=$(basename "$program")
     item "$name" 300 "$program" "--gtest_output=json:$out/logs/test.$name.json" && count_tests "$out/logs/test.$name.json"

@@ -74,10 +74,10 @@ Machine::Machine() {
 
 Queue Machine::queue() const { return accelerator_ ? accelerator_->queue() : Queue{}; }
 
-DeviceMath* Machine::math(bool tf32) {
+DenseMath* Machine::math(bool tf32) {
   if (!std::exchange(math_tried_[tf32], true)) {
     try {
-      math_[tf32] = make_device_math(queue(), {.tf32 = tf32, .plan_folder = default_plan_folder()});
+      math_[tf32] = make_accelerator_math(queue(), {.tf32 = tf32, .plan_folder = default_plan_folder()});
     } catch (const Error&) {  // kernels are timed all the same; what needs it says that it has none
     }
   }

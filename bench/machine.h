@@ -36,7 +36,7 @@ class Machine {
   Queue queue() const;
   Memory& memory() { return *memory_; }
   Accelerator& accelerator() { return *accelerator_; }  // not on the CPU
-  DeviceMath* math(bool tf32 = false);                  // null where cuDNN and cuBLASLt cannot be had
+  DenseMath* math(bool tf32 = false);                   // null where cuDNN and cuBLASLt cannot be had
 
   // Device time of f, samples of one call each. Before each sample more memory than any L2 holds is read, so that caches
   // are cold, nothing in them has to be written back meanwhile, and the host has enqueued f before the device gets there.
@@ -52,7 +52,7 @@ class Machine {
 
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<Memory> memory_;
-  std::unique_ptr<DeviceMath> math_[2];  // the second with TF32
+  std::unique_ptr<DenseMath> math_[2];  // the second with TF32
   bool math_tried_[2] = {};
   std::shared_ptr<float> cold_, sum_;
   double copy_rate_ = -1, flop_rate_[4] = {0, -1, -1, -1};

@@ -34,7 +34,7 @@ void describe(const ThreadWait& wait) {
                                                     static_cast<double>(info.memory_bytes) / (1 << 30)));
   const DeviceList list = list_devices();
   benchmark::AddCustomContext("cuda", fmt::format("driver {}, runtime {}", list.driver, list.runtime));
-  benchmark::AddCustomContext("device_math", machine().math() == nullptr ? "none" : machine().math()->describe());
+  benchmark::AddCustomContext("dense_math", machine().math() == nullptr ? "none" : machine().math()->describe());
   benchmark::AddCustomContext("copy_B/s", fmt::format("{:.4g}", machine().copy_rate()));
   benchmark::AddCustomContext("time", "median of single calls, device time, caches cold");
 }

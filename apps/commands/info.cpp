@@ -62,7 +62,7 @@ Machine this_machine(const ThreadWait& wait) {
             .missing = {},
             .plans = default_plan_folder()};
   try {
-    m.libraries = device_math_libraries();
+    m.libraries = accelerator_libraries();
   } catch (const Error& e) {
     m.missing = e.what();
   }

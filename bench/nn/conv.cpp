@@ -111,7 +111,7 @@ struct DeviceConv {
         dw(bench::memory(), pass == Pass::backward_weights ? w_size : 0) {}
   int64_t first_size() const { return pass == Pass::backward_data ? y_size : x_size; }
   int64_t second_size() const { return pass == Pass::backward_weights ? y_size : w_size; }
-  void run(DeviceMath& math) const {
+  void run(DenseMath& math) const {
     constexpr DType kType = sizeof(A) == 2 ? DType::bf16 : DType::f32;
     if (pass == Pass::forward) math.conv_forward(s, kType, first.data(), second.data(), out.data());
     if (pass == Pass::backward_data)
@@ -119,7 +119,7 @@ struct DeviceConv {
     if (pass == Pass::backward_weights)
       math.conv_backward_weights(s, kType, first.data(), second.data(), dw.data(), Write::overwrite);
   }
-  // 16 elements of the result, spread over it, as in tests/nn/device/cuda/device_math.cpp; TF32 rounds both operands of each term.
+  // 16 elements of the result, spread over it, as in tests/nn/device/dense_math.cpp; TF32 rounds both operands of each term.
   testing::AssertionResult verified(bool tf32) const {
     const bool weights = pass == Pass::backward_weights;
     const Repeating a{bench::widened(bench::drawn<A>(first_size(), {1}))},
@@ -141,7 +141,7 @@ struct DeviceConv {
 
 template <class A>
 void conv_on_device(benchmark::State& state, Format format) {
-  DeviceMath* math = bench::machine().math(format == Format::tf32);
+  DenseMath* math = bench::machine().math(format == Format::tf32);
   check(math != nullptr, "convolutions on a GPU need cuDNN");
   const DeviceConv<A> c(shape_of(state), static_cast<Pass>(state.range(6)));
   c.run(*math);

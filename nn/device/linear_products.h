@@ -8,7 +8,7 @@
 #include <compare>
 #include <cstdint>
 
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 
 namespace kith {
 

@@ -39,7 +39,7 @@ Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShap
   Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out}, dtype);
   ctx.math().conv_forward(s, dtype, x.value().raw(), w.raw(), y.raw());
   return tape.record("conv2d", {x, weight}, y, [xv = x.value(), w, s, dtype, element](const Tensor& dy, Grads& grads) {
-    DeviceMath& math = grads.context().math();
+    DenseMath& math = grads.context().math();
     if (grads.wanted(1)) {
       grads.op().part("weights", s.cost(Pass::backward_weights, element), dtype);
       math.conv_backward_weights(s, dtype, xv.raw(), dy.raw(), grads.data(1), grads.write(1));

@@ -41,7 +41,7 @@ Context::Context(const ContextOptions& options) : options_(options), queue_{.dev
     accelerator_ = open_accelerator(options.index);
     memory_ = accelerator_;
     queue_ = accelerator_->queue();
-    math_ = make_device_math(queue_, options.math);
+    math_ = make_accelerator_math(queue_, options.math);
   }
   pool_ = make_pool();
 }
@@ -72,7 +72,7 @@ Context::PoolScope::~PoolScope() {
 
 std::shared_ptr<Buffer> Context::block(size_t bytes) { return std::make_shared<Buffer>(pool_, bytes); }
 
-DeviceMath& Context::math() {
+DenseMath& Context::math() {
   check(math_ != nullptr, "device libraries asked for on the CPU");
   return *math_;
 }

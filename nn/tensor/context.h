@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 #include "nn/tensor/tensor.h"
 
 namespace kith {
@@ -64,7 +64,7 @@ class Context {
   bool has_room(int64_t bytes);                         // on the device, with as much again left for the work on them
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
-  DeviceMath& math();                                        // of the accelerator
+  DenseMath& math();                                         // of the accelerator
   // From now on operations are profiled (profile.h); `listed` runs of each section.
   void profile(const Ceilings&, int listed);
   Profiler* profiler() { return profiler_.get(); }  // null: none
@@ -94,7 +94,7 @@ class Context {
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<class Memory> memory_;
   std::shared_ptr<Pool> pool_;
-  std::unique_ptr<DeviceMath> math_;
+  std::unique_ptr<DenseMath> math_;
   std::unique_ptr<CpuCache> cpu_cache_;
   std::map<std::pair<Shape, std::vector<float>>, Tensor> constants_;
   std::map<std::pair<const std::byte*, size_t>, std::shared_ptr<Buffer>> resident_;

@@ -70,13 +70,13 @@ program "$tree/tests/cuda_c_tests" <<'END'
 printf 'a\\b "quoted"\ttab \033[0m|bar\n'
 exit 3
 END
-program "$tree/tests/device_math_tests" </dev/null
+program "$tree/tests/dense_math_tests" </dev/null
 
 # Tests: failures come first, and the rest goes on.
 campaign 1 test
 holds summary.md '# kith on cuda:0, "Pretended" | card' '- test, cuda_a_tests: failed. 1 passed, 1 failed, 1 skipped: Suite.c' \
   '| cuda_b_tests | skipped |' '0 passed, 0 failed, 1 skipped |' '- test, cuda_c_tests: failed. exit status 3: a\b "quoted" tab' \
-  '| device_math_tests | passed |'
+  '| dense_math_tests | passed |'
 [ "$(sed -n '3p;5p' "$out/summary.md" | tr '\n' ' ')" = '## What failed - test, cuda_a_tests: failed. 1 passed, 1 failed, 1 skipped: Suite.c  ' ] ||
   complain "the first failure is not the first line: $(head -5 "$out/summary.md")"
 valid test 4
@@ -89,7 +89,7 @@ wait
 END
 campaign 1 --only 'cuda_z*' --limit 8 test
 campaign 1 --only 'device*' --limit 1 test
-holds summary.md '- test, cuda_a_tests: failed.' '- test, cuda_z_tests: timed out. after ' '- test, device_math_tests: not run.'
+holds summary.md '- test, cuda_a_tests: failed.' '- test, cuda_z_tests: timed out. after ' '- test, dense_math_tests: not run.'
 ! grep -q . "/proc/$(cat "$work/child")/cmdline" 2>/dev/null || complain 'what hung runs on'
 valid test 5
 

@@ -12,7 +12,7 @@ struct ConvTarget {
   const Descriptor* described = nullptr;  // CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR; instead of a handle
 };
 
-// Operands by their role in the pass, as in DeviceMath: forward x, w, y; backward_data dy, w, dx; backward_weights x, dy, dw.
+// Operands by their role in the pass, as in DenseMath: forward x, w, y; backward_data dy, w, dx; backward_weights x, dy, dw.
 struct ConvOperands {
   const void* first = nullptr;
   const void* second = nullptr;

@@ -5,7 +5,7 @@
 
 #include "nn/device/cudnn/conv_graph.h"
 #include "nn/device/cudnn/workspace.h"
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 
 namespace kith {
 

@@ -1,4 +1,4 @@
-// DeviceMath for the SIMT runner: convolutions through oneDNN and products through the CPU's, on the runner's device memory,
+// DenseMath for the SIMT runner: convolutions through oneDNN and products through the CPU's, on the runner's device memory,
 // in its order of work. bf16 operands are widened, results rounded: the products are f32, as on a device.
 #include <vector>
 
@@ -50,7 +50,7 @@ int64_t y_count(const ConvShape& s) { return s.images * s.out_height() * s.out_w
 int64_t w_count(const ConvShape& s) { return s.out * s.kernel * s.kernel * s.in; }
 float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }
 
-class SimtMath final : public DeviceMath {
+class SimtMath final : public DenseMath {
  public:
   void conv_forward(const ConvShape& s, DType dtype, const void* x, const void* w, void* y) override {
     simt::enqueue([=, this] {
@@ -99,8 +99,8 @@ class SimtMath final : public DeviceMath {
 
 }  // namespace
 
-std::string device_math_libraries() { return "oneDNN in place of cuDNN and cuBLASLt"; }
+std::string accelerator_libraries() { return "oneDNN in place of cuDNN and cuBLASLt"; }
 
-std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) { return std::make_unique<SimtMath>(); }
+std::unique_ptr<DenseMath> make_accelerator_math(Queue, const MathOptions&) { return std::make_unique<SimtMath>(); }
 
 }  // namespace kith

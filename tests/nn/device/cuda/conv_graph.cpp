@@ -9,7 +9,7 @@
 #include <set>
 
 #include "kernels/core/check.h"
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 #include "tests/nn/device/cuda/described.h"
 
 namespace kith {
@@ -36,7 +36,7 @@ class ConvGraphs : public testing::Test {
   }
 };
 
-// Every combination that DeviceMath asks for. A gradient of bf16 weights is widened afterwards: it is never added to.
+// Every combination that DenseMath asks for. A gradient of bf16 weights is widened afterwards: it is never added to.
 std::vector<ConvPlanKey> keys_of(const ConvShape& shape) {
   std::vector<ConvPlanKey> keys;
   for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights})

@@ -109,9 +109,9 @@ TEST(MatmulDescs, AreTakenByTheLibrary) {
     }
 }
 
-TEST(DeviceMathWithoutADevice, IsOneLine) {
+TEST(DenseMathWithoutADevice, IsOneLine) {
   if (!list_devices().devices.empty()) GTEST_SKIP() << "there is one";
-  const std::string line = message([] { make_device_math({.device = Device::cuda}, {}); });
+  const std::string line = message([] { make_accelerator_math({.device = Device::cuda}, {}); });
   EXPECT_NE(line, "no error");
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;
   std::cout << line << '\n';

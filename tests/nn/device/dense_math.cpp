@@ -1,5 +1,5 @@
-// Any DeviceMath against plain loops: cuDNN and cuBLASLt on a GPU, the runner's stand-in for them elsewhere.
-#include "nn/device/device_math.h"
+// Any DenseMath against plain loops: cuDNN and cuBLASLt on a GPU, the runner's stand-in for them elsewhere.
+#include "nn/device/dense_math.h"
 
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ using test::Tolerance;
 
 constexpr double kHalfUnit = 0x1p-8;  // bf16's unit roundoff
 
-class DeviceMathTest : public testing::Test {
+class DenseMathTest : public testing::Test {
  protected:
   void SetUp() override {
     const DeviceChoice choice = select_device({}, list_devices());
@@ -68,11 +68,11 @@ const ConvShape kShapes[] = {{1, 1, 1, 1, 1, 1, 1, 0},    {2, 5, 4, 3, 17, 3, 1,
                              {2, 9, 9, 16, 32, 3, 2, 1},  {2, 8, 8, 16, 32, 1, 2, 0}, {1, 11, 12, 3, 16, 7, 2, 3},
                              {4, 16, 16, 3, 64, 3, 1, 1}, {9, 8, 8, 64, 64, 3, 1, 1}, {2, 4, 4, 128, 256, 3, 2, 1}};
 
-TEST_F(DeviceMathTest, ConvolutionsMatchPlainLoops) {
+TEST_F(DenseMathTest, ConvolutionsMatchPlainLoops) {
   for (const ConvShape& s : kShapes)
     for (const DType dtype : {DType::f32, DType::bf16}) {
       SCOPED_TRACE(to_string(s) + (dtype == DType::bf16 ? ", bf16" : ", f32"));
-      DeviceMath& math = ctx_->math();
+      DenseMath& math = ctx_->math();
       std::vector<float> xs, ws, dys;
       const Tensor x = tensor({s.images, s.height, s.width, s.in}, dtype, Seed{1}, &xs);
       const Tensor w = tensor({s.out, s.kernel, s.kernel, s.in}, dtype, Seed{2}, &ws);
@@ -101,11 +101,11 @@ TEST_F(DeviceMathTest, ConvolutionsMatchPlainLoops) {
     }
 }
 
-TEST_F(DeviceMathTest, LinearLayersMatchPlainLoops) {
+TEST_F(DenseMathTest, LinearLayersMatchPlainLoops) {
   for (const LinearShape& s : {LinearShape{1, 1, 1}, LinearShape{5, 7, 3}, LinearShape{33, 31, 30},
                                LinearShape{512, 128, 64}, LinearShape{257, 512, 100}}) {
     SCOPED_TRACE(testing::Message() << s.rows << " x " << s.in << " -> " << s.out);
-    DeviceMath& math = ctx_->math();
+    DenseMath& math = ctx_->math();
     std::vector<float> x, w, bias, dy, dx_before, dw_before;
     const Tensor tx = tensor({s.rows, s.in}, DType::f32, Seed{1}, &x),
                  tw = tensor({s.out, s.in}, DType::f32, Seed{2}, &w);
@@ -143,10 +143,10 @@ TEST_F(DeviceMathTest, LinearLayersMatchPlainLoops) {
 }
 
 // A step of one convolution and one layer: what the captured graph does is what the calls did, and nothing grows.
-TEST_F(DeviceMathTest, ACapturedStepGivesTheSameBits) {
+TEST_F(DenseMathTest, ACapturedStepGivesTheSameBits) {
   const ConvShape s{4, 8, 8, 32, 64, 3, 1, 1};
   const LinearShape l{.rows = 4, .in = 4096, .out = 10};
-  DeviceMath& math = ctx_->math();
+  DenseMath& math = ctx_->math();
   const Tensor x = tensor({4, 8, 8, 32}, DType::bf16, Seed{1}), w = tensor({64, 3, 3, 32}, DType::bf16, Seed{2});
   const Tensor y = ctx_->empty({4, 8, 8, 64}, DType::bf16), dx = ctx_->empty({4, 8, 8, 32}, DType::bf16);
   const Tensor dw = ctx_->empty({64, 3, 3, 32});

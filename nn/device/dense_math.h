@@ -1,4 +1,4 @@
-// DeviceMath: convolutions and linear layers on a device, by the vendor's libraries (nn/device/cudnn, nn/device/cublas). This header
+// DenseMath: convolutions and linear layers on a device, by the vendor's libraries (nn/device/cudnn, nn/device/cublas). This header
 // knows neither, so that a build for another device can implement it.
 //
 //   conv    x [N, H, W, in], w [out, k, k, in], y [N, H', W', out] of one dtype; the gradient of w is f32 always
@@ -40,9 +40,9 @@ struct LinearShape {
   auto operator<=>(const LinearShape&) const = default;
 };
 
-class DeviceMath {
+class DenseMath {
  public:
-  virtual ~DeviceMath() = default;
+  virtual ~DenseMath() = default;
 
   virtual void conv_forward(const ConvShape&, DType, const void* x, const void* w, void* y) = 0;
   virtual void conv_backward_data(const ConvShape&, DType, const void* dy, const void* w, void* dx, Write) = 0;
@@ -57,9 +57,9 @@ class DeviceMath {
   virtual std::string describe() const = 0;  // for the log: versions, TF32, where plans are kept, a warning about them
 };
 
-std::string device_math_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error where they cannot be loaded
+std::string accelerator_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error where they cannot be loaded
 
 // One for each queue; it must outlive the graphs captured through it. Error where this build has none.
-std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&);
+std::unique_ptr<DenseMath> make_accelerator_math(Queue, const MathOptions&);
 
 }  // namespace kith

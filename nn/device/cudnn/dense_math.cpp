@@ -1,4 +1,4 @@
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ int alignment_of(const MatmulPlan::Operands& x) {
   return static_cast<int>(bits & (~bits + 1));
 }
 
-class CudaMath final : public DeviceMath {
+class CudaMath final : public DenseMath {
  public:
   CudaMath(Queue queue, const MathOptions& options)
       : queue_(queue),
@@ -69,7 +69,7 @@ class CudaMath final : public DeviceMath {
   int64_t workspace_bytes() const override { return workspace_.bytes() + half_.bytes(); }
   std::string describe() const override {
     const PlanStore& store = convs_.store();
-    return fmt::format("{}, TF32 {}, {} plans known{}{}{}", device_math_libraries(), options_.tf32 ? "on" : "off",
+    return fmt::format("{}, TF32 {}, {} plans known{}{}{}", accelerator_libraries(), options_.tf32 ? "on" : "off",
                        store.size(), store.file().empty() ? "" : " in " + store.file().string(),
                        store.warning().empty() ? "" : "; ", store.warning());
   }
@@ -111,11 +111,11 @@ class CudaMath final : public DeviceMath {
 
 }  // namespace
 
-std::string device_math_libraries() {
+std::string accelerator_libraries() {
   return fmt::format("cuDNN {}, cuBLASLt {}", cudnn_version(), cublas_lt_version());
 }
 
-std::unique_ptr<DeviceMath> make_device_math(Queue queue, const MathOptions& options) {
+std::unique_ptr<DenseMath> make_accelerator_math(Queue queue, const MathOptions& options) {
   check(queue.device == Device::cuda, "cuDNN and cuBLASLt run on CUDA queues");
   return std::make_unique<CudaMath>(queue, options);
 }

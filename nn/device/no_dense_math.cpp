@@ -1,14 +1,14 @@
 // The device libraries of a build that has none.
 #include "kernels/core/check.h"
-#include "nn/device/device_math.h"
+#include "nn/device/dense_math.h"
 
 namespace kith {
 
 constexpr const char* kNone =
     "this build of kith has no cuDNN and cuBLASLt: build it with --preset cuda where their headers are";
 
-std::string device_math_libraries() { throw Error(kNone); }
+std::string accelerator_libraries() { throw Error(kNone); }
 
-std::unique_ptr<DeviceMath> make_device_math(Queue, const MathOptions&) { throw Error(kNone); }
+std::unique_ptr<DenseMath> make_accelerator_math(Queue, const MathOptions&) { throw Error(kNone); }
 
 }  // namespace kith
