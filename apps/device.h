@@ -18,7 +18,7 @@ struct ContextRequest {
 struct OpenedContext {
   std::unique_ptr<Context> context;
   std::string line;     // for the log: what computes, how, and why no GPU where none was taken
-  std::string warning;  // a GPU that is there cannot be used; or empty
+  std::string warning;  // set where a GPU was found but could not be opened; else empty
 };
 
 // Error, in one line, where what was asked for by name cannot be had; `auto` ends on the CPU and says why.

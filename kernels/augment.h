@@ -12,10 +12,12 @@
 // The pipeline works on uint8 between operations exactly where PIL/torchvision on PIL images does.
 // Grayscale images (channels = 1): saturation, hue and grayscale are no-ops; brightness and contrast jitter act.
 //
-// Limits  channels 1 or 3; images of one size, out size free for simclr (resize), crop <= image size for none and
-// strong. Errors  Error on an index out of range, sizes that disagree; a device, which cannot throw, fills the view of
-// an index out of range with NaN, so that the check of the loss finds it. Cost    bytes: height width channels in, 4
-// (bf16: 2) out_height out_width channels out, per view.
+// clang-format off
+// Limits  channels 1 or 3; images of one size; out size free for simclr (resize), crop <= image size for none and strong.
+// Errors  Error on an index out of range, sizes that disagree. A device cannot throw: it fills the view of an index out of
+//         range with NaN, which the check of the loss finds.
+// Cost    bytes per view: height width channels in, 4 (bf16: 2) out_height out_width channels out.
+// clang-format on
 //
 // A device draws the same parameters and computes the same bytes (its exp, log, sin and cos may differ from the host's
 // in the last bit of a double: that moves a pixel only when a value falls within 1e-15 of a boundary).

@@ -17,7 +17,7 @@ void check_slots(std::span<const OptimSlot<float>> slots, std::string_view entry
     const OptimSlot<float>& s = slots[i];
     const size_t n = s.w.size();
     expect(s.g.size() == n, entry, i, "g", n, s.g.size());
-    expect(s.half.empty() || s.half.size() == n, entry, i, "half", n, s.half.size());
+    expect(s.bf16_copy.empty() || s.bf16_copy.size() == n, entry, i, "bf16_copy", n, s.bf16_copy.size());
     if (need_m) expect(s.m.size() == n, entry, i, "m", n, s.m.size());
     if (need_v) expect(s.v.size() == n, entry, i, "v", n, s.v.size());
   }

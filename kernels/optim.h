@@ -10,7 +10,7 @@
 //
 // Each slot is one tensor; all spans of a slot have one length (0 is allowed, another length is an Error naming the
 // slot). step counts from 1; at step 1 the state is written, not read. momentum = 0 keeps no velocity: m may be empty.
-// `half` receives the new weights rounded to bf16 (nearest even) in the same pass; empty: no copy is kept.
+// `bf16_copy` receives the new weights rounded to bf16 (nearest even) in the same pass; empty: no copy is kept.
 // `live`, where given, holds the learning rate and the step in memory of the queue's device and overrides lr and step.
 // `finite`, where given, is one number in memory of the queue's device, that of grad_norm: where it is 0 the step does
 // not happen. Weights, their copies and the state stay as they are; at step 1 the state becomes zero, so that step 2 has
@@ -29,7 +29,7 @@ struct OptimSlot {
   std::span<const T> g;
   std::span<T> m = {};  // SGD, LARS: momentum; Adam: first moment
   std::span<T> v = {};  // Adam: second moment; empty otherwise
-  std::span<bf16> half = {};
+  std::span<bf16> bf16_copy = {};
   T weight_decay = 0;  // of this slot
   bool adapt = true;   // LARS only
 };

@@ -26,7 +26,7 @@ std::vector<int64_t> resnet18(int64_t width) {
 template <class T>
 struct Weights {
   std::vector<Array<T>> w, g, m, v;
-  std::vector<Array<bf16>> half;
+  std::vector<Array<bf16>> bf16_copy;
   std::vector<OptimSlot<T>> slots;
   std::vector<std::span<const T>> grads, weights;
   double count = 0;
@@ -39,13 +39,13 @@ struct Weights {
       g.emplace_back(memory, std::vector<T>(g32.begin(), g32.end()));
       m.emplace_back(memory, sizes[i]);
       v.emplace_back(memory, sizes[i]);
-      half.emplace_back(memory, sizes[i]);
+      bf16_copy.emplace_back(memory, sizes[i]);
       count += static_cast<double>(sizes[i]);
       slots.push_back({.w = w[i].span(),
                        .g = g[i].span(),
                        .m = m[i].span(),
                        .v = v[i].span(),
-                       .half = half[i].span(),
+                       .bf16_copy = bf16_copy[i].span(),
                        .weight_decay = T(0.0625),
                        .adapt = i % 3 == 0});
       grads.push_back(g[i].span());

@@ -1,4 +1,4 @@
-// Whole files in and out, and the one way this library fails.
+// Read and write whole files; fail() throws std::runtime_error.
 #pragma once
 #include <fmt/format.h>
 

@@ -13,7 +13,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Memory that there is not: on the host, or on a device. What a caller can free, it may free, and ask again.
+// Out of host or device memory. The caller may release caches and retry.
 class OutOfMemory : public Error {
  public:
   using Error::Error;

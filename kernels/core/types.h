@@ -12,15 +12,15 @@ namespace kith {
 
 enum class Device : uint8_t { cpu, cuda };
 
-// Who lends entries memory of the device for as long as they enqueue. A block taken back may be lent again at once, as all
-// work is in the order of one queue.
-class Lender {
+// Stream-ordered scratch memory for entries. A freed block may be reused at once, because all work on it is in the order of
+// one stream.
+class ScratchAllocator {
  public:
-  virtual void* lend(size_t bytes) = 0;  // OutOfMemory where there is none
-  virtual void take_back(void* block, size_t bytes) noexcept = 0;
+  virtual void* allocate(size_t bytes) = 0;  // OutOfMemory where there is none
+  virtual void free(void* block, size_t bytes) noexcept = 0;
 
  protected:
-  ~Lender() = default;
+  ~ScratchAllocator() = default;
 };
 
 // Where an entry runs; passed by value, last. `sm` is the compute capability times ten (90 = Hopper), 0 on the CPU.
@@ -28,7 +28,7 @@ struct Queue {
   Device device = Device::cpu;
   CUstream_st* stream = nullptr;
   int sm = 0;
-  Lender* scratch = nullptr;  // null: entries allocate what they need, in the order of the stream
+  ScratchAllocator* scratch = nullptr;  // null: entries allocate what they need, in the order of the stream
 };
 
 // Throws Error when `queue` is not the CPU: for entries that have no implementation elsewhere in this build.
@@ -50,16 +50,16 @@ struct Matrix {
 // A backward kernel is told whether its output holds a gradient already.
 enum class Write : uint8_t { overwrite, add };
 
-// Format of a product's operands on a device; accumulation is f32 always. The CPU backend multiplies in f32.
+// Format of the operands of a matrix product on a device; accumulation is always f32. The CPU backend multiplies in f32.
 enum class Products : uint8_t { f32, bf16 };
 
-// What changes from one training step to the next while its launches stay the same. In memory of the queue's device, so
-// that a captured graph reads the numbers of the step it is replayed for.
+// Per-step scalars in device memory. A captured graph reads them anew in every replay, so that its launches stay the same
+// while the learning rate and the epoch change.
 struct LiveStep {
   float lr = 0;
   uint32_t epoch = 0;
   int64_t step = 0;    // of the optimiser, from 1
-  int64_t images = 0;  // byte at which this step's images begin, where they are gathered for it
+  int64_t images = 0;  // byte offset of this step's batch in the staging buffer, where images are streamed
 };
 
 // Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.

@@ -82,10 +82,10 @@ void clear_state(std::span<const OptimSlot<T>> slots) {
 // The bf16 copy of weights that are still in the cache.
 template <class T>
 void write_half(const OptimSlot<T>& s, const Piece& p) {
-  if (s.half.empty()) return;
+  if (s.bf16_copy.empty()) return;
   const T* __restrict w = s.w.data();
-  bf16* __restrict half = s.half.data();
-  for (int64_t i = p.begin; i < p.end; ++i) half[i] = narrow(static_cast<float>(w[i]));
+  bf16* __restrict bf16_copy = s.bf16_copy.data();
+  for (int64_t i = p.begin; i < p.end; ++i) bf16_copy[i] = narrow(static_cast<float>(w[i]));
 }
 
 }  // namespace

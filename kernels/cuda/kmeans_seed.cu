@@ -1,4 +1,4 @@
-// Greedy k-means++ without a word to the host: draws come with the launch, rows are picked from them on the device.
+// Greedy k-means++ without host synchronisation: draws come with the launch, rows are picked from them on the device.
 // For each centroid: pick (a block per draw walks the sums of chunks of 256 rows, then the chunk's rows), consider (a
 // block per chunk: f64 distances of its rows to every candidate, and the chunk's sums), choose (the candidate with the
 // least total becomes the centroid), adopt (its distances become those of the next round). Sums are taken in the order

@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int j = 0; j < 4; ++j) rule(rates, slot.weight_decay, w[k][j], g[k][j], m[k][j], v[k][j]);
       store(slot.w, w[k], group[k]);
-      if (slot.half != nullptr) store(slot.half, w[k], group[k]);
+      if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w[k], group[k]);
     }
     if (rule.keeps_m()) store(slot.m, m[k], group[k]);
     if (rule.keeps_v()) store(slot.v, v[k], group[k]);

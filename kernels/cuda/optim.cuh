@@ -23,7 +23,7 @@ struct Slot {
   const float* g;
   float* m;
   float* v;
-  __nv_bfloat16* half;  // or null
+  __nv_bfloat16* bf16_copy;  // or null
   int64_t count;
   float weight_decay;
   short adapt;
@@ -127,12 +127,12 @@ void for_each_launch(std::span<const OptimSlot<float>> all, F run) {
     if (n == 0) continue;
     const auto starts_at = [](const void* p, uintptr_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; };
     const bool aligned = starts_at(slot.w.data(), 16) && starts_at(slot.g.data(), 16) && starts_at(slot.m.data(), 16) &&
-                         starts_at(slot.v.data(), 16) && starts_at(slot.half.data(), 8);
+                         starts_at(slot.v.data(), 16) && starts_at(slot.bf16_copy.data(), 8);
     s.slot[s.count] = {slot.w.data(),
                        slot.g.data(),
                        slot.m.data(),
                        slot.v.data(),
-                       reinterpret_cast<__nv_bfloat16*>(slot.half.data()),
+                       reinterpret_cast<__nv_bfloat16*>(slot.bf16_copy.data()),
                        n,
                        slot.weight_decay,
                        static_cast<short>(slot.adapt ? 1 : 0),

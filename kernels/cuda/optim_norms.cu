@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kThreads) lars_kernel(const __grid_constant__ 
         w[j] -= v[j];
       }
       store(slot.w, w, group);
-      if (slot.half != nullptr) store(slot.half, w, group);
+      if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w, group);
     }
     if (momentum != 0.f) store(slot.m, v, group);
   }

@@ -149,7 +149,8 @@ __device__ __forceinline__ void select(const TopKSearch& s, const Shared& m, con
     __syncthreads();  // buffers are empty again, limits raised
     asm volatile(
         ""
-        : "+r"(first_row));  // a new value to the compiler: what it would keep of the old one, sm_80 must spill
+        : "+r"(
+            first_row));  // optimisation barrier: keeps values derived from the old first_row from being hoisted and spilled (sm_80)
   }
 }
 

@@ -1,4 +1,4 @@
-// What nn asks of CUDA, in a build without it.
+// Stubs of nn for builds without CUDA.
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 

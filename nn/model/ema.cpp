@@ -27,7 +27,7 @@ void Ema::update() {
 void Ema::swap() {
   for (size_t i = 0; i < averages_.size(); ++i) {
     std::swap(view_.parameters[i].parameter->value, averages_[i]);
-    refresh(*view_.parameters[i].parameter);
+    sync_bf16_copy(*view_.parameters[i].parameter);
   }
 }
 

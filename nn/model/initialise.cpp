@@ -39,8 +39,8 @@ Conv2d make_conv(Context& ctx, int64_t in, int64_t out, ConvSpec spec, uint64_t 
   Conv2d conv{.weight = {.value = ctx.empty({out, spec.kernel, spec.kernel, in}), .grad = {}}, .spec = spec};
   fill_normal(conv.weight.value, std::sqrt(2.0 / static_cast<double>(out * spec.kernel * spec.kernel)),
               stream_of(seed, std::string(name) + ".weight"));
-  if (ctx.precision() == DType::bf16) conv.weight.half = ctx.empty(conv.weight.value.shape(), DType::bf16);
-  refresh(conv.weight);
+  if (ctx.precision() == DType::bf16) conv.weight.bf16_copy = ctx.empty(conv.weight.value.shape(), DType::bf16);
+  sync_bf16_copy(conv.weight);
   return conv;
 }
 

@@ -14,20 +14,20 @@ Var BatchNorm::operator()(Tape& tape, Var x, BatchNormOptions options, std::opti
 Var Linear::operator()(Tape& tape, Var x) { return linear(tape, x, tape.parameter(weight), tape.parameter(bias)); }
 
 void Conv2d::list(StateView& view, const std::string& prefix) {
-  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = true});
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .is_matrix = true});
 }
 
 void BatchNorm::list(StateView& view, const std::string& prefix) {
-  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = false});
-  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .matrix_like = false});
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .is_matrix = false});
+  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .is_matrix = false});
   view.buffers.push_back({.name = prefix + "running_mean", .tensor = &state.running_mean});
   view.buffers.push_back({.name = prefix + "running_var", .tensor = &state.running_var});
   view.counters.emplace_back(prefix + "num_batches_tracked", &num_batches_tracked);
 }
 
 void Linear::list(StateView& view, const std::string& prefix) {
-  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .matrix_like = true});
-  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .matrix_like = false});
+  view.parameters.push_back({.name = prefix + "weight", .parameter = &weight, .is_matrix = true});
+  view.parameters.push_back({.name = prefix + "bias", .parameter = &bias, .is_matrix = false});
 }
 
 ProjectionHead::ProjectionHead(Context& ctx, int features, int dim, uint64_t seed)

@@ -67,14 +67,14 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& p = parameters_[i];
     if (!has_gradient(*p.parameter)) continue;
-    const Tensor& half = p.parameter->half;
+    const Tensor& bf16_copy = p.parameter->bf16_copy;
     slots.push_back({.w = p.parameter->value.span(),
                      .g = p.parameter->grad.span(),
                      .m = m_[i].span(),
                      .v = v_[i].span(),
-                     .half = {static_cast<bf16*>(half.raw()), static_cast<size_t>(half.size())},
-                     .weight_decay = p.matrix_like || config_.decay_all ? config_.weight_decay : 0.f,
-                     .adapt = p.matrix_like});
+                     .bf16_copy = {static_cast<bf16*>(bf16_copy.raw()), static_cast<size_t>(bf16_copy.size())},
+                     .weight_decay = p.is_matrix || config_.decay_all ? config_.weight_decay : 0.f,
+                     .adapt = p.is_matrix});
   }
   const OpScope op(ctx_, step_name(config_.kind), step_cost(slots));
   // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
@@ -104,7 +104,7 @@ Cost Optimizer::step_cost(std::span<const kernels::OptimSlot<float>> slots) cons
   double weights = 0, halves = 0;
   for (const auto& slot : slots) {
     weights += static_cast<double>(slot.w.size());
-    halves += static_cast<double>(slot.half.size());
+    halves += static_cast<double>(slot.bf16_copy.size());
   }
   if (two_moments()) return kernels::adam_step_cost(weights, halves);
   return config_.kind == OptimizerKind::sgd ? kernels::sgd_step_cost(weights, halves)

@@ -32,7 +32,7 @@ ConvShape conv_shape(const Shape& x, const Shape& w, ConvSpec spec) {
 Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShape& s) {
   Context& ctx = tape.context();
   const DType dtype = x.value().dtype();
-  const Tensor w = dtype == DType::f32 ? weight.value() : weight.half();
+  const Tensor w = dtype == DType::f32 ? weight.value() : weight.bf16_copy();
   check(!w.empty(), "conv2d: bf16 images, but the weight has no bf16 copy");
   const auto element = static_cast<double>(size_of(dtype));
   const OpScope op(ctx, "conv2d", s.cost(Pass::forward, element), dtype);

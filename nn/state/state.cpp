@@ -106,7 +106,7 @@ void load_state(const StateView& view, const SafeTensors& file) {
   for (const auto& [name, counter] : view.counters) counters.emplace_back(reader.expect(name, "I64", {}), counter);
   reader.finish("");
   for (const auto& [array, tensor] : tensors) from_torch(*array, *tensor);
-  for (const NamedParameter& p : view.parameters) refresh(*p.parameter);
+  for (const NamedParameter& p : view.parameters) sync_bf16_copy(*p.parameter);
   for (const auto& [array, counter] : counters) std::memcpy(counter, array->bytes.data(), sizeof(int64_t));
 }
 

@@ -12,7 +12,7 @@ namespace kith {
 struct NamedParameter {
   std::string name;
   Parameter* parameter;
-  bool matrix_like;  // false for biases and normalisation weights (LARS adapts only true ones)
+  bool is_matrix;  // false for biases and normalisation weights (LARS adapts only true ones)
 };
 struct NamedBuffer {
   std::string name;

@@ -14,7 +14,7 @@
 namespace kith {
 
 // When the memory runs out, all its pools release their free blocks, and the request is made once more.
-class Pool final : public BlockKeeper, public Lender {
+class Pool final : public CacheOwner, public ScratchAllocator {
  public:
   explicit Pool(std::shared_ptr<Memory> memory);
   ~Pool();
@@ -26,8 +26,8 @@ class Pool final : public BlockKeeper, public Lender {
   Memory& memory() const { return *memory_; }
   void* take(size_t capacity);  // capacity is a bucket size
   void give(void* block, size_t capacity) noexcept;
-  void* lend(size_t bytes) override { return take(bucket(bytes)); }
-  void take_back(void* block, size_t bytes) noexcept override { give(block, bucket(bytes)); }
+  void* allocate(size_t bytes) override { return take(bucket(bytes)); }
+  void free(void* block, size_t bytes) noexcept override { give(block, bucket(bytes)); }
   void trim() noexcept override;
   // From now on free blocks stay: a captured graph uses them. They go with the pool.
   void hold();

@@ -55,8 +55,8 @@ class Context {
   Tensor from(Shape, std::span<const float>);
   // Equal to `values`, uploaded once and kept: for the small constants of a step that is captured. Not to be written to.
   Tensor constant(Shape, std::vector<float> values);
-  // Host memory as the device sees it: itself on the CPU, else a copy made at first use and kept as long as the context;
-  // null where it is to be streamed, which is settled at first use too. `host` must stay where it is, unchanged.
+  // Device copy of a host array, uploaded at first use and cached as long as the context lives; on the CPU the array itself.
+  // Null where it must be streamed, which is decided at first use too. `host` must not move or change.
   const std::byte* resident(std::span<const std::byte> host);
   std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
   void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
@@ -73,8 +73,8 @@ class Context {
   int64_t pool_misses() const;  // allocations so far; constant from the second training step on
 
   std::shared_ptr<Pool> make_pool();
-  // Blocks come from another pool while it lives, and what kernels need for themselves as well: a captured graph needs
-  // blocks of its own, and in it an allocation in the order of the stream would be work of every replay.
+  // RAII: routes tensor and scratch allocations to `pool`. A captured graph must own its memory, and a stream-ordered
+  // allocation inside it would be repeated in every replay.
   class PoolScope {
    public:
     PoolScope(Context&, std::shared_ptr<Pool>);
@@ -85,7 +85,7 @@ class Context {
    private:
     Context& ctx_;
     std::shared_ptr<Pool> before_;
-    Lender* lender_before_;
+    ScratchAllocator* lender_before_;
   };
 
  private:

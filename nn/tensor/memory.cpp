@@ -19,17 +19,17 @@ constexpr size_t kHugePage = size_t{2} << 20;
 void Memory::reclaim() {
   {
     const std::lock_guard lock(mutex_);
-    for (BlockKeeper* keeper : keepers_) keeper->trim();
+    for (CacheOwner* keeper : keepers_) keeper->trim();
   }
   compact();
 }
 
-void Memory::join(BlockKeeper& keeper) {
+void Memory::join(CacheOwner& keeper) {
   const std::lock_guard lock(mutex_);
   keepers_.push_back(&keeper);
 }
 
-void Memory::leave(BlockKeeper& keeper) {
+void Memory::leave(CacheOwner& keeper) {
   const std::lock_guard lock(mutex_);
   std::erase(keepers_, &keeper);
 }

@@ -8,13 +8,13 @@
 
 namespace kith {
 
-// Whoever keeps blocks for later and could do without.
-class BlockKeeper {
+// A cache of free blocks, asked to release them under memory pressure.
+class CacheOwner {
  public:
-  virtual void trim() noexcept = 0;  // releases what nobody uses
+  virtual void trim() noexcept = 0;  // releases the cached blocks that are not in use
 
  protected:
-  ~BlockKeeper() = default;
+  ~CacheOwner() = default;
 };
 
 class Memory {
@@ -36,15 +36,15 @@ class Memory {
 
   // Every keeper trims, and what they release becomes free for a block of any size.
   void reclaim();
-  void join(BlockKeeper&);
-  void leave(BlockKeeper&);
+  void join(CacheOwner&);
+  void leave(CacheOwner&);
 
  protected:
   virtual void compact() {}  // after blocks were released, waiting for that if need be
 
  private:
   std::mutex mutex_;
-  std::vector<BlockKeeper*> keepers_;
+  std::vector<CacheOwner*> keepers_;
 };
 
 class HostMemory final : public Memory {

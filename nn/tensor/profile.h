@@ -1,19 +1,19 @@
 // Profile: where the time of a stage goes, operation by operation, without a tool beside the program; and the names that
 // such a tool shows (NVTX ranges, on a device).
 //
-// Marks cut time into pieces. A piece belongs to the innermost section open then (a training step, a batch of inference, the
-// stage itself) and there to the innermost operation, or to none. So the operations of a section and what lies between them
-// add up to the section, and the sections to the stage.
+// Events delimit intervals. An interval counts for the innermost open section (a training step, a batch of inference, the
+// stage itself) and in it for the innermost open operation, if any. The operations of a section and the time between them
+// add up to the section, and the sections add up to the stage.
 //
-// On the CPU, where work is done when a call returns, a mark reads the clock. On a device it is an event on the compute lane,
-// read some time after it has passed: nothing waits inside a section. An operation that is shorter than its launch shows the
-// launch; a step that is replayed as one graph has no operations that events could tell apart. Therefore a section that
-// repeats lists only some of its runs, and a whole run of the program can be profiled:
+// On the CPU work is done when a call returns, and an event is a reading of the clock. On a device it is an event on the
+// compute stream, read some time after it has passed: nothing waits inside a section. An operation shorter than its launch
+// shows the launch. A step replayed as one graph has no per-operation events. A section that repeats therefore lists its
+// operations in some of its runs only, which keeps the profile of a whole run cheap:
 //
 //   warm-up    the first runs: plans, allocations; `Section` says how many
-//   listed     the next ones, with marks around every operation; on a device launched one by one
-//   (one run   that belongs to the warm-up: on a device it is captured)
-//   later      all others, as without a profile: only the section's ends are marked
+//   listed     the next ones, with events around every operation; on a device launched one by one
+//   (one run   more, counted as warm-up: on a device it is captured)
+//   later      all others, as without a profile: events at the ends of the section only
 //
 // Without a profiler a scope costs some twenty nanoseconds, with one a third of a microsecond on the CPU. Names are string
 // literals. Not thread-safe, like its context.

@@ -9,8 +9,8 @@
 
 namespace kith {
 
-void refresh(const Parameter& p) {
-  if (!p.half.empty()) p.half.copy_from(p.value.to_host());
+void sync_bf16_copy(const Parameter& p) {
+  if (!p.bf16_copy.empty()) p.bf16_copy.copy_from(p.value.to_host());
 }
 
 bool Grads::wanted(int input) const { return inputs_.at(static_cast<size_t>(input)) >= 0; }
@@ -60,7 +60,7 @@ Var Tape::constant(Tensor value) {
 
 Var Tape::parameter(Parameter& p) {
   Var v = constant(p.value);
-  v.half_ = p.half;
+  v.bf16_copy_ = p.bf16_copy;
   if (recording() && p.trainable) v.node_ = add_slot({.grad = {}, .shape = p.value.shape(), .parameter = &p});
   return v;
 }

@@ -22,11 +22,11 @@ struct Parameter {
   Tensor grad;
   bool fresh = true;      // the next backward overwrites grad instead of adding to it
   bool trainable = true;  // false: receives no gradient
-  Tensor half = {};       // the weights in bf16, where an operation reads them so (see refresh); else empty
+  Tensor bf16_copy = {};  // for operations that read bf16 weights; else empty
 };
 
-// Rounds the weights into `half` again, where there is one: after they were set by anything but an optimiser.
-void refresh(const Parameter&);
+// Rounds the weights into bf16_copy, if there is one. Call after changing `value` outside of an optimiser's step.
+void sync_bf16_copy(const Parameter&);
 
 class Tape;
 
@@ -34,12 +34,12 @@ class Var {
  public:
   Var() = default;
   const Tensor& value() const { return value_; }
-  const Tensor& half() const { return half_; }  // of a parameter
+  const Tensor& bf16_copy() const { return bf16_copy_; }  // of a parameter
   bool wants_grad() const { return node_ >= 0; }
 
  private:
   friend class Tape;
-  Tensor value_, half_;
+  Tensor value_, bf16_copy_;
   int64_t node_ = -1;  // slot that receives the gradient; -1: none
 };
 

@@ -1,4 +1,4 @@
-// The face of a cluster: the sample nearest to the mean feature of the cluster's confident samples.
+// Cluster prototypes. The prototype of a cluster is the sample nearest to the mean feature of the cluster's confident samples.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -7,8 +7,8 @@
 //                                  "operations": [ { "name": "conv2d weights", "calls": 400, "seconds": 3.2,
 //                                                    "bytes": 1e9, "flops": 1e12, "bound_seconds": 2.9 }, ... ] }, ... ] } }
 //
-// Operations are those of the listed runs, summed over them; what a section's operations leave of its seconds lies between
-// them. The section that has the stage's name is what is in no other.
+// Operations are summed over the listed runs. Seconds of a section that no operation covers lie between its operations. Work
+// outside of any section is booked on a section named after the stage.
 #pragma once
 #include <functional>
 #include <nlohmann/json_fwd.hpp>

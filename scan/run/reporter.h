@@ -1,4 +1,4 @@
-// How a stage speaks: metrics, progress, warnings, and whether it has been asked to stop. Stages never print.
+// Reporter: where stages send metrics, progress and warnings, and ask whether they should stop. Stages never print.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>

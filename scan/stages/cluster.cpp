@@ -44,8 +44,8 @@ StepMetrics scan_terms(Context& ctx, const ScanLossOut& out) {
           {.name = "entropy", .value = average(out.entropy)}};
 }
 
-nlohmann::json judge(const ClusterTask& task, const Tensor& logits, int64_t epoch, Best& best,
-                     const std::function<SafeTensors()>& snapshot) {
+nlohmann::json validate_epoch(const ClusterTask& task, const Tensor& logits, int64_t epoch, Best& best,
+                              const std::function<SafeTensors()>& snapshot) {
   const Session& s = task.session;
   const Validation v = validate(s.ctx, logits, task.scored_lists());
   const double loss = v.loss[v.best];
@@ -110,8 +110,8 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
     if (reestimates && !same_parameters(learned, before)) reestimate(s, model.backbone);
     const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
     Tape tape(s.ctx, Tape::Mode::inference);
-    return judge(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
-                 [&] { return save_state(model.state()); });
+    return validate_epoch(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
+                          [&] { return save_state(model.state()); });
   };
   train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
   if (!same_parameters(learned, before)) return single_head(best.state, best.head);

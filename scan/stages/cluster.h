@@ -1,4 +1,4 @@
-// The two ways of the cluster stage, and what they share.
+// The two variants of the cluster stage, fine-tuned and frozen backbone, and what they share.
 #pragma once
 #include <functional>
 
@@ -27,10 +27,10 @@ SafeTensors cluster_frozen(const ClusterTask&);
 
 // Scores the heads on the scored split [heads, n, classes], keeps the state when it is the best so far; the epoch's
 // line.
-nlohmann::json judge(const ClusterTask&, const Tensor& logits, int64_t epoch, Best&,
-                     const std::function<SafeTensors()>& snapshot);
+nlohmann::json validate_epoch(const ClusterTask&, const Tensor& logits, int64_t epoch, Best&,
+                              const std::function<SafeTensors()>& snapshot);
 
-// What differs between the two ways; `draw` fills the numbers that a step needs of each of its samples.
+// What differs between the two variants; `draw` fills the numbers that a step needs of each of its samples.
 struct ClusterSteps {
   std::function<StepMetrics(const Step&)> step;
   const data::Images* images = nullptr;  // as in Training

@@ -117,8 +117,8 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   };
   steps.end_epoch = [&](int64_t epoch) {
     Tape tape(s.ctx, Tape::Mode::inference);
-    return judge(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
-                 [&] { return save_state(model.head_state()); });
+    return validate_epoch(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
+                          [&] { return save_state(model.head_state()); });
   };
   train_cluster(task, model.head_state(), "heads", optimizer, best, std::move(steps));
   SafeTensors kept = single_head(best.state, best.head);

@@ -13,7 +13,7 @@
 
 namespace kith {
 
-// One number that a step leaves: a real one, or a count. A gate that is 0 says that the step changed nothing.
+// One number per step: a value, or a count. skipped_if_zero: 0 means that the step changed nothing.
 struct StepMetric {
   const char* name;  // in the log; "": not there
   Tensor value;
@@ -30,9 +30,9 @@ class StepReadback {
   explicit StepReadback(Context&);
   ~StepReadback();
 
-  // Called inside the step: the terms' numbers go where they outlive it. The names are those of the first call.
+  // Called inside the step: copies its metrics to where they outlive it. Names are those of the first call.
   void keep(const StepMetrics&);
-  // After the step: its terms come back some time later; `use` hears of every step, in order.
+  // After the step. Its metrics arrive some steps later; `use` is called for every step, in order.
   using Use = std::function<void(int64_t step, std::span<const double> values)>;
   void push(int64_t step, const Use& use);
   void drain(const Use& use);  // waits for all that are under way

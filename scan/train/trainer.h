@@ -25,7 +25,7 @@ struct Training {
   TrainConfig config;
   const data::Images* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
-  // wait for a result. StepMetrics are averaged over the epoch for the log, those of batches that a gate left out aside.
+  // wait for a result. Metrics are averaged over the epoch for the log; skipped batches do not enter the averages.
   std::function<StepMetrics(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};

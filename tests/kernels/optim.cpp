@@ -113,9 +113,9 @@ TEST(Optim, ErrorsNameTheSlot) {
   EXPECT_THROW(step("sgd", p, 0), Error);
   const LiveStep none{.lr = 0.5f, .step = 0};
   EXPECT_THROW(step("sgd", p, 1, &none), Error);
-  p.half.assign(p.w.size(), {});
-  p.half[1].resize(2);
-  EXPECT_PRED2(contains, message([&] { step("sgd", p, 1); }), "slot 1: half has 2 elements, expected 0");
+  p.bf16_copy.assign(p.w.size(), {});
+  p.bf16_copy[1].resize(2);
+  EXPECT_PRED2(contains, message([&] { step("sgd", p, 1); }), "slot 1: bf16_copy has 2 elements, expected 0");
   std::vector<float> w(3), average(2);
   const std::vector<std::span<const float>> live = {w};
   const std::vector<std::span<float>> averages = {average};

@@ -28,7 +28,7 @@ std::vector<std::vector<uint16_t>> rounded(const std::vector<std::vector<float>>
 TEST(Optim, LiveNumbersReplaceThoseOfTheCallAndCopiesAreTheRoundedWeights) {
   for (const std::string method : kMethods) {
     Problem<float> want = several_tensors(), p = several_tensors();
-    for (const std::vector<float>& w : p.w) p.half.emplace_back(w.size(), bf16{0xFFFF});
+    for (const std::vector<float>& w : p.w) p.bf16_copy.emplace_back(w.size(), bf16{0xFFFF});
     for (int t = 1; t <= 3; ++t) {
       draw_gradients(want, static_cast<uint64_t>(t));
       p.g = want.g;
@@ -36,7 +36,7 @@ TEST(Optim, LiveNumbersReplaceThoseOfTheCallAndCopiesAreTheRoundedWeights) {
       step(method, want, t);
       step(method, p, 0, &live);
       EXPECT_EQ(p.w, want.w) << method << " step " << t;
-      EXPECT_EQ(bits(p.half), rounded(p.w)) << method << " step " << t;
+      EXPECT_EQ(bits(p.bf16_copy), rounded(p.w)) << method << " step " << t;
     }
   }
 }
@@ -45,13 +45,13 @@ TEST(Optim, NoStepWithoutFiniteGradients) {
   const int32_t yes = 1, no = 0;
   for (const std::string method : kMethods) {
     Problem<float> p = several_tensors();
-    for (const std::vector<float>& w : p.w) p.half.emplace_back(w.size(), bf16{0xFFFF});
-    const std::vector<std::vector<uint16_t>> untouched = bits(p.half);
+    for (const std::vector<float>& w : p.w) p.bf16_copy.emplace_back(w.size(), bf16{0xFFFF});
+    const std::vector<std::vector<uint16_t>> untouched = bits(p.bf16_copy);
     const std::vector<std::vector<float>> start = p.w;
     draw_gradients(p, 1);
     step(method, p, 1, nullptr, &no);
     EXPECT_EQ(p.w, start) << method;
-    EXPECT_EQ(bits(p.half), untouched) << method;
+    EXPECT_EQ(bits(p.bf16_copy), untouched) << method;
     // The second step finds a state of zeros.
     Problem<float> want = several_tensors();
     for (size_t i = 0; i < want.w.size(); ++i) {

@@ -14,7 +14,7 @@ using namespace kernels;
 template <class T>
 struct Problem {
   std::vector<std::vector<T>> w, g, m, v;
-  std::vector<std::vector<bf16>> half;  // empty: no copies
+  std::vector<std::vector<bf16>> bf16_copy;  // empty: no copies
   std::vector<T> decay;
   std::vector<bool> adapt;
 
@@ -34,7 +34,7 @@ struct Problem {
                    .g = g[i],
                    .m = m[i],
                    .v = v[i],
-                   .half = half.empty() ? std::span<bf16>() : half[i],
+                   .bf16_copy = bf16_copy.empty() ? std::span<bf16>() : bf16_copy[i],
                    .weight_decay = decay[i],
                    .adapt = adapt[i]});
     return s;

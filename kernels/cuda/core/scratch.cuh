@@ -17,7 +17,7 @@ class Scratch {
       allocate();
       return;
     }
-    data_ = static_cast<T*>(lender_->lend(bytes_));
+    data_ = static_cast<T*>(lender_->allocate(bytes_));
 #ifdef KITH_SIMT
     simt::lend(data_, bytes_);  // as strict as with a block of its own
 #endif
@@ -31,7 +31,7 @@ class Scratch {
 #ifdef KITH_SIMT
     simt::take_back(data_);
 #endif
-    lender_->take_back(data_, bytes_);
+    lender_->free(data_, bytes_);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -47,7 +47,7 @@ class Scratch {
   }
 
   size_t bytes_;
-  Lender* lender_;
+  ScratchAllocator* lender_;
   cudaStream_t stream_;
   T* data_ = nullptr;
 };

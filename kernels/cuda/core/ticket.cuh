@@ -1,4 +1,4 @@
-// The last block to arrive does what all must have done their part for: one launch where there would be two.
+// Last-block pattern (CUDA sample threadFenceReduction): the last block to finish runs the final reduction and saves a launch.
 #pragma once
 #include <cuda_runtime.h>
 

@@ -65,7 +65,7 @@ class OptimCuda : public CudaKernel {
                         .g = g_[i]->span(),
                         .m = m_[i]->span(),
                         .v = v_[i]->span(),
-                        .half = i % 2 == 0 ? half_[i]->span() : std::span<bf16>(),
+                        .bf16_copy = i % 2 == 0 ? half_[i]->span() : std::span<bf16>(),
                         .weight_decay = i % 4 < 2 ? 0.f : 0.125f,
                         .adapt = i % 3 != 0});
     }

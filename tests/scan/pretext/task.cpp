@@ -35,7 +35,7 @@ TEST(PretextTasks, HaveABackboneUnitFeaturesAndTheWeightsTheySay) {
     for (const NamedParameter& p : task->state().parameters)
       if (p.name.starts_with("backbone."))
         ++backbone;
-      else if (p.matrix_like)
+      else if (p.is_matrix)
         beside += p.parameter->value.size();
     EXPECT_GT(backbone, 0) << info.name;
     EXPECT_EQ(static_cast<double>(beside), info.head_weights(config.model)) << info.name;
