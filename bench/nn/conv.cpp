@@ -30,6 +30,7 @@ void conv_on_cpu(benchmark::State& state) {
   const auto pass = static_cast<Pass>(state.range(6));
   const auto form = static_cast<ConvForm>(state.range(7));
   Context ctx;
+  OneDnn dnn(ctx);
   const Tensor x =
       ctx.from({s.images, s.height, s.width, s.in}, test::normal(s.images * s.height * s.width * s.in, {1}));
   const Tensor w = ctx.from({s.out, s.kernel, s.kernel, s.in}, test::normal(s.out * s.kernel * s.kernel * s.in, {2}));
@@ -39,10 +40,10 @@ void conv_on_cpu(benchmark::State& state) {
                       .second = pass == Pass::backward_weights ? y.data() : w.data(),
                       .out = out.data()};
   try {
-    const Plan& plan = conv_plan(ctx, s, pass, form);
-    run_plan(ctx, plan, data);  // against plain loops in tests/nn/ops/conv2d.cpp
+    const Plan& plan = conv_plan(dnn, s, pass, form);
+    run_plan(dnn, plan, data);  // against plain loops in tests/nn/ops/conv2d.cpp
     bench::run_verified(state, testing::AssertionSuccess(), {.flops = s.flops(), .bytes = 0},
-                        [&] { run_plan(ctx, plan, data); });
+                        [&] { run_plan(dnn, plan, data); });
   } catch (const std::exception& e) {
     state.SkipWithError(e.what());  // a form that oneDNN does not have for this shape; no failure
   }

@@ -1,19 +1,22 @@
-// DenseMath: convolutions and linear layers on a device, by the vendor's libraries (nn/device/cudnn, nn/device/cublas). This header
-// knows neither, so that a build for another device can implement it.
+// DenseMath: convolutions and linear layers on one device, by its vendor's libraries: oneDNN on the CPU (nn/device/onednn), cuDNN
+// and cuBLASLt on CUDA (nn/device/cudnn, nn/device/cublas). This header knows none of them, so that a build for another device can
+// implement it.
 //
 //   conv    x [N, H, W, in], w [out, k, k, in], y [N, H', W', out] of one dtype; the gradient of w is f32 always
 //   linear  x [rows, in], w [out, in], bias [out], y [rows, out], all f32:
 //           y = x w^T + bias;   dx = dy w;   dw = dy^T x
 //
-// Accumulation is f32. f32 operands are rounded to TF32 only where MathOptions says so; cuDNN gives the gradient of
-// bf16 weights rounded to bf16. Pointers are device memory, those of convolutions 16-byte aligned.
+// Pointers are memory of the device, those of convolutions 16-byte aligned there; shapes are valid and not empty.
+// Accumulation is f32. f32 operands are rounded to TF32 on CUDA only, and only where MathOptions says so; cuDNN gives the
+// gradient of bf16 weights rounded to bf16.
 //
-// Calls enqueue on the queue and return. The first call of a shape plans: it may search, which waits and runs the work
-// several times, and may grow the workspace. Later calls neither allocate nor wait, and are what a graph may capture; a
-// first call during capture is an Error that says so.
-//
-// Deterministic for one set of plans: the same plan_folder gives the same bits in every run. A search goes by time, so
-// without the folder another run may choose other algorithms.
+// Order   Calls enqueue on the device's queue and return; on the CPU the work is done by then.
+// Plans   The first call of a shape plans. On CUDA it may search, which waits and runs the work several times, and may grow
+//         the workspace; later calls neither allocate nor wait, and are what a graph may capture. A first call during
+//         capture is an Error that says so.
+// Bits    Deterministic. On the CPU the same for any number of threads, by rules of the shape alone (onednn/blocks.h). On
+//         CUDA for one set of plans: the same plan_folder gives the same bits in every run, and a search goes by time, so
+//         without the folder another run may choose other algorithms.
 #pragma once
 #include <compare>
 #include <filesystem>
@@ -24,6 +27,8 @@
 #include "nn/tensor/tensor.h"
 
 namespace kith {
+
+class Context;
 
 struct MathOptions {
   bool tf32 = false;                           // f32 operands may be rounded to 10 bits of mantissa
@@ -59,7 +64,10 @@ class DenseMath {
 
 std::string accelerator_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error where they cannot be loaded
 
-// One for each queue; it must outlive the graphs captured through it. Error where this build has none.
+// One for each queue of the accelerator; it must outlive the graphs captured through it. Error where this build has none.
 std::unique_ptr<DenseMath> make_accelerator_math(Queue, const MathOptions&);
+
+// The CPU's. What a call needs for its own duration it takes from the context, which outlives it.
+std::unique_ptr<DenseMath> make_cpu_math(Context&);
 
 }  // namespace kith

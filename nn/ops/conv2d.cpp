@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
-#include "nn/device/onednn/conv.h"
 #include "nn/ops/ops.h"
 
 namespace kith {
@@ -28,9 +27,12 @@ ConvShape conv_shape(const Shape& x, const Shape& w, ConvSpec spec) {
           .padding = spec.padding};
 }
 
-// On a device: bf16 images meet the bf16 copy of the weights; the gradient of the weights is f32 always.
-Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShape& s) {
+}  // namespace
+
+// bf16 images meet the bf16 copy of the weights; the gradient of the weights is f32 always.
+Var conv2d(Tape& tape, Var x, Var weight, ConvSpec spec) {
   Context& ctx = tape.context();
+  const ConvShape s = conv_shape(x.value().shape(), weight.value().shape(), spec);
   const DType dtype = x.value().dtype();
   const Tensor w = dtype == DType::f32 ? weight.value() : weight.bf16_copy();
   check(!w.empty(), "conv2d: bf16 images, but the weight has no bf16 copy");
@@ -38,6 +40,7 @@ Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShap
   const OpScope op(ctx, "conv2d", s.cost(Pass::forward, element), dtype);
   Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out}, dtype);
   ctx.math().conv_forward(s, dtype, x.value().raw(), w.raw(), y.raw());
+
   return tape.record("conv2d", {x, weight}, y, [xv = x.value(), w, s, dtype, element](const Tensor& dy, Grads& grads) {
     DenseMath& math = grads.context().math();
     if (grads.wanted(1)) {
@@ -49,29 +52,6 @@ Var conv2d_on_device(Tape& tape, const Var& x, const Var& weight, const ConvShap
       math.conv_backward_data(s, dtype, dy.raw(), w.raw(), grads.tensor(0).raw(), grads.write(0));
     }
   });
-}
-
-}  // namespace
-
-Var conv2d(Tape& tape, Var x, Var weight, ConvSpec spec) {
-  Context& ctx = tape.context();
-  const ConvShape s = conv_shape(x.value().shape(), weight.value().shape(), spec);
-  if (!ctx.on_cpu()) return conv2d_on_device(tape, x, weight, s);
-  const OpScope op(ctx, "conv2d", s.cost(Pass::forward, sizeof(float)));
-  Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out});
-  conv_forward(ctx, s, x.value().data(), weight.value().data(), y.data());
-
-  return tape.record("conv2d", {x, weight}, y,
-                     [xv = x.value(), wv = weight.value(), s](const Tensor& dy, Grads& grads) {
-                       if (grads.wanted(1)) {
-                         grads.op().part("weights", s.cost(Pass::backward_weights, sizeof(float)));
-                         conv_backward_weights(grads.context(), s, xv.data(), dy.data(), grads.data(1), grads.write(1));
-                       }
-                       if (grads.wanted(0)) {
-                         grads.op().part("data", s.cost(Pass::backward_data, sizeof(float)));
-                         conv_backward_data(grads.context(), s, dy.data(), wv.data(), grads.data(0), grads.write(0));
-                       }
-                     });
 }
 
 }  // namespace kith

@@ -6,16 +6,12 @@
 
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
-#include "kernels/gemm.h"
 #include "nn/ops/ops.h"
 
 namespace kith {
 namespace {
 
-using kernels::Op;
-using kernels::shared_gemm;
-
-// The products of one layer, on either device.
+// The products of one layer.
 struct Layer {
   Tensor x, w;  // [rows, in], [out, in]
 
@@ -23,32 +19,18 @@ struct Layer {
 
   // y = x w^T + bias; bias may be empty
   void forward(Context& ctx, const Tensor& bias, const Tensor& y) const {
-    const LinearShape s = shape();
-    if (!ctx.on_cpu()) return ctx.math().linear_forward(s, x.data(), w.data(), bias.data(), y.data());
-    for (int64_t r = 0; r < s.rows && !bias.empty(); ++r) std::ranges::copy(bias.span(), y.data() + r * s.out);
-    shared_gemm(Op::none, Op::transpose, s.rows, s.out, s.in, 1.f, x.data(), s.in, w.data(), s.in,
-                bias.empty() ? 0.f : 1.f, y.data(), s.out);
+    ctx.math().linear_forward(shape(), x.data(), w.data(), bias.data(), y.data());
   }
   // dx = dy w
   void backward_data(Grads& grads, const Tensor& dy, float* dx, Write write) const {
-    const LinearShape s = shape();
-    grads.op().charge(s.cost());
-    Context& ctx = grads.context();
-    if (!ctx.on_cpu()) return ctx.math().linear_backward_data(s, dy.data(), w.data(), dx, write);
-    shared_gemm(Op::none, Op::none, s.rows, s.in, s.out, 1.f, dy.data(), s.out, w.data(), s.in, beta_of(write), dx,
-                s.in);
+    grads.op().charge(shape().cost());
+    grads.context().math().linear_backward_data(shape(), dy.data(), w.data(), dx, write);
   }
   // dw = dy^T x
   void backward_weights(Grads& grads, const Tensor& dy, float* dw, Write write) const {
-    const LinearShape s = shape();
-    grads.op().charge(s.cost());
-    Context& ctx = grads.context();
-    if (!ctx.on_cpu()) return ctx.math().linear_backward_weights(s, x.data(), dy.data(), dw, write);
-    shared_gemm(Op::transpose, Op::none, s.out, s.in, s.rows, 1.f, dy.data(), s.out, x.data(), s.in, beta_of(write), dw,
-                s.in);
+    grads.op().charge(shape().cost());
+    grads.context().math().linear_backward_weights(shape(), x.data(), dy.data(), dw, write);
   }
-
-  static float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }
 };
 
 // db = sum of the rows of dy

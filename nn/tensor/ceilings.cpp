@@ -9,7 +9,6 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
-#include "kernels/gemm.h"
 #include "nn/device/accelerator.h"
 #include "nn/tensor/buffer.h"
 
@@ -64,14 +63,11 @@ double product_flops(Context& ctx, int64_t n, DType dtype) {
   const Tensor a = ctx.empty({n, n}, dtype), b = ctx.empty({n, n}, dtype), c = ctx.empty({n, n}, dtype);
   a.copy_from(values);
   b.copy_from(a);
-  // On a device f32 by the library of linear layers, bf16 as a convolution of 1 x 1: there are no linear layers in bf16.
+  // f32 as a linear layer, bf16 as a convolution of 1 x 1: there are no linear layers in bf16.
   const LinearShape linear{.rows = n, .in = n, .out = n};
   const ConvShape conv{.images = 1, .height = 1, .width = n, .in = n, .out = n};
   const double seconds = best(ctx, [&] {
-    using kernels::Op;
-    if (ctx.on_cpu())
-      kernels::shared_gemm(Op::none, Op::transpose, n, n, n, 1.f, a.data(), n, b.data(), n, 0.f, c.data(), n);
-    else if (dtype == DType::f32)
+    if (dtype == DType::f32)
       ctx.math().linear_forward(linear, a.data(), b.data(), nullptr, c.data());
     else
       ctx.math().conv_forward(conv, dtype, a.raw(), b.raw(), c.raw());

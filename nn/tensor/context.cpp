@@ -8,7 +8,6 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
-#include "nn/device/onednn/cache.h"
 #include "nn/device/threads.h"
 #include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"
@@ -24,19 +23,14 @@ int default_threads() {
 
 }  // namespace
 
-std::string onednn_version() {
-  const dnnl_version_t* v = dnnl_version();
-  return fmt::format("{}.{}.{}", v->major, v->minor, v->patch);
-}
-
 Context::Context(const ContextOptions& options) : options_(options), queue_{.device = options.device} {
   check(options.threads >= 0, fmt::format("{} threads", options.threads));
   if (const int available = default_threads(); options_.threads == 0) options_.threads = available;
   omp_set_num_threads(options_.threads);  // before oneDNN makes its first plan: plans depend on it
-  cpu_cache_ = std::make_unique<CpuCache>();
   if (on_cpu()) {
     check(options.precision == DType::f32, "bf16 activations need a CUDA device");
     memory_ = std::make_shared<HostMemory>();
+    math_ = make_cpu_math(*this);
   } else {
     accelerator_ = open_accelerator(options.index);
     memory_ = accelerator_;
@@ -71,11 +65,6 @@ Context::PoolScope::~PoolScope() {
 }
 
 std::shared_ptr<Buffer> Context::block(size_t bytes) { return std::make_shared<Buffer>(pool_, bytes); }
-
-DenseMath& Context::math() {
-  check(math_ != nullptr, "device libraries asked for on the CPU");
-  return *math_;
-}
 
 void Context::profile(const Ceilings& ceilings, int listed) {
   profiler_ = std::make_unique<Profiler>(accelerator_.get(), ceilings, listed);

@@ -20,14 +20,13 @@ struct ContextOptions {
   DType precision = DType::f32;       // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
   bool graphs = true;                 // on CUDA, replay a training step as one graph
   Stream stream = Stream::automatic;  // on CUDA, whether data sets stay on the host
-  MathOptions math = {};
+  MathOptions math = {};              // on CUDA
 };
 
 std::string onednn_version();  // "2.6.3": what the CPU computes convolutions and products with
 
 class Accelerator;
 class Buffer;
-class CpuCache;  // oneDNN engine, stream, primitives and reordered weights, keyed by shape
 class Pool;
 class Profiler;
 struct Ceilings;
@@ -64,13 +63,12 @@ class Context {
   bool has_room(int64_t bytes);                         // on the device, with as much again left for the work on them
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
-  DenseMath& math();                                         // of the accelerator
+  DenseMath& math() { return *math_; }
   // From now on operations are profiled (profile.h); `listed` runs of each section.
   void profile(const Ceilings&, int listed);
   Profiler* profiler() { return profiler_.get(); }  // null: none
-  CpuCache& cpu_cache() { return *cpu_cache_; }
-  int64_t pool_bytes() const;   // bytes held by the pool, in use or not
-  int64_t pool_misses() const;  // allocations so far; constant from the second training step on
+  int64_t pool_bytes() const;                       // bytes held by the pool, in use or not
+  int64_t pool_misses() const;                      // allocations so far; constant from the second training step on
 
   std::shared_ptr<Pool> make_pool();
   // RAII: routes tensor and scratch allocations to `pool`. A captured graph must own its memory, and a stream-ordered
@@ -95,7 +93,6 @@ class Context {
   std::shared_ptr<class Memory> memory_;
   std::shared_ptr<Pool> pool_;
   std::unique_ptr<DenseMath> math_;
-  std::unique_ptr<CpuCache> cpu_cache_;
   std::map<std::pair<Shape, std::vector<float>>, Tensor> constants_;
   std::map<std::pair<const std::byte*, size_t>, std::shared_ptr<Buffer>> resident_;
   std::unique_ptr<Profiler> profiler_;

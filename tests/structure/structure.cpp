@@ -56,6 +56,7 @@ bool may_include_room(const std::string& from, const std::string& to) {
 // What stays inside of a part of the house: headers of the first folder are for files of the second, and for tests and bench.
 const std::pair<std::string, std::string> kInside[] = {
     {"kernels/cpu/", "kernels/"},
+    {"nn/device/onednn/", "nn/device/"},
 };
 
 bool is_inside(const std::string& file, const std::string& target) {

@@ -11,16 +11,16 @@ struct BlockPlans {
   const Plan &each, &last;
 };
 
-const Plan& plan_for_one_thread(Context& ctx, ConvShape shape, int64_t images, Pass pass, ConvForm form) {
+const Plan& plan_for_one_thread(OneDnn& dnn, ConvShape shape, int64_t images, Pass pass, ConvForm form) {
   const OneThread one;
   shape.images = images;
-  return conv_plan(ctx, shape, pass, form);
+  return conv_plan(dnn, shape, pass, form);
 }
 
-BlockPlans block_plans(Context& ctx, const ConvShape& s, Pass pass, ConvForm form, int64_t images) {
+BlockPlans block_plans(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, int64_t images) {
   const int64_t rest = s.images - (ceil_div(s.images, images) - 1) * images;
-  const Plan& each = plan_for_one_thread(ctx, s, images, pass, form);
-  return {each, plan_for_one_thread(ctx, s, rest, pass, form)};
+  const Plan& each = plan_for_one_thread(dnn, s, images, pass, form);
+  return {each, plan_for_one_thread(dnn, s, rest, pass, form)};
 }
 
 // parts [blocks, count] -> out [count]; the first row of parts is overwritten
@@ -70,29 +70,29 @@ std::optional<int64_t> conv_block_images(const ConvShape& s, Pass pass, ConvForm
   return std::min(efficient, ceil_div(s.images, least));
 }
 
-void plan_pass(Context& ctx, const ConvShape& s, Pass pass, ConvForm form) {
+void plan_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form) {
   if (const auto images = conv_block_images(s, pass, form))
-    block_plans(ctx, s, pass, form, *images);
+    block_plans(dnn, s, pass, form, *images);
   else
-    conv_plan(ctx, s, pass, form);
+    conv_plan(dnn, s, pass, form);
 }
 
-void run_pass(Context& ctx, const ConvShape& s, Pass pass, ConvForm form, const PlanData& data) {
+void run_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, const PlanData& data) {
   const auto images = conv_block_images(s, pass, form);
-  if (!images) return run_plan(ctx, conv_plan(ctx, s, pass, form), data);
-  const BlockPlans plans = block_plans(ctx, s, pass, form, *images);
+  if (!images) return run_plan(dnn, conv_plan(dnn, s, pass, form), data);
+  const BlockPlans plans = block_plans(dnn, s, pass, form, *images);
   const int64_t blocks = ceil_div(s.images, *images);
   const int64_t x = *images * s.height * s.width * s.in, y = *images * s.out_height() * s.out_width() * s.out;
   if (pass != Pass::backward_weights) {
     const int64_t from = pass == Pass::forward ? x : y, to = pass == Pass::forward ? y : x;
     return for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
-      run_plan(ctx, plan,
+      run_plan(dnn, plan,
                {.first = data.first + b * from, .second = data.second, .out = data.out + b * to, .write = data.write});
     });
   }
-  const Tensor parts = ctx.empty({blocks, s.out * s.kernel * s.kernel * s.in});
+  const Tensor parts = dnn.ctx.empty({blocks, s.out * s.kernel * s.kernel * s.in});
   for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
-    run_plan(ctx, plan,
+    run_plan(dnn, plan,
              {.first = data.first + b * x, .second = data.second + b * y, .out = parts.data() + b * parts.dim(1)});
   });
   add_in_order(parts, data.out, data.write);

@@ -1,5 +1,4 @@
-// CpuCache: what oneDNN keeps between calls. One engine and stream, and every convolution plan that was ever
-// asked for, keyed by its shape.
+// OneDnn: what oneDNN keeps between calls. One engine, and every convolution plan that was ever asked for, keyed by its shape.
 #pragma once
 #include <array>
 #include <map>
@@ -25,11 +24,12 @@ struct Plan {
   dnnl::memory::desc scratchpad;
 };
 
-class CpuCache {
- public:
-  CpuCache() : engine(dnnl::engine::kind::cpu, 0), stream(engine) {}
-  dnnl::engine engine;
-  dnnl::stream stream;
+class Context;
+
+struct OneDnn {
+  explicit OneDnn(Context& c) : ctx(c) {}
+  Context& ctx;  // gives the memory of temporaries
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::map<ConvKey, Plan> convs;
 };
 

@@ -71,16 +71,6 @@ Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvFo
   throw Error("convolution: unknown pass");
 }
 
-void run(Context& ctx, const ConvShape& shape, Pass pass, const PlanData& data) {
-  ConvForm form = conv_form(shape, pass);
-  try {
-    plan_pass(ctx, shape, pass, form);
-  } catch (const Error&) {  // not offered on this processor
-    form = ConvForm::nhwc;
-  }
-  run_pass(ctx, shape, pass, form, data);
-}
-
 bool avx512() {
   constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
@@ -135,29 +125,24 @@ ConvForm conv_form(const ConvShape& s, Pass pass) {
   return onednn::kWinograd ? form_of_2(s, pass) : form_of_3(s, pass);
 }
 
-const Plan& conv_plan(Context& ctx, const ConvShape& shape, Pass pass, ConvForm form) {
-  CpuCache& cache = ctx.cpu_cache();
+const Plan& conv_plan(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvForm form) {
   const ConvKey key{.shape = shape, .pass = pass, .form = form, .threads = omp_get_max_threads()};
-  if (const auto it = cache.convs.find(key); it != cache.convs.end()) return it->second;
+  if (const auto it = dnn.convs.find(key); it != dnn.convs.end()) return it->second;
   try {
-    return cache.convs.emplace(key, make_plan(cache.engine, shape, pass, form)).first->second;
+    return dnn.convs.emplace(key, make_plan(dnn.engine, shape, pass, form)).first->second;
   } catch (const dnnl::error& e) {
     throw Error(fmt::format("convolution {}: {}", to_string(shape), e.what()));
   }
 }
 
-void conv_forward(Context& ctx, const ConvShape& shape, const float* x, const float* weight, float* y) {
-  run(ctx, shape, Pass::forward, {.first = x, .second = weight, .out = y});
-}
-
-void conv_backward_data(Context& ctx, const ConvShape& shape, const float* dy, const float* weight, float* dx,
-                        Write write) {
-  run(ctx, shape, Pass::backward_data, {.first = dy, .second = weight, .out = dx, .write = write});
-}
-
-void conv_backward_weights(Context& ctx, const ConvShape& shape, const float* x, const float* dy, float* dweight,
-                           Write write) {
-  run(ctx, shape, Pass::backward_weights, {.first = x, .second = dy, .out = dweight, .write = write});
+void run_conv(OneDnn& dnn, const ConvShape& shape, Pass pass, const PlanData& data) {
+  ConvForm form = conv_form(shape, pass);
+  try {
+    plan_pass(dnn, shape, pass, form);
+  } catch (const Error&) {  // not offered on this processor
+    form = ConvForm::nhwc;
+  }
+  run_pass(dnn, shape, pass, form, data);
 }
 
 }  // namespace kith

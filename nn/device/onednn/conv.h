@@ -11,10 +11,9 @@ ConvForm conv_form(const ConvShape&, Pass);
 
 // operands: forward x, weight, y; backward_data dy, weight, dx; backward_weights x, dy, dweight.
 // `form` is for benchmarks and tests; a form that oneDNN does not offer for the shape is an Error.
-const Plan& conv_plan(Context&, const ConvShape&, Pass, ConvForm form);
+const Plan& conv_plan(OneDnn&, const ConvShape&, Pass, ConvForm form);
 
-void conv_forward(Context&, const ConvShape&, const float* x, const float* weight, float* y);
-void conv_backward_data(Context&, const ConvShape&, const float* dy, const float* weight, float* dx, Write);
-void conv_backward_weights(Context&, const ConvShape&, const float* x, const float* dy, float* dweight, Write);
+// One pass in its form.
+void run_conv(OneDnn&, const ConvShape&, Pass, const PlanData&);
 
 }  // namespace kith

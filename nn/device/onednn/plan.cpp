@@ -45,13 +45,13 @@ Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memor
   return operand;
 }
 
-void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
-  const CpuCache& cache = ctx.cpu_cache();
-  dnnl::stream stream(cache.engine);  // of this call: several threads may be here
+void run_plan(OneDnn& dnn, const Plan& plan, const PlanData& data) {
+  Context& ctx = dnn.ctx;
+  dnnl::stream stream(dnn.engine);  // of this call: several threads may be here
   std::unordered_map<int, dnnl::memory> arguments;
   std::vector<Tensor> held;  // temporaries live until the primitive has run
   const auto memory = [&](const dnnl::memory::desc& desc, const void* at) {
-    return dnnl::memory(desc, cache.engine, const_cast<void*>(at));
+    return dnnl::memory(desc, dnn.engine, const_cast<void*>(at));
   };
   const auto reorder = [&](const Operand& operand, dnnl::memory from, dnnl::memory to) {
     operand.reorder->execute(stream, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
@@ -86,7 +86,7 @@ void run_plan(Context& ctx, const Plan& plan, const PlanData& data) {
     kernels::add({.a = {data.out, static_cast<size_t>(count)},
                   .b = {stored_at, static_cast<size_t>(count)},
                   .y = {data.out, static_cast<size_t>(count)}},
-                 ctx.queue());
+                 Queue{});
 }
 
 }  // namespace kith

@@ -21,6 +21,6 @@ struct PlanData {
   float* out = nullptr;
   Write write = Write::overwrite;
 };
-void run_plan(Context&, const Plan&, const PlanData&);
+void run_plan(OneDnn&, const Plan&, const PlanData&);
 
 }  // namespace kith

@@ -1,4 +1,4 @@
-// Any DenseMath against plain loops: cuDNN and cuBLASLt on a GPU, the runner's stand-in for them elsewhere.
+// DenseMath against plain loops: the CPU's, and that of a CUDA device where there is one (the SIMT runner's in simt_math_tests).
 #include "nn/device/dense_math.h"
 
 #include <gtest/gtest.h>
@@ -25,16 +25,16 @@ using test::Tolerance;
 
 constexpr double kHalfUnit = 0x1p-8;  // bf16's unit roundoff
 
-class DenseMathTest : public testing::Test {
+class DenseMathTest : public testing::TestWithParam<Device> {
  protected:
   void SetUp() override {
-    const DeviceChoice choice = select_device({}, list_devices());
-    if (choice.device == Device::cpu) GTEST_SKIP() << choice.reason;
-    index_ = choice.index;
-    ctx_ = context({});
-  }
-  std::unique_ptr<Context> context(const MathOptions& math) {
-    return std::make_unique<Context>(ContextOptions{.device = Device::cuda, .index = index_, .math = math});
+    ContextOptions options{.device = GetParam(), .threads = 2};
+    if (GetParam() == Device::cuda) {
+      const DeviceChoice choice = select_device({}, list_devices());
+      if (choice.device == Device::cpu) GTEST_SKIP() << choice.reason;
+      options.index = choice.index;
+    }
+    ctx_ = std::make_unique<Context>(options);
   }
   // The numbers as a tensor of that type, and as the device sees them.
   Tensor tensor(Shape shape, DType dtype, Seed seed, std::vector<float>* seen = nullptr) {
@@ -43,9 +43,11 @@ class DenseMathTest : public testing::Test {
     if (seen != nullptr) *seen = t.to_host();
     return t;
   }
-  int index_ = 0;
   std::unique_ptr<Context> ctx_;
 };
+
+INSTANTIATE_TEST_SUITE_P(Each, DenseMathTest, testing::Values(Device::cpu, Device::cuda),
+                         [](const auto& info) { return info.param == Device::cpu ? "cpu" : "cuda"; });
 
 // Of a sum of `terms` products of unit normals in f32, as in tests/nn/ops/conv2d.cpp; Winograd's transforms are allowed.
 Tolerance sum_tolerance(int64_t terms, DType dtype) {
@@ -68,7 +70,7 @@ const ConvShape kShapes[] = {{1, 1, 1, 1, 1, 1, 1, 0},    {2, 5, 4, 3, 17, 3, 1,
                              {2, 9, 9, 16, 32, 3, 2, 1},  {2, 8, 8, 16, 32, 1, 2, 0}, {1, 11, 12, 3, 16, 7, 2, 3},
                              {4, 16, 16, 3, 64, 3, 1, 1}, {9, 8, 8, 64, 64, 3, 1, 1}, {2, 4, 4, 128, 256, 3, 2, 1}};
 
-TEST_F(DenseMathTest, ConvolutionsMatchPlainLoops) {
+TEST_P(DenseMathTest, ConvolutionsMatchPlainLoops) {
   for (const ConvShape& s : kShapes)
     for (const DType dtype : {DType::f32, DType::bf16}) {
       SCOPED_TRACE(to_string(s) + (dtype == DType::bf16 ? ", bf16" : ", f32"));
@@ -101,7 +103,7 @@ TEST_F(DenseMathTest, ConvolutionsMatchPlainLoops) {
     }
 }
 
-TEST_F(DenseMathTest, LinearLayersMatchPlainLoops) {
+TEST_P(DenseMathTest, LinearLayersMatchPlainLoops) {
   for (const LinearShape& s : {LinearShape{1, 1, 1}, LinearShape{5, 7, 3}, LinearShape{33, 31, 30},
                                LinearShape{512, 128, 64}, LinearShape{257, 512, 100}}) {
     SCOPED_TRACE(testing::Message() << s.rows << " x " << s.in << " -> " << s.out);
@@ -143,7 +145,8 @@ TEST_F(DenseMathTest, LinearLayersMatchPlainLoops) {
 }
 
 // A step of one convolution and one layer: what the captured graph does is what the calls did, and nothing grows.
-TEST_F(DenseMathTest, ACapturedStepGivesTheSameBits) {
+TEST_P(DenseMathTest, ACapturedStepGivesTheSameBits) {
+  if (ctx_->on_cpu()) GTEST_SKIP() << "the CPU captures nothing";
   const ConvShape s{4, 8, 8, 32, 64, 3, 1, 1};
   const LinearShape l{.rows = 4, .in = 4096, .out = 10};
   DenseMath& math = ctx_->math();

@@ -73,6 +73,7 @@ TEST(conv2d, matches_plain_loops_and_accumulates) {
 
 TEST(conv2d, every_form_that_is_offered_agrees) {
   Context ctx({.threads = 2});
+  OneDnn dnn(ctx);
   const ConvShape s{2, 12, 12, 64, 64, 3, 1, 1};
   Tensor w = normal_tensor(ctx, {s.out, 3, 3, s.in}, Seed{1}), x = normal_tensor(ctx, {2, 12, 12, s.in}, Seed{2});
   Tensor dy = normal_tensor(ctx, {2, 12, 12, s.out}, Seed{3});
@@ -83,10 +84,10 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
       const auto& expected = pass == Pass::forward ? want.y : pass == Pass::backward_data ? want.dx : want.dw;
       Tensor out = ctx.zeros({static_cast<int64_t>(expected.size())});
       try {
-        const Plan& plan = conv_plan(ctx, s, pass, form);
+        const Plan& plan = conv_plan(dnn, s, pass, form);
         const float* first = pass == Pass::backward_weights || pass == Pass::forward ? x.data() : dy.data();
         const float* second = pass == Pass::backward_weights ? dy.data() : w.data();
-        run_plan(ctx, plan, {.first = first, .second = second, .out = out.data()});
+        run_plan(dnn, plan, {.first = first, .second = second, .out = out.data()});
       } catch (const Error&) {
         EXPECT_EQ(form, ConvForm::winograd);  // offered on AVX-512 machines only, and not for every pass
         continue;
@@ -101,6 +102,7 @@ TEST(conv2d, every_form_that_is_offered_agrees) {
 // A form that the version at hand lacks would run as NHWC, and nobody would know.
 TEST(conv2d, the_chosen_form_is_offered) {
   Context ctx({.threads = 2});
+  OneDnn dnn(ctx);
   for (const int64_t width : {16, 64})
     for (int64_t stage = 0; stage < 4; ++stage) {
       const int64_t out = width << stage, in = std::max(width, out / 2), side = 32 >> stage;
@@ -108,7 +110,7 @@ TEST(conv2d, the_chosen_form_is_offered) {
            {ConvShape{2, side, side, out, out, 3, 1, 1}, ConvShape{2, 2 * side, 2 * side, in, out, 3, 2, 1},
             ConvShape{2, 2 * side, 2 * side, in, out, 1, 2, 0}, ConvShape{2, side, side, 3, out, 3, 1, 1}})
         for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights})
-          EXPECT_NO_THROW(conv_plan(ctx, s, pass, conv_form(s, pass)))
+          EXPECT_NO_THROW(conv_plan(dnn, s, pass, conv_form(s, pass)))
               << to_string(s) << ", pass " << static_cast<int>(pass);
     }
 }
@@ -119,23 +121,24 @@ TEST(conv2d, few_channels_keep_to_their_scratch_memory) {
   constexpr size_t kMargin = 1 << 18;  // floats, more than any part
   for (const int threads : {1, 3}) {
     Context ctx({.threads = threads});
-    CpuCache& cache = ctx.cpu_cache();
+    OneDnn dnn(ctx);
+    dnnl::stream stream(dnn.engine);
     for (const int64_t in : {1, 4, 8, 15, 16})
       for (const int stride : {1, 2})
         for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
           const ConvShape s{40, 16, 16, in, 2 * in, 1, stride, 0};
-          const Plan& plan = conv_plan(ctx, s, pass, conv_form(s, pass));
+          const Plan& plan = conv_plan(dnn, s, pass, conv_form(s, pass));
           std::unordered_map<int, dnnl::memory> arguments;
           for (const Operand& o : plan.operands)
-            arguments.emplace(o.argument, dnnl::memory(o.wanted, cache.engine));  // oneDNN's own memory
+            arguments.emplace(o.argument, dnnl::memory(o.wanted, dnn.engine));  // oneDNN's own memory
           const size_t size = plan.scratchpad.get_size() / sizeof(float);
           const Tensor scratch = ctx.zeros({static_cast<int64_t>(size + 2 * kMargin)});
-          arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(plan.scratchpad, cache.engine, scratch.data() + kMargin));
+          arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(plan.scratchpad, dnn.engine, scratch.data() + kMargin));
           for (const auto& [argument, memory] : arguments)
             if (argument != DNNL_ARG_SCRATCHPAD)
               std::fill_n(static_cast<float*>(memory.get_data_handle()), memory.get_desc().get_size() / sizeof(float),
                           1.f);
-          plan.primitive.execute(cache.stream, arguments);
+          plan.primitive.execute(stream, arguments);
           const std::span<const float> all = scratch.span();
           const auto zero = [](float v) { return v == 0; };
           EXPECT_TRUE(std::ranges::all_of(all.first(kMargin), zero) && std::ranges::all_of(all.last(kMargin), zero))
@@ -172,10 +175,11 @@ TEST(conv2d, bits_do_not_depend_on_the_number_of_threads) {
       const Tensor x = normal_tensor(ctx, {s.images, s.height, s.width, s.in}, Seed{1});
       const Tensor w = normal_tensor(ctx, {s.out, s.kernel, s.kernel, s.in}, Seed{2});
       const Tensor y = normal_tensor(ctx, {s.images, s.out_height(), s.out_width(), s.out}, Seed{3});
-      if (pass == Pass::forward) return conv_forward(ctx, s, x.data(), w.data(), y.data()), y.to_host();
+      DenseMath& math = ctx.math();
+      if (pass == Pass::forward) return math.conv_forward(s, DType::f32, x.raw(), w.raw(), y.raw()), y.to_host();
       if (pass == Pass::backward_data)
-        return conv_backward_data(ctx, s, y.data(), w.data(), x.data(), Write::add), x.to_host();
-      return conv_backward_weights(ctx, s, x.data(), y.data(), w.data(), Write::add), w.to_host();
+        return math.conv_backward_data(s, DType::f32, y.raw(), w.raw(), x.raw(), Write::add), x.to_host();
+      return math.conv_backward_weights(s, DType::f32, x.raw(), y.raw(), w.data(), Write::add), w.to_host();
     };
     for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
       const std::vector<float> one = run(1, pass);
