@@ -46,7 +46,11 @@ Var softmax(Tape&, Var logits);      // rows
 Var log_softmax(Tape&, Var logits);  // rows
 Var mean(Tape&, Var x);              // all elements -> []
 Var sum(Tape&, Var x);
+// Contrastive losses of unit rows (kernels/ntxent.h), one per anchor; in a bf16 run on a device products are of bf16.
 Var ntxent(Tape&, Var z, float tau);  // rows 2a, 2a+1 are views of one image -> [rows]
+// anchors [M, dim], keys [N, dim] -> [M]. Anchor i is key self_offset + i (kernels::kNoSelf: none), its positive key
+// positive[i], of the context's memory; empty: the other view. Keys that are no gradient's business are a constant.
+Var contrastive(Tape&, Var anchors, Var keys, const Array<int32_t>& positive, int64_t self_offset, float tau);
 enum class NtXentForm : uint8_t { symmetric, one_sided };
 Var ntxent_mean(Tape&, Var z, float tau, NtXentForm);  // -> []
 struct ScanLossOut {

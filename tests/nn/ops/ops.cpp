@@ -129,6 +129,7 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
   Context ctx;
   const Tensor w = test::normal_tensor(ctx, {4, 6}, {5}), wide = test::normal_tensor(ctx, {3, 3, 3, 6}, {6});
   const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5, 0, 1};
+  const Array<int32_t> positive(ctx, std::vector<int32_t>{1, 0, 0, 0, 5, 6, 5, 6});
   using Op = std::function<Var(Tape&, Var)>;  // of x [8, 6]
   const auto images = [](Tape& t, Var x) { return reshape(t, x, {2, 2, 2, 6}); };
   const std::vector<std::pair<const char*, Op>> ops{
@@ -153,6 +154,11 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
       {"log_softmax", [](Tape& t, Var x) { return log_softmax(t, x); }},
       {"mean", [](Tape& t, Var x) { return mean(t, x); }},
       {"ntxent", [](Tape& t, Var x) { return ntxent(t, x, 0.5f); }},
+      {"contrastive", [&](Tape& t, Var x) { return contrastive(t, x, x, positive, 0, 0.5f); }},
+      {"contrastive keys",
+       [&](Tape& t, Var x) {
+         return contrastive(t, t.constant(w), x, Array<int32_t>(ctx, std::vector{0, 0, 1, 7}), -1, 0.5f);
+       }},
       {"scan_loss",
        [](Tape& t, Var x) {
          return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
