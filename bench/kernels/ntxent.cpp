@@ -1,5 +1,7 @@
 #include "kernels/ntxent.h"
 
+#include <numeric>
+
 #include "bench/support.h"
 #include "kernels/core/bf16.h"
 
@@ -93,6 +95,81 @@ void ntxent_forward_backward(benchmark::State& state) {
       bound(products));
 }
 
+// A momentum queue: anchors against their positives and what stands behind those; only the anchors want a gradient.
+template <class T>
+struct Queued {
+  Products products;
+  bench::Array<T> anchors, keys, danchors, lse, loss, dloss;
+  bench::Array<int32_t> positive;
+
+  Queued(Memory& memory, const test::HostMatrix<T>& a, const test::HostMatrix<T>& k, Products products_in)
+      : products(products_in),
+        anchors(memory, a),
+        keys(memory, k),
+        danchors(memory, a.rows, a.cols),
+        lse(memory, a.rows),
+        loss(memory, a.rows),
+        dloss(memory, std::vector<T>(static_cast<size_t>(a.rows), 1 / static_cast<T>(a.rows))),
+        positive(memory, first(a.rows)) {}
+  static std::vector<int32_t> first(int64_t count) {
+    std::vector<int32_t> v(static_cast<size_t>(count));
+    std::iota(v.begin(), v.end(), 0);
+    return v;
+  }
+  kernels::NtXentForward<T> forward() const {
+    return {.anchors = anchors.matrix(),
+            .keys = keys.matrix(),
+            .positive = positive.span(),
+            .self_offset = kernels::kNoSelf,
+            .tau = kTau,
+            .lse = lse.span(),
+            .loss = loss.span(),
+            .products = products};
+  }
+  kernels::NtXentBackward<T> backward() const {
+    return {.anchors = anchors.matrix(),
+            .keys = keys.matrix(),
+            .positive = positive.span(),
+            .self_offset = kernels::kNoSelf,
+            .lse = lse.span(),
+            .dloss = dloss.span(),
+            .tau = kTau,
+            .danchors = danchors.matrix(),
+            .products = products};
+  }
+};
+
+// At a size that costs little, against the oracle. The weights of an anchor sum to 2 / anchors at most: of P, and of its positive.
+testing::AssertionResult queued_verified(int64_t anchors, int64_t keys, int64_t dim, Products products) {
+  const int64_t a = std::min<int64_t>(anchors, 130), k = std::min<int64_t>(keys, 514);
+  test::HostMatrix<float> rows = test::unit_rows(a, dim, {7}), columns = test::unit_rows(k, dim, {8});
+  for (test::HostMatrix<float>* m : {&rows, &columns})
+    for (float& v : m->values) v = products == Products::bf16 ? widen(narrow(v)) : v;
+  const Queued<float> p(bench::memory(), rows, columns, products);
+  kernels::ntxent_forward(p.forward(), bench::queue()), kernels::ntxent_backward(p.backward(), bench::queue());
+  const Queued<double> want(bench::host(), widen(rows), widen(columns), Products::f32);
+  kernels::cpu::ntxent_forward(want.forward()), kernels::cpu::ntxent_backward(want.backward());
+  const double weight = (products == Products::bf16 ? 0x1p-8 : 0) + 32 * test::kUnit;
+  return test::close(p.danchors.to_host(), want.danchors.to_host(),
+                     {.abs = 2 * weight / (static_cast<double>(a) * kTau)});
+}
+
+void contrastive_forward_backward(benchmark::State& state) {
+  const int64_t anchors = state.range(0), keys = state.range(1), dim = state.range(2);
+  const Products products = state.range(3) == 0 ? Products::f32 : Products::bf16;
+  const Queued<float> p(bench::memory(), test::unit_rows(anchors, dim, {7}), test::unit_rows(keys, dim, {8}), products);
+  using bench::operator+;
+  bench::run_verified(
+      state, queued_verified(anchors, keys, dim, products),
+      bench::cost(kernels::contrastive_forward_cost, anchors, keys, dim) +
+          bench::cost(kernels::contrastive_danchors_cost, anchors, keys, dim),
+      [&] {
+        kernels::ntxent_forward(p.forward(), bench::queue());
+        kernels::ntxent_backward(p.backward(), bench::queue());
+      },
+      bound(products));
+}
+
 // Rows, dim, and whether products are of bf16, which the CPU has not.
 const std::vector<std::vector<int64_t>> kCuda = {{1024, 128, 1},  {2048, 128, 1},  {4096, 128, 1}, {8192, 128, 1},
                                                  {16384, 128, 1}, {65536, 128, 1}, {1024, 128, 0}, {4096, 128, 0}},
@@ -102,6 +179,13 @@ const bench::Entry kForward{
 const bench::Entry kBoth{"ntxent_forward_backward",
                          ntxent_forward_backward,
                          {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}}, .cuda = kCuda, .smoke = kSmoke}};
+// Anchors, keys, dim, and products.
+const bench::Entry kQueue{
+    "contrastive_forward_backward",
+    contrastive_forward_backward,
+    {.cpu = {{256, 4096, 128, 0}},
+     .cuda = {{256, 4096, 128, 1}, {256, 65536, 128, 1}, {1024, 8192, 128, 1}, {256, 4096, 128, 0}},
+     .smoke = {{20, 66, 33, 1}, {18, 34, 31, 0}}}};
 
 }  // namespace
 }  // namespace kith

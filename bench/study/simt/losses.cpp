@@ -50,6 +50,67 @@ Cost run_ntxent_backward(const Sizes& s, Queue q) {
   return cost(ntxent_backward_cost, rows, dim);
 }
 
+// Anchors of which each has a key of its own as positive, among many.
+struct Contrast {
+  int64_t anchors, keys, dim;
+  OnDevice<float> a, k, lse, dloss;
+  OnDevice<int32_t> positive;
+  Products products_of;
+
+  explicit Contrast(const Sizes& s)
+      : anchors(s["anchors"]),
+        keys(s["keys"]),
+        dim(s["dim"]),
+        a(unit_rows(anchors, dim, Seed{1})),
+        k(unit_rows(keys, dim, Seed{2})),
+        lse(filled(anchors, 12.f)),
+        dloss(filled(anchors, 1.f)),
+        positive(labels(anchors, keys)),
+        products_of(products(s)) {}
+  void backward(Matrix<float> danchors, Matrix<float> dkeys, Queue q) const {
+    ntxent_backward({.anchors = a.matrix(),
+                     .keys = k.matrix(),
+                     .positive = positive.span(),
+                     .self_offset = kNoSelf,
+                     .lse = lse.span(),
+                     .dloss = dloss.span(),
+                     .tau = 0.1f,
+                     .danchors = danchors,
+                     .dkeys = dkeys,
+                     .products = products_of},
+                    q);
+  }
+};
+
+Cost run_contrastive_forward(const Sizes& s, Queue q) {
+  const Contrast c(s);
+  const OnDevice<float> loss(poison<float>(c.anchors));
+  ntxent_forward({.anchors = c.a.matrix(),
+                  .keys = c.k.matrix(),
+                  .positive = c.positive.span(),
+                  .self_offset = kNoSelf,
+                  .tau = 0.1f,
+                  .lse = c.lse.span(),
+                  .loss = loss.span(),
+                  .products = c.products_of},
+                 q);
+  return cost(contrastive_forward_cost, c.anchors, c.keys, c.dim);
+}
+
+Cost run_contrastive_danchors(const Sizes& s, Queue q) {
+  const Contrast c(s);
+  const OnDevice<float> danchors(poison<float>(c.anchors * c.dim));
+  c.backward({danchors.data(), c.anchors, c.dim}, {}, q);
+  return cost(contrastive_danchors_cost, c.anchors, c.keys, c.dim);
+}
+
+Cost run_contrastive_dkeys(const Sizes& s, Queue q) {
+  const Contrast c(s);
+  const OnDevice<float> dkeys(poison<float>(c.keys * c.dim));
+  c.backward({}, {dkeys.data(), c.keys, c.dim}, q);
+  return cost(contrastive_dkeys_cost, c.anchors, c.keys, c.dim);
+}
+
 Cost run_scan_loss_forward(const Sizes& s, Queue q) {
   const int64_t heads = s["heads"], rows = s["rows"], classes = s["classes"];
   const OnDevice<float> anchors(normal(heads * rows * classes, Seed{1})),
@@ -167,9 +228,13 @@ Cost run_l2_normalize_backward(const Sizes& s, Queue q) {
 
 std::vector<Study> loss_studies() {
   const Sizes pairs{{"rows", 512}, {"dim", 128}, {"bf16", 1}}, heads{{"heads", 2}, {"rows", 512}, {"classes", 10}},
-      logits{{"rows", 512}, {"classes", 10}}, vectors{{"rows", 512}, {"dim", 128}};
+      queue{{"anchors", 128}, {"keys", 1024}, {"dim", 128}, {"bf16", 1}}, logits{{"rows", 512}, {"classes", 10}},
+      vectors{{"rows", 512}, {"dim", 128}};
   return {{"ntxent_forward", pairs, run_ntxent_forward},
           {"ntxent_backward", pairs, run_ntxent_backward},
+          {"contrastive_forward", queue, run_contrastive_forward},
+          {"contrastive_danchors", queue, run_contrastive_danchors},
+          {"contrastive_dkeys", queue, run_contrastive_dkeys},
           {"scan_loss_forward", heads, run_scan_loss_forward},
           {"scan_loss_backward", heads, run_scan_loss_backward},
           {"selflabel_loss_forward", logits, run_selflabel_loss_forward},
