@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/data.h"
+#include "data/dataset/dataset.h"
 #include "data/formats/png.h"
 #include "tests/data/dataset/synthetic.h"
 
