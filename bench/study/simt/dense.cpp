@@ -79,7 +79,7 @@ struct Model {
       slots.push_back({.w = span(1), .g = span(1), .m = span(0), .v = span(0), .weight_decay = 1e-4f});
       if (!bf16_copies) continue;
       halves.push_back(std::make_unique<OnDevice<bf16>>(poison<bf16>(s["weights"])));
-      slots.back().half = halves.back()->span();
+      slots.back().bf16_copy = halves.back()->span();
     }
     if (bf16_copies) copies = weights;
   }
