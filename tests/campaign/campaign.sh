@@ -88,7 +88,7 @@ echo \$! >"$work/child"
 wait
 END
 campaign 1 --only 'cuda_z*' --limit 8 test
-campaign 1 --only 'device*' --limit 1 test
+campaign 1 --only 'dense*' --limit 1 test
 holds summary.md '- test, cuda_a_tests: failed.' '- test, cuda_z_tests: timed out. after ' '- test, dense_math_tests: not run.'
 ! grep -q . "/proc/$(cat "$work/child")/cmdline" 2>/dev/null || complain 'what hung runs on'
 valid test 5
