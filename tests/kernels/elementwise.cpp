@@ -38,7 +38,8 @@ TEST(elementwise, scale_and_broadcast_overwrite_and_add) {
     scale({.x = x, .factor = -0.5f, .y = y, .write = Write::add}, Queue{});
     std::vector<double> want = widen(before), wide_x = widen(x);
     cpu::scale(Scale<double>{.x = wide_x, .factor = -0.5, .y = want, .write = Write::add});
-    EXPECT_TRUE(close(y, want, {.abs = 2 * kUnit, .rel = 2 * kUnit}));  // one rounding of a sum of terms below 8
+    EXPECT_TRUE(n == 0 ||
+                close(y, want, {.abs = 2 * kUnit, .rel = 2 * kUnit}));  // one rounding of a sum of terms below 8
     scale({.x = x, .factor = -0.5f, .y = y}, Queue{});
     for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], -0.5f * x[i]);
     broadcast({.x = one, .factor = 2.f, .y = y}, Queue{});
@@ -158,7 +159,7 @@ TEST(elementwise, bf16_and_back_rounds_to_nearest_even) {
     std::vector<float> back(x.size());
     to_bf16({.x = x, .y = half}, Queue{});
     to_f32({.x = half, .y = back}, Queue{});
-    EXPECT_TRUE(close(back, widen(x), {.rel = 0x1p-8}));  // the unit roundoff
+    EXPECT_TRUE(n == 0 || close(back, widen(x), {.rel = 0x1p-8}));  // the unit roundoff
   }
   const std::vector<float> ties = {0x1.01p0f, 0x1.03p0f, -0x1.010002p0f}, even = {1.f, 0x1.04p0f, -0x1.02p0f};
   std::vector<bf16> half(3);

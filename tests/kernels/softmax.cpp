@@ -67,7 +67,7 @@ TEST(softmax, log_softmax_matches_the_oracle_up_to_saturation) {
       log_softmax_forward({.x = x.view(), .y = y.view()}, Queue{});
       // Two subtractions, each rounded at the size of the result; log of a sum of `classes` terms.
       const double tol = 4 * kUnit * std::sqrt(static_cast<double>(classes));
-      EXPECT_TRUE(close(y.values, log_softmax(widen(x)).values, {.abs = tol, .rel = 4 * kUnit})) << scale;
+      EXPECT_TRUE(rows == 0 || close(y.values, log_softmax(widen(x)).values, {.abs = tol, .rel = 4 * kUnit})) << scale;
     }
 }
 
@@ -83,12 +83,12 @@ TEST(softmax, backwards_match_the_oracle_and_accumulate) {
     for (const Write write : {Write::overwrite, Write::add}) {
       softmax_backward({.p = p.view(), .dy = dy.view(), .dx = got.view(), .write = write}, Queue{});
       cpu::softmax_backward(SoftmaxBackward<double>{wp.view(), wdy.view(), want.view(), write});
-      EXPECT_TRUE(close(got.values, want.values, tol));
+      EXPECT_TRUE(rows == 0 || close(got.values, want.values, tol));
     }
     for (const Write write : {Write::overwrite, Write::add}) {
       log_softmax_backward({.y = y.view(), .dy = dy.view(), .dx = got.view(), .write = write}, Queue{});
       cpu::log_softmax_backward(LogSoftmaxBackward<double>{wy.view(), wdy.view(), want.view(), write});
-      EXPECT_TRUE(close(got.values, want.values, tol));
+      EXPECT_TRUE(rows == 0 || close(got.values, want.values, tol));
     }
   }
 }

@@ -28,7 +28,7 @@ class SoftmaxCuda : public CudaKernel {
     // Two subtractions, each rounded at the size of the result; the log of a sum of `classes` exponentials, which a
     // running maximum rescales now and then.
     cuda::log_softmax_forward({.x = d_x.matrix(), .y = d_y.matrix()}, queue);
-    EXPECT_TRUE(close(d_y.host(), log_p.values, {.abs = 8 * kUnit * n, .rel = 4 * kUnit}));
+    EXPECT_TRUE(rows == 0 || close(d_y.host(), log_p.values, {.abs = 8 * kUnit * n, .rel = 4 * kUnit}));
 
     // A sum of `classes` terms of size 1 (4 in hand), exp of y up to its rounding.
     const Tolerance tol{.abs = 16 * kUnit * n, .rel = 16 * kUnit};
@@ -38,12 +38,12 @@ class SoftmaxCuda : public CudaKernel {
     for (const Write write : {Write::add, Write::overwrite}) {
       cuda::log_softmax_backward({exact_y.matrix(), d_dy.matrix(), d_dx.matrix(), write}, queue);
       cpu::log_softmax_backward<double>({wide_y.view(), wide_dy.view(), dx.view(), write});
-      EXPECT_TRUE(close(d_dx.host(), dx.values, tol));
+      EXPECT_TRUE(rows == 0 || close(d_dx.host(), dx.values, tol));
     }
     for (const Write write : {Write::add, Write::overwrite}) {
       cuda::softmax_backward({exact_p.matrix(), d_dy.matrix(), d_dx.matrix(), write}, queue);
       cpu::softmax_backward<double>({wide_p.view(), wide_dy.view(), dx.view(), write});
-      EXPECT_TRUE(close(d_dx.host(), dx.values, tol));
+      EXPECT_TRUE(rows == 0 || close(d_dx.host(), dx.values, tol));
     }
   }
 };
