@@ -26,14 +26,15 @@ struct StageOptions {
   bool dry_run = false, quiet = false, json = false;
 };
 
-// The configuration that the options ask for. That of a run directory that was begun may change where a field's table entry
-// says that no result follows from it (precision and TF32: by name, and a precision of auto is the one it was begun in), where
-// the content of the images decides, and, from mining on, where an override names the field or one of an earlier stage. Error
-// naming the other fields that differ: an option that was forgotten must not cost a result.
 struct ResolvedConfig {
   RunConfig config;
   std::optional<RunConfig> begun, source;  // of the directories --out and --from, as they stand there
 };
+
+// The configuration that the options ask for. That of a run directory that was begun may change where a field's table entry
+// says that no result follows from it (precision and TF32: by name, and a precision of auto is the one it was begun in), where
+// the content of the images decides, and, from mining on, where an override names the field or one of an earlier stage. Error
+// naming the other fields that differ: an option that was forgotten must not cost a result.
 ResolvedConfig resolve_config(const StageOptions&);
 
 // Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.

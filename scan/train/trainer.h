@@ -41,7 +41,7 @@ struct Training {
 std::vector<int64_t*> counters_of(const StateView&);
 
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
-// checkpoint. A batch larger than the data set is cut to it, with a warning; fewer than 2 samples are an Error.
+// checkpoint. A batch larger than the data set is cut to it (preflight() warns of it); fewer than 2 samples are an Error.
 void train(const Session&, Training);
 
 }  // namespace kith
