@@ -40,7 +40,6 @@ OpenedContext open_context(const ContextRequest& request, const DeviceList& list
     opened = open(request, cpu);
     if (automatic) opened.line += "; " + choice.reason;
     if (request.options.math.tf32) opened.line += "; TF32 is not for the CPU";
-    if (request.options.stream == Stream::yes) opened.line += "; images are where the CPU is, none are streamed";
     return opened;
   }
   if (!automatic) return open(request, choice);

@@ -76,6 +76,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
 int main(int argc, char** argv) {
   try {
     const kith::ThreadWait wait = kith::settle_thread_wait(argv);
+    kith::catch_lost_files();
     return kith::parse_and_run(argc, argv, wait);
   } catch (const kith::Interrupted&) {
     fmt::print(stderr, "kith: stopped; the same command continues\n");

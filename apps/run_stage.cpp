@@ -10,7 +10,7 @@
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/signals.h"
-#include "apps/start.h"
+#include "apps/startup_checks.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -18,8 +18,8 @@
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/preflight/resources.h"
-#include "scan/run/reuse.h"
 #include "scan/run/splits.h"
+#include "scan/run/start_from.h"
 
 namespace kith {
 namespace {
@@ -98,8 +98,8 @@ std::optional<RunConfig> source_config(const StageOptions& o) {
   return config;
 }
 
-Stream stream_of(const std::string& text) {
-  return text == "yes" ? Stream::yes : text == "no" ? Stream::no : Stream::automatic;
+Residency residency_of(const std::string& stream) {
+  return stream == "yes" ? Residency::host : stream == "no" ? Residency::device : Residency::automatic;
 }
 
 ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
@@ -108,7 +108,6 @@ ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
           .options = {.threads = config.threads,
                       .seed = config.seed,
                       .graphs = !o.no_graphs,
-                      .stream = stream_of(o.stream),
                       .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}};
 }
 
@@ -119,16 +118,24 @@ void start_profile(Context& ctx, Reporter& report) {
                   ctx.on_cpu() || !ctx.graphs() ? "" : "; listed steps are launched one by one, later ones replayed"));
 }
 
-void limit(data::Images& images, int64_t count) {
-  if (count <= 0 || count >= images.count) return;
-  images.count = count;
-  images.pixels.resize(static_cast<size_t>(count * images.height * images.width * images.channels));
-  if (!images.labels.empty()) images.labels.resize(static_cast<size_t>(count));
+// The field that limits a split.
+int64_t limit_of(const DataConfig& config, data::Role role) {
+  switch (role) {
+    case data::Role::train:
+      return config.limit_train;
+    case data::Role::unlabelled:
+      return config.limit_unlabelled;
+    case data::Role::test:
+      return config.limit_test;
+  }
+  return 0;
 }
 
 // Before the images are resized: what cannot be held would end in a failed allocation.
 void expect_room(const data::Dataset& set, int size) {
-  const int64_t images = set.train.count + set.test.count, channels = set.train.channels;
+  int64_t images = 0;
+  for (const data::Split& split : set.splits) images += split.images.count;
+  const int64_t channels = set.train().channels;
   const double bytes = static_cast<double>(images) * size * size * static_cast<double>(channels);
   const std::optional<int64_t> free = free_host_bytes();
   if (!free || bytes <= static_cast<double>(*free)) return;
@@ -162,12 +169,13 @@ ResolvedConfig resolve_config(const StageOptions& o) {
 
 data::Dataset load_data(const DataConfig& config) {
   data::Dataset set = data::load(config.spec);
-  limit(set.train, config.limit_train);
-  limit(set.test, config.limit_test);
+  for (data::Split& split : set.splits)
+    if (const int64_t n = limit_of(config, split.role); n > 0 && n < split.images.count)
+      split.images = split.images.part(0, n);
   if (config.size == 0) return set;
   expect_room(set, config.size);
-  for (data::Images* images : {&set.train, &set.test})
-    if (images->count > 0) *images = data::resized(*images, config.size);
+  for (data::Split& split : set.splits)
+    if (split.images.count > 0) split.images = data::resized(split.images, config.size);
   return set;
 }
 
@@ -183,7 +191,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   auto [config, begun, source] = resolve_config(o);
   catch_stop_signals();
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
-  const OpenedContext opened = open_context(context_request(o, config), list_devices());
+  OpenedContext opened = open_context(context_request(o, config), list_devices());
+  if (opened.context->on_cpu() && o.stream == "yes") opened.line += "; images are where the CPU is, none are streamed";
   const data::Dataset data = load_data(config.data);
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   expect_startable(o, config, *opened.context, data);
@@ -206,7 +215,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     for (const std::string& line : reused->warnings) report.warn(line);
   }
   if (o.profile) start_profile(*opened.context, report);
-  Session session{*opened.context, config, data, o.out, report};
+  Session session{*opened.context, config, data, o.out, report, residency_of(o.stream)};
   session.ledger.before_write = [&, written = false]() mutable {
     if (!std::exchange(written, true))
       data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays

@@ -18,6 +18,13 @@ void handle(int signal) {
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
 }
 
+// Images may lie in a mapped file (data/dataset/pixels.h).
+void report_lost_file(int) {
+  constexpr char kText[] = "\nkith: a data file became shorter while it was used, or its disk failed\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  _exit(1);
+}
+
 }  // namespace
 
 void catch_stop_signals() {
@@ -30,6 +37,13 @@ void catch_stop_signals() {
   struct sigaction hangup {};
   sigaction(SIGHUP, nullptr, &hangup);
   if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup ignores it: the run goes on
+}
+
+void catch_lost_files() {
+  struct sigaction action {};
+  action.sa_handler = report_lost_file;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, nullptr);
 }
 
 int stop_signal() { return received.load(); }

@@ -6,9 +6,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
 #include "data/fetch/fetch.h"
-#include "data/dataset/contact_sheet.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "scan/run/splits.h"
@@ -50,14 +50,17 @@ nlohmann::json describe(const data::Images& images) {
 }
 
 nlohmann::json describe(const data::Dataset& set) {
-  const auto channels = static_cast<size_t>(set.train.channels);
-  return {{"spec", set.spec},
-          {"classes", set.class_names},
-          {"train", describe(set.train)},
-          {"test", describe(set.test)},
-          {"normalisation",
-           {{"mean", std::vector<float>(set.mean, set.mean + channels)},
-            {"std", std::vector<float>(set.std, set.std + channels)}}}};
+  const auto channels = static_cast<size_t>(set.train().channels);
+  nlohmann::json out = {{"spec", set.spec},
+                        {"classes", set.class_names},
+                        {"normalisation",
+                         {{"mean", std::vector<float>(set.mean, set.mean + channels)},
+                          {"std", std::vector<float>(set.std, set.std + channels)}}}};
+  for (const data::Split& split : set.splits) {
+    out["splits"].push_back(split.name);
+    out[split.name] = describe(split.images);
+  }
+  return out;
 }
 
 std::string numbers(const nlohmann::json& list) {
@@ -67,10 +70,15 @@ std::string numbers(const nlohmann::json& list) {
 }
 
 void print_table(const nlohmann::json& info) {
-  fmt::print("{}\n\n{:<32} {:>16} {:>16}\n", info["spec"].get<std::string>(), "", "train", "test");
+  const auto splits = info["splits"].get<std::vector<std::string>>();
   const auto row = [&](const std::string& name, auto cell) {
-    fmt::print("{:<32} {:>16} {:>16}\n", name, cell(info["train"]), cell(info["test"]));
+    fmt::print("{:<32}", name);
+    for (const std::string& split : splits) fmt::print(" {:>16}", cell(info[split]));
+    fmt::print("\n");
   };
+  fmt::print("{}\n\n{:<32}", info["spec"].get<std::string>(), "");
+  for (const std::string& split : splits) fmt::print(" {:>16}", split);
+  fmt::print("\n");
   row("images", [](const auto& split) { return split["count"].dump(); });
   row("height x width x channels", [](const auto& split) {
     const auto& shape = split["shape"];
@@ -82,7 +90,7 @@ void print_table(const nlohmann::json& info) {
       const auto& counts = split["per_class"];
       return c < counts.size() ? counts[c].dump() : "0";
     });
-  for (const char* split : {"train", "test"}) {
+  for (const std::string& split : splits) {
     if (info[split]["count"] == 0) continue;
     fmt::print("{:<14} mean {}   std {}\n", split, numbers(info[split]["mean"]), numbers(info[split]["std"]));
   }
@@ -95,11 +103,12 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
   constexpr int kColumns = 12, kSmall = 48;
   std::vector<int64_t> index(static_cast<size_t>(set.classes()) * kColumns, -1);
   std::vector<int> used(static_cast<size_t>(set.classes()), 0);
-  for (int64_t i = 0; i < set.train.count; ++i) {
-    const auto label = static_cast<size_t>(set.train.labels[static_cast<size_t>(i)]);
+  const data::Images& train = set.train();
+  for (int64_t i = 0; i < train.count; ++i) {
+    const auto label = static_cast<size_t>(train.labels[static_cast<size_t>(i)]);
     if (used[label] < kColumns) index[label * kColumns + static_cast<size_t>(used[label]++)] = i;
   }
-  data::write_png(path, data::contact_sheet(set.train, index, kColumns, set.train.width < kSmall ? 2 : 1));
+  data::write_png(path, data::contact_sheet(train, index, kColumns, train.width < kSmall ? 2 : 1));
 }
 
 void info(const InfoOptions& options) {

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "apps/start.h"
+#include "apps/startup_checks.h"
 #include "nn/tensor/ceilings.h"
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 
 namespace kith {
 namespace {
@@ -38,7 +38,8 @@ std::vector<Row> rows_of(const StageOptions& o, const RunConfig& config, const d
 }
 
 void print_text(const DataShape& shape, double forward, const std::vector<Row>& rows, const AssumedRate& rate) {
-  fmt::print("# {} train and {} test images, {} x {} x {}; {}FLOP per image forward\n", shape.train, shape.test,
+  const std::string more = shape.unlabelled > 0 ? fmt::format(", {} unlabelled", shape.unlabelled) : "";
+  fmt::print("# {} train{} and {} test images, {} x {} x {}; {}FLOP per image forward\n", shape.train, more, shape.test,
              shape.height, shape.width, shape.channels, amount(forward));
   double flops = 0, views = 0;
   for (const auto& [work, done] : rows) {
@@ -71,6 +72,7 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
           {"device", opened.line},
           {"data",
            {{"train", shape.train},
+            {"unlabelled", shape.unlabelled},
             {"test", shape.test},
             {"height", shape.height},
             {"width", shape.width},

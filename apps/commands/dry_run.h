@@ -8,7 +8,7 @@
 namespace kith {
 
 // On standard output: TOML with the plan in comments, or with --json one line, {"plan": ...}. The stages that the command
-// would run, those that are done named as such. Minutes are those of the device that was opened, by scan/preflight/estimate.h.
+// would run, those that are done named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);
 
 // "40 seconds", "75.3 minutes", "31.2 hours", "26.3 days".

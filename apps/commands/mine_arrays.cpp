@@ -9,7 +9,7 @@
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
-#include "scan/metrics/search.h"
+#include "scan/metrics/neighbour_search.h"
 
 namespace kith {
 namespace {

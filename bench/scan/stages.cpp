@@ -13,7 +13,7 @@
 
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 
 namespace kith {
 namespace {
@@ -70,8 +70,9 @@ struct Folder {
 data::Images pixels(int64_t count, int side) {
   data::Images images{.count = count, .height = side, .width = side, .channels = 3};
   Random random(7, 0, 0, 0);
-  images.pixels.resize(static_cast<size_t>(count * side * side * 3));
-  for (uint8_t& p : images.pixels) p = static_cast<uint8_t>(random.below(256));
+  std::vector<uint8_t> bytes(static_cast<size_t>(count * side * side * 3));
+  for (uint8_t& p : bytes) p = static_cast<uint8_t>(random.below(256));
+  images.pixels = std::move(bytes);
   return images;
 }
 
@@ -116,8 +117,8 @@ void stage_step(benchmark::State& state, Stage stage) {
   const auto format = static_cast<Format>(state.range(3));
   const int64_t steps = bench::target() == bench::Target::smoke ? 8 : 80;  // of an epoch
   data::Dataset data{.spec = "cifar10:pixels",
-                     .train = pixels(batch * steps, static_cast<int>(side)),
-                     .test = pixels(batch, static_cast<int>(side))};
+                     .splits = {{"train", data::Role::train, pixels(batch * steps, static_cast<int>(side))},
+                                {"test", data::Role::test, pixels(batch, static_cast<int>(side))}}};
   for (int c = 0; c < 3; ++c) data.mean[c] = 0.5f, data.std[c] = 0.25f;
   Context ctx(bench::options_of(format, state.range(4) != 0));
   const RunConfig config = config_of(state, stage);

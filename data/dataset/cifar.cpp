@@ -20,7 +20,32 @@ struct Record {
   int classes;
 };
 
-void append(const fs::path& path, const Record& record, size_t records, Images& out) {
+// What records hold, one after another.
+struct Contents {
+  std::vector<uint8_t> pixels;
+  std::vector<int32_t> labels;
+
+  int64_t count() const { return static_cast<int64_t>(pixels.size() / kPixels); }
+  Images images() && {
+    const int64_t n = count();
+    return {.count = n,
+            .height = kSide,
+            .width = kSide,
+            .channels = kChannels,
+            .pixels = std::move(pixels),
+            .labels = std::move(labels)};
+  }
+};
+
+void append_pixels(const uint8_t* planes, std::vector<uint8_t>& pixels) {
+  const size_t first = pixels.size();
+  pixels.resize(first + kPixels);
+  for (size_t p = 0; p < kPlane; ++p)
+    for (size_t c = 0; c < kChannels; ++c) pixels[first + p * kChannels + c] = planes[c * kPlane + p];
+}
+
+// `labelled`: labels are checked and kept.
+void append(const fs::path& path, const Record& record, size_t records, bool labelled, Contents& out) {
   const size_t record_bytes = record.label_bytes + kPixels;
   std::error_code error;
   const uintmax_t found = fs::file_size(path, error);
@@ -29,27 +54,23 @@ void append(const fs::path& path, const Record& record, size_t records, Images& 
     fail("{}: expected {} bytes ({} records of {}), found {}{}", path.string(), records * record_bytes, records,
          record_bytes, found, but_it_is(path));
   const std::vector<uint8_t> file = read_file(path);
-  const size_t first = static_cast<size_t>(out.count);
+  out.pixels.reserve(out.pixels.size() + records * kPixels);
   for (size_t r = 0; r < records; ++r) {
     const uint8_t* bytes = file.data() + r * record_bytes;
+    append_pixels(bytes + record.label_bytes, out.pixels);
+    if (!labelled) continue;
     const int label = bytes[record.label_at];
     if (label >= record.classes)
       fail("{}: record {}: label {} is out of range 0..{}", path.string(), r, label, record.classes - 1);
-    out.labels[first + r] = label;
-    const uint8_t* planes = bytes + record.label_bytes;
-    uint8_t* pixels = out.pixels.data() + (first + r) * kPixels;
-    for (size_t p = 0; p < kPlane; ++p)
-      for (size_t c = 0; c < kChannels; ++c) pixels[p * kChannels + c] = planes[c * kPlane + p];
+    out.labels.push_back(label);
   }
-  out.count += static_cast<int64_t>(records);
 }
 
 Images read_split(const fs::path& folder, std::span<const std::string> files, const Record& record, size_t records) {
-  Images out{.height = kSide, .width = kSide, .channels = kChannels};
-  out.pixels.resize(files.size() * records * kPixels);
-  out.labels.resize(files.size() * records);
-  for (const std::string& file : files) append(folder / file, record, records, out);
-  return out;
+  Contents all;
+  all.pixels.reserve(files.size() * records * kPixels);
+  for (const std::string& file : files) append(folder / file, record, records, true, all);
+  return std::move(all).images();
 }
 
 // The archive's own list of names, one a line; the names in code stand where it is absent.
@@ -89,8 +110,8 @@ void read_cifar10(const fs::path& dir, Dataset& out) {
   expect_all(folder, files);
   read_names(folder / "batches.meta.txt", out.class_names);
   const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
-  out.train = read_split(folder, std::span(files).first(5), record, 10'000);
-  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+  out.edit(Role::train) = read_split(folder, std::span(files).first(5), record, 10'000);
+  out.edit(Role::test) = read_split(folder, std::span(files).last(1), record, 10'000);
 }
 
 void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
@@ -101,12 +122,12 @@ void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
   expect_all(folder, files);
   read_names(folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), out.class_names);
   const Record record{.label_bytes = 2, .label_at = fine ? size_t{1} : size_t{0}, .classes = out.classes()};
-  out.train = read_split(folder, std::span(files).first(1), record, 50'000);
-  out.test = read_split(folder, std::span(files).last(1), record, 10'000);
+  out.edit(Role::train) = read_split(folder, std::span(files).first(1), record, 50'000);
+  out.edit(Role::test) = read_split(folder, std::span(files).last(1), record, 10'000);
 }
 
 void read_cifar_format(const fs::path& dir, Dataset& out) {
-  const std::vector<std::string> train = {"train.bin"}, test = {"test.bin"}, needed = {"train.bin", "class_names.txt"};
+  const std::vector<std::string> needed = {"train.bin", "class_names.txt"};
   expect_folder("cifar-format", dir);
   expect_all(dir, needed);
   const fs::path names = dir / "class_names.txt";
@@ -114,15 +135,25 @@ void read_cifar_format(const fs::path& dir, Dataset& out) {
   if (out.class_names.empty() || out.class_names.size() > 256)
     fail("{}: expected 1..256 class names, one a line, found {}", names.string(), out.class_names.size());
   const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
-  const auto split = [&](std::span<const std::string> file) {
-    const size_t records = count_records(dir / file[0], record.label_bytes + kPixels);
-    return records == 0 ? Images{.height = kSide, .width = kSide, .channels = kChannels}
-                        : read_split(dir, file, record, records);
+  const auto read = [&](const char* file, bool labelled, Contents& to) {
+    const size_t records = count_records(dir / file, record.label_bytes + kPixels);
+    if (records > 0) append(dir / file, record, records, labelled, to);
+    return static_cast<int64_t>(records);
   };
-  out.train = split(train);
-  if (out.train.count == 0) fail("{}: holds no image", (dir / "train.bin").string());
-  out.test = split(test);
-  const Statistics measured = statistics(out.train);
+  // Unlabelled images follow the train images in memory: the pretext learns from both without a copy.
+  Contents learned, scored;
+  const int64_t train = read("train.bin", true, learned);
+  if (train == 0) fail("{}: holds no image", (dir / "train.bin").string());
+  std::vector<int32_t> labels = std::move(learned.labels);
+  learned.labels.clear();
+  const int64_t more = read("unlabeled.bin", false, learned);
+  const Images all = std::move(learned).images();
+  out.edit(Role::train) = all.part(0, train);
+  out.edit(Role::train).labels = std::move(labels);
+  if (more > 0) out.edit(Role::unlabelled) = all.part(train, more);
+  read("test.bin", true, scored);
+  out.edit(Role::test) = std::move(scored).images();
+  const Statistics measured = statistics(out.train());
   for (int c = 0; c < kChannels; ++c) {
     out.mean[c] = static_cast<float>(measured.mean[c]);
     out.std[c] = measured.std[c] > 0 ? static_cast<float>(measured.std[c]) : 1.f;  // a channel of one value

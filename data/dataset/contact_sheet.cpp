@@ -17,12 +17,11 @@ Picture contact_sheet(const Images& images, std::span<const int64_t> index, int 
   const int cell_height = images.height * scale + kGap, cell_width = images.width * scale + kGap;
   Picture out{.height = rows * cell_height + kGap, .width = columns * cell_width + kGap, .channels = images.channels};
   out.pixels.assign(static_cast<size_t>(int64_t{out.height} * out.width * out.channels), kBackground);
-  const int64_t image_bytes = int64_t{images.height} * images.width * images.channels;
   for (size_t i = 0; i < index.size(); ++i) {
     if (index[i] == -1) continue;
     if (index[i] < 0 || index[i] >= images.count)
       fail("contact sheet: image {} is out of range 0..{}", index[i], images.count - 1);
-    const uint8_t* image = images.pixels.data() + index[i] * image_bytes;
+    const uint8_t* image = images.pixels.data() + index[i] * images.image_bytes();
     const int top = static_cast<int>(i) / columns * cell_height + kGap;
     const int left = static_cast<int>(i) % columns * cell_width + kGap;
     for (int y = 0; y < images.height * scale; ++y)

@@ -118,6 +118,36 @@ fs::path find_folder(std::string_view name, const fs::path& dir, std::span<const
        fmt::join(below, " or "));
 }
 
+const Images& Dataset::of(Role role) const {
+  static const Images none;
+  const auto split = std::ranges::find(splits, role, &Split::role);
+  return split == splits.end() ? none : split->images;
+}
+
+Images& Dataset::edit(Role role) {
+  if (const auto split = std::ranges::find(splits, role, &Split::role); split != splits.end()) return split->images;
+  const char* const name = role == Role::train ? "train" : role == Role::test ? "test" : "unlabelled";
+  return splits.emplace_back(Split{.name = name, .role = role, .images = {}}).images;
+}
+
+const Images& Dataset::scored() const { return test().count > 0 ? test() : train(); }
+
+Images Dataset::pretext_images() const {
+  const Images& more = of(Role::unlabelled);
+  Images all = train();
+  if (more.count == 0) return all;
+  all.count += more.count;
+  all.labels.clear();
+  if (all.pixels.is_followed_by(more.pixels)) {
+    all.pixels = all.pixels.with_next(more.pixels);
+    return all;
+  }
+  std::vector<uint8_t> bytes(all.pixels.begin(), all.pixels.end());
+  bytes.insert(bytes.end(), more.pixels.begin(), more.pixels.end());
+  all.pixels = std::move(bytes);
+  return all;
+}
+
 std::vector<std::string> dataset_names() {
   Names names;
   for (const Known& known : kKnown) names.emplace_back(known.name);

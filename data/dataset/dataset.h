@@ -1,4 +1,4 @@
-// Image data sets in memory: uint8 NHWC, labels, names. Host only.
+// Image data sets on the host: splits of uint8 NHWC images, labels, names.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "data/dataset/pixels.h"
 
 namespace kith::data {
 
@@ -16,24 +18,49 @@ bool labelled(std::span<const int32_t> labels);
 struct Images {
   int64_t count = 0;
   int height = 0, width = 0, channels = 0;
-  std::vector<uint8_t> pixels = {};  // [count, height, width, channels]
+  Pixels pixels = {};                // [count, height, width, channels]
   std::vector<int32_t> labels = {};  // [count], or empty when unlabelled
 
   bool labelled() const { return data::labelled(labels); }
+  int64_t image_bytes() const { return int64_t{height} * width * channels; }
+  Images part(int64_t first, int64_t n) const;  // images first .. first + n - 1, in the same memory
+};
+
+// What a split is for.
+enum class Role : uint8_t {
+  train,       // the pretext learns from it; neighbours are searched and clusters learned in it
+  unlabelled,  // only the pretext learns from it, beside train
+  test,        // results are scored on it; no stage learns from it
+};
+
+struct Split {
+  std::string name;  // "train", "unlabelled", "test", or what the data set calls it
+  Role role;
+  Images images;
 };
 
 struct Dataset {
   std::string spec;  // as given, "cifar10:DIR"
   std::vector<std::string> class_names = {};
-  Images train = {}, test = {};
+  std::vector<Split> splits = {};                 // at most one of each role
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};  // normalisation constants of pixel values in [0, 1]
+
   int classes() const { return static_cast<int>(class_names.size()); }
+  const Images& of(Role) const;  // without images where there is no such split
+  Images& edit(Role);            // a new split, of the role's name, where there is none; valid until another is made
+  const Images& train() const { return of(Role::train); }
+  const Images& test() const { return of(Role::test); }
+  const Images& scored() const;  // test, or train where there are no test images
+  // What the pretext learns from: train, then unlabelled; without labels where there are unlabelled images. The same memory
+  // where the two splits follow each other in it or there is only train, else a copy.
+  Images pretext_images() const;
 };
 
 // SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), fashion-mnist,
 // mnist (IDX, plain or .gz); cifar-format: a set of one's own, train.bin and test.bin of any number of records as in
 // CIFAR-10 (a label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line, UTF-8; without test.bin, or
-// with an empty one, the test split holds no image; mean and std measured.
+// with an empty one, the test split holds no image; unlabeled.bin, if there, holds more images for the pretext, whose label
+// bytes are not looked at; mean and std measured on train.bin.
 // DIR may be the folder of the files or its parent as the official archives unpack.
 // Error, one line: unknown name (lists the known ones), a SPEC that is not UTF-8, missing file, wrong size (found and
 // expected), a file of another kind (says which), label out of range, a name that is not UTF-8 (file and line).

@@ -45,13 +45,16 @@ std::string digest_of_file(const std::filesystem::path& path) {
 std::map<std::string, std::string> parts_of(const Dataset& data) {
   std::string names;
   for (const std::string& name : data.class_names) names += name + '\0';
-  return {{"train images", of_images(data.train)},
-          {"test images", of_images(data.test)},
-          {"train labels", of_labels(data.train)},
-          {"test labels", of_labels(data.test)},
-          {"class names", digest(as_bytes(names))},
-          {"normalisation", fmt::format("{} {} {} / {} {} {}", data.mean[0], data.mean[1], data.mean[2], data.std[0],
-                                        data.std[1], data.std[2])}};
+  std::map<std::string, std::string> parts = {
+      {"train images", of_images(data.train())},
+      {"test images", of_images(data.test())},
+      {"train labels", of_labels(data.train())},
+      {"test labels", of_labels(data.test())},
+      {"class names", digest(as_bytes(names))},
+      {"normalisation", fmt::format("{} {} {} / {} {} {}", data.mean[0], data.mean[1], data.mean[2], data.std[0],
+                                    data.std[1], data.std[2])}};
+  if (const Images& more = data.of(Role::unlabelled); more.count > 0) parts["unlabelled images"] = of_images(more);
+  return parts;
 }
 
 }  // namespace kith::data

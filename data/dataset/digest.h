@@ -15,6 +15,7 @@ std::string digest_of_file(const std::filesystem::path&);  // of its bytes; Erro
 
 // What a data set consists of, each part by its content; where the files lie does not count:
 //   train images, test images   "200 of 8 x 8 x 1, DIGEST" of the pixels as they are in memory, or "none"
+//   unlabelled images           the same; no entry where there are none
 //   train labels, test labels   DIGEST, or "none"
 //   class names                 DIGEST of the names in their order
 //   normalisation               the six constants

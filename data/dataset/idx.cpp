@@ -50,6 +50,15 @@ std::vector<uint8_t> read_body(GzStream& in, uint64_t expected, uint32_t count) 
   return bytes;
 }
 
+// Those of a plain file stay in it.
+Pixels read_pixels(GzStream& in, uint64_t bytes, uint32_t count) {
+  constexpr size_t kHeader = 4 + 4 * 3;
+  if (in.gzip()) return read_body(in, bytes, count);
+  const uint64_t found = fs::file_size(in.name()) - kHeader;
+  if (found != bytes) fail("{}: expected {} bytes of data for {} records, found {}", in.name(), bytes, count, found);
+  return Pixels::mapped(in.name(), kHeader, bytes);
+}
+
 struct Part {
   const char *what, *suffix;  // "train" + "-images" + "-idx3-ubyte"
 };
@@ -85,7 +94,7 @@ Images read_split(const fs::path& folder, const std::string& split, int classes)
   if (count == 0) fail("{}: holds no image", image_file.name());
 
   Images out{.count = count, .height = static_cast<int>(height), .width = static_cast<int>(width), .channels = 1};
-  out.pixels = read_body(image_file, uint64_t{count} * height * width, count);
+  out.pixels = read_pixels(image_file, uint64_t{count} * height * width, count);
   const std::vector<uint8_t> bytes = read_body(label_file, count, count);
   for (size_t i = 0; i < bytes.size(); ++i)
     if (bytes[i] >= classes)
@@ -109,11 +118,12 @@ void read_idx(std::string_view name, const fs::path& dir, Dataset& out) {
     for (const Part& part : {kImages, kLabels})
       if (find_file(folder, names_of(split, part)).empty()) missing.push_back(names_of(split, part).front());
   if (!missing.empty()) fail("{}: missing {} (plain or .gz)", folder.string(), fmt::join(missing, ", "));
-  out.train = read_split(folder, "train", out.classes());
-  out.test = read_split(folder, "t10k", out.classes());
-  if (out.train.height != out.test.height || out.train.width != out.test.width)
-    fail("{}: train images are {} x {} pixels, test images {} x {}", folder.string(), out.train.height, out.train.width,
-         out.test.height, out.test.width);
+  Images train = read_split(folder, "train", out.classes()), test = read_split(folder, "t10k", out.classes());
+  if (train.height != test.height || train.width != test.width)
+    fail("{}: train images are {} x {} pixels, test images {} x {}", folder.string(), train.height, train.width,
+         test.height, test.width);
+  out.edit(Role::train) = std::move(train);
+  out.edit(Role::test) = std::move(test);
 }
 
 }  // namespace kith::data

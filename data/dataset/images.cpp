@@ -38,13 +38,20 @@ bool labelled(std::span<const int32_t> labels) {
   return std::ranges::any_of(labels, [&](int32_t label) { return label != labels.front(); });
 }
 
+Images Images::part(int64_t first, int64_t n) const {
+  if (first < 0 || n < 0 || first > count - n) fail("images {} .. {} of {}", first, first + n - 1, count);
+  Images out{.count = n, .height = height, .width = width, .channels = channels};
+  out.pixels = pixels.part(static_cast<size_t>(first * image_bytes()), static_cast<size_t>(n * image_bytes()));
+  if (!labels.empty()) out.labels.assign(labels.begin() + first, labels.begin() + first + n);
+  return out;
+}
+
 Images resized(const Images& in, int size) {
   if (size < 1 || size > kMaxSide || in.height > kMaxSide || in.width > kMaxSide)
     fail("cannot resize {} x {} images to {}: expected sizes of 1..{}", in.height, in.width, size, kMaxSide);
   if (in.height == size && in.width == size) return in;
-  Images out{.count = in.count, .height = size, .width = size, .channels = in.channels, .labels = in.labels};
   const size_t row = static_cast<size_t>(in.width) * in.channels, out_row = static_cast<size_t>(size) * in.channels;
-  out.pixels.resize(static_cast<size_t>(in.count) * size * out_row);
+  std::vector<uint8_t> pixels(static_cast<size_t>(in.count) * size * out_row);
   const std::vector<Overlap> down = overlaps(in.height, size), across = overlaps(in.width, size);
   const uint32_t area = static_cast<uint32_t>(in.height) * static_cast<uint32_t>(in.width);
   const size_t channels = static_cast<size_t>(in.channels);
@@ -55,7 +62,7 @@ Images resized(const Images& in, int size) {
 #pragma omp for schedule(static)
     for (int64_t n = 0; n < in.count; ++n) {
       const uint8_t* image = in.pixels.data() + n * in.height * static_cast<int64_t>(row);
-      uint8_t* result = out.pixels.data() + n * size * static_cast<int64_t>(out_row);
+      uint8_t* result = pixels.data() + n * size * static_cast<int64_t>(out_row);
       for (size_t d = 0; d < down.size();) {
         const int y = down[d].to;
         std::ranges::fill(columns, 0u);
@@ -71,7 +78,12 @@ Images resized(const Images& in, int size) {
       }
     }
   }
-  return out;
+  return {.count = in.count,
+          .height = size,
+          .width = size,
+          .channels = in.channels,
+          .pixels = std::move(pixels),
+          .labels = in.labels};
 }
 
 Statistics statistics(const Images& images) {

@@ -104,22 +104,6 @@ Tensor Context::constant(Shape shape, std::vector<float> values) {
   return kept;
 }
 
-const std::byte* Context::resident(std::span<const std::byte> host) {
-  if (on_cpu()) return host.data();
-  const std::pair key(host.data(), host.size());
-  auto known = resident_.find(key);
-  if (known == resident_.end()) {
-    const bool fits = options_.stream == Stream::no || has_room(static_cast<int64_t>(host.size()));
-    std::shared_ptr<Buffer> copy;
-    if (options_.stream != Stream::yes && fits) {
-      copy = block(host.size());
-      memory_->upload(copy->data(), host.data(), host.size());
-    }
-    known = resident_.emplace(key, std::move(copy)).first;
-  }
-  return known->second ? static_cast<const std::byte*>(known->second->data()) : nullptr;
-}
-
 bool Context::has_room(int64_t bytes) {
   if (on_cpu()) return true;
   accelerator_->reclaim();  // what pools keep for later is free as well

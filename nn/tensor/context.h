@@ -9,18 +9,15 @@
 
 namespace kith {
 
-enum class Stream : uint8_t { automatic, yes, no };  // automatic: what would take more than half of the free memory
-
 struct ContextOptions {
   Device device = Device::cpu;
   int index = 0;    // of the CUDA device
   int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
   uint64_t seed = 0;
-  int rank = 0, world = 1;            // one process of several; kith runs one today
-  DType precision = DType::f32;       // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
-  bool graphs = true;                 // on CUDA, replay a training step as one graph
-  Stream stream = Stream::automatic;  // on CUDA, whether data sets stay on the host
-  MathOptions math = {};              // on CUDA
+  int rank = 0, world = 1;       // one process of several; kith runs one today
+  DType precision = DType::f32;  // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
+  bool graphs = true;            // on CUDA, replay a training step as one graph
+  MathOptions math = {};         // on CUDA
 };
 
 std::string onednn_version();  // "2.6.3": what the CPU computes convolutions and products with
@@ -54,9 +51,6 @@ class Context {
   Tensor from(Shape, std::span<const float>);
   // Equal to `values`, uploaded once and kept: for the small constants of a step that is captured. Not to be written to.
   Tensor constant(Shape, std::vector<float> values);
-  // Device copy of a host array, uploaded at first use and cached as long as the context lives; on the CPU the array itself.
-  // Null where it must be streamed, which is decided at first use too. `host` must not move or change.
-  const std::byte* resident(std::span<const std::byte> host);
   std::shared_ptr<Buffer> block(size_t bytes);          // what Array and Tensor stand on
   void copy(void* to, const void* from, size_t bytes);  // on the device, in the order of the queue
   void sync();                                          // waits for the queue
@@ -94,7 +88,6 @@ class Context {
   std::shared_ptr<Pool> pool_;
   std::unique_ptr<DenseMath> math_;
   std::map<std::pair<Shape, std::vector<float>>, Tensor> constants_;
-  std::map<std::pair<const std::byte*, size_t>, std::shared_ptr<Buffer>> resident_;
   std::unique_ptr<Profiler> profiler_;
 };
 

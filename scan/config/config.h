@@ -27,9 +27,9 @@ enum class Selection : uint8_t { best_loss, last };       // which epoch (and he
 enum class Statistics : uint8_t { moving, reestimate, frozen, weak };
 
 struct DataConfig {
-  std::string spec;                         // cifar10:DIR
-  int size = 0;                             // resize to size x size before anything else; 0: native
-  int64_t limit_train = 0, limit_test = 0;  // first n images only; 0: all
+  std::string spec;  // cifar10:DIR
+  int size = 0;      // resize to size x size before anything else; 0: native
+  int64_t limit_train = 0, limit_unlabelled = 0, limit_test = 0;  // first n images only; 0: all
 };
 
 struct AugmentConfig {

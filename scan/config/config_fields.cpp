@@ -219,6 +219,7 @@ std::vector<Field> fields(RunConfig& c) {
     t.add("spec", c.data.spec);
     t.add("size", c.data.size, at_most(kernels::kMaxSide));
     t.add("limit_train", c.data.limit_train, kNonNegative);
+    t.add("limit_unlabelled", c.data.limit_unlabelled, kNonNegative);
     t.add("limit_test", c.data.limit_test, kNonNegative);
   });
   t.affects(Affects::pretext);

@@ -8,8 +8,7 @@
 
 #include "kernels/augment_params.h"
 #include "kernels/core/check.h"
-#include "scan/preflight/footprint.h"
-#include "scan/run/splits.h"
+#include "scan/preflight/memory_estimate.h"
 
 namespace kith {
 namespace {
@@ -54,8 +53,16 @@ class Check {
   void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
 
   void images() {
-    split("train", data_.train, c_.data.limit_train);
-    if (data_.test.count > 0) split("test", data_.test, c_.data.limit_test);
+    split("train", data_.train(), c_.data.limit_train);
+    if (data_.test().count > 0) split("test", data_.test(), c_.data.limit_test);
+    if (const data::Images& more = data_.of(data::Role::unlabelled); more.count > 0 && !same_shape(more, data_.train()))
+      fault(fmt::format(
+          "the unlabelled images of {} are {} x {} x {}, the train images {} x {} x {}; expected one shape", data_.spec,
+          more.height, more.width, more.channels, data_.train().height, data_.train().width, data_.train().channels));
+  }
+
+  static bool same_shape(const data::Images& a, const data::Images& b) {
+    return a.height == b.height && a.width == b.width && a.channels == b.channels;
   }
 
   void split(const std::string& name, const data::Images& images, int64_t limit) {
@@ -101,9 +108,9 @@ class Check {
   void lists() {
     if (runs("mine")) {
       list("mine.k", c_.mine.k, shape_.train - 1, "train");
-      list("mine.k_test", c_.mine.k_test, scored_split(data_).count - 1, "scored");
+      list("mine.k_test", c_.mine.k_test, data_.scored().count - 1, "scored");
     }
-    const bool asked = (runs("evaluate") || runs("pretext")) && data_.test.count > 0;
+    const bool asked = (runs("evaluate") || runs("pretext")) && data_.test().count > 0;
     const int64_t k = std::min(c_.evaluate.knn_k, shape_.train);
     if (asked && shape_.labelled && k > kLongestList)
       fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
@@ -122,8 +129,8 @@ class Check {
     if (!runs(stage)) return;
     if (t.epochs == 0) return warn(fmt::format("{}.epochs: 0, nothing is trained in this stage", stage));
     const auto epochs = static_cast<double>(t.epochs);
-    if (t.batch > shape_.train)
-      warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, shape_.train));
+    const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;
+    if (t.batch > images) warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, images));
     if (t.schedule.warmup_epochs > epochs)
       warn(fmt::format("{}.schedule.warmup_epochs: {} of {} epochs, the learning rate never gets to {}", stage,
                        t.schedule.warmup_epochs, t.epochs, t.schedule.lr));

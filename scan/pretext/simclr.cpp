@@ -1,18 +1,19 @@
 // SimCLR (Chen et al. 2020, arXiv:2002.05709): two augmented views of every image, NT-Xent on the normalised projection.
+#include "scan/input/views.h"
 #include "scan/pretext/task.h"
 #include "scan/train/sampler.h"
-#include "scan/train/views.h"
 
 namespace kith {
 namespace {
 
 class SimClr : public PretextTask {
  public:
-  SimClr(Context& ctx, const RunConfig& config, const data::Dataset& data)
+  SimClr(const RunConfig& config, const data::Dataset& data, const ImageSource& images)
       : config_(config.pretext),
-        backbone_(ctx, backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
-        head_(ctx, backbone_.config().features(), config.model.projection, seed_of(config.seed, "pretext/head")),
-        views_(ctx, data, data.train, config.pretext.augment, seed_of(config.seed, "pretext/augment")) {}
+        backbone_(images.context(), backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
+        head_(images.context(), backbone_.config().features(), config.model.projection,
+              seed_of(config.seed, "pretext/head")),
+        views_(images, data, config.pretext.augment, seed_of(config.seed, "pretext/augment")) {}
 
   StateView state() override {
     StateView view;
@@ -24,7 +25,7 @@ class SimClr : public PretextTask {
   ResNet& backbone() override { return backbone_; }
 
   Var loss(Tape& tape, const Step& step) override {
-    const Var images = tape.constant(views_(step.batch, 0, 2, 0, step.live));
+    const Var images = tape.constant(views_(step.batch, step.live, {.count = 2}));
     return ntxent_mean(tape, head_(tape, backbone_(tape, images, true)), config_.tau, config_.form);
   }
 
@@ -39,8 +40,9 @@ class SimClr : public PretextTask {
 
 }  // namespace
 
-std::unique_ptr<PretextTask> make_simclr(Context& ctx, const RunConfig& config, const data::Dataset& data) {
-  return std::make_unique<SimClr>(ctx, config, data);
+std::unique_ptr<PretextTask> make_simclr(const RunConfig& config, const data::Dataset& data,
+                                         const ImageSource& images) {
+  return std::make_unique<SimClr>(config, data, images);
 }
 
 }  // namespace kith

@@ -21,7 +21,7 @@ constexpr PretextTaskInfo kTasks[] = {
 }  // namespace
 
 ResNetConfig backbone_config(const ModelConfig& model, const data::Dataset& data) {
-  return {.depth = model.depth, .width = model.width, .in_channels = data.train.channels, .stem = model.stem};
+  return {.depth = model.depth, .width = model.width, .in_channels = data.train().channels, .stem = model.stem};
 }
 
 std::span<const PretextTaskInfo> pretext_tasks() { return kTasks; }

@@ -42,7 +42,8 @@ struct PretextTaskInfo {
   std::string_view name;                       // of the field pretext.task
   int passes;                                  // of each image through the trained network, per step
   double (*head_weights)(const ModelConfig&);  // trained weights beside the backbone's
-  std::unique_ptr<PretextTask> (*make)(Context&, const RunConfig&, const data::Dataset&);
+  // The last: the images it learns from (data::Dataset::pretext_images), which must outlive it.
+  std::unique_ptr<PretextTask> (*make)(const RunConfig&, const data::Dataset&, const ImageSource&);
 };
 
 // The backbone of every network of a run.
@@ -52,6 +53,6 @@ std::span<const PretextTaskInfo> pretext_tasks();
 const PretextTaskInfo& pretext_task(PretextKind);
 
 // One per file of this folder.
-std::unique_ptr<PretextTask> make_simclr(Context&, const RunConfig&, const data::Dataset&);
+std::unique_ptr<PretextTask> make_simclr(const RunConfig&, const data::Dataset&, const ImageSource&);
 
 }  // namespace kith

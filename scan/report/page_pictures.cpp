@@ -17,12 +17,12 @@ constexpr int kLargestSide = 64;      // larger images are shrunk: a page shows 
 constexpr size_t kMostClusters = 64;  // a page of a thousand clusters would be hundreds of megabytes
 
 data::Picture thumbnail(const data::Images& images, int64_t index) {
-  const int64_t bytes = int64_t{images.height} * images.width * images.channels;
-  const auto first = images.pixels.begin() + index * bytes;
-  data::Images one{.count = 1, .height = images.height, .width = images.width, .channels = images.channels};
-  one.pixels.assign(first, first + bytes);
+  data::Images one = images.part(index, 1);
   if (std::max(one.height, one.width) > kLargestSide) one = data::resized(one, kLargestSide);
-  return {.height = one.height, .width = one.width, .channels = one.channels, .pixels = std::move(one.pixels)};
+  return {.height = one.height,
+          .width = one.width,
+          .channels = one.channels,
+          .pixels = {one.pixels.begin(), one.pixels.end()}};
 }
 
 class Rows {

@@ -56,7 +56,8 @@ const Origin& Ledger::origin(const std::string& stage) {
   if (config.cluster.classes == 0) config.cluster.classes = data_.classes();  // 0 means them, by another name
   Origin origin{.fields = deciding_fields(config, info.affects)};
   if (parts_.empty()) parts_ = data::parts_of(data_);
-  for (const std::string& part : info.data) origin.data[part] = parts_.at(part);
+  for (const std::string& part : info.data)
+    if (const auto at = parts_.find(part); at != parts_.end()) origin.data[part] = at->second;
   for (const std::string& file : info.inputs)
     if (fs::exists(path(file))) origin.inputs[file] = digest_of(file);
   return origins_[stage] = std::move(origin);
@@ -125,7 +126,7 @@ std::vector<std::string> Ledger::needed_files(const StageInfo& stage) const {
   std::vector<std::string> files = stage.inputs;
   if (stage.name != "evaluate") return files;
   if (!config_.selflabel.enabled) std::erase(files, "selflabel.safetensors");
-  const bool labelled = (data_.test.count > 0 ? data_.test : data_.train).labelled();
+  const bool labelled = data_.scored().labelled();
   if (!labelled) std::erase_if(files, [](const std::string& file) { return file.ends_with(".npy"); });
   if (!labelled || !config_.evaluate.probe) std::erase(files, "pretext.safetensors");
   return files;

@@ -55,7 +55,7 @@ std::span<const StageInfo> stage_table() {
       {.name = "pretext",
        .command = "pretext",
        .affects = Affects::pretext,
-       .data = {"train images", "normalisation"},
+       .data = {"train images", "unlabelled images", "normalisation"},
        .inputs = {},
        .outputs = {"pretext.safetensors"}},
       {.name = "features",

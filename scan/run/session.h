@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "data/dataset/dataset.h"
-#include "nn/tensor/context.h"
 #include "scan/config/config.h"
+#include "scan/input/image_source.h"
 #include "scan/run/ledger.h"
 #include "scan/run/reporter.h"
 
@@ -16,7 +16,9 @@ struct Session {
   const data::Dataset& data;  // already resized and limited as config.data says
   std::filesystem::path dir;  // exists
   Reporter& report;
-  mutable Ledger ledger{config, data, dir};  // keeps what it has digested
+  Residency residency = Residency::automatic;  // of the images
+  mutable Ledger ledger{config, data, dir};    // keeps what it has digested
+  mutable ImageSources images{ctx, residency};
 };
 
 }  // namespace kith

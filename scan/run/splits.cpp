@@ -6,8 +6,8 @@ namespace kith {
 
 std::vector<std::string> split_notes(const data::Dataset& data) {
   std::vector<std::string> notes;
-  const data::Images& scored = scored_split(data);
-  if (data.test.count == 0)
+  const data::Images& scored = data.scored();
+  if (data.test().count == 0)
     notes.push_back(fmt::format("no test images: the {} train images are scored", scored.count));
   if (scored.labelled()) return notes;
   const std::string why = scored.labels.empty() || data.class_names.size() < 2

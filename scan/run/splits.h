@@ -7,11 +7,6 @@
 
 namespace kith {
 
-// The split that is scored: test, or train where a data set has no test images (a folder of one's own).
-inline const data::Images& scored_split(const data::Dataset& data) {
-  return data.test.count > 0 ? data.test : data.train;
-}
-
 // A line each where the train split is scored for want of test images, and where no scores can be given for want of
 // labels (data::labelled).
 std::vector<std::string> split_notes(const data::Dataset&);

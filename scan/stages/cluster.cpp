@@ -7,10 +7,9 @@
 
 #include "kernels/core/check.h"
 #include "scan/metrics/contingency.h"
-#include "scan/metrics/validation.h"
+#include "scan/metrics/head_selection.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
-#include "scan/run/splits.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
 #include "scan/train/inference.h"
@@ -62,7 +61,7 @@ nlohmann::json validate_epoch(const ClusterTask& task, const Tensor& logits, int
                          {"validation_entropy", v.entropy[v.best]},
                          {"head", v.best},
                          {"clusters_used", usage_of(assignments, task.classes).used}};
-  const data::Images& scored = scored_split(s.data);
+  const data::Images& scored = s.data.scored();
   if (scored.labelled())  // report only
     line["acc"] = score(contingency(assignments, scored.labels, task.classes)).acc;
   return line;
@@ -75,21 +74,21 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   ClusterModel model(s.ctx, s.config, s.data, config.heads);
   load_state(model.backbone_state(), task.backbone);
   const SafeTensors before = save_state(model.state());
-  const Views views(s.ctx, s.data, s.data.train, config.augment, seed_of(seed, "cluster/augment"));
-  const Views plain(s.ctx, s.data, scored_split(s.data));
+  const ImageSource& train = s.images.of(s.data.train());
+  const Views views(train, s.data, config.augment, seed_of(seed, "cluster/augment"));
   StateView learned = config.update_backbone ? model.state() : model.head_state();
   Optimizer optimizer(s.ctx, learned.parameters, config.train.optimizer);
   Best best;
 
   const auto features = [&](Tape& tape, const Samples& samples, const LiveStep* live, uint32_t view) {
-    const Tensor images = views(samples, 0, 1, view, live);
+    const Tensor images = views(samples, live, {.first = view});
     if (config.update_backbone)
       return model.backbone(tape, tape.constant(images), true, momentum_of(config.statistics, PassOf::augmented));
     Tape inference(s.ctx, Tape::Mode::inference);
     return tape.constant(model.backbone(inference, inference.constant(images), false).value());
   };
   ClusterSteps steps;
-  steps.images = &s.data.train;
+  steps.images = &train;
   steps.draws = 1;
   steps.draw = [&](int64_t epoch, int64_t sample, int64_t* neighbour) {
     *neighbour = draw_neighbour(task.train_lists(), sample, seed_of(seed, "cluster/neighbour"), epoch);
@@ -108,7 +107,7 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   const bool reestimates = config.update_backbone && config.statistics == Statistics::reestimate;
   steps.end_epoch = [&](int64_t epoch) {
     if (reestimates && !same_parameters(learned, before)) reestimate(s, model.backbone);
-    const Tensor rows = infer(plain, s.report, [&](Tape& t, Var x) { return model.backbone(t, x, false); });
+    const Tensor rows = infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); });
     Tape tape(s.ctx, Tape::Mode::inference);
     return validate_epoch(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
                           [&] { return save_state(model.state()); });
@@ -123,7 +122,7 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
                    Best& best, ClusterSteps steps) {
   Training t;
   t.stage = "cluster";
-  t.samples = task.session.data.train.count;
+  t.samples = task.session.data.train().count;
   t.images_per_sample = 2;
   t.config = task.session.config.cluster.train;
   t.step = std::move(steps.step);
@@ -151,8 +150,8 @@ void cluster(Session& s) {
   start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),
-                   .train = read_lists(s, "train", s.data.train.count),
-                   .scored = read_lists(s, "test", scored_split(s.data).count),
+                   .train = read_lists(s, "train", s.data.train().count),
+                   .scored = read_lists(s, "test", s.data.scored().count),
                    .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
   check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
   s.report.note(

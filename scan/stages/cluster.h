@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "data/formats/npy.h"
-#include "scan/metrics/validation.h"
+#include "scan/metrics/head_selection.h"
 #include "scan/train/best_state.h"
 #include "scan/train/step_readback.h"
 #include "scan/train/trainer.h"
@@ -33,7 +33,7 @@ nlohmann::json validate_epoch(const ClusterTask&, const Tensor& logits, int64_t 
 // What differs between the two variants; `draw` fills the numbers that a step needs of each of its samples.
 struct ClusterSteps {
   std::function<StepMetrics(const Step&)> step;
-  const data::Images* images = nullptr;  // as in Training
+  const ImageSource* images = nullptr;  // as in Training
   int draws = 0;
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw;
   std::function<nlohmann::json(int64_t)> end_epoch;

@@ -6,7 +6,6 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
-#include "scan/run/splits.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/models.h"
@@ -61,9 +60,10 @@ struct Standardisation {
 // Backbone features of every view of the train split, [views * n, features], view-major.
 Tensor train_features(const ClusterTask& task, ResNet& backbone) {
   Session& s = task.session;
-  const int64_t n = s.data.train.count, features = backbone.config().features();
+  const int64_t n = s.data.train().count, features = backbone.config().features();
   const int count = s.config.cluster.views;
-  const Views views(s.ctx, s.data, s.data.train, s.config.cluster.augment, seed_of(s.config.seed, "cluster/augment"));
+  const Views views(s.images.of(s.data.train()), s.data, s.config.cluster.augment,
+                    seed_of(s.config.seed, "cluster/augment"));
   Tensor all = s.ctx.empty({count * n, features});
   for (int v = 0; v < count; ++v) {
     const Tensor rows = infer(
@@ -79,15 +79,14 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   Session& s = task.session;
   const ClusterConfig& config = s.config.cluster;
   const uint64_t seed = s.config.seed;
-  const int64_t n = s.data.train.count;
+  const int64_t n = s.data.train().count;
   check(config.views >= 1, "cluster.views must be at least 1");
   ClusterModel model(s.ctx, s.config, s.data, config.heads);
   load_state(model.backbone_state(), task.backbone);
 
   const Stopwatch watch;
   Rows train_host = rows_of(train_features(task, model.backbone));
-  Rows scored_host = rows_of(infer(Views(s.ctx, s.data, scored_split(s.data)), s.report,
-                                   [&](Tape& t, Var x) { return model.backbone(t, x, false); }));
+  Rows scored_host = rows_of(infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); }));
   const Standardisation standard(train_host.view());
   const auto standardised = [&](Rows& rows) {
     standard.apply({rows.values.data(), rows.rows, rows.cols});

@@ -13,16 +13,15 @@
 #include "kernels/kmeans.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
-#include "scan/metrics/neighbours.h"
+#include "scan/metrics/head_selection.h"
+#include "scan/metrics/knn.h"
 #include "scan/metrics/probe.h"
 #include "scan/metrics/prototypes.h"
-#include "scan/metrics/validation.h"
 #include "scan/pretext/task.h"
 #include "scan/report/page.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/profiled.h"
-#include "scan/run/splits.h"
 #include "scan/run/timing.h"
 #include "scan/stages/predict.h"
 #include "scan/text/json_text.h"
@@ -40,8 +39,8 @@ class EvaluateStage {
  public:
   explicit EvaluateStage(Session& s)
       : s_(s),
-        train_(s.data.train),
-        scored_(scored_split(s.data)),
+        train_(s.data.train()),
+        scored_(s.data.scored()),
         classes_(cluster_count(s.config, s.data)),
         labelled_(scored_.labelled()) {}
 
@@ -162,11 +161,10 @@ class EvaluateStage {
 
   // On the features before the projection, where the pretext left the most.
   double probe() const {
-    const auto task = pretext_task(s_.config.pretext.task).make(s_.ctx, s_.config, s_.data);
+    const auto task = pretext_task(s_.config.pretext.task).make(s_.config, s_.data, s_.images.of(train_));
     load_state(task->state(), read_result(s_, "pretext"));
     const auto pooled = [&](const data::Images& images) {
-      return rows_of(infer(Views(s_.ctx, s_.data, images), s_.report,
-                           [&](Tape& tape, Var x) { return task->backbone()(tape, x, false); }));
+      return rows_of(infer(s_, images, [&](Tape& tape, Var x) { return task->backbone()(tape, x, false); }));
     };
     const Rows train = pooled(train_), scored = pooled(scored_);
     const OpScope op(s_.ctx, "probe");  // on the host

@@ -2,17 +2,16 @@
 #include <fmt/format.h>
 
 #include "data/formats/npy.h"
+#include "scan/input/views.h"
 #include "scan/metrics/contingency.h"
-#include "scan/metrics/neighbours.h"
-#include "scan/metrics/search.h"
+#include "scan/metrics/knn.h"
+#include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
-#include "scan/run/splits.h"
 #include "scan/run/timing.h"
 #include "scan/train/checkpoint.h"
 #include "scan/train/inference.h"
 #include "scan/train/trainer.h"
-#include "scan/train/views.h"
 
 namespace kith {
 namespace {
@@ -41,8 +40,8 @@ void write_lists(const Session& s, const std::string& split, const Neighbours& l
 
 // Features of two networks have no neighbours in common.
 void require_one_width(const Session& s) {
-  const int64_t train = read_features(s, "train", s.data.train.count).shape[1];
-  const int64_t scored = read_features(s, "test", scored_split(s.data).count).shape[1];
+  const int64_t train = read_features(s, "train", s.data.train().count).shape[1];
+  const int64_t scored = read_features(s, "test", s.data.scored().count).shape[1];
   if (train != scored)
     throw Error(
         fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
@@ -53,10 +52,10 @@ void mine_splits(Session& s) {
   require_one_width(s);
   const Stopwatch watch;
   s.report.begin("mine", 0, 2);
-  const Neighbours train = mine_split(s, "train", s.data.train, s.config.mine.k);
-  s.report.step(s.data.train.count);
-  const Neighbours scored = mine_split(s, "test", scored_split(s.data), s.config.mine.k_test);
-  s.report.step(scored_split(s.data).count);
+  const Neighbours train = mine_split(s, "train", s.data.train(), s.config.mine.k);
+  s.report.step(s.data.train().count);
+  const Neighbours scored = mine_split(s, "test", s.data.scored(), s.config.mine.k_test);
+  s.report.step(s.data.scored().count);
   begin_results(s, "mine");
   write_lists(s, "train", train);
   write_lists(s, "test", scored);

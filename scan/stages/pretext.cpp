@@ -6,10 +6,9 @@
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/contingency.h"
-#include "scan/metrics/neighbours.h"
+#include "scan/metrics/knn.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
-#include "scan/run/splits.h"
 #include "scan/train/inference.h"
 #include "scan/train/statistics.h"
 #include "scan/train/step_readback.h"
@@ -19,12 +18,12 @@ namespace kith {
 namespace {
 
 Tensor features(const Session& s, PretextTask& task, const data::Images& images) {
-  return infer(Views(s.ctx, s.data, images), s.report, [&](Tape& tape, Var x) { return task.features(tape, x); });
+  return infer(s, images, [&](Tape& tape, Var x) { return task.features(tape, x); });
 }
 
 // Report only: labels are looked at nowhere else in this stage.
 std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& scored) {
-  const data::Images &a = s.data.train, &b = scored_split(s.data);
+  const data::Images &a = s.data.train(), &b = s.data.scored();
   if (!a.labelled() || !b.labelled() || &a == &b) return {};
   const auto k = static_cast<int>(std::min<int64_t>(s.config.evaluate.knn_k, a.count));
   return knn_accuracy(s.ctx, rows_of(train).view(), a.labels, rows_of(scored).view(), b.labels, k,
@@ -33,13 +32,13 @@ std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& s
 
 }  // namespace
 
-void train_pretext(Session& s, PretextTask& task) {
+void train_pretext(Session& s, PretextTask& task, const ImageSource& images) {
   const PretextConfig& config = s.config.pretext;
   Optimizer optimizer(s.ctx, task.state().parameters, config.train.optimizer);
   Training t;
   t.stage = "pretext";
-  t.samples = s.data.train.count;
-  t.images = &s.data.train;
+  t.samples = images.images().count;
+  t.images = &images;
   t.config = config.train;
   t.optimizer = &optimizer;
   t.counters = counters_of(task.state());
@@ -59,7 +58,7 @@ void train_pretext(Session& s, PretextTask& task) {
   t.end_epoch = [&](int64_t epoch) {
     nlohmann::json line = nlohmann::json::object();
     if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
-      if (const auto accuracy = knn(s, features(s, task, s.data.train), features(s, task, scored_split(s.data))))
+      if (const auto accuracy = knn(s, features(s, task, s.data.train()), features(s, task, s.data.scored())))
         line["knn"] = *accuracy;
     return line;
   };
@@ -83,18 +82,19 @@ namespace {
 void train_and_project(Session& s) {
   const Ledger::Standing trained = s.ledger.standing("pretext");
   if (trained.state == Ledger::State::refused) throw s.ledger.refusal("pretext", trained);
-  const auto task = pretext_task(s.config.pretext.task).make(s.ctx, s.config, s.data);
+  const ImageSource& images = s.images.of(s.data.pretext_images());
+  const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
   if (trained.state == Ledger::State::done) {
     load_state(task->state(), read_result(s, "pretext"));
   } else {
-    train_pretext(s, *task);
+    train_pretext(s, *task, images);
     if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());
     write_result(s, "pretext", save_state(task->state()));
     remove_checkpoint(s, "pretext");
   }
   start_stage(s, "features");
-  const Tensor train = features(s, *task, s.data.train);
-  const Tensor scored = features(s, *task, scored_split(s.data));
+  const Tensor train = features(s, *task, s.data.train());
+  const Tensor scored = features(s, *task, s.data.scored());
   begin_results(s, "features");
   data::write_npy<float>(features_path(s.dir, "train"), train.to_host(), train.shape());
   data::write_npy<float>(features_path(s.dir, "test"), scored.to_host(), scored.shape());

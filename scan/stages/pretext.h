@@ -8,6 +8,6 @@ namespace kith {
 // Trains to the last epoch of config.pretext, from the stage's checkpoint where there is one. A step: loss, gradient, the
 // optimiser (which leaves the weights alone where the gradient overflows), after_step. Log lines have "loss", "grad_norm"
 // and, every knn_every epochs of labelled data, "knn". Errors and interruption as train() (scan/train/trainer.h).
-void train_pretext(Session&, PretextTask&);
+void train_pretext(Session&, PretextTask&, const ImageSource& images);  // those that the task was made with
 
 }  // namespace kith

@@ -6,10 +6,9 @@
 
 #include "kernels/core/check.h"
 #include "scan/metrics/contingency.h"
+#include "scan/metrics/head_selection.h"
 #include "scan/metrics/prototypes.h"
-#include "scan/metrics/validation.h"
 #include "scan/run/profiled.h"
-#include "scan/run/splits.h"
 #include "scan/stages/models.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
@@ -52,13 +51,14 @@ class SelfLabelling {
         classes_(cluster_count(s.config, s.data)),
         input_(read_result(s, "cluster")),
         model_(s.ctx, s.config, s.data, 1),
-        plain_(s.ctx, s.data, s.data.train),
-        strong_(s.ctx, s.data, s.data.train, config_.augment, seed_of(s.config.seed, "selflabel/augment")),
+        images_(s.images.of(s.data.train())),
+        plain_(images_, s.data),
+        strong_(images_, s.data, config_.augment, seed_of(s.config.seed, "selflabel/augment")),
         optimizer_(s.ctx, model_.state().parameters, config_.train.optimizer) {
     check(config_.share >= 0 && config_.share <= 1, "selflabel.share must lie in 0 .. 1");
     load_state(model_.state(), input_);
     seen_ = Array<int32_t>(s.ctx, classes_);
-    if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train.count, classes_});
+    if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train().count, classes_});
     if (config_.ema > 0) ema_.emplace(s.ctx, model_.state(), config_.ema);
     used_ = usage().used;
   }
@@ -66,8 +66,8 @@ class SelfLabelling {
   SafeTensors run() {
     Training t;
     t.stage = "selflabel";
-    t.samples = s_.data.train.count;
-    t.images = &s_.data.train;
+    t.samples = s_.data.train().count;
+    t.images = &images_;
     t.images_per_sample = 2;
     t.config = config_.train;
     t.optimizer = &optimizer_;
@@ -90,7 +90,7 @@ class SelfLabelling {
 
  private:
   std::vector<int32_t> predictions() {
-    return argmax_rows(rows_of(predict(s_, model_, scored_split(s_.data)).probabilities).view());
+    return argmax_rows(rows_of(predict(s_, model_, s_.data.scored()).probabilities).view());
   }
   Usage usage() { return usage_of(predictions(), classes_); }
 
@@ -103,7 +103,7 @@ class SelfLabelling {
   void begin_epoch() {
     seen_.zero();
     if (config_.share > 0)
-      use_labels(confident_labels(rows_of(predict(s_, model_, s_.data.train).probabilities).view(), config_.share));
+      use_labels(confident_labels(rows_of(predict(s_, model_, s_.data.train()).probabilities).view(), config_.share));
   }
 
   void use_labels(std::vector<int32_t> labels) {
@@ -120,7 +120,7 @@ class SelfLabelling {
     Tensor plain;
     if (!by_share || momentum != 0.f) {
       Tape inference(s_.ctx, Tape::Mode::inference);
-      plain = logits(inference, plain_(at.batch, 0, 1, 0, at.live), momentum).value();
+      plain = logits(inference, plain_(at.batch, at.live), momentum).value();
     }
     return by_share ? gather_rows(s_.ctx, own_logits_, at.batch.index) : plain;
   }
@@ -132,8 +132,7 @@ class SelfLabelling {
   StepMetrics step(const Step& at) {
     const Tensor weak = weak_logits(at);
     Tape tape(s_.ctx);
-    const Var strong =
-        logits(tape, strong_(at.batch, 0, 1, 0, at.live), momentum_of(config_.statistics, PassOf::augmented));
+    const Var strong = logits(tape, strong_(at.batch, at.live), momentum_of(config_.statistics, PassOf::augmented));
     const SelflabelOut out = selflabel_loss(tape, weak, strong,
                                             {.threshold = config_.share > 0 ? 0.5f : config_.threshold,
                                              .thresholds = {},
@@ -168,7 +167,7 @@ class SelfLabelling {
     if (now.used < used_) s_.report.warn(fmt::format("selflabel: clusters in use fell from {} to {}", used_, now.used));
     used_ = now.used;
     nlohmann::json line = {{"clusters_used", now.used}, {"cluster_entropy", now.entropy}};
-    const data::Images& scored = scored_split(s_.data);
+    const data::Images& scored = s_.data.scored();
     if (scored.labelled()) line["acc"] = score(contingency(assignments, scored.labels, classes_)).acc;  // report only
     return line;
   }
@@ -196,6 +195,7 @@ class SelfLabelling {
   int classes_;
   SafeTensors input_;  // what the cluster stage left
   ClusterModel model_;
+  const ImageSource& images_;
   Views plain_, strong_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;

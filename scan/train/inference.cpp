@@ -10,6 +10,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/topk.h"
 #include "nn/tensor/array.h"
+#include "scan/input/image_stream.h"
 
 namespace kith {
 namespace {
@@ -28,14 +29,14 @@ void for_each_batch(const Views& views, const Reporter& report, std::span<const 
   for (int64_t n = 0; n < batches; ++n) largest = std::max(largest, bounds[n + 1] - bounds[n]);
   const Array<int64_t> index(ctx, order);
   std::optional<ImageStream> stream;
-  if (largest > 0 && resident_pixels(ctx, views.images()) == nullptr) {
-    stream.emplace(ctx, views.images(), largest);
+  if (largest > 0 && views.source().streamed()) {
+    stream.emplace(views.source(), largest);
     stream->begin(0, batches, [&](int64_t n) { return batch(order, n); });
   }
   for (int64_t n = 0; n < batches; ++n) {
     if (report.stop_requested()) throw Interrupted{};
     const Section section(ctx, "inference batch", batches > 1 ? 1 : 0);
-    const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, 0, 1, view);
+    const Tensor images = views({batch(index.span(), n), stream ? stream->next() : nullptr}, nullptr, {.first = view});
     if (stream) stream->used();
     use(images, bounds[n]);
   }
@@ -43,7 +44,7 @@ void for_each_batch(const Views& views, const Reporter& report, std::span<const 
 
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view) {
   Context& ctx = views.context();
-  const int64_t count = views.images().count;
+  const int64_t count = views.source().images().count;
   check(count > 0, "infer: no images");
   std::vector<int64_t> numbers(static_cast<size_t>(count)), bounds;
   std::iota(numbers.begin(), numbers.end(), 0);
@@ -57,6 +58,10 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
     all.copy_rows_from(first, out);
   });
   return all;
+}
+
+Tensor infer(const Session& s, const data::Images& images, const std::function<Var(Tape&, Var)>& net) {
+  return infer(Views(s.images.of(images), s.data), s.report, net);
 }
 
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows) {

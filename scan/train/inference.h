@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "nn/tensor/tape.h"
+#include "scan/input/views.h"
 #include "scan/run/reporter.h"
 #include "scan/run/session.h"
-#include "scan/train/views.h"
 
 namespace kith {
 
@@ -18,6 +18,9 @@ void for_each_batch(const Views&, const Reporter&, std::span<const int64_t> orde
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
 // `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
+
+// The same for the un-augmented images of a split, normalised as the session's data set.
+Tensor infer(const Session&, const data::Images&, const std::function<Var(Tape&, Var)>& net);
 
 // Column of the largest value of each row (the first on a tie).
 std::vector<int32_t> argmax_rows(const Matrix<const float>& rows);

@@ -14,11 +14,11 @@ std::optional<float> momentum_of(Statistics statistics, PassOf pass) {
 
 void reestimate(const Session& s, ResNet& backbone) {
   constexpr int64_t kLargest = 256;
-  const data::Images& images = s.data.train;
+  const data::Images& images = s.data.train();
   const int64_t batches = (images.count + kLargest - 1) / kLargest;
   std::vector<int64_t> bounds;
   for (int64_t b = 0; b <= batches; ++b) bounds.push_back(images.count * b / batches);
-  for_each_batch(Views(s.ctx, s.data, images), s.report,
+  for_each_batch(Views(s.images.of(images), s.data), s.report,
                  epoch_order(images.count, seed_of(s.config.seed, "statistics/order"), 0), bounds, 0,
                  [&](const Tensor& batch, int64_t first) {
                    const auto here = static_cast<double>(batch.dim(0)), before = static_cast<double>(first);

@@ -8,16 +8,16 @@
 
 namespace kith {
 
-StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const data::Images* images)
+StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const ImageSource* images)
     : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws) {
   host_.resize(static_cast<size_t>(steps * record_bytes()));
   if (!ctx.on_cpu()) {
     epoch_ = Array<std::byte>(ctx, static_cast<int64_t>(host_.size()));
     now_ = Array<std::byte>(ctx, record_bytes());
   }
-  if (images != nullptr && resident_pixels(ctx, *images) == nullptr) {
-    stream_.emplace(ctx, *images, (1 + draws) * batch);
-    part_bytes_ = batch * images->height * images->width * images->channels;
+  if (images != nullptr && images->streamed()) {
+    stream_.emplace(*images, (1 + draws) * batch);
+    part_bytes_ = batch * images->images().image_bytes();
   }
   step_.drawn.resize(static_cast<size_t>(draws));
 }

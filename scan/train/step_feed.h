@@ -1,7 +1,7 @@
 // StepFeed: uploads what changes from step to step: the batch's samples, what was drawn for each of them, learning rate, epoch.
 //
 // On a device a whole epoch goes up at once and a step is one small copy into place, so that a captured step finds its
-// numbers always at the same address. Images that do not lie on the device come step by step (scan/train/image_stream.h):
+// numbers always at the same address. Images that do not lie on the device come step by step (scan/input/image_stream.h):
 // their two slots stay where they are, and which of them is this step's is one more of its numbers, LiveStep::images, so that
 // a captured step reads them where they arrived, without another copy and without a second graph. On the CPU everything is
 // read where it is.
@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "nn/tensor/array.h"
-#include "scan/train/views.h"
+#include "scan/input/image_stream.h"
+#include "scan/input/views.h"
 
 namespace kith {
 
@@ -27,7 +28,7 @@ class StepFeed {
  public:
   // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples. `images`, where steps look at
   // some: samples and what is drawn for them are numbers of its images.
-  StepFeed(Context&, int64_t batch, int64_t steps, int draws, const data::Images* images);
+  StepFeed(Context&, int64_t batch, int64_t steps, int draws, const ImageSource* images);
 
   // order [at least steps * batch]; draw(sample, out[draws]); live(step): the numbers of each step of this epoch, of which
   // `first` is the first to come.

@@ -116,7 +116,7 @@ class Loop {
                                t_.stage, n.kernels, n.copies, n.allocations, n.others));
   }
 
-  double image_mib() const { return static_cast<double>(t_.images->pixels.size()) / (1 << 20); }
+  double image_mib() const { return static_cast<double>(t_.images->images().pixels.size()) / (1 << 20); }
 
   std::string what_to_change(const OutOfMemory& e) const {
     std::string line = fmt::format(

@@ -23,7 +23,7 @@ struct Training {
   int64_t samples = 0;
   int images_per_sample = 1;  // views that pass the network, for the rate
   TrainConfig config;
-  const data::Images* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
+  const ImageSource* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
   // wait for a result. Metrics are averaged over the epoch for the log; skipped batches do not enter the averages.
   std::function<StepMetrics(const Step&)> step;

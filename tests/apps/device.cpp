@@ -42,8 +42,6 @@ TEST(OpenContext, TheCpuByNameNeedsNoReason) {
   EXPECT_EQ(open_context({.device = "cpu", .options = {.threads = 1}}, kMissing).line, "CPU, 1 thread, f32");
   EXPECT_EQ(open_context({.device = "cpu", .options = {.threads = 1, .math = {.tf32 = true}}}, kNoCuda).line,
             "CPU, 1 thread, f32; TF32 is not for the CPU");
-  EXPECT_EQ(open_context({.device = "cpu", .options = {.threads = 1, .stream = Stream::yes}}, kNoCuda).line,
-            "CPU, 1 thread, f32; images are where the CPU is, none are streamed");
 }
 
 TEST(OpenContext, WhatIsAskedForByNameIsAnErrorWhereItIsNot) {

@@ -72,7 +72,7 @@ TEST_F(DataCommands, InfoWritesAContactSheet) {
   EXPECT_EQ(picture.height, 10 * (2 * 28 + 2) + 2);  // a row per class, pixels doubled, gaps of 2
   EXPECT_EQ(picture.width, 12 * (2 * 28 + 2) + 2);
   const data::Dataset set = data::load(spec);
-  EXPECT_EQ(picture.pixels[static_cast<size_t>(2 * picture.width + 2)], set.train.pixels[0]);
+  EXPECT_EQ(picture.pixels[static_cast<size_t>(2 * picture.width + 2)], set.train().pixels[0]);
 }
 
 TEST_F(DataCommands, PassErrorsOn) {

@@ -27,9 +27,10 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"scan/config", {"scan/text"}},
     {"scan/metrics", {"scan/text"}},                 // no trainer, no run
     {"scan/report", {"scan/text", "scan/metrics"}},  // no Context, no Session
-    {"scan/run", {"scan/text", "scan/config"}},
-    {"scan/train", {"scan/text", "scan/config", "scan/run"}},
-    {"scan/pretext", {"scan/config", "scan/run", "scan/train"}},
+    {"scan/input", {"scan/config"}},                 // images on their way to the network, whoever asks
+    {"scan/run", {"scan/text", "scan/config", "scan/input"}},
+    {"scan/train", {"scan/text", "scan/config", "scan/input", "scan/run"}},
+    {"scan/pretext", {"scan/config", "scan/input", "scan/run", "scan/train"}},
     {"scan/preflight", {"scan/text", "scan/config", "scan/run", "scan/pretext"}},
     {"nn/state", {"nn/tensor"}},
     {"nn/ops", {"nn/tensor", "nn/device"}},

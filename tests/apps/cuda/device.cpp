@@ -5,7 +5,6 @@
 #include "apps/run_stage.h"
 #include "data/formats/npy.h"
 #include "kernels/core/philox.h"
-#include "scan/train/image_stream.h"
 #include "tests/apps/tiny_data.h"
 #include "tests/support/on_cuda.h"
 
@@ -37,7 +36,7 @@ TEST_F(AppsCuda, StreamSaysWhetherImagesLieOnTheDevice) {
     o.stream = stream;
     o.quiet = true;
     run_stage(o, [resident = resident](Session& s, const StageOptions&) {
-      EXPECT_EQ(resident_pixels(s.ctx, s.data.train) != nullptr, resident);
+      EXPECT_EQ(s.images.of(s.data.train()).streamed(), !resident);
     });
   }
   std::filesystem::remove_all(dir);

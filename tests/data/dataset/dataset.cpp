@@ -39,16 +39,16 @@ TEST_F(Cifar, TenReadsLabelsAndPlanes) {
   write_batch(folder / "test_batch.bin", 30'730'000,
               {{last, 9}, {last + 1 + 34, 1}, {last + 1 + 1024 + 34, 2}, {last + 1 + 2048 + 34, 3}});
   const data::Dataset set = load("cifar10:" + dir.path().string());
-  EXPECT_EQ(set.train.count, 50'000);
-  EXPECT_EQ(set.test.count, 10'000);
-  EXPECT_EQ(set.train.channels, 3);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(set.train.labels[i * 10'000], i + 1);
-  EXPECT_EQ(set.test.labels.back(), 9);
-  const uint8_t* pixel = set.test.pixels.data() + 9'999 * 3'072 + 34 * 3;
+  EXPECT_EQ(set.train().count, 50'000);
+  EXPECT_EQ(set.test().count, 10'000);
+  EXPECT_EQ(set.train().channels, 3);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(set.train().labels[i * 10'000], i + 1);
+  EXPECT_EQ(set.test().labels.back(), 9);
+  const uint8_t* pixel = set.test().pixels.data() + 9'999 * 3'072 + 34 * 3;
   EXPECT_EQ(std::vector<uint8_t>(pixel, pixel + 3), (std::vector<uint8_t>{1, 2, 3}));
   EXPECT_EQ(set.class_names[3], "cat");
   EXPECT_FLOAT_EQ(set.mean[1], .4822f);
-  EXPECT_EQ(load("cifar10:" + folder.string()).test.labels.back(), 9);
+  EXPECT_EQ(load("cifar10:" + folder.string()).test().labels.back(), 9);
 
   const std::string names = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n";
   test::write_bytes(folder / "batches.meta.txt", {names.begin(), names.end()});
@@ -72,16 +72,16 @@ TEST_F(Cifar, HundredReadsFineAndCoarseLabels) {
   const std::string spec = ":" + dir.path().string();
   data::Dataset fine = load("cifar100" + spec);
   EXPECT_EQ(fine.classes(), 100);
-  EXPECT_EQ(fine.train.count, 50'000);
-  EXPECT_EQ(fine.train.labels[1], 99);
-  EXPECT_EQ(fine.test.labels[0], 42);
+  EXPECT_EQ(fine.train().count, 50'000);
+  EXPECT_EQ(fine.train().labels[1], 99);
+  EXPECT_EQ(fine.test().labels[0], 42);
   EXPECT_EQ(fine.class_names[99], "worm");
   fine = {};
   const data::Dataset coarse = load("cifar20" + spec);
   EXPECT_EQ(coarse.classes(), 20);
-  EXPECT_EQ(coarse.train.labels[1], 19);
-  EXPECT_EQ(coarse.test.labels[0], 4);
-  EXPECT_EQ(coarse.test.pixels[0], 200);
+  EXPECT_EQ(coarse.train().labels[1], 19);
+  EXPECT_EQ(coarse.test().labels[0], 4);
+  EXPECT_EQ(coarse.test().pixels[0], 200);
   EXPECT_EQ(coarse.class_names[19], "vehicles_2");
 
   write_batch(dir / "test.bin", 30'740'000, {{0, 20}});
@@ -99,10 +99,10 @@ TEST_F(Cifar, FormatReadsAnyCount) {
   write_batch(dir / "test.bin", 3'073, {});
   const data::Dataset set = load("cifar-format:" + dir.path().string());
   EXPECT_EQ(set.class_names.size(), 2u);
-  EXPECT_EQ(set.train.labels, (std::vector<int32_t>{1, 0}));
-  EXPECT_EQ(set.test.count, 1);
-  EXPECT_EQ(set.train.pixels[0], 255);
-  EXPECT_EQ(set.train.pixels[3'072 + 2], 7);
+  EXPECT_EQ(set.train().labels, (std::vector<int32_t>{1, 0}));
+  EXPECT_EQ(set.test().count, 1);
+  EXPECT_EQ(set.train().pixels[0], 255);
+  EXPECT_EQ(set.train().pixels[3'072 + 2], 7);
   EXPECT_FLOAT_EQ(set.mean[0], 1.f / 2048);  // one full red pixel of 2,048
   EXPECT_FLOAT_EQ(set.std[1], 1.f);          // green has one value only
 
@@ -124,16 +124,36 @@ TEST_F(Cifar, FormatDoesWithoutATestSplit) {
   for (const bool absent : {true, false}) {
     if (!absent) test::write_bytes(dir / "test.bin", {});
     const data::Dataset set = load("cifar-format:" + dir.path().string());
-    EXPECT_EQ(set.train.count, 2);
-    EXPECT_EQ(set.test.count, 0);
-    EXPECT_EQ(set.test.channels, 3);  // as those of train, for whoever describes the split
-    EXPECT_TRUE(set.test.labels.empty());
+    EXPECT_EQ(set.train().count, 2);
+    EXPECT_EQ(set.test().count, 0);
+    EXPECT_EQ(set.test().channels, 3);  // as those of train, for whoever describes the split
+    EXPECT_TRUE(set.test().labels.empty());
   }
   test::write_bytes(dir / "train.bin", {});
   EXPECT_HAS(error("cifar-format"), "train.bin: holds no image");
   const std::string page = "<html>sign in</html>";
   test::write_bytes(dir / "train.bin", {page.begin(), page.end()});
   EXPECT_HAS(error("cifar-format"), "found 20; it is a web page (HTML)");
+}
+
+TEST_F(Cifar, FormatHasImagesForThePretextAlone) {
+  test::write_bytes(dir / "class_names.txt", {'a', '\n', 'b'});
+  write_batch(dir / "train.bin", 2 * 3'073, {{0, 1}, {1, 40}});
+  write_batch(dir / "unlabeled.bin", 3 * 3'073, {{0, 77}, {1, 50}, {2 * 3'073 + 1 + 2'048, 60}});  // any label byte
+  const data::Dataset set = load("cifar-format:" + dir.path().string());
+  const data::Images& more = set.of(data::Role::unlabelled);
+  EXPECT_EQ(set.train().count, 2);
+  EXPECT_EQ(set.train().labels, (std::vector<int32_t>{1, 0}));
+  EXPECT_EQ(set.train().pixels[0], 40);
+  EXPECT_EQ(more.count, 3);
+  EXPECT_TRUE(more.labels.empty());
+  EXPECT_EQ(more.pixels[0], 50);
+  EXPECT_EQ(more.pixels[2 * 3'072 + 2], 60);
+  EXPECT_EQ(set.pretext_images().count, 5);
+  EXPECT_EQ(set.pretext_images().pixels.data(), set.train().pixels.data());
+  EXPECT_FLOAT_EQ(set.mean[0], 40.f / 255 / 2048);  // of the train images
+  fs::resize_file(dir / "unlabeled.bin", 3'072);
+  EXPECT_HAS(error("cifar-format"), "unlabeled.bin: expected a multiple of 3073 bytes");
 }
 
 // What follows the reading writes JSON and TOML, which take nothing but UTF-8.

@@ -30,10 +30,17 @@ TEST(Digest, OfAFileIsThatOfItsBytes) {
 
 Dataset example() {
   Dataset data{.spec = "a:b", .class_names = {"x", "yz"}};
-  data.train = {
+  data.edit(Role::train) = {
       .count = 2, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(16, 7), .labels = {0, 1}};
-  data.test = {.count = 1, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(8, 9), .labels = {1}};
+  data.edit(Role::test) = {
+      .count = 1, .height = 4, .width = 2, .channels = 1, .pixels = std::vector<uint8_t>(8, 9), .labels = {1}};
   return data;
+}
+
+void change_pixel(Images& images, size_t at) {
+  std::vector<uint8_t> pixels(images.pixels.begin(), images.pixels.end());
+  pixels[at] ^= 1;
+  images.pixels = std::move(pixels);
 }
 
 // The parts that differ from the example's after a change.
@@ -50,13 +57,18 @@ std::vector<std::string> changed_by(const std::function<void(Dataset&)>& change)
 TEST(Digest, TellsThePartsOfADataSetApart) {
   using Parts = std::vector<std::string>;
   EXPECT_EQ(changed_by([](Dataset& d) { d.spec = "elsewhere"; }), Parts{});
-  EXPECT_EQ(changed_by([](Dataset& d) { d.train.pixels[15] = 8; }), Parts{"train images"});
-  EXPECT_EQ(changed_by([](Dataset& d) { d.test.pixels[0] = 8; }), Parts{"test images"});
-  EXPECT_EQ(changed_by([](Dataset& d) { std::swap(d.train.height, d.train.width); }), Parts{"train images"});
-  EXPECT_EQ(changed_by([](Dataset& d) { d.train.labels = {1, 0}; }), Parts{"train labels"});
-  EXPECT_EQ(changed_by([](Dataset& d) { d.test.labels.clear(); }), Parts{"test labels"});
+  EXPECT_EQ(changed_by([](Dataset& d) { change_pixel(d.edit(Role::train), 15); }), Parts{"train images"});
+  EXPECT_EQ(changed_by([](Dataset& d) { change_pixel(d.edit(Role::test), 0); }), Parts{"test images"});
+  EXPECT_EQ(changed_by([](Dataset& d) { std::swap(d.edit(Role::train).height, d.edit(Role::train).width); }),
+            Parts{"train images"});
+  EXPECT_EQ(changed_by([](Dataset& d) { d.edit(Role::train).labels = {1, 0}; }), Parts{"train labels"});
+  EXPECT_EQ(changed_by([](Dataset& d) { d.edit(Role::test).labels.clear(); }), Parts{"test labels"});
   EXPECT_EQ(changed_by([](Dataset& d) { d.class_names = {"xy", "z"}; }), Parts{"class names"});
   EXPECT_EQ(changed_by([](Dataset& d) { d.mean[1] = 0.1f; }), Parts{"normalisation"});
+  Dataset more = example();
+  EXPECT_FALSE(parts_of(more).contains("unlabelled images"));  // so that a run without such a split is as it was
+  more.edit(Role::unlabelled) = more.test();
+  EXPECT_EQ(parts_of(more).at("unlabelled images"), parts_of(more).at("test images"));
 }
 
 TEST(Digest, ShowsTheShapeOfASplit) {

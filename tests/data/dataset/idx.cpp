@@ -31,14 +31,14 @@ TEST_F(Idx, ReadsEveryByte) {
   EXPECT_EQ(set.spec, spec);
   EXPECT_EQ(set.classes(), 10);
   EXPECT_EQ(set.class_names[9], "Ankle boot");
-  EXPECT_EQ(set.train.count, 20);
-  EXPECT_EQ(set.train.height, 28);
-  EXPECT_EQ(set.train.width, 28);
-  EXPECT_EQ(set.train.channels, 1);
-  EXPECT_EQ(set.train.pixels, train.pixels);
-  EXPECT_EQ(set.train.labels, std::vector<int32_t>(train.labels.begin(), train.labels.end()));
-  EXPECT_EQ(set.test.pixels, test.pixels);
-  EXPECT_EQ(set.test.count, 10);
+  EXPECT_EQ(set.train().count, 20);
+  EXPECT_EQ(set.train().height, 28);
+  EXPECT_EQ(set.train().width, 28);
+  EXPECT_EQ(set.train().channels, 1);
+  EXPECT_EQ(set.train().pixels, train.pixels);
+  EXPECT_EQ(set.train().labels, std::vector<int32_t>(train.labels.begin(), train.labels.end()));
+  EXPECT_EQ(set.test().pixels, test.pixels);
+  EXPECT_EQ(set.test().count, 10);
   EXPECT_FLOAT_EQ(set.mean[0], .2860f);
   EXPECT_FLOAT_EQ(set.std[2], .3530f);
   EXPECT_FLOAT_EQ(load("mnist:" + dir.path().string()).mean[0], .1307f);
@@ -50,14 +50,14 @@ TEST_F(Idx, ReadsGzAndFoldersBelow) {
     fs::create_directories(other / below);
     for (const auto& entry : fs::directory_iterator(dir.path()))
       test::write_gz((other / below) / (entry.path().filename().string() + ".gz"), test::read_bytes(entry.path()));
-    EXPECT_EQ(load("fashion-mnist:" + other.path().string()).train.pixels, load(spec).train.pixels);
+    EXPECT_EQ(load("fashion-mnist:" + other.path().string()).train().pixels, load(spec).train().pixels);
     fs::remove_all(other / below);
   }
 }
 
 // As Kaggle names them, and as 7-Zip and file managers unpack them.
 TEST_F(Idx, ReadsNamesWithADotAndFoldersOfTheFilesName) {
-  const std::vector<uint8_t> pixels = load(spec).train.pixels;
+  const data::Pixels pixels = load(spec).train().pixels;
   const test::TemporaryFolder dots, folders, both;
   for (const auto& entry : fs::directory_iterator(dir.path())) {
     const std::string name = entry.path().filename().string();
@@ -70,7 +70,7 @@ TEST_F(Idx, ReadsNamesWithADotAndFoldersOfTheFilesName) {
     test::write_gz((both / (dotted + ".gz")) / (name + ".gz"), test::read_bytes(entry.path()));
   }
   for (const test::TemporaryFolder* place : {&dots, &folders, &both})
-    EXPECT_EQ(load("fashion-mnist:" + place->path().string()).train.pixels, pixels);
+    EXPECT_EQ(load("fashion-mnist:" + place->path().string()).train().pixels, pixels);
   fs::remove(images);
   fs::create_directory(images);
   EXPECT_HAS(load_error(), "missing train-images-idx3-ubyte (plain or .gz)");
@@ -119,7 +119,7 @@ TEST_F(Idx, NamesWrongSizes) {
   EXPECT_HAS(load_error(), images.string() + ": expected 15680 bytes of data for 20 records, found 15679");
   bytes.resize(bytes.size() + 2);
   test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), "expected 15680 bytes of data for 20 records, found more");
+  EXPECT_HAS(load_error(), "expected 15680 bytes of data for 20 records, found 15681");
   test::write_bytes(images, {0, 0, 8, 3, 0});
   EXPECT_HAS(load_error(), images.string() + ": truncated IDX header: expected 16 bytes, found 5");
   test::write_bytes(images, {});

@@ -14,10 +14,12 @@ using data::statistics;
 
 Images draw(int64_t count, int height, int width, int channels, uint32_t state = 1) {
   Images out{.count = count, .height = height, .width = width, .channels = channels};
-  for (int64_t i = 0; i < count * height * width * channels; ++i) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * height * width * channels));
+  for (uint8_t& p : pixels) {
     state = state * 1664525u + 1013904223u;
-    out.pixels.push_back(static_cast<uint8_t>(state >> 24));
+    p = static_cast<uint8_t>(state >> 24);
   }
+  out.pixels = std::move(pixels);
   for (int64_t i = 0; i < count; ++i) out.labels.push_back(static_cast<int32_t>(i % 3));
   return out;
 }
@@ -71,7 +73,7 @@ TEST(Resized, RoundsHalvesUpAndKeepsExtremes) {
   in.pixels = {0, 0, 0, 1};
   EXPECT_EQ(resized(in, 1).pixels, std::vector<uint8_t>{0});
   Images white{.count = 1, .height = 64, .width = 64, .channels = 3};
-  white.pixels.assign(64 * 64 * 3, 255);
+  white.pixels = std::vector<uint8_t>(64 * 64 * 3, 255);
   for (const int size : {1, 3, 17, 63, 64, 65})
     for (const uint8_t v : resized(white, size).pixels) ASSERT_EQ(v, 255);
 }

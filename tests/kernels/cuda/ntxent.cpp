@@ -1,5 +1,7 @@
 #include "kernels/ntxent.h"
 
+#include <algorithm>
+
 #include "kernels/core/bf16.h"
 #include "kernels/cuda/ntxent.cuh"
 #include "tests/support/device.h"
@@ -35,8 +37,8 @@ class NtXentCuda : public CudaKernel {
                                   .dkeys = dz.view(),
                                   .write_danchors = Write::add});
 
-    std::vector<float> padded(shifted, NAN);
-    padded.insert(padded.end(), z.values.begin(), z.values.end());
+    std::vector<float> padded(shifted + z.values.size(), NAN);
+    std::ranges::copy(z.values, padded.begin() + static_cast<int64_t>(shifted));
     const OnDevice<float> buffer(padded), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
         d_dz(HostMatrix<float>(rows, dim, 1.f));
     const Matrix<float> d_z{buffer.data() + shifted, rows, dim};

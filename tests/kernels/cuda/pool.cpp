@@ -1,5 +1,7 @@
 #include "kernels/pool.h"
 
+#include <algorithm>
+
 #include "tests/kernels/pool_problem.h"
 #include "tests/support/device.h"
 
@@ -146,8 +148,8 @@ TYPED_TEST(PoolCuda, UnalignedTensors) {
   const std::vector<float> cpu_x = converted<float>(x);
   std::vector<float> want(static_cast<size_t>(s.out_size()));
   cpu::max_pool_forward(MaxPoolForward<float>{.shape = s, .x = cpu_x, .y = want});
-  std::vector<A> shifted(1);
-  shifted.insert(shifted.end(), x.begin(), x.end());
+  std::vector<A> shifted(1 + x.size());
+  std::ranges::copy(x, shifted.begin() + 1);
   const OnDevice<A> d_x(shifted), y(poison<A>(s.out_size()));
   max_pool_forward(MaxPoolForward<A>{.shape = s, .x = d_x.span().subspan(1), .y = y.span()}, this->queue);
   EXPECT_EQ(converted<float>(y.host()), want);

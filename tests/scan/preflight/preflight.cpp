@@ -28,10 +28,10 @@ data::Dataset shaped(const std::string& spec, int64_t train, int64_t test, int s
                      bool labelled = true) {
   data::Dataset data{.spec = spec + ":somewhere"};
   for (int c = 0; c < classes; ++c) data.class_names.push_back("class " + std::to_string(c));
-  data.train = {.count = train, .height = side, .width = side, .channels = channels};
-  data.test = {.count = test, .height = side, .width = side, .channels = channels};
-  if (labelled) data.train.labels.resize(static_cast<size_t>(train));
-  if (labelled) data.test.labels.resize(static_cast<size_t>(test));
+  data.edit(data::Role::train) = {.count = train, .height = side, .width = side, .channels = channels};
+  data.edit(data::Role::test) = {.count = test, .height = side, .width = side, .channels = channels};
+  if (labelled) data.edit(data::Role::train).labels.resize(static_cast<size_t>(train));
+  if (labelled) data.edit(data::Role::test).labels.resize(static_cast<size_t>(test));
   return data;
 }
 
@@ -58,7 +58,7 @@ TEST(Preflight, EveryPresetPassesOnEveryDataSet) {
     for (Kind& kind : kinds()) {
       const RunConfig c = load_config(preset, {"data.spec=" + kind.data.spec});
       if (c.data.size > 0)
-        for (data::Images* images : {&kind.data.train, &kind.data.test}) images->height = images->width = c.data.size;
+        for (data::Split& split : kind.data.splits) split.images.height = split.images.width = c.data.size;
       for (const Device device : {Device::cpu, Device::cuda}) {
         Resources machine = kLarge;
         machine.device = device;
@@ -81,39 +81,51 @@ TEST(Preflight, OneWrongThingIsOneFaultThatNamesIt) {
       {"cluster.classes: striped:nowhere names 1 class",
        [](auto&, auto& data, auto&) {
          data.class_names = {"x"};
-         data.train.labels.assign(70, 0), data.test.labels.assign(40, 0);
+         data.edit(data::Role::train).labels.assign(70, 0), data.edit(data::Role::test).labels.assign(40, 0);
        }},
       {"cluster.classes: 71 clusters for 70 train images", [](auto& c, auto&, auto&) { c.cluster.classes = 71; }},
       {"cluster.classes: a picture of the prototypes of 60000 clusters would have ",
        [](auto& c, auto& data, auto&) {
          c.cluster.classes = 60'000;
          c.mine.k = c.mine.k_test = 5;
-         data.train.count = data.test.count = 70'000;
+         data.edit(data::Role::train).count = data.edit(data::Role::test).count = 70'000;
        }},
-      {"the test split of striped:nowhere has 1 image;", [](auto&, auto& data, auto&) { data.test.count = 1; }},
+      {"the test split of striped:nowhere has 1 image;",
+       [](auto&, auto& data, auto&) { data.edit(data::Role::test).count = 1; }},
       {"the test split of striped:nowhere has 1 image by data.limit_test = 1;",
-       [](auto& c, auto& data, auto&) { data.test.count = c.data.limit_test = 1; }},
+       [](auto& c, auto& data, auto&) { data.edit(data::Role::test).count = c.data.limit_test = 1; }},
       {"the train split of striped:nowhere has 1 image by data.limit_train = 1;",
-       [](auto& c, auto& data, auto&) { data.train.count = c.data.limit_train = 1; }},
-      {"the train split of striped:nowhere has no images;", [](auto&, auto& data, auto&) { data.train.count = 0; }},
+       [](auto& c, auto& data, auto&) { data.edit(data::Role::train).count = c.data.limit_train = 1; }},
+      {"the train split of striped:nowhere has no images;",
+       [](auto&, auto& data, auto&) { data.edit(data::Role::train).count = 0; }},
       {"the images of the train split are 5000 x 8 pixels;",
-       [](auto&, auto& data, auto&) { data.train.height = 5000; }},
-      {"the images of the test split have 4 channels;", [](auto&, auto& data, auto&) { data.test.channels = 4; }},
+       [](auto&, auto& data, auto&) { data.edit(data::Role::train).height = 5000; }},
+      {"the images of the test split have 4 channels;",
+       [](auto&, auto& data, auto&) { data.edit(data::Role::test).channels = 4; }},
+      {"the unlabelled images of striped:nowhere are 5 x 8 x 1, the train images 9 x 8 x 1;",
+       [](auto&, auto& data, auto&) {
+         data.edit(data::Role::unlabelled) = data.train();
+         data.edit(data::Role::unlabelled).height = 5;
+       }},
       {"mine.k: expected at most 4095 beside the image itself; found 4096",
        [](auto& c, auto& data, auto&) {
-         c.mine = {4096, 5, true}, data.train.count = 5000;
+         c.mine = {4096, 5, true}, data.edit(data::Role::train).count = 5000;
        }},
       {"mine.k_test: expected at most 4096; found 4097",
-       [](auto& c, auto& data, auto&) { c.mine.k_test = 4097, data.test.count = 5000; }},
+       [](auto& c, auto& data, auto&) { c.mine.k_test = 4097, data.edit(data::Role::test).count = 5000; }},
       {"evaluate.knn_k: expected at most 4096; found 4097",
-       [](auto& c, auto& data, auto&) { c.evaluate.knn_k = 4097, data.train.count = 5000; }},
+       [](auto& c, auto& data, auto&) { c.evaluate.knn_k = 4097, data.edit(data::Role::train).count = 5000; }},
       {"model.projection: expected at most 256 on a CUDA device",
        [](auto& c, auto&, auto& machine) { c.model.projection = 257, machine.device = Device::cuda; }},
       {"pretext: at least ",
-       [](auto& c, auto& data, auto&) { c.pretext.train.batch = data.train.count = int64_t{1} << 26; }},
+       [](auto& c, auto& data, auto&) {
+         c.pretext.train.batch = data.edit(data::Role::train).count = int64_t{1} << 26;
+       }},
       {"cluster: at least ", [](auto& c, auto&, auto&) { c.cluster.heads = 1 << 30; }},
       {"evaluate: at least ",
-       [](auto&, auto& data, auto& machine) { data.train.count = 1'000'000, *machine.host_bytes = 500 << 20; }},
+       [](auto&, auto& data, auto& machine) {
+         data.edit(data::Role::train).count = 1'000'000, *machine.host_bytes = 500 << 20;
+       }},
       {"pretext: at least ",
        [](auto&, auto&, auto& machine) { machine.device = Device::cuda, machine.device_bytes = 1 << 10; }},
       {"disk: the files of a run directory take about ",
@@ -157,7 +169,7 @@ TEST(Preflight, LooksAtTheStagesThatRunOnly) {
   config.mine.k = 5000;
   config.cluster.classes = 6000;
   data::Dataset data = test::striped_data(1, 70, 40);
-  data.train.count = 5500;
+  data.edit(data::Role::train).count = 5500;
   EXPECT_EQ(preflight(config, data, kAll, kLarge).faults.size(), 2u);
   EXPECT_TRUE(preflight(config, data, std::vector<std::string>{"pretext"}, kLarge).faults.empty());
 }
@@ -165,7 +177,7 @@ TEST(Preflight, LooksAtTheStagesThatRunOnly) {
 TEST(Preflight, TightMemoryIsAWarning) {
   const RunConfig config = tiny_config();
   data::Dataset data = test::striped_data();
-  data.train.count = 1'000'000;
+  data.edit(data::Role::train).count = 1'000'000;
   const std::vector<std::string> evaluate = {"evaluate"};
   const double needed = 4. * 2 * 1e6 * 9 * 8;  // the pixels of the train split as numbers, twice
   Resources machine = kLarge;

@@ -30,7 +30,8 @@ TEST(PretextTasks, HaveABackboneUnitFeaturesAndTheWeightsTheySay) {
   const RunConfig config = tiny_config();
   for (const PretextTaskInfo& info : pretext_tasks()) {
     Context ctx({.threads = 1});
-    const auto task = info.make(ctx, config, data);
+    const ImageSource images(ctx, data.pretext_images(), Residency::automatic);
+    const auto task = info.make(config, data, images);
     int64_t backbone = 0, beside = 0;
     for (const NamedParameter& p : task->state().parameters)
       if (p.name.starts_with("backbone."))
@@ -73,10 +74,11 @@ TEST(PretextTasks, KeepTheirOwnStateWhenTrainingIsCutShort) {
     int64_t seen = 0;
     std::map<std::string, HostArray> weights;
     for (int attempt = 0; attempt < 9; ++attempt) {
-      Counting task(make_simclr(run.ctx, run.config, run.data));
       Session s{run.ctx, run.config, run.data, run.folder.path(), run.report};
+      const ImageSource& images = s.images.of(run.data.pretext_images());
+      Counting task(make_simclr(run.config, run.data, images));
       try {
-        train_pretext(s, task);
+        train_pretext(s, task, images);
         seen = task.seen;
         for (const auto& [key, array] : save_state(task.state()).arrays) weights[key] = array;
         break;

@@ -34,7 +34,7 @@ struct ScoredRun {
   PageInput input;
 
   ScoredRun() {
-    images.pixels.assign(24, 100);
+    images.pixels = std::vector<uint8_t>(24, 100);
     images.labels = {1, 1, 0, 0, 0, 0};
     const EvaluationInput in{
         .assignments = assignments, .labels = images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 3};

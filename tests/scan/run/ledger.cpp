@@ -69,12 +69,12 @@ struct Again : TinyRun {
 TEST(Ledger, OtherImagesOfTheSameShapeAreRefused) {
   Again run("other_images");
   EXPECT_EQ(run.rerun(), "");
-  run.data.train.pixels[3] ^= 1;
+  flip_pixel(run.data.edit(data::Role::train), 3);
   EXPECT_NE(
       run.refused().find("pretext.safetensors: made from something else (the train images were 70 of 9 x 8 x 1, "),
       std::string::npos);
   run.data = striped_data();
-  run.data.test.pixels[3] ^= 1;
+  flip_pixel(run.data.edit(data::Role::test), 3);
   EXPECT_NE(run.refused().find("features_train.npy: made from something else (the test images were 40 of 9 x 8 x 1, "),
             std::string::npos);
   run.data = striped_data();
@@ -88,8 +88,7 @@ TEST(Ledger, OtherImagesOfTheSameShapeAreRefused) {
 
 TEST(Ledger, ResizedImagesAreRefused) {
   Again run("resized");
-  run.data.train = data::resized(run.data.train, 8);
-  run.data.test = data::resized(run.data.test, 8);
+  for (data::Split& split : run.data.splits) split.images = data::resized(split.images, 8);
   EXPECT_NE(run.refused().find("70 of 9 x 8 x 1, "), std::string::npos);
 }
 
@@ -98,8 +97,8 @@ TEST(Ledger, OtherLabelsChangeTheScoresAlone) {
   const std::string weights = bytes_of(run.file("selflabel.safetensors"));
   const auto scores = [&] { return nlohmann::json::parse(bytes_of(run.file("summary.json"))).at("table"); };
   const nlohmann::json before = scores();
-  for (auto* split : {&run.data.train, &run.data.test})
-    for (size_t i = 0; i < split->labels.size(); ++i) split->labels[i] = i % 7 == 0 ? 1 : 0;
+  for (data::Split& split : run.data.splits)
+    for (size_t i = 0; i < split.images.labels.size(); ++i) split.images.labels[i] = i % 7 == 0 ? 1 : 0;
   EXPECT_EQ(run.rerun(), "");
   EXPECT_NE(scores(), before);
   EXPECT_TRUE(bytes_of(run.file("selflabel.safetensors")) == weights);
@@ -277,7 +276,7 @@ TEST(Ledger, ACheckpointOfOtherImagesIsRefused) {
   TinyRun run("checkpoint_images");
   run.report.stop_after = 3;
   EXPECT_THROW(run(), Interrupted);
-  run.data.train.pixels[0] ^= 1;
+  flip_pixel(run.data.edit(data::Role::train), 0);
   EXPECT_NE(
       error_of([&] { run(); }).find("checkpoint_pretext.safetensors: begun with something else (the train images"),
       std::string::npos);

@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {

@@ -135,8 +135,8 @@ TEST(Stages, FrozenHeadsAreSavedWithTheirStandardisation) {
 
 TEST(Stages, UnlabelledImagesWithoutATestSplit) {
   data::Dataset data = striped_data(3);
-  data.train.labels.clear();
-  data.test = {};
+  data.edit(data::Role::train).labels.clear();
+  data.edit(data::Role::test) = {};
   data.class_names.clear();
   RunConfig config = tiny_config();
   TinyRun unsaid("unlabelled", config, data);
@@ -153,7 +153,7 @@ TEST(Stages, UnlabelledImagesWithoutATestSplit) {
 // Zeros for want of labels: no score anywhere, in no line, file or note.
 TEST(Stages, LabelsOfOneClassAreNone) {
   data::Dataset data = striped_data();
-  for (data::Images* images : {&data.train, &data.test}) std::ranges::fill(images->labels, 0);
+  for (data::Split& split : data.splits) std::ranges::fill(split.images.labels, 0);
   data.class_names = {"thing"};
   RunConfig config = tiny_config();
   config.cluster.classes = 3;
@@ -182,9 +182,9 @@ TEST(Stages, LabelsOfOneClassAreNone) {
 TEST(Stages, NotesOfTheSplits) {
   data::Dataset data = striped_data();
   EXPECT_TRUE(split_notes(data).empty());
-  data.test = {};
+  data.edit(data::Role::test) = {};
   EXPECT_EQ(split_notes(data), (std::vector<std::string>{"no test images: the 70 train images are scored"}));
-  std::ranges::fill(data.train.labels, 1);
+  std::ranges::fill(data.edit(data::Role::train).labels, 1);
   ASSERT_EQ(split_notes(data).size(), 2u);
   EXPECT_NE(split_notes(data)[1].find("the 70 images that would be scored are all labelled middle"), std::string::npos);
   data.class_names = {"thing"};

@@ -22,7 +22,7 @@ namespace kith::test {
 // Three classes: bright top, bright middle, bright bottom, with noise.
 inline data::Images striped(int64_t count, uint32_t salt, int channels) {
   data::Images images{.count = count, .height = 9, .width = 8, .channels = channels};
-  images.pixels.resize(static_cast<size_t>(count * 9 * 8 * channels));
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * 9 * 8 * channels));
   images.labels.resize(static_cast<size_t>(count));
   size_t at = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -30,16 +30,17 @@ inline data::Images striped(int64_t count, uint32_t salt, int channels) {
     images.labels[i] = static_cast<int32_t>(i % 3);
     for (int y = 0; y < 9; ++y)
       for (int x = 0; x < 8 * channels; ++x)
-        images.pixels[at++] = static_cast<uint8_t>((y / 3 == i % 3 ? 160 : 40) + random.below(60));
+        pixels[at++] = static_cast<uint8_t>((y / 3 == i % 3 ? 160 : 40) + random.below(60));
   }
+  images.pixels = std::move(pixels);
   return images;
 }
 
 inline data::Dataset striped_data(int channels = 1, int64_t train = 70, int64_t test = 40) {
   data::Dataset data{.spec = "striped:nowhere",
                      .class_names = {"top", "middle", "bottom"},
-                     .train = striped(train, 1, channels),
-                     .test = striped(test, 2, channels)};
+                     .splits = {{"train", data::Role::train, striped(train, 1, channels)},
+                                {"test", data::Role::test, striped(test, 2, channels)}}};
   for (int c = 0; c < 3; ++c) data.mean[c] = 0.4f, data.std[c] = 0.25f;
   return data;
 }
@@ -103,6 +104,12 @@ class Recorder : public Reporter {
  private:
   std::set<std::string> begun_;
 };
+
+inline void flip_pixel(data::Images& images, size_t at) {
+  std::vector<uint8_t> pixels(images.pixels.begin(), images.pixels.end());
+  pixels[at] ^= 1;
+  images.pixels = std::move(pixels);
+}
 
 // An empty directory that goes away.
 class Folder {

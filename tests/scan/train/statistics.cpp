@@ -85,7 +85,8 @@ TEST(Reestimate, IsTheMeanOfTheBatchesStatistics) {
   const std::vector<int64_t> order = epoch_order(301, seed_of(t.config.seed, "statistics/order"), 0),
                              bounds = {0, 150, 301};
   std::vector<SafeTensors> of_batch;
-  for_each_batch(Views(t.ctx, t.data, t.data.train), t.report, order, bounds, 0, [&](const Tensor& images, int64_t) {
+  const ImageSource images(t.ctx, t.data.train(), Residency::automatic);
+  for_each_batch(Views(images, t.data), t.report, order, bounds, 0, [&](const Tensor& images, int64_t) {
     Tape tape(t.ctx, Tape::Mode::inference);
     model.backbone(tape, tape.constant(images), true, 1.f);
     of_batch.push_back(save_state(model.state()));

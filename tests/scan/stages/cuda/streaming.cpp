@@ -20,12 +20,16 @@ RunConfig streamed_config() {
 
 data::Dataset images() { return striped_data(3, 7, 4); }
 
-ContextOptions with(Stream stream, bool graphs = true) {
-  ContextOptions options = on_cuda();
-  options.stream = stream;
-  options.graphs = graphs;
-  return options;
-}
+struct Way {
+  Residency images;
+  bool graphs = true;
+
+  ContextOptions options() const {
+    ContextOptions o = on_cuda();
+    o.graphs = graphs;
+    return o;
+  }
+};
 
 // What a run leaves: log lines without times, and files.
 struct Outcome {
@@ -41,7 +45,7 @@ struct Outcome {
 using Stage = std::function<void(Session&)>;
 
 // Runs the stages in `folder`, interrupted after every `stop_after` steps.
-Outcome outcome_of(const ContextOptions& options, const Folder& folder, const std::vector<Stage>& stages,
+Outcome outcome_of(const Way& way, const Folder& folder, const std::vector<Stage>& stages,
                    int64_t stop_after = std::numeric_limits<int64_t>::max()) {
   const data::Dataset data = images();
   const RunConfig config = streamed_config();
@@ -50,8 +54,8 @@ Outcome outcome_of(const ContextOptions& options, const Folder& folder, const st
     for (bool done = false; !done;) {
       Recorder report;
       report.stop_after = stop_after;
-      Context ctx(options);
-      Session session{ctx, config, data, folder.path(), report};
+      Context ctx(way.options());
+      Session session{ctx, config, data, folder.path(), report, way.images};
       try {
         stage(session);
         done = true;
@@ -80,8 +84,8 @@ class StreamingCuda : public OnCuda {};
 TEST_F(StreamingCuda, EveryStageIsTheResidentOneBitForBit) {
   const Folder a("streaming_resident"), b("streaming_streamed");
   const std::vector<Stage> stages = {pretext, mine, cluster, selflabel, [](Session& s) { evaluate(s); }};
-  const Outcome resident = outcome_of(with(Stream::no), a, stages);
-  const Outcome streamed = outcome_of(with(Stream::yes), b, stages);
+  const Outcome resident = outcome_of({Residency::device}, a, stages);
+  const Outcome streamed = outcome_of({Residency::host}, b, stages);
   EXPECT_EQ(resident.lines.size(), 13u);
   EXPECT_EQ(resident.files.size(), 10u);
   expect_same(streamed, resident);
@@ -92,9 +96,9 @@ TEST_F(StreamingCuda, EveryStageIsTheResidentOneBitForBit) {
 
 TEST_F(StreamingCuda, WithoutGraphsAndInterruptedInTheMiddleOfEpochs) {
   const Folder a("streaming_whole"), b("streaming_eager"), c("streaming_parts");
-  const Outcome whole = outcome_of(with(Stream::no), a, {pretext});
-  expect_same(outcome_of(with(Stream::yes, false), b, {pretext}), whole);
-  Outcome parts = outcome_of(with(Stream::yes), c, {pretext}, 2);
+  const Outcome whole = outcome_of({Residency::device}, a, {pretext});
+  expect_same(outcome_of({Residency::host, false}, b, {pretext}), whole);
+  Outcome parts = outcome_of({Residency::host}, c, {pretext}, 2);
   EXPECT_TRUE(parts.noted("continues in epoch 1 after step 2"));
   EXPECT_TRUE(parts.noted("continues in epoch 2 after step 1"));
   expect_same(parts, whole);
@@ -102,16 +106,17 @@ TEST_F(StreamingCuda, WithoutGraphsAndInterruptedInTheMiddleOfEpochs) {
 
 TEST_F(StreamingCuda, InferenceGoesThroughAllBatchesInOrder) {
   const data::Dataset data = striped_data(3, 3 * 256 + 5, 3);
-  const auto pixels = [&](Stream stream) {
-    Context ctx(with(stream));
+  const auto pixels = [&](Residency residency) {
+    Context ctx(on_cuda());
     Recorder report;
-    return infer(Views(ctx, data, data.train), report,
+    const ImageSource images(ctx, data.train(), residency);
+    return infer(Views(images, data), report,
                  [](Tape& tape, Var x) {
                    return tape.constant(x.value().reshape({x.value().dim(0), 9 * 8 * 3}));
                  })
         .to_host();
   };
-  EXPECT_EQ(pixels(Stream::yes), pixels(Stream::no));
+  EXPECT_EQ(pixels(Residency::host), pixels(Residency::device));
 }
 
 #ifdef KITH_SIMT
@@ -120,14 +125,14 @@ TEST_F(StreamingCuda, WhatWouldTakeMoreThanHalfOfTheMemoryIsStreamed) {
   const data::Dataset data = striped_data(3, 20'000, 5);
   const RunConfig config = streamed_config();
   const Folder folder("streaming_auto");
-  const auto begun = [&](Stream stream, size_t mib) {  // the first note
+  const auto begun = [&](Residency images, size_t mib) {  // the first note
     simt::options().memory_limit = mib << 20;
     std::filesystem::remove_all(folder.path());
     std::filesystem::create_directories(folder.path());
     Recorder report;
     report.stop_after = 1;
-    Context ctx(with(stream));
-    Session session{ctx, config, data, folder.path(), report};
+    Context ctx(on_cuda());
+    Session session{ctx, config, data, folder.path(), report, images};
     try {
       pretext(session);
     } catch (const Interrupted&) {
@@ -136,10 +141,10 @@ TEST_F(StreamingCuda, WhatWouldTakeMoreThanHalfOfTheMemoryIsStreamed) {
     }
     return report.notes.at(0);
   };
-  EXPECT_EQ(begun(Stream::automatic, 8), "pretext: the images are streamed, 4.1 MiB");
-  EXPECT_EQ(begun(Stream::automatic, 12).find("pretext: stopped after"), 0u);
-  EXPECT_EQ(begun(Stream::no, 12).find("pretext: stopped after"), 0u);
-  const std::string line = begun(Stream::no, 3);
+  EXPECT_EQ(begun(Residency::automatic, 8), "pretext: the images are streamed, 4.1 MiB");
+  EXPECT_EQ(begun(Residency::automatic, 12).find("pretext: stopped after"), 0u);
+  EXPECT_EQ(begun(Residency::device, 12).find("pretext: stopped after"), 0u);
+  const std::string line = begun(Residency::device, 3);
   EXPECT_TRUE(line.starts_with("out of device memory: ")) << line;
   EXPECT_TRUE(line.ends_with("; --stream yes leaves the images on the host")) << line;
 }
@@ -149,10 +154,10 @@ TEST_F(StreamingCuda, KMeansOnPixelsIsLeftOutWhereTheyHaveNoRoom) {
   const data::Dataset data = images();
   const RunConfig config = streamed_config();
   const Folder folder("streaming_pixels");
-  outcome_of(with(Stream::no), folder, {[](Session& s) { run(s); }});
+  outcome_of({Residency::device}, folder, {[](Session& s) { run(s); }});
   for (const bool room : {true, false}) {
     Recorder report;
-    Context ctx(with(Stream::automatic));
+    Context ctx(on_cuda());
     Session session{ctx, config, data, folder.path(), report};
     if (!room) simt::options().memory_limit = 2 * (7 + 4) * 9 * 8 * 3 * sizeof(float) - 1;
     try {
@@ -168,19 +173,20 @@ TEST_F(StreamingCuda, KMeansOnPixelsIsLeftOutWhereTheyHaveNoRoom) {
 
 class ImageStreamCuda : public OnCuda {
  protected:
-  const data::Dataset data = images();
-  int64_t image_bytes = int64_t{9} * 8 * 3;
+  const data::Images images = striped(7, 1, 3);
+  const int64_t image_bytes = images.image_bytes();
 };
 
 TEST_F(ImageStreamCuda, BringsEpochAfterEpochFromAnyBatchOn) {
-  Context ctx(with(Stream::yes));
+  Context ctx(on_cuda());
+  const ImageSource source(ctx, images, Residency::host);
   const std::vector<int64_t> order = {4, 0, 4, 6, 5, 2, 3, 3, 1, 6, 5};
   std::atomic<int64_t> taken = 0;  // batches that next() was called for
   const auto list = [&](int64_t n) {
     EXPECT_LT(n, taken + Staging::kSlots) << "gathered into a slot that is not free yet";
     return std::span(order).subspan(static_cast<size_t>(3 * n), std::min<size_t>(3, order.size() - 3 * n));
   };
-  ImageStream stream(ctx, data.train, 3);
+  ImageStream stream(source, 3);
   for (const int64_t first : {0, 1, 3, 4, 0}) {  // four batches, the last of two images
     taken = first;
     stream.begin(first, 4, list);
@@ -193,8 +199,7 @@ TEST_F(ImageStreamCuda, BringsEpochAfterEpochFromAnyBatchOn) {
       stream.used();
       std::vector<uint8_t> want;
       for (const int64_t i : list(n))
-        want.insert(want.end(), data.train.pixels.begin() + i * image_bytes,
-                    data.train.pixels.begin() + (i + 1) * image_bytes);
+        want.insert(want.end(), images.pixels.begin() + i * image_bytes, images.pixels.begin() + (i + 1) * image_bytes);
       EXPECT_EQ(copy.to_host(), want) << "batch " << n;
     }
     EXPECT_EQ(error_of([&] { stream.next(); }).find("ImageStream: no batch is left"), 0u);
@@ -202,8 +207,9 @@ TEST_F(ImageStreamCuda, BringsEpochAfterEpochFromAnyBatchOn) {
 }
 
 TEST_F(ImageStreamCuda, ErrorsOfTheGatheringThreadReachTheOther) {
-  Context ctx(with(Stream::yes));
-  ImageStream stream(ctx, data.train, 2);
+  Context ctx(on_cuda());
+  const ImageSource source(ctx, images, Residency::host);
+  ImageStream stream(source, 2);
   const std::vector<int64_t> good = {1, 2}, bad = {3, 7};
   stream.begin(0, 4, [&](int64_t n) { return std::span(n == 1 ? bad : good); });
   stream.next();
@@ -214,10 +220,11 @@ TEST_F(ImageStreamCuda, ErrorsOfTheGatheringThreadReachTheOther) {
 }
 
 TEST_F(ImageStreamCuda, MayEndWithBatchesLeft) {
-  Context ctx(with(Stream::yes));
+  Context ctx(on_cuda());
+  const ImageSource source(ctx, images, Residency::host);
   const std::vector<int64_t> list = {1, 2};
   for (int taken = 0; taken < 3; ++taken) {
-    ImageStream stream(ctx, data.train, 2);
+    ImageStream stream(source, 2);
     stream.begin(0, 100, [&](int64_t) { return std::span(list); });
     for (int n = 0; n < taken; ++n) stream.next(), stream.used();
   }

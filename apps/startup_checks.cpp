@@ -1,4 +1,4 @@
-#include "apps/start.h"
+#include "apps/startup_checks.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "scan/report/page.h"
 #include "scan/run/ledger.h"
 #include "scan/run/metrics_log.h"
-#include "scan/run/reuse.h"
+#include "scan/run/start_from.h"
 
 namespace kith {
 namespace {

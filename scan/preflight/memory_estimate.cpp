@@ -1,4 +1,4 @@
-#include "scan/preflight/footprint.h"
+#include "scan/preflight/memory_estimate.h"
 
 #include <fmt/format.h>
 
@@ -111,7 +111,7 @@ class Counter {
 
   // `views` of each image in the batch pass the network for training, side by side in memory; 0: none are kept.
   void add_training(Footprint& f, const TrainConfig& t, int views, double count) const {
-    const auto batch = static_cast<double>(std::min(t.batch, d_.train));
+    const auto batch = static_cast<double>(std::min(t.batch, f.stage == "pretext" ? d_.pretext() : d_.train));
     f.device.push_back(weights(t, count));
     f.device.push_back({fmt::format("a training step of {} x {} images", std::max(views, 1), batch),
                         activation_ * batch * (views > 0 ? views * kept_ : 2 * largest_),

@@ -1,4 +1,4 @@
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 
 #include <gtest/gtest.h>
 

@@ -12,20 +12,14 @@
 #include <span>
 #include <thread>
 
-#include "data/dataset/dataset.h"
 #include "nn/device/staging.h"
-#include "nn/tensor/context.h"
+#include "scan/input/image_source.h"
 
 namespace kith {
 
-// The pixels of a split as the context's device sees them; null where they are to be streamed. They lie on the device, from
-// the first call on, unless they would take more than half of what is free there, or the context says otherwise. Where they
-// do not fit after all, an Error says what to change.
-const uint8_t* resident_pixels(Context&, const data::Images&);
-
 class ImageStream {
  public:
-  ImageStream(Context&, const data::Images&, int64_t rows);  // images of a batch, at most
+  ImageStream(const ImageSource&, int64_t rows);  // images of a batch, at most; keeps a reference
 
   // The samples of a batch, asked for by the gathering thread; they stay as they are until the batch was next.
   using Lists = std::function<std::span<const int64_t>(int64_t batch)>;

@@ -1,4 +1,4 @@
-#include "scan/metrics/validation.h"
+#include "scan/metrics/head_selection.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "scan/train/image_stream.h"
+#include "scan/input/image_stream.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,6 @@
 namespace kith {
 namespace {
 
-int64_t bytes_of_image(const data::Images& images) { return int64_t{images.height} * images.width * images.channels; }
-
 Staging make_staging(Context& ctx, int64_t bytes) {
   check(!ctx.on_cpu(), "ImageStream: on the CPU images are where they are");
   const int64_t slot = Staging::slot_bytes(bytes);
@@ -21,17 +19,11 @@ Staging make_staging(Context& ctx, int64_t bytes) {
 
 }  // namespace
 
-const uint8_t* resident_pixels(Context& ctx, const data::Images& images) try {
-  return reinterpret_cast<const uint8_t*>(ctx.resident(std::as_bytes(std::span(images.pixels))));
-} catch (const OutOfMemory& e) {
-  throw Error(fmt::format("{}; --stream yes leaves the images on the host", e.what()));
-}
-
-ImageStream::ImageStream(Context& ctx, const data::Images& images, int64_t rows)
-    : images_(images),
-      image_bytes_(bytes_of_image(images)),
+ImageStream::ImageStream(const ImageSource& source, int64_t rows)
+    : images_(source.images()),
+      image_bytes_(images_.image_bytes()),
       rows_(rows),
-      staging_(make_staging(ctx, rows * image_bytes_)),
+      staging_(make_staging(source.context(), rows * image_bytes_)),
       thread_([this](const std::stop_token& stop) { gather_all(stop); }) {}
 
 void ImageStream::begin(int64_t first, int64_t end, Lists samples_of) {

@@ -1,4 +1,4 @@
-#include "scan/metrics/search.h"
+#include "scan/metrics/neighbour_search.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Scores of a feature space by its nearest neighbours.
-#include "scan/metrics/neighbours.h"
+#include "scan/metrics/knn.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
-#include "scan/metrics/search.h"
+#include "scan/metrics/neighbour_search.h"
 
 namespace kith {
 namespace {

@@ -23,6 +23,8 @@ struct DataShape {
   int64_t train = 0, test = 0;
   int height = 0, width = 0, channels = 0, classes = 0;
   bool labelled = false;  // what is scored
+  int64_t unlabelled = 0;
+  int64_t pretext() const { return train + unlabelled; }  // images that it learns from
 };
 DataShape shape_of(const data::Dataset&);
 

@@ -1,8 +1,8 @@
-#include "scan/metrics/validation.h"
+#include "scan/metrics/head_selection.h"
 
 #include <algorithm>
 
-#include "scan/metrics/search.h"
+#include "scan/metrics/neighbour_search.h"
 #include "scan/train/best_state.h"
 #include "scan/train/inference.h"
 #include "tests/scan/stages/stages_support.h"
@@ -101,7 +101,8 @@ TEST(Features, InferenceCoversAnOddLastBatch) {
   const data::Dataset data = striped_data(3, 259, 3);
   Context ctx({.threads = 2});
   Recorder report;
-  const Views views(ctx, data, data.train);
+  const ImageSource images(ctx, data.train(), Residency::automatic);
+  const Views views(images, data);
   int64_t calls = 0;
   const Tensor all = infer(views, report, [&](Tape& tape, Var x) {
     ++calls;
@@ -111,7 +112,7 @@ TEST(Features, InferenceCoversAnOddLastBatch) {
   ASSERT_EQ(all.shape(), (Shape{259, 9 * 8 * 3}));
   for (const int64_t i : {int64_t{0}, int64_t{255}, int64_t{258}})
     for (int64_t j = 0; j < all.dim(1); ++j) {
-      const float pixel = static_cast<float>(data.train.pixels[i * all.dim(1) + j]) / 255.f;
+      const float pixel = static_cast<float>(data.train().pixels[i * all.dim(1) + j]) / 255.f;
       // Three roundings of numbers below 4.
       ASSERT_NEAR(all.data()[i * all.dim(1) + j], (pixel - 0.4f) / 0.25f, 8 * 4 * kUnit);
     }

@@ -1,5 +1,5 @@
 // Dry runs, and what is refused before a run directory is written.
-#include "apps/start.h"
+#include "apps/startup_checks.h"
 
 #include <algorithm>
 #include <tuple>

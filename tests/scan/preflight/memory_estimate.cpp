@@ -1,5 +1,5 @@
 // What is said of memory and disk, against what the same network holds when it is made.
-#include "scan/preflight/footprint.h"
+#include "scan/preflight/memory_estimate.h"
 
 #include <gtest/gtest.h>
 
@@ -55,7 +55,8 @@ TEST(Footprint, CountsTheWeightsOfTheNetwork) {
   RunConfig config = test::tiny_config();
   const data::Dataset data = test::striped_data(1, 70, 40);
   Context ctx({.threads = 1});
-  const auto task = make_simclr(ctx, config, data);
+  const ImageSource images(ctx, data.train(), Residency::automatic);
+  const auto task = make_simclr(config, data, images);
   double numbers = 0;
   for (const auto& [name, array] : save_state(task->state()).arrays) numbers += static_cast<double>(array.count());
   const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));

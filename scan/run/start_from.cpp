@@ -1,4 +1,4 @@
-#include "scan/run/reuse.h"
+#include "scan/run/start_from.h"
 
 #include <fmt/format.h>
 

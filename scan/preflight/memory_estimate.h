@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 
 namespace kith {
 

@@ -1,4 +1,4 @@
-#include "scan/preflight/estimate.h"
+#include "scan/preflight/work_estimate.h"
 
 #include <fmt/format.h>
 
@@ -25,9 +25,9 @@ class Estimator {
 
   StageEstimate pretext() const {
     const TrainConfig& t = c_.pretext.train;
-    const int64_t steps = t.epochs * steps_per_epoch(t, d_.train);
+    const int64_t steps = t.epochs * steps_per_epoch(t, d_.pretext());
     const double trained =
-        pretext_task(c_.pretext.task).passes * static_cast<double>(steps * std::min(t.batch, d_.train));
+        pretext_task(c_.pretext.task).passes * static_cast<double>(steps * std::min(t.batch, d_.pretext()));
     const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
     return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
   }
@@ -92,14 +92,15 @@ double backbone_flops(const ModelConfig& model, int height, int width, int chann
 }
 
 DataShape shape_of(const data::Dataset& data) {
-  const data::Images& train = data.train;
-  return {train.count,
-          data.test.count,
-          train.height,
-          train.width,
-          train.channels,
-          data.classes(),
-          (data.test.count > 0 ? data.test : train).labelled()};
+  const data::Images& train = data.train();
+  return {.train = train.count,
+          .test = data.test().count,
+          .height = train.height,
+          .width = train.width,
+          .channels = train.channels,
+          .classes = data.classes(),
+          .labelled = data.scored().labelled(),
+          .unlabelled = data.of(data::Role::unlabelled).count};
 }
 
 AssumedRate cpu_rate(double product_flops) {

@@ -1,5 +1,5 @@
 // A new run directory that begins with what of another one still fits.
-#include "scan/run/reuse.h"
+#include "scan/run/start_from.h"
 
 #include <algorithm>
 
@@ -52,7 +52,7 @@ TEST_F(Reuse, KeepsWhatAChangeLeavesRight) {
   }
   config_.mine.k = 4;
   EXPECT_EQ(stages(), (Stages{"pretext", "features"}));
-  data_.test.pixels[0] ^= 1;
+  flip_pixel(data_.edit(data::Role::test), 0);
   EXPECT_EQ(stages(), (Stages{"pretext"}));
   const ReusePlan plan = plan_reuse(config_, data_, source_->folder.path(), "run");
   EXPECT_EQ(plan.notes[0], "pretext: taken over from " + source_->folder.path().string());
@@ -73,7 +73,7 @@ TEST_F(Reuse, NothingIsAnError) {
   EXPECT_EQ(refused(), "--from " + source_->folder.path().string() +
                            ": nothing of it can be taken over (pretext: pretext.tau was 0.2, now 0.5)");
   config_ = source_->config;
-  data_.train.pixels[0] ^= 1;
+  flip_pixel(data_.edit(data::Role::train), 0);
   EXPECT_NE(refused().find("nothing of it can be taken over (pretext: the train images were"), std::string::npos);
   Folder empty("reuse_empty");
   EXPECT_NE(error_of([&] { plan_reuse(config_, data_, empty.path(), "run"); }).find("(pretext: it was not run there)"),

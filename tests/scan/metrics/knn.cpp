@@ -1,4 +1,4 @@
-#include "scan/metrics/neighbours.h"
+#include "scan/metrics/knn.h"
 
 #include "scan/metrics/contingency.h"
 #include "tests/support/compare.h"
