@@ -4,11 +4,12 @@ Run with Pillow, NumPy and safetensors. Every array is uint8; names are OPERATIO
 parameters below, which tests/kernels/augment_ops.cpp repeats.
 """
 
-import pathlib
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from safetensors.numpy import save_file
+
+from place import values
 
 RNG = np.random.default_rng(20200524)
 SHAPES = {"small": (8, 8), "odd": (11, 7), "large": (33, 31)}  # height, width
@@ -123,7 +124,7 @@ def main():
     colours = np.concatenate([np.array(corners), RNG.integers(0, 256, (375, 3))]).astype(np.uint8)[None]
     out["image.colours"] = colours
     operations(colours, out, "colours", {"hue"})
-    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, pathlib.Path(__file__).with_suffix(".safetensors"))
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, values("augment"))
 
 
 if __name__ == "__main__":

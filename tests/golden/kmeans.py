@@ -3,6 +3,8 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.cluster import KMeans
 
+from place import values
+
 rng = np.random.default_rng(5)
 centres = rng.standard_normal((6, 8)) * 1.5
 x = (centres[rng.integers(0, 6, 400)] + rng.standard_normal((400, 8)) + 3.0).astype(np.float32)
@@ -12,4 +14,4 @@ centroids = model.cluster_centers_.astype(np.float32)
 out = {"x": x, "inertia": np.array([np.mean(inertia)]), "centroids": centroids}
 distance = ((x.astype(np.float64)[:, None] - centroids.astype(np.float64)[None]) ** 2).sum(-1)
 out["labels"], out["distance"] = distance.argmin(1).astype(np.int32), distance.min(1)
-save_file(out, "tests/golden/kmeans.safetensors")
+save_file(out, values("kmeans"))

@@ -12,6 +12,8 @@ from scipy.sparse import csr_matrix
 from sklearn import metrics
 from sklearn.metrics.cluster import expected_mutual_information
 
+from place import values
+
 rng = np.random.default_rng(7)
 
 
@@ -91,6 +93,6 @@ for name, cost in costs.items():
     arrays[f"{key}/{name}"] = np.ascontiguousarray(cost, dtype=dtype)
     arrays[f"total/{name}"] = np.array([cost[rows, cols].sum()], np.float64)
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "metrics.safetensors")
+path = values("metrics")
 save_file(arrays, path)
 print(path, os.path.getsize(path))

@@ -5,6 +5,8 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.neighbors import KNeighborsClassifier
 
+from place import values
+
 rng = np.random.default_rng(5)
 centres = rng.normal(size=(6, 8))
 
@@ -23,7 +25,7 @@ for k, tau in cases:
     model = KNeighborsClassifier(k, algorithm="brute", weights=lambda d, tau=tau: np.exp((1 - d**2 / 2) / tau))
     accuracy.append(model.fit(x.astype(np.float64), y).score(x_test.astype(np.float64), y_test))
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "neighbours.safetensors")
+path = values("neighbours")
 save_file({"x": x, "y": y, "x_test": x_test, "y_test": y_test, "k": np.array([c[0] for c in cases], np.int32),
            "tau": np.array([c[1] for c in cases], np.float32), "accuracy": np.array(accuracy)}, path)
 print(path, os.path.getsize(path), accuracy)

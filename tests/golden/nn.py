@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from place import values
+
 torch.manual_seed(7)
 out = {}
 
@@ -70,4 +72,4 @@ keep("norm", F.relu(F.batch_norm(x, None, None, g, b, True) + r), x=x, r=r, g=g,
 x, g, b = draw(3, 4, 2, 3), draw(4), draw(4)
 keep("norm_relu", F.relu(F.batch_norm(x, None, None, g, b, True)), x=x, g=g, b=b)
 save_file({k: (v.detach().float() if v.is_floating_point() else v).contiguous() for k, v in out.items()},
-          "tests/golden/nn.safetensors")
+          values("nn"))

@@ -2,11 +2,12 @@
 format version under "file/NAME", and its values as float64 in C order under "values/NAME".
 """
 import io
-import os
 
 import ml_dtypes
 import numpy as np
 from safetensors.numpy import save_file
+
+from place import values
 
 out = {}
 
@@ -19,7 +20,7 @@ def add(name, array, version=(1, 0)):
         out["values/" + name] = np.array(array, np.float64, order="C")  # keeps a scalar one
 
 
-def values(dtype, shape):
+def numbers(dtype, shape):
     count = int(np.prod(shape))
     if dtype.kind == "f":
         special = [np.finfo(dtype).max, -np.finfo(dtype).tiny, np.finfo(dtype).smallest_subnormal, np.inf, -0.0, 1 / 3]
@@ -34,13 +35,13 @@ def values(dtype, shape):
 shapes = {"row": (5,), "matrix": (3, 4), "box": (2, 3, 4), "scalar": (), "empty": (0, 3), "column": (4, 1)}
 for code in ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]:
     for order in "<>" if code[1] != "1" else "<":
-        add(f"{order}{code}", values(np.dtype(order + code), shapes["matrix"]))
+        add(f"{order}{code}", numbers(np.dtype(order + code), shapes["matrix"]))
 for name, shape in shapes.items():
     for code in ["f4", ">f2", "i8"]:
-        add(f"{name} C {code}", values(np.dtype(code), shape))
-        add(f"{name} F {code}", np.asfortranarray(values(np.dtype(code), shape)))
+        add(f"{name} C {code}", numbers(np.dtype(code), shape))
+        add(f"{name} F {code}", np.asfortranarray(numbers(np.dtype(code), shape)))
 for version in [(1, 0), (2, 0), (3, 0)]:
-    add(f"version {version[0]}", values(np.dtype("<f4"), (3, 4)), version)
+    add(f"version {version[0]}", numbers(np.dtype("<f4"), (3, 4)), version)
 # What is refused by name.
 add("refused bfloat16", np.ones(3, ml_dtypes.bfloat16))
 add("refused complex", np.ones(3, np.complex64))
@@ -50,4 +51,4 @@ add("refused long double", np.ones(3, np.longdouble))
 add("refused structured", np.zeros(3, [("a", "<f4"), ("b", "<i4")]))
 add("refused objects", np.array([None, 1], object))
 
-save_file(out, os.path.join(os.path.dirname(__file__), "npy.safetensors"))
+save_file(out, values("npy"))

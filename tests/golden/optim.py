@@ -3,6 +3,8 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+from place import values
+
 STEPS, SIZES = 4, (37, 8)
 rng = np.random.default_rng(3)
 w0 = [rng.standard_normal(n) for n in SIZES]
@@ -47,4 +49,4 @@ for t in range(STEPS):
         out[f"lars.{t}.{i}"] = w[i].copy()
         out[f"ema.{t}.{i}"] = average[i].copy()
 
-save_file(out, "tests/golden/optim.safetensors")
+save_file(out, values("optim"))

@@ -6,6 +6,8 @@ from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
+from place import values
+
 rng = np.random.default_rng(11)
 centres = rng.normal(size=(5, 12))
 y = rng.integers(0, 5, 700).astype(np.int32)
@@ -19,7 +21,7 @@ model = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit((x - mean) / st
 loss = log_loss(y, model.predict_proba((x - mean) / std)) + (model.coef_**2).sum() / 2 / len(y)
 test = (x_test - mean) / std
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.safetensors")
+path = values("probe")
 save_file({
     "x": x, "y": y, "x_test": x_test, "y_test": y_test,
     "loss": np.array([loss]),

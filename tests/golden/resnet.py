@@ -4,6 +4,7 @@ import torch
 from safetensors.torch import save_file
 
 from resnet_model import ContrastiveModel
+from place import values
 
 CASES = {  # width, input channels, depth, batch shape
     "cifar": dict(width=3, in_channels=3, depth=18, size=(6, 9, 8)),
@@ -32,4 +33,4 @@ for stem, case in CASES.items():
     model.eval()
     out["eval_features"] = model.backbone(images)
     save_file({k: (v.detach().float() if v.is_floating_point() else v).contiguous() for k, v in out.items()},
-              f"tests/golden/resnet_{stem}.safetensors")
+              values(f"resnet_{stem}"))

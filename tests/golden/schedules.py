@@ -4,6 +4,8 @@ import math
 import torch
 from safetensors.torch import save_file
 
+from place import values
+
 EPOCHS, LR = 12, 0.4
 
 
@@ -27,5 +29,5 @@ save_file(
         "authors_cosine": torch.tensor([LR * 1e-3 + (LR - LR * 1e-3) * (1 + math.cos(math.pi * e / EPOCHS)) / 2
                                         for e in range(EPOCHS)], dtype=torch.float64),
     },
-    "tests/golden/schedules.safetensors",
+    values("schedules"),
 )
