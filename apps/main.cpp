@@ -82,8 +82,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "kith: stopped; the same command continues\n");
     return 128 + kith::stop_signal();
   } catch (const kith::OutOfMemory& e) {
-    return kith::fail(std::string(e.what()) + "; end what else uses it, or take a narrower model (--set model.width)",
-                      1);
+    return kith::fail(
+        std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);
   } catch (const std::exception& e) {
     return kith::fail(e.what(), 1);
   }

@@ -55,7 +55,7 @@ void require_same(const std::filesystem::path& path, const RunConfig& begun, con
     pretext |= affects_of(d.field) == Affects::pretext;
   }
   if (!list.empty())
-    throw Error(fmt::format("{}: begun with another configuration ({}); take another --out{}", path.string(), list,
+    throw Error(fmt::format("{}: begun with another configuration ({}); choose another --out{}", path.string(), list,
                             pretext ? "" : ", or name with --set what is to change here"));
 }
 

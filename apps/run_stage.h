@@ -31,10 +31,12 @@ struct ResolvedConfig {
   std::optional<RunConfig> begun, source;  // of the directories --out and --from, as they stand there
 };
 
-// The configuration that the options ask for. That of a run directory that was begun may change where a field's table entry
-// says that no result follows from it (precision and TF32: by name, and a precision of auto is the one it was begun in), where
-// the content of the images decides, and, from mining on, where an override names the field or one of an earlier stage. Error
-// naming the other fields that differ: an option that was forgotten must not cost a result.
+// The configuration that the options ask for. A field of a run directory that was begun may change only if
+//   no result depends on it (its entry in the table of fields; precision and TF32 by name; a precision of auto stays the one
+//   that the run was begun in), or
+//   the content of the images decides (where they lie, how many), or
+//   it belongs to mining or a later stage, and an override names it or a field of an earlier stage.
+// Error: names the other fields that differ. An option that was forgotten must not cost a result.
 ResolvedConfig resolve_config(const StageOptions&);
 
 // Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.

@@ -48,7 +48,7 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
     if (takes) return std::ranges::find(taken, stage) != taken.end();
     const Ledger::Standing standing = ledger.standing(stage);
     if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
-    return standing.state == Ledger::State::done;
+    return standing.state == Ledger::State::valid;
   };
   bool earlier = true;  // what follows a stage that runs is made anew, or looked at again when its turn comes
   std::vector<PlannedStage> stages;

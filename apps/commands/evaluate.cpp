@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/arrays.h"
+#include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 
 namespace kith {

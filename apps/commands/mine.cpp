@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/commands/arrays.h"
+#include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 #include "apps/device.h"
 #include "nn/device/accelerator.h"

@@ -154,13 +154,15 @@ std::vector<std::string> dataset_names() {
   return names;
 }
 
+std::string kind_of(std::string_view spec) { return std::string(spec.substr(0, spec.find(':'))); }
+
 Dataset load(std::string_view spec) {
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos || colon + 1 == spec.size())
     fail("data set '{}': expected NAME:DIR, such as cifar10:datasets", spec);
   // What a run writes of the data set (config.toml, summary.json) is UTF-8.
   if (!is_utf8(spec)) fail("data set '{}': the path is not UTF-8; rename the folder, or link to it", spec);
-  const Known& known = find_known(spec.substr(0, colon));
+  const Known& known = find_known(kind_of(spec));
   Dataset out{.spec = std::string(spec), .class_names = known.class_names()};
   std::ranges::copy(known.mean, out.mean);
   std::ranges::copy(known.std, out.std);

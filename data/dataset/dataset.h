@@ -65,7 +65,8 @@ struct Dataset {
 // Error, one line: unknown name (lists the known ones), a SPEC that is not UTF-8, missing file, wrong size (found and
 // expected), a file of another kind (says which), label out of range, a name that is not UTF-8 (file and line).
 Dataset load(std::string_view spec);
-std::vector<std::string> dataset_names();  // those that load knows
+std::string kind_of(std::string_view spec);  // NAME of NAME:DIR; all of it where there is no colon
+std::vector<std::string> dataset_names();    // those that load knows
 
 // Area-average resize to size x size (exact box filter, rounded to nearest); for the small CPU presets.
 Images resized(const Images&, int size);

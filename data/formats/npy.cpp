@@ -212,7 +212,7 @@ std::vector<To> read_as(const NpyType& type, const Source& s) {
 }  // namespace
 
 template <class T>
-Array<T> read_npy(const std::filesystem::path& path) {
+NpyArray<T> read_npy(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::ifstream in = open_file(path);
   const uint64_t file_bytes = std::filesystem::file_size(path);
@@ -224,7 +224,7 @@ Array<T> read_npy(const std::filesystem::path& path) {
   if (found % item != 0 || found / item != static_cast<uint64_t>(*count))
     fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
          fmt::join(header.shape, ", "), found);
-  Array<T> out;
+  NpyArray<T> out;
   out.values = read_as<T>(type, {in, header, type.big_endian, *count, name});
   out.shape = std::move(header.shape);
   return out;
@@ -246,11 +246,11 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values, con
                     Bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes())});
 }
 
-template Array<float> read_npy(const std::filesystem::path&);
-template Array<double> read_npy(const std::filesystem::path&);
-template Array<int32_t> read_npy(const std::filesystem::path&);
-template Array<int64_t> read_npy(const std::filesystem::path&);
-template Array<uint8_t> read_npy(const std::filesystem::path&);
+template NpyArray<float> read_npy(const std::filesystem::path&);
+template NpyArray<double> read_npy(const std::filesystem::path&);
+template NpyArray<int32_t> read_npy(const std::filesystem::path&);
+template NpyArray<int64_t> read_npy(const std::filesystem::path&);
+template NpyArray<uint8_t> read_npy(const std::filesystem::path&);
 template void write_npy(const std::filesystem::path&, std::span<const float>, const std::vector<int64_t>&);
 template void write_npy(const std::filesystem::path&, std::span<const double>, const std::vector<int64_t>&);
 template void write_npy(const std::filesystem::path&, std::span<const int32_t>, const std::vector<int64_t>&);

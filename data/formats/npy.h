@@ -8,7 +8,7 @@
 namespace kith::data {
 
 template <class T>
-struct Array {
+struct NpyArray {
   std::vector<int64_t> shape;
   std::vector<T> values;
 };
@@ -19,7 +19,7 @@ struct Array {
 // objects, text, bfloat16, which NumPy saves as V2), the place of a value that does not fit, or how many bytes are
 // missing or left over.
 template <class T>
-Array<T> read_npy(const std::filesystem::path&);  // T: float, double, int32_t, int64_t, uint8_t
+NpyArray<T> read_npy(const std::filesystem::path&);  // T: float, double, int32_t, int64_t, uint8_t
 // Atomic: temporary file, fsync, rename.
 template <class T>
 void write_npy(const std::filesystem::path&, std::span<const T> values, const std::vector<int64_t>& shape);

@@ -176,8 +176,8 @@ class ExactList {
     kept_.reserve(capacity_);
   }
 
-  // What the score of a row must reach that has an index of at least `first`: more than the last one's where that stands
-  // before. So equal rows by the thousand are passed over, not collected.
+  // The least score that enters the list for a row whose index is at least `first`. If the last entry has a smaller index, it
+  // wins a tie, and the score must be greater. So equal rows by the thousand are passed over, not collected.
   double limit_for(int64_t first) const {
     return last_.index < first ? std::nextafter(last_.score, std::numeric_limits<double>::infinity()) : last_.score;
   }

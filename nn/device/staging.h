@@ -6,9 +6,9 @@
 //   bring(n)   the copy waits until the work that reads batch n - kSlots is done, and later work of the queue for the copy
 //   used(n)    marks that work, once it is enqueued
 //
-// Two slots are enough to have a gather, a copy and a step under way at once: the copy of batch n has left its page-locked
-// slot, for batch n + 2, before step n begins, and step n - 1 its slot on the device, for batch n + 1, when it does. The
-// only wait of the host is fill()'s: it is for the thread that fills, never for the one that enqueues steps.
+// Two slots are enough to have a gather, a copy and a step under way at once: when step n begins, the page-locked slot of
+// batch n is free for batch n + 2, and step n - 1 has released its slot on the device for batch n + 1. Only fill() makes the
+// host wait: the thread that fills, never the one that enqueues steps.
 #pragma once
 #include <array>
 #include <memory>

@@ -4,19 +4,13 @@
 #include <numbers>
 #include <string>
 
+#include "kernels/core/hash.h"
 #include "kernels/core/philox.h"
 
 namespace kith {
 namespace {
 
-// FNV-1a, 64 bits: a name as a number.
-uint64_t hash_of(std::string_view name) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (const char c : name) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return h;
-}
-
-Random stream_of(uint64_t seed, std::string_view name) { return Random(derive_seed(seed, hash_of(name)), 0, 0, 0); }
+Random stream_of(uint64_t seed, std::string_view name) { return Random(derive_seed(seed, fnv1a(name)), 0, 0, 0); }
 
 void fill_normal(const Tensor& t, double deviation, Random random) {
   std::vector<float> values(static_cast<size_t>(t.size()));

@@ -23,7 +23,7 @@ kernels::BatchNormSign sign_of(const Saved& s) {
 }
 
 template <class A>
-Matrix<A> rows_of(const Tensor& t) {
+Matrix<A> matrix_of(const Tensor& t) {
   if (t.empty()) return {};
   return {static_cast<A*>(t.raw()), t.size() / t.dim(-1), t.dim(-1)};
 }
@@ -42,9 +42,9 @@ void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   check(s.options.train, "batch_norm: no backward in eval mode; use an inference tape or train mode");
   const auto channels = static_cast<double>(dy.dim(-1)), rows = static_cast<double>(dy.size()) / channels;
   grads.op().charge(kernels::batch_norm_backward_cost(rows, channels, grads.wanted(3), sign_of(s), sizeof(A)));
-  kernels::BatchNormBackward<float, A> args{.x = rows_of<A>(s.x),
-                                            .y = rows_of<A>(s.y),
-                                            .dy = rows_of<A>(dy),
+  kernels::BatchNormBackward<float, A> args{.x = matrix_of<A>(s.x),
+                                            .y = matrix_of<A>(s.y),
+                                            .dy = matrix_of<A>(dy),
                                             .gamma = s.gamma.span(),
                                             .mean = s.mean.span(),
                                             .invstd = s.invstd.span(),
@@ -65,7 +65,7 @@ void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   }
   if (grads.wanted(0)) {
     grads.adopt(0, dy);
-    args.dx = rows_of<A>(grads.tensor(0));
+    args.dx = matrix_of<A>(grads.tensor(0));
     args.write_x = grads.write(0);
   }
   if (grads.wanted(3)) {
@@ -100,7 +100,7 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   Tensor y = ctx.empty(xv.shape(), xv.dtype());
   kernels::batch_norm_forward(
       kernels::BatchNormForward<float, A>{
-          .x = rows_of<A>(xv),
+          .x = matrix_of<A>(xv),
           .gamma = gamma.value().span(),
           .beta = beta.value().span(),
           .residual = residual ? static_cast<const A*>(residual->value().raw()) : nullptr,
@@ -112,7 +112,7 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
           .running_var = running ? state.running_var.span() : std::span<float>(),
           .mean = saved.mean.span(),
           .invstd = saved.invstd.span(),
-          .y = rows_of<A>(y),
+          .y = matrix_of<A>(y),
           .mask = saved.mask.span()},
       ctx.queue());
   if (hidden && ctx.on_cpu()) saved.y = y;

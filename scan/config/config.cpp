@@ -17,8 +17,6 @@
 namespace kith {
 namespace {
 
-std::string data_name(const std::string& spec) { return spec.substr(0, spec.find(':')); }
-
 // "pretext.epochs=20", with or without spaces around the sign.
 void set_override(RunConfig& config, const std::string& text, Places& places) {
   Source source{"--set " + text, "", false};
@@ -84,9 +82,9 @@ void expect_whole(const toml::table& document, const Source& source) {
     const std::string section = field.name.substr(0, dot);
     if (dot != std::string::npos && !document.contains(section))
       throw Error(
-          fmt::format("{0}: names a preset, as only the configuration of a run does, but has no section [{1}]: if it "
-                      "was cut short, restore it or begin another run directory; if it is a preset of your own, leave "
-                      "out the field preset (kith presets NAME prints one to begin with)",
+          fmt::format("{0}: has the field preset, as only a run's config.toml does, but no section [{1}]: if the file "
+                      "was cut short, restore it or begin another run directory; if it is a preset of your own, remove "
+                      "that field (kith presets NAME prints one to begin with)",
                       source.name, section));
   }
 }
@@ -163,7 +161,7 @@ RunConfig load_config(const std::string& preset_or_path, const std::vector<std::
   RunConfig overridden = config;  // which data set it is may stand in an override
   Places ignored;
   for (const std::string& text : overrides) set_override(overridden, text, ignored);
-  set_for_data(config, for_data, data_name(overridden.data.spec), source, places);
+  set_for_data(config, for_data, data::kind_of(overridden.data.spec), source, places);
   for (const std::string& text : overrides) set_override(config, text, places);
   TogetherCheck(config, places).all();
   return config;

@@ -99,10 +99,10 @@ class Check {
                  rows = static_cast<double>(count) * (shape_.height * scale + 2);
     const double bytes = rows * (1 + 10 * (shape_.width * scale + 2) * shape_.channels);
     if (bytes > INT32_MAX)
-      fault(
-          fmt::format("cluster.classes: a picture of the prototypes of {} clusters would have {}, more than a PNG is "
-                      "written with here; expected at most {}",
-                      count, size_text(bytes), static_cast<int64_t>(static_cast<double>(count) * INT32_MAX / bytes)));
+      fault(fmt::format(
+          "cluster.classes: the picture of the prototypes of {} clusters would need {}, above the limit of the "
+          "PNG writer; expected at most {}",
+          count, size_text(bytes), static_cast<int64_t>(static_cast<double>(count) * INT32_MAX / bytes)));
   }
 
   void lists() {
@@ -172,8 +172,8 @@ class Check {
     if (needed <= kTight * free) return;
     const MemoryPart& most = *std::ranges::max_element(parts, {}, &MemoryPart::bytes);
     const std::string text =
-        fmt::format("{}: at least {} of {} are needed, most of it for {} ({}), and {} are free; take {}", stage,
-                    size_text(needed), kind, most.what, size_text(most.bytes), size_text(free), most.advice);
+        fmt::format("{}: needs at least {} of {}, mostly for {} ({}); {} are free; take {}", stage, size_text(needed),
+                    kind, most.what, size_text(most.bytes), size_text(free), most.advice);
     if (needed > free)
       fault(text);
     else

@@ -1,5 +1,5 @@
-// What would stop a run hours after its start and can be known at the start: settings against each other, against the data
-// and against the machine. Looks at shapes and names only, and writes nothing.
+// Checks at the start of a run for what would otherwise stop it hours later: settings against each other, against the data
+// and against the machine. They look at shapes and names only, and write nothing.
 #pragma once
 #include <span>
 #include <string>

@@ -28,7 +28,7 @@ struct DataShape {
 };
 DataShape shape_of(const data::Dataset&);
 
-// What a second brings on a device. A plan's minutes are these rates' and no promise.
+// Assumed throughput of a device. The times that --dry-run prints are computed from it; they are estimates.
 struct AssumedRate {
   double flops = 0;    // per second
   std::string source;  // where the number comes from

@@ -17,11 +17,11 @@ std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, cons
   return run_dir / ("neighbours_" + split + ".npy");
 }
 
-data::Array<float> read_features(const Session& s, const std::string& split, int64_t rows) {
+data::NpyArray<float> read_features(const Session& s, const std::string& split, int64_t rows) {
   const std::filesystem::path path = features_path(s.dir, split);
   if (!std::filesystem::exists(path))
     throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
-  data::Array<float> features = data::read_npy<float>(path);
+  data::NpyArray<float> features = data::read_npy<float>(path);
   if (features.shape.size() != 2 || features.shape[0] != rows)
     throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
                             split, to_string(features.shape)));

@@ -12,6 +12,6 @@ std::filesystem::path features_path(const std::filesystem::path& run_dir, const 
 std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, const std::string& split);
 
 // What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
-data::Array<float> read_features(const Session&, const std::string& split, int64_t rows);
+data::NpyArray<float> read_features(const Session&, const std::string& split, int64_t rows);
 
 }  // namespace kith

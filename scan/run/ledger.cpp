@@ -71,7 +71,7 @@ void Ledger::forget(const StageInfo& stage) {
   }
 }
 
-// Written by somebody else than the stage, as far as the record tells.
+// Files that something else than the stage wrote, as far as its record tells.
 std::vector<std::string> Ledger::changed_files(const StageInfo& stage) {
   const StageRecords records = read_records(dir_);
   const auto record = records.find(stage.name);
@@ -110,18 +110,18 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
     was = record->second.origin;
   }
 
-  Standing s{.state = State::done};
+  Standing s{.state = State::valid};
   if (!changed.empty())
-    s.warning = fmt::format("{}: not as the stage {} wrote it; it is used as it is, and kith {} makes it anew",
+    s.warning = fmt::format("{}: changed since the stage {} wrote it; used as it is (kith {} makes a new one)",
                             join(changed), info.name, info.command);
   if (!changed.empty() && !info.has_weights()) return s;  // whatever it was made from
   const OriginDifference d = difference(was, origin(stage));
   if (!d.any()) return s;
   const bool refused = stage == "pretext" || (!d.data.empty() && d.inputs.empty() && stage != "evaluate");
-  return {.state = refused ? State::refused : State::anew, .why = d.text()};
+  return {.state = refused ? State::refused : State::stale, .why = d.text()};
 }
 
-// What a stage cannot do without. Without labels evaluate looks at the clusterings alone.
+// The files that a stage cannot do without. Without labels evaluate looks at the clusterings alone.
 std::vector<std::string> Ledger::needed_files(const StageInfo& stage) const {
   std::vector<std::string> files = stage.inputs;
   if (stage.name != "evaluate") return files;
@@ -153,7 +153,8 @@ std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
     const Standing s = standing(maker->name);
     const std::string file = path(maker->outputs.front()).string();
     if (s.state == State::refused) throw refusal(maker->name, s);
-    if (s.state == State::anew) throw Error(fmt::format("{}: {}; run the {} stage first", file, s.why, maker->command));
+    if (s.state == State::stale)
+      throw Error(fmt::format("{}: {}; run the {} stage first", file, s.why, maker->command));
     if (std::string warning = once(s.warning); !warning.empty()) warnings.push_back(std::move(warning));
   }
   return warnings;
@@ -162,7 +163,7 @@ std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
 Error Ledger::refusal(const std::string& stage, const Standing& s) const {
   const std::string file = path(stage_info(stage).outputs.front()).string();
   const bool all = stage == "pretext";
-  return Error(fmt::format("{}: made from something else ({}); take another --out{}", file, s.why,
+  return Error(fmt::format("{}: made from other inputs ({}); choose another --out{}", file, s.why,
                            all ? "" : fmt::format(", and --from {} to keep what is the same", dir_.string())));
 }
 
@@ -175,7 +176,7 @@ std::vector<std::string> Ledger::begin(const std::string& stage) {
   const StageInfo& info = stage_info(stage);
   std::vector<std::string> warnings;
   for (const std::string& file : changed_files(info))
-    warnings.push_back(fmt::format("{}: not as the stage {} wrote it; replaced", file, info.name));
+    warnings.push_back(fmt::format("{}: changed since the stage {} wrote it; replaced", file, info.name));
   before_write();
   if (!info.has_weights())  // a weight file appears at once, and tells its origin itself
     write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});

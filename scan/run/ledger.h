@@ -27,23 +27,25 @@ class Ledger {
   // Called before each checkpoint or result is written: the command has something to keep.
   std::function<void()> before_write = [] {};
 
-  // Of this configuration, these images and the files that the stage reads, as they are at the first call: a stage asks before
-  // it reads them.
+  // What the stage's result would be made from: this configuration, these images and the files that the stage reads, as they
+  // are at the first call. A stage asks before it reads them.
   const Origin& origin(const std::string& stage);
 
-  enum class State { done, anew, refused };
-  struct Standing {
-    State state = State::anew;
-    std::string why = "";      // anew, refused: what differs or is missing; empty: the stage has not been run
-    std::string warning = "";  // done: a file was changed since it was written, and is used as it is
+  enum class State {
+    valid,   // the result was made from the inputs as they are now
+    stale,   // input files or the stage's own fields have changed, or there is no result: the stage runs again
+    refused  // other images or, for pretext, other fields: no command throws that much work away
   };
-  // done: what the stage left was made from what is there now. anew: from other files, or with other fields of its own.
-  // refused: from other images or, for pretext, with other fields; no command throws that much work away.
+  struct Standing {
+    State state = State::stale;
+    std::string why = "";      // stale, refused: what differs or is missing; empty: the stage has not been run
+    std::string warning = "";  // valid: a file was changed since it was written, and is used as it is
+  };
   // Error: weights without an origin.
   Standing standing(const std::string& stage);
 
-  // That all that leads to `stage` stands. Error, one line: the file, what differs and the stage to run. Returns warnings,
-  // each once in the life of this object.
+  // Checks that the result of every earlier stage that `stage` needs is valid. Error, one line: the file, what differs and the
+  // stage to run. Returns warnings, each once in the life of this object.
   std::vector<std::string> require_inputs(const std::string& stage);
 
   Error refusal(const std::string& stage, const Standing&) const;  // what to throw where it is refused
@@ -52,8 +54,8 @@ class Ledger {
   OriginDifference compare(const std::string& stage, const std::map<std::string, std::string>& metadata,
                            const std::filesystem::path& path);
 
-  // Around the writing of a stage's files: those that are found half-written are made anew. begin returns a warning for each
-  // file about to be replaced that another hand changed or wrote.
+  // begin and finish enclose the writing of a stage's files: a result that was begun and not finished is stale. begin returns
+  // a warning for each file about to be replaced that something else than the stage changed or wrote.
   std::vector<std::string> begin(const std::string& stage);
   void finish(const std::string& stage);
 

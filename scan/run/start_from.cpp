@@ -74,7 +74,7 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
     std::string why;
     if (lost != stage->inputs.end())
       why = *lost + " is made anew";
-    else if (standing.state != Ledger::State::done)
+    else if (standing.state != Ledger::State::valid)
       why = standing.why.empty() ? "it was not run there" : standing.why;
     if (why.empty()) {
       plan.stages.push_back(stage->name);

@@ -20,10 +20,10 @@
 namespace kith {
 namespace {
 
-data::Array<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
+data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
   const std::filesystem::path path = neighbours_path(s.dir, split);
   if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
-  data::Array<int64_t> lists = data::read_npy<int64_t>(path);
+  data::NpyArray<int64_t> lists = data::read_npy<int64_t>(path);
   if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < 1)
     throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
                             to_string(lists.shape)));
@@ -53,7 +53,7 @@ nlohmann::json validate_epoch(const ClusterTask& task, const Tensor& logits, int
   if (s.config.cluster.selection == Selection::last || loss < best.loss)
     best = {.loss = loss, .epoch = epoch, .head = v.best, .state = snapshot()};
 
-  const Rows all = rows_of(logits);  // [heads n, classes]
+  const Rows all = host_rows(logits);  // [heads n, classes]
   const int64_t n = logits.dim(1);
   const std::vector<int32_t> assignments = argmax_rows({all.view().row(v.best * n).data(), n, all.cols});
   nlohmann::json line = {{"validation_loss", loss},

@@ -13,8 +13,8 @@ namespace kith {
 struct ClusterTask {
   Session& session;
   int classes = 0;
-  data::Array<int64_t> train, scored;  // neighbour lists, [n, k]
-  SafeTensors backbone;                // backbone.* of the pretext stage
+  data::NpyArray<int64_t> train, scored;  // neighbour lists, [n, k]
+  SafeTensors backbone;                   // backbone.* of the pretext stage
 
   Matrix<const int64_t> train_lists() const { return {train.values.data(), train.shape[0], train.shape[1]}; }
   Matrix<const int64_t> scored_lists() const { return {scored.values.data(), scored.shape[0], scored.shape[1]}; }

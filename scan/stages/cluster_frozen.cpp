@@ -85,8 +85,8 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   load_state(model.backbone_state(), task.backbone);
 
   const Stopwatch watch;
-  Rows train_host = rows_of(train_features(task, model.backbone));
-  Rows scored_host = rows_of(infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); }));
+  Rows train_host = host_rows(train_features(task, model.backbone));
+  Rows scored_host = host_rows(infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); }));
   const Standardisation standard(train_host.view());
   const auto standardised = [&](Rows& rows) {
     standard.apply({rows.values.data(), rows.rows, rows.cols});

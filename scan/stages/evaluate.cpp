@@ -68,7 +68,7 @@ class EvaluateStage {
   }
 
   Tensor features(const std::string& split, const data::Images& images) const {
-    const data::Array<float> rows = read_features(s_, split, images.count);
+    const data::NpyArray<float> rows = read_features(s_, split, images.count);
     return s_.ctx.from(rows.shape, rows.values);
   }
 
@@ -164,7 +164,7 @@ class EvaluateStage {
     const auto task = pretext_task(s_.config.pretext.task).make(s_.config, s_.data, s_.images.of(train_));
     load_state(task->state(), read_result(s_, "pretext"));
     const auto pooled = [&](const data::Images& images) {
-      return rows_of(infer(s_, images, [&](Tape& tape, Var x) { return task->backbone()(tape, x, false); }));
+      return host_rows(infer(s_, images, [&](Tape& tape, Var x) { return task->backbone()(tape, x, false); }));
     };
     const Rows train = pooled(train_), scored = pooled(scored_);
     const OpScope op(s_.ctx, "probe");  // on the host
@@ -176,17 +176,17 @@ class EvaluateStage {
     ClusterModel model(s_.ctx, s_.config, s_.data, 1);
     load_state(model.state(), read_result(s_, "cluster"));
     Prediction last = predict(s_, model, scored_);
-    add_row("scan", "SCAN", argmax_rows(rows_of(last.probabilities).view()));
+    add_row("scan", "SCAN", argmax_rows(host_rows(last.probabilities).view()));
     if (s_.config.selflabel.enabled) {
       // Statistics of plain images alone may move a result as far as self-labelling does: a row of their own.
       reestimate(s_, model.backbone);
       add_row("scan_reestimated", "SCAN, statistics re-estimated",
-              argmax_rows(rows_of(predict(s_, model, scored_).probabilities).view()));
+              argmax_rows(host_rows(predict(s_, model, scored_).probabilities).view()));
       load_state(model.state(), read_result(s_, "selflabel"));
       last = predict(s_, model, scored_);
-      add_row("selflabel", "SCAN + self-labelling", argmax_rows(rows_of(last.probabilities).view()));
+      add_row("selflabel", "SCAN + self-labelling", argmax_rows(host_rows(last.probabilities).view()));
     }
-    const std::vector<int32_t> of_train = argmax_rows(rows_of(predict(s_, model, train_).probabilities).view());
+    const std::vector<int32_t> of_train = argmax_rows(host_rows(predict(s_, model, train_).probabilities).view());
     begin_results(s_, "evaluate");
     data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
     return last;
@@ -194,7 +194,7 @@ class EvaluateStage {
 
   // Writes what users take away; returns what the summary says of the final clustering.
   json write_files(const Prediction& final) {
-    const Rows of_scored = rows_of(final.probabilities);
+    const Rows of_scored = host_rows(final.probabilities);
     const Matrix<const float> probabilities = of_scored.view();
     const std::vector<int32_t> assignments = argmax_rows(probabilities);
     data::write_npy<int32_t>(s_.dir / "assignments.npy", assignments, {scored_.count});
@@ -219,7 +219,7 @@ class EvaluateStage {
     }
     const std::vector<float> confidence = confidence_of(probabilities, assignments);
     Tape tape(s_.ctx, Tape::Mode::inference);
-    const Rows features = rows_of(l2_normalize(tape, tape.constant(final.features)).value());
+    const Rows features = host_rows(l2_normalize(tape, tape.constant(final.features)).value());
     const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
     write_prototypes(faces, by_confidence(assignments, confidence, classes_));
@@ -241,7 +241,6 @@ class EvaluateStage {
 
   void write_page(std::optional<Evaluation> evaluation, std::span<const int32_t> assignments,
                   std::span<const float> confidence, std::span<const int64_t> faces) const {
-    const std::string name = s_.data.spec.substr(0, s_.data.spec.find(':'));
     const std::filesystem::path log = s_.dir / "metrics.jsonl";
     std::vector<std::pair<std::string, std::string>> facts = {
         {"Images", fmt::format("{} train, {} scored, {} x {} x {}", train_.count, scored_.count, scored_.height,
@@ -251,16 +250,16 @@ class EvaluateStage {
     const json times = recorded_seconds(s_);
     for (const char* stage : {"pretext", "mine", "cluster", "selflabel"})
       if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
-    const std::string page =
-        render_page({.title = fmt::format("{}, preset {}, seed {}", name, s_.config.preset, s_.config.seed),
-                     .facts = std::move(facts),
-                     .methods = methods_,
-                     .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
-                     .evaluation = std::move(evaluation),
-                     .images = &scored_,
-                     .assignments = assignments,
-                     .confidence = confidence,
-                     .prototypes = faces});
+    const std::string page = render_page(
+        {.title = fmt::format("{}, preset {}, seed {}", data::kind_of(s_.data.spec), s_.config.preset, s_.config.seed),
+         .facts = std::move(facts),
+         .methods = methods_,
+         .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
+         .evaluation = std::move(evaluation),
+         .images = &scored_,
+         .assignments = assignments,
+         .confidence = confidence,
+         .prototypes = faces});
     data::write_file(s_.dir / "report.html", {data::as_bytes(page)});
   }
 

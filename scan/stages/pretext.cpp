@@ -26,7 +26,7 @@ std::optional<double> knn(const Session& s, const Tensor& train, const Tensor& s
   const data::Images &a = s.data.train(), &b = s.data.scored();
   if (!a.labelled() || !b.labelled() || &a == &b) return {};
   const auto k = static_cast<int>(std::min<int64_t>(s.config.evaluate.knn_k, a.count));
-  return knn_accuracy(s.ctx, rows_of(train).view(), a.labels, rows_of(scored).view(), b.labels, k,
+  return knn_accuracy(s.ctx, host_rows(train).view(), a.labels, host_rows(scored).view(), b.labels, k,
                       s.config.evaluate.knn_tau);
 }
 
@@ -84,7 +84,7 @@ void train_and_project(Session& s) {
   if (trained.state == Ledger::State::refused) throw s.ledger.refusal("pretext", trained);
   const ImageSource& images = s.images.of(s.data.pretext_images());
   const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
-  if (trained.state == Ledger::State::done) {
+  if (trained.state == Ledger::State::valid) {
     load_state(task->state(), read_result(s, "pretext"));
   } else {
     train_pretext(s, *task, images);

@@ -13,9 +13,9 @@ namespace {
 bool taken_over(Session& s, const std::string& stage) {
   const Ledger::Standing standing = s.ledger.standing(stage);
   if (standing.state == Ledger::State::refused) throw s.ledger.refusal(stage, standing);
-  if (standing.state == Ledger::State::anew && !standing.why.empty())
+  if (standing.state == Ledger::State::stale && !standing.why.empty())
     s.report.note(fmt::format("{}: made anew: {}", stage, standing.why));
-  return standing.state == Ledger::State::done;
+  return standing.state == Ledger::State::valid;
 }
 
 void unless_taken_over(Session& s, const std::string& stage, void (*make)(Session&)) {

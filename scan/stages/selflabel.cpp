@@ -90,7 +90,7 @@ class SelfLabelling {
 
  private:
   std::vector<int32_t> predictions() {
-    return argmax_rows(rows_of(predict(s_, model_, s_.data.scored()).probabilities).view());
+    return argmax_rows(host_rows(predict(s_, model_, s_.data.scored()).probabilities).view());
   }
   Usage usage() { return usage_of(predictions(), classes_); }
 
@@ -103,7 +103,7 @@ class SelfLabelling {
   void begin_epoch() {
     seen_.zero();
     if (config_.share > 0)
-      use_labels(confident_labels(rows_of(predict(s_, model_, s_.data.train()).probabilities).view(), config_.share));
+      use_labels(confident_labels(host_rows(predict(s_, model_, s_.data.train()).probabilities).view(), config_.share));
   }
 
   void use_labels(std::vector<int32_t> labels) {

@@ -62,9 +62,9 @@ std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& s
   if (!std::filesystem::exists(path)) return {};
   if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
     if (stage == "pretext" || !d.data.empty())
-      throw Error(fmt::format("{}: begun with something else ({}); take another --out, or delete it to begin anew",
+      throw Error(fmt::format("{}: begun with other inputs ({}); choose another --out, or delete it to begin anew",
                               path.string(), d.text()));
-    s.report.warn(fmt::format("{}: begun with something else ({}); {} begins anew", path.string(), d.text(), stage));
+    s.report.warn(fmt::format("{}: begun with other inputs ({}); {} begins anew", path.string(), d.text(), stage));
     return {};
   }
   Checkpoint c{.arrays = read_safetensors(path), .state = {}};
@@ -91,8 +91,7 @@ SafeTensors read_result(const Session& s, const std::string& stage) {
     throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
   SafeTensors file = read_safetensors(path);
   if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
-    throw Error(
-        fmt::format("{}: made from something else ({}); run the {} stage first", path.string(), d.text(), stage));
+    throw Error(fmt::format("{}: made from other inputs ({}); run the {} stage first", path.string(), d.text(), stage));
   return file;
 }
 

@@ -80,7 +80,7 @@ std::vector<float> confidence_of(const Matrix<const float>& rows, std::span<cons
   return values;
 }
 
-Rows rows_of(const Tensor& t) {
+Rows host_rows(const Tensor& t) {
   const int64_t cols = t.dim(-1);
   return {.values = t.to_host(), .rows = t.size() / std::max<int64_t>(cols, 1), .cols = cols};
 }

@@ -34,6 +34,6 @@ struct Rows {
   int64_t rows = 0, cols = 0;
   Matrix<const float> view() const { return {values.data(), rows, cols}; }
 };
-Rows rows_of(const Tensor&);  // all leading extents folded; waits
+Rows host_rows(const Tensor&);  // all leading extents folded; waits
 
 }  // namespace kith

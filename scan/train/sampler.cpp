@@ -5,15 +5,12 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "kernels/core/hash.h"
 #include "kernels/core/philox.h"
 
 namespace kith {
 
-uint64_t seed_of(uint64_t seed, std::string_view purpose) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return derive_seed(seed, hash);
-}
+uint64_t seed_of(uint64_t seed, std::string_view purpose) { return derive_seed(seed, fnv1a(purpose)); }
 
 std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch) {
   check(n >= 0 && n <= std::numeric_limits<uint32_t>::max(), "epoch_order: n out of range");

@@ -42,7 +42,7 @@ TEST_F(ChangedRuns, OtherImagesAreRefusedAndNothingIsTouched) {
                 fs::copy_options::overwrite_existing);
   for (const char* stage : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate"}) {
     const std::string error = refused(stage, "a", {"--data", "fashion-mnist:" + path("renamed")});
-    EXPECT_NE(error.find("pretext.safetensors: made from something else (the train images were 200 of 8 x 8 x 1, "),
+    EXPECT_NE(error.find("pretext.safetensors: made from other inputs (the train images were 200 of 8 x 8 x 1, "),
               std::string::npos)
         << stage << ": " << error;
   }
@@ -60,7 +60,7 @@ TEST_F(ChangedRuns, LaterStagesChangeByName) {
   }
   EXPECT_TRUE(text_of(root_ / "a" / "pretext.safetensors") == weights);
   // The preset says other things, and nobody named them: a forgotten --set costs nothing.
-  EXPECT_NE(refused("run", "a", {"--preset", "quick", "--set", "mine.k=5"}).find("take another --out"),
+  EXPECT_NE(refused("run", "a", {"--preset", "quick", "--set", "mine.k=5"}).find("choose another --out"),
             std::string::npos);
   const std::string error = refused("evaluate", "a", {"--set", "cluster.lambda=3.0"});
   EXPECT_NE(error.find("cluster.safetensors: cluster.lambda was 2.0, now 3.0; run the cluster stage first"),
@@ -135,7 +135,7 @@ TEST_F(ChangedRuns, AFailedAttemptLeavesTheMetricsOfWhatStands) {
 
 TEST_F(ChangedRuns, FeaturesOfTwoWidthsAreRefusedBeforeAnythingIsMadeFromThem) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
-  data::Array<float> features = data::read_npy<float>(root_ / "a" / "features_train.npy");
+  data::NpyArray<float> features = data::read_npy<float>(root_ / "a" / "features_train.npy");
   features.shape = {features.shape[0], features.shape[1] / 2};
   features.values.resize(features.values.size() / 2);
   data::write_npy<float>(root_ / "a" / "features_train.npy", features.values, features.shape);

@@ -104,8 +104,9 @@ TEST_F(ResolveConfig, WhatThePretextWasMadeWithStays) {
   StageOptions o = options("cifar10:d");  // the content of the images decides, later
   o.overrides = {"pretext.tau=0.5", "mine.k=4"};
   o.seed = 1;
-  EXPECT_EQ(refused(o),
-            ": begun with another configuration (seed was 0, now 1; pretext.tau was 0.2, now 0.5); take another --out");
+  EXPECT_EQ(
+      refused(o),
+      ": begun with another configuration (seed was 0, now 1; pretext.tau was 0.2, now 0.5); choose another --out");
 }
 
 TEST_F(ResolveConfig, LaterFieldsChangeWhereTheyAreNamed) {
@@ -117,7 +118,7 @@ TEST_F(ResolveConfig, LaterFieldsChangeWhereTheyAreNamed) {
   EXPECT_EQ(refused(o).find(": begun with another configuration (selflabel.epochs was 9, now "), 0u);
   o.overrides = {"cluster.lambda=3.0", "evaluate.knn_k=7"};
   EXPECT_EQ(refused(o).find(": begun with another configuration (selflabel.epochs was 9, now "), 0u);
-  EXPECT_NE(refused(o).find("take another --out, or name with --set what is to change here"), std::string::npos);
+  EXPECT_NE(refused(o).find("choose another --out, or name with --set what is to change here"), std::string::npos);
   o.overrides = {"cluster.lambda=4.0"};  // after which self-labelling is made anew anyway
   EXPECT_EQ(resolve_config(o).config.cluster.lambda, 4);
   o.preset = "";

@@ -12,7 +12,7 @@
 namespace kith {
 namespace {
 
-using data::Array;
+using data::NpyArray;
 using data::read_npy;
 using data::write_npy;
 using test::error_of;
@@ -52,7 +52,7 @@ TYPED_TEST(NpyRoundTrip, EveryShape) {
     if (count > 1)
       values[0] = std::numeric_limits<TypeParam>::max(), values[1] = std::numeric_limits<TypeParam>::lowest();
     write<TypeParam>(dir / "a.npy", values, shape);
-    const Array<TypeParam> got = read_npy<TypeParam>(dir / "a.npy");
+    const NpyArray<TypeParam> got = read_npy<TypeParam>(dir / "a.npy");
     EXPECT_EQ(got.shape, shape);
     EXPECT_EQ(got.values, values);
   }
@@ -215,7 +215,7 @@ TEST_F(Npy, SurvivesRandomMutations) {
     }
     test::write_bytes(file, bytes);
     const std::string line = error_of([&] {
-      const Array<int32_t> got = read_npy<int32_t>(file);
+      const NpyArray<int32_t> got = read_npy<int32_t>(file);
       ++read;
     });
     ASSERT_EQ(line.find('\n'), std::string::npos) << line;

@@ -13,7 +13,7 @@
 namespace kith {
 namespace {
 
-using data::Array;
+using data::NpyArray;
 using data::read_npy;
 using test::error_of;
 using test::npy_bytes;
@@ -52,7 +52,7 @@ TEST_F(NpyFiles, ReadsEveryFileOfNumPy) {
     ++files;
     const auto bytes = test::values<uint8_t>(golden, "file/" + key.substr(7));
     test::write_bytes(file, {bytes.begin(), bytes.end()});
-    const Array<double> got = read_npy<double>(file);
+    const NpyArray<double> got = read_npy<double>(file);
     EXPECT_EQ(got.shape, want.shape) << key;
     const auto values = test::values<double>(golden, key);
     ASSERT_EQ(got.values.size(), values.size()) << key;
@@ -94,7 +94,7 @@ TEST_F(NpyFiles, ReadsLongFortranArraysInPieces) {
     test::write_bytes(file, npy_bytes("{'descr': '<i4', 'fortran_order': True, 'shape': (70001, 3), }", bytes));
   };
   write_columns();
-  const Array<int32_t> got = read_npy<int32_t>(file);
+  const NpyArray<int32_t> got = read_npy<int32_t>(file);
   EXPECT_EQ(got.shape, (std::vector<int64_t>{kRows, kCols}));
   for (int64_t i = 0; i < kRows * kCols; ++i) ASSERT_EQ(got.values[i], i);
   by_column[2 * kRows + 69'999] = -1;

@@ -95,9 +95,9 @@ TEST_F(PresetFile, ARunsConfigurationIsWhole) {
   EXPECT_EQ(
       message,
       path() +
-          ": names a preset, as only the configuration of a run does, but has no section [cluster]: if it was cut "
-          "short, restore it or begin another run directory; if it is a preset of your own, leave out the field "
-          "preset (kith presets NAME prints one to begin with)");
+          ": has the field preset, as only a run's config.toml does, but no section [cluster]: if the file was cut "
+          "short, restore it or begin another run directory; if it is a preset of your own, remove that field (kith "
+          "presets NAME prints one to begin with)");
   EXPECT_NE(error_of([&] { load(text.substr(0, text.find("[cluster]") + 5)); }).find(path() + ":"), std::string::npos);
 }
 

@@ -84,7 +84,7 @@ TEST(Preflight, OneWrongThingIsOneFaultThatNamesIt) {
          data.edit(data::Role::train).labels.assign(70, 0), data.edit(data::Role::test).labels.assign(40, 0);
        }},
       {"cluster.classes: 71 clusters for 70 train images", [](auto& c, auto&, auto&) { c.cluster.classes = 71; }},
-      {"cluster.classes: a picture of the prototypes of 60000 clusters would have ",
+      {"cluster.classes: the picture of the prototypes of 60000 clusters would need ",
        [](auto& c, auto& data, auto&) {
          c.cluster.classes = 60'000;
          c.mine.k = c.mine.k_test = 5;

@@ -50,8 +50,8 @@ struct Again : TinyRun {
     return std::ranges::any_of(report.notes, [&](const std::string& n) { return n.find(part) != std::string::npos; });
   }
   int64_t warnings_of_files() const {  // the method has some of its own
-    return std::ranges::count_if(report.warnings,
-                                 [](const std::string& w) { return w.find("not as the stage") != std::string::npos; });
+    return std::ranges::count_if(
+        report.warnings, [](const std::string& w) { return w.find("changed since the stage") != std::string::npos; });
   }
   std::map<std::string, std::string> contents() const {
     std::map<std::string, std::string> all;
@@ -70,19 +70,18 @@ TEST(Ledger, OtherImagesOfTheSameShapeAreRefused) {
   Again run("other_images");
   EXPECT_EQ(run.rerun(), "");
   flip_pixel(run.data.edit(data::Role::train), 3);
-  EXPECT_NE(
-      run.refused().find("pretext.safetensors: made from something else (the train images were 70 of 9 x 8 x 1, "),
-      std::string::npos);
+  EXPECT_NE(run.refused().find("pretext.safetensors: made from other inputs (the train images were 70 of 9 x 8 x 1, "),
+            std::string::npos);
   run.data = striped_data();
   flip_pixel(run.data.edit(data::Role::test), 3);
-  EXPECT_NE(run.refused().find("features_train.npy: made from something else (the test images were 40 of 9 x 8 x 1, "),
+  EXPECT_NE(run.refused().find("features_train.npy: made from other inputs (the test images were 40 of 9 x 8 x 1, "),
             std::string::npos);
   run.data = striped_data();
   run.data.mean[0] = 0.5f;
   EXPECT_NE(run.refused().find("the normalisation was"), std::string::npos);
   for (auto* stage : {mine, cluster, selflabel}) {
     Session s = run.session();
-    EXPECT_NE(error_of([&] { stage(s); }).find("pretext.safetensors: made from something else"), std::string::npos);
+    EXPECT_NE(error_of([&] { stage(s); }).find("pretext.safetensors: made from other inputs"), std::string::npos);
   }
 }
 
@@ -130,7 +129,7 @@ TEST(Ledger, AFieldAgesItsStageAndWhatFollows) {
   run.config.mine.k_test = 2;  // selection looks at them
   EXPECT_EQ(run.rerun(), "mcs");
   run.config.pretext.tau *= 2;
-  EXPECT_NE(run.refused().find("pretext.safetensors: made from something else (pretext.tau was 0.2, now 0.4)"),
+  EXPECT_NE(run.refused().find("pretext.safetensors: made from other inputs (pretext.tau was 0.2, now 0.4)"),
             std::string::npos);
   run.config.pretext.tau /= 2;
   EXPECT_EQ(run.rerun(), "");
@@ -178,7 +177,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   const std::string own = bytes_of(run.file("neighbours_train.npy"));
   EXPECT_EQ(run.rerun(), "cs");
   EXPECT_EQ(run.warnings_of_files(), 1);
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy: not as the stage mine wrote it; it is used as it is"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy: changed since the stage mine wrote it; used as it is"));
   run.config.mine.k = 4;  // is not theirs
   EXPECT_EQ(run.rerun(), "");
   EXPECT_TRUE(bytes_of(run.file("neighbours_train.npy")) == own);
@@ -188,7 +187,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   Session s = run.session();  // by name they are replaced, and not in silence
   run.forget();
   mine(s);
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy: not as the stage mine wrote it; replaced"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy: changed since the stage mine wrote it; replaced"));
   EXPECT_EQ(run.rerun(), "cs");
   EXPECT_EQ(run.warnings_of_files(), 0);
 }
@@ -200,7 +199,7 @@ TEST(Ledger, ListsThatNoStageWroteAreUsed) {
   data::write_npy<int64_t>(run.file("neighbours_train.npy"), std::vector<int64_t>(70, 1), {70, 1});
   data::write_npy<int64_t>(run.file("neighbours_test.npy"), std::vector<int64_t>(40, 1), {40, 1});
   run();
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy, neighbours_test.npy: not as the stage mine wrote it"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy, neighbours_test.npy: changed since the stage mine wrote it"));
   EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{70, 1}));
 }
 
@@ -226,7 +225,7 @@ TEST(Ledger, EditedWeightsAreUsedWithAWarning) {
   weights.arrays.at("cluster_head.0.bias").bytes[3] ^= std::byte{0x80};
   write_safetensors(run.file("cluster.safetensors"), weights);
   EXPECT_EQ(run.rerun(), "s");
-  EXPECT_TRUE(run.report.warned("cluster.safetensors: not as the stage cluster wrote it"));
+  EXPECT_TRUE(run.report.warned("cluster.safetensors: changed since the stage cluster wrote it"));
 }
 
 TEST(Ledger, HalfWrittenResultsAreMadeAgain) {
@@ -266,7 +265,7 @@ TEST(Ledger, ACheckpointOfOtherFieldsIsNotContinued) {
   run.report.stop_after = std::numeric_limits<int64_t>::max();
   run();
   EXPECT_TRUE(
-      run.report.warned("checkpoint_cluster.safetensors: begun with something else (cluster.lambda was 5.0, now 2.0)"));
+      run.report.warned("checkpoint_cluster.safetensors: begun with other inputs (cluster.lambda was 5.0, now 2.0)"));
   TinyRun whole("checkpoint_whole", run.config);
   whole();
   expect_same_results(whole, run);
@@ -277,9 +276,8 @@ TEST(Ledger, ACheckpointOfOtherImagesIsRefused) {
   run.report.stop_after = 3;
   EXPECT_THROW(run(), Interrupted);
   flip_pixel(run.data.edit(data::Role::train), 0);
-  EXPECT_NE(
-      error_of([&] { run(); }).find("checkpoint_pretext.safetensors: begun with something else (the train images"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] { run(); }).find("checkpoint_pretext.safetensors: begun with other inputs (the train images"),
+            std::string::npos);
 }
 
 }  // namespace

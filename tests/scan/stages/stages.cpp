@@ -225,7 +225,7 @@ TEST(Stages, FeaturesThatAreNotFiniteAreNamedWhenRead) {
   TinyRun r("nan");
   Session s{r.ctx, r.config, r.data, r.folder.path(), r.report};
   pretext(s);
-  data::Array<float> features = data::read_npy<float>(r.file("features_test.npy"));
+  data::NpyArray<float> features = data::read_npy<float>(r.file("features_test.npy"));
   features.values[static_cast<size_t>(features.shape[1]) + 2] = std::nanf("");
   data::write_npy<float>(r.file("features_test.npy"), features.values, features.shape);
   EXPECT_EQ(error_of([&] { mine(s); }),

@@ -1,8 +1,7 @@
 // A split that only the pretext learns from.
-#include "tests/scan/stages/stages_support.h"
-
 #include "data/formats/npy.h"
 #include "scan/preflight/work_estimate.h"
+#include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {
 namespace {
@@ -47,8 +46,7 @@ TEST(UnlabelledSplit, IsPartOfWhatAPretextWasMadeFrom) {
   const auto refusal = [&] { return error_of([&] { run(); }); };
   EXPECT_EQ(refusal(), "no error");
   flip_pixel(run.data.edit(Role::unlabelled), 3);
-  EXPECT_NE(refusal().find("made from something else (the unlabelled images were 30 of 9 x 8 x 1, "),
-            std::string::npos);
+  EXPECT_NE(refusal().find("made from other inputs (the unlabelled images were 30 of 9 x 8 x 1, "), std::string::npos);
   run.data = striped_data();
   EXPECT_NE(refusal().find("the unlabelled images were 30 of 9 x 8 x 1, "), std::string::npos);
 }

@@ -167,7 +167,7 @@ TEST(Checkpoint, BelongsToOneConfiguration) {
   fake.config.pretext.tau *= 2;
   EXPECT_NE(error_of([&] {
               read_checkpoint(fake.session(), "pretext");
-            }).find("begun with something else (pretext.tau was 0.2, now 0.4)"),
+            }).find("begun with other inputs (pretext.tau was 0.2, now 0.4)"),
             std::string::npos);
 }
 
@@ -179,7 +179,7 @@ TEST(Checkpoint, ResultsAreStampedAndRequired) {
   read_result(fake.session(), "pretext");
   fake.config.seed = 6;
   EXPECT_NE(
-      error_of([&] { read_result(fake.session(), "pretext"); }).find("made from something else (seed was 5, now 6)"),
+      error_of([&] { read_result(fake.session(), "pretext"); }).find("made from other inputs (seed was 5, now 6)"),
       std::string::npos);
 }
 

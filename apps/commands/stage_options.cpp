@@ -1,0 +1,97 @@
+#include "apps/commands/stage_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "kernels/core/check.h"
+#include "nn/device/device_select.h"
+
+namespace kith {
+namespace {
+
+// Digits, of a number up to `most`. An empty text, such as an unset variable of the shell, is refused.
+CLI::Validator whole_number(int64_t most) {
+  return {[most](const std::string& text) {
+            uint64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool whole = error == std::errc() && end == text.data() + text.size();
+            if (whole && value <= static_cast<uint64_t>(most)) return std::string();
+            return fmt::format("expected a whole number, 0 to {}; found '{}'", most, text);
+          },
+          ""};
+}
+
+}  // namespace
+
+void add_device_option(CLI::App& command, std::string& device) {
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&device](const std::string& text) {
+            try {
+              parse_device(text);
+            } catch (const Error& e) {
+              throw CLI::ValidationError(e.what());
+            }
+            device = text;
+          },
+          "Where to compute: auto, cpu, cuda, cuda:N")
+      ->default_str(device);
+}
+
+void add_stage_options(CLI::App& command, StageOptions& o) {
+  using Text = const std::string&;
+  const CLI::Validator not_empty([](Text text) { return text.empty() ? "is empty" : ""; }, "");
+  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10")->check(not_empty);
+  command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick")
+      ->check(not_empty);
+  command.add_option("--out", o.out, "Run directory; one that was begun is continued")->check(not_empty);
+  command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
+  command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(INT64_MAX));
+  command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
+      ->check(whole_number(4096));
+  add_device_option(command, o.device);
+  command
+      .add_option("--precision", o.precision,
+                  "Precision of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  command.add_flag("--tf32", o.tf32, "Round f32 operands of products to TF32 on CUDA");
+  command.add_flag("--no-graphs", o.no_graphs, "Launch every kernel by itself on CUDA, for debugging");
+  command
+      .add_option(
+          "--stream", o.stream,
+          "Whether images stay on the host and come to the CUDA device step by step: auto (those that would take "
+          "more than half of its free memory), yes, no")
+      ->check(CLI::IsMember({"auto", "yes", "no"}));
+  command.add_flag("--profile", o.profile, "Where the time goes, by operation: a table per stage, and profile.json");
+  command.add_flag("--dry-run", o.dry_run,
+                   "Check that the run can start, print its configuration and estimated work; write nothing");
+  command.add_flag("--quiet", o.quiet, "No progress, no notes");
+  command.add_flag("--json", o.json, "JSON lines on standard output");
+}
+
+void add_from_option(CLI::App& command, StageOptions& o) {
+  command
+      .add_option(
+          "--from", o.from,
+          "Existing run to start a new --out from: its configuration, with --set applied, and every finished stage "
+          "that is still valid; it is only read")
+      ->check(CLI::ExistingDirectory)
+      ->excludes("--preset");
+}
+
+void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
+  CLI::App all;
+  StageOptions unused;
+  all.set_help_flag();
+  add_stage_options(all, unused);
+  add_from_option(all, unused);
+  for (const CLI::Option* option : all.get_options())
+    if (const std::string name = option->get_name();
+        command.count(name) > 0 && std::ranges::find(kept, name) == kept.end())
+      throw CLI::ExcludesError(name, array);
+}
+
+}  // namespace kith

@@ -1,0 +1,18 @@
+// The options that the commands of the stages share: names, help, what they accept.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "apps/run_stage.h"
+
+namespace kith {
+
+void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
+void add_stage_options(CLI::App& command, StageOptions& options);
+void add_from_option(CLI::App& command, StageOptions& options);  // of all stages that have one before them
+// The option `array` makes a command work on files alone: usage error when one of a stage's options but `kept` stands
+// beside it.
+void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept);
+
+}  // namespace kith
