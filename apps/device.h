@@ -21,7 +21,7 @@ struct OpenedContext {
   std::string warning;  // set where a GPU was found but could not be opened; else empty
 };
 
-// Error, in one line, where what was asked for by name cannot be had; `auto` ends on the CPU and says why.
+// Error, one line: a device asked for by name is not available. `auto` falls back to the CPU and says why.
 OpenedContext open_context(const ContextRequest&, const DeviceList&);
 
 // automatic: bf16 on CUDA, f32 on the CPU. Error for bf16 on the CPU.

@@ -42,7 +42,7 @@ int fail(const std::string& text, int status) {
   return status;
 }
 
-// What was printed may be all that a command makes, and a pipe or a full disk takes it only now.
+// The printed text may be the whole result of a command; a closed pipe or a full disk shows only here.
 void flush_output() {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;

@@ -33,10 +33,10 @@ std::set<std::string> named_fields(const StageOptions& o) {
   return named;
 }
 
-// What a run that was begun may not be continued with, given the fields changed by name.
+// Differences with which a run that was begun may not be continued, given the fields changed by name.
 std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, const std::set<std::string>& named) {
   const std::vector<Difference> all = differences(begun, now);
-  Affects first = Affects::evaluate;  // what follows from it is made anew by request; evaluation is, at every run
+  Affects first = Affects::evaluate;  // later stages run again by request; evaluation does at every run
   for (const Difference& d : all)
     if (named.contains(d.field)) first = std::min(first, std::max(affects_of(d.field), Affects::mine));
   std::vector<Difference> left;
@@ -83,7 +83,7 @@ class NewFolder {
 
 std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
 
-// Of a run directory that was begun.
+// The configuration of a run directory that was begun.
 std::optional<RunConfig> begun_config(const std::string& run_dir) {
   if (run_dir.empty() || !std::filesystem::exists(config_path(run_dir))) return {};
   return load_config(config_path(run_dir).string(), {});

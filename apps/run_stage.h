@@ -39,7 +39,7 @@ struct ResolvedConfig {
 // Error: names the other fields that differ. An option that was forgotten must not cost a result.
 ResolvedConfig resolve_config(const StageOptions&);
 
-// Where precision or TF32 differ between two configurations of one run: a line for a warning, or empty.
+// Line of a warning if precision or TF32 differ between two configurations of one run, else empty.
 std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);
 
 // The data set of a configuration, resized and limited as it says.

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where the results lie that the command begins with: a new run directory takes those of --from.
+// Directory of the results that the command starts from: a new run directory takes those of --from.
 fs::path source_of(const StageOptions& o) {
   return o.from.empty() || fs::exists(fs::path(o.out) / "config.toml") ? o.out : o.from;
 }
@@ -50,7 +50,7 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
     if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
     return standing.state == Ledger::State::valid;
   };
-  bool earlier = true;  // what follows a stage that runs is made anew, or looked at again when its turn comes
+  bool earlier = true;  // stages after one that runs will run too, or are checked again when their turn comes
   std::vector<PlannedStage> stages;
   for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
     if (stage == "selflabel" && !config.selflabel.enabled) continue;

@@ -82,7 +82,7 @@ void normalize(Array<double>& array, const path& file) {
         file.string(), first_zero, zeros == 1 ? "" : fmt::format(", and {} more", zeros - 1));
 }
 
-// What is searched. `less` was taken from the rows of `database`, or is empty: then they are the queries.
+// Operands of the search. `less` was subtracted from the rows of `database`, or is empty: then they are the queries.
 struct SearchedRows {
   std::vector<float> queries, database;
   std::vector<double> less;

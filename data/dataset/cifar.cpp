@@ -20,7 +20,7 @@ struct Record {
   int classes;
 };
 
-// What records hold, one after another.
+// Pixels and labels of records, one after another.
 struct Contents {
   std::vector<uint8_t> pixels;
   std::vector<int32_t> labels;

@@ -160,7 +160,7 @@ Dataset load(std::string_view spec) {
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos || colon + 1 == spec.size())
     fail("data set '{}': expected NAME:DIR, such as cifar10:datasets", spec);
-  // What a run writes of the data set (config.toml, summary.json) is UTF-8.
+  // A run writes the SPEC to config.toml and summary.json, which are UTF-8.
   if (!is_utf8(spec)) fail("data set '{}': the path is not UTF-8; rename the folder, or link to it", spec);
   const Known& known = find_known(kind_of(spec));
   Dataset out{.spec = std::string(spec), .class_names = known.class_names()};

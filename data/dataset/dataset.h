@@ -11,8 +11,8 @@
 
 namespace kith::data {
 
-// Whether there is anything to compare a clustering with. Labels of one class (zeros, where a format has no place for "no
-// label") are none: every score of every clustering would be perfect or undefined.
+// True if a clustering can be compared with the labels. Labels of one class (zeros, where a format cannot say "no label") count
+// as none: every score of every clustering would be perfect or undefined.
 bool labelled(std::span<const int32_t> labels);
 
 struct Images {
@@ -26,7 +26,7 @@ struct Images {
   Images part(int64_t first, int64_t n) const;  // images first .. first + n - 1, in the same memory
 };
 
-// What a split is for.
+// Purpose of a split.
 enum class Role : uint8_t {
   train,       // the pretext learns from it; neighbours are searched and clusters learned in it
   unlabelled,  // only the pretext learns from it, beside train
@@ -51,7 +51,7 @@ struct Dataset {
   const Images& train() const { return of(Role::train); }
   const Images& test() const { return of(Role::test); }
   const Images& scored() const;  // test, or train where there are no test images
-  // What the pretext learns from: train, then unlabelled; without labels where there are unlabelled images. The same memory
+  // Images that the pretext learns from: train, then unlabelled; no labels if there are unlabelled images. The same memory
   // where the two splits follow each other in it or there is only train, else a copy.
   Images pretext_images() const;
 };

@@ -13,7 +13,7 @@ namespace kith::data {
 std::string digest(std::span<const uint8_t> bytes);        // 32 hexadecimal digits
 std::string digest_of_file(const std::filesystem::path&);  // of its bytes; Error (std::runtime_error): cannot be read
 
-// What a data set consists of, each part by its content; where the files lie does not count:
+// The parts of a data set, each identified by its content; the location of the files does not count:
 //   train images, test images   "200 of 8 x 8 x 1, DIGEST" of the pixels as they are in memory, or "none"
 //   unlabelled images           the same; no entry where there are none
 //   train labels, test labels   DIGEST, or "none"

@@ -50,7 +50,7 @@ std::vector<uint8_t> read_body(GzStream& in, uint64_t expected, uint32_t count) 
   return bytes;
 }
 
-// Those of a plain file stay in it.
+// The pixels of a plain file are mapped, not read.
 Pixels read_pixels(GzStream& in, uint64_t bytes, uint32_t count) {
   constexpr size_t kHeader = 4 + 4 * 3;
   if (in.gzip()) return read_body(in, bytes, count);

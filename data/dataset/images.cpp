@@ -1,4 +1,4 @@
-// What is computed from images alone: resizing, statistics, whether they are labelled.
+// Functions of images alone: parts, resizing, statistics, presence of labels.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Where each data set comes from, as data, so that a test can put its own in place. Inside data/ only.
+// Download sources of each data set, as data, so that a test can replace them. Inside data/ only.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -15,7 +15,7 @@ struct Signature {
 
 using namespace std::string_view_literals;
 
-// Of the formats that stand where data sets and arrays are looked for.
+// First bytes of the formats that are found where data sets and arrays are expected.
 constexpr std::array kSignatures = {
     Signature{"\x1f\x8b"sv, "a gzip file"},
     Signature{"PK\x03\x04"sv, "a zip archive"},

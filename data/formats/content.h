@@ -1,4 +1,4 @@
-// What the bytes of a file are, for the message that they are not what was expected. Inside data/ only.
+// Recognises the content of a file, for messages that it is not the expected one. Inside data/ only.
 #pragma once
 #include <string>
 

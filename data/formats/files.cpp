@@ -26,7 +26,7 @@ std::filesystem::path behind_links(std::filesystem::path path) {
   return path;
 }
 
-// Of a pipe or a device, which no file can take the place of.
+// Writes into a pipe or a device, which no file can replace.
 void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> parts) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) fail("{}: cannot open: {}", path.string(), std::strerror(errno));

@@ -28,7 +28,7 @@ std::vector<uint8_t> read_file(const std::filesystem::path&);
 // pipe or a device is written into.
 void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);
 
-// Whether writing `output` would touch `file`: by this name, or by another one for the same file.
+// True if writing `output` would change `file`, under this name or another name of the same file.
 bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file);
 
 }  // namespace kith::data

@@ -112,7 +112,7 @@ auto widen(From value) {
   }
 }
 
-// Where the elements of a file lie in C order, one after another.
+// Positions in the file of the elements in C order.
 class Places {
  public:
   Places(const std::vector<int64_t>& shape, bool fortran) : shape_(shape), stride_(shape.size()), index_(shape.size()) {

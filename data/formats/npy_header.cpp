@@ -120,7 +120,7 @@ class Parser {
   size_t at_ = 0;
 };
 
-// What a dtype that holds no plain number is, and what to save in its place.
+// Description of a dtype that holds no plain numbers, and the type to save instead.
 std::string_view name_of_type(char kind, std::string_view size) {
   switch (kind) {
     case 'c':

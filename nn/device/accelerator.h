@@ -21,7 +21,7 @@ class Event {
   virtual double ms_since(const Event& earlier) const = 0;  // both recorded and done
 };
 
-// What a graph consists of.
+// Nodes of a graph, counted by kind.
 struct GraphNodes {
   int64_t kernels = 0, copies = 0;  // memory that is set counts as copied
   int64_t allocations = 0;          // and releases: the work behind them waits for the allocator in every replay

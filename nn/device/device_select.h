@@ -26,7 +26,7 @@ struct DeviceInfo {
   int64_t memory_bytes = 0;  // in all
 };
 
-// What the machine says. Versions as CUDA numbers them: 13000 is 13.0.
+// The devices and versions of the machine. Versions as CUDA numbers them: 13000 is 13.0.
 struct DeviceList {
   bool built = false;  // whether this build has CUDA code at all
   int driver = 0;      // the newest CUDA that the driver serves; 0: no driver

@@ -69,7 +69,7 @@ Entry parse_entry(const std::string& file, const std::string& name, const nlohma
   return e;
 }
 
-// Of two values under one name json keeps the last.
+// The JSON parser keeps the last of two values under one name.
 nlohmann::json parse_header(const std::string& file, const std::string& header) {
   using Event = nlohmann::json::parse_event_t;
   std::vector<std::set<std::string>> names;  // of the objects that are open

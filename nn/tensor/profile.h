@@ -62,7 +62,7 @@ class Profiler {
   // All sections since the last call, with none open; waits for the device.
   std::vector<SectionProfile> take();
 
-  // What Section and OpScope call. enter_op says whether there is something to leave; the others mean the innermost one.
+  // Called by Section and OpScope. enter_op returns whether there is something to leave; the others mean the innermost one.
   void enter_section(const char* name, int warm_up);
   bool enter_op(const char* name, const char* part);
   void charge(Cost, DType products);
@@ -149,7 +149,7 @@ class OpScope {
   OpScope& operator=(const OpScope&) = delete;
 
   void charge(Cost, DType products = DType::f32);
-  // What follows is a row of its own, "name part"; so is what came before if it was charged.
+  // The rest of the scope becomes a row of its own, "name part"; so does the part before, if it was charged.
   void part(const char* part, Cost, DType products = DType::f32);
 
  private:

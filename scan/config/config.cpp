@@ -89,7 +89,7 @@ void expect_whole(const toml::table& document, const Source& source) {
   }
 }
 
-// What no single field shows. Messages name the field and where it was set.
+// Checks of fields against each other. Messages name the field and where it was set.
 class TogetherCheck {
  public:
   TogetherCheck(const RunConfig& config, const Places& places) : config_(config), places_(places) {}

@@ -17,7 +17,7 @@ namespace kith {
 enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
 enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
 
-// What a stage makes of the running statistics of batch norm, by which its network is judged and later stages use it. Passes
+// How a stage treats the running statistics of batch norm, with which its network is evaluated and later stages use it. Passes
 // of a step normalise with the statistics of their batch, whatever is chosen.
 //   moving      every pass moves them, as in the SCAN authors' code: also those of a batch from which nothing is learned
 //   reestimate  no pass moves them; after each epoch, and of what the stage keeps, they are taken anew from the un-augmented

@@ -64,7 +64,7 @@ class Table {
     body();
     prefix_ = outer;
   }
-  // What the fields added from here on affect, unless they say otherwise.
+  // First stage affected by the fields added from here on, unless they say otherwise.
   void affects(Affects affects) { affects_ = affects; }
   std::vector<Field> take() { return std::move(fields_); }
 

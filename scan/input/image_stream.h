@@ -29,7 +29,7 @@ class ImageStream {
   const uint8_t* next();
   void used();
 
-  // Where batch n will lie: data() + offset(n).
+  // Batch n will be at data() + offset(n).
   const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(staging_.data()); }
   int64_t offset(int64_t n) const { return staging_.offset(n); }
 

@@ -16,7 +16,7 @@ struct EvaluationInput {
   Matrix<const float> probabilities = {};        // [n, clusters]; without data: none
   std::vector<std::string> class_names = {};     // [classes], or empty: classes are named by their number
   int clusters = 0;  // 0: the columns of probabilities, else one more than the largest found
-  // What the numbers 0, 1, ... are called in reports (numbered()); empty: themselves. A cluster called -1 is noise, as
+  // Names of 0, 1, ... in reports (numbered()); empty: the numbers themselves. A cluster called -1 is noise, as
   // HDBSCAN writes it: one cluster in NMI, ARI and AMI, as scikit-learn counts it, but matched to no class.
   std::vector<int64_t> cluster_ids = {}, class_ids = {};
 };

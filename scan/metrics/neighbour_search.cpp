@@ -11,7 +11,7 @@
 namespace kith {
 namespace {
 
-// What a device's search takes; beyond, the CPU finds the same lists.
+// Longest lists of a search on a device; beyond, the CPU finds the same lists.
 constexpr int64_t kDeviceK = 256, kDeviceDim = 4096;
 // Queries of one search on a device: bounds the memory that its candidates take.
 constexpr int64_t kDeviceQueries = int64_t{1} << 17;

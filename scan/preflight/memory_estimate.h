@@ -1,4 +1,4 @@
-// What the stages of a run take of memory and disk, before they run. The large arrays only, each by its shape, so that the
+// Memory and disk space that the stages of a run need, estimated before they run. The large arrays only, each by its shape, so that the
 // sums are lower bounds: what does not fit by them does not fit.
 //
 //   training step   per image in it: the input, and the output of every convolution and of every normalisation, which
@@ -27,7 +27,7 @@ struct Footprint {
   double disk = 0;  // bytes of the files that the stage leaves, and of its checkpoint while it runs
 };
 
-// Of the stages that estimate() lists, in the same order.
+// One for each stage that estimate() lists, in the same order.
 std::vector<Footprint> footprints(const RunConfig&, const DataShape&, Device, DType precision);
 
 double total_bytes(const std::vector<MemoryPart>&);

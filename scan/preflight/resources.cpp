@@ -40,7 +40,7 @@ struct GroupFiles {
 constexpr GroupFiles kVersion1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2 = {"memory.max", "memory.current", "inactive_file"};
 
-// Of one control group and all above it: the least that a limit leaves. A container sees its own group as the topmost.
+// The least memory that the limit of a control group, or of one above it, leaves. A container sees its own group as the topmost.
 Bytes left_in_groups(const fs::path& mount, fs::path group, const GroupFiles& files) {
   Bytes least;
   while (true) {

@@ -1,4 +1,4 @@
-// What a machine has left: memory, and room on a disk. Numbers that cannot be known are absent.
+// Free memory and disk space of the machine. Numbers that cannot be known are absent.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -72,7 +72,7 @@ class Estimator {
   }
 
  private:
-  // Images that pass forward for running statistics, taken anew that often.
+  // Images that pass forward for running statistics that are re-estimated `times` times.
   double reestimated(Statistics statistics, int64_t times) const {
     return statistics == Statistics::reestimate ? static_cast<double>(times) * count(d_.train) : 0;
   }

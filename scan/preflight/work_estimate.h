@@ -1,4 +1,4 @@
-// What a run will cost, before it starts: steps, images through the network, floating-point operations.
+// The work of a run, estimated before it starts: steps, images through the network, floating-point operations.
 #pragma once
 #include <string>
 #include <vector>

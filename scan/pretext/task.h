@@ -32,7 +32,7 @@ class PretextTask {
   // [n, columns] in inference mode: the rows whose nearest neighbours are mined. Unit length.
   virtual Var features(Tape&, Var images) = 0;
 
-  // What a checkpoint needs beyond state(): arrays under names of the task's own.
+  // State beyond state() that a checkpoint needs: arrays under names of the task's own.
   virtual void save(SafeTensors&) const {}
   virtual void load(const SafeTensors&) {}
 };

@@ -22,7 +22,7 @@ struct Quantity {
   const char *key, *title, *unit;
   LineChart::Range range;
 };
-// What is drawn of a line of metrics.jsonl, in this order.
+// Fields of a line of metrics.jsonl that are drawn, in this order.
 constexpr Quantity kQuantities[] = {
     {"loss", "Loss", "nats", LineChart::Range::data},
     {"consistency", "Consistency of neighbours", "nats", LineChart::Range::data},

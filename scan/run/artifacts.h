@@ -11,7 +11,7 @@ namespace kith {
 std::filesystem::path features_path(const std::filesystem::path& run_dir, const std::string& split);
 std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, const std::string& split);
 
-// What the pretext stage wrote of a split, one row per image. Error: missing, or of other images.
+// Features of a split that the pretext stage wrote, one row per image. Error: missing, or of other images.
 data::NpyArray<float> read_features(const Session&, const std::string& split, int64_t rows);
 
 }  // namespace kith

@@ -102,7 +102,7 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   const std::string& first = info.outputs.front();
   if (info.has_weights()) {
     was = origin_in(read_safetensors_metadata(path(first)), path(first));
-    // Of another origin than the record's: the command that wrote it ended before the record was.
+    // Another origin than the record's: the command that wrote the file ended before it wrote the record.
     if (!recorded || record->second.origin != was) changed.clear();
   } else if (recorded && record->second.under_way) {
     return {.why = "its files were being written when it ended"};

@@ -1,4 +1,4 @@
-// What the files of a run directory were made from, and so whether a finished stage may be taken over: stages.json, and the
+// Which results of a run directory are up to date: records of what each was made from, in stages.json and in the
 // origin in the metadata of every weight file (so that weights cannot be exchanged unnoticed).
 //
 // Cost: the images in memory and the files that a stage reads and wrote are digested once per command each; 0.1 s for

@@ -35,7 +35,7 @@ std::string_view complete_lines(std::string_view text) {
   return text;
 }
 
-// A stage that begins anew and the page read every line: what they could not read is told before anything is trained.
+// The page, and a stage that starts over, read every line: damaged lines are reported before anything is trained.
 void require_objects(std::string_view lines, const std::filesystem::path& path) {
   for (int number = 1; !lines.empty(); ++number) {
     const size_t end = lines.find('\n') + 1;

@@ -42,7 +42,7 @@ void expect_not_in_use(const std::filesystem::path& run_dir);
 // The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
 std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
 
-// What tells of results that stand: the lines of each stage up to its last finished one.
+// Lines about valid results: those of each stage up to its last finished one.
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);
 
 }  // namespace kith

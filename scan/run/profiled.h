@@ -8,7 +8,7 @@
 //                                                    "bytes": 1e9, "flops": 1e12, "bound_seconds": 2.9 }, ... ] }, ... ] } }
 //
 // Operations are summed over the listed runs. Seconds of a section that no operation covers lie between its operations. Work
-// outside of any section is booked on a section named after the stage.
+// outside of any section counts in a section named after the stage.
 #pragma once
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -22,7 +22,7 @@ namespace kith {
 
 void profiled(const Session&, const char* stage, const std::function<void()>& work);
 
-// A table for each section that has operations, in the order of their seconds; what takes no time is summed up in one row.
+// A table for each section that has operations, in the order of their seconds; operations that take no time share one row.
 std::string profile_text(const std::string& stage, const Ceilings&, const std::vector<SectionProfile>&);
 nlohmann::json profile_json(const Ceilings&, const std::vector<SectionProfile>&);
 

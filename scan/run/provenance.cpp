@@ -138,7 +138,7 @@ OriginDifference difference(const Origin& was, const Origin& now) {
     other_images |= part == "train images";
   });
   for_each_difference(was.data, now.data, [&](const std::string& part, const std::string* w, const std::string* n) {
-    // Where the constants are measured they follow from the images, which say more.
+    // Measured constants follow from the images, whose difference says more.
     if (part == "normalisation" && other_images) return;
     append(d.data, fmt::format("the {} {} {}, now {}", part, part.ends_with("s") ? "were" : "was",
                                w ? shortened(*w) : "not looked at", n ? shortened(*n) : "not looked at"));

@@ -1,4 +1,4 @@
-// What the result of a stage is made from: the content of the images it looks at, the fields that decide it, and the files
+// The origin of a stage's result: the content of the images it looks at, the fields that decide it, and the files
 // of earlier stages that it reads. Two results of equal origin are the same up to the order of floating-point sums.
 //
 // Not part of it: labels (but of evaluate), where the images lie, threads, precision and TF32 (weights are f32 always, and a
@@ -42,7 +42,7 @@ Origin origin_from_json(const nlohmann::json&);  // throws nlohmann::json::excep
 // The fields of `config` that belong in an origin of this stage.
 Origin::Values deciding_fields(const RunConfig& config, Affects);
 
-// "mine.k was 20, now 5; the train images were 200 of 8 x 8 x 1, 0123abcd, now ...; features_train.npy was made anew": what
+// "mine.k was 20, now 5; the train images were 200 of 8 x 8 x 1, 0123abcd, now ...; features_train.npy is another one now": what
 // differs, empty where nothing does. An input that is not there any more cannot be told to differ.
 struct OriginDifference {
   std::string data, fields, inputs;

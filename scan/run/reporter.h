@@ -16,9 +16,9 @@ class Reporter {
   virtual void note(const std::string& text) = 0;       // one line for people
   virtual void warn(const std::string& text) = 0;
   virtual bool stop_requested() const = 0;  // Ctrl-C or SIGTERM has arrived
-  // The end of the log, durable, for a checkpoint to store; and a return to it: lines written since are dropped, so that
-  // the log of an interrupted run is that of an uninterrupted one. begin() at step 0 drops the lines
-  // of an attempt that was given up; those of a result stand until the next one is finished.
+  // log_position: the end of the log, durable, for a checkpoint to store. rewind_log returns to it and drops later lines, so that
+  // the log of an interrupted run equals that of an uninterrupted one. begin() at step 0 drops the lines of an attempt that was
+  // given up; the lines of a finished result stay until the next result is finished.
   virtual int64_t log_position() { return 0; }
   virtual void rewind_log(int64_t) {}
 };

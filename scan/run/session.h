@@ -1,4 +1,4 @@
-// What every stage of a run is handed.
+// The arguments of every stage of a run.
 #pragma once
 #include <filesystem>
 

@@ -1,4 +1,4 @@
-// What the splits of a data set are good for, known before anything is trained.
+// Notes about the splits of a data set, known before anything is trained.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace kith {
 
-// A line each where the train split is scored for want of test images, and where no scores can be given for want of
+// One line if the train split is scored because there are no test images, and one if there are no scores because there are no
 // labels (data::labelled).
 std::vector<std::string> split_notes(const data::Dataset&);
 

@@ -1,4 +1,4 @@
-// stages.json: of every stage of a run directory what it was made from, and the digests of the files it wrote.
+// stages.json: for every stage of a run directory, the origin of its result and the digests of the files it wrote.
 #pragma once
 #include <filesystem>
 #include <map>

@@ -73,7 +73,7 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
     const auto lost = std::ranges::find_if(stage->inputs, [&](const std::string& file) { return left.contains(file); });
     std::string why;
     if (lost != stage->inputs.end())
-      why = *lost + " is made anew";
+      why = *lost + " is made again";
     else if (standing.state != Ledger::State::valid)
       why = standing.why.empty() ? "it was not run there" : standing.why;
     if (why.empty()) {
@@ -84,7 +84,7 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
     }
     if (first_reason.empty()) first_reason = fmt::format("{}: {}", stage->name, why);
     left.insert(stage->outputs.begin(), stage->outputs.end());
-    plan.notes.push_back(fmt::format("{}: made anew: {}", stage->name, why));
+    plan.notes.push_back(fmt::format("{}: runs again: {}", stage->name, why));
   }
   if (plan.stages.empty())
     throw Error(fmt::format("--from {}: nothing of it can be taken over ({})", from.string(), first_reason));

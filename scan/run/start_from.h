@@ -1,5 +1,5 @@
-// A new run directory that begins with what of another one still fits: later stages change without training the pretext
-// again, and the other run stays as it is.
+// A new run directory that starts from the still valid stages of another one (--from): later stages change without training the
+// pretext again, and the other run stays as it is.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -16,15 +16,15 @@ struct ReusePlan {
   std::vector<std::string> warnings;
 };
 
-// What `command` (run, or the name of a stage, which wants what comes before it) can take over from the run directory `from`
-// under this configuration and these images: the stages that stand (scan/run/ledger.h), as long as all they read is taken over,
-// too. Error, one line: nothing can.
+// The stages that `command` (run, or the name of a stage, which needs the earlier ones) can reuse from the run directory `from`
+// under this configuration and these images: those that are valid (scan/run/ledger.h) and read only reused files. Error, one
+// line: none can be.
 ReusePlan plan_reuse(const RunConfig&, const data::Dataset&, const std::filesystem::path& from,
                      const std::string& command);
 
 // Makes `to`, which is not there or an empty folder: the configuration, the files and records of the planned stages, and what
 // metrics.jsonl and timing.json say of them. All of it or nothing: it is made as TO.partial and renamed. Files are copied, not
-// linked: what is changed by hand in one run must not change in the other.
+// linked: a change by hand in one run must not change the other.
 void take_over(const ReusePlan&, const RunConfig&, const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace kith

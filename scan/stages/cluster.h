@@ -30,7 +30,7 @@ SafeTensors cluster_frozen(const ClusterTask&);
 nlohmann::json validate_epoch(const ClusterTask&, const Tensor& logits, int64_t epoch, Best&,
                               const std::function<SafeTensors()>& snapshot);
 
-// What differs between the two variants; `draw` fills the numbers that a step needs of each of its samples.
+// The parts in which the two variants differ; `draw` fills the numbers that a step needs for each of its samples.
 struct ClusterSteps {
   std::function<StepMetrics(const Step&)> step;
   const ImageSource* images = nullptr;  // as in Training

@@ -117,7 +117,7 @@ class EvaluateStage {
     add_row(key, name, assigned.to_host());
   }
 
-  // Whether k-means has room for so many values of f32; a note where it has none.
+  // True if the device has room for so many values of f32; a note if it has not.
   bool has_room(const char* what, size_t values) const {
     const size_t bytes = sizeof(float) * values;
     if (s_.ctx.has_room(static_cast<int64_t>(bytes))) return true;

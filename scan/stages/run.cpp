@@ -14,7 +14,7 @@ bool taken_over(Session& s, const std::string& stage) {
   const Ledger::Standing standing = s.ledger.standing(stage);
   if (standing.state == Ledger::State::refused) throw s.ledger.refusal(stage, standing);
   if (standing.state == Ledger::State::stale && !standing.why.empty())
-    s.report.note(fmt::format("{}: made anew: {}", stage, standing.why));
+    s.report.note(fmt::format("{}: runs again: {}", stage, standing.why));
   return standing.state == Ledger::State::valid;
 }
 

@@ -9,11 +9,10 @@
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
 //   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
 //   is under way)
-// What each result was made from is recorded (scan/run/ledger.h). run() takes over a stage whose result was made from what is
-// there now, and makes it anew, with a note, where an earlier stage's files or fields of its own have changed since. Other
-// images, or other fields of the pretext stage, are an Error. A stage by itself is always made anew, but from inputs that
-// belong together. A file that others changed or wrote is used as it is, with a warning. A data set without test images is
-// scored on its train split.
+// The origin of each result is recorded (scan/run/ledger.h). run() reuses a stage whose result is valid, and runs a stage again,
+// with a note, if files of an earlier stage or its own fields have changed since. Other images, or other fields of the pretext
+// stage, are an Error. A single stage always runs, but only on inputs that belong together. A file that others changed or wrote
+// is used as it is, with a warning. A data set without test images is scored on its train split.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

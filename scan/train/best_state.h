@@ -6,7 +6,7 @@
 
 namespace kith {
 
-// What a stage keeps: the state with the lowest loss so far.
+// The state with the lowest validation loss so far.
 struct Best {
   double loss = std::numeric_limits<double>::infinity();
   int64_t epoch = -1;

@@ -62,9 +62,9 @@ std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& s
   if (!std::filesystem::exists(path)) return {};
   if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
     if (stage == "pretext" || !d.data.empty())
-      throw Error(fmt::format("{}: begun with other inputs ({}); choose another --out, or delete it to begin anew",
+      throw Error(fmt::format("{}: begun with other inputs ({}); choose another --out, or delete it to start over",
                               path.string(), d.text()));
-    s.report.warn(fmt::format("{}: begun with other inputs ({}); {} begins anew", path.string(), d.text(), stage));
+    s.report.warn(fmt::format("{}: begun with other inputs ({}); {} starts over", path.string(), d.text(), stage));
     return {};
   }
   Checkpoint c{.arrays = read_safetensors(path), .state = {}};

@@ -1,4 +1,4 @@
-// What a stage under way leaves on disk, and its results.
+// Files of a stage: the checkpoint while it runs, and its result.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,10 +13,10 @@ namespace kith {
 void put_section(SafeTensors& file, const std::string& section, const SafeTensors& part);
 SafeTensors take_section(const SafeTensors& file, const std::string& section);
 
-// At the start of a stage, before it reads anything: its inputs belong together, and their origin is noted as they are now.
-// Warns of files that others changed. Error: Ledger::require_inputs.
+// Called at the start of a stage, before it reads anything: checks that its inputs are valid and records their origin. Warns of
+// files that others changed. Error: Ledger::require_inputs.
 void start_stage(Session&, const std::string& stage);
-// Before and after a stage writes its files. Warns of what it replaces.
+// Called before and after a stage writes its files. Warns of changed files that it replaces.
 void begin_results(const Session&, const std::string& stage);
 void finish_results(const Session&, const std::string& stage);
 
@@ -26,7 +26,7 @@ struct Checkpoint {
   nlohmann::json state;
 };
 void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
-// None, with a warning, where it is of another origin; for pretext that is an Error.
+// None, with a warning, if it has another origin; for pretext that is an Error.
 std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
 

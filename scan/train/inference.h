@@ -1,4 +1,4 @@
-// Inference over a whole split, and what is read off the result.
+// Inference over a whole split; assignments and confidences from its result.
 #pragma once
 #include <functional>
 #include <vector>

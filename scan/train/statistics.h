@@ -1,4 +1,4 @@
-// Running statistics of batch norm in a stage that trains: what a pass does to them, and taking them anew. The ways are those of
+// Running statistics of batch norm in a stage that trains: the effect of a pass on them, and their re-estimation. The modes are those of
 // Statistics, scan/config/config.h.
 #pragma once
 #include <optional>
@@ -22,7 +22,7 @@ std::optional<float> momentum_of(Statistics, PassOf);
 // Wu & Johnson 2021, arXiv:2105.07576, section 3 (PreciseBN); torch.optim.swa_utils.update_bn, which weights no batch.
 void reestimate(const Session&, ResNet&);
 
-// Whether all parameters of the model are, bit for bit, those that `before` holds: nothing was learned.
+// True if all parameters of the model equal those of `before` bit for bit: nothing was learned.
 bool same_parameters(const StateView&, const SafeTensors& before);
 
 }  // namespace kith

@@ -1,10 +1,9 @@
-// StepFeed: uploads what changes from step to step: the batch's samples, what was drawn for each of them, learning rate, epoch.
+// StepFeed: uploads the inputs that change from step to step: the batch's samples, the numbers drawn for each of them, learning
+// rate, epoch.
 //
-// On a device a whole epoch goes up at once and a step is one small copy into place, so that a captured step finds its
-// numbers always at the same address. Images that do not lie on the device come step by step (scan/input/image_stream.h):
-// their two slots stay where they are, and which of them is this step's is one more of its numbers, LiveStep::images, so that
-// a captured step reads them where they arrived, without another copy and without a second graph. On the CPU everything is
-// read where it is.
+// On a device a whole epoch is uploaded at once, and each step copies its record to a fixed address, where a captured step reads
+// it. Streamed images come step by step (scan/input/image_stream.h) into one of two slots; LiveStep::images says which, so that
+// a captured step reads them where they arrived, without another copy or a second graph. On the CPU nothing is copied.
 #pragma once
 #include <functional>
 #include <optional>

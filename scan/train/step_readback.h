@@ -1,4 +1,4 @@
-// StepReadback: returns the numbers that steps leave, such as the loss.
+// StepReadback: brings the metrics of steps, such as the loss, to the host.
 //
 // On a device they come back in blocks of kBlock steps through pinned memory, while later steps run. On the CPU they are there
 // at once.

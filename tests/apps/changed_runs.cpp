@@ -106,8 +106,8 @@ TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
     EXPECT_NE(o.err.find(std::string(stage) + ": taken over from " + path("a")), std::string::npos) << o.err;
   const Outcome all = kith(from_a("run", "c", {"--set", "mine.k=3"}));
   EXPECT_EQ(all.status, 0) << all.err;
-  EXPECT_NE(all.err.find("mine: made anew: mine.k was 5, now 3\n"), std::string::npos) << all.err;
-  EXPECT_NE(all.err.find("cluster: made anew: neighbours_train.npy is made anew\n"), std::string::npos) << all.err;
+  EXPECT_NE(all.err.find("mine: runs again: mine.k was 5, now 3\n"), std::string::npos) << all.err;
+  EXPECT_NE(all.err.find("cluster: runs again: neighbours_train.npy is made again\n"), std::string::npos) << all.err;
 
   const auto error = [](const std::vector<std::string>& arguments) { return kith(arguments).err; };
   EXPECT_NE(error(from_a("run", "d", {"--set", "pretext.tau=0.5"})).find("(pretext: pretext.tau was 0.2, now 0.5)"),

@@ -28,7 +28,7 @@ std::string to_string(const MatmulKey& key) {
                      key.write == Write::add ? ", add" : "", key.tf32 ? ", TF32" : "");
 }
 
-// Of op(x) [rows, cols]: the layout is that of x as it is stored.
+// Layout of x as it is stored, given the extents of op(x), [rows, cols].
 MatmulDescs::Owned<cublasLtMatrixLayoutOpaque_t> MatmulDescs::layout(Transposed t, int64_t rows, int64_t cols,
                                                                      int64_t lead) const {
   const std::string what = to_string(key_);

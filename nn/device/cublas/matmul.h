@@ -7,7 +7,7 @@
 
 namespace kith {
 
-// What a plan depends on.
+// Key of a plan: everything that it depends on.
 struct MatmulKey {
   Product product;
   bool bias = false;  // c += bias [m], the same for every column

@@ -122,7 +122,7 @@ class CudaAccelerator final : public Accelerator {
   Device device() const override { return Device::cuda; }
   Queue queue() const override { return {.device = Device::cuda, .stream = compute_, .sm = info_.sm}; }
   DeviceInfo info() const override { return info_; }
-  // What the driver has, and what the process keeps of blocks that were released.
+  // Free memory of the driver, and released blocks that the process keeps.
   int64_t free_bytes() const override {
     size_t free = 0, total = 0;
     uint64_t kept = 0, used = 0;
@@ -207,7 +207,7 @@ class CudaAccelerator final : public Accelerator {
     uint64_t all = ~uint64_t{0};
     cuda_check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &all));
   }
-  // What the process keeps goes back to the driver, which serves a large block from many small ones.
+  // Released blocks go back to the driver, which can serve a large block from many small ones.
   void compact() override {
     sync();
     cuda_check(cudaMemPoolTrimTo(pool_, 0));

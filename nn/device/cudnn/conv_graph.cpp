@@ -109,7 +109,7 @@ Descriptor make_graph(const ConvPlanKey& key, const ConvTarget& target) {
   return graph;
 }
 
-// Whether an engine keeps the contract of DenseMath.
+// True if an engine keeps the contract of DenseMath.
 bool acceptable(const std::vector<cudnnBackendNumericalNote_t>& notes, const ConvPlanKey& key) {
   const auto has = [&](cudnnBackendNumericalNote_t note) { return std::ranges::find(notes, note) != notes.end(); };
   if (has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) || has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;

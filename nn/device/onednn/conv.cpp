@@ -26,7 +26,7 @@ Descs stored_descs(const ConvShape& s) {
           .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, tag::nhwc)};
 }
 
-// What the primitive may choose: weights always, images in the blocked forms.
+// Layouts that the primitive may choose: those of weights always, those of images in the blocked forms.
 onednn::ConvOperands offered(const ConvShape& s, ConvForm form) {
   const tag images = form == ConvForm::nhwc ? tag::nhwc : tag::any;
   return {.algorithm = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct,

@@ -1,4 +1,4 @@
-// What differs between the interfaces of oneDNN 2 (2.6: Debian 12) and oneDNN 3 (3.7: Debian 13): nothing else in kith knows
+// The differences between the interfaces of oneDNN 2 (2.6: Debian 12) and oneDNN 3 (3.7: Debian 13): nothing else in kith knows
 // which of them it is compiled against. A program made with one does not load the other.
 #pragma once
 #include <oneapi/dnnl/dnnl.hpp>
@@ -8,7 +8,7 @@ namespace kith::onednn {
 // Winograd products of f32 convolutions, with AVX-512. oneDNN 3 has none for x86-64: asking for them is an error.
 inline constexpr bool kWinograd = DNNL_VERSION_MAJOR < 3;
 
-// What a convolution is asked for; the two strides are one number, and so are the four paddings.
+// Parameters of a convolution; the two strides are one number, and so are the four paddings.
 struct ConvOperands {
   dnnl::algorithm algorithm = dnnl::algorithm::convolution_direct;
   dnnl::memory::desc src, weights, dst;

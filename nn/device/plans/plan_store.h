@@ -1,4 +1,4 @@
-// What a search for the fastest convolution found, kept in memory and in a file, so that it is made once for each shape on
+// Results of searches for the fastest convolution, kept in memory and in a file, so that it is made once for each shape on
 // each machine. Knows no vendor library.
 //
 // The file is JSON, one for each identity: the device's name, its driver and the library's version. Anything else in it, and

@@ -117,11 +117,11 @@ TEST(Ledger, AFieldAgesItsStageAndWhatFollows) {
   EXPECT_EQ(run.rerun(), "");
   run.config.selflabel.share = 0.4f;
   EXPECT_EQ(run.rerun(), "s");
-  EXPECT_TRUE(run.noted("selflabel: made anew: selflabel.share was 0.5, now 0.4"));
+  EXPECT_TRUE(run.noted("selflabel: runs again: selflabel.share was 0.5, now 0.4"));
   run.config.cluster.lambda = 2;
   EXPECT_EQ(run.rerun(), "cs");
-  EXPECT_TRUE(run.noted("cluster: made anew: cluster.lambda was 5.0, now 2.0"));
-  EXPECT_TRUE(run.noted("selflabel: made anew: cluster.safetensors is another one now"));
+  EXPECT_TRUE(run.noted("cluster: runs again: cluster.lambda was 5.0, now 2.0"));
+  EXPECT_TRUE(run.noted("selflabel: runs again: cluster.safetensors is another one now"));
   run.config.cluster.classes = 3;  // as many as the data set has: said before without a number
   EXPECT_EQ(run.rerun(), "");
   run.config.mine.k = 4;

@@ -56,9 +56,9 @@ TEST_F(Reuse, KeepsWhatAChangeLeavesRight) {
   EXPECT_EQ(stages(), (Stages{"pretext"}));
   const ReusePlan plan = plan_reuse(config_, data_, source_->folder.path(), "run");
   EXPECT_EQ(plan.notes[0], "pretext: taken over from " + source_->folder.path().string());
-  EXPECT_TRUE(plan.notes[1].starts_with("features: made anew: the test images were 40 of 9 x 8 x 1, "))
+  EXPECT_TRUE(plan.notes[1].starts_with("features: runs again: the test images were 40 of 9 x 8 x 1, "))
       << plan.notes[1];
-  EXPECT_EQ(plan.notes[2], "mine: made anew: features_train.npy is made anew");
+  EXPECT_EQ(plan.notes[2], "mine: runs again: features_train.npy is made again");
 }
 
 TEST_F(Reuse, OfAStageTakesWhatComesBeforeIt) {
