@@ -8,6 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "nn/device/collective.h"
 #include "nn/device/threads.h"
 #include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"
@@ -26,6 +27,7 @@ int default_threads() {
 Context::Context(const ContextOptions& options) : options_(options), queue_{.device = options.device} {
   check(options.threads >= 0, fmt::format("{} threads", options.threads));
   if (const int available = default_threads(); options_.threads == 0) options_.threads = available;
+  if (!options_.collective) options_.collective = one_rank();
   omp_set_num_threads(options_.threads);  // before oneDNN makes its first plan: plans depend on it
   if (on_cpu()) {
     check(options.precision == DType::f32, "bf16 activations need a CUDA device");

@@ -9,15 +9,17 @@
 
 namespace kith {
 
+class Collective;
+
 struct ContextOptions {
   Device device = Device::cpu;
   int index = 0;    // of the CUDA device
   int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
   uint64_t seed = 0;
-  int rank = 0, world = 1;       // one process of several; kith runs one today
   DType precision = DType::f32;  // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
   bool graphs = true;            // on CUDA, replay a training step as one graph
   MathOptions math = {};         // on CUDA
+  std::shared_ptr<Collective> collective = {};  // null: one rank
 };
 
 std::string onednn_version();  // "2.6.3": what the CPU computes convolutions and products with
@@ -38,8 +40,6 @@ class Context {
   Queue queue() const { return queue_; }
   bool on_cpu() const { return queue_.device == Device::cpu; }
   uint64_t seed() const { return options_.seed; }
-  int rank() const { return options_.rank; }
-  int world() const { return options_.world; }
   int threads() const { return options_.threads; }
   DType precision() const { return options_.precision; }
   bool graphs() const { return options_.graphs; }
@@ -58,6 +58,7 @@ class Context {
 
   Accelerator* accelerator() { return accelerator_.get(); }  // null on the CPU
   DenseMath& math() { return *math_; }
+  Collective& collective() { return *options_.collective; }
   // From now on operations are profiled (profile.h); `listed` runs of each section.
   void profile(const Ceilings&, int listed);
   Profiler* profiler() { return profiler_.get(); }  // null: none
