@@ -5,6 +5,7 @@
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
 #include "nn/device/replay.h"
+#include "nn/model/module.h"
 #include "nn/model/optimizer.h"
 
 namespace kith {

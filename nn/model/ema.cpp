@@ -4,44 +4,42 @@
 
 namespace kith {
 
-Ema::Ema(Context& ctx, const StateView& view, float decay) : ctx_(ctx), view_(view), decay_(decay) {
-  for (const NamedParameter& p : view_.parameters) {
-    averages_.push_back(ctx.empty(p.parameter->value.shape()));
-    averages_.back().copy_from(p.parameter->value);
-  }
+Ema::Ema(Context& ctx, const FlatParameters& flat, float decay)
+    : ctx_(ctx), flat_(flat), decay_(decay), averages_(ctx.empty(flat.values().shape())) {
+  averages_.copy_from(flat_.values());
 }
 
 void Ema::update() {
-  std::vector<std::span<const float>> weights;
-  std::vector<std::span<float>> averages;
-  double count = 0;
-  for (size_t i = 0; i < averages_.size(); ++i) {
-    weights.push_back(view_.parameters[i].parameter->value.span());
-    averages.push_back(averages_[i].span());
-    count += static_cast<double>(averages_[i].size());
-  }
-  const OpScope op(ctx_, "ema_step", kernels::ema_step_cost(count));
-  kernels::ema_step({.weights = weights, .averages = averages, .decay = decay_}, ctx_.queue());
+  flat_.expect_bound();
+  const std::span<const float> weights = flat_.values().span();
+  const std::span<float> averages = averages_.span();
+  const OpScope op(ctx_, "ema_step", kernels::ema_step_cost(static_cast<double>(flat_.count())));
+  kernels::ema_step({.weights = {&weights, 1}, .averages = {&averages, 1}, .decay = decay_}, ctx_.queue());
 }
 
 void Ema::swap() {
-  for (size_t i = 0; i < averages_.size(); ++i) {
-    std::swap(view_.parameters[i].parameter->value, averages_[i]);
-    sync_bf16_copy(*view_.parameters[i].parameter);
-  }
+  flat_.expect_bound();
+  const Tensor live = ctx_.empty(averages_.shape());
+  live.copy_from(flat_.values());
+  flat_.values().copy_from(averages_);
+  averages_.copy_from(live);
+  for (const FlatParameters::Entry& e : flat_.entries()) sync_bf16_copy(e.parameter());
 }
 
 void Ema::save(SafeTensors& file, const std::string& prefix) const {
-  for (size_t i = 0; i < averages_.size(); ++i) file.arrays[prefix + view_.parameters[i].name] = to_array(averages_[i]);
+  for (const FlatParameters::Entry& e : flat_.entries())
+    file.arrays[prefix + e.named.name] = to_array(flat_.part(averages_, e));
 }
 
 void Ema::load(const SafeTensors& file, const std::string& prefix) {
   StrictReader reader(file, "moving average");
-  std::vector<const HostArray*> arrays;
-  for (size_t i = 0; i < averages_.size(); ++i)
-    arrays.push_back(reader.expect(prefix + view_.parameters[i].name, "F32", averages_[i].shape()));
+  std::vector<std::pair<const HostArray*, Tensor>> tensors;
+  for (const FlatParameters::Entry& e : flat_.entries()) {
+    const Tensor average = flat_.part(averages_, e);
+    tensors.emplace_back(reader.expect(prefix + e.named.name, "F32", average.shape()), average);
+  }
   reader.finish(prefix);
-  for (size_t i = 0; i < averages_.size(); ++i) from_array(*arrays[i], averages_[i]);
+  for (const auto& [array, tensor] : tensors) from_array(*array, tensor);
 }
 
 }  // namespace kith

@@ -44,15 +44,14 @@ void ProjectionHead::state(StateView& view, const std::string& prefix) {
 }
 
 ClusterHeads::ClusterHeads(Context& ctx, int features, int classes, int heads, uint64_t seed) : classes_(classes) {
-  const Shape all_weights{int64_t{heads} * classes, features}, all_biases{int64_t{heads} * classes};
-  const Parameter weights{.value = ctx.empty(all_weights), .grad = ctx.empty(all_weights)};
-  const Parameter biases{.value = ctx.empty(all_biases), .grad = ctx.empty(all_biases)};
+  const Tensor weights = ctx.empty({int64_t{heads} * classes, features}),
+               biases = ctx.empty({int64_t{heads} * classes});
   for (int64_t h = 0; h < heads; ++h) {
     const Linear drawn = make_linear(ctx, features, classes, seed, "cluster_head." + std::to_string(h));
-    const auto share = [&](const Parameter& all, const Tensor& value) {
-      Parameter p{.value = all.value.part(h * classes, classes), .grad = all.grad.part(h * classes, classes)};
-      p.value.copy_from(value);
-      return p;
+    const auto share = [&](const Tensor& all, const Tensor& value) {
+      const Tensor part = all.part(h * classes, classes);
+      part.copy_from(value);
+      return Parameter{.value = part, .grad = {}};
     };
     heads_.push_back({.weight = share(weights, drawn.weight.value), .bias = share(biases, drawn.bias.value)});
   }

@@ -76,7 +76,7 @@ class ProjectionHead {
 };
 
 // `heads` linear maps features -> classes evaluated as one product. Output [heads, rows, classes]. The weights of all heads
-// stand in one block, head by head, as do the biases and the gradients of both.
+// stand in one block, head by head, as do the biases, and the gradients of both once an optimiser holds them.
 // Files name them cluster_head.0.weight [classes, features], cluster_head.0.bias, cluster_head.1.weight, ...
 class ClusterHeads {
  public:

@@ -24,7 +24,7 @@ const char* step_name(OptimizerKind kind) {
 }
 
 // Before the first step: the kernels would say it there, of those that they read.
-void expect_ranges(const OptimizerConfig& c) {
+const OptimizerConfig& in_range(const OptimizerConfig& c) {
   const auto expect = [](const char* name, float x, bool inside, const char* range) {
     if (!inside) throw Error(fmt::format("optimizer.{}: expected {}; found {}", name, range, x));
   };
@@ -33,25 +33,24 @@ void expect_ranges(const OptimizerConfig& c) {
   for (const auto& [name, x] : {std::pair{"eps", c.eps}, {"trust", c.trust}})
     expect(name, x, x > 0 && std::isfinite(x), "a positive number");
   expect("weight_decay", c.weight_decay, c.weight_decay >= 0 && std::isfinite(c.weight_decay), "a number, at least 0");
+  return c;
 }
 
 }  // namespace
 
-Optimizer::Optimizer(Context& ctx, std::vector<NamedParameter> parameters, const OptimizerConfig& config)
-    : ctx_(ctx), parameters_(std::move(parameters)), config_(config) {
-  expect_ranges(config);
-  for (const NamedParameter& p : parameters_) {
-    m_.push_back(ctx.zeros(p.parameter->value.shape()));
-    v_.push_back(two_moments() ? ctx.zeros(p.parameter->value.shape()) : Tensor());
-  }
+Optimizer::Optimizer(Context& ctx, const std::vector<NamedParameter>& parameters, const OptimizerConfig& config)
+    : ctx_(ctx), config_(in_range(config)), flat_(ctx, parameters), m_(ctx.zeros(flat_.values().shape())) {
+  if (two_moments()) v_ = ctx.zeros(flat_.values().shape());
 }
 
 bool Optimizer::two_moments() const {
   return config_.kind == OptimizerKind::adam || config_.kind == OptimizerKind::adamw;
 }
 
+bool Optimizer::has_gradient(const Parameter& p) { return p.trainable && !p.fresh; }
+
 void Optimizer::zero_grad() {
-  for (const NamedParameter& p : parameters_) p.parameter->fresh = true;
+  for (const FlatParameters::Entry& e : flat_.entries()) e.parameter().fresh = true;
 }
 
 void Optimizer::step(float lr) {
@@ -63,20 +62,9 @@ void Optimizer::step(float lr) {
 }
 
 void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
-  std::vector<kernels::OptimSlot<float>> slots;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const NamedParameter& p = parameters_[i];
-    if (!has_gradient(*p.parameter)) continue;
-    const Tensor& bf16_copy = p.parameter->bf16_copy;
-    slots.push_back({.w = p.parameter->value.span(),
-                     .g = p.parameter->grad.span(),
-                     .m = m_[i].span(),
-                     .v = v_[i].span(),
-                     .bf16_copy = {static_cast<bf16*>(bf16_copy.raw()), static_cast<size_t>(bf16_copy.size())},
-                     .weight_decay = p.is_matrix || config_.decay_all ? config_.weight_decay : 0.f,
-                     .adapt = p.is_matrix});
-  }
-  const OpScope op(ctx_, step_name(config_.kind), step_cost(slots));
+  flat_.expect_bound();
+  const std::vector<kernels::OptimSlot<float>> slots = this->slots();
+  const OpScope op(ctx_, step_name(config_.kind), step_cost());
   // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
   const OptimizerConfig& c = config_;
   switch (c.kind) {
@@ -100,25 +88,69 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   }
 }
 
-Cost Optimizer::step_cost(std::span<const kernels::OptimSlot<float>> slots) const {
+// Neighbours in memory that are treated alike are one slot: with one weight decay for all of them the whole buffer. LARS
+// needs the norms of each matrix.
+std::vector<kernels::OptimSlot<float>> Optimizer::slots() const {
+  struct Run {
+    int64_t begin, end;
+    float decay;
+    bool adapt, copied;
+    bool joins(const Run& next) const { return !adapt && !next.adapt && decay == next.decay && copied == next.copied; }
+  };
+  std::vector<Run> runs;
+  bool adjacent = false;  // the parameter before, in memory, has a gradient too
+  for (const size_t i : flat_.memory_order()) {
+    const FlatParameters::Entry& e = flat_.entries()[i];
+    const bool matrix = e.named.is_matrix;
+    const Run run{.begin = e.offset,
+                  .end = e.end(),
+                  .decay = matrix || config_.decay_all ? config_.weight_decay : 0.f,
+                  .adapt = config_.kind == OptimizerKind::lars && matrix,
+                  .copied = !e.parameter().bf16_copy.empty()};
+    if (!has_gradient(e.parameter()))
+      adjacent = false;
+    else if (adjacent && runs.back().joins(run))
+      runs.back().end = run.end;
+    else
+      runs.push_back(run), adjacent = true;
+  }
+  const auto part = [](const Tensor& t, const Run& r) {
+    return t.empty() ? std::span<float>() : t.span().subspan(r.begin, r.end - r.begin);
+  };
+  std::vector<kernels::OptimSlot<float>> slots;
+  for (const Run& r : runs) {
+    auto* copies = static_cast<bf16*>(flat_.bf16_copies().raw());
+    slots.push_back({.w = part(flat_.values(), r),
+                     .g = part(flat_.grads(), r),
+                     .m = part(m_, r),
+                     .v = part(v_, r),
+                     .bf16_copy = r.copied ? std::span(copies + r.begin, copies + r.end) : std::span<bf16>(),
+                     .weight_decay = r.decay,
+                     .adapt = r.adapt});
+  }
+  return slots;
+}
+
+Cost Optimizer::step_cost() const {
   double weights = 0, halves = 0;
-  for (const auto& slot : slots) {
-    weights += static_cast<double>(slot.w.size());
-    halves += static_cast<double>(slot.bf16_copy.size());
+  for (const FlatParameters::Entry& e : flat_.entries()) {
+    if (!has_gradient(e.parameter())) continue;
+    weights += static_cast<double>(e.size);
+    halves += static_cast<double>(e.parameter().bf16_copy.size());
   }
   if (two_moments()) return kernels::adam_step_cost(weights, halves);
   return config_.kind == OptimizerKind::sgd ? kernels::sgd_step_cost(weights, halves)
                                             : kernels::lars_step_cost(weights, halves);
 }
 
-bool Optimizer::has_gradient(const Parameter& p) { return p.trainable && !p.grad.empty() && !p.fresh; }
-
 Optimizer::Gradients Optimizer::gradients() const {
+  flat_.expect_bound();
+  // One span per parameter, in the order of the list: in f64 the sum depends on where it is cut.
   std::vector<std::span<const float>> grads;
   double count = 0;
-  for (const NamedParameter& p : parameters_)
-    if (has_gradient(*p.parameter)) {
-      grads.push_back(p.parameter->grad.span());
+  for (const FlatParameters::Entry& e : flat_.entries())
+    if (has_gradient(e.parameter())) {
+      grads.push_back(e.parameter().grad.span());
       count += static_cast<double>(grads.back().size());
     }
   const OpScope op(ctx_, "grad_norm", kernels::grad_norm_cost(count));
@@ -128,20 +160,22 @@ Optimizer::Gradients Optimizer::gradients() const {
 }
 
 void Optimizer::save(SafeTensors& file, const std::string& prefix) const {
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    file.arrays[prefix + parameters_[i].name + ".m"] = to_array(m_[i]);
-    if (two_moments()) file.arrays[prefix + parameters_[i].name + ".v"] = to_array(v_[i]);
+  for (const FlatParameters::Entry& e : flat_.entries()) {
+    file.arrays[prefix + e.named.name + ".m"] = to_array(flat_.part(m_, e));
+    if (two_moments()) file.arrays[prefix + e.named.name + ".v"] = to_array(flat_.part(v_, e));
   }
   file.metadata[prefix + "optimizer.steps"] = std::to_string(steps_);
 }
 
 void Optimizer::load(const SafeTensors& file, const std::string& prefix) {
   StrictReader reader(file, "optimiser state");
-  std::vector<std::pair<const HostArray*, const Tensor*>> tensors;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const std::string name = prefix + parameters_[i].name;
-    tensors.emplace_back(reader.expect(name + ".m", "F32", m_[i].shape()), &m_[i]);
-    if (two_moments()) tensors.emplace_back(reader.expect(name + ".v", "F32", v_[i].shape()), &v_[i]);
+  std::vector<std::pair<const HostArray*, Tensor>> tensors;
+  const auto expect = [&](const std::string& name, const Tensor& to) {
+    tensors.emplace_back(reader.expect(name, "F32", to.shape()), to);
+  };
+  for (const FlatParameters::Entry& e : flat_.entries()) {
+    expect(prefix + e.named.name + ".m", flat_.part(m_, e));
+    if (two_moments()) expect(prefix + e.named.name + ".v", flat_.part(v_, e));
   }
   reader.finish(prefix);
   const auto it = file.metadata.find(prefix + "optimizer.steps");
@@ -151,7 +185,7 @@ void Optimizer::load(const SafeTensors& file, const std::string& prefix) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
   check(error == std::errc() && end == text.data() + text.size() && steps >= 0,
         fmt::format("optimiser state: {}optimizer.steps is \"{}\"", prefix, text));
-  for (const auto& [array, tensor] : tensors) from_array(*array, *tensor);
+  for (const auto& [array, tensor] : tensors) from_array(*array, tensor);
   steps_ = steps;
 }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/optim.h"
-#include "nn/model/module.h"
+#include "nn/model/flat_parameters.h"
 #include "nn/tensor/array.h"
 
 namespace kith {
@@ -20,15 +20,16 @@ struct OptimizerConfig {
   bool decay_all = true;  // false: no decay on biases and normalisation weights
 };
 
+// Moves the parameters into FlatParameters, so that at most one optimiser at a time works on a parameter.
 class Optimizer {
  public:
-  Optimizer(Context&, std::vector<NamedParameter>, const OptimizerConfig&);
+  Optimizer(Context&, const std::vector<NamedParameter>&, const OptimizerConfig&);
   void zero_grad();  // the next backward overwrites
   // One step with the learning rate and the number that `live` holds in the device's memory; parameters without a gradient
   // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is.
   void step(const LiveStep* live, const int32_t* allowed = nullptr);
   void step(float lr);  // outside a captured step: sets the numbers, steps, counts
-  // Of the gradients that the next step would use: their norm [], and whether all of them are numbers (1 or 0).
+  // Of the gradients that the next step uses: their norm [], and whether all of them are numbers (1 or 0).
   struct Gradients {
     Tensor norm;
     Array<int32_t> finite;
@@ -36,6 +37,7 @@ class Optimizer {
   Gradients gradients() const;
   void count_step() { ++steps_; }
   int64_t steps() const { return steps_; }  // done so far
+  const FlatParameters& flat() const { return flat_; }
   // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
   // array under the prefix must be known.
   void save(SafeTensors&, const std::string& prefix) const;
@@ -44,12 +46,13 @@ class Optimizer {
  private:
   bool two_moments() const;
   static bool has_gradient(const Parameter&);
-  Cost step_cost(std::span<const kernels::OptimSlot<float>>) const;
+  std::vector<kernels::OptimSlot<float>> slots() const;
+  Cost step_cost() const;
 
   Context& ctx_;
-  std::vector<NamedParameter> parameters_;
   OptimizerConfig config_;
-  std::vector<Tensor> m_, v_;
+  FlatParameters flat_;
+  Tensor m_, v_;          // laid out like the weights
   Array<LiveStep> live_;  // of step(float)
   int64_t steps_ = 0;
 };
@@ -71,17 +74,17 @@ double learning_rate(const ScheduleConfig&, int64_t epoch, int64_t step, int64_t
 // Exponential moving average of parameters. Buffers (running statistics) are averages already and stay shared.
 class Ema {
  public:
-  Ema(Context&, const StateView&, float decay);
+  Ema(Context&, const FlatParameters&, float decay);
   void update();
-  void swap();  // exchanges averages and live weights; call again to undo
+  void swap();  // exchanges the numbers of averages and live weights; call again to undo
   void save(SafeTensors&, const std::string& prefix) const;
   void load(const SafeTensors&, const std::string& prefix);
 
  private:
   Context& ctx_;
-  StateView view_;
+  FlatParameters flat_;
   float decay_;
-  std::vector<Tensor> averages_;
+  Tensor averages_;  // laid out like the weights
 };
 
 }  // namespace kith

@@ -15,8 +15,8 @@
 
 namespace kith {
 
-// A trainable tensor. grad, where nobody gave it memory, is empty until the first backward; backward adds to a non-empty grad
-// only between zero_grad calls (see Parameter::fresh).
+// A trainable tensor. grad, where nobody gave it memory (an optimiser does: nn/model/flat_parameters.h), is empty until the first
+// backward; backward adds to a non-empty grad only between zero_grad calls (see Parameter::fresh).
 struct Parameter {
   Tensor value;
   Tensor grad;

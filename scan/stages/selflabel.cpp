@@ -59,7 +59,7 @@ class SelfLabelling {
     load_state(model_.state(), input_);
     seen_ = Array<int32_t>(s.ctx, classes_);
     if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train().count, classes_});
-    if (config_.ema > 0) ema_.emplace(s.ctx, model_.state(), config_.ema);
+    if (config_.ema > 0) ema_.emplace(s.ctx, optimizer_.flat(), config_.ema);
     used_ = usage().used;
   }
 

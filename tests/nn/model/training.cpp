@@ -109,7 +109,8 @@ TEST(ema, averages_swaps_and_resumes) {
                .bias = {.value = ctx.full({1}, 0.f), .grad = {}}};
   StateView view;
   layer.list(view, "");
-  Ema ema(ctx, view, 0.75f);
+  const FlatParameters flat(ctx, view.parameters);
+  Ema ema(ctx, flat, 0.75f);
   layer.weight.value.copy_from(std::vector<float>{6.f});
   ema.update();
   SafeTensors file;
@@ -118,7 +119,7 @@ TEST(ema, averages_swaps_and_resumes) {
   EXPECT_EQ(layer.weight.value.to_host()[0], 3.f);  // 0.75 * 2 + 0.25 * 6
   ema.swap();
   EXPECT_EQ(layer.weight.value.to_host()[0], 6.f);
-  Ema other(ctx, view, 0.75f);
+  Ema other(ctx, flat, 0.75f);
   other.load(file, "ema.");
   other.swap();
   EXPECT_EQ(layer.weight.value.to_host()[0], 3.f);

@@ -30,10 +30,14 @@ struct Model {
   Context& ctx;
   ClusterHeads heads;
   StateView view;
+  FlatParameters flat;  // gives gradients their memory, as an optimiser does
 
   explicit Model(Context& c, uint64_t seed = 1, int count = kHeads)
-      : ctx(c), heads(c, kFeatures, kClasses, count, seed) {
-    heads.state(view, "cluster_head.");
+      : ctx(c), heads(c, kFeatures, kClasses, count, seed), view(state()), flat(c, view.parameters) {}
+  StateView state() {
+    StateView v;
+    heads.state(v, "cluster_head.");
+    return v;
   }
   Parameter& parameter(size_t i) {
     return *view.parameters[i].parameter;
@@ -113,13 +117,20 @@ INSTANTIATE_TEST_SUITE_P(device, ClusterHeadsTest, testing::Values("cpu", "cuda"
 
 TEST_P(ClusterHeadsTest, StandInOneBlockWithTheirGradients) {
   Context& ctx = *context_;
-  Model m(ctx);
-  for (const auto part : {&Parameter::value, &Parameter::grad})
-    for (const size_t kind : {0, 1}) {
-      std::vector<Tensor> parts;
-      for (size_t h = 0; h < kHeads; ++h) parts.push_back(m.parameter(2 * h + kind).*part);
-      EXPECT_FALSE(Tensor::joined(parts, {kHeads * count_of(parts[0].shape())}).empty());
-    }
+  ClusterHeads heads(ctx, kFeatures, kClasses, kHeads, 1);
+  StateView view;
+  heads.state(view, "cluster_head.");
+  const auto in_one_block = [&](Tensor Parameter::*part, size_t kind) {
+    std::vector<Tensor> parts;
+    for (size_t h = 0; h < kHeads; ++h) parts.push_back(view.parameters[2 * h + kind].parameter->*part);
+    return !Tensor::joined(parts, {kHeads * count_of(parts[0].shape())}).empty();
+  };
+  for (const size_t kind : {0, 1}) EXPECT_TRUE(in_one_block(&Parameter::value, kind));
+  const FlatParameters flat(ctx, view.parameters);
+  for (const size_t kind : {0, 1}) {
+    EXPECT_TRUE(in_one_block(&Parameter::value, kind));
+    EXPECT_TRUE(in_one_block(&Parameter::grad, kind));
+  }
 }
 
 TEST_P(ClusterHeadsTest, AreOneProductEqualToOnePerHead) {
@@ -246,7 +257,7 @@ TEST_P(ClusterHeadsTest, TrainOnFromACheckpointAndAverage) {
   Model whole(ctx), first(ctx), second(ctx, 9);
   Optimizer a(ctx, whole.view.parameters, config), b(ctx, first.view.parameters, config),
       c(ctx, second.view.parameters, config);
-  Ema ema(ctx, whole.view, 0.f);  // decay 0: the average is the weights of the last update
+  Ema ema(ctx, a.flat(), 0.f);  // decay 0: the average is the weights of the last update
   step(whole, a), step(first, b);
   ema.update();
   const Tensor x = normal_tensor(ctx, {kRows, kFeatures}, {51});
