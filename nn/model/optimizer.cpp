@@ -4,9 +4,11 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "kernels/core/check.h"
 #include "kernels/optim.h"
+#include "nn/device/collective.h"
 #include "nn/state/state.h"
 
 namespace kith {
@@ -51,6 +53,12 @@ bool Optimizer::has_gradient(const Parameter& p) { return p.trainable && !p.fres
 
 void Optimizer::zero_grad() {
   for (const FlatParameters::Entry& e : flat_.entries()) e.parameter().fresh = true;
+  reduced_ = false;
+}
+
+void Optimizer::reduce() {
+  flat_.expect_bound();
+  if (!std::exchange(reduced_, true)) ctx_.collective().all_reduce(flat_.grads().span(), Reduction::mean, ctx_.queue());
 }
 
 void Optimizer::step(float lr) {
@@ -62,7 +70,7 @@ void Optimizer::step(float lr) {
 }
 
 void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
-  flat_.expect_bound();
+  reduce();
   const std::vector<kernels::OptimSlot<float>> slots = this->slots();
   const OpScope op(ctx_, step_name(config_.kind), step_cost());
   // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
@@ -143,8 +151,8 @@ Cost Optimizer::step_cost() const {
                                             : kernels::lars_step_cost(weights, halves);
 }
 
-Optimizer::Gradients Optimizer::gradients() const {
-  flat_.expect_bound();
+Optimizer::Gradients Optimizer::gradients() {
+  reduce();
   // One span per parameter, in the order of the list: in f64 the sum depends on where it is cut.
   std::vector<std::span<const float>> grads;
   double count = 0;

@@ -21,6 +21,10 @@ struct OptimizerConfig {
 };
 
 // Moves the parameters into FlatParameters, so that at most one optimiser at a time works on a parameter.
+//
+// With several ranks (nn/device/collective.h) the gradients become their mean over the ranks, in one reduction of the whole
+// buffer: in gradients() or step(), whichever comes first after zero_grad(). Between the two there must be no backward. A number
+// that allows a step must be the same on every rank; the `finite` of gradients() is.
 class Optimizer {
  public:
   Optimizer(Context&, const std::vector<NamedParameter>&, const OptimizerConfig&);
@@ -34,7 +38,7 @@ class Optimizer {
     Tensor norm;
     Array<int32_t> finite;
   };
-  Gradients gradients() const;
+  Gradients gradients();
   void count_step() { ++steps_; }
   int64_t steps() const { return steps_; }  // done so far
   const FlatParameters& flat() const { return flat_; }
@@ -46,6 +50,7 @@ class Optimizer {
  private:
   bool two_moments() const;
   static bool has_gradient(const Parameter&);
+  void reduce();
   std::vector<kernels::OptimSlot<float>> slots() const;
   Cost step_cost() const;
 
@@ -53,6 +58,7 @@ class Optimizer {
   OptimizerConfig config_;
   FlatParameters flat_;
   Tensor m_, v_;          // laid out like the weights
+  bool reduced_ = false;  // the gradients are those of all ranks
   Array<LiveStep> live_;  // of step(float)
   int64_t steps_ = 0;
 };

@@ -34,7 +34,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"scan/preflight", {"scan/text", "scan/config", "scan/run", "scan/pretext"}},
     {"nn/state", {"nn/tensor"}},
     {"nn/ops", {"nn/tensor", "nn/device"}},
-    {"nn/model", {"nn/tensor", "nn/ops", "nn/state"}},
+    {"nn/model", {"nn/tensor", "nn/ops", "nn/state", "nn/device"}},
     {"data/formats", {}},
     {"data/dataset", {"data/formats"}},
     {"data/fetch", {"data/formats"}},
