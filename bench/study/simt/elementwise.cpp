@@ -1,18 +1,12 @@
 #include "kernels/elementwise.h"
 
 #include "bench/study/simt/study.h"
-#include "kernels/softmax.h"
 
 namespace kith::study {
 namespace {
 
 using namespace kernels;
 using test::normal, test::normal_rows, test::OnDevice, test::poison, test::Seed;
-
-// Where a contract states bytes per element and has no function of its own for them.
-Cost per_element(double flops, double bytes, int64_t count) {
-  return {.flops = flops * static_cast<double>(count), .bytes = bytes * static_cast<double>(count)};
-}
 
 Cost run_add(const Sizes& s, Queue q) {
   const int64_t n = s["count"];
@@ -95,47 +89,19 @@ Cost run_to_f32(const Sizes& s, Queue q) {
   return per_element(0, 6, n);
 }
 
-Cost run_softmax_backward(const Sizes& s, Queue q) {
-  const int64_t rows = s["rows"], classes = s["classes"];
-  const OnDevice<float> p(normal_rows(rows, classes, Seed{1})), dy(normal_rows(rows, classes, Seed{2})),
-      dx(poison<float>(rows * classes));
-  softmax_backward({.p = p.matrix(), .dy = dy.matrix(), .dx = {dx.data(), rows, classes}}, q);
-  return cost(softmax_backward_cost, rows, classes);
-}
-
-Cost run_log_softmax_forward(const Sizes& s, Queue q) {
-  const int64_t rows = s["rows"], classes = s["classes"];
-  const OnDevice<float> x(normal_rows(rows, classes, Seed{1})), y(poison<float>(rows * classes));
-  log_softmax_forward({.x = x.matrix(), .y = {y.data(), rows, classes}}, q);
-  return cost(log_softmax_forward_cost, rows, classes);
-}
-
-Cost run_log_softmax_backward(const Sizes& s, Queue q) {
-  const int64_t rows = s["rows"], classes = s["classes"];
-  const OnDevice<float> y(normal_rows(rows, classes, Seed{1})), dy(normal_rows(rows, classes, Seed{2})),
-      dx(poison<float>(rows * classes));
-  log_softmax_backward({.y = y.matrix(), .dy = dy.matrix(), .dx = {dx.data(), rows, classes}}, q);
-  return per_element(4, 12, rows * classes);
-}
+const Sizes kElements{{"count", 65536}};
+const Sizes kMatrix{{"rows", 1024}, {"cols", 64}};
+const Entries kEntries{{{"add", kElements, run_add},
+                        {"scale", kElements, run_scale},
+                        {"relu_forward", kElements, run_relu_forward},
+                        {"relu_backward", kElements, run_relu_backward},
+                        {"broadcast", kElements, run_broadcast},
+                        {"sum", kElements, run_sum},
+                        {"column_sum", kMatrix, run_column_sum},
+                        {"gather_rows", kMatrix, run_gather_rows},
+                        {"swap_axes", {{"heads", 10}, {"rows", 128}, {"classes", 10}}, run_swap_axes},
+                        {"to_bf16", kElements, run_to_bf16},
+                        {"to_f32", kElements, run_to_f32}}};
 
 }  // namespace
-
-std::vector<Study> elementwise_studies() {
-  const Sizes elements{{"count", 65536}}, matrix{{"rows", 1024}, {"cols", 64}}, logits{{"rows", 512}, {"classes", 10}};
-  return {{"add", elements, run_add},
-          {"scale", elements, run_scale},
-          {"relu_forward", elements, run_relu_forward},
-          {"relu_backward", elements, run_relu_backward},
-          {"broadcast", elements, run_broadcast},
-          {"sum", elements, run_sum},
-          {"column_sum", matrix, run_column_sum},
-          {"gather_rows", matrix, run_gather_rows},
-          {"swap_axes", {{"heads", 10}, {"rows", 128}, {"classes", 10}}, run_swap_axes},
-          {"to_bf16", elements, run_to_bf16},
-          {"to_f32", elements, run_to_f32},
-          {"softmax_backward", logits, run_softmax_backward},
-          {"log_softmax_forward", logits, run_log_softmax_forward},
-          {"log_softmax_backward", logits, run_log_softmax_backward}};
-}
-
 }  // namespace kith::study

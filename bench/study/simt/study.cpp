@@ -24,12 +24,21 @@ std::string Sizes::text() const {
   return out;
 }
 
+namespace {
+
+std::vector<Study>& registered() {
+  static std::vector<Study> all;
+  return all;
+}
+
+}  // namespace
+
+Entries::Entries(std::vector<Study> more) { std::ranges::move(more, std::back_inserter(registered())); }
+
 const std::vector<Study>& studies() {
   static const std::vector<Study> all = [] {
-    std::vector<Study> list;
-    for (const auto& part : {loss_studies(), dense_studies(), elementwise_studies(), image_studies(), search_studies()})
-      list.insert(list.end(), part.begin(), part.end());
-    std::sort(list.begin(), list.end(), [](const Study& a, const Study& b) { return a.name < b.name; });
+    std::vector<Study> list = registered();  // in the order in which files were linked
+    std::ranges::sort(list, {}, &Study::name);
     return list;
   }();
   return all;

@@ -31,13 +31,13 @@ struct Study {
   std::function<Cost(const Sizes&, Queue)> run;
 };
 
-// To add an entry: a Study in the file of its kind, see losses.cpp.
-std::vector<Study> loss_studies();
-std::vector<Study> dense_studies();
-std::vector<Study> elementwise_studies();
-std::vector<Study> image_studies();
-std::vector<Study> search_studies();
-const std::vector<Study>& studies();
+// The studies of one kernel, NAME.cpp of this folder: a constant there adds them to the list.
+class Entries {
+ public:
+  explicit Entries(std::vector<Study>);
+};
+
+const std::vector<Study>& studies();        // by name
 const Study& study(std::string_view name);  // Error when there is none
 
 struct Result {
@@ -57,10 +57,24 @@ std::string json(const Result&);
 // The program: arguments without its name; returns the exit status.
 int command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
 
+// What the studies' inputs are made of.
+inline std::vector<float> filled(int64_t count, float value) {
+  return std::vector<float>(static_cast<size_t>(count), value);
+}
+inline std::vector<int32_t> labels(int64_t count, int64_t classes) {
+  std::vector<int32_t> v(static_cast<size_t>(count));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<int32_t>(static_cast<int64_t>(i) % classes);
+  return v;
+}
+
 // The contract's cost function, called with extents.
 template <class F, class... Extents>
 Cost cost(F f, Extents... extents) {
   return f(static_cast<double>(extents)...);
+}
+// Where a contract states bytes per element and has no function of its own for them.
+inline Cost per_element(double flops, double bytes, int64_t count) {
+  return {.flops = flops * static_cast<double>(count), .bytes = bytes * static_cast<double>(count)};
 }
 
 }  // namespace kith::study

@@ -1,46 +1,14 @@
+#include "kernels/pool.h"
+
 #include <algorithm>
-#include <numeric>
 
 #include "bench/study/simt/study.h"
-#include "kernels/augment.h"
-#include "kernels/pool.h"
 
 namespace kith::study {
 namespace {
 
 using namespace kernels;
 using test::normal, test::OnDevice, test::poison, test::Seed;
-
-Cost run_augment(const Sizes& s, Queue q) {
-  const int64_t size = s["side"] * s["side"] * s["channels"];
-  Random random(7, 0, 0, 0);
-  std::vector<uint8_t> pixels(static_cast<size_t>(s["images"] * size));
-  for (uint8_t& v : pixels) v = static_cast<uint8_t>(random.below(256));
-  std::vector<int64_t> samples(static_cast<size_t>(s["images"]));
-  std::iota(samples.begin(), samples.end(), 0);
-  const OnDevice<uint8_t> images(pixels);
-  const OnDevice<int64_t> index(samples);
-  const OnDevice<float> out(poison<float>(s["bf16"] != 0 ? 0 : s["images"] * s["views"] * size));
-  const OnDevice<bf16> out_bf16(poison<bf16>(s["bf16"] != 0 ? s["images"] * s["views"] * size : 0));
-  const int side = static_cast<int>(s["side"]);
-  augment({.images = images.data(),
-           .count = s["images"],
-           .height = side,
-           .width = side,
-           .channels = static_cast<int>(s["channels"]),
-           .index = index.span(),
-           .views = static_cast<int>(s["views"]),
-           .policy = static_cast<AugmentPolicy>(s["policy"]),
-           .simclr = {},
-           .strong = {},
-           .normalisation = {},
-           .out_height = side,
-           .out_width = side,
-           .out = s["bf16"] != 0 ? nullptr : out.data(),
-           .out_bf16 = s["bf16"] != 0 ? out_bf16.data() : nullptr},
-          q);
-  return cost(augment_cost, s["images"] * s["views"], side, side, s["channels"], s["bf16"] != 0 ? 2 : 4);
-}
 
 // x, y and their gradients of one pooling.
 template <class A>
@@ -142,22 +110,15 @@ Cost run_global_average_pool_backward(const Sizes& s, Queue q) {
   });
 }
 
+const Sizes kWindows{{"images", 2}, {"side", 32},   {"channels", 64}, {"kernel", 3},
+                     {"stride", 2}, {"padding", 1}, {"bf16", 0}};
+const Sizes kWhole{{"images", 8}, {"side", 4}, {"channels", 512}, {"bf16", 0}};
+const Entries kEntries{{{"max_pool_forward", kWindows, run_max_pool_forward},
+                        {"max_pool_backward", kWindows, run_max_pool_backward},
+                        {"average_pool_forward", kWindows, run_average_pool_forward},
+                        {"average_pool_backward", kWindows, run_average_pool_backward},
+                        {"global_average_pool_forward", kWhole, run_global_average_pool_forward},
+                        {"global_average_pool_backward", kWhole, run_global_average_pool_backward}}};
+
 }  // namespace
-
-std::vector<Study> image_studies() {
-  const Sizes windows{{"images", 2}, {"side", 32},   {"channels", 64}, {"kernel", 3},
-                      {"stride", 2}, {"padding", 1}, {"bf16", 0}},
-      whole{{"images", 8}, {"side", 4}, {"channels", 512}, {"bf16", 0}};
-  // policy 0: none, 1: simclr, 2: strong
-  return {{"max_pool_forward", windows, run_max_pool_forward},
-          {"max_pool_backward", windows, run_max_pool_backward},
-          {"average_pool_forward", windows, run_average_pool_forward},
-          {"average_pool_backward", windows, run_average_pool_backward},
-          {"global_average_pool_forward", whole, run_global_average_pool_forward},
-          {"global_average_pool_backward", whole, run_global_average_pool_backward},
-          {"augment",
-           {{"images", 8}, {"views", 2}, {"side", 32}, {"channels", 3}, {"policy", 1}, {"bf16", 0}},
-           run_augment}};
-}
-
 }  // namespace kith::study
