@@ -41,7 +41,6 @@ void check_problem(const char* entry, const Problem& a) {
 TopKStatus topk(const TopK<float>& a, Queue q) {
   check_problem("topk", a);
   check_exact("topk", a.exact, a.queries.rows, a.k);
-  check(a.batch_rows >= 0, fmt::format("topk: batches of {} queries", a.batch_rows));
   if (q.device == Device::cuda) return cuda::topk(a, q);
   return cpu::topk(a);
 }

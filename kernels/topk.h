@@ -29,6 +29,8 @@
 // Errors  Error on k out of range (says the largest possible k), dim mismatch, output sizes; a value in queries or database
 //         that is not finite (names the row).
 // Cost    2 queries database dim flop; DRAM 4 (queries + database) dim + 12 queries k B. No full score matrix.
+//         CUDA's scratch memory grows with the queries, by 2 dim + 512 ceil(k / 32) B each, and with the database, by 2 dim B
+//         a row: who has more queries than memory holds calls several times.
 #pragma once
 #include "kernels/core/types.h"
 
@@ -36,15 +38,14 @@ namespace kith::kernels {
 
 template <class T>
 struct TopK {
-  Matrix<const T> queries;    // [queries, dim]
-  Matrix<const T> database;   // [database, dim]
+  Matrix<const T> queries;   // [queries, dim]
+  Matrix<const T> database;  // [database, dim]
   int64_t k;
   bool exclude_self = false;
   int64_t query_offset = 0;   // database row of queries row 0; used by exclude_self only
   Matrix<T> scores;           // [queries, k]
   Matrix<int64_t> indices;    // [queries, k]
   Matrix<double> exact = {};  // [queries, k] the scores before rounding, which topk_merge takes; null: not written
-  int64_t batch_rows = 0;     // CUDA: queries at a time, which bounds its scratch memory; 0: about 135,000
 };
 
 // A database of any size in host memory, searched in chunks on the queue's device: two chunks of it at a time are there, one
@@ -56,18 +57,18 @@ struct TopKStreamed {
   int64_t k;
   bool exclude_self = false;
   int64_t query_offset = 0;
-  Matrix<float> scores;          // [queries, k] in the queue's memory
+  Matrix<float> scores;  // [queries, k] in the queue's memory
   Matrix<int64_t> indices;
-  int64_t chunk_rows = 0;        // 0: chunks of 256 MiB. CUDA: at most 2^31; the whole database may have more
+  int64_t chunk_rows = 0;  // 0: chunks of 256 MiB. CUDA: at most 2^31; the whole database may have more
 };
 
 // The lists of several parts of a database (shards) into those of the whole.
 struct TopKMerge {
   Matrix<const double> part_scores;    // [parts queries, k], not rounded: row p queries + q is part p's list of query q
-  Matrix<const int64_t> part_indices;  // rows of the whole database, each in one part; (-inf, -1) ends a list of fewer than k
+  Matrix<const int64_t> part_indices;  // rows of the whole database, each in one part; (-inf, -1) ends a shorter list
   Matrix<float> scores;                // [queries, k]
   Matrix<int64_t> indices;
-  Matrix<double> exact = {};           // [queries, k] the scores before rounding; null: not written
+  Matrix<double> exact = {};  // [queries, k] the scores before rounding; null: not written
 };
 
 struct TopKStatus {
@@ -79,14 +80,15 @@ TopKStatus topk_streamed(const TopKStreamed&, Queue);
 void topk_merge(const TopKMerge&, Queue);
 
 namespace cpu {
-template <class T> TopKStatus topk(const TopK<T>&);  // <double>: plain loops, the oracle
+template <class T>
+TopKStatus topk(const TopK<T>&);  // <double>: plain loops, the oracle
 void topk_merge(const TopKMerge&);
-}
+}  // namespace cpu
 namespace cuda {  // matrices are device memory
 TopKStatus topk(const TopK<float>&, Queue);
 TopKStatus topk_streamed(const TopKStreamed&, Queue);
 void topk_merge(const TopKMerge&, Queue);
-}
+}  // namespace cuda
 
 constexpr Cost topk_cost(double queries, double database, double dim, double k) {
   return {.flops = 2 * queries * database * dim, .bytes = 4 * (queries + database) * dim + 12 * queries * k};

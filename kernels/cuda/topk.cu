@@ -1,7 +1,6 @@
 // Top-K as a sequence of launches: rows to fp16, tensor-core scores with selection, exact scores and certificate, a second
-// search where the certificate fails. Queries go through in batches, so that lists and fp16 copies stay small beside the
-// inputs; lists, 8 B 32 max(ceil((k + 12) / 32), 2 ceil(k / 32)) for each query and split, are all that passes from launch to
-// launch.
+// search where the certificate fails. Lists, 8 B 32 max(ceil((k + 12) / 32), 2 ceil(k / 32)) for each query and split, are all
+// that passes from launch to launch.
 #include <algorithm>
 
 #include "kernels/core/check.h"
@@ -12,8 +11,7 @@ namespace kith::kernels::cuda {
 namespace {
 
 constexpr int64_t kLargestK = 256, kLargestDim = 4096, kLargestRows = int64_t{1} << 31;
-constexpr int kSlots = 264;  // blocks of the scan at a time: two on each of 132 multiprocessors
-constexpr int64_t kBatch = int64_t{4} * kSlots * kTopKTile;  // queries of four full waves, where a batch is not given
+constexpr int64_t kSlots = 264;  // blocks of the scan at a time: two on each of 132 multiprocessors
 constexpr int64_t kSpare =
     12;  // candidates beyond k: what lies between the k-th score and the last must exceed the bound
 
@@ -61,27 +59,31 @@ void topk_check_limits(int64_t k, int64_t dim, int64_t rows) {
 
 void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Queue q) {
   TopKSearch s{};
+  s.queries = a.queries.data;
+  s.query_rows = a.queries.rows;
   s.database = a.database.data;
   s.database_rows = static_cast<unsigned>(a.database.rows);
   s.dim = static_cast<int>(a.database.cols);
   s.padded_dim = static_cast<int>(ceil_div(s.dim, kTopKSlab)) * kTopKSlab;
   s.k = static_cast<int>(a.k);
   s.first = first;
+  s.self_offset = a.query_offset - first;
   s.exclude_self = a.exclude_self;
   s.chunks = static_cast<int>(ceil_div(a.k + kSpare, kWarp));
   s.findings = findings;
+  s.scores = a.scores.data;
+  s.exact = a.exact.data;
+  s.indices = a.indices.data;
 
-  const int64_t batch = std::min(a.queries.rows, a.batch_rows > 0 ? a.batch_rows : kBatch),
-                row_tiles = ceil_div(batch, kTopKTile);
-  s.splits = choose_splits(row_tiles, s.tiles());
+  s.splits = choose_splits(ceil_div(a.queries.rows, kTopKTile), s.tiles());
   Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
-      half_queries(padded(batch) * s.padded_dim, q);
-  Scratch<TopKQueryBound> query_bound(batch, q);
+      half_queries(padded(a.queries.rows) * s.padded_dim, q);
+  Scratch<TopKQueryBound> query_bound(a.queries.rows, q);
   Scratch<TopKDatabaseBound> database_bound(1, q);
   Scratch<float> mean(s.dim, q);
   constexpr int kKeys = sizeof(TopKExactKey) / sizeof(TopKKey);
-  Scratch<TopKKey> lists(batch * s.splits * std::max(s.chunks, kKeys * s.exact_chunks()) * kWarp, q);
-  Scratch<int> uncertain(batch, q);
+  Scratch<TopKKey> lists(a.queries.rows * s.splits * std::max(s.chunks, kKeys * s.exact_chunks()) * kWarp, q);
+  Scratch<int> uncertain(a.queries.rows, q);
   s.half_database = half_database.data();
   s.half_queries = half_queries.data();
   s.query_bound = query_bound.data();
@@ -92,19 +94,10 @@ void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Qu
 
   cuda_check(cudaMemsetAsync(s.database_bound, 0, sizeof(TopKDatabaseBound), q.stream));
   topk_prepare_database(s, q);
-  for (int64_t at = 0; at < a.queries.rows; at += batch) {
-    s.queries = a.queries.data + at * s.dim;
-    s.query_rows = std::min(batch, a.queries.rows - at);
-    s.first_query = at;
-    s.self_offset = a.query_offset + at - first;
-    s.scores = a.scores.data == nullptr ? nullptr : a.scores.data + at * a.k;
-    s.exact = a.exact.data == nullptr ? nullptr : a.exact.data + at * a.k;
-    s.indices = a.indices.data + at * a.k;
-    topk_prepare_queries(s, q);
-    topk_scan(s, q);
-    topk_finish(s, q);
-    topk_search_again(s, q);
-  }
+  topk_prepare_queries(s, q);
+  topk_scan(s, q);
+  topk_finish(s, q);
+  topk_search_again(s, q);
 }
 
 TopKStatus topk(const TopK<float>& a, Queue q) {

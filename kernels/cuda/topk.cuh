@@ -170,7 +170,7 @@ constexpr int kTopKSlab = 32;   // elements of a row that are multiplied between
 // One search of one database (or of a chunk of one that starts at row `first`); all pointers are device memory.
 struct TopKSearch {
   const float *queries, *database;
-  int64_t query_rows, first_query;  // a batch of queries, and where it starts: for messages
+  int64_t query_rows;
   unsigned database_rows;
   int dim, padded_dim, k;
   int64_t first;  // added to the indices of the result
@@ -211,11 +211,12 @@ __device__ __forceinline__ void topk_write(const TopKSearch& s, int64_t query, c
   }
 }
 
-void topk_prepare_database(const TopKSearch&, Queue);  // mean, half_database, database_bound; finds rows that are not finite
-void topk_prepare_queries(const TopKSearch&, Queue);   // half_queries, query_bound; after the database
-void topk_scan(const TopKSearch&, Queue);              // lists: the best candidates by fp16 score, of each split
-void topk_finish(const TopKSearch&, Queue);            // scores, indices, of certain queries; uncertain
-void topk_search_again(const TopKSearch&, Queue);      // scores, indices of the uncertain ones
+void topk_prepare_database(const TopKSearch&,
+                           Queue);  // mean, half_database, database_bound; finds rows that are not finite
+void topk_prepare_queries(const TopKSearch&, Queue);  // half_queries, query_bound; after the database
+void topk_scan(const TopKSearch&, Queue);             // lists: the best candidates by fp16 score, of each split
+void topk_finish(const TopKSearch&, Queue);           // scores, indices, of certain queries; uncertain
+void topk_search_again(const TopKSearch&, Queue);     // scores, indices of the uncertain ones
 
 // The whole search of a database that is the rows from `first` on of a larger one; indices count from the larger one's
 // row 0. Where it has fewer than k rows, lists end with (-inf, -1). Scores may be null. Enqueues and returns.

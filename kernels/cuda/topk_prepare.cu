@@ -59,8 +59,8 @@ struct RowNorms {
 };
 
 // The row times 2^exponent as fp16, with zeros up to padded_dim.
-__device__ __forceinline__ RowNorms convert_row(const float* row, const float* mean, int dim, int padded_dim, int exponent,
-                                                __half* out) {
+__device__ __forceinline__ RowNorms convert_row(const float* row, const float* mean, int dim, int padded_dim,
+                                                int exponent, __half* out) {
   const double scale = scalbn(1.0, exponent);
   double norm = 0, residual = 0;
   for (int d = static_cast<int>(threadIdx.x) % kWarp; d < padded_dim; d += kWarp) {
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) convert_queries_kernel(TopKSear
   // The sums <q, m> and <q, x>, |x| <= |x - m| + |m|, each of dim terms; their share with |x - m| is in the certificate.
   const double slack = 4 * (s.dim + 8) * 0x1p-53 * products;
   s.query_bound[row] = {offset, slack, n.norm, n.residual, exponent};
-  if (largest >= 0x7F800000u) atomicMin(&s.findings->query, static_cast<unsigned long long>(s.first_query + row));
+  if (largest >= 0x7F800000u) atomicMin(&s.findings->query, static_cast<unsigned long long>(row));
 }
 
 LaunchShape rows_shape(int64_t rows) {

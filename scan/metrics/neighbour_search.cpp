@@ -13,7 +13,7 @@ namespace {
 
 // Longest lists of a search on a device; beyond, the CPU finds the same lists.
 constexpr int64_t kDeviceK = 256, kDeviceDim = 4096;
-// Queries of one search on a device: bounds the memory that its candidates take.
+// Queries of one search on a device: bounds the memory that they, their lists and the search's candidates take.
 constexpr int64_t kDeviceQueries = int64_t{1} << 17;
 
 Cost cost_of(const Matrix<const float>& queries, const Matrix<const float>& database, int64_t k) {

@@ -10,7 +10,6 @@ namespace kith::test {
 struct TopKOptions {
   bool exclude_self = false;
   int64_t query_offset = 0;
-  int64_t batch_rows = 0;
 };
 
 struct TopKResult {

@@ -41,21 +41,6 @@ TEST_F(TopKCuda, QueriesThatStayInSharedMemory) {
   for (const int64_t dim : {40, 100, 129}) expect_exact(unit_rows(5, dim, Seed{1}), unit_rows(390, dim, Seed{2}), 5);
 }
 
-TEST_F(TopKCuda, BatchesOfQueries) {
-  const HostMatrix<float> x = unit_rows(45, 7, Seed{3});
-  expect_exact(x, x, 10, {.exclude_self = true, .batch_rows = 20});
-  const HostMatrix<float> same(6, 7, 0.2f);
-  expect_exact(same, same, 3, {.exclude_self = true, .batch_rows = 4});
-  HostMatrix<float> bad = x;
-  bad.values[33 * 7] = INFINITY;
-  try {
-    on_device(bad, x, 3, {.batch_rows = 20});
-    ADD_FAILURE() << "a value that is not finite passed";
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("query row 33"), std::string::npos) << e.what();
-  }
-}
-
 TEST_F(TopKCuda, SelfIsIncludedExcludedOrShifted) {
   const HostMatrix<float> x = unit_rows(140, 9, Seed{3});
   expect_exact(x, x, 10);

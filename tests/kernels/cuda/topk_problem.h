@@ -24,8 +24,7 @@ class TopKCuda : public CudaKernel {
                                     .query_offset = o.query_offset,
                                     .scores = {scores.data(), queries.rows, k},
                                     .indices = {indices.data(), queries.rows, k},
-                                    .exact = {exact.data(), queries.rows, k},
-                                    .batch_rows = o.batch_rows},
+                                    .exact = {exact.data(), queries.rows, k}},
                                    queue);
     return {scores.host(), indices.host(), exact.host(), status};
   }
