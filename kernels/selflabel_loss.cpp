@@ -27,8 +27,10 @@ void check_extents(Matrix<const float> strong) {
 
 void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   check_extents(a.strong);
-  check_shape(a.weak, a.strong, "weak");
-  check_count(a.thresholds.size(), a.thresholds.empty() ? 0 : a.strong.cols, "thresholds");
+  const bool given = a.weak.data == nullptr;
+  check(given != a.labels.empty(), "selflabel_loss: expected either weak or labels");
+  if (!given) check_shape(a.weak, a.strong, "weak");
+  check_count(a.index.size(), given ? a.strong.rows : 0, "index");
   check_count(a.target.size(), a.strong.rows, "target");
   check_count(a.weight.size(), a.strong.rows, "weight");
   check_count(a.loss.size(), 1, "loss");

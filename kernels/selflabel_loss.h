@@ -6,10 +6,13 @@
 //   loss     = sum_{kept} w_{target} CE(strong_i, target_i) / sum_{kept} w_{target};     0 when no row is kept
 //   dstrong  = dloss times its gradient; zero rows where not kept. No gradient flows to weak.
 //
-// threshold may also be given per class (`thresholds`, [classes], by target): the share-per-cluster form.
+// In place of weak, targets may be given: `labels`, one for each of any number of images, -1 for none, and `index`, row i's
+// image. target_i = labels[index_i], kept_i = target_i >= 0; the threshold does not matter.
 //
 // Limits  rows >= 1, classes >= 2. Deterministic. Log-space. kept is a count on the queue's device: no synchronisation.
-// Cost    DRAM forward 8 rows classes B, backward 8 rows classes B.
+// Errors  Error on sizes that disagree, weak and labels both or neither. A label below -1 or no class, or an index outside
+//         labels: Error on the CPU; on a device target -2, and NaN for the loss and that row's gradient.
+// Cost    DRAM forward 8 rows classes B (4 with labels), backward 8 rows classes B.
 #pragma once
 #include "kernels/core/types.h"
 
@@ -17,23 +20,24 @@ namespace kith::kernels {
 
 template <class T>
 struct SelflabelLossForward {
-  Matrix<const T> weak, strong;      // [rows, classes] logits
-  T threshold;                       // used where thresholds is empty
-  std::span<const T> thresholds;     // [classes] or empty
+  Matrix<const T> weak = {}, strong;  // [rows, classes] logits; weak.data null: labels are given
+  T threshold = 0;
+  std::span<const int32_t> labels = {};  // [images], or empty
+  std::span<const int64_t> index = {};   // [rows] where there are labels
   bool balance = true;
-  std::span<int32_t> target;         // [rows]: class, or -1 where not kept; saved for backward
-  std::span<T> weight;               // [rows]: w_target / sum of weights, 0 where not kept; saved for backward
-  std::span<T> loss;                 // [1]
-  std::span<int32_t> kept;           // [1]
-  std::span<int32_t> seen = {};      // [classes] or empty: kept rows of each target, added to what is there
+  std::span<int32_t> target;     // [rows]: class, or -1 where not kept; saved for backward
+  std::span<T> weight;           // [rows]: w_target / sum of weights, 0 where not kept; saved for backward
+  std::span<T> loss;             // [1]
+  std::span<int32_t> kept;       // [1]
+  std::span<int32_t> seen = {};  // [classes] or empty: kept rows of each target, added to what is there
 };
 
 template <class T>
 struct SelflabelLossBackward {
   Matrix<const T> strong;
-  std::span<const int32_t> target;   // [rows] from forward
-  std::span<const T> weight;         // [rows] from forward
-  std::span<const T> dloss;          // [1]
+  std::span<const int32_t> target;  // [rows] from forward
+  std::span<const T> weight;        // [rows] from forward
+  std::span<const T> dloss;         // [1]
   Matrix<T> dstrong;
   Write write = Write::overwrite;
 };
@@ -42,16 +46,21 @@ void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue);
 void selflabel_loss_backward(const SelflabelLossBackward<float>&, Queue);
 
 namespace cpu {
-template <class T> void selflabel_loss_forward(const SelflabelLossForward<T>&);
-template <class T> void selflabel_loss_backward(const SelflabelLossBackward<T>&);
+template <class T>
+void selflabel_loss_forward(const SelflabelLossForward<T>&);
+template <class T>
+void selflabel_loss_backward(const SelflabelLossBackward<T>&);
 }  // namespace cpu
 namespace cuda {  // spans are device memory
 void selflabel_loss_forward(const SelflabelLossForward<float>&, Queue);
 void selflabel_loss_backward(const SelflabelLossBackward<float>&, Queue);
-}
+}  // namespace cuda
 
 constexpr Cost selflabel_loss_forward_cost(double rows, double classes) {
   return {.flops = 8 * rows * classes, .bytes = 8 * rows * classes};
+}
+constexpr Cost selflabel_loss_labels_cost(double rows, double classes) {  // forward where labels are given
+  return {.flops = 4 * rows * classes, .bytes = 4 * rows * classes};
 }
 constexpr Cost selflabel_loss_backward_cost(double rows, double classes) {
   return {.flops = 5 * rows * classes, .bytes = 8 * rows * classes};

@@ -23,7 +23,6 @@ struct Problem {
     return {.weak = weak.matrix(),
             .strong = strong.matrix(),
             .threshold = T(0.5),
-            .thresholds = {},
             .target = target.span(),
             .weight = weight.span(),
             .loss = loss.span(),

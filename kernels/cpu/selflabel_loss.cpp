@@ -1,7 +1,10 @@
 #include "kernels/selflabel_loss.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "kernels/core/check.h"
 #include "kernels/cpu/softmax_rows.h"
 
 namespace kith::kernels::cpu {
@@ -9,23 +12,52 @@ namespace {
 
 constexpr int64_t kBlocksPerChunk = 4;
 
-// target_i and its confidence, then CE(strong_i, target_i) into weight_i for the rows that are kept.
+template <class T>
+void take_labels(const SelflabelLossForward<T>& a) {
+  const auto images = static_cast<int64_t>(a.labels.size());
+  for (size_t i = 0; i < a.index.size(); ++i) {
+    const int64_t image = a.index[i];
+    if (image < 0 || image >= images)
+      throw Error(fmt::format("selflabel_loss: row {} is image {} of {}", i, image, images));
+    a.target[i] = a.labels[static_cast<size_t>(image)];
+    if (a.target[i] < -1 || a.target[i] >= a.strong.cols)
+      throw Error(
+          fmt::format("selflabel_loss: image {} has label {} of {} classes", image, a.target[i], a.strong.cols));
+  }
+}
+
+// The classes of the largest logits where they are confident.
 template <class T>
 void pick_targets(const SelflabelLossForward<T>& a) {
   const int64_t classes = a.weak.cols, grain = softmax_block_rows(classes);
   parallel_for(a.weak.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
-    SoftmaxBlock<T> weak(grain, classes), strong(grain, classes);
+    SoftmaxBlock<T> weak(grain, classes);
     for (int64_t first = begin; first < end; first += grain) {
       const int64_t rows = std::min(grain, end - first);
-      const T *w = a.weak.data + first * classes, *s = a.strong.data + first * classes;
+      const T* w = a.weak.data + first * classes;
       weak.run(rows, [=](int64_t i, int64_t c) { return w[i * classes + c]; });
-      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
       for (int64_t i = 0; i < rows; ++i) {
         const int64_t target = std::max_element(w + i * classes, w + (i + 1) * classes) - (w + i * classes);
-        const T threshold = a.thresholds.empty() ? a.threshold : a.thresholds[target];
-        const bool kept = 1 / weak.sum[i] > threshold;  // the largest exponential is exp(0)
+        const bool kept = 1 / weak.sum[i] > a.threshold;  // the largest exponential is exp(0)
         a.target[first + i] = kept ? static_cast<int32_t>(target) : -1;
-        a.weight[first + i] = kept ? (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]) : T(0);
+      }
+    }
+  });
+}
+
+// CE(strong_i, target_i) into weight_i for the rows that are kept.
+template <class T>
+void cross_entropies(const SelflabelLossForward<T>& a) {
+  const int64_t classes = a.strong.cols, grain = softmax_block_rows(classes);
+  parallel_for(a.strong.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
+    SoftmaxBlock<T> strong(grain, classes);
+    for (int64_t first = begin; first < end; first += grain) {
+      const int64_t rows = std::min(grain, end - first);
+      const T* s = a.strong.data + first * classes;
+      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
+      for (int64_t i = 0; i < rows; ++i) {
+        const int64_t target = a.target[first + i];
+        a.weight[first + i] = target < 0 ? T(0) : (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]);
       }
     }
   });
@@ -35,8 +67,9 @@ void pick_targets(const SelflabelLossForward<T>& a) {
 
 template <class T>
 void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
-  pick_targets(a);
-  std::vector<int64_t> count(a.weak.cols);
+  a.weak.data == nullptr ? take_labels(a) : pick_targets(a);
+  cross_entropies(a);
+  std::vector<int64_t> count(a.strong.cols);
   int64_t kept = 0;
   for (const int32_t target : a.target) {
     if (target >= 0) ++count[target], ++kept;

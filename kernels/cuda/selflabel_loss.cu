@@ -1,6 +1,6 @@
-// Targets come from the weak rows (one warp per row: argmax and its probability), class counts are integers, so the total
-// weight follows from them without a sum over rows: n * (classes present) when balanced, n otherwise. The loss is a fixed
-// two-level sum.
+// Targets come from the weak rows (one warp per row: argmax and its probability) or are given, class counts are integers, so
+// the total weight follows from them without a sum over rows: n * (classes present) when balanced, n otherwise. The loss is a
+// fixed two-level sum.
 //
 // Small (rows x classes up to kOneBlock): one block, one launch. Large: a launch for targets and counts, one for weights
 // and partial losses, one that adds the partials in order. Integer atomics only; nothing returns to the host.
@@ -17,14 +17,27 @@ constexpr int kWarps = 16;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int64_t kOneBlock = 1 << 16;
 
+constexpr int kNone = -1, kWrong = -2;  // targets of rows that are not kept, and of rows whose label is no class
+
+// Where targets come from.
 struct Rule {
+  const float* weak;  // [rows][classes], or null
   float threshold;
-  const float* thresholds;  // [classes] or null
-  int balance;
+  const int32_t* labels;  // [images]
+  const int64_t* index;   // [rows]
+  int64_t images;
 };
 
-// The class of the largest logit (the lowest on a tie) where its probability exceeds the threshold, else -1.
-__device__ __forceinline__ int target_of(const float* logits, int classes, const Rule& rule, int lane) {
+__device__ __forceinline__ int label_of(int64_t row, int classes, const Rule& rule) {
+  const int64_t image = rule.index[row];
+  const int label = image >= 0 && image < rule.images ? rule.labels[image] : kWrong;
+  return label >= kNone && label < classes ? label : kWrong;
+}
+
+// The class of the largest logit (the lowest on a tie) where its probability exceeds the threshold, or what is given.
+__device__ __forceinline__ int target_of(int64_t row, int classes, const Rule& rule, int lane) {
+  if (rule.weak == nullptr) return label_of(row, classes, rule);
+  const float* logits = rule.weak + row * classes;
   LogSum acc;
   float best = -INFINITY;
   int at = classes;
@@ -44,13 +57,12 @@ __device__ __forceinline__ int target_of(const float* logits, int classes, const
     }
   }
   const float confidence = expf(best - warp_merge(acc).log_sum_exp());
-  const float limit = rule.thresholds != nullptr ? rule.thresholds[min(at, classes - 1)] : rule.threshold;
-  return confidence > limit ? at : -1;
+  return confidence > rule.threshold ? at : kNone;
 }
 
 // w_target / sum of w over kept rows.
 __device__ __forceinline__ float weight_of(int target, const int* counts, int kept, int present, int balance) {
-  if (target < 0) return 0.f;
+  if (target < 0) return target == kNone ? 0.f : NAN;
   const float n = static_cast<float>(kept);
   return balance ? 1.f / (static_cast<float>(counts[target]) * static_cast<float>(present)) : 1.f / n;
 }
@@ -83,7 +95,8 @@ __device__ __forceinline__ float weigh_rows(const float* strong, int64_t rows, i
     const int t = target[i];
     const float w = weight_of(t, counts, total.x, total.y, balance);
     if (lane == 0) weight[i] = w;
-    if (t >= 0) sum += w * cross_entropy(strong + i * classes, classes, t, lane);  // the whole warp agrees on t
+    // The whole warp agrees on t.
+    sum += t >= 0 ? w * cross_entropy(strong + i * classes, classes, t, lane) : w;
   }
   if (lane == 0) scratch[warp] = sum;
   __syncthreads();
@@ -100,16 +113,16 @@ __device__ __forceinline__ void add_counts(const int* counts, int classes, int32
 
 // Shared memory: counts [classes], then kWarps of scratch.
 __global__ void __launch_bounds__(kThreads, 1)
-    one_block_kernel(const float* __restrict__ weak, const float* __restrict__ strong, int64_t rows, int classes,
-                     Rule rule, int32_t* target, float* __restrict__ weight, float* __restrict__ loss,
-                     int32_t* __restrict__ kept, int32_t* __restrict__ seen) {
+    one_block_kernel(const float* __restrict__ strong, int64_t rows, int classes, Rule rule, int balance,
+                     int32_t* target, float* __restrict__ weight, float* __restrict__ loss, int32_t* __restrict__ kept,
+                     int32_t* __restrict__ seen) {
   int* counts = dynamic_shared<int>();
   int* scratch = counts + classes;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   for (int c = static_cast<int>(threadIdx.x); c < classes; c += kThreads) counts[c] = 0;
   __syncthreads();  // counts are zero
   for (int64_t i = warp; i < rows; i += kWarps) {
-    const int t = target_of(weak + i * classes, classes, rule, lane);
+    const int t = target_of(i, classes, rule, lane);
     if (lane != 0) continue;
     target[i] = t;
     if (t >= 0) atomicAdd(counts + t, 1);
@@ -118,7 +131,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   add_counts(counts, classes, seen);
   const int2 total = totals(counts, classes, scratch);
   const float sum =
-      weigh_rows(strong, rows, classes, counts, total, rule.balance, target, weight, reinterpret_cast<float*>(scratch));
+      weigh_rows(strong, rows, classes, counts, total, balance, target, weight, reinterpret_cast<float*>(scratch));
   if (threadIdx.x == 0) {
     *loss = sum;
     *kept = total.x;
@@ -126,12 +139,11 @@ __global__ void __launch_bounds__(kThreads, 1)
 }
 
 __global__ void __launch_bounds__(kThreads)
-    target_kernel(const float* __restrict__ weak, int64_t rows, int classes, Rule rule, int32_t* __restrict__ target,
-                  int* __restrict__ counts) {
+    target_kernel(int64_t rows, int classes, Rule rule, int32_t* __restrict__ target, int* __restrict__ counts) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
   if (i >= rows) return;
-  const int t = target_of(weak + i * classes, classes, rule, lane);
+  const int t = target_of(i, classes, rule, lane);
   if (lane == 0) {
     target[i] = t;
     if (t >= 0) atomicAdd(counts + t, 1);
@@ -173,7 +185,8 @@ __global__ void __launch_bounds__(kThreads)
   const float* logits = strong + i * classes;
   const int t = target[i];
   if (t < 0) {
-    for (int c = lane; c < classes; c += kWarp) put(dstrong + i * classes + c, 0.f, add);
+    const float nothing = t == kNone ? 0.f : NAN;
+    for (int c = lane; c < classes; c += kWarp) put(dstrong + i * classes + c, nothing, add);
     return;
   }
   LogSum acc;
@@ -186,15 +199,15 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
-  const int64_t rows = a.weak.rows;
-  const int classes = static_cast<int>(a.weak.cols);
-  const Rule rule{a.threshold, a.thresholds.empty() ? nullptr : a.thresholds.data(), a.balance ? 1 : 0};
+  const int64_t rows = a.strong.rows;
+  const int classes = static_cast<int>(a.strong.cols), balance = a.balance ? 1 : 0;
+  const Rule rule{a.weak.data, a.threshold, a.labels.data(), a.index.data(), static_cast<int64_t>(a.labels.size())};
   if (rows * classes <= kOneBlock) {
     launch(
         "selflabel_loss_forward", one_block_kernel,
         {.grid = dim3(1), .block = dim3(kThreads), .smem_bytes = sizeof(int) * (static_cast<size_t>(classes) + kWarps)},
-        q, a.weak.data, a.strong.data, rows, classes, rule, a.target.data(), a.weight.data(), a.loss.data(),
-        a.kept.data(), a.seen.data());
+        q, a.strong.data, rows, classes, rule, balance, a.target.data(), a.weight.data(), a.loss.data(), a.kept.data(),
+        a.seen.data());
     return;
   }
   const int row_blocks = static_cast<int>(ceil_div(rows, kWarps)), parts = std::min(row_blocks, 512);
@@ -202,10 +215,10 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   Scratch<float> partial(parts, q);
   cuda_check(cudaMemsetAsync(counts.data(), 0, sizeof(int) * static_cast<size_t>(classes), q.stream));
   launch("selflabel_loss_target", target_kernel,
-         {.grid = dim3(static_cast<unsigned>(row_blocks)), .block = dim3(kThreads)}, q, a.weak.data, rows, classes,
-         rule, a.target.data(), counts.data());
+         {.grid = dim3(static_cast<unsigned>(row_blocks)), .block = dim3(kThreads)}, q, rows, classes, rule,
+         a.target.data(), counts.data());
   launch("selflabel_loss_weigh", weigh_kernel, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kThreads)}, q,
-         a.strong.data, rows, classes, rule.balance, counts.data(), a.target.data(), a.weight.data(), partial.data());
+         a.strong.data, rows, classes, balance, counts.data(), a.target.data(), a.weight.data(), partial.data());
   launch("selflabel_loss_combine", combine_kernel, {.grid = dim3(1), .block = dim3(kThreads)}, q, partial.data(), parts,
          counts.data(), classes, a.loss.data(), a.kept.data(), a.seen.data());
 }

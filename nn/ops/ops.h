@@ -65,7 +65,8 @@ struct SelflabelOut {
 };
 struct SelflabelOptions {
   float threshold = 0.99f;
-  std::vector<float> thresholds;  // per class, or empty
+  std::span<const int32_t> labels = {};  // [images] on the device, in place of weak, which is empty then: class or -1
+  std::span<const int64_t> index = {};   // [rows] on the device, with labels: each row's image
   bool balance = true;
   std::span<int32_t> seen = {};  // [classes] on the device: kept rows by target are added; empty: not wanted
 };

@@ -1,4 +1,4 @@
-// selflabel_loss  weak, strong [rows, classes] -> loss []; no gradient flows to weak
+// selflabel_loss  weak (or labels), strong [rows, classes] -> loss []; no gradient flows to weak
 #include "kernels/selflabel_loss.h"
 
 #include "nn/ops/ops.h"
@@ -9,15 +9,16 @@ SelflabelOut selflabel_loss(Tape& tape, const Tensor& weak, Var strong, const Se
   Context& ctx = tape.context();
   const int64_t rows = strong.value().dim(0);
   const auto r = static_cast<double>(rows), classes = static_cast<double>(strong.value().dim(-1));
-  const OpScope op(ctx, "selflabel_loss", kernels::selflabel_loss_forward_cost(r, classes));
-  const auto per_class = static_cast<int64_t>(options.thresholds.size());
-  const Tensor thresholds = per_class == 0 ? Tensor() : ctx.constant({per_class}, options.thresholds);
+  const OpScope op(ctx, "selflabel_loss",
+                   weak.empty() ? kernels::selflabel_loss_labels_cost(r, classes)
+                                : kernels::selflabel_loss_forward_cost(r, classes));
   SelflabelOut out{.loss = {}, .target = {ctx, rows}, .kept = {ctx, 1}};
   Tensor weight = ctx.empty({rows}), loss = ctx.empty({});
-  kernels::selflabel_loss_forward({.weak = weak.matrix(),
+  kernels::selflabel_loss_forward({.weak = weak.empty() ? Matrix<float>{} : weak.matrix(),
                                    .strong = strong.value().matrix(),
                                    .threshold = options.threshold,
-                                   .thresholds = thresholds.span(),
+                                   .labels = options.labels,
+                                   .index = options.index,
                                    .balance = options.balance,
                                    .target = out.target.span(),
                                    .weight = weight.span(),

@@ -10,7 +10,7 @@
 namespace kith {
 namespace {
 
-constexpr double kFloat = 4, kList = 12;
+constexpr double kFloat = 4, kInt = 4, kList = 12;
 
 class Counter {
  public:
@@ -79,8 +79,7 @@ class Counter {
     const double all = backbone_ + (columns_ + 1) * clusters_;
     add_training(f, c_.selflabel.train, 1, all);
     if (c_.selflabel.ema > 0) f.device.push_back({"the moving average", kFloat * all, "none, --set selflabel.ema=0"});
-    if (c_.selflabel.share > 0)
-      f.device.push_back({"targets", kFloat * clusters_ * train_, "none, --set selflabel.share=0"});
+    if (c_.selflabel.share > 0) f.device.push_back({"targets", kInt * train_, "none, --set selflabel.share=0"});
     f.disk += kFloat * all * (c_.selflabel.ema > 0 ? 2 : 1);
     return join(std::move(f));
   }

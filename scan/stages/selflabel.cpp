@@ -35,14 +35,6 @@ std::vector<int32_t> confident_labels(const Matrix<const float>& probabilities, 
   return labels;
 }
 
-// Logits that say one cluster with certainty, or nothing at all: one row per label.
-std::vector<float> logits_of(std::span<const int32_t> labels, int classes) {
-  std::vector<float> out(labels.size() * static_cast<size_t>(classes), 0.f);
-  for (size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] != kNone) out[i * static_cast<size_t>(classes) + static_cast<size_t>(labels[i])] = 80.f;
-  return out;
-}
-
 class SelfLabelling {
  public:
   explicit SelfLabelling(Session& s)
@@ -58,7 +50,7 @@ class SelfLabelling {
     check(config_.share >= 0 && config_.share <= 1, "selflabel.share must lie in 0 .. 1");
     load_state(model_.state(), input_);
     seen_ = Array<int32_t>(s.ctx, classes_);
-    if (config_.share > 0) own_logits_ = s.ctx.empty({s.data.train().count, classes_});
+    if (config_.share > 0) device_labels_ = Array<int32_t>(s.ctx, s.data.train().count);
     if (config_.ema > 0) ema_.emplace(s.ctx, optimizer_.flat(), config_.ema);
     used_ = usage().used;
   }
@@ -108,12 +100,13 @@ class SelfLabelling {
 
   void use_labels(std::vector<int32_t> labels) {
     own_labels_ = std::move(labels);
-    own_logits_.copy_from(logits_of(own_labels_, classes_));
+    device_labels_.copy_from(own_labels_);
   }
 
   // Train mode in both passes, as the paper's results were made: with the threshold, targets see this batch's statistics.
   // With the share, targets were fixed at the start of the epoch, because they drift until clusters are lost where the model
   // is weak; a pass of plain images then only serves the running statistics, where it moves them.
+  // Returns the logits that the threshold looks at; with the share there are none.
   Tensor weak_logits(const Step& at) {
     const bool by_share = config_.share > 0;
     const std::optional<float> momentum = momentum_of(config_.statistics, PassOf::plain);
@@ -122,7 +115,7 @@ class SelfLabelling {
       Tape inference(s_.ctx, Tape::Mode::inference);
       plain = logits(inference, plain_(at.batch, at.live), momentum).value();
     }
-    return by_share ? gather_rows(s_.ctx, own_logits_, at.batch.index) : plain;
+    return by_share ? Tensor() : plain;
   }
 
   Var logits(Tape& tape, const Tensor& images, std::optional<float> momentum) {
@@ -134,8 +127,9 @@ class SelfLabelling {
     Tape tape(s_.ctx);
     const Var strong = logits(tape, strong_(at.batch, at.live), momentum_of(config_.statistics, PassOf::augmented));
     const SelflabelOut out = selflabel_loss(tape, weak, strong,
-                                            {.threshold = config_.share > 0 ? 0.5f : config_.threshold,
-                                             .thresholds = {},
+                                            {.threshold = config_.threshold,
+                                             .labels = device_labels_.span(),
+                                             .index = weak.empty() ? at.batch.index : std::span<const int64_t>(),
                                              .balance = config_.balance,
                                              .seen = seen_.span()});
     optimizer_.zero_grad();
@@ -199,8 +193,8 @@ class SelfLabelling {
   Views plain_, strong_;
   Optimizer optimizer_;
   std::optional<Ema> ema_;
-  std::vector<int32_t> own_labels_;  // with the share: targets of this epoch, [train], and the same as logits
-  Tensor own_logits_;
+  std::vector<int32_t> own_labels_;  // with the share: targets of this epoch, [train], and the same on the device
+  Array<int32_t> device_labels_;
   Array<int32_t> seen_;  // confident images per cluster in this epoch
   int used_ = 0;
 };

@@ -13,10 +13,11 @@ using namespace kernels;
 
 template <class T>
 struct Problem {
-  HostMatrix<T> weak, strong;
+  HostMatrix<T> weak, strong;  // weak without rows: labels
   T threshold;
-  std::vector<T> thresholds = {};
   bool balance = true;
+  std::vector<int32_t> labels = {};
+  std::vector<int64_t> index = {};
 };
 
 template <class T>
@@ -35,10 +36,11 @@ Result<T> run(const Problem<T>& p, T dloss = 1) {
               std::vector<T>(1),
               std::vector<int32_t>(1),
               {rows, classes, std::numeric_limits<T>::quiet_NaN()}};
-  const SelflabelLossForward<T> f{.weak = p.weak.view(),
+  const SelflabelLossForward<T> f{.weak = p.weak.rows == 0 ? Matrix<const T>{} : p.weak.view(),
                                   .strong = p.strong.view(),
                                   .threshold = p.threshold,
-                                  .thresholds = p.thresholds,
+                                  .labels = p.labels,
+                                  .index = p.index,
                                   .balance = p.balance,
                                   .target = r.target,
                                   .weight = r.weight,
@@ -58,7 +60,7 @@ Result<T> run(const Problem<T>& p, T dloss = 1) {
 }
 
 Problem<double> widen(const Problem<float>& p) {
-  return {test::widen(p.weak), test::widen(p.strong), p.threshold, test::widen(p.thresholds), p.balance};
+  return {test::widen(p.weak), test::widen(p.strong), p.threshold, p.balance, p.labels, p.index};
 }
 
 Problem<float> draw(int64_t rows, int64_t classes, float scale, float threshold) {
@@ -106,14 +108,27 @@ TEST(SelflabelLoss, MatchesTheOracle) {
   }
 }
 
-TEST(SelflabelLoss, ThresholdsPerClass) {
-  Problem<float> p = draw(200, 3, 3.f, 0.f);
-  p.thresholds = {0.9f, 2.f, 0.f};  // class 1 is never kept, class 2 always
-  expect_oracle(p);
-  const auto r = run(p);
-  EXPECT_EQ(std::count(r.target.begin(), r.target.end(), 1), 0);
-  EXPECT_GT(std::count(r.target.begin(), r.target.end(), 0), 0);
-  EXPECT_GT(std::count(r.target.begin(), r.target.end(), 2), std::count(r.target.begin(), r.target.end(), 0));
+// The targets that weak rows give, as labels of images in another order: the same bits.
+TEST(SelflabelLoss, LabelsInPlaceOfWeakRows) {
+  for (const bool balance : {true, false}) {
+    Problem<float> p = draw(300, 10, 3.f, 0.6f);
+    p.balance = balance;
+    const auto want = run(p);
+    ASSERT_GT(want.kept[0], 0);
+    ASSERT_LT(want.kept[0], 300);
+    Problem<float> given{HostMatrix<float>(0, 0), p.strong, 0, balance, std::vector<int32_t>(307, 4), {}};
+    for (int64_t i = 0; i < 300; ++i) {
+      given.index.push_back((i * 101 + 5) % 307);
+      given.labels[static_cast<size_t>(given.index.back())] = want.target[static_cast<size_t>(i)];
+    }
+    const auto got = run(given);
+    EXPECT_EQ(got.target, want.target);
+    EXPECT_EQ(got.kept, want.kept);
+    EXPECT_EQ(got.weight, want.weight);
+    EXPECT_EQ(got.loss, want.loss);
+    EXPECT_EQ(got.dstrong.values, want.dstrong.values);
+    expect_oracle(given);
+  }
 }
 
 TEST(SelflabelLoss, SaturatedLogitsAndTies) {
@@ -176,9 +191,23 @@ TEST(SelflabelLoss, AddsTwiceAndRepeatsBitForBit) {
 
 TEST(SelflabelLoss, RejectsWrongArguments) {
   Problem<float> p = draw(4, 3, 1.f, 0.5f);
-  p.thresholds = {0.5f, 0.5f};
+  p.labels = {0, 1, 2, -1}, p.index = {0, 1, 2, 3};  // beside weak
   EXPECT_THROW(run(p), Error);
-  p.thresholds = {};
+  p.weak = HostMatrix<float>(0, 0);
+  run(p);
+  for (const int32_t label : {-2, 3}) {
+    p.labels[2] = label;
+    EXPECT_THROW(run(p), Error);
+  }
+  p.labels[2] = 2;
+  for (const int64_t image : {-1, 4}) {
+    p.index[1] = image;
+    EXPECT_THROW(run(p), Error);
+  }
+  p.index = {0, 1, 2};
+  EXPECT_THROW(run(p), Error);
+  p.labels = {}, p.index = {};  // neither
+  EXPECT_THROW(run(p), Error);
   p.weak = HostMatrix<float>(4, 2);
   EXPECT_THROW(run(p), Error);
   EXPECT_THROW(run(Problem<float>{HostMatrix<float>(4, 1), HostMatrix<float>(4, 1), 0.5f}), Error);

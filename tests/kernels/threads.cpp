@@ -155,7 +155,6 @@ TEST_F(Threads, GiveTheSameLossesOfLabels) {
     selflabel_loss_forward(SelflabelLossForward<float>{.weak = weak.view(),
                                                        .strong = strong.view(),
                                                        .threshold = 0.9f,
-                                                       .thresholds = {},
                                                        .target = target,
                                                        .weight = weight,
                                                        .loss = loss,

@@ -16,7 +16,6 @@ Cost run_selflabel_loss_forward(const Sizes& s, Queue q) {
   selflabel_loss_forward({.weak = weak.matrix(),
                           .strong = strong.matrix(),
                           .threshold = 0.5f,
-                          .thresholds = {},
                           .target = target.span(),
                           .weight = weight.span(),
                           .loss = loss.span(),

@@ -10,26 +10,28 @@ using namespace kernels;
 class SelflabelLossCuda : public CudaKernel {
  protected:
   struct Case {
-    HostMatrix<float> weak, strong;
+    HostMatrix<float> weak, strong;  // weak without rows: labels
     float threshold = 0.5f;
-    std::vector<float> thresholds = {};
     bool balance = true;
+    std::vector<int32_t> labels = {};
+    std::vector<int64_t> index = {};
   };
 
   // Returns the number of kept rows.
   int expect_oracle(const Case& c) {
-    const int64_t rows = c.weak.rows, classes = c.weak.cols;
+    const int64_t rows = c.strong.rows, classes = c.strong.cols;
     SCOPED_TRACE(testing::Message() << rows << " x " << classes);
     const HostMatrix<double> weak = widen(c.weak), strong = widen(c.strong);
-    const std::vector<double> thresholds = widen(c.thresholds), dloss{0.7};
+    const std::vector<double> dloss{0.7};
     std::vector<int32_t> target(static_cast<size_t>(rows)), kept(1), seen(static_cast<size_t>(classes), 5);
     const OnDevice<int32_t> d_seen(seen);
     std::vector<double> weight(target.size()), loss(1);
     HostMatrix<double> dstrong(rows, classes, 1.0);
-    cpu::selflabel_loss_forward<double>({.weak = weak.view(),
+    cpu::selflabel_loss_forward<double>({.weak = c.labels.empty() ? weak.view() : Matrix<const double>{},
                                          .strong = strong.view(),
                                          .threshold = c.threshold,
-                                         .thresholds = thresholds,
+                                         .labels = c.labels,
+                                         .index = c.index,
                                          .balance = c.balance,
                                          .target = target,
                                          .weight = weight,
@@ -43,13 +45,15 @@ class SelflabelLossCuda : public CudaKernel {
                                           .dstrong = dstrong.view(),
                                           .write = Write::add});
 
-    const OnDevice<float> d_weak(c.weak), d_strong(c.strong), d_thresholds(c.thresholds), d_weight(poison<float>(rows)),
-        d_loss(poison<float>(1)), d_dloss(std::vector<float>{0.7f}), d_dstrong(HostMatrix<float>(rows, classes, 1.f));
-    const OnDevice<int32_t> d_target(poison<int32_t>(rows)), d_kept(poison<int32_t>(1));
-    cuda::selflabel_loss_forward({.weak = d_weak.matrix(),
+    const OnDevice<float> d_weak(c.weak), d_strong(c.strong), d_weight(poison<float>(rows)), d_loss(poison<float>(1)),
+        d_dloss(std::vector<float>{0.7f}), d_dstrong(HostMatrix<float>(rows, classes, 1.f));
+    const OnDevice<int32_t> d_target(poison<int32_t>(rows)), d_kept(poison<int32_t>(1)), d_labels(c.labels);
+    const OnDevice<int64_t> d_index(c.index);
+    cuda::selflabel_loss_forward({.weak = c.labels.empty() ? d_weak.matrix() : Matrix<float>{},
                                   .strong = d_strong.matrix(),
                                   .threshold = c.threshold,
-                                  .thresholds = d_thresholds.span(),
+                                  .labels = d_labels.span(),
+                                  .index = d_index.span(),
                                   .balance = c.balance,
                                   .target = d_target.span(),
                                   .weight = d_weight.span(),
@@ -82,10 +86,9 @@ class SelflabelLossCuda : public CudaKernel {
 TEST_F(SelflabelLossCuda, MatchesTheOracle) {
   for (const auto& [rows, classes] : {std::pair{1, 2}, {15, 31}, {16, 32}, {17, 33}, {200, 10}})
     for (const bool balance : {true, false})
-      EXPECT_GT(
-          expect_oracle(
-              {normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f), 0.3f, {}, balance}),
-          0);
+      EXPECT_GT(expect_oracle({normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f), 0.3f,
+                               balance}),
+                0);
 }
 
 TEST_F(SelflabelLossCuda, SeveralBlocks) {
@@ -96,8 +99,47 @@ TEST_F(SelflabelLossCuda, NoConfidentRowGivesZeroLossAndZeroGradient) {
   EXPECT_EQ(expect_oracle({normal_rows(20, 5, Seed{1}), normal_rows(20, 5, Seed{2}), 1.f}), 0);
 }
 
-TEST_F(SelflabelLossCuda, ThresholdsPerClassTiesAndSaturation) {
-  EXPECT_GT(expect_oracle({normal_rows(64, 3, Seed{1}, 3.f), normal_rows(64, 3, Seed{2}), 0.f, {0.9f, 2.f, 0.4f}}), 0);
+TEST_F(SelflabelLossCuda, LabelsInPlaceOfWeakRows) {
+  for (const auto& [rows, classes] : {std::pair{20, 5}, {701, 100}}) {  // one block, several
+    Case c{.weak = HostMatrix<float>(0, 0), .strong = normal_rows(rows, classes, Seed{2}, 2.f)};
+    for (int i = 0; i < rows + 3; ++i) c.labels.push_back(i * 7 % (classes + 1) - 1);
+    for (int i = 0; i < rows; ++i) c.index.push_back((i * 5 + 2) % (rows + 3));
+    EXPECT_GT(expect_oracle(c), rows / 2);
+  }
+}
+
+// What the CPU refuses makes the loss and the row NaN, and leaves the other rows alone.
+TEST_F(SelflabelLossCuda, LabelsThatAreNoClass) {
+  for (const auto& [label, image] : {std::pair{-2, 1}, {3, 1}, {0, -1}, {0, 4}}) {
+    SCOPED_TRACE(testing::Message() << "label " << label << ", image " << image);
+    const OnDevice<float> strong(normal_rows(3, 3, Seed{2})), weight(poison<float>(3)), loss(poison<float>(1)),
+        dloss(std::vector<float>{1.f}), dstrong(poison<float>(9));
+    const OnDevice<int32_t> labels(std::vector<int32_t>{0, label, 2, -1}), target(poison<int32_t>(3)),
+        kept(poison<int32_t>(1));
+    const OnDevice<int64_t> index(std::vector<int64_t>{0, image, 2});
+    selflabel_loss_forward({.strong = strong.matrix(),
+                            .labels = labels.span(),
+                            .index = index.span(),
+                            .target = target.span(),
+                            .weight = weight.span(),
+                            .loss = loss.span(),
+                            .kept = kept.span()},
+                           queue);
+    selflabel_loss_backward({.strong = strong.matrix(),
+                             .target = target.span(),
+                             .weight = weight.span(),
+                             .dloss = dloss.span(),
+                             .dstrong = {dstrong.data(), 3, 3}},
+                            queue);
+    EXPECT_EQ(target.host(), (std::vector<int32_t>{0, -2, 2}));
+    EXPECT_EQ(kept.host(), std::vector<int32_t>{2});
+    EXPECT_TRUE(std::isnan(loss.host()[0]));
+    const std::vector<float> d = dstrong.host();
+    for (size_t i = 0; i < d.size(); ++i) EXPECT_EQ(std::isnan(d[i]), i / 3 == 1) << i;
+  }
+}
+
+TEST_F(SelflabelLossCuda, TiesAndSaturation) {
   HostMatrix<float> weak(4, 5, 1.f);  // row 0: all equal, the lowest class wins
   weak.view().row(1)[3] = 80.f;
   weak.view().row(2)[2] = weak.view().row(2)[4] = 80.f;

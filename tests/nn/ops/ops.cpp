@@ -90,8 +90,7 @@ TEST(ops, scan_loss) {
 
 TEST(ops, selflabel_loss) {
   Case c("selflabel");
-  const SelflabelOut out =
-      selflabel_loss(c.tape(), c.tensor("weak"), c.leaf("x"), {.threshold = 0.9f, .thresholds = {}});
+  const SelflabelOut out = selflabel_loss(c.tape(), c.tensor("weak"), c.leaf("x"), {.threshold = 0.9f});
   const std::span<const int32_t> target = c.ints("target");
   EXPECT_TRUE(close(out.target.to_host(), std::vector<int32_t>(target.begin(), target.end()), {}));
   EXPECT_EQ(out.kept.to_host()[0], std::ranges::count_if(target, [](int32_t t) { return t >= 0; }));
@@ -164,8 +163,7 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
          return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
        }},
       {"softmax_xent", [&](Tape& t, Var x) { return softmax_xent(t, x, labels); }},
-      {"selflabel_loss",
-       [](Tape& t, Var x) { return selflabel_loss(t, x.value(), x, {.threshold = 0.f, .thresholds = {}}).loss; }},
+      {"selflabel_loss", [](Tape& t, Var x) { return selflabel_loss(t, x.value(), x, {.threshold = 0.f}).loss; }},
   };
   for (const auto& [name, op] : ops) {
     const auto run = [&](int times) {
