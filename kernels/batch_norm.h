@@ -13,9 +13,10 @@
 // i % 32 of the flat index i = row channels + channel; 1 where y > 0; bits past the last element are 0); y itself; without
 // a residual x, when beta is given: no read at all.
 // Statistics are accumulated in shifted sums (no E[x^2] - E[x]^2 cancellation), f32 lanes within a chunk of rows,
-// chunks combined in f64 in their order (Chan et al. 1979): bit-equal for any number of threads. torch semantics:
-// unbiased running variance; rows = 1 in train mode is an Error. dx or dresidual (not both) may be the buffer of dy; y
-// may be the buffer of residual.
+// chunks combined in f64 in their order (Chan et al. 1979): bit-equal for any number of threads. On CUDA the number of chunks
+// follows from the queue's multiprocessors, so that devices with other numbers of them may differ in the last bits. torch
+// semantics: unbiased running variance; rows = 1 in train mode is an Error. dx or dresidual (not both) may be the buffer of dy;
+// y may be the buffer of residual.
 //
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
 //       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y).

@@ -23,12 +23,16 @@ class ScratchAllocator {
   ~ScratchAllocator() = default;
 };
 
-// Where an entry runs; passed by value, last. `sm` is the compute capability times ten (90 = Hopper), 0 on the CPU.
+// Where an entry runs; passed by value, last.
 struct Queue {
   Device device = Device::cpu;
   CUstream_st* stream = nullptr;
-  int sm = 0;
+  int sm = 0;                           // compute capability times ten (90 = Hopper); 0 on the CPU
+  int multiprocessors = 0;              // of the device, for which entries cut their work; 0 on the CPU
   ScratchAllocator* scratch = nullptr;  // null: entries allocate what they need, in the order of the stream
+  // Device memory of this queue alone, zero between launches: blocks count themselves there (kernels/cuda/core/ticket.cuh).
+  // A launch that wants more than there are takes scratch.
+  std::span<unsigned> tickets = {};
 };
 
 // Throws Error when `queue` is not the CPU: for entries that have no implementation elsewhere in this build.

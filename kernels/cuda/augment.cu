@@ -38,9 +38,9 @@ struct Huge {
 constexpr int kDrawThreads = 128;
 constexpr int kSmallPixels = 64 * 64;
 constexpr int64_t kSharedBytes = 88 << 10;    // every GPU since sm_80 lends a block 99 KiB
-constexpr int64_t kSharedBlocks = 1056;       // 8 on each of 132 multiprocessors; more views than that share a block
+constexpr int64_t kSharedBlocks = 8;          // on each multiprocessor; more views than that share a block
 constexpr int64_t kScratchBytes = 256 << 20;  // of all blocks, unless one alone needs more
-constexpr int64_t kScratchBlocks = 132;
+constexpr int64_t kScratchBlocks = 1;         // on each multiprocessor
 
 __global__ void __launch_bounds__(kDrawThreads)
     draw_simclr_kernel(const __grid_constant__ Job job, const __grid_constant__ SimclrPolicy policy,
@@ -190,7 +190,8 @@ Job job_of(const Augment& a) {
 template <class P>
 void run(const Augment& a, Job job, Queue q) {
   const int64_t bytes = 4 * job.layout.words;
-  const int64_t most = P::shared ? kSharedBlocks : std::clamp<int64_t>(kScratchBytes / bytes, 1, kScratchBlocks);
+  const int64_t most = P::shared ? kSharedBlocks * multiprocessors(q)
+                                 : std::clamp<int64_t>(kScratchBytes / bytes, 1, kScratchBlocks * multiprocessors(q));
   const int64_t blocks = std::min(job.rows, most);
   const Scratch<uint32_t> scratch(P::shared ? 0 : blocks * job.layout.words, q);
   job.scratch = scratch.data();

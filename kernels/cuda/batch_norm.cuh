@@ -36,11 +36,11 @@ struct Geometry {
   Shape shape;
   int column_blocks, chunks;
 
-  // One wave: as many blocks as run at once on an H100 (132 multiprocessors) or an A100 (108).
+  // One wave: as many blocks as run at once.
   Geometry(int64_t rows, int64_t channels, int blocks_per_multiprocessor, Queue q) {
     using T = Tile<V>;
     column_blocks = static_cast<int>(ceil_div(channels, T::kChannels));
-    const int64_t wanted = std::max(1, (q.sm >= 90 ? 132 : 108) * blocks_per_multiprocessor / column_blocks);
+    const int64_t wanted = std::max(1, multiprocessors(q) * blocks_per_multiprocessor / column_blocks);
     shape = {rows, ceil_div(ceil_div(rows, wanted), T::kRows) * T::kRows, static_cast<int>(channels)};
     chunks = static_cast<int>(ceil_div(rows, shape.chunk_rows));
   }

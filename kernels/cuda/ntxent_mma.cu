@@ -13,14 +13,11 @@
 // Rows of shared memory are Dim + 8 elements apart: 16 bytes past a multiple of 128, so the 8 rows of an ldmatrix meet no
 // bank twice. Traffic L2 -> SM: 2 rows^2 Dim / (16 kWarps) B of tiles and 2 splits rows Dim B of anchors,
 // twice that where they are rounded on the way. Memory: the copy, 2 rows Dim B, where there is one; 8 splits rows B.
-#include "kernels/cuda/core/scratch.cuh"
 #include "kernels/cuda/core/ticket.cuh"
 #include "kernels/cuda/ntxent_tiles.cuh"
 
 namespace kith::kernels::cuda {
 namespace {
-
-__device__ unsigned forward_tickets[kFill];
 
 __global__ void __launch_bounds__(256) prepare_kernel(const float* __restrict__ z, int rows, int dim,
                                                       int64_t padded_rows, int padded_dim, __nv_bfloat16* copy) {
@@ -80,8 +77,8 @@ __device__ __forceinline__ void sum_rows(const Source& rows, const Source& colum
 // partial [2][splits][rows]: sums and, where they differ, maxima.
 template <int Dim, Range R, class Source>
 __global__ void __launch_bounds__(kThreads)
-    forward_kernel(Source rows, Source columns, Pass p, int tile_count, float* partial, float* __restrict__ lse,
-                   float* __restrict__ loss) {
+    forward_kernel(Source rows, Source columns, Pass p, int tile_count, float* partial, unsigned* tickets,
+                   float* __restrict__ lse, float* __restrict__ loss) {
   // In place of the strips, which are not needed any more by then.
   float *row_max = dynamic_shared<float>(), *row_sum = row_max + kRows, *row_lse = row_sum + kRows;
   sum_rows<Dim, R>(rows, columns, p, tile_count, row_max, row_sum);
@@ -99,7 +96,7 @@ __global__ void __launch_bounds__(kThreads)
       sums[at] = acc.sum;
       if constexpr (R == Range::any) maxima[at] = acc.max;
     }
-    if (!last_block(forward_tickets + blockIdx.x, gridDim.y)) return;
+    if (!last_block(tickets + blockIdx.x, gridDim.y)) return;
     if (mine) {
       acc = LogSum{};
       for (int split = 0; split < splits; ++split) {
@@ -142,13 +139,14 @@ void ntxent_prepare(const Plan& plan, const Pass& p, __nv_bfloat16* copy, Queue 
 void ntxent_forward_mma(const NtXentForward<float>& a, Queue q, Operands operands) {
   const Pass p = rows_are_anchors(a);
   const Plan plan(p, a.tau, operands);
-  const int splits = plan.splits(plan.tile_count / 2);
+  const int splits = plan.splits(plan.tile_count / 2, q);
   Scratch<__nv_bfloat16> copy(plan.copy_elements(), q);
   Scratch<float> partial(splits > 1 ? int64_t{plan.range == Range::any ? 2 : 1} * splits * p.row_count : 0, q);
+  const Tickets tickets(splits > 1 ? plan.row_tiles : 0, q);
   ntxent_prepare(plan, p, copy.data(), q);
   with_constants(plan, p, copy.data(), [&](auto dim, auto range, auto rows, auto columns) {
     launch("ntxent_forward_mma", forward_kernel<dim.value, range.value, decltype(rows)>, plan.shape(splits), q, rows,
-           columns, p, plan.tile_count, partial.data(), a.lse.data(), a.loss.data());
+           columns, p, plan.tile_count, partial.data(), tickets.data(), a.lse.data(), a.loss.data());
   });
 }
 

@@ -9,14 +9,11 @@
 // Memory: the bf16 copies, where there are any; 4 splits rows Dim B where there are splits.
 #include <cmath>
 
-#include "kernels/cuda/core/scratch.cuh"
 #include "kernels/cuda/core/ticket.cuh"
 #include "kernels/cuda/ntxent_tiles.cuh"
 
 namespace kith::kernels::cuda {
 namespace {
-
-__device__ unsigned backward_tickets[kFill];
 
 // Where the contribution of a column of a tile in flight stands: in the padding of its row at Dim 256, as sm_86 has no byte left
 // beside the tiles; else in an array, which takes fewer registers.
@@ -67,8 +64,8 @@ __device__ __forceinline__ void finish(const Pass& p, const Gradient& g, int row
 
 // partial [splits][rows][Dim]
 template <int Dim, Range R, class Source>
-__global__ void __launch_bounds__(kThreads)
-    backward_kernel(Source rows, Source columns, Pass p, int tile_count, Gradient g, float* partial) {
+__global__ void __launch_bounds__(kThreads) backward_kernel(Source rows, Source columns, Pass p, int tile_count,
+                                                            Gradient g, float* partial, unsigned* tickets) {
   __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
   __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
   const int t = static_cast<int>(threadIdx.x), warp = t / kWarp, lane = t % kWarp;
@@ -128,7 +125,7 @@ __global__ void __launch_bounds__(kThreads)
         if (column + 1 < p.dim) finish(p, g, i, column + 1, sums[d][2 * half + 1]);
       }
     }
-  if (splits == 1 || !last_block(backward_tickets + blockIdx.x, gridDim.y)) return;
+  if (splits == 1 || !last_block(tickets + blockIdx.x, gridDim.y)) return;
 #pragma unroll 4  // loads in flight
   for (int e = t; e < kRows * Dim; e += kThreads) {
     const int i = block_first + e / Dim, d = e % Dim;
@@ -144,13 +141,14 @@ __global__ void __launch_bounds__(kThreads)
 void ntxent_backward_mma(const NtXentBackward<float>& a, Queue q, Operands operands) {
   for_each_pass(a, q, [&](const Pass& p, const Gradient& g) {
     const Plan plan(p, a.tau, operands);
-    const int splits = plan.splits(static_cast<int>(std::lround(std::sqrt(plan.tile_count))));
+    const int splits = plan.splits(static_cast<int>(std::lround(std::sqrt(plan.tile_count))), q);
     Scratch<__nv_bfloat16> copy(plan.copy_elements(), q);
     Scratch<float> partial(splits > 1 ? int64_t{splits} * p.row_count * plan.padded_dim : 0, q);
+    const Tickets tickets(splits > 1 ? plan.row_tiles : 0, q);
     ntxent_prepare(plan, p, copy.data(), q);
     with_constants(plan, p, copy.data(), [&](auto dim, auto range, auto rows, auto columns) {
       launch("ntxent_backward_mma", backward_kernel<dim.value, range.value, decltype(rows)>, plan.shape(splits), q,
-             rows, columns, p, plan.tile_count, g, partial.data());
+             rows, columns, p, plan.tile_count, g, partial.data(), tickets.data());
     });
   });
 }

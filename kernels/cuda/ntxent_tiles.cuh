@@ -16,7 +16,8 @@ constexpr int kRows = 16 * kWarps;  // rows of a block
 constexpr int kCols = 64;           // columns of a tile
 constexpr int kStrip = kCols / 8;   // 16 x 8 accumulators of a warp's strip of scores
 constexpr int kPad = 8;
-constexpr int kFill = 264;  // blocks that fill the device twice; fewer row tiles are split, and need a ticket each
+constexpr int kFill =
+    2;  // blocks to a multiprocessor; fewer row tiles than fill the device are split, and need a ticket each
 static_assert(kRows == kCols, "one padding serves rows and columns");
 
 // Which pass of exponentials is safe (see kSmallestBoundedTau).
@@ -174,7 +175,9 @@ struct Plan {
         prepared(operands == Operands::prepared || (operands == Operands::by_size && p.row_count > kConvertedRows)),
         one_array(p.rows == p.columns && p.row_count == p.column_count) {}
   // Blocks among which the column tiles of a row tile are divided, so that the device is filled.
-  int splits(int most) const { return std::clamp(static_cast<int>(ceil_div(kFill, row_tiles)), 1, std::max(1, most)); }
+  int splits(int most, Queue q) const {
+    return std::clamp(static_cast<int>(ceil_div(kFill * multiprocessors(q), row_tiles)), 1, std::max(1, most));
+  }
   LaunchShape shape(int blocks) const {
     return {.grid = dim3(static_cast<unsigned>(row_tiles), static_cast<unsigned>(blocks)),
             .block = dim3(kThreads),

@@ -7,6 +7,8 @@
 // into its list. Traffic: the database once for each group, 4 queries database dim / group B, from the second-level cache;
 // queries * database * dim additions in double, each with a read of 8 B of shared memory, which bounds it: 32 a clock and
 // multiprocessor.
+#include <algorithm>
+
 #include "kernels/cuda/topk.cuh"
 
 namespace kith::kernels::cuda {
@@ -14,7 +16,7 @@ namespace {
 
 constexpr int kWarps = 8, kThreads = kWarps * kWarp, kLanes = 8;
 constexpr int kPerSm = 2;
-constexpr int kBlocks = kPerSm * 132, kWindow = 64;
+constexpr int kWindow = 64;
 constexpr int kGroup = 8, kWideGroup = 2;  // queries of a group; rows longer than kWideDim leave room for few
 constexpr int kWideDim = 512;
 
@@ -62,8 +64,8 @@ __device__ __forceinline__ void score_rows(const TopKSearch& s, const Shared<gro
 
 // This warp's query takes in the scores of 256 rows. Returns its list's last key.
 template <int group>
-__device__ __forceinline__ TopKExactKey select(const TopKSearch& s, const Shared<group>& m, int64_t self,
-                                               int64_t first, TopKExactKey last) {
+__device__ __forceinline__ TopKExactKey select(const TopKSearch& s, const Shared<group>& m, int64_t self, int64_t first,
+                                               TopKExactKey last) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int chunks = s.exact_chunks();
   for (int c = 0; c < kWarps; ++c) {
@@ -143,9 +145,9 @@ __global__ void __launch_bounds__(kThreads) finish_again_kernel(TopKSearch s) {
 
 template <int group>
 void search_groups(const TopKSearch& s, Queue q) {
-  const int64_t windows = ceil_div(s.query_rows, kWindow);
+  const int64_t blocks = std::min(ceil_div(s.query_rows, kWindow), int64_t{kPerSm} * multiprocessors(q));
   launch("topk_again", again_kernel<group>,
-         {.grid = dim3(static_cast<unsigned>(windows < kBlocks ? windows : kBlocks), static_cast<unsigned>(s.splits)),
+         {.grid = dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(s.splits)),
           .block = dim3(kThreads),
           .smem_bytes = Shared<group>::bytes(s.dim, s.exact_chunks())},
          q, s);

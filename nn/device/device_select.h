@@ -22,7 +22,8 @@ DeviceRequest parse_device(std::string_view text);  // auto, cpu, cuda, cuda:N; 
 
 struct DeviceInfo {
   std::string name;
-  int sm = 0;                // compute capability times ten
+  int sm = 0;  // compute capability times ten
+  int multiprocessors = 0;
   int64_t memory_bytes = 0;  // in all
 };
 

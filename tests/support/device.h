@@ -61,8 +61,10 @@ class CudaKernel : public testing::Test {
     cudaDeviceProp properties;
     check(cudaGetDeviceProperties(&properties, 0) == cudaSuccess, "cudaGetDeviceProperties");
     queue.sm = properties.major * 10 + properties.minor;
+    queue.multiprocessors = properties.multiProcessorCount;
 #else
     simt::options().shared_limit = 99 << 10;
+    queue.multiprocessors = simt::kMultiprocessors;
 #endif
   }
   Queue queue{Device::cuda, nullptr, 80};

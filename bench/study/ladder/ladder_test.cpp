@@ -5,7 +5,7 @@
 namespace kith::ladder {
 namespace {
 
-const Queue kQueue{Device::cuda, nullptr, 80};
+const Queue kQueue{Device::cuda, nullptr, 80, simt::kMultiprocessors};
 
 TEST(Ladder, EveryRungMatchesTheOracle) {
   for (const int64_t rows : {kBlock, 3 * kBlock})  // one tile; a loop over several, the last block's own not its last

@@ -43,7 +43,7 @@ double median_us(const Rung& rung, const Problem& problem, Queue q) {
 int run(const std::vector<int64_t>& sizes) {
   cudaDeviceProp device;
   cuda_ok(cudaGetDeviceProperties(&device, 0));
-  const Queue q{Device::cuda, nullptr, device.major * 10 + device.minor};
+  const Queue q{Device::cuda, nullptr, device.major * 10 + device.minor, device.multiProcessorCount};
   fmt::print("{}, dim {}, median of {} with a cold L2\n", device.name, kDim, kSamples);
   int wrong = 0;
   for (const Rung& rung : rungs()) {

@@ -54,7 +54,7 @@ Result run(const Study& s, const Sizes& sizes) {
   simt::options().count = true;
   simt::options().orders = 1;  // the traffic is the same in every order
   simt::records().clear();
-  const Cost cost = s.run(sizes, Queue{Device::cuda, nullptr, 80});
+  const Cost cost = s.run(sizes, Queue{Device::cuda, nullptr, 80, simt::kMultiprocessors});
   return {.kernel = s.name, .sizes = sizes, .cost = cost, .launches = simt::records()};
 }
 

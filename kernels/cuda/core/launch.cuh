@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdlib>
 
+#include "kernels/core/check.h"
 #include "kernels/core/types.h"
 #include "kernels/cuda/core/range.cuh"
 #include "kernels/cuda/core/status.cuh"
@@ -13,6 +14,12 @@ struct LaunchShape {
   dim3 grid, block;
   size_t smem_bytes = 0;
 };
+
+// Of the queue's device: as many blocks as fill it follow from them.
+inline int multiprocessors(Queue queue) {
+  check(queue.multiprocessors > 0, "a CUDA queue that does not say how many multiprocessors its device has");
+  return queue.multiprocessors;
+}
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -109,8 +109,12 @@ class CudaAccelerator final : public Accelerator {
     cuda_check(cudaStreamCreateWithFlags(&compute_, cudaStreamNonBlocking));
     cuda_check(cudaStreamCreateWithFlags(&copy_, cudaStreamNonBlocking));
     keep_pool(index);
+    const size_t bytes = ticket_count() * sizeof(unsigned);
+    memory_check(cudaMallocAsync(&tickets_, bytes, compute_), "out of device memory: nothing is left for a queue");
+    cuda_check(cudaMemsetAsync(tickets_, 0, bytes, compute_));
   }
   ~CudaAccelerator() override {
+    cudaFreeAsync(tickets_, compute_);
     cudaStreamSynchronize(compute_);
     cudaStreamSynchronize(copy_);
     cudaStreamDestroy(copy_);
@@ -120,7 +124,13 @@ class CudaAccelerator final : public Accelerator {
   CudaAccelerator& operator=(const CudaAccelerator&) = delete;
 
   Device device() const override { return Device::cuda; }
-  Queue queue() const override { return {.device = Device::cuda, .stream = compute_, .sm = info_.sm}; }
+  Queue queue() const override {
+    return {.device = Device::cuda,
+            .stream = compute_,
+            .sm = info_.sm,
+            .multiprocessors = info_.multiprocessors,
+            .tickets = {tickets_, ticket_count()}};
+  }
   DeviceInfo info() const override { return info_; }
   // Free memory of the driver, and released blocks that the process keeps.
   int64_t free_bytes() const override {
@@ -198,6 +208,8 @@ class CudaAccelerator final : public Accelerator {
   void end_range() noexcept override { kernels::cuda::end_range(); }
 
  private:
+  // As many as blocks that fill the device twice: launches that share their work among fewer want one for each.
+  size_t ticket_count() const { return static_cast<size_t>(2 * info_.multiprocessors); }
   void outside_capture(const char* what) const {
     check(!capturing_, fmt::format("device memory {} while a step is captured", what));
   }
@@ -216,6 +228,7 @@ class CudaAccelerator final : public Accelerator {
   DeviceInfo info_;
   cudaStream_t compute_ = nullptr, copy_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
+  unsigned* tickets_ = nullptr;  // of the queue
   bool capturing_ = false;
 };
 
@@ -233,8 +246,10 @@ DeviceList list_devices() {
   for (int i = 0; i < count; ++i) {
     cudaDeviceProp p;
     cuda_check(cudaGetDeviceProperties(&p, i));
-    list.devices.push_back(
-        {.name = p.name, .sm = p.major * 10 + p.minor, .memory_bytes = static_cast<int64_t>(p.totalGlobalMem)});
+    list.devices.push_back({.name = p.name,
+                            .sm = p.major * 10 + p.minor,
+                            .multiprocessors = p.multiProcessorCount,
+                            .memory_bytes = static_cast<int64_t>(p.totalGlobalMem)});
   }
   return list;
 }

@@ -207,6 +207,25 @@ TEST_F(BatchNormCuda, ManyChunksAndALargeMean) {
   expect_oracle({.rows = 300, .channels = 16, .relu = false, .offset = 1000.f});
 }
 
+// As many chunks as a device holds blocks, in other sums as right.
+TEST_F(BatchNormCuda, OfDevicesOfAnySize) {
+  for (const int multiprocessors : {1, 3, 200}) {
+    queue.multiprocessors = multiprocessors;
+#ifdef KITH_SIMT
+    simt::options().count = true;
+    simt::records().clear();
+#endif
+    expect_oracle({.rows = 1000, .channels = 8, .sign = Sign::from_mask});
+#ifdef KITH_SIMT
+    simt::options().count = false;
+    ASSERT_FALSE(simt::records().empty());
+    EXPECT_EQ(simt::records()[0].kernel, "batch_norm_statistics");
+    // 1000 rows, four blocks to a multiprocessor: 250 rows each, in steps of 32; of 12, 84; never fewer than one step.
+    EXPECT_EQ(simt::records()[0].grid.y, multiprocessors == 1 ? 4u : multiprocessors == 3 ? 11u : 32u);
+#endif
+  }
+}
+
 TEST_F(BatchNormCuda, UnalignedActivationsAndSharedBuffers) {
   expect_oracle({.rows = 40, .channels = 16, .residual = true, .sign = Sign::from_mask, .shifted = 3});
   for (const Sign sign : {Sign::from_y, Sign::from_mask})

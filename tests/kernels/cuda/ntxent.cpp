@@ -143,6 +143,65 @@ TEST_F(NtXentCuda, OneSidedAndEqualRows) {
   }
 }
 
+// Five row tiles, of which several blocks share each: their tickets are the queue's, or the launch's own where the queue has
+// too few. The bits are the same, and what the queue lent is zero again.
+TEST_F(NtXentCuda, TicketsOfTheQueueOrOfTheLaunch) {
+  const int64_t rows = 258;
+  const OnDevice<float> z(draw(rows, 16, Path::converted)), dloss(normal(rows, Seed{3}));
+  const auto bits = [&](std::span<unsigned> tickets) {
+    Queue q = queue;
+    q.tickets = tickets;
+    const OnDevice<float> lse(poison<float>(rows)), loss(poison<float>(rows)), dz(HostMatrix<float>(rows, 16));
+    ntxent_forward({.anchors = z.matrix(),
+                    .keys = z.matrix(),
+                    .tau = 0.2f,
+                    .lse = lse.span(),
+                    .loss = loss.span(),
+                    .products = Products::bf16},
+                   q);
+    ntxent_backward({.anchors = z.matrix(),
+                     .keys = z.matrix(),
+                     .lse = lse.span(),
+                     .dloss = dloss.span(),
+                     .tau = 0.2f,
+                     .danchors = dz.matrix(),
+                     .dkeys = dz.matrix(),
+                     .products = Products::bf16},
+                    q);
+    std::vector<float> all = lse.host();
+    for (const std::vector<float>& more : {loss.host(), dz.host()}) all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const std::vector<float> want = bits({});
+  const OnDevice<unsigned> few(std::vector<unsigned>(4, 1)), enough(std::vector<unsigned>(5, 0));
+  EXPECT_EQ(bits(few.span()), want);  // are not touched: a count that starts at 1 would end too early
+  EXPECT_EQ(few.host(), std::vector<unsigned>(4, 1));
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_EQ(bits(enough.span()), want);
+    EXPECT_EQ(enough.host(), std::vector<unsigned>(5, 0));
+  }
+}
+
+TEST_F(NtXentCuda, OfDevicesOfAnySize) {
+  for (const int multiprocessors : {1, 4, 200}) {
+    queue.multiprocessors = multiprocessors;
+    expect_oracle(draw(258, 16, Path::converted), 0.2f, normal(258, Seed{3}), Path::converted);
+  }
+}
+
+TEST_F(NtXentCuda, RejectsAQueueWithoutMultiprocessors) {
+  queue.multiprocessors = 0;
+  const OnDevice<float> z(HostMatrix<float>(4, 8)), out(poison<float>(4));
+  EXPECT_THROW(ntxent_forward({.anchors = z.matrix(),
+                               .keys = z.matrix(),
+                               .tau = 0.1f,
+                               .lse = out.span(),
+                               .loss = out.span(),
+                               .products = Products::bf16},
+                              queue),
+               Error);
+}
+
 TEST_F(NtXentCuda, RejectsDimsItCannotHold) {
   const OnDevice<float> z(HostMatrix<float>(4, 257)), out(poison<float>(4));
   EXPECT_THROW(

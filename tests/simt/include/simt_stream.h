@@ -80,7 +80,7 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   *p = {.name = "SIMT runner",
         .major = 8,
         .minor = 0,
-        .multiProcessorCount = 4,
+        .multiProcessorCount = simt::kMultiprocessors,
         .totalGlobalMem = size_t{8} << 30,
         .sharedMemPerBlockOptin = size_t{227} << 10};
   return cudaSuccess;

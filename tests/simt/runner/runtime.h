@@ -26,6 +26,9 @@ struct Fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Of the device that the runner stands for, an A100: kernels cut their work as they would there.
+inline constexpr int kMultiprocessors = 108;
+
 struct Extent {
   unsigned x = 1, y = 1, z = 1;
   uint64_t count() const { return uint64_t{x} * y * z; }

@@ -9,6 +9,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
+#include "kernels/ntxent.h"
 #include "nn/device/accelerator.h"
 #include "nn/ops/ops.h"
 #include "nn/tensor/array.h"
@@ -92,6 +93,45 @@ TEST_F(ReplayCuda, WhatKernelsAllocateThemselvesIsInTheGraph) {
   for (int run = 0; run < 5; ++run) replay.run();
   EXPECT_EQ(replay.graph()->nodes().allocations, 2);
   EXPECT_EQ(out.to_host()[0], 5000.f);
+}
+
+std::vector<unsigned> tickets_of(Context& ctx) {
+  std::vector<unsigned> host(ctx.queue().tickets.size(), 7);
+  ctx.accelerator()->download(host.data(), ctx.queue().tickets.data(), host.size() * sizeof(unsigned));
+  return host;
+}
+
+// Two contexts on one device: blocks count themselves in memory of their own, in every replay from zero.
+TEST_F(ReplayCuda, TicketsBelongToAContext) {
+  constexpr int64_t kRows = 258, kDim = 16;  // five row tiles, each shared by several blocks
+  Context other(ContextOptions{.device = Device::cuda, .threads = 1});
+  EXPECT_NE(ctx->queue().tickets.data(), other.queue().tickets.data());
+  std::vector<float> values(kRows * kDim, 0.f);
+  for (int64_t i = 0; i < kRows; ++i) values[static_cast<size_t>(i * kDim + i % kDim)] = i % 3 == 0 ? 1.f : -1.f;
+  const auto loss_on = [&](Context& c, const Tensor& z, const Tensor& loss) {
+    const Tensor lse = c.empty({kRows});
+    kernels::ntxent_forward({.anchors = z.matrix(),
+                             .keys = z.matrix(),
+                             .tau = 0.2f,
+                             .lse = lse.span(),
+                             .loss = loss.span(),
+                             .products = Products::bf16},
+                            c.queue());
+  };
+  const Tensor here = ctx->from({kRows, kDim}, values), there = other.from({kRows, kDim}, values);
+  const Tensor loss = ctx->zeros({kRows}), loss_there = other.zeros({kRows});
+  loss_on(other, there, loss_there);
+  const std::vector<float> want = loss_there.to_host();
+  Replay replay(*ctx, [&] { loss_on(*ctx, here, loss); });
+  for (int run = 0; run < Replay::kWarmUp + 3; ++run) {
+    loss.copy_from(std::vector<float>(kRows, 0.f));
+    replay.run();
+    EXPECT_EQ(loss.to_host(), want) << "run " << run;
+  }
+  EXPECT_EQ(replay.graph()->nodes().kernels, 1);
+  EXPECT_EQ(replay.graph()->nodes().copies, 0);  // nothing is set to zero before a launch
+  EXPECT_EQ(tickets_of(*ctx), std::vector<unsigned>(ctx->queue().tickets.size(), 0));
+  EXPECT_GT(ctx->queue().tickets.size(), 5u);
 }
 
 // What `work` does from its third run on, which is the captured one.
