@@ -38,7 +38,7 @@ class Graph {
 
 class Accelerator : public Memory {
  public:
-  virtual Queue queue() const = 0;
+  Queue queue() const override = 0;
   virtual DeviceInfo info() const = 0;
   virtual int64_t free_bytes() const = 0;
 

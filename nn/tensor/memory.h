@@ -21,6 +21,7 @@ class Memory {
  public:
   virtual ~Memory() = default;
   virtual Device device() const = 0;
+  virtual Queue queue() const { return {}; }  // where entries work on its blocks
 
   // Aligned to 64 bytes or more. OutOfMemory says how much was asked for, and on a device what is free. Never called while
   // a graph is captured (a check says so).

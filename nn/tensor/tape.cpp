@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "kernels/elementwise.h"
 
 namespace kith {
 
 void sync_bf16_copy(const Parameter& p) {
-  if (!p.bf16_copy.empty()) p.bf16_copy.copy_from(p.value.to_host());
+  if (p.bf16_copy.empty()) return;
+  const std::span<bf16> copy(static_cast<bf16*>(p.bf16_copy.raw()), static_cast<size_t>(p.bf16_copy.size()));
+  kernels::to_bf16({.x = p.value.span(), .y = copy}, p.value.queue());
 }
 
 bool Grads::wanted(int input) const { return inputs_.at(static_cast<size_t>(input)) >= 0; }

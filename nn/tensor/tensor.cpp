@@ -35,6 +35,8 @@ int64_t Tensor::dim(int i) const {
 
 Device Tensor::device() const { return storage_ ? storage_->memory().device() : Device::cpu; }
 
+Queue Tensor::queue() const { return storage_ ? storage_->memory().queue() : Queue{}; }
+
 Tensor Tensor::reshape(Shape shape) const {
   check(!empty() && count_of(shape) == size(),
         fmt::format("reshape of {} to {}: the number of elements differs", to_string(shape_), to_string(shape)));

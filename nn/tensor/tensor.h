@@ -36,6 +36,7 @@ class Tensor {
   int64_t size() const { return empty() ? 0 : count_of(shape_); }
   size_t bytes() const { return static_cast<size_t>(size()) * size_of(dtype_); }
   Device device() const;
+  Queue queue() const;  // where entries work on it
 
   Tensor reshape(Shape shape) const;  // shares storage; Error when the count differs
 

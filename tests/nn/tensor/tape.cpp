@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "nn/ops/ops.h"
 #include "tests/nn/support.h"
@@ -101,6 +102,19 @@ TEST(tape, nodes_off_the_path_do_not_run) {
   tape.record("aside", {x}, row(ctx, {1}), [&](const Tensor&, Grads&) { ran = true; });
   tape.backward(sum(tape, x));
   EXPECT_FALSE(ran);
+}
+
+TEST(tape, the_bf16_copy_of_a_parameter_is_its_value_rounded) {
+  Context ctx;
+  const Values values{1, -2, 1 + 0x1p-8f, 1 + 0x3p-8f, 3e38f, -0x1p-140f, 0};  // two ties, the ends of the range
+  Parameter p{.value = row(ctx, values), .grad = {}};
+  sync_bf16_copy(p);  // there is none
+  EXPECT_TRUE(p.bf16_copy.empty());
+  p.bf16_copy = ctx.empty(p.value.shape(), DType::bf16);
+  sync_bf16_copy(p);
+  Values want;
+  for (const float v : values) want.push_back(widen(narrow(v)));
+  EXPECT_EQ(p.bf16_copy.to_host(), want);
 }
 
 TEST(tape, misuse_is_an_error) {
