@@ -6,6 +6,6 @@ namespace kith {
 
 void catch_stop_signals();
 void catch_lost_files();  // SIGBUS, of a mapped data file that became shorter: one line, exit status 1
-int stop_signal();  // the signal that has arrived, or 0
+int stop_signal();        // the signal that has arrived, or 0
 
 }  // namespace kith

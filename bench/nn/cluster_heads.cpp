@@ -1,7 +1,7 @@
 // The heads' share of one SCAN step: anchors and neighbours through all heads, the loss, back to the features, SGD. Images
 // per second count anchors. Args: rows, features, classes, heads.
 #include "bench/support.h"
-#include "nn/model/module.h"
+#include "nn/model/heads.h"
 #include "nn/model/optimizer.h"
 
 namespace kith {

@@ -5,8 +5,9 @@
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
 #include "nn/device/replay.h"
-#include "nn/model/module.h"
+#include "nn/model/heads.h"
 #include "nn/model/optimizer.h"
+#include "nn/model/resnet.h"
 
 namespace kith {
 namespace {

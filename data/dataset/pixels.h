@@ -23,9 +23,9 @@ class Pixels {
   operator std::span<const uint8_t>() const { return bytes_; }
   bool operator==(const Pixels& other) const;  // the same values, wherever they are
 
-  Pixels part(size_t first, size_t count) const;   // of these bytes
-  bool is_followed_by(const Pixels& next) const;   // in the memory of one owner
-  Pixels with_next(const Pixels& next) const;      // both, where is_followed_by
+  Pixels part(size_t first, size_t count) const;  // of these bytes
+  bool is_followed_by(const Pixels& next) const;  // in the memory of one owner
+  Pixels with_next(const Pixels& next) const;     // both, where is_followed_by
 
   // Bytes first .. first + count - 1 of a file, read from the disk as they are looked at: processes that map one file share
   // its memory, and a file may be larger than the memory. The file must not get shorter while it is mapped: the process ends

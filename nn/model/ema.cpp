@@ -1,5 +1,6 @@
+#include "nn/model/ema.h"
+
 #include "kernels/optim.h"
-#include "nn/model/optimizer.h"
 #include "nn/state/state.h"
 
 namespace kith {

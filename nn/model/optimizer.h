@@ -1,4 +1,4 @@
-// Optimisers over named parameters, learning-rate schedules, and the moving average of a model.
+// Optimisers over named parameters: SGD, Adam, AdamW, LARS.
 #pragma once
 #include <string>
 #include <vector>
@@ -61,36 +61,6 @@ class Optimizer {
   bool reduced_ = false;  // the gradients are those of all ranks
   Array<LiveStep> live_;  // of step(float)
   int64_t steps_ = 0;
-};
-
-// lr as a function of progress, in epochs (fractional epochs for per-step schedules).
-enum class ScheduleKind : uint8_t { constant, cosine, step };
-struct ScheduleConfig {
-  ScheduleKind kind = ScheduleKind::constant;
-  double lr = 0.1;
-  double final_ratio = 1e-3;       // cosine ends at lr * final_ratio
-  double warmup_epochs = 0;        // linear; the first step (or epoch) already has its share, so lr is never 0
-  bool per_step = false;           // false: the value changes at epoch boundaries only, as the authors' code
-  std::vector<double> milestones;  // step: epochs
-  double gamma = 0.1;              // step: factor
-};
-// epoch + step / steps_per_epoch of total epochs.
-double learning_rate(const ScheduleConfig&, int64_t epoch, int64_t step, int64_t steps_per_epoch, int64_t epochs);
-
-// Exponential moving average of parameters. Buffers (running statistics) are averages already and stay shared.
-class Ema {
- public:
-  Ema(Context&, const FlatParameters&, float decay);
-  void update();
-  void swap();  // exchanges the numbers of averages and live weights; call again to undo
-  void save(SafeTensors&, const std::string& prefix) const;
-  void load(const SafeTensors&, const std::string& prefix);
-
- private:
-  Context& ctx_;
-  FlatParameters flat_;
-  float decay_;
-  Tensor averages_;  // laid out like the weights
 };
 
 }  // namespace kith

@@ -1,8 +1,9 @@
+#include "nn/model/resnet.h"
+
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
 #include "nn/model/initialise.h"
-#include "nn/model/module.h"
 
 namespace kith {
 namespace {

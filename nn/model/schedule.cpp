@@ -1,3 +1,5 @@
+#include "nn/model/schedule.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 #include <numbers>
 
 #include "kernels/core/check.h"
-#include "nn/model/optimizer.h"
 
 namespace kith {
 

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "kernels/augment.h"
-#include "nn/model/module.h"
 #include "nn/model/optimizer.h"
+#include "nn/model/resnet.h"
+#include "nn/model/schedule.h"
 
 namespace kith {
 

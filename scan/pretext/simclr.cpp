@@ -1,4 +1,5 @@
 // SimCLR (Chen et al. 2020, arXiv:2002.05709): two augmented views of every image, NT-Xent on the normalised projection.
+#include "nn/model/heads.h"
 #include "scan/input/views.h"
 #include "scan/pretext/task.h"
 #include "scan/train/sampler.h"

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "nn/model/module.h"
+#include "nn/model/resnet.h"
 #include "scan/config/config.h"
 #include "scan/train/step_feed.h"
 

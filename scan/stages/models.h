@@ -1,7 +1,8 @@
 // The clustering network of a run, and moving weights between stages.
 #pragma once
 #include "data/dataset/dataset.h"
-#include "nn/model/module.h"
+#include "nn/model/heads.h"
+#include "nn/model/resnet.h"
 #include "scan/config/config.h"
 
 namespace kith {

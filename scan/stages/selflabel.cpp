@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
+#include "nn/model/ema.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/head_selection.h"
 #include "scan/metrics/prototypes.h"

@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "nn/model/module.h"
+#include "nn/model/resnet.h"
 #include "scan/run/session.h"
 
 namespace kith {

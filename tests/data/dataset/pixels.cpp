@@ -44,7 +44,8 @@ TEST(Pixels, OfAMappedFileAreThoseOfTheFile) {
   std::filesystem::remove(file);
   EXPECT_EQ(mapped[2], 5);  // a file that is removed, or replaced by renaming, stays as it was
   test::write_bytes(file, {9, 8, 7, 6});
-  EXPECT_EQ(test::error_of([&] { Pixels::mapped(file, 2, 3); }), file.string() + ": expected at least 5 bytes, found 4");
+  EXPECT_EQ(test::error_of([&] { Pixels::mapped(file, 2, 3); }),
+            file.string() + ": expected at least 5 bytes, found 4");
   EXPECT_EQ(test::error_of([&] { Pixels::mapped(absent, 0, 1); }),
             absent.string() + ": cannot open: No such file or directory");
 }

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "nn/device/accelerator.h"
+#include "nn/model/ema.h"
 #include "nn/model/optimizer.h"
 #include "tests/nn/support.h"
 

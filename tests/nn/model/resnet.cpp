@@ -1,8 +1,10 @@
 // ResNet-18 against PyTorch in float64 (tests/golden/resnet.py): forward, gradients, running statistics, eval mode.
+#include "nn/model/resnet.h"
+
 #include <gtest/gtest.h>
 
 #include "kernels/core/check.h"
-#include "nn/model/module.h"
+#include "nn/model/heads.h"
 #include "tests/nn/support.h"
 #include "tests/support/golden.h"
 

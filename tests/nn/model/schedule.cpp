@@ -1,8 +1,9 @@
 // Learning-rate schedules.
+#include "nn/model/schedule.h"
+
 #include <gtest/gtest.h>
 
 #include "kernels/core/check.h"
-#include "nn/model/optimizer.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
 

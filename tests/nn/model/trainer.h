@@ -4,7 +4,9 @@
 
 #include <optional>
 
+#include "nn/model/heads.h"
 #include "nn/model/optimizer.h"
+#include "nn/model/resnet.h"
 #include "tests/nn/support.h"
 
 namespace kith::test {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nn/model/ema.h"
 #include "tests/nn/model/trainer.h"
 
 namespace kith {

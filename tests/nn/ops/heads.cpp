@@ -1,5 +1,7 @@
 // Several heads as one product: against one product per head, whatever their memory looks like; their files. On the CPU,
 // and on a CUDA device where there is one (the SIMT runner's in simt_heads_tests).
+#include "nn/model/heads.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 
 #include "nn/device/accelerator.h"
 #include "nn/device/replay.h"
+#include "nn/model/ema.h"
 #include "nn/model/optimizer.h"
 #include "tests/nn/support.h"
 

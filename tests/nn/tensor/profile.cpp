@@ -7,7 +7,9 @@
 #include <optional>
 
 #include "kernels/core/check.h"
+#include "nn/model/heads.h"
 #include "nn/model/optimizer.h"
+#include "nn/model/resnet.h"
 #include "tests/nn/device/slow_device.h"
 #include "tests/nn/support.h"
 
