@@ -87,16 +87,6 @@ void jitter(Image image, const SimclrView& v) {
   }
 }
 
-template <class T>
-void cut_out(const StrongView& v, int height, int width, int channels, T* out) {
-  const int top = v.cutout_y - v.cutout_side / 2, left = v.cutout_x - v.cutout_side / 2;
-  const int y0 = std::max(0, top), y1 = std::min(height, top + v.cutout_side);
-  const int x0 = std::max(0, left), x1 = std::min(width, left + v.cutout_side);
-  for (int y = y0; y < y1; ++y)
-    std::fill(out + (static_cast<int64_t>(y) * width + x0) * channels,
-              out + (static_cast<int64_t>(y) * width + x1) * channels, T{});
-}
-
 // Calls view(row, image, scratch, out) for every row; image has the output's size.
 template <class T, class F>
 void for_each_view(const Augment& a, F&& view) {

@@ -198,28 +198,4 @@ void gaussian_blur(Image image, float sigma, AugmentScratch& scratch) {
   }
 }
 
-void strong_operation(Image image, StrongDraw draw, AugmentScratch& scratch) {
-  if (is_geometric(draw.op)) return affine_nearest(image, strong_affine(draw, image.height, image.width), scratch);
-  switch (draw.op) {
-    case StrongOp::autocontrast:
-      return autocontrast(image);
-    case StrongOp::equalize:
-      return equalize(image);
-    case StrongOp::solarize:
-      return solarize(image, draw.magnitude);
-    case StrongOp::color:
-      return saturation(image, draw.magnitude);
-    case StrongOp::contrast:
-      return contrast(image, draw.magnitude);
-    case StrongOp::brightness:
-      return brightness(image, draw.magnitude);
-    case StrongOp::sharpness:
-      return sharpness(image, draw.magnitude, scratch);
-    case StrongOp::posterize:
-      return posterize(image, static_cast<int>(draw.magnitude));
-    default:  // identity
-      return;
-  }
-}
-
 }  // namespace kith::kernels::cpu

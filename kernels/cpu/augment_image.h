@@ -65,7 +65,9 @@ void affine_nearest(Image, const Affine&, AugmentScratch&);  // outside is 0
 // once.
 void gaussian_blur(Image, float sigma, AugmentScratch&);
 
-// A drawn operation of the strong policy.
+// Of the strong policy: a drawn operation; the drawn square of a normalised view [height, width, channels], set to 0.
 void strong_operation(Image, StrongDraw, AugmentScratch&);
+template <class T>
+void cut_out(const StrongView&, int height, int width, int channels, T* out);
 
 }  // namespace kith::kernels::cpu

@@ -128,12 +128,7 @@ __global__ void __launch_bounds__(P::warps* kWarp, P::blocks)
     __syncthreads();                 // the parameters are there, the previous view is written
     load_crop<P::warps>(job, row, v.top, v.left, v.flip != 0, memory);
     uint32_t* image = apply_operations<P::warps>(job, v, tables, scratch, memory, memory + job.layout.spare);
-    if (v.cutout_side > 0)
-      for_own_pixels<P::warps>(job.out_height, job.out_width, [&](int y, int x, int p) {
-        if (y >= v.cutout_top && y < v.cutout_top + v.cutout_side && x >= v.cutout_left &&
-            x < v.cutout_left + v.cutout_side)
-          image[p] = kCut;
-      });
+    cut_out<P::warps>(job, v, image);
     __syncthreads();  // the image is complete, and the table
     write_view<P::warps>(job, image, table, row);
   }

@@ -73,4 +73,15 @@ __device__ __forceinline__ uint32_t* apply_operations(const Job& job, const Draw
   return image;
 }
 
+// Pixels of the drawn square become kCut, which write_view writes as 0.
+template <int Warps>
+__device__ __forceinline__ void cut_out(const Job& job, const DrawnStrong& v, uint32_t* image) {
+  if (v.cutout_side == 0) return;
+  for_own_pixels<Warps>(job.out_height, job.out_width, [&](int y, int x, int p) {
+    if (y >= v.cutout_top && y < v.cutout_top + v.cutout_side && x >= v.cutout_left &&
+        x < v.cutout_left + v.cutout_side)
+      image[p] = kCut;
+  });
+}
+
 }  // namespace kith::kernels::cuda
