@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   fmt::print("|---|--:|--:|--:|--:|--:|--:|\n");
   for (const ladder::Rung& rung : ladder::rungs()) {
     simt::records().clear();
-    rung.run(problem.arguments(), {Device::cuda, nullptr, 80});
+    rung.run(problem.arguments(), {Device::cuda, nullptr, 80, simt::kMultiprocessors});
     simt::Counts c;
     for (const simt::LaunchRecord& launch : simt::records()) c.add(launch.counts);
     fmt::print("| {} | {} | {} | {} | {} | {} | {} |\n", rung.name, simt::records().size(),
