@@ -12,7 +12,7 @@
 namespace kith {
 namespace {
 
-using data::Array;
+using data::NpyArray;
 using std::filesystem::path;
 
 std::string shape_text(const std::vector<int64_t>& shape) {
@@ -22,22 +22,22 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 }
 
 template <class T>
-Array<T> read(const path& file, size_t rank, const char* expected) {
-  Array<T> array = data::read_npy<T>(file);
+NpyArray<T> read(const path& file, size_t rank, const char* expected) {
+  NpyArray<T> array = data::read_npy<T>(file);
   if (array.shape.size() != rank)
     throw Error(fmt::format("{}: shape {}; expected {}", file.string(), shape_text(array.shape), expected));
   return array;
 }
 
 // Identifiers need not be dense, but a negative one is a mark (no class, padding).
-void expect_ids(const path& file, const Array<int64_t>& ids, int64_t least, const char* expected) {
+void expect_ids(const path& file, const NpyArray<int64_t>& ids, int64_t least, const char* expected) {
   const auto bad = std::find_if(ids.values.begin(), ids.values.end(), [&](int64_t id) { return id < least; });
   if (bad != ids.values.end())
     throw Error(
         fmt::format("{}: value [{}] is {}; expected {}", file.string(), bad - ids.values.begin(), *bad, expected));
 }
 
-std::vector<int32_t> column_numbers(const path& file, const Array<int64_t>& assignments, int64_t columns) {
+std::vector<int32_t> column_numbers(const path& file, const NpyArray<int64_t>& assignments, int64_t columns) {
   std::vector<int32_t> out;
   out.reserve(assignments.values.size());
   for (const int64_t a : assignments.values) {
@@ -64,7 +64,7 @@ int evaluate_arrays(const EvaluateArrays& options) {
   expect_ids(options.labels, labels, 0, "a class; leave samples without one out of every file");
   const Numbered clusters = numbered(assignments.values), classes = numbered(labels.values);
   EvaluationInput in{.assignments = clusters.of, .labels = classes.of, .class_ids = classes.ids};
-  Array<float> probabilities;
+  NpyArray<float> probabilities;
   std::vector<int32_t> columns;
   if (known) {
     probabilities = read<float>(options.probabilities, 2, "[n, clusters]");

@@ -14,7 +14,7 @@
 namespace kith {
 namespace {
 
-using data::Array;
+using data::NpyArray;
 using std::filesystem::path;
 
 constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
@@ -39,8 +39,8 @@ void check_outputs(const MineArrays& options) {
     throw Error(fmt::format("{}: --out and --scores are one file; give them different names", options.out.string()));
 }
 
-Array<double> read_features(const MineArrays& options) {
-  Array<double> array = data::read_npy<double>(options.features);
+NpyArray<double> read_features(const MineArrays& options) {
+  NpyArray<double> array = data::read_npy<double>(options.features);
   const std::string name = options.features.string();
   if (array.shape.size() != 2)
     throw Error(fmt::format("{}: shape [{}]; expected [rows, dimensions]", name, fmt::join(array.shape, ", ")));
@@ -60,7 +60,7 @@ Array<double> read_features(const MineArrays& options) {
 }
 
 // Scales every row to unit length. By the largest element first: no square overflows or vanishes.
-void normalize(Array<double>& array, const path& file) {
+void normalize(NpyArray<double>& array, const path& file) {
   const int64_t dim = array.shape[1];
   int64_t zeros = 0, first_zero = 0;
   for (int64_t i = 0; i < array.shape[0]; ++i) {
@@ -90,7 +90,7 @@ struct SearchedRows {
 
 // Unit rows. Where they lie within a narrow cone, products near 1 would lose in f32 what tells them apart: the mean is taken
 // from the database, in f64, before rounding. <q, x - m> orders rows as <q, x> does.
-SearchedRows unit_rows(const Array<double>& array) {
+SearchedRows unit_rows(const NpyArray<double>& array) {
   const int64_t rows = array.shape[0], dim = array.shape[1];
   SearchedRows out;
   out.queries.assign(array.values.begin(), array.values.end());
@@ -109,7 +109,7 @@ SearchedRows unit_rows(const Array<double>& array) {
 }
 
 // Rows as they are, in f32. Elements may vanish, rows not.
-SearchedRows rows_as_given(const Array<double>& array, const path& file) {
+SearchedRows rows_as_given(const NpyArray<double>& array, const path& file) {
   const int64_t dim = array.shape[1];
   double least = std::numeric_limits<double>::infinity(), most = 0;
   for (int64_t i = 0; i < array.shape[0]; ++i) {
@@ -165,7 +165,7 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
   SearchedRows rows;
   Matrix<const float> queries;
   {
-    Array<double> features = read_features(options);
+    NpyArray<double> features = read_features(options);
     if (options.normalize) normalize(features, options.features);
     rows = options.normalize ? unit_rows(features) : rows_as_given(features, options.features);
     queries = {rows.queries.data(), features.shape[0], features.shape[1]};

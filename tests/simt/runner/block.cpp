@@ -77,13 +77,13 @@ void Block::start(Thread& t) {
     } catch (...) {
       if (!error_) error_ = std::current_exception();
     }
-    t.state = State::valid;
+    t.state = State::done;
     return std::move(t.scheduler);
   });
 }
 
 void Block::lane_done(Thread& t) {
-  t.state = State::valid;
+  t.state = State::done;
   --live;
   warps[t.warp].live &= ~(1u << t.lane);
   const size_t first = size_t{t.warp} * kWarp, end = std::min(first + kWarp, threads.size());
@@ -126,7 +126,7 @@ void Block::release_block_barrier() {
 void Block::deadlock() {
   std::map<std::string, std::vector<unsigned>> groups;
   for (const auto& t : threads)
-    if (t->state != State::valid)
+    if (t->state != State::done)
       groups[fmt::format("{} (line {}, mask {:#010x})", t->waiting, t->where.line(), t->mask)].push_back(t->linear);
   std::string text;
   for (const auto& [what, ids] : groups) {

@@ -24,7 +24,7 @@ enum class State : uint8_t { ready, block_barrier, warp_barrier, collective, don
 struct Thread {
   Extent index;
   unsigned linear = 0, lane = 0, warp = 0;
-  State state = State::valid;
+  State state = State::done;
   boost::context::fiber fiber, scheduler;
   const char* stack_low = nullptr;
   const char* stack_high = nullptr;
