@@ -1,142 +1,14 @@
-#include "kernels/batch_norm.h"
-
 #include <omp.h>
 
 #include <algorithm>
 
 #include "kernels/core/check.h"
-#include "tests/support/compare.h"
-#include "tests/support/golden.h"
+#include "tests/kernels/batch_norm_problem.h"
 
 namespace kith::test {
 namespace {
 
 using namespace kernels;
-
-// Inputs and outputs of one normalisation; outputs start as NaN, gradients as 1 to add to.
-template <class T>
-struct Problem {
-  HostMatrix<T> x, residual, dy, y, dx, dresidual;
-  std::vector<T> gamma, beta, running_mean, running_var, mean, invstd, dgamma, dbeta;
-
-  Problem(HostMatrix<T> x_in, HostMatrix<T> residual_in, HostMatrix<T> dy_in, std::vector<T> g, std::vector<T> b)
-      : x(std::move(x_in)),
-        residual(std::move(residual_in)),
-        dy(std::move(dy_in)),
-        y(x.rows, x.cols, std::numeric_limits<T>::quiet_NaN()),
-        dx(x.rows, x.cols, T(1)),
-        dresidual(x.rows, x.cols, T(1)),
-        gamma(std::move(g)),
-        beta(std::move(b)),
-        running_mean(gamma.size(), T(0.5)),
-        running_var(gamma.size(), T(2)),
-        mean(gamma.size(), std::numeric_limits<T>::quiet_NaN()),
-        invstd(mean),
-        dgamma(gamma.size(), T(1)),
-        dbeta(gamma.size(), T(1)) {}
-
-  BatchNormForward<T> forward(bool with_residual, bool relu, bool train = true) {
-    return {.x = std::as_const(x).view(),
-            .gamma = gamma,
-            .beta = beta,
-            .residual = with_residual ? residual.values.data() : nullptr,
-            .relu = relu,
-            .train = train,
-            .eps = T(0x1p-10),
-            .momentum = T(0.125),
-            .running_mean = running_mean,
-            .running_var = running_var,
-            .mean = mean,
-            .invstd = invstd,
-            .y = y.view()};
-  }
-  BatchNormBackward<T> backward(bool with_residual, bool relu, Write write) {
-    return {.x = std::as_const(x).view(),
-            .y = std::as_const(y).view(),
-            .dy = std::as_const(dy).view(),
-            .gamma = gamma,
-            .mean = mean,
-            .invstd = invstd,
-            .relu = relu,
-            .dgamma = dgamma,
-            .dbeta = dbeta,
-            .write_params = write,
-            .dx = dx.view(),
-            .write_x = write,
-            .dresidual = with_residual ? dresidual.values.data() : nullptr,
-            .write_residual = write};
-  }
-};
-
-Problem<float> draw(int64_t rows, int64_t channels, float offset) {
-  Problem<float> p(normal_rows(rows, channels, Seed{1}), normal_rows(rows, channels, Seed{2}),
-                   normal_rows(rows, channels, Seed{3}), normal(channels, Seed{4}), normal(channels, Seed{5}));
-  for (float& v : p.x.values) v += offset;
-  return p;
-}
-
-Problem<double> widen_all(const Problem<float>& p) {
-  return {widen(p.x), widen(p.residual), widen(p.dy), widen(p.gamma), widen(p.beta)};
-}
-
-TEST(BatchNorm, OracleMatchesPyTorch) {
-  const SafeTensors file = golden("batch_norm");
-  const auto vector = [&](const std::string& name) {
-    const std::span<const double> v = values<double>(file, name);
-    return std::vector<double>(v.begin(), v.end());
-  };
-  const auto matrix = [&](const std::string& name) {
-    HostMatrix<double> m(36, 5);
-    m.values = vector(name);
-    return m;
-  };
-  const Tolerance tol = {.abs = 36 * 16 * 0x1p-53};  // sums of 36 terms below 16
-  std::vector<double> running_mean(5, 0.0), running_var(5, 1.0);
-  for (const std::string step : {".0", ".1"}) {
-    Problem<double> p(matrix("x" + step), matrix("residual" + step), matrix("dy" + step), vector("gamma"),
-                      vector("beta"));
-    p.running_mean = running_mean, p.running_var = running_var;
-    cpu::batch_norm_forward(p.forward(true, true));
-    cpu::batch_norm_backward(p.backward(true, true, Write::overwrite));
-    EXPECT_TRUE(close(p.y.values, vector("y" + step), tol));
-    EXPECT_TRUE(close(p.running_mean, vector("running_mean" + step), tol));
-    EXPECT_TRUE(close(p.running_var, vector("running_var" + step), tol));
-    EXPECT_TRUE(close(p.dx.values, vector("dx" + step), tol));
-    EXPECT_TRUE(close(p.dresidual.values, vector("dresidual" + step), tol));
-    EXPECT_TRUE(close(p.dgamma, vector("dgamma" + step), tol));
-    EXPECT_TRUE(close(p.dbeta, vector("dbeta" + step), tol));
-    running_mean = p.running_mean, running_var = p.running_var;
-    if (step == ".0") continue;
-    cpu::batch_norm_forward(p.forward(true, true, false));
-    EXPECT_TRUE(close(p.y.values, vector("eval"), tol));
-  }
-}
-
-TEST(BatchNorm, OracleMatchesCentralDifferences) {
-  for (const bool relu : {false, true}) {
-    Problem<double> p = widen_all(draw(7, 3, 1.f));
-    cpu::batch_norm_forward(p.forward(true, relu));
-    cpu::batch_norm_backward(p.backward(true, relu, Write::overwrite));
-    const auto gradient = [&](std::vector<double>& argument) {
-      const std::vector<double> at = argument;
-      const std::vector<double> g = central_differences(at, [&](const std::vector<double>& v) {
-        argument = v;
-        cpu::batch_norm_forward(p.forward(true, relu));
-        double sum = 0;
-        for (size_t i = 0; i < p.y.values.size(); ++i) sum += p.dy.values[i] * p.y.values[i];
-        return sum;
-      });
-      argument = at;
-      return g;
-    };
-    // Truncation of the differences is h^2 f''' / 6 and their rounding u |f| / h, both about 1e-10 for f of order 10.
-    const Tolerance tol = {.abs = 1e-8, .rel = 1e-8};
-    EXPECT_TRUE(close(p.dx.values, gradient(p.x.values), tol)) << relu;
-    EXPECT_TRUE(close(p.dresidual.values, gradient(p.residual.values), tol)) << relu;
-    EXPECT_TRUE(close(p.dgamma, gradient(p.gamma), tol)) << relu;
-    EXPECT_TRUE(close(p.dbeta, gradient(p.beta), tol)) << relu;
-  }
-}
 
 struct Shape {
   int64_t rows, channels;
@@ -148,8 +20,8 @@ constexpr Shape kShapes[] = {{2, 1},   {70000, 1}, {513, 3},   {31, 17},  {16, 1
 
 // The oracle's backward gets the float side's y and statistics, so that both mask the same elements.
 void expect_like_oracle(Shape shape, float offset, bool residual, bool relu, Write write) {
-  Problem<float> p = draw(shape.rows, shape.channels, offset);
-  Problem<double> want = widen_all(p);
+  BatchNormProblem<float> p = draw_batch_norm(shape.rows, shape.channels, offset);
+  BatchNormProblem<double> want = widen_all(p);
   batch_norm_forward(p.forward(residual, relu), Queue{});
   cpu::batch_norm_forward(want.forward(residual, relu));
   // x and the saved mean carry |offset| u each and the statistics' sums n^1/2 u (kept below 64 additions a lane), all
@@ -194,7 +66,7 @@ TEST(BatchNorm, LargeTensorsMatchTheOracle) {
 }
 
 TEST(BatchNorm, ConstantChannelsGiveBeta) {
-  Problem<float> p = draw(300, 5, 0.f);
+  BatchNormProblem<float> p = draw_batch_norm(300, 5, 0.f);
   std::fill(p.x.values.begin(), p.x.values.end(), 3.25f);
   batch_norm_forward(p.forward(false, false), Queue{});
   for (int64_t i = 0; i < p.y.rows; ++i)
@@ -203,8 +75,8 @@ TEST(BatchNorm, ConstantChannelsGiveBeta) {
 }
 
 TEST(BatchNorm, EvaluationUsesTheRunningStatistics) {
-  Problem<float> p = draw(50, 17, 0.f);
-  Problem<double> want = widen_all(p);
+  BatchNormProblem<float> p = draw_batch_norm(50, 17, 0.f);
+  BatchNormProblem<double> want = widen_all(p);
   batch_norm_forward(p.forward(true, true, false), Queue{});
   cpu::batch_norm_forward(want.forward(true, true, false));
   EXPECT_TRUE(close(p.y.values, want.y.values, {.abs = 6 * 16 * kUnit}));  // six roundings of values below 16
@@ -213,7 +85,7 @@ TEST(BatchNorm, EvaluationUsesTheRunningStatistics) {
 }
 
 TEST(BatchNorm, WhatIsNotWantedIsNotWritten) {
-  Problem<float> p = draw(40, 6, 0.f), alone = p;
+  BatchNormProblem<float> p = draw_batch_norm(40, 6, 0.f), alone = p;
   p.running_mean.clear(), p.running_var.clear();
   batch_norm_forward(p.forward(true, true), Queue{});
   BatchNormBackward<float> all = p.backward(true, true, Write::overwrite);
@@ -233,10 +105,10 @@ TEST(BatchNorm, WhatIsNotWantedIsNotWritten) {
 
 TEST(BatchNorm, GradientsMayTakeTheBufferOfDy) {
   for (const bool residual : {false, true}) {
-    Problem<float> p = draw(700, 24, 0.f);
+    BatchNormProblem<float> p = draw_batch_norm(700, 24, 0.f);
     batch_norm_forward(p.forward(residual, true), Queue{});
     batch_norm_backward(p.backward(residual, true, Write::overwrite), Queue{});
-    Problem<float> shared = p;
+    BatchNormProblem<float> shared = p;
     BatchNormBackward<float> b = shared.backward(residual, true, Write::overwrite);
     b.dx.data = shared.dy.values.data();
     batch_norm_backward(b, Queue{});
@@ -255,13 +127,13 @@ TEST(BatchNorm, GradientsMayTakeTheBufferOfDy) {
 // Rows and channels that leave words of the mask to two chunks, and a last word in part.
 TEST(BatchNorm, TheMaskStandsForY) {
   for (const Shape shape : {Shape{2, 1}, {33, 3}, {9001, 15}}) {
-    Problem<float> p = draw(shape.rows, shape.channels, 0.f);
+    BatchNormProblem<float> p = draw_batch_norm(shape.rows, shape.channels, 0.f);
     std::vector<uint32_t> mask(static_cast<size_t>(batch_norm_mask_words(shape.rows, shape.channels)), ~0u);
     BatchNormForward<float> f = p.forward(true, true);
     f.mask = mask;
     batch_norm_forward(f, Queue{});
     for (size_t i = 0; i < p.y.values.size(); ++i) ASSERT_EQ(mask[i / 32] >> (i % 32) & 1u, p.y.values[i] > 0.f) << i;
-    Problem<float> masked = p;
+    BatchNormProblem<float> masked = p;
     batch_norm_backward(p.backward(true, true, Write::add), Queue{});
     BatchNormBackward<float> b = masked.backward(true, true, Write::add);
     b.y = {}, b.mask = mask;
@@ -277,7 +149,7 @@ TEST(BatchNorm, BitEqualForAnyNumberOfThreads) {
   std::vector<std::vector<float>> first;
   for (const int n : {1, 2, 3}) {
     omp_set_num_threads(n);
-    Problem<float> p = draw(20000, 16, 1.f);
+    BatchNormProblem<float> p = draw_batch_norm(20000, 16, 1.f);
     batch_norm_forward(p.forward(true, true), Queue{});
     batch_norm_backward(p.backward(true, true, Write::overwrite), Queue{});
     const std::vector<std::vector<float>> now = {p.y.values, p.running_var, p.dx.values, p.dgamma, p.dbeta};
@@ -288,10 +160,10 @@ TEST(BatchNorm, BitEqualForAnyNumberOfThreads) {
 }
 
 TEST(BatchNorm, Errors) {
-  Problem<float> p = draw(1, 4, 0.f);
+  BatchNormProblem<float> p = draw_batch_norm(1, 4, 0.f);
   EXPECT_THROW(batch_norm_forward(p.forward(false, false), Queue{}), Error);  // one row in train mode
   batch_norm_forward(p.forward(false, false, false), Queue{});
-  Problem<float> q = draw(9, 4, 0.f);
+  BatchNormProblem<float> q = draw_batch_norm(9, 4, 0.f);
   BatchNormForward<float> f = q.forward(false, false);
   f.y.rows = 8;
   EXPECT_THROW(batch_norm_forward(f, Queue{}), Error);

@@ -117,16 +117,16 @@ TEST(Preflight, OneWrongThingIsOneFaultThatNamesIt) {
        [](auto& c, auto& data, auto&) { c.evaluate.knn_k = 4097, data.edit(data::Role::train).count = 5000; }},
       {"model.projection: expected at most 256 on a CUDA device",
        [](auto& c, auto&, auto& machine) { c.model.projection = 257, machine.device = Device::cuda; }},
-      {"pretext: at least ",
+      {"pretext: needs at least ",
        [](auto& c, auto& data, auto&) {
          c.pretext.train.batch = data.edit(data::Role::train).count = int64_t{1} << 26;
        }},
-      {"cluster: at least ", [](auto& c, auto&, auto&) { c.cluster.heads = 1 << 30; }},
-      {"evaluate: at least ",
+      {"cluster: needs at least ", [](auto& c, auto&, auto&) { c.cluster.heads = 1 << 30; }},
+      {"evaluate: needs at least ",
        [](auto&, auto& data, auto& machine) {
          data.edit(data::Role::train).count = 1'000'000, *machine.host_bytes = 500 << 20;
        }},
-      {"pretext: at least ",
+      {"pretext: needs at least ",
        [](auto&, auto&, auto& machine) { machine.device = Device::cuda, machine.device_bytes = 1 << 10; }},
       {"disk: the files of a run directory take about ",
        [](auto&, auto&, auto& machine) { machine.disk_bytes = 1000; }},

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "scan/input/image_stream.h"
 #include "scan/train/inference.h"
 #include "tests/scan/stages/cuda/support.h"
 
