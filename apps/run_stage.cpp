@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "apps/commands/dry_run.h"
@@ -31,6 +32,18 @@ std::set<std::string> named_fields(const StageOptions& o) {
   std::set<std::string> named;
   for (const std::string& text : o.overrides) named.insert(overridden_field(text));
   return named;
+}
+
+// An option and an override that name the same field: which of them is meant is not known.
+void expect_each_once(const StageOptions& o) {
+  const std::set<std::string> named = named_fields(o);
+  for (const auto& [given, option, field] : {std::tuple{!o.data.empty(), "--data", "data.spec"},
+                                             {o.seed.has_value(), "--seed", "seed"},
+                                             {o.threads.has_value(), "--threads", "threads"},
+                                             {!o.precision.empty(), "--precision", "precision"},
+                                             {o.tf32, "--tf32", "tf32"}})
+    if (given && named.contains(field))
+      throw Error(fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
 }
 
 // Differences with which a run that was begun may not be continued, given the fields changed by name.
@@ -150,6 +163,7 @@ void expect_room(const data::Dataset& set, int size) {
 ResolvedConfig resolve_config(const StageOptions& o) {
   ResolvedConfig out{.config = {}, .begun = begun_config(o.out), .source = source_config(o)};
   const RunConfig* base = out.source ? &*out.source : out.begun ? &*out.begun : nullptr;
+  expect_each_once(o);
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);

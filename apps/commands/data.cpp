@@ -88,7 +88,7 @@ void print_table(const nlohmann::json& info) {
   for (size_t c = 0; c < info["classes"].size(); ++c)
     row(fmt::format("{:>4} {}", c, info["classes"][c].get<std::string>()), [&](const auto& split) {
       const auto& counts = split["per_class"];
-      return c < counts.size() ? counts[c].dump() : "0";
+      return c < counts.size() ? counts[c].dump() : counts.empty() && split["count"] > 0 ? "-" : "0";
     });
   for (const std::string& split : splits) {
     if (info[split]["count"] == 0) continue;
@@ -98,7 +98,7 @@ void print_table(const nlohmann::json& info) {
   fmt::print("{:<14} mean {}   std {}\n", "normalised with", numbers(used["mean"]), numbers(used["std"]));
 }
 
-// A row per class with its first training images.
+// A row per class with its first training images, and one of the first unlabelled images, if there are any.
 void write_sheet(const data::Dataset& set, const std::string& path) {
   constexpr int kColumns = 12, kSmall = 48;
   std::vector<int64_t> index(static_cast<size_t>(set.classes()) * kColumns, -1);
@@ -108,7 +108,9 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
     const auto label = static_cast<size_t>(train.labels[static_cast<size_t>(i)]);
     if (used[label] < kColumns) index[label * kColumns + static_cast<size_t>(used[label]++)] = i;
   }
-  data::write_png(path, data::contact_sheet(train, index, kColumns, train.width < kSmall ? 2 : 1));
+  for (int64_t i = 0; set.of(data::Role::unlabelled).count > 0 && i < kColumns; ++i)
+    index.push_back(i < set.of(data::Role::unlabelled).count ? train.count + i : -1);
+  data::write_png(path, data::contact_sheet(set.pretext_images(), index, kColumns, train.width < kSmall ? 2 : 1));
 }
 
 void info(const InfoOptions& options) {

@@ -146,7 +146,10 @@ void read_cifar_format(const fs::path& dir, Dataset& out) {
   if (train == 0) fail("{}: holds no image", (dir / "train.bin").string());
   std::vector<int32_t> labels = std::move(learned.labels);
   learned.labels.clear();
+  if (fs::exists(dir / "unlabelled.bin"))
+    fail("{}: expected the name unlabeled.bin", (dir / "unlabelled.bin").string());
   const int64_t more = read("unlabeled.bin", false, learned);
+  if (more == 0 && fs::exists(dir / "unlabeled.bin")) fail("{}: holds no image", (dir / "unlabeled.bin").string());
   const Images all = std::move(learned).images();
   out.edit(Role::train) = all.part(0, train);
   out.edit(Role::train).labels = std::move(labels);

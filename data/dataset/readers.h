@@ -15,7 +15,7 @@ enum class CifarLabels { coarse, fine };
 void read_cifar10(const std::filesystem::path& dir, Dataset&);
 void read_cifar100(const std::filesystem::path& dir, CifarLabels, Dataset&);
 // A set of one's own in CIFAR-10's records: train.bin and test.bin of any length, and class_names.txt, one name a line.
-// test.bin and unlabeled.bin may be absent or empty. Sets class_names and the measured mean and std.
+// test.bin may be absent or empty, unlabeled.bin absent. Sets class_names and the measured mean and std.
 void read_cifar_format(const std::filesystem::path& dir, Dataset&);
 // MNIST's IDX files, plain or .gz, of any count and size; class names and constants are the caller's. A dot may stand
 // before "idx" (Kaggle), and a folder of a file's name may hold that file (7-Zip and file managers unpack so).

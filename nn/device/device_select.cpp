@@ -21,7 +21,8 @@ std::string capability(const DeviceInfo& d) { return fmt::format("{}.{}", d.sm /
 
 // Why nothing at all can run on CUDA; empty when something can.
 std::string obstacle(const DeviceList& list) {
-  if (!list.built) return "this build of kith has no CUDA code: build it with --preset cuda where nvcc and cuDNN are";
+  if (!list.built)
+    return "this build of kith has no CUDA code: configure it with cmake --preset cuda where nvcc and cuDNN are";
   if (list.driver == 0)
     return "no NVIDIA driver answers: install it, or make the card visible to this machine or container";
   // Within one major version the driver may be the older one.

@@ -5,7 +5,7 @@
 namespace kith {
 
 constexpr const char* kNone =
-    "this build of kith has no cuDNN and cuBLASLt: build it with --preset cuda where their headers are";
+    "this build of kith has no cuDNN and cuBLASLt: configure it with cmake --preset cuda where their headers are";
 
 std::string accelerator_libraries() { throw Error(kNone); }
 

@@ -55,6 +55,8 @@ class Check {
   void images() {
     split("train", data_.train(), c_.data.limit_train);
     if (data_.test().count > 0) split("test", data_.test(), c_.data.limit_test);
+    if (c_.data.limit_unlabelled > 0 && data_.of(data::Role::unlabelled).count == 0)
+      warn(fmt::format("data.limit_unlabelled: {} has no unlabelled images", data_.spec));
     if (const data::Images& more = data_.of(data::Role::unlabelled); more.count > 0 && !same_shape(more, data_.train()))
       fault(fmt::format(
           "the unlabelled images of {} are {} x {} x {}, the train images {} x {} x {}; expected one shape", data_.spec,

@@ -141,13 +141,13 @@ OriginDifference difference(const Origin& was, const Origin& now) {
     // Measured constants follow from the images, whose difference says more.
     if (part == "normalisation" && other_images) return;
     append(d.data, fmt::format("the {} {} {}, now {}", part, part.ends_with("s") ? "were" : "was",
-                               w ? shortened(*w) : "not looked at", n ? shortened(*n) : "not looked at"));
+                               w ? shortened(*w) : "none", n ? shortened(*n) : "none"));
   });
   for_each_difference(was.fields, now.fields, [&](const std::string& name, const std::string* w, const std::string* n) {
     append(d.fields, fmt::format("{} was {}, now {}", name, w ? *w : default_of(name), n ? *n : default_of(name)));
   });
   for_each_difference(was.inputs, now.inputs, [&](const std::string& file, const std::string*, const std::string* n) {
-    if (n) append(d.inputs, file + " is another one now");
+    if (n) append(d.inputs, file + " has changed");
   });
   return d;
 }

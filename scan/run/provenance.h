@@ -42,7 +42,7 @@ Origin origin_from_json(const nlohmann::json&);  // throws nlohmann::json::excep
 // The fields of `config` that belong in an origin of this stage.
 Origin::Values deciding_fields(const RunConfig& config, Affects);
 
-// "mine.k was 20, now 5; the train images were 200 of 8 x 8 x 1, 0123abcd, now ...; features_train.npy is another one now": what
+// "mine.k was 20, now 5; the train images were 200 of 8 x 8 x 1, 0123abcd, now ...; features_train.npy has changed": what
 // differs, empty where nothing does. An input that is not there any more cannot be told to differ.
 struct OriginDifference {
   std::string data, fields, inputs;

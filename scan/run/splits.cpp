@@ -7,6 +7,8 @@ namespace kith {
 std::vector<std::string> split_notes(const data::Dataset& data) {
   std::vector<std::string> notes;
   const data::Images& scored = data.scored();
+  if (const int64_t more = data.of(data::Role::unlabelled).count; more > 0)
+    notes.push_back(fmt::format("{} unlabelled images: the pretext learns from them, too", more));
   if (data.test().count == 0)
     notes.push_back(fmt::format("no test images: the {} train images are scored", scored.count));
   if (scored.labelled()) return notes;

@@ -62,9 +62,16 @@ class EvaluateStage {
 
  private:
   json describe_data() const {
-    return {{"spec", s_.data.spec},         {"train", train_.count}, {"scored", scored_.count},
-            {"height", train_.height},      {"width", train_.width}, {"channels", train_.channels},
-            {"classes", s_.data.classes()}, {"clusters", classes_},  {"labelled", labelled_}};
+    return {{"spec", s_.data.spec},
+            {"train", train_.count},
+            {"unlabelled", s_.data.of(data::Role::unlabelled).count},
+            {"scored", scored_.count},
+            {"height", train_.height},
+            {"width", train_.width},
+            {"channels", train_.channels},
+            {"classes", s_.data.classes()},
+            {"clusters", classes_},
+            {"labelled", labelled_}};
   }
 
   Tensor features(const std::string& split, const data::Images& images) const {
@@ -242,8 +249,10 @@ class EvaluateStage {
   void write_page(std::optional<Evaluation> evaluation, std::span<const int32_t> assignments,
                   std::span<const float> confidence, std::span<const int64_t> faces) const {
     const std::filesystem::path log = s_.dir / "metrics.jsonl";
+    const int64_t more = s_.data.of(data::Role::unlabelled).count;
     std::vector<std::pair<std::string, std::string>> facts = {
-        {"Images", fmt::format("{} train, {} scored, {} x {} x {}", train_.count, scored_.count, scored_.height,
+        {"Images", fmt::format("{} train, {}{} scored, {} x {} x {}", train_.count,
+                               more > 0 ? fmt::format("{} unlabelled, ", more) : "", scored_.count, scored_.height,
                                scored_.width, scored_.channels)},
         {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
         {"Clusters", std::to_string(classes_)}};

@@ -31,10 +31,10 @@ const DeviceList kMissing{
 TEST(OpenContext, AutoTakesTheCpuAndSaysWhy) {
   const OpenedContext opened = open_context({.options = {.threads = 2}}, kNoCuda);
   EXPECT_TRUE(opened.context->on_cpu());
-  EXPECT_EQ(
-      opened.line,
-      "CPU, 2 threads, f32; no GPU: this build of kith has no CUDA code: build it with --preset cuda where nvcc and "
-      "cuDNN are");
+  EXPECT_EQ(opened.line,
+            "CPU, 2 threads, f32; no GPU: this build of kith has no CUDA code: configure it with cmake --preset cuda "
+            "where nvcc and "
+            "cuDNN are");
   EXPECT_EQ(opened.warning, "");
 }
 

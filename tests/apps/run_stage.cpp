@@ -32,9 +32,9 @@ class ResolveConfig : public testing::Test {
   std::filesystem::path dir_;
 };
 
-TEST_F(ResolveConfig, QuickIsTheDefaultAndOptionsComeLast) {
+TEST_F(ResolveConfig, QuickIsTheDefault) {
   StageOptions o = options("fashion-mnist:d");
-  o.overrides = {"seed=3", "pretext.epochs=2"};
+  o.overrides = {"pretext.epochs=2"};
   o.seed = 4;
   o.threads = 2;
   const RunConfig c = resolve_config(o).config;
@@ -107,6 +107,19 @@ TEST_F(ResolveConfig, WhatThePretextWasMadeWithStays) {
   EXPECT_EQ(
       refused(o),
       ": begun with another configuration (seed was 0, now 1; pretext.tau was 0.2, now 0.5); choose another --out");
+}
+
+TEST_F(ResolveConfig, AnOptionAndAnOverrideOfTheSameFieldAreRefused) {
+  StageOptions o = options("fashion-mnist:d");
+  o.overrides = {"seed=5"};
+  EXPECT_EQ(resolve_config(o).config.seed, 5u);
+  o.seed = 5;
+  try {
+    resolve_config(o);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "--seed and --set seed=... are the same setting; expected one of them");
+  }
 }
 
 TEST_F(ResolveConfig, LaterFieldsChangeWhereTheyAreNamed) {

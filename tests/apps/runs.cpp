@@ -132,7 +132,7 @@ TEST_F(Runs, FeaturesOfOtherImagesAreRefused) {
                 fs::copy_options::overwrite_existing);
   const std::pair<const char*, const char*> lines[] = {
       {"mine", "features_train.npy: 200 rows of features expected, one per train image; found shape"},
-      {"evaluate", "neighbours_train.npy: features_train.npy is another one now; run the mine stage first"}};
+      {"evaluate", "neighbours_train.npy: features_train.npy has changed; run the mine stage first"}};
   for (const auto& [stage, line] : lines) {
     const Outcome o = kith(command(stage, "a", {"--quiet"}));
     EXPECT_EQ(o.status, 1) << stage;

@@ -154,6 +154,10 @@ TEST_F(Cifar, FormatHasImagesForThePretextAlone) {
   EXPECT_FLOAT_EQ(set.mean[0], 40.f / 255 / 2048);  // of the train images
   fs::resize_file(dir / "unlabeled.bin", 3'072);
   EXPECT_HAS(error("cifar-format"), "unlabeled.bin: expected a multiple of 3073 bytes");
+  fs::resize_file(dir / "unlabeled.bin", 0);
+  EXPECT_HAS(error("cifar-format"), "unlabeled.bin: holds no image");
+  fs::rename(dir / "unlabeled.bin", dir / "unlabelled.bin");
+  EXPECT_HAS(error("cifar-format"), "unlabelled.bin: expected the name unlabeled.bin");
 }
 
 // What follows the reading writes JSON and TOML, which take nothing but UTF-8.

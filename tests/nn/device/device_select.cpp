@@ -63,7 +63,7 @@ TEST(device_select, each_obstacle_has_its_line) {
   DeviceList old_driver = machine({kH100});
   old_driver.driver = 12080;
   const std::pair<DeviceList, std::string> obstacles[] = {
-      {{}, "this build of kith has no CUDA code: build it with --preset cuda where nvcc and cuDNN are"},
+      {{}, "this build of kith has no CUDA code: configure it with cmake --preset cuda where nvcc and cuDNN are"},
       {{.built = true, .driver = 0, .runtime = 13000, .devices = {}},
        "no NVIDIA driver answers: install it, or make the card visible to this machine or container"},
       {old_driver, "the NVIDIA driver serves CUDA 12.8, kith was built with 13.0: update the driver"},

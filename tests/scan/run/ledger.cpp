@@ -121,7 +121,7 @@ TEST(Ledger, AFieldAgesItsStageAndWhatFollows) {
   run.config.cluster.lambda = 2;
   EXPECT_EQ(run.rerun(), "cs");
   EXPECT_TRUE(run.noted("cluster: runs again: cluster.lambda was 5.0, now 2.0"));
-  EXPECT_TRUE(run.noted("selflabel: runs again: cluster.safetensors is another one now"));
+  EXPECT_TRUE(run.noted("selflabel: runs again: cluster.safetensors has changed"));
   run.config.cluster.classes = 3;  // as many as the data set has: said before without a number
   EXPECT_EQ(run.rerun(), "");
   run.config.mine.k = 4;

@@ -71,7 +71,7 @@ TEST(Provenance, DifferencesNameWhatWasAndIs) {
   EXPECT_EQ(
       difference(was, now).text(),
       "the train images were 2 of 4 x 2 x 1, 01234567, now 2 of 4 x 2 x 1, fedcba98; mine.include_self was false, now "
-      "true; mine.k was 7, now 20; a.npy is another one now");
+      "true; mine.k was 7, now 20; a.npy has changed");
   EXPECT_FALSE(difference(was, was).any());
   EXPECT_EQ(difference(was, was).text(), "");
 }

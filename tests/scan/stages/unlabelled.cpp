@@ -1,6 +1,7 @@
 // A split that only the pretext learns from.
 #include "data/formats/npy.h"
 #include "scan/preflight/work_estimate.h"
+#include "scan/run/splits.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {
@@ -19,6 +20,9 @@ TEST(UnlabelledSplit, ThePretextLearnsFromItAndNothingElseLooksAtIt) {
   TinyRun run("more_images", tiny_config(), with_more(30));
   const nlohmann::json summary = run();
   EXPECT_EQ(summary.at("data").at("train"), 70);
+  EXPECT_EQ(summary.at("data").at("unlabelled"), 30);
+  EXPECT_NE(bytes_of(run.file("report.html")).find("70 train, 30 unlabelled, 40 scored"), std::string::npos);
+  EXPECT_EQ(split_notes(run.data), std::vector<std::string>{"30 unlabelled images: the pretext learns from them, too"});
   EXPECT_EQ(data::read_npy<float>(run.file("features_train.npy")).shape, (std::vector<int64_t>{70, 8}));
   EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape[0], 70);
   EXPECT_EQ(data::read_npy<int32_t>(run.file("assignments_train.npy")).values.size(), 70u);
@@ -48,7 +52,9 @@ TEST(UnlabelledSplit, IsPartOfWhatAPretextWasMadeFrom) {
   flip_pixel(run.data.edit(Role::unlabelled), 3);
   EXPECT_NE(refusal().find("made from other inputs (the unlabelled images were 30 of 9 x 8 x 1, "), std::string::npos);
   run.data = striped_data();
-  EXPECT_NE(refusal().find("the unlabelled images were 30 of 9 x 8 x 1, "), std::string::npos);
+  const std::string line = refusal();
+  EXPECT_NE(line.find("the unlabelled images were 30 of 9 x 8 x 1, "), std::string::npos) << line;
+  EXPECT_NE(line.find(", now none"), std::string::npos) << line;
 }
 
 TEST(UnlabelledSplit, CountsInTheWorkOfThePretextAlone) {
