@@ -18,9 +18,14 @@ bool taken_over(Session& s, const std::string& stage) {
   return standing.state == Ledger::State::valid;
 }
 
+void say_done(const Session& s, const std::string& command) {
+  complete_log(s, command);
+  s.report.note(fmt::format("{}: done earlier", command));
+}
+
 void unless_taken_over(Session& s, const std::string& stage, void (*make)(Session&)) {
   if (taken_over(s, stage))
-    s.report.note(fmt::format("{}: done earlier", stage));
+    say_done(s, stage);
   else
     make(s);
 }
@@ -29,7 +34,7 @@ void unless_taken_over(Session& s, const std::string& stage, void (*make)(Sessio
 
 nlohmann::json run(Session& s) {
   if (taken_over(s, "pretext") && taken_over(s, "features"))
-    s.report.note("pretext: done earlier");
+    say_done(s, "pretext");
   else
     pretext(s);
   unless_taken_over(s, "mine", mine);

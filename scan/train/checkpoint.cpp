@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
+#include "scan/run/metrics_log.h"
 
 namespace kith {
 namespace {
@@ -48,6 +49,15 @@ void finish_results(const Session& s, const std::string& stage) { s.ledger.finis
 
 void report_finished(const Session& s, const std::string& command) {
   s.report.metric({{"stage", command}, {"finished", true}});
+}
+
+void complete_log(const Session& s, const std::string& command) {
+  const std::filesystem::path log = s.dir / "metrics.jsonl";
+  if (!std::filesystem::exists(log)) return;
+  bool open = false;  // lines of the stage, and none that ends them
+  for (const nlohmann::json& line : read_metrics(log))
+    if (line.value("stage", "") == command) open = !line.value("finished", false);
+  if (open) report_finished(s, command);
 }
 
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {

@@ -32,6 +32,8 @@ void remove_checkpoint(const Session&, const std::string& stage);
 
 // The last line of a command's metrics, once its results are written (scan/run/metrics_log.h).
 void report_finished(const Session&, const std::string& command);
+// The same line, if the command that wrote a valid result was killed before it.
+void complete_log(const Session&, const std::string& command);
 
 // <stage>.safetensors: the weights of a finished stage.
 void write_result(const Session&, const std::string& stage, SafeTensors weights);

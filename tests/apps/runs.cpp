@@ -76,6 +76,21 @@ TEST_F(Runs, InterruptedAnywhereEndTheSame) {
   if (interrupted == 0) GTEST_SKIP() << "the run was over before the first signal";
 }
 
+// Killed between a result and the line of the log that ends its stage.
+TEST_F(Runs, ALogThatLacksTheEndOfAStageIsCompleted) {
+  ASSERT_EQ(run("whole").status, 0);
+  const std::vector<json> want = log_of(root_ / "whole");
+  const fs::path log = root_ / "whole" / "metrics.jsonl";
+  std::string text = text_of(log);
+  const std::string end = "{\"finished\":true,\"stage\":\"selflabel\"}\n";
+  ASSERT_NE(text.find(end), std::string::npos) << text;
+  std::ofstream(log, std::ios::binary) << text.replace(text.find(end), end.size(), "");
+  for (int again = 0; again < 2; ++again) {
+    ASSERT_EQ(run("whole").status, 0);
+    EXPECT_EQ(log_of(root_ / "whole"), want);
+  }
+}
+
 TEST_F(Runs, AProfileIsATablePerStageAndAFile) {
   ASSERT_EQ(run("plain", {"--quiet"}).status, 0);
   const Outcome o = run("profiled", {"--profile"});
