@@ -22,8 +22,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the bytes of .npy values are copied as they are");
 
-constexpr std::string_view kMagic("\x93NUMPY", 6);
-
 template <class T>
 constexpr std::string_view dtype_of() {
   if constexpr (std::is_same_v<T, float>) return "<f4";
@@ -240,7 +238,7 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values, con
   header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10, ' ');  // data begins at a multiple of 64 bytes
   header.back() = '\n';
   if (header.size() > 0xffff) fail("{}: a shape of {} extents is too long", path.string(), shape.size());
-  const std::string prefix = fmt::format("{}\x01{}{}{}", kMagic, '\0', static_cast<char>(header.size() & 0xff),
+  const std::string prefix = fmt::format("{}\x01{}{}{}", kNpyMagic, '\0', static_cast<char>(header.size() & 0xff),
                                          static_cast<char>(header.size() >> 8));
   write_file(path, {as_bytes(prefix), as_bytes(header),
                     Bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes())});

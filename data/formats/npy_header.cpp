@@ -10,7 +10,6 @@
 namespace kith::data {
 namespace {
 
-constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kLongest = 1u << 20;  // of a header; NumPy's own reader stops at 10,000 bytes
 
 // The header is a Python dict of exactly three keys: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
@@ -165,9 +164,9 @@ NpyHeader read_npy_header(std::istream& in, const std::string& name, uint64_t fi
   std::array<char, kContentHead> head{};
   in.read(head.data(), head.size());
   const std::string_view start(head.data(), static_cast<size_t>(in.gcount()));
-  if (!start.starts_with(kMagic) || start.size() < 10)
+  if (!start.starts_with(kNpyMagic) || start.size() < 10)
     fail("{}: not a .npy file ({} bytes){}", name, file_bytes,
-         start.starts_with(kMagic) ? "" : but_it_is(as_bytes(start)));
+         start.starts_with(kNpyMagic) ? "" : but_it_is(as_bytes(start)));
   const auto byte = [&](size_t i) { return uint64_t{static_cast<unsigned char>(start[i])}; };
   const auto major = byte(6), minor = byte(7);
   if (major < 1 || major > 3 || minor != 0)

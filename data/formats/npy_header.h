@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <istream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kith::data {
+
+inline constexpr std::string_view kNpyMagic("\x93NUMPY", 6);
 
 struct NpyHeader {
   std::string dtype;  // as written, "<f4"

@@ -30,9 +30,27 @@ function(kith_dist target folder)
   target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
 endfunction()
 
-# kith_library(name sources...): a static library of this house.
+# kith_join(target): with KITH_UNITY the target's sources of one folder are compiled as one file, in a third of the time. Their
+# anonymous namespaces are one then: a file whose names clash with its neighbours' has SKIP_UNITY_BUILD_INCLUSION.
+function(kith_join target)
+  get_target_property(files ${target} SOURCES)
+  foreach(file ${files})
+    cmake_path(ABSOLUTE_PATH file NORMALIZE OUTPUT_VARIABLE folder)
+    cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+    cmake_path(GET folder PARENT_PATH folder)
+    string(MAKE_C_IDENTIFIER "${folder}" folder)
+    set_source_files_properties(${file} PROPERTIES UNITY_GROUP ${folder})
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${KITH_UNITY} UNITY_BUILD_MODE GROUP)
+endfunction()
+
+# kith_library(name [APART] sources...): a static library of this house; APART: each of its files is compiled by itself.
 function(kith_library name)
-  add_library(${name} STATIC ${ARGN})
+  cmake_parse_arguments(arg "APART" "" "" ${ARGN})
+  add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  if(NOT arg_APART)
+    kith_join(${name})
+  endif()
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:kith_flags>)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/kith>)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -11,7 +11,7 @@ namespace {
 DType products_of(const Context& ctx) { return ctx.on_cpu() ? DType::f32 : ctx.precision(); }
 Products kernel_products(DType d) { return d == DType::bf16 ? Products::bf16 : Products::f32; }
 
-struct Saved {
+struct SavedViews {
   Array<int32_t> positive;
   int64_t self_offset = 0;
   float tau = 1;
@@ -22,13 +22,13 @@ struct Saved {
 struct Costs {
   double anchors, keys, dim;
 
-  explicit Costs(const Saved& s)
+  explicit Costs(const SavedViews& s)
       : anchors(static_cast<double>(s.anchors.dim(0))),
         keys(static_cast<double>(s.keys.dim(0))),
         dim(static_cast<double>(s.keys.dim(-1))) {}
 };
 
-void backward(const Saved& s, const Tensor& dloss, Grads& grads) {
+void backward(const SavedViews& s, const Tensor& dloss, Grads& grads) {
   kernels::NtXentBackward<float> args{.anchors = s.anchors.matrix(),
                                       .keys = s.keys.matrix(),
                                       .positive = s.positive.span(),
@@ -51,7 +51,7 @@ void backward(const Saved& s, const Tensor& dloss, Grads& grads) {
   kernels::ntxent_backward(args, grads.queue());
 }
 
-Var recorded(Tape& tape, const char* name, const Var& anchors, const Var& keys, Saved s) {
+Var recorded(Tape& tape, const char* name, const Var& anchors, const Var& keys, SavedViews s) {
   Context& ctx = tape.context();
   s.anchors = anchors.value(), s.keys = keys.value(), s.products = products_of(ctx);
   s.lse = ctx.empty({s.anchors.dim(0)});

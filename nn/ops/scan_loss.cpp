@@ -9,7 +9,7 @@
 namespace kith {
 namespace {
 
-struct Saved {
+struct SavedLoss {
   Tensor anchors, neighbours, pbar;
   float lambda;
 };
@@ -20,7 +20,7 @@ Cost cost_of(F cost, const Tensor& logits) {
               static_cast<double>(logits.dim(2)));
 }
 
-void backward(const Saved& s, const Tensor& dloss, Grads& grads) {
+void backward(const SavedLoss& s, const Tensor& dloss, Grads& grads) {
   grads.op().charge(cost_of(kernels::scan_loss_backward_cost, s.anchors));
   kernels::ScanLossBackward<float> args{.anchors = s.anchors.data(),
                                         .neighbours = s.neighbours.data(),
@@ -70,7 +70,7 @@ ScanLossOut scan_loss(Tape& tape, Var anchors, Var neighbours, float lambda) {
                               .entropy = entropy.span(),
                               .pbar = pbar.matrix()},
                              ctx.queue());
-  Saved saved{.anchors = anchors.value(), .neighbours = neighbours.value(), .pbar = pbar, .lambda = lambda};
+  SavedLoss saved{.anchors = anchors.value(), .neighbours = neighbours.value(), .pbar = pbar, .lambda = lambda};
   Var out = tape.record("scan_loss", {anchors, neighbours}, loss,
                         [saved = std::move(saved)](const Tensor& d, Grads& grads) { backward(saved, d, grads); });
   return {.loss = out, .consistency = consistency, .entropy = entropy};

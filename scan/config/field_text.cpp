@@ -2,14 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <limits>
 
 #include "scan/config/config_fields.h"
 
 namespace kith {
 namespace {
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // Always with a point or an exponent, so that TOML reads it back as a float; the shortest text with that value.
 template <class T>
@@ -67,10 +66,10 @@ std::string describe(const Field& field) {
   const std::string type = std::visit(Describer{}, field.value);
   const Range& r = field.range;
   const std::string low = fmt::format("{} {}", r.open_low ? "above" : "at least", r.low);
-  if (r.low == -kInf) return type;
+  if (std::isinf(r.low)) return type;
   if (std::holds_alternative<uint64_t*>(field.value))  // TOML's integers have a sign
     return fmt::format("{}, {} and at most {}", type, low, std::numeric_limits<int64_t>::max());
-  if (r.high == kInf) return fmt::format("{}, {}", type, low);
+  if (std::isinf(r.high)) return fmt::format("{}, {}", type, low);
   return fmt::format("{}, {} and {} {:.10g}", type, low, r.open_high ? "below" : "at most", r.high);
 }
 

@@ -13,7 +13,7 @@ namespace kith {
 namespace {
 
 // Queries of one search: bounds the lists held at a time to a few MB, whatever the size of the split.
-constexpr int64_t kChunk = 2048;
+constexpr int64_t kQueries = 2048;
 
 }  // namespace
 
@@ -45,7 +45,7 @@ double knn_accuracy(Context& ctx, Matrix<const float> train, std::span<const int
   const int32_t classes = *std::max_element(train_labels.begin(), train_labels.end()) + 1;
   check(*std::min_element(train_labels.begin(), train_labels.end()) >= 0, "knn_accuracy: negative training label");
 
-  const int64_t width = std::min<int64_t>(k, train.rows), chunk = std::min(kChunk, test.rows);
+  const int64_t width = std::min<int64_t>(k, train.rows), chunk = std::min(kQueries, test.rows);
   const NeighbourSearch search(ctx, train);
   std::vector<double> votes(classes);
   int64_t hits = 0;
