@@ -18,11 +18,11 @@ const std::vector<int64_t> kSizes = [] {
 }();
 
 // How the numbers of a step arrive, and where the tensors start.
-struct Case {
+struct Placement {
   bool live = false;
   int64_t shift = 0, half_shift = 0;  // elements between an aligned address and a tensor, its copy: no vectors
 };
-const Case kCases[] = {{}, {.live = true}, {.shift = 1}, {.half_shift = 2}};
+const Placement kCases[] = {{}, {.live = true}, {.shift = 1}, {.half_shift = 2}};
 
 // A tensor `shift` elements into its allocation.
 template <class T>
@@ -88,7 +88,7 @@ class OptimCuda : public CudaKernel {
   // Three steps of `method` here and by the oracle, in every case.
   template <class Method>
   void expect_oracle(Method method) {
-    for (const Case& c : kCases) {
+    for (const Placement& c : kCases) {
       SCOPED_TRACE(testing::Message() << "live " << c.live << ", shifts " << c.shift << ", " << c.half_shift);
       draw(c.shift, c.half_shift);
       std::vector<std::vector<double>> w, g, m, v;

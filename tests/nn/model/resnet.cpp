@@ -43,10 +43,10 @@ void expect_near(const HostArray& got, const HostArray& want, const std::string&
               {want.as<float>(), static_cast<size_t>(want.count())}, what);
 }
 
-struct Model {
+struct BackboneAndHead {
   ResNet backbone;
   ProjectionHead head;
-  Model(Context& ctx, const ResNetConfig& config, int dim, uint64_t seed)
+  BackboneAndHead(Context& ctx, const ResNetConfig& config, int dim, uint64_t seed)
       : backbone(ctx, config, seed), head(ctx, config.features(), dim, seed) {}
   StateView state() {
     StateView view;
@@ -63,7 +63,7 @@ void check_against(const std::string& name, const ResNetConfig& config) {
     const HostArray& a = file.arrays.at(key);
     return ctx.from(a.shape, {a.as<float>(), static_cast<size_t>(a.count())});
   };
-  Model model(ctx, config, 4, 1);
+  BackboneAndHead model(ctx, config, 4, 1);
   StateView view = model.state();
   load_state(view, part(file, "state."));
   Tape tape(ctx);
@@ -111,7 +111,7 @@ TEST(resnet, sizes_of_the_published_models) {
 
 TEST(resnet, initial_weights_follow_the_seed_and_the_name) {
   Context ctx;
-  Model a(ctx, {.width = 4}, 8, 5), b(ctx, {.width = 4}, 8, 5), c(ctx, {.width = 4}, 8, 6);
+  BackboneAndHead a(ctx, {.width = 4}, 8, 5), b(ctx, {.width = 4}, 8, 5), c(ctx, {.width = 4}, 8, 6);
   const SafeTensors sa = save_state(a.state()), sb = save_state(b.state()), sc = save_state(c.state());
   for (const auto& [name, array] : sa.arrays) {
     EXPECT_EQ(array.bytes, sb.arrays.at(name).bytes);
@@ -122,7 +122,7 @@ TEST(resnet, initial_weights_follow_the_seed_and_the_name) {
 
 TEST(resnet, initial_convolutions_have_kaiming_variance) {
   Context ctx;
-  Model m(ctx, {.width = 16}, 8, 5);
+  BackboneAndHead m(ctx, {.width = 16}, 8, 5);
   StateView view = m.state();
   for (const NamedParameter& p : view.parameters) {
     const Tensor& w = p.parameter->value;

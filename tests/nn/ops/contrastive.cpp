@@ -85,11 +85,11 @@ class ContrastiveTest : public testing::TestWithParam<Where> {
   }
   std::optional<Context> context_;
 };
-const auto name_of_case = [](const auto& at) { return std::string(at.param.name); };
+const auto name_of_path = [](const auto& at) { return std::string(at.param.name); };
 #ifdef KITH_SIMT
-INSTANTIATE_TEST_SUITE_P(simt, ContrastiveTest, testing::Values(kF32, kBf16), name_of_case);
+INSTANTIATE_TEST_SUITE_P(simt, ContrastiveTest, testing::Values(kF32, kBf16), name_of_path);
 #else
-INSTANTIATE_TEST_SUITE_P(device, ContrastiveTest, testing::Values(kCpu, kF32, kBf16), name_of_case);
+INSTANTIATE_TEST_SUITE_P(device, ContrastiveTest, testing::Values(kCpu, kF32, kBf16), name_of_path);
 #endif
 
 TEST_P(ContrastiveTest, AQueueOfKeysWantsNoGradient) {

@@ -8,20 +8,12 @@
 
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
+#include "tests/scan/stages/stages_support.h"
 
 namespace kith {
 namespace {
 
-// The message of the Error that `f` throws, or "no error".
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using test::error_of;
 
 class ConfigFile : public testing::Test {
  protected:

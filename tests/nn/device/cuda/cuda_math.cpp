@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using test::normal;
 using test::Seed;
 
-std::string message(auto&& call) {
+std::string message_of(auto&& call) {
   try {
     call();
   } catch (const Error& e) {
@@ -67,7 +67,7 @@ TEST_F(CudaMathTest, AStepThatWasNeverRunIsNotCaptured) {
   const auto ctx = context({});
   const Tensor x = ctx->zeros({8, 16, 16, 64}), w = ctx->zeros({64, 3, 3, 64}), y = ctx->zeros({8, 16, 16, 64});
   ctx->accelerator()->begin_capture();
-  const std::string line = message([&] { ctx->math().conv_forward(shape_, DType::f32, x.raw(), w.raw(), y.raw()); });
+  const std::string line = message_of([&] { ctx->math().conv_forward(shape_, DType::f32, x.raw(), w.raw(), y.raw()); });
   ctx->accelerator()->abandon_capture();
   EXPECT_NE(line.find("run the step once before"), std::string::npos) << line;
   forward(*ctx);  // and the context is as good as before
@@ -82,7 +82,7 @@ TEST_F(CudaMathTest, Tf32IsAChoice) {
 
 TEST_F(CudaMathTest, TooSmallAWorkspaceSaysWhatToChange) {
   const auto ctx = context({.workspace_limit = -1});
-  const std::string line = message([&] { forward(*ctx); });
+  const std::string line = message_of([&] { forward(*ctx); });
   EXPECT_NE(line.find("use a smaller batch"), std::string::npos) << line;
   EXPECT_NE(line.find("8x16x16x64"), std::string::npos) << line;
 }
@@ -91,7 +91,7 @@ TEST_F(CudaMathTest, AMisalignedOperandIsRefused) {
   const auto ctx = context({});
   const Tensor x = ctx->zeros({8 * 16 * 16 * 64 + 4}), w = ctx->zeros({64, 3, 3, 64}), y = ctx->zeros({8, 16, 16, 64});
   EXPECT_NE(
-      message([&] { ctx->math().conv_forward(shape_, DType::f32, x.data() + 1, w.raw(), y.raw()); }).find("16-byte"),
+      message_of([&] { ctx->math().conv_forward(shape_, DType::f32, x.data() + 1, w.raw(), y.raw()); }).find("16-byte"),
       std::string::npos);
 }
 
@@ -111,7 +111,7 @@ TEST(MatmulDescs, AreTakenByTheLibrary) {
 
 TEST(DenseMathWithoutADevice, IsOneLine) {
   if (!list_devices().devices.empty()) GTEST_SKIP() << "there is one";
-  const std::string line = message([] { make_accelerator_math({.device = Device::cuda}, {}); });
+  const std::string line = message_of([] { make_accelerator_math({.device = Device::cuda}, {}); });
   EXPECT_NE(line, "no error");
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;
   std::cout << line << '\n';
