@@ -42,9 +42,10 @@ Cost run_augment(const Sizes& s, Queue q) {
 }
 
 // policy 0: none, 1: simclr, 2: strong
-const Entries kEntries{{{"augment",
-                         {{"images", 8}, {"views", 2}, {"side", 32}, {"channels", 3}, {"policy", 1}, {"bf16", 0}},
-                         run_augment}}};
+const Entries kAugmentEntries{
+    {{"augment",
+      {{"images", 8}, {"views", 2}, {"side", 32}, {"channels", 3}, {"policy", 1}, {"bf16", 0}},
+      run_augment}}};
 
 }  // namespace
 }  // namespace kith::study

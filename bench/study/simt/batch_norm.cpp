@@ -62,7 +62,7 @@ Cost run_batch_norm_backward(const Sizes& s, Queue q) {
 }
 
 const Sizes kImages{{"rows", 1024}, {"channels", 64}, {"residual", 0}, {"mask", 0}, {"bf16", 0}};
-const Entries kEntries{
+const Entries kBatchNormEntries{
     {{"batch_norm_forward", kImages,
       [](const Sizes& s, Queue q) {
         return s["bf16"] != 0 ? run_batch_norm_forward<bf16>(s, q) : run_batch_norm_forward<float>(s, q);

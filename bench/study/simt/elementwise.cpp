@@ -91,17 +91,17 @@ Cost run_to_f32(const Sizes& s, Queue q) {
 
 const Sizes kElements{{"count", 65536}};
 const Sizes kMatrix{{"rows", 1024}, {"cols", 64}};
-const Entries kEntries{{{"add", kElements, run_add},
-                        {"scale", kElements, run_scale},
-                        {"relu_forward", kElements, run_relu_forward},
-                        {"relu_backward", kElements, run_relu_backward},
-                        {"broadcast", kElements, run_broadcast},
-                        {"sum", kElements, run_sum},
-                        {"column_sum", kMatrix, run_column_sum},
-                        {"gather_rows", kMatrix, run_gather_rows},
-                        {"swap_axes", {{"heads", 10}, {"rows", 128}, {"classes", 10}}, run_swap_axes},
-                        {"to_bf16", kElements, run_to_bf16},
-                        {"to_f32", kElements, run_to_f32}}};
+const Entries kElementwiseEntries{{{"add", kElements, run_add},
+                                   {"scale", kElements, run_scale},
+                                   {"relu_forward", kElements, run_relu_forward},
+                                   {"relu_backward", kElements, run_relu_backward},
+                                   {"broadcast", kElements, run_broadcast},
+                                   {"sum", kElements, run_sum},
+                                   {"column_sum", kMatrix, run_column_sum},
+                                   {"gather_rows", kMatrix, run_gather_rows},
+                                   {"swap_axes", {{"heads", 10}, {"rows", 128}, {"classes", 10}}, run_swap_axes},
+                                   {"to_bf16", kElements, run_to_bf16},
+                                   {"to_f32", kElements, run_to_f32}}};
 
 }  // namespace
 }  // namespace kith::study

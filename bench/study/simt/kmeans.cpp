@@ -30,8 +30,8 @@ Cost run_kmeans(const Sizes& s, Queue q) {
   return cost(kmeans_assign_cost, s["rows"], clusters, dim);
 }
 
-const Entries kEntries{{{"kmeans_assign", {{"rows", 1024}, {"clusters", 10}, {"dim", 64}}, run_kmeans_assign},
-                        {"kmeans", {{"rows", 256}, {"clusters", 3}, {"dim", 32}}, run_kmeans}}};
+const Entries kKmeansEntries{{{"kmeans_assign", {{"rows", 1024}, {"clusters", 10}, {"dim", 64}}, run_kmeans_assign},
+                              {"kmeans", {{"rows", 256}, {"clusters", 3}, {"dim", 32}}, run_kmeans}}};
 
 }  // namespace
 }  // namespace kith::study

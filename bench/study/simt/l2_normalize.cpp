@@ -24,8 +24,8 @@ Cost run_l2_normalize_backward(const Sizes& s, Queue q) {
 }
 
 const Sizes kVectors{{"rows", 512}, {"dim", 128}};
-const Entries kEntries{{{"l2_normalize_forward", kVectors, run_l2_normalize_forward},
-                        {"l2_normalize_backward", kVectors, run_l2_normalize_backward}}};
+const Entries kL2NormalizeEntries{{{"l2_normalize_forward", kVectors, run_l2_normalize_forward},
+                                   {"l2_normalize_backward", kVectors, run_l2_normalize_backward}}};
 
 }  // namespace
 }  // namespace kith::study

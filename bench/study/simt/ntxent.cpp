@@ -102,11 +102,11 @@ Cost run_contrastive_dkeys(const Sizes& s, Queue q) {
 
 const Sizes kPairs{{"rows", 512}, {"dim", 128}, {"bf16", 1}};
 const Sizes kQueue{{"anchors", 128}, {"keys", 1024}, {"dim", 128}, {"bf16", 1}};
-const Entries kEntries{{{"ntxent_forward", kPairs, run_ntxent_forward},
-                        {"ntxent_backward", kPairs, run_ntxent_backward},
-                        {"contrastive_forward", kQueue, run_contrastive_forward},
-                        {"contrastive_danchors", kQueue, run_contrastive_danchors},
-                        {"contrastive_dkeys", kQueue, run_contrastive_dkeys}}};
+const Entries kNtxentEntries{{{"ntxent_forward", kPairs, run_ntxent_forward},
+                              {"ntxent_backward", kPairs, run_ntxent_backward},
+                              {"contrastive_forward", kQueue, run_contrastive_forward},
+                              {"contrastive_danchors", kQueue, run_contrastive_danchors},
+                              {"contrastive_dkeys", kQueue, run_contrastive_dkeys}}};
 
 }  // namespace
 }  // namespace kith::study

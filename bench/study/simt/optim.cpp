@@ -69,11 +69,11 @@ Cost run_grad_norm(const Sizes& s, Queue q) {
 
 const Sizes kTensors{{"tensors", 4}, {"weights", 16384}};
 const Sizes kModel{{"tensors", 4}, {"weights", 16384}, {"bf16", 0}};
-const Entries kEntries{{{"sgd_step", kModel, run_sgd_step},
-                        {"adam_step", kModel, run_adam_step},
-                        {"lars_step", kModel, run_lars_step},
-                        {"ema_step", kTensors, run_ema_step},
-                        {"grad_norm", kTensors, run_grad_norm}}};
+const Entries kOptimEntries{{{"sgd_step", kModel, run_sgd_step},
+                             {"adam_step", kModel, run_adam_step},
+                             {"lars_step", kModel, run_lars_step},
+                             {"ema_step", kTensors, run_ema_step},
+                             {"grad_norm", kTensors, run_grad_norm}}};
 
 }  // namespace
 }  // namespace kith::study

@@ -113,12 +113,12 @@ Cost run_global_average_pool_backward(const Sizes& s, Queue q) {
 const Sizes kWindows{{"images", 2}, {"side", 32},   {"channels", 64}, {"kernel", 3},
                      {"stride", 2}, {"padding", 1}, {"bf16", 0}};
 const Sizes kWhole{{"images", 8}, {"side", 4}, {"channels", 512}, {"bf16", 0}};
-const Entries kEntries{{{"max_pool_forward", kWindows, run_max_pool_forward},
-                        {"max_pool_backward", kWindows, run_max_pool_backward},
-                        {"average_pool_forward", kWindows, run_average_pool_forward},
-                        {"average_pool_backward", kWindows, run_average_pool_backward},
-                        {"global_average_pool_forward", kWhole, run_global_average_pool_forward},
-                        {"global_average_pool_backward", kWhole, run_global_average_pool_backward}}};
+const Entries kPoolEntries{{{"max_pool_forward", kWindows, run_max_pool_forward},
+                            {"max_pool_backward", kWindows, run_max_pool_backward},
+                            {"average_pool_forward", kWindows, run_average_pool_forward},
+                            {"average_pool_backward", kWindows, run_average_pool_backward},
+                            {"global_average_pool_forward", kWhole, run_global_average_pool_forward},
+                            {"global_average_pool_backward", kWhole, run_global_average_pool_backward}}};
 
 }  // namespace
 }  // namespace kith::study

@@ -48,7 +48,7 @@ Cost run_scan_loss_backward(const Sizes& s, Queue q) {
 }
 
 const Sizes kHeads{{"heads", 2}, {"rows", 512}, {"classes", 10}};
-const Entries kEntries{
+const Entries kScanLossEntries{
     {{"scan_loss_forward", kHeads, run_scan_loss_forward}, {"scan_loss_backward", kHeads, run_scan_loss_backward}}};
 
 }  // namespace

@@ -39,8 +39,8 @@ Cost run_selflabel_loss_backward(const Sizes& s, Queue q) {
 }
 
 const Sizes kLogits{{"rows", 512}, {"classes", 10}};
-const Entries kEntries{{{"selflabel_loss_forward", kLogits, run_selflabel_loss_forward},
-                        {"selflabel_loss_backward", kLogits, run_selflabel_loss_backward}}};
+const Entries kSelflabelLossEntries{{{"selflabel_loss_forward", kLogits, run_selflabel_loss_forward},
+                                     {"selflabel_loss_backward", kLogits, run_selflabel_loss_backward}}};
 
 }  // namespace
 }  // namespace kith::study

@@ -31,10 +31,10 @@ Cost run_log_softmax_backward(const Sizes& s, Queue q) {
   return per_element(4, 12, rows * classes);
 }
 
-const Sizes kLogits{{"rows", 512}, {"classes", 10}};
-const Entries kEntries{{{"softmax_backward", kLogits, run_softmax_backward},
-                        {"log_softmax_forward", kLogits, run_log_softmax_forward},
-                        {"log_softmax_backward", kLogits, run_log_softmax_backward}}};
+const Sizes kSoftmaxLogits{{"rows", 512}, {"classes", 10}};
+const Entries kSoftmaxEntries{{{"softmax_backward", kSoftmaxLogits, run_softmax_backward},
+                               {"log_softmax_forward", kSoftmaxLogits, run_log_softmax_forward},
+                               {"log_softmax_backward", kSoftmaxLogits, run_log_softmax_backward}}};
 
 }  // namespace
 }  // namespace kith::study

@@ -36,10 +36,10 @@ Cost run_softmax_rows(const Sizes& s, Queue q) {
   return {.flops = 0, .bytes = 8.0 * static_cast<double>(rows * classes)};  // logits in, probabilities out
 }
 
-const Sizes kLogits{{"rows", 512}, {"classes", 10}};
-const Entries kEntries{{{"softmax_xent_forward", kLogits, run_softmax_xent_forward},
-                        {"softmax_xent_backward", kLogits, run_softmax_xent_backward},
-                        {"softmax_rows", kLogits, run_softmax_rows}}};
+const Sizes kLabelledLogits{{"rows", 512}, {"classes", 10}};
+const Entries kSoftmaxXentEntries{{{"softmax_xent_forward", kLabelledLogits, run_softmax_xent_forward},
+                                   {"softmax_xent_backward", kLabelledLogits, run_softmax_xent_backward},
+                                   {"softmax_rows", kLabelledLogits, run_softmax_rows}}};
 
 }  // namespace
 }  // namespace kith::study

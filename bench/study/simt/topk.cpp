@@ -56,11 +56,11 @@ Cost run_topk_merge(const Sizes& s, Queue q) {
   return cost(topk_merge_cost, parts, queries, k);
 }
 
-const Entries kEntries{{{"topk", {{"queries", 128}, {"database", 512}, {"dim", 64}, {"k", 20}}, run_topk},
-                        {"topk_streamed",
-                         {{"queries", 16}, {"database", 512}, {"dim", 64}, {"k", 20}, {"chunk_rows", 256}},
-                         run_topk_streamed},
-                        {"topk_merge", {{"parts", 4}, {"queries", 256}, {"k", 20}}, run_topk_merge}}};
+const Entries kTopkEntries{{{"topk", {{"queries", 128}, {"database", 512}, {"dim", 64}, {"k", 20}}, run_topk},
+                            {"topk_streamed",
+                             {{"queries", 16}, {"database", 512}, {"dim", 64}, {"k", 20}, {"chunk_rows", 256}},
+                             run_topk_streamed},
+                            {"topk_merge", {{"parts", 4}, {"queries", 256}, {"k", 20}}, run_topk_merge}}};
 
 }  // namespace
 }  // namespace kith::study
