@@ -59,32 +59,25 @@ void validate(const BatchNormBackward<float, A>& a) {
   }
 }
 
-constexpr std::string_view kNoBf16 = "batch_norm: bf16 activations are supported on CUDA only";
-
-}  // namespace
-
-void batch_norm_forward(const BatchNormForward<float>& a, Queue q) {
+template <class A>
+void forward(const BatchNormForward<float, A>& a, Queue q) {
   validate(a);
   if (q.device == Device::cuda) return cuda::batch_norm_forward(a, q);
   cpu::batch_norm_forward(a);
 }
 
-void batch_norm_forward(const BatchNormForward<float, bf16>& a, Queue q) {
-  validate(a);
-  check(q.device == Device::cuda, kNoBf16);
-  cuda::batch_norm_forward(a, q);
-}
-
-void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) {
+template <class A>
+void backward(const BatchNormBackward<float, A>& a, Queue q) {
   validate(a);
   if (q.device == Device::cuda) return cuda::batch_norm_backward(a, q);
   cpu::batch_norm_backward(a);
 }
 
-void batch_norm_backward(const BatchNormBackward<float, bf16>& a, Queue q) {
-  validate(a);
-  check(q.device == Device::cuda, kNoBf16);
-  cuda::batch_norm_backward(a, q);
-}
+}  // namespace
+
+void batch_norm_forward(const BatchNormForward<float>& a, Queue q) { forward(a, q); }
+void batch_norm_forward(const BatchNormForward<float, bf16>& a, Queue q) { forward(a, q); }
+void batch_norm_backward(const BatchNormBackward<float>& a, Queue q) { backward(a, q); }
+void batch_norm_backward(const BatchNormBackward<float, bf16>& a, Queue q) { backward(a, q); }
 
 }  // namespace kith::kernels

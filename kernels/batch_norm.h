@@ -6,7 +6,7 @@
 //   backward (train), d = dy [y > 0] when relu:  dresidual = d;  dbeta = sum d;  dgamma = sum d xhat;
 //            dx = gamma invstd (d - dbeta / rows - xhat dgamma / rows)
 //
-// x, y, residual and their gradients are of type A (bf16 on CUDA only: rounded once, on the way out); parameters, statistics
+// x, y, residual and their gradients are of type A (bf16: rounded once, to nearest even, on the way out); parameters, statistics
 // and everything in between are of type T.
 //
 // Backward of ReLU needs the sign of y, from the first of: `mask`, one bit per element that forward wrote (word i / 32, bit
@@ -65,10 +65,10 @@ void batch_norm_backward(const BatchNormBackward<float>&, Queue);
 void batch_norm_backward(const BatchNormBackward<float, bf16>&, Queue);
 
 namespace cpu {
-template <class T>
-void batch_norm_forward(const BatchNormForward<T>&);
-template <class T>
-void batch_norm_backward(const BatchNormBackward<T>&);
+template <class T, class A = T>
+void batch_norm_forward(const BatchNormForward<T, A>&);  // <double>: the oracle
+template <class T, class A = T>
+void batch_norm_backward(const BatchNormBackward<T, A>&);
 }  // namespace cpu
 namespace cuda {  // spans are device memory
 void batch_norm_forward(const BatchNormForward<float>&, Queue);

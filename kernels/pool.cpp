@@ -39,19 +39,13 @@ void validate_global(int64_t images, int64_t pixels, int64_t channels, std::stri
 }
 
 template <class A>
-void expect_cpu(std::string_view entry) {
-  check(!std::is_same_v<A, bf16>, fmt::format("{}: bf16 activations need a CUDA device", entry));
-}
-
-template <class A>
 void run(const MaxPoolForward<A>& a, Queue q) {
   validate_max(a.shape, "max_pool_forward");
   expect_size(a.x, a.shape.in_size(), "max_pool_forward", "x");
   expect_size(a.y, a.shape.out_size(), "max_pool_forward", "y");
   if (!a.position.empty()) expect_size(a.position, a.shape.out_size(), "max_pool_forward", "position");
   if (q.device == Device::cuda) return cuda::max_pool_forward(a, q);
-  expect_cpu<A>("max_pool_forward");
-  if constexpr (std::is_same_v<A, float>) cpu::max_pool_forward(a);
+  cpu::max_pool_forward(a);
 }
 
 template <class A>
@@ -61,8 +55,7 @@ void run(const MaxPoolBackward<A>& a, Queue q) {
   expect_size(a.position, a.shape.out_size(), "max_pool_backward", "position");
   expect_size(a.dx, a.shape.in_size(), "max_pool_backward", "dx");
   if (q.device == Device::cuda) return cuda::max_pool_backward(a, q);
-  expect_cpu<A>("max_pool_backward");
-  if constexpr (std::is_same_v<A, float>) cpu::max_pool_backward(a);
+  cpu::max_pool_backward(a);
 }
 
 template <class A>
@@ -71,8 +64,7 @@ void run(const AveragePoolForward<A>& a, Queue q) {
   expect_size(a.x, a.shape.in_size(), "average_pool_forward", "x");
   expect_size(a.y, a.shape.out_size(), "average_pool_forward", "y");
   if (q.device == Device::cuda) return cuda::average_pool_forward(a, q);
-  expect_cpu<A>("average_pool_forward");
-  if constexpr (std::is_same_v<A, float>) cpu::average_pool_forward(a);
+  cpu::average_pool_forward(a);
 }
 
 template <class A>
@@ -81,8 +73,7 @@ void run(const AveragePoolBackward<A>& a, Queue q) {
   expect_size(a.dy, a.shape.out_size(), "average_pool_backward", "dy");
   expect_size(a.dx, a.shape.in_size(), "average_pool_backward", "dx");
   if (q.device == Device::cuda) return cuda::average_pool_backward(a, q);
-  expect_cpu<A>("average_pool_backward");
-  if constexpr (std::is_same_v<A, float>) cpu::average_pool_backward(a);
+  cpu::average_pool_backward(a);
 }
 
 template <class A>
@@ -91,8 +82,7 @@ void run(const GlobalAveragePoolForward<float, A>& a, Queue q) {
   expect_size(a.x, a.images * a.pixels * a.channels, "global_average_pool_forward", "x");
   expect_size(a.y, a.images * a.channels, "global_average_pool_forward", "y");
   if (q.device == Device::cuda) return cuda::global_average_pool_forward(a, q);
-  expect_cpu<A>("global_average_pool_forward");
-  if constexpr (std::is_same_v<A, float>) cpu::global_average_pool_forward(a);
+  cpu::global_average_pool_forward(a);
 }
 
 template <class A>
@@ -101,8 +91,7 @@ void run(const GlobalAveragePoolBackward<float, A>& a, Queue q) {
   expect_size(a.dy, a.images * a.channels, "global_average_pool_backward", "dy");
   expect_size(a.dx, a.images * a.pixels * a.channels, "global_average_pool_backward", "dx");
   if (q.device == Device::cuda) return cuda::global_average_pool_backward(a, q);
-  expect_cpu<A>("global_average_pool_backward");
-  if constexpr (std::is_same_v<A, float>) cpu::global_average_pool_backward(a);
+  cpu::global_average_pool_backward(a);
 }
 
 }  // namespace

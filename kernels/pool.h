@@ -8,7 +8,7 @@
 //                                                         backward  dx = sum of dy / count over the windows that hold x
 //   global   y [images, channels] = mean over height x width;           backward  dx = dy / (height width)
 //
-// Activations are of type A: f32, or bf16 (CUDA only; sums in f32, rounded once on the way out). The global average of bf16
+// Activations are of type A: f32, or bf16 (sums in f32, rounded once on the way out). The global average of bf16
 // is f32, and so is its gradient. Backward gathers: every element of dx is written once, by sums in a fixed order, so
 // nothing need be zeroed and results are the same in every run.
 //
@@ -94,18 +94,18 @@ void global_average_pool_backward(const GlobalAveragePoolBackward<float>&, Queue
 void global_average_pool_backward(const GlobalAveragePoolBackward<float, bf16>&, Queue);
 
 namespace cpu {
-template <class T>
-void max_pool_forward(const MaxPoolForward<T>&);
-template <class T>
-void max_pool_backward(const MaxPoolBackward<T>&);
-template <class T>
-void average_pool_forward(const AveragePoolForward<T>&);
-template <class T>
-void average_pool_backward(const AveragePoolBackward<T>&);
-template <class T>
-void global_average_pool_forward(const GlobalAveragePoolForward<T>&);
-template <class T>
-void global_average_pool_backward(const GlobalAveragePoolBackward<T>&);
+template <class A>
+void max_pool_forward(const MaxPoolForward<A>&);
+template <class A>
+void max_pool_backward(const MaxPoolBackward<A>&);
+template <class A>
+void average_pool_forward(const AveragePoolForward<A>&);
+template <class A>
+void average_pool_backward(const AveragePoolBackward<A>&);
+template <class T, class A>
+void global_average_pool_forward(const GlobalAveragePoolForward<T, A>&);
+template <class T, class A>
+void global_average_pool_backward(const GlobalAveragePoolBackward<T, A>&);
 }  // namespace cpu
 namespace cuda {  // spans are device memory
 void max_pool_forward(const MaxPoolForward<float>&, Queue);

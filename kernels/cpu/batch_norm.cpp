@@ -10,18 +10,19 @@ namespace kith::kernels::cpu {
 namespace {
 
 // s1 += x - shift, s2 += (x - shift)^2 over n contiguous elements that start at channel 0.
-void add_shifted_sums(const float* __restrict x, int64_t n, int64_t width, const float* __restrict shift,
+template <class A>
+void add_shifted_sums(const A* __restrict x, int64_t n, int64_t width, const float* __restrict shift,
                       float* __restrict s1, float* __restrict s2) {
   for (; n >= 4 * width; n -= 4 * width, x += 4 * width)
     for (int64_t c = 0; c < width; ++c) {
-      const float d0 = x[c] - shift[c], d1 = x[c + width] - shift[c];
-      const float d2 = x[c + 2 * width] - shift[c], d3 = x[c + 3 * width] - shift[c];
+      const float d0 = widen(x[c]) - shift[c], d1 = widen(x[c + width]) - shift[c];
+      const float d2 = widen(x[c + 2 * width]) - shift[c], d3 = widen(x[c + 3 * width]) - shift[c];
       s1[c] += (d0 + d1) + (d2 + d3);
       s2[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
     }
   for (; n > 0; n -= width, x += width)
     for (int64_t c = 0, end = std::min(n, width); c < end; ++c) {
-      const float d = x[c] - shift[c];
+      const float d = widen(x[c]) - shift[c];
       s1[c] += d;
       s2[c] += d * d;
     }
@@ -31,12 +32,13 @@ struct Statistics {
   std::vector<double> mean, squares;  // [channels]; squares = sum (x - mean)^2
 };
 
-Statistics statistics(Matrix<const float> x, const BatchNormLayout& l) {
+template <class A>
+Statistics statistics(Matrix<const A> x, const BatchNormLayout& l) {
   const int64_t channels = l.channels;
   std::vector<double> partial(static_cast<size_t>(l.chunks() * 2 * channels));  // per chunk: means, squares
   parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
-    const float* first = x.data + begin * channels;
-    const AlignedVector<float> shift = l.repeat([&](int64_t c) { return first[c]; });
+    const A* first = x.data + begin * channels;
+    const AlignedVector<float> shift = l.repeat([&](int64_t c) { return widen(first[c]); });
     AlignedVector<float> s1(static_cast<size_t>(l.width)), s2(s1);
     add_shifted_sums(first, (end - begin) * channels, l.width, shift.data(), s1.data(), s2.data());
     double* out = partial.data() + begin / l.grain * 2 * channels;
@@ -62,22 +64,22 @@ Statistics statistics(Matrix<const float> x, const BatchNormLayout& l) {
   return s;
 }
 
-template <bool kResidual, bool kRelu>
-void apply_forward(const BatchNormForward<float>& a, const BatchNormLayout& l, const AlignedVector<float>& means,
+template <bool kResidual, bool kRelu, class A>
+void apply_forward(const BatchNormForward<float, A>& a, const BatchNormLayout& l, const AlignedVector<float>& means,
                    const AlignedVector<float>& scales) {
   const AlignedVector<float> betas = l.repeat([&](int64_t c) { return a.beta[c]; });
   parallel_for_reversed(l, [&](int64_t begin, int64_t end) {
     const float *mean = means.data(), *scale = scales.data(), *beta = betas.data();
     const int64_t stop = end * l.channels;
     for (int64_t i = begin * l.channels; i < stop; i += l.width) {
-      const float *x = a.x.data + i, *residual = kResidual ? a.residual + i : nullptr;
-      float* y = a.y.data + i;
+      const A *x = a.x.data + i, *residual = kResidual ? a.residual + i : nullptr;
+      A* y = a.y.data + i;
       const int64_t n = std::min(l.width, stop - i);
 #pragma GCC ivdep  // y is residual or apart from it
       for (int64_t c = 0; c < n; ++c) {
-        float u = normalized(x[c], mean[c], scale[c], beta[c]);
-        if constexpr (kResidual) u += residual[c];
-        y[c] = kRelu && u < 0.f ? 0.f : u;  // NaN stays NaN
+        float u = normalized(widen(x[c]), mean[c], scale[c], beta[c]);
+        if constexpr (kResidual) u += widen(residual[c]);
+        y[c] = rounded_to<A>(kRelu && u < 0.f ? 0.f : u);  // NaN stays NaN
       }
     }
   });
@@ -85,8 +87,8 @@ void apply_forward(const BatchNormForward<float>& a, const BatchNormLayout& l, c
 
 }  // namespace
 
-template <>
-void batch_norm_forward(const BatchNormForward<float>& a) {
+template <class T, class A>
+void batch_norm_forward(const BatchNormForward<T, A>& a) {
   if (a.x.size() == 0) return;
   const BatchNormLayout l(a.x.rows, a.x.cols);
   AlignedVector<float> mean(a.running_mean.begin(), a.running_mean.end()), invstd(static_cast<size_t>(l.channels));
@@ -116,7 +118,10 @@ void batch_norm_forward(const BatchNormForward<float>& a) {
   } else {
     a.relu ? apply_forward<false, true>(a, l, means, scales) : apply_forward<false, false>(a, l, means, scales);
   }
-  if (!a.mask.empty()) write_mask<float>(a.y, a.mask);
+  if (!a.mask.empty()) write_mask<A>(a.y, a.mask);
 }
+
+template void batch_norm_forward(const BatchNormForward<float>&);
+template void batch_norm_forward(const BatchNormForward<float, bf16>&);
 
 }  // namespace kith::kernels::cpu

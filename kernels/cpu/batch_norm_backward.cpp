@@ -24,35 +24,40 @@ struct Parameters {
 // Fetching the wide row eight on, of the n elements left, takes the first pass from a half to all of the memory's speed;
 // where the tensor is in cache it only costs.
 constexpr int64_t kAhead = 8, kInCache = int64_t{1} << 20;  // rows, elements
-inline void prefetch(const float* stream, int64_t n, const BatchNormLayout& l) {
+template <class A>
+inline void prefetch(const A* stream, int64_t n, const BatchNormLayout& l) {
   if (l.rows * l.channels < kInCache) return;
   const int64_t end = std::min(n, (kAhead + 1) * l.width);
-  for (int64_t c = kAhead * l.width; c < end; c += 16) __builtin_prefetch(stream + c);
+  constexpr int64_t kLine = 64 / sizeof(A);
+  for (int64_t c = kAhead * l.width; c < end; c += kLine) __builtin_prefetch(stream + c);
 }
 
 // d of element i + c, whose x, y and dy stand at c of their arrays.
+template <class A>
 struct Sources {
-  const float *x, *y, *dy, *mean, *scale, *beta;
+  const A *x, *y, *dy;
+  const float *mean, *scale, *beta;
   std::span<const uint32_t> mask;
   int64_t i;
 };
-template <From kFrom>
-inline float masked(const Sources& s, int64_t c) {
-  if constexpr (kFrom == From::dy) return s.dy[c];
-  if constexpr (kFrom == From::y) return s.y[c] > 0.f ? s.dy[c] : 0.f;
-  if constexpr (kFrom == From::x) return normalized(s.x[c], s.mean[c], s.scale[c], s.beta[c]) > 0.f ? s.dy[c] : 0.f;
-  if constexpr (kFrom == From::mask) return mask_bit(s.mask, s.i + c) ? s.dy[c] : 0.f;
+template <From kFrom, class A>
+inline float masked(const Sources<A>& s, int64_t c) {
+  const float dy = widen(s.dy[c]);
+  if constexpr (kFrom == From::dy) return dy;
+  if constexpr (kFrom == From::y) return widen(s.y[c]) > 0.f ? dy : 0.f;
+  if constexpr (kFrom == From::x) return normalized(widen(s.x[c]), s.mean[c], s.scale[c], s.beta[c]) > 0.f ? dy : 0.f;
+  if constexpr (kFrom == From::mask) return mask_bit(s.mask, s.i + c) ? dy : 0.f;
 }
 
 // sum d and sum d (x - mean) over a chunk that starts at element i and has n elements; d also goes to dresidual.
-template <From kFrom, Store kStore>
-void reduce_chunk(const BatchNormBackward<float>& a, const Parameters& p, int64_t i, int64_t n,
+template <From kFrom, Store kStore, class A>
+void reduce_chunk(const BatchNormBackward<float, A>& a, const Parameters& p, int64_t i, int64_t n,
                   const BatchNormLayout& l, float* __restrict s1, float* __restrict s2) {
   const float *mean = p.mean.data(), *scale = p.scale.data(), *beta = p.beta.data();
   for (; n > 0; n -= l.width, i += l.width) {
-    const float *x = a.x.data + i, *dy = a.dy.data + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
-    const Sources sources{x, y, dy, mean, scale, beta, a.mask, i};
-    float* dresidual = kStore == Store::no ? nullptr : a.dresidual + i;
+    const A *x = a.x.data + i, *dy = a.dy.data + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
+    const Sources<A> sources{x, y, dy, mean, scale, beta, a.mask, i};
+    A* dresidual = kStore == Store::no ? nullptr : a.dresidual + i;
     const int64_t end = std::min(n, l.width);
     prefetch(x, n, l);
     prefetch(dy, n, l);
@@ -60,10 +65,10 @@ void reduce_chunk(const BatchNormBackward<float>& a, const Parameters& p, int64_
 #pragma GCC ivdep  // dresidual is dy or apart from every other array
     for (int64_t c = 0; c < end; ++c) {
       const float d = masked<kFrom>(sources, c);
-      if constexpr (kStore == Store::over) dresidual[c] = d;
-      if constexpr (kStore == Store::add) dresidual[c] += d;
+      if constexpr (kStore == Store::over) dresidual[c] = rounded_to<A>(d);
+      if constexpr (kStore == Store::add) dresidual[c] = rounded_to<A>(widen(dresidual[c]) + d);
       s1[c] += d;
-      s2[c] += d * (x[c] - mean[c]);
+      s2[c] += d * (widen(x[c]) - mean[c]);
     }
   }
 }
@@ -73,14 +78,14 @@ struct Gradient {
   AlignedVector<float> b, e;  // repeated
 };
 
-template <From kFrom, Store kStore>
-void apply_chunk(const BatchNormBackward<float>& a, const float* d_source, const Parameters& p, const Gradient& g,
+template <From kFrom, Store kStore, class A>
+void apply_chunk(const BatchNormBackward<float, A>& a, const A* d_source, const Parameters& p, const Gradient& g,
                  int64_t i, int64_t n, const BatchNormLayout& l) {
   const float *mean = p.mean.data(), *scale = p.scale.data(), *beta = p.beta.data(), *b = g.b.data(), *e = g.e.data();
   for (; n > 0; n -= l.width, i += l.width) {
-    const float *x = a.x.data + i, *dy = d_source + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
-    const Sources sources{x, y, dy, mean, scale, beta, a.mask, i};
-    float* dx = a.dx.data + i;
+    const A *x = a.x.data + i, *dy = d_source + i, *y = kFrom == From::y ? a.y.data + i : nullptr;
+    const Sources<A> sources{x, y, dy, mean, scale, beta, a.mask, i};
+    A* dx = a.dx.data + i;
     const int64_t end = std::min(n, l.width);
     prefetch(x, n, l);
     prefetch(dy, n, l);
@@ -88,8 +93,8 @@ void apply_chunk(const BatchNormBackward<float>& a, const float* d_source, const
 #pragma GCC ivdep  // dx is dy or apart from every other array
     for (int64_t c = 0; c < end; ++c) {
       const float d = masked<kFrom>(sources, c);
-      const float v = scale[c] * d + (b[c] * (x[c] - mean[c]) + e[c]);
-      dx[c] = kStore == Store::add ? dx[c] + v : v;
+      const float v = scale[c] * d + (b[c] * (widen(x[c]) - mean[c]) + e[c]);
+      dx[c] = rounded_to<A>(kStore == Store::add ? widen(dx[c]) + v : v);
     }
   }
 }
@@ -113,7 +118,9 @@ struct Sums {
   std::vector<double> d, dx;  // [channels]: sum d, sum d (x - mean)
 };
 
-Sums reduce(const BatchNormBackward<float>& a, const BatchNormLayout& l, const Parameters& p, From from, Store store) {
+template <class A>
+Sums reduce(const BatchNormBackward<float, A>& a, const BatchNormLayout& l, const Parameters& p, From from,
+            Store store) {
   const int64_t channels = l.channels;
   std::vector<double> partial(static_cast<size_t>(l.chunks() * 2 * channels));
   parallel_for(l.rows, l.grain, [&](int64_t begin, int64_t end) {
@@ -137,8 +144,8 @@ Sums reduce(const BatchNormBackward<float>& a, const BatchNormLayout& l, const P
 
 }  // namespace
 
-template <>
-void batch_norm_backward(const BatchNormBackward<float>& a) {
+template <class T, class A>
+void batch_norm_backward(const BatchNormBackward<T, A>& a) {
   if (a.x.size() == 0) return;
   const BatchNormLayout l(a.x.rows, a.x.cols);
   const Parameters p{l.repeat([&](int64_t c) { return a.mean[c]; }),
@@ -159,7 +166,7 @@ void batch_norm_backward(const BatchNormBackward<float>& a) {
                    }),
                    l.repeat([&](int64_t c) { return -a.gamma[c] * a.invstd[c] * sums.d[c] / rows; })};
   const bool stored = store == Store::over;  // d stands in dresidual: one stream instead of dy and y
-  const float* source = stored ? a.dresidual : a.dy.data;
+  const A* source = stored ? a.dresidual : a.dy.data;
   parallel_for_reversed(l, [&](int64_t begin, int64_t end) {
     visit(stored ? From::dy : from, [&](auto f) {
       const int64_t i = begin * l.channels, n = (end - begin) * l.channels;
@@ -168,5 +175,8 @@ void batch_norm_backward(const BatchNormBackward<float>& a) {
     });
   });
 }
+
+template void batch_norm_backward(const BatchNormBackward<float>&);
+template void batch_norm_backward(const BatchNormBackward<float, bf16>&);
 
 }  // namespace kith::kernels::cpu

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/types.h"
 #include "kernels/cpu/aligned.h"
@@ -63,7 +64,7 @@ void write_mask(Matrix<const T> y, std::span<uint32_t> mask) {
     for (int64_t word = begin; word < end; ++word) {
       uint32_t bits = 0;
       for (int64_t i = 32 * word, stop = std::min(y.size(), i + 32); i < stop; ++i)
-        bits |= uint32_t{y.data[i] > 0} << (i % 32);
+        bits |= uint32_t{widen(y.data[i]) > 0} << (i % 32);
       mask[word] = bits;
     }
   });

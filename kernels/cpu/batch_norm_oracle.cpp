@@ -7,7 +7,7 @@
 namespace kith::kernels::cpu {
 
 template <>
-void batch_norm_forward(const BatchNormForward<double>& a) {
+void batch_norm_forward<double, double>(const BatchNormForward<double>& a) {
   const int64_t rows = a.x.rows, channels = a.x.cols;
   const double n = static_cast<double>(rows);
   for (int64_t c = 0; c < channels; ++c) {
@@ -35,7 +35,7 @@ void batch_norm_forward(const BatchNormForward<double>& a) {
 }
 
 template <>
-void batch_norm_backward(const BatchNormBackward<double>& a) {
+void batch_norm_backward<double, double>(const BatchNormBackward<double>& a) {
   const int64_t rows = a.x.rows, channels = a.x.cols;
   const double n = static_cast<double>(rows);
   const auto put = [](double& out, double value, Write write) { out = write == Write::add ? out + value : value; };
