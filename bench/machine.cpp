@@ -132,7 +132,10 @@ Memory& host() {
 
 ContextOptions options_of(bool tf32, DType precision) {
   ContextOptions options;
-  if (target() == Target::cpu) return options;
+  if (target() == Target::cpu) {
+    options.precision = precision;
+    return options;
+  }
   options.device = Device::cuda;
   options.index = choice().index;
   options.precision = precision;

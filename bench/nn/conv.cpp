@@ -1,7 +1,7 @@
 // Every convolution of ResNet-18, each pass, one by one. On the CPU the table that conv_form (nn/device/onednn/conv.cpp) was read from:
 // in each form that oneDNN offers, reorders included; args: images, side, in, out, kernel, stride, pass (0 forward, 1 data,
-// 2 weights), form (0 nhwc, 1 blocked, 2 winograd). On a GPU by the plan that nn/device/cudnn chose, the search not timed; the last
-// argument is the format (0 f32, 1 TF32, 2 bf16).
+// 2 weights), form (0 nhwc, 1 blocked, 2 winograd), format (0 f32, 2 bf16). On a GPU by the plan that nn/device/cudnn chose, the
+// search not timed; the last argument is the format (0 f32, 1 TF32, 2 bf16).
 #include "nn/device/onednn/conv.h"
 
 #include "bench/nn/resnet18.h"
@@ -31,16 +31,24 @@ void conv_on_cpu(benchmark::State& state) {
   const auto form = static_cast<ConvForm>(state.range(7));
   Context ctx;
   OneDnn dnn(ctx);
-  const Tensor x =
-      ctx.from({s.images, s.height, s.width, s.in}, test::normal(s.images * s.height * s.width * s.in, {1}));
-  const Tensor w = ctx.from({s.out, s.kernel, s.kernel, s.in}, test::normal(s.out * s.kernel * s.kernel * s.in, {2}));
-  const Tensor y = ctx.full({s.images, s.out_height(), s.out_width(), s.out}, 1.f);
-  const Tensor out = ctx.zeros(pass == Pass::forward ? y.shape() : pass == Pass::backward_data ? x.shape() : w.shape());
-  const PlanData data{.first = pass == Pass::backward_data ? y.data() : x.data(),
-                      .second = pass == Pass::backward_weights ? y.data() : w.data(),
-                      .out = out.data()};
+  const DType dtype = static_cast<Format>(state.range(8)) == Format::bf16 ? DType::bf16 : DType::f32;
+  const auto tensor = [&](Shape shape, uint64_t seed) {
+    const Tensor t = ctx.empty(std::move(shape), dtype);
+    t.copy_from(test::normal(t.size(), {seed}));
+    return t;
+  };
+  const Tensor x = tensor({s.images, s.height, s.width, s.in}, 1), w = tensor({s.out, s.kernel, s.kernel, s.in}, 2),
+               y = tensor({s.images, s.out_height(), s.out_width(), s.out}, 3);
+  const ConvTypes types{.operands = dtype, .result = pass == Pass::backward_weights ? DType::f32 : dtype};
+  const Tensor out = ctx.empty(pass == Pass::forward         ? y.shape()
+                               : pass == Pass::backward_data ? x.shape()
+                                                             : w.shape(),
+                               types.result);
+  const PlanData data{.first = pass == Pass::backward_data ? y.raw() : x.raw(),
+                      .second = pass == Pass::backward_weights ? y.raw() : w.raw(),
+                      .out = out.raw()};
   try {
-    const Plan& plan = conv_plan(dnn, s, pass, form);
+    const Plan& plan = conv_plan(dnn, s, pass, form, types);
     run_plan(dnn, plan, data);  // against plain loops in tests/nn/ops/conv2d.cpp
     bench::run_verified(state, testing::AssertionSuccess(), {.flops = s.flops(), .bytes = 0},
                         [&] { run_plan(dnn, plan, data); });
@@ -161,28 +169,31 @@ void conv(benchmark::State& state) {
   format == Format::bf16 ? conv_on_device<bf16>(state, format) : conv_on_device<float>(state, format);
 }
 
-std::vector<std::vector<int64_t>> cases(const std::vector<bench::Layer>& layers, const std::vector<int64_t>& last) {
+std::vector<std::vector<int64_t>> cases(const std::vector<bench::Layer>& layers,
+                                        const std::vector<std::vector<int64_t>>& last) {
   std::vector<std::vector<int64_t>> all;
   for (const bench::Layer& l : layers)
     for (int64_t pass = 0; pass < 3; ++pass)
-      for (const int64_t each : last) {
+      for (const std::vector<int64_t>& each : last) {
         const ConvShape& s = l.shape;
-        all.push_back({s.images, s.height, s.in, s.out, s.kernel, s.stride, pass, each});
+        all.push_back({s.images, s.height, s.in, s.out, s.kernel, s.stride, pass});
+        all.back().insert(all.back().end(), each.begin(), each.end());
       }
   return all;
 }
 
 bench::Sizes resnet_shapes() {
   bench::Sizes sizes;
-  sizes.names = {"images", "side", "in", "out", "kernel", "stride", "pass", "form"};
+  sizes.names = {"images", "side", "in", "out", "kernel", "stride", "pass", "form", "format"};
   struct Net {
     int64_t width, images, side, channels;
   };
   for (const Net n : {Net{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}})
-    for (auto& each : cases(bench::resnet18(n.images, n.side, n.channels, n.width), {0, 1, 2}))
+    for (auto& each :
+         cases(bench::resnet18(n.images, n.side, n.channels, n.width), {{0, 0}, {1, 0}, {2, 0}, {0, 2}, {1, 2}}))
       sizes.cpu.push_back(each);
-  sizes.cuda = cases(bench::resnet18(1024, 32, 3, 64), {1, 2});  // two views of a batch of 512
-  sizes.smoke = cases({bench::resnet18(2, 6, 3, 4)[0], bench::resnet18(2, 6, 3, 4)[2]}, {0, 1, 2});
+  sizes.cuda = cases(bench::resnet18(1024, 32, 3, 64), {{1}, {2}});  // two views of a batch of 512
+  sizes.smoke = cases({bench::resnet18(2, 6, 3, 4)[0], bench::resnet18(2, 6, 3, 4)[2]}, {{0}, {1}, {2}});
   return sizes;
 }
 const bench::Entry kConv{"conv", conv, resnet_shapes()};

@@ -1,7 +1,9 @@
 // One training step as the SimCLR stage runs it, without its augmentation: ResNet-18, projection head, NT-Xent, backward, SGD.
 // Images per second count views. On a GPU the step is what nn/device/replay.h captures, and the floor is that of the convolutions'
-// arithmetic. Args: width, views, side, channels; on a GPU what operands are (0 f32, 1 TF32, 2 bf16) and whether one graph is
-// replayed.
+// arithmetic. Args: width, views, side, channels, what operands are (0 f32, 1 TF32, on a GPU, 2 bf16); on a GPU whether one graph
+// is replayed.
+#include <array>
+
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
 #include "nn/device/replay.h"
@@ -89,7 +91,7 @@ void train_step(benchmark::State& state) {
                  .side = state.range(2),
                  .channels = static_cast<int>(state.range(3))};
   const bool on_cpu = bench::target() == bench::Target::cpu;
-  const auto format = on_cpu ? Format::f32 : static_cast<Format>(state.range(4));
+  const auto format = static_cast<Format>(state.range(4));
   Context ctx(bench::options_of(format, !on_cpu && state.range(5) != 0));
   if (const auto ok = verified(ctx, s, format); !ok) return bench::fail(state, ok.message());
   Trainer trainer(ctx, s);
@@ -106,9 +108,12 @@ void train_step(benchmark::State& state) {
 bench::Sizes sizes() {
   bench::Sizes s;
   const bool on_cpu = bench::target() == bench::Target::cpu;
-  s.names = {"width", "views", "side", "channels"};
-  if (!on_cpu) s.names.insert(s.names.end(), {"format", "graph"});
-  s.cpu = {{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}};
+  s.names = {"width", "views", "side", "channels", "format"};
+  if (!on_cpu) s.names.push_back("graph");
+  for (const int64_t format : {0, 2})
+    for (const auto& shape :
+         {std::array<int64_t, 4>{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}})
+      s.cpu.push_back({shape[0], shape[1], shape[2], shape[3], format});
   for (const int64_t format : {2, 1, 0})
     for (const int64_t graph : {1, 0}) s.cuda.push_back({64, 1024, 32, 3, format, graph});
   s.smoke = {{2, 4, 8, 3, 2, 1}};

@@ -67,6 +67,10 @@ std::string accelerator_libraries();  // "cuDNN 9.28.1, cuBLASLt 13.1.0"; Error 
 // One for each queue of the accelerator; it must outlive the graphs captured through it. Error where this build has none.
 std::unique_ptr<DenseMath> make_accelerator_math(Queue, const MathOptions&);
 
+// Whether the processor has instructions for products of bf16 (AVX512_BF16 or AMX) and oneDNN may use them. Without them
+// products of bf16 operands are those of f32, and slower than of f32 operands.
+bool cpu_multiplies_bf16();
+
 // The CPU's. What a call needs for its own duration it takes from the context, which outlives it.
 std::unique_ptr<DenseMath> make_cpu_math(Context&);
 

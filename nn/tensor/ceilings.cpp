@@ -82,7 +82,7 @@ Ceilings measure_ceilings(Context& ctx, const CeilingSizes& sizes) {
   const Context::PoolScope scope(ctx, ctx.make_pool());  // what this takes goes back
   const int64_t n = sizes.extent > 0 ? sizes.extent : ctx.on_cpu() ? 1024 : 4096;
   Ceilings out{.bytes = copied_bytes(ctx, sizes.copy_bytes), .f32 = product_flops(ctx, n, DType::f32), .bf16 = 0};
-  if (!ctx.on_cpu()) out.bf16 = product_flops(ctx, n, DType::bf16);
+  if (!ctx.on_cpu() || ctx.precision() == DType::bf16) out.bf16 = product_flops(ctx, n, DType::bf16);
   return out;
 }
 

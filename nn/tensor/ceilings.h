@@ -2,7 +2,7 @@
 //
 //   bytes      copy of an array larger than any cache, read and written bytes counted each, as contracts count them
 //   f32, bf16  floating-point operations of a product of large matrices; f32 obeys MathOptions::tf32, as every product does.
-//              On the CPU there is no bf16
+//              On the CPU bf16 is measured where activations are bf16
 //
 // The best of a few samples; a second at most on a GPU or a few cores.
 #pragma once

@@ -30,7 +30,6 @@ Context::Context(const ContextOptions& options) : options_(options), queue_{.dev
   if (!options_.collective) options_.collective = one_rank();
   omp_set_num_threads(options_.threads);  // before oneDNN makes its first plan: plans depend on it
   if (on_cpu()) {
-    check(options.precision == DType::f32, "bf16 activations need a CUDA device");
     memory_ = std::make_shared<HostMemory>();
     math_ = make_cpu_math(*this);
   } else {
@@ -47,7 +46,9 @@ Context::~Context() {
 }
 
 std::string Context::describe() const {
-  if (!accelerator_) return fmt::format("CPU, {} thread{}, f32", options_.threads, options_.threads == 1 ? "" : "s");
+  if (!accelerator_)
+    return fmt::format("CPU, {} thread{}, {}", options_.threads, options_.threads == 1 ? "" : "s",
+                       name_of(options_.precision));
   const DeviceInfo info = accelerator_->info();
   return fmt::format("{} (sm_{}, {:.0f} GiB), {}, activations {}{}", info.name, info.sm,
                      static_cast<double>(info.memory_bytes) / (1 << 30), math_->describe(), name_of(options_.precision),

@@ -16,9 +16,9 @@ struct ContextOptions {
   int index = 0;    // of the CUDA device
   int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
   uint64_t seed = 0;
-  DType precision = DType::f32;  // of the backbone's activations; bf16 on CUDA only. Master weights are f32 always
-  bool graphs = true;            // on CUDA, replay a training step as one graph
-  MathOptions math = {};         // on CUDA
+  DType precision = DType::f32;                 // of the backbone's activations; master weights are f32 always
+  bool graphs = true;                           // on CUDA, replay a training step as one graph
+  MathOptions math = {};                        // on CUDA
   std::shared_ptr<Collective> collective = {};  // null: one rank
 };
 

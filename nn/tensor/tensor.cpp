@@ -94,7 +94,7 @@ std::vector<float> Tensor::to_host() const {
   } else {
     std::vector<bf16> values(host.size());
     storage_->memory().download(values.data(), raw(), bytes());
-    std::ranges::transform(values, host.begin(), widen);
+    std::ranges::transform(values, host.begin(), [](bf16 v) { return widen(v); });
   }
   return host;
 }

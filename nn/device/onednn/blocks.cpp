@@ -11,16 +11,13 @@ struct BlockPlans {
   const Plan &each, &last;
 };
 
-const Plan& plan_for_one_thread(OneDnn& dnn, ConvShape shape, int64_t images, Pass pass, ConvForm form) {
+BlockPlans block_plans(OneDnn& dnn, ConvShape s, Pass pass, ConvForm form, ConvTypes types, int64_t images) {
   const OneThread one;
-  shape.images = images;
-  return conv_plan(dnn, shape, pass, form);
-}
-
-BlockPlans block_plans(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, int64_t images) {
   const int64_t rest = s.images - (ceil_div(s.images, images) - 1) * images;
-  const Plan& each = plan_for_one_thread(dnn, s, images, pass, form);
-  return {each, plan_for_one_thread(dnn, s, rest, pass, form)};
+  s.images = images;
+  const Plan& each = conv_plan(dnn, s, pass, form, types);
+  s.images = rest;
+  return {each, conv_plan(dnn, s, pass, form, types)};
 }
 
 // parts [blocks, count] -> out [count]; the first row of parts is overwritten
@@ -70,32 +67,40 @@ std::optional<int64_t> conv_block_images(const ConvShape& s, Pass pass, ConvForm
   return std::min(efficient, ceil_div(s.images, least));
 }
 
-void plan_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form) {
+void plan_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, ConvTypes types) {
   if (const auto images = conv_block_images(s, pass, form))
-    block_plans(dnn, s, pass, form, *images);
+    block_plans(dnn, s, pass, form, types, *images);
   else
-    conv_plan(dnn, s, pass, form);
+    conv_plan(dnn, s, pass, form, types);
 }
 
-void run_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, const PlanData& data) {
+void run_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, ConvTypes types, const PlanData& data) {
   const auto images = conv_block_images(s, pass, form);
-  if (!images) return run_plan(dnn, conv_plan(dnn, s, pass, form), data);
-  const BlockPlans plans = block_plans(dnn, s, pass, form, *images);
+  if (!images) return run_plan(dnn, conv_plan(dnn, s, pass, form, types), data);
+  const BlockPlans plans = block_plans(dnn, s, pass, form, types, *images);
   const int64_t blocks = ceil_div(s.images, *images);
   const int64_t x = *images * s.height * s.width * s.in, y = *images * s.out_height() * s.out_width() * s.out;
+  const auto operand = [&](const void* p, int64_t elements) {
+    return static_cast<const char*>(p) + elements * size_of(types.operands);
+  };
   if (pass != Pass::backward_weights) {
     const int64_t from = pass == Pass::forward ? x : y, to = pass == Pass::forward ? y : x;
     return for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
       run_plan(dnn, plan,
-               {.first = data.first + b * from, .second = data.second, .out = data.out + b * to, .write = data.write});
+               {.first = operand(data.first, b * from),
+                .second = data.second,
+                .out = static_cast<char*>(data.out) + b * to * size_of(types.result),
+                .write = data.write});
     });
   }
   const Tensor parts = dnn.ctx.empty({blocks, s.out * s.kernel * s.kernel * s.in});
   for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
     run_plan(dnn, plan,
-             {.first = data.first + b * x, .second = data.second + b * y, .out = parts.data() + b * parts.dim(1)});
+             {.first = operand(data.first, b * x),
+              .second = operand(data.second, b * y),
+              .out = parts.data() + b * parts.dim(1)});
   });
-  add_in_order(parts, data.out, data.write);
+  add_in_order(parts, static_cast<float*>(data.out), data.write);
 }
 
 }  // namespace kith

@@ -22,7 +22,7 @@ namespace kith {
 std::optional<int64_t> conv_block_images(const ConvShape&, Pass, ConvForm);
 
 // Makes the plans that run_pass takes; Error where oneDNN does not offer the form.
-void plan_pass(OneDnn&, const ConvShape&, Pass, ConvForm);
-void run_pass(OneDnn&, const ConvShape&, Pass, ConvForm, const PlanData&);
+void plan_pass(OneDnn&, const ConvShape&, Pass, ConvForm, ConvTypes);
+void run_pass(OneDnn&, const ConvShape&, Pass, ConvForm, ConvTypes, const PlanData&);
 
 }  // namespace kith

@@ -20,27 +20,40 @@ struct Descs {
   memory::desc src, weights, dst;
 };
 
-Descs stored_descs(const ConvShape& s) {
-  return {.src = dense_desc({s.images, s.in, s.height, s.width}, tag::nhwc),
-          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::ohwi),
-          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, tag::nhwc)};
+// The types of the three, of which the pass makes one.
+struct Types {
+  DType src, weights, dst;
+  Types(Pass pass, ConvTypes t) : src(t.operands), weights(t.operands), dst(t.operands) {
+    (pass == Pass::forward ? dst : pass == Pass::backward_data ? src : weights) = t.result;
+  }
+};
+
+Descs stored_descs(const ConvShape& s, const Types& t) {
+  return {.src = dense_desc({s.images, s.in, s.height, s.width}, tag::nhwc, t.src),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::ohwi, t.weights),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, tag::nhwc, t.dst)};
 }
 
 // Layouts that the primitive may choose: those of weights always, those of images in the blocked forms.
-onednn::ConvOperands offered(const ConvShape& s, ConvForm form) {
+onednn::ConvOperands offered(const ConvShape& s, ConvForm form, const Types& t) {
   const tag images = form == ConvForm::nhwc ? tag::nhwc : tag::any;
   return {.algorithm = form == ConvForm::winograd ? algorithm::convolution_winograd : algorithm::convolution_direct,
-          .src = dense_desc({s.images, s.in, s.height, s.width}, images),
-          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::any),
-          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images),
+          .src = dense_desc({s.images, s.in, s.height, s.width}, images, t.src),
+          .weights = dense_desc({s.out, s.in, s.kernel, s.kernel}, tag::any, t.weights),
+          .dst = dense_desc({s.images, s.out, s.out_height(), s.out_width()}, images, t.dst),
           .strides = {s.stride, s.stride},
           .padding = {s.padding, s.padding}};
 }
 
-Plan make_plan(const dnnl::engine& engine, const ConvShape& s, Pass pass, ConvForm form) {
-  const Descs stored = stored_descs(s);
-  const onednn::ConvOperands spec = offered(s, form);
-  const auto hint = onednn::forward_desc(engine, spec, plan_attributes());
+Plan make_plan(const dnnl::engine& engine, const ConvKey& key) {
+  const ConvShape& s = key.shape;
+  const Pass pass = key.pass;
+  const Types types(pass, key.types);
+  const Descs stored = stored_descs(s, types);
+  const onednn::ConvOperands spec = offered(s, key.form, types);
+  // What a backward pass takes for a hint is the forward one of its operands' type, whatever it makes itself.
+  const ConvTypes hinted = pass == Pass::forward ? key.types : ConvTypes{key.types.operands, key.types.operands};
+  const auto hint = onednn::forward_desc(engine, offered(s, key.form, Types(Pass::forward, hinted)), plan_attributes());
   const auto operand = [&](int argument, const memory::desc& at, const memory::desc& wanted, bool output = false) {
     return make_operand(engine, argument, at, wanted, output);
   };
@@ -76,10 +89,12 @@ bool avx512() {
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
 }
 
-// Both rules are read from what bench/nn/conv.cpp times (one thread, processor time, reorders included), ResNet-18 of width 16
+// The rules are read from what bench/nn/conv.cpp times (one thread, processor time, reorders included), ResNet-18 of width 16
 // and 64: the time of the nhwc form over that of the chosen one. 1x1 stays as it is: the reorders cost more than they bring.
+// They are rules and no search at first use, which would go by the time of a machine that may be busy: the same run would end
+// in other bits on another day.
 //
-// oneDNN 2.6, at 14 to 32 pixels:
+// oneDNN 2.6, at 14 to 32 pixels, on Intel's processors, which multiply 512 bits twice a cycle:
 //   3x3, stride 1, 64 channels and more, at least 4x4: winograd       1.1-2.3 (1.05 for the weights of 64 at 32x32)
 //   16 -> 16, forward and data: blocked, its images are NHWC as well   1.1-1.4 and 1.0-1.15
 //   3x3, stride 2, forward, up to 64 channels at up to 16x16           0.96-1.7
@@ -97,6 +112,20 @@ ConvForm form_of_2(const ConvShape& s, Pass pass) {
   if (pass == Pass::backward_weights) return ConvForm::blocked;
   if (pass == Pass::forward && (s.in == 16 || (s.in <= 64 && s.height <= 16))) return ConvForm::blocked;
   return ConvForm::nhwc;
+}
+
+// The same on an AMD EPYC (Zen 4), which multiplies 512 bits once a cycle: products weigh more there and Winograd pays sooner.
+//   3x3, stride 1, 32 channels and more, at least 4x4: winograd       1.7-2.5 (512 at 4x4, few images: 1.0-1.25)
+//   16 -> 16: nhwc forward (blocked 0.78), as before for data, winograd for the weights, 1.19
+// In all, the convolutions of a step take 0.84 of what Intel's rule takes at width 16, and the same at width 64.
+ConvForm form_of_2_amd(const ConvShape& s, Pass pass) {
+  const int64_t channels = std::min(s.in, s.out);
+  const bool weights = pass == Pass::backward_weights;
+  if (avx512() && s.stride == 1 && s.padding == 1 && channels >= (weights ? 16 : 32) &&
+      std::min(s.height, s.width) >= 4)
+    return ConvForm::winograd;
+  if (s.in == 16 && s.out == 16 && pass == Pass::forward) return ConvForm::nhwc;
+  return form_of_2(s, pass);
 }
 
 // oneDNN 3.7.2, at 14 to 32 pixels, on an Intel Xeon (family 6, model 207) with other work: the least of many runs in turns:
@@ -118,31 +147,42 @@ ConvForm form_of_3(const ConvShape& s, Pass pass) {
 // Not for its speed: oneDNN's kernels for the weights of a strided 1x1 from fewer channels of NHWC than a vector holds (8 with
 // AVX2, 16 with AVX-512) work outside of their memory: wrong results, crashes, endless loops. In 2.6 and, by its issue 6035, in
 // 3.12: each thread's part is asked for by the channels and written by whole vectors.
-ConvForm conv_form(const ConvShape& s, Pass pass) {
-  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
+//
+// bf16: NHWC is the fastest or within 3 % of it everywhere once images would have to be reordered.
+ConvForm conv_form(const ConvShape& s, Pass pass, DType operands) {
   if (pass == Pass::backward_weights && s.kernel == 1 && s.stride > 1 && s.in < 16) return ConvForm::blocked;
+  if (operands == DType::bf16) return ConvForm::nhwc;
+  if (s.in <= 4 && s.out == 16 && pass == Pass::forward) return ConvForm::blocked;
   if (s.in % 16 != 0 || s.out % 16 != 0 || s.kernel != 3) return ConvForm::nhwc;
-  return onednn::kWinograd ? form_of_2(s, pass) : form_of_3(s, pass);
+  if (!onednn::kWinograd) return form_of_3(s, pass);
+  return __builtin_cpu_is("amd") ? form_of_2_amd(s, pass) : form_of_2(s, pass);
 }
 
-const Plan& conv_plan(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvForm form) {
-  const ConvKey key{.shape = shape, .pass = pass, .form = form, .threads = omp_get_max_threads()};
+// Weights' gradients from images of few pixels are sums too short for the matrix units, where oneDNN 2.6 has Winograd for f32
+// instead; time of bf16's form over that of f32's, ResNet-18 of width 16 and 64 at 32 pixels, 4 x 4 pixels of the result:
+// Xeon with AMX 1.1 to 3.6 (1x1 3.6 to 6.6), EPYC (Zen 4) 1.1 to 1.3. At 8 x 8 it is 0.9 to 1.05.
+bool conv_in_bf16(const ConvShape& s, Pass pass) {
+  return !(onednn::kWinograd && avx512() && pass == Pass::backward_weights && s.out_height() * s.out_width() <= 16);
+}
+
+const Plan& conv_plan(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvForm form, ConvTypes types) {
+  const ConvKey key{.shape = shape, .pass = pass, .form = form, .types = types, .threads = omp_get_max_threads()};
   if (const auto it = dnn.convs.find(key); it != dnn.convs.end()) return it->second;
   try {
-    return dnn.convs.emplace(key, make_plan(dnn.engine, shape, pass, form)).first->second;
+    return dnn.convs.emplace(key, make_plan(dnn.engine, key)).first->second;
   } catch (const dnnl::error& e) {
     throw Error(fmt::format("convolution {}: {}", to_string(shape), e.what()));
   }
 }
 
-void run_conv(OneDnn& dnn, const ConvShape& shape, Pass pass, const PlanData& data) {
-  ConvForm form = conv_form(shape, pass);
+void run_conv(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvTypes types, const PlanData& data) {
+  ConvForm form = conv_form(shape, pass, types.operands);
   try {
-    plan_pass(dnn, shape, pass, form);
+    plan_pass(dnn, shape, pass, form, types);
   } catch (const Error&) {  // not offered on this processor
     form = ConvForm::nhwc;
   }
-  run_pass(dnn, shape, pass, form, data);
+  run_pass(dnn, shape, pass, form, types, data);
 }
 
 }  // namespace kith

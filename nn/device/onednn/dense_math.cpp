@@ -1,11 +1,13 @@
-// DenseMath in host memory: convolutions through oneDNN, products through kernels::gemm. bf16 operands are widened and
-// results rounded: products are f32, as on a device.
+// DenseMath in host memory: convolutions through oneDNN, products through kernels::gemm. Where the processor does not multiply
+// bf16, or is faster in f32 (conv_in_bf16), such operands are widened and results rounded: the same but for the order of the
+// sums in f32.
 #include "nn/device/dense_math.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "kernels/core/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "nn/device/onednn/conv.h"
@@ -21,23 +23,28 @@ int64_t y_count(const ConvShape& s) { return s.images * s.out_height() * s.out_w
 int64_t w_count(const ConvShape& s) { return s.out * s.kernel * s.kernel * s.in; }
 float beta_of(Write write) { return write == Write::add ? 1.f : 0.f; }
 
+// y = y + x, in f32, rounded once
+void add_rounded(std::span<const float> x, std::span<bf16> y) {
+  parallel_for(static_cast<int64_t>(y.size()), 1 << 15, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) y[i] = narrow(widen(y[i]) + x[i]);
+  });
+}
+
 class CpuMath final : public DenseMath {
  public:
   explicit CpuMath(Context& ctx) : dnn_(ctx) {}
 
   void conv_forward(const ConvShape& s, DType dtype, const void* x, const void* w, void* y) override {
-    const Widened first = widened(dtype, x, x_count(s)), second = widened(dtype, w, w_count(s));
-    conv(s, Pass::forward, first, second, {.dtype = dtype, .data = y, .count = y_count(s)});
+    conv(s, Pass::forward, {dtype, x, x_count(s)}, {dtype, w, w_count(s)}, {dtype, y, y_count(s)}, Write::overwrite);
   }
   void conv_backward_data(const ConvShape& s, DType dtype, const void* dy, const void* w, void* dx,
                           Write write) override {
-    const Widened first = widened(dtype, dy, y_count(s)), second = widened(dtype, w, w_count(s));
-    conv(s, Pass::backward_data, first, second, {.dtype = dtype, .data = dx, .count = x_count(s), .write = write});
+    conv(s, Pass::backward_data, {dtype, dy, y_count(s)}, {dtype, w, w_count(s)}, {dtype, dx, x_count(s)}, write);
   }
   void conv_backward_weights(const ConvShape& s, DType dtype, const void* x, const void* dy, float* dw,
                              Write write) override {
-    const Widened first = widened(dtype, x, x_count(s)), second = widened(dtype, dy, y_count(s));
-    conv(s, Pass::backward_weights, first, second, {.data = dw, .count = w_count(s), .write = write});
+    conv(s, Pass::backward_weights, {dtype, x, x_count(s)}, {dtype, dy, y_count(s)}, {DType::f32, dw, w_count(s)},
+         write);
   }
 
   void linear_forward(const LinearShape& s, const float* x, const float* w, const float* bias, float* y) override {
@@ -56,41 +63,56 @@ class CpuMath final : public DenseMath {
   std::string describe() const override { return "oneDNN " + onednn_version(); }
 
  private:
-  // An operand in f32: as it is, or a copy.
-  struct Widened {
-    Tensor copy;
-    const float* data = nullptr;
+  template <class P>
+  struct Operand {
+    DType dtype;
+    P data;
+    int64_t count;
   };
-  struct Result {
-    DType dtype = DType::f32;
-    void* data = nullptr;
-    int64_t count = 0;
-    Write write = Write::overwrite;
-  };
+  using In = Operand<const void*>;
+  using Out = Operand<void*>;
 
-  Widened widened(DType dtype, const void* data, int64_t count) {
-    if (dtype == DType::f32) return {.copy = {}, .data = static_cast<const float*>(data)};
-    const Tensor copy = dnn_.ctx.empty({count});
-    kernels::to_f32({.x = {static_cast<const bf16*>(data), static_cast<size_t>(count)}, .y = copy.span()}, Queue{});
-    return {.copy = copy, .data = copy.data()};
-  }
-
-  void conv(const ConvShape& s, Pass pass, const Widened& first, const Widened& second, const Result& out) {
-    PlanData data{.first = first.data, .second = second.data, .out = static_cast<float*>(out.data), .write = out.write};
-    if (out.dtype == DType::f32) return run_conv(dnn_, s, pass, data);
+  void conv(const ConvShape& s, Pass pass, In first, In second, Out out, Write write) {
+    const bool native = native_ && conv_in_bf16(s, pass);
+    const Tensor wide_first = native ? Tensor() : widened(first), wide_second = native ? Tensor() : widened(second);
+    if (!wide_first.empty()) first = {DType::f32, wide_first.raw(), first.count};
+    if (!wide_second.empty()) second = {DType::f32, wide_second.raw(), second.count};
+    // A result that is rounded is added to, or rounded from operands that were widened, in f32.
+    const bool apart = out.dtype == DType::bf16 && (write == Write::add || first.dtype == DType::f32);
+    const DType result = apart ? DType::f32 : out.dtype;
+    const ConvTypes types{.operands = first.dtype, .result = result};
+    PlanData data{.first = first.data, .second = second.data, .out = out.data, .write = write};
+    if (!apart) return run_conv(dnn_, s, pass, types, data);
     const Tensor sums = dnn_.ctx.empty({out.count});
-    const std::span<bf16> rounded{static_cast<bf16*>(out.data), static_cast<size_t>(out.count)};
-    data.out = sums.data();
+    data.out = sums.raw();
     data.write = Write::overwrite;
-    run_conv(dnn_, s, pass, data);
-    if (out.write == Write::add) kernels::to_f32({.x = rounded, .y = sums.span(), .write = Write::add}, Queue{});
-    kernels::to_bf16({.x = sums.span(), .y = rounded}, Queue{});
+    run_conv(dnn_, s, pass, types, data);
+    const std::span<bf16> rounded{static_cast<bf16*>(out.data), static_cast<size_t>(out.count)};
+    if (write == Write::add)
+      add_rounded(sums.span(), rounded);
+    else
+      kernels::to_bf16({.x = sums.span(), .y = rounded}, Queue{});
   }
 
+  // A copy in f32 of an operand in bf16; else nothing.
+  Tensor widened(const In& in) {
+    if (in.dtype == DType::f32) return {};
+    Tensor copy = dnn_.ctx.empty({in.count});
+    kernels::to_f32({.x = {static_cast<const bf16*>(in.data), static_cast<size_t>(in.count)}, .y = copy.span()},
+                    Queue{});
+    return copy;
+  }
+
+  const bool native_ = cpu_multiplies_bf16();
   OneDnn dnn_;
 };
 
 }  // namespace
+
+bool cpu_multiplies_bf16() {
+  constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
 
 std::string onednn_version() {
   const dnnl_version_t* v = dnnl_version();

@@ -8,8 +8,6 @@
 namespace kith {
 namespace {
 
-float* memory_of(const Tensor& t) { return t.data(); }
-
 Tensor floats_for(Context& ctx, const dnnl::memory::desc& desc) {
   return ctx.empty({static_cast<int64_t>((desc.get_size() + sizeof(float) - 1) / sizeof(float))});
 }
@@ -19,14 +17,17 @@ bool same_bytes(const dnnl::memory::desc& stored, const dnnl::memory::desc& want
   using tag = dnnl::memory::format_tag;
   if (stored == wanted) return true;
   const dnnl::memory::dims d = onednn::dims_of(stored);
-  return d.size() == 4 && (d[1] == 16 || (d[1] % 16 == 0 && d[2] * d[3] == 1)) && stored == dense_desc(d, tag::nhwc) &&
-         wanted == dense_desc(d, tag::nChw16c);
+  const auto is = [&](const dnnl::memory::desc& desc, tag layout) {
+    return desc == dense_desc(d, layout) || desc == dense_desc(d, layout, DType::bf16);
+  };
+  return d.size() == 4 && (d[1] == 16 || (d[1] % 16 == 0 && d[2] * d[3] == 1)) &&
+         stored.get_size() == wanted.get_size() && is(stored, tag::nhwc) && is(wanted, tag::nChw16c);
 }
 
 }  // namespace
 
-dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag) {
-  return {dims, dnnl::memory::data_type::f32, tag};
+dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag, DType type) {
+  return {dims, type == DType::f32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16, tag};
 }
 
 dnnl::primitive_attr plan_attributes() {
@@ -56,10 +57,10 @@ void run_plan(OneDnn& dnn, const Plan& plan, const PlanData& data) {
   const auto reorder = [&](const Operand& operand, dnnl::memory from, dnnl::memory to) {
     operand.reorder->execute(stream, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
   };
-  const auto input = [&](const Operand& operand, const float* at) {
+  const auto input = [&](const Operand& operand, const void* at) {
     dnnl::memory stored = memory(operand.stored, at);
     if (operand.reorder) {
-      dnnl::memory wanted = memory(operand.wanted, memory_of(held.emplace_back(floats_for(ctx, operand.wanted))));
+      dnnl::memory wanted = memory(operand.wanted, held.emplace_back(floats_for(ctx, operand.wanted)).raw());
       reorder(operand, stored, wanted);
       stored = wanted;
     }
@@ -69,24 +70,23 @@ void run_plan(OneDnn& dnn, const Plan& plan, const PlanData& data) {
   input(plan.operands[1], data.second);
 
   const Operand& out = plan.operands[2];
-  const int64_t count = static_cast<int64_t>(out.stored.get_size() / sizeof(float));
-  float* stored_at = data.out;
-  if (data.write == Write::add) stored_at = memory_of(held.emplace_back(ctx.empty({count})));
+  void* stored_at = data.out;
+  if (data.write == Write::add) stored_at = held.emplace_back(floats_for(ctx, out.stored)).raw();
   const dnnl::memory stored = memory(out.stored, stored_at);
   dnnl::memory wanted = stored;
-  if (out.reorder) wanted = memory(out.wanted, memory_of(held.emplace_back(floats_for(ctx, out.wanted))));
+  if (out.reorder) wanted = memory(out.wanted, held.emplace_back(floats_for(ctx, out.wanted)).raw());
   arguments.emplace(out.argument, wanted);
 
   if (plan.scratchpad.get_size() > 0)
     arguments.emplace(DNNL_ARG_SCRATCHPAD,
-                      memory(plan.scratchpad, memory_of(held.emplace_back(floats_for(ctx, plan.scratchpad)))));
+                      memory(plan.scratchpad, held.emplace_back(floats_for(ctx, plan.scratchpad)).raw()));
   plan.primitive.execute(stream, arguments);
   if (out.reorder) reorder(out, wanted, stored);
-  if (data.write == Write::add)
-    kernels::add({.a = {data.out, static_cast<size_t>(count)},
-                  .b = {stored_at, static_cast<size_t>(count)},
-                  .y = {data.out, static_cast<size_t>(count)}},
-                 Queue{});
+  if (data.write == Write::add) {
+    const size_t count = out.stored.get_size() / sizeof(float);
+    const std::span<float> sum{static_cast<float*>(data.out), count};
+    kernels::add({.a = sum, .b = {static_cast<const float*>(stored_at), count}, .y = sum}, Queue{});
+  }
 }
 
 }  // namespace kith

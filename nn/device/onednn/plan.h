@@ -6,19 +6,19 @@
 
 namespace kith {
 
-// A dense activation or weight descriptor of f32.
-dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag);
+// A dense activation or weight descriptor.
+dnnl::memory::desc dense_desc(const dnnl::memory::dims& dims, dnnl::memory::format_tag tag, DType = DType::f32);
 // Attributes of every primitive: scratch memory is the caller's.
 dnnl::primitive_attr plan_attributes();
 // Completes an operand; `output` turns the reorder around.
 Operand make_operand(const dnnl::engine&, int argument, const dnnl::memory::desc& stored,
                      const dnnl::memory::desc& wanted, bool output);
 
-// data[i] belongs to operands[i]. Write::add goes through a temporary.
+// Of the types that the plan was made for. Write::add is for f32 results and goes through a temporary.
 struct PlanData {
-  const float* first = nullptr;
-  const float* second = nullptr;
-  float* out = nullptr;
+  const void* first = nullptr;
+  const void* second = nullptr;
+  void* out = nullptr;
   Write write = Write::overwrite;
 };
 void run_plan(OneDnn&, const Plan&, const PlanData&);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "nn/device/conv_shape.h"
+#include "nn/tensor/tensor.h"
 
 namespace kith {
 
@@ -14,10 +15,17 @@ enum class ConvForm : uint8_t {
   winograd,  // blocked, F(4x4, 3x3) products
 };
 
+// Types of both operands and of the result. The gradient of weights is f32 always; bf16 operands may also give f32 images.
+struct ConvTypes {
+  DType operands = DType::f32, result = DType::f32;
+  auto operator<=>(const ConvTypes&) const = default;
+};
+
 struct ConvKey {
   ConvShape shape;
   Pass pass = Pass::forward;
   ConvForm form = ConvForm::nhwc;
+  ConvTypes types = {};
   int threads = 1;  // that oneDNN planned for
   auto operator<=>(const ConvKey&) const = default;
 };

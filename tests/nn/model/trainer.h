@@ -12,20 +12,23 @@
 namespace kith::test {
 
 struct Trainer {
-  Context ctx{{.threads = 2}};
+  Context ctx;
   ResNet backbone{ctx, {.width = 4}, 3};
   ProjectionHead head{ctx, 32, 8, 3};
   StateView view;
   std::optional<Optimizer> optimizer;
 
-  explicit Trainer(const OptimizerConfig& config = {}) {
+  explicit Trainer(const OptimizerConfig& config = {}, DType precision = DType::f32)
+      : ctx({.threads = 2, .precision = precision}) {
     backbone.state(view, "backbone.");
     head.state(view, "contrastive_head.");
     optimizer.emplace(ctx, view.parameters, config);
   }
   float step(uint64_t batch) {
     Tape tape(ctx);
-    Var x = tape.constant(normal_tensor(ctx, {8, 8, 8, 3}, {batch}));
+    const Tensor images = ctx.empty({8, 8, 8, 3}, ctx.precision());
+    images.copy_from(normal(images.size(), {batch}));
+    Var x = tape.constant(images);
     Var loss = ntxent_mean(tape, head(tape, backbone(tape, x, true)), 0.2f, NtXentForm::symmetric);
     optimizer->zero_grad();
     tape.backward(loss);

@@ -169,25 +169,30 @@ TEST(conv2d, bits_do_not_depend_on_the_number_of_threads) {
       {65, 4, 4, 128, 128, 3, 1, 1}, {65, 8, 8, 64, 128, 3, 2, 1},  {64, 8, 8, 256, 256, 3, 1, 1},
       {33, 8, 8, 256, 512, 1, 2, 0}, {32, 4, 4, 512, 512, 3, 1, 1}, {3, 8, 8, 4, 4, 3, 1, 1},
       {1, 8, 8, 17, 5, 3, 1, 1}};
-  for (const ConvShape& s : kOfResNet) {
-    const auto run = [&](int threads, Pass pass) {
-      Context ctx({.threads = threads});
-      const Tensor x = normal_tensor(ctx, {s.images, s.height, s.width, s.in}, Seed{1});
-      const Tensor w = normal_tensor(ctx, {s.out, s.kernel, s.kernel, s.in}, Seed{2});
-      const Tensor y = normal_tensor(ctx, {s.images, s.out_height(), s.out_width(), s.out}, Seed{3});
-      DenseMath& math = ctx.math();
-      if (pass == Pass::forward) return math.conv_forward(s, DType::f32, x.raw(), w.raw(), y.raw()), y.to_host();
-      if (pass == Pass::backward_data)
-        return math.conv_backward_data(s, DType::f32, y.raw(), w.raw(), x.raw(), Write::add), x.to_host();
-      return math.conv_backward_weights(s, DType::f32, x.raw(), y.raw(), w.data(), Write::add), w.to_host();
+  const auto run = [](const ConvShape& s, DType dtype, int threads, Pass pass) {
+    Context ctx({.threads = threads});
+    const auto tensor = [&](Shape shape, DType type, Seed seed) {
+      const Tensor t = ctx.empty(std::move(shape), type);
+      t.copy_from(test::normal(t.size(), seed));
+      return t;
     };
-    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
-      const std::vector<float> one = run(1, pass);
-      for (const int threads : {2, 3, 4})
-        EXPECT_TRUE(run(threads, pass) == one)
-            << to_string(s) << ", pass " << static_cast<int>(pass) << ", " << threads << " threads";
-    }
-  }
+    const bool weights = pass == Pass::backward_weights;
+    const Tensor x = tensor({s.images, s.height, s.width, s.in}, dtype, Seed{1});
+    const Tensor w = tensor({s.out, s.kernel, s.kernel, s.in}, weights ? DType::f32 : dtype, Seed{2});
+    const Tensor y = tensor({s.images, s.out_height(), s.out_width(), s.out}, dtype, Seed{3});
+    DenseMath& math = ctx.math();
+    if (pass == Pass::forward) return math.conv_forward(s, dtype, x.raw(), w.raw(), y.raw()), y.to_host();
+    if (weights) return math.conv_backward_weights(s, dtype, x.raw(), y.raw(), w.data(), Write::add), w.to_host();
+    return math.conv_backward_data(s, dtype, y.raw(), w.raw(), x.raw(), Write::add), x.to_host();
+  };
+  for (const ConvShape& s : kOfResNet)
+    for (const DType dtype : {DType::f32, DType::bf16})
+      for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+        const std::vector<float> one = run(s, dtype, 1, pass);
+        for (const int threads : {2, 3, 4})
+          EXPECT_TRUE(run(s, dtype, threads, pass) == one) << to_string(s) << ", " << name_of(dtype) << ", pass "
+                                                           << static_cast<int>(pass) << ", " << threads << " threads";
+      }
 }
 
 TEST(conv2d, an_input_without_gradient_gets_none) {
