@@ -20,12 +20,12 @@ OpenedContext open(const ContextRequest& request, const DeviceChoice& choice) {
 
 }  // namespace
 
-DType resolve_precision(Precision precision, Device device) {
+DType resolve_precision(Precision precision, Device device, bool cpu_bf16) {
   const bool on_cpu = device == Device::cpu;
-  if (precision == Precision::bf16 && on_cpu)
+  if (precision == Precision::bf16 && on_cpu && !cpu_bf16)
     throw Error(
-        "precision bf16 needs a CUDA device, and this would run on the CPU (kith info says why); --precision f32 runs "
-        "here, and continues a run that was begun in bf16");
+        "precision bf16 needs a CUDA device or a processor with AVX512_BF16 or AMX, and this would run on a processor "
+        "without; --precision f32 runs here, and continues a run that was begun in bf16");
   if (precision == Precision::automatic) return on_cpu ? DType::f32 : DType::bf16;
   return precision == Precision::bf16 ? DType::bf16 : DType::f32;
 }

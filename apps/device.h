@@ -24,7 +24,7 @@ struct OpenedContext {
 // Error, one line: a device asked for by name is not available. `auto` falls back to the CPU and says why.
 OpenedContext open_context(const ContextRequest&, const DeviceList&);
 
-// automatic: bf16 on CUDA, f32 on the CPU. Error for bf16 on the CPU.
-DType resolve_precision(Precision, Device);
+// automatic: bf16 on CUDA, f32 on the CPU. Error for bf16 on a processor that does not multiply it.
+DType resolve_precision(Precision, Device, bool cpu_bf16 = cpu_multiplies_bf16());
 
 }  // namespace kith

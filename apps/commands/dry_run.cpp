@@ -21,7 +21,7 @@ std::string amount(double x) {
 
 AssumedRate rate_of(Context& ctx, const RunConfig& config) {
   if (!ctx.on_cpu()) return cuda_rate(ctx.precision(), config.tf32);
-  return cpu_rate(measure_ceilings(ctx, {.copy_bytes = 1 << 20, .extent = 0}).f32);
+  return cpu_rate(measure_ceilings(ctx, {.copy_bytes = 1 << 20, .extent = 0}).f32, ctx.precision());
 }
 
 struct Row {

@@ -48,8 +48,6 @@ TEST(OpenContext, WhatIsAskedForByNameIsAnErrorWhereItIsNot) {
   EXPECT_EQ(error_of([] { open_context({.device = "cuda"}, kNoCuda); }).find("--device cuda: this build"), 0u);
   EXPECT_EQ(error_of([] { open_context({.device = "gpu"}, kNoCuda); }),
             "--device gpu: auto, cpu, cuda or cuda:N expected");
-  EXPECT_EQ(error_of([] { open_context({.precision = Precision::bf16}, kNoCuda); }).find("precision bf16 needs a CUDA"),
-            0u);
 }
 
 TEST(OpenContext, ACardThatCannotBeOpenedIsAWarningForAutoAndAnErrorByName) {
@@ -68,6 +66,13 @@ TEST(Precision, FollowsTheDevice) {
   EXPECT_EQ(resolve_precision(Precision::f32, Device::cuda), DType::f32);
   EXPECT_EQ(resolve_precision(Precision::bf16, Device::cuda), DType::bf16);
   EXPECT_EQ(resolve_precision(Precision::f32, Device::cpu), DType::f32);
+  EXPECT_EQ(resolve_precision(Precision::bf16, Device::cpu, true), DType::bf16);
+  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu, true), DType::f32);
+  EXPECT_EQ(resolve_precision(Precision::bf16, Device::cuda, false), DType::bf16);
+  EXPECT_EQ(error_of([] {
+              resolve_precision(Precision::bf16, Device::cpu, false);
+            }).find("precision bf16 needs a CUDA device or a processor with AVX512_BF16 or AMX"),
+            0u);
 }
 
 }  // namespace

@@ -50,9 +50,9 @@ TEST(Estimate, RatesFollowTheDevice) {
   EXPECT_NEAR(bf16 / (3 * backbone_flops({}, 32, 32, 3)), 50'000, 500);
   EXPECT_LT(f32, tf32);
   EXPECT_LT(tf32, bf16);
-  const AssumedRate cpu = cpu_rate(400e9);  // a share of what was measured, which the source names
+  const AssumedRate cpu = cpu_rate(400e9, DType::f32);  // a share of what was measured, which the source names
   EXPECT_LT(cpu.flops, 400e9);
-  EXPECT_EQ(cpu_rate(800e9).flops, 2 * cpu.flops);
+  EXPECT_EQ(cpu_rate(800e9, DType::f32).flops, 2 * cpu.flops);
   EXPECT_NE(cpu.source.find("of the 400 GFLOP/s that a product of matrices reached here"), std::string::npos)
       << cpu.source;
 }
