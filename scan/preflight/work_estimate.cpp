@@ -106,11 +106,10 @@ DataShape shape_of(const data::Dataset& data) {
 AssumedRate cpu_rate(double product_flops, DType precision) {
   constexpr double kShare = 0.63, kShareOfBf16 = kShare / 0.75;
   const double share = precision == DType::bf16 ? kShareOfBf16 : kShare;
-  return {
-      .flops = share * product_flops,
-      .source = fmt::format("{:.0f} % of the {:.0f} GFLOP/s that a product of matrices in f32 reached here just now, "
-                            "beside what else runs",
-                            100 * share, product_flops / 1e9)};
+  return {.flops = share * product_flops,
+          .source = fmt::format("{:.0f} % of the {:.0f} GFLOP/s that a product of matrices reached here just now, "
+                                "beside what else runs",
+                                100 * share, product_flops / 1e9)};
 }
 
 AssumedRate cuda_rate(DType precision, bool tf32) {
