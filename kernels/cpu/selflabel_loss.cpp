@@ -10,7 +10,21 @@
 namespace kith::kernels::cpu {
 namespace {
 
-constexpr int64_t kBlocksPerChunk = 4;
+// f(block, first, rows, x) for blocks of rows, with their softmax and their logits x [rows, cols].
+template <class T, class F>
+void for_softmax_blocks(Matrix<const T> logits, F&& f) {
+  constexpr int64_t kBlocksPerChunk = 4;
+  const int64_t classes = logits.cols, grain = softmax_block_rows(classes);
+  parallel_for(logits.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
+    SoftmaxBlock<T> block(grain, classes);
+    for (int64_t first = begin; first < end; first += grain) {
+      const int64_t rows = std::min(grain, end - first);
+      const T* x = logits.data + first * classes;
+      block.run(rows, [=](int64_t i, int64_t c) { return x[i * classes + c]; });
+      f(block, first, rows, x);
+    }
+  });
+}
 
 template <class T>
 void take_labels(const SelflabelLossForward<T>& a) {
@@ -29,18 +43,12 @@ void take_labels(const SelflabelLossForward<T>& a) {
 // The classes of the largest logits where they are confident.
 template <class T>
 void pick_targets(const SelflabelLossForward<T>& a) {
-  const int64_t classes = a.weak.cols, grain = softmax_block_rows(classes);
-  parallel_for(a.weak.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
-    SoftmaxBlock<T> weak(grain, classes);
-    for (int64_t first = begin; first < end; first += grain) {
-      const int64_t rows = std::min(grain, end - first);
-      const T* w = a.weak.data + first * classes;
-      weak.run(rows, [=](int64_t i, int64_t c) { return w[i * classes + c]; });
-      for (int64_t i = 0; i < rows; ++i) {
-        const int64_t target = std::max_element(w + i * classes, w + (i + 1) * classes) - (w + i * classes);
-        const bool kept = 1 / weak.sum[i] > a.threshold;  // the largest exponential is exp(0)
-        a.target[first + i] = kept ? static_cast<int32_t>(target) : -1;
-      }
+  const int64_t classes = a.weak.cols;
+  for_softmax_blocks(a.weak, [&](const SoftmaxBlock<T>& weak, int64_t first, int64_t rows, const T* w) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t target = std::max_element(w + i * classes, w + (i + 1) * classes) - (w + i * classes);
+      const bool kept = 1 / weak.sum[i] > a.threshold;  // the largest exponential is exp(0)
+      a.target[first + i] = kept ? static_cast<int32_t>(target) : -1;
     }
   });
 }
@@ -48,17 +56,11 @@ void pick_targets(const SelflabelLossForward<T>& a) {
 // CE(strong_i, target_i) into weight_i for the rows that are kept.
 template <class T>
 void cross_entropies(const SelflabelLossForward<T>& a) {
-  const int64_t classes = a.strong.cols, grain = softmax_block_rows(classes);
-  parallel_for(a.strong.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
-    SoftmaxBlock<T> strong(grain, classes);
-    for (int64_t first = begin; first < end; first += grain) {
-      const int64_t rows = std::min(grain, end - first);
-      const T* s = a.strong.data + first * classes;
-      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
-      for (int64_t i = 0; i < rows; ++i) {
-        const int64_t target = a.target[first + i];
-        a.weight[first + i] = target < 0 ? T(0) : (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]);
-      }
+  const int64_t classes = a.strong.cols;
+  for_softmax_blocks(a.strong, [&](const SoftmaxBlock<T>& strong, int64_t first, int64_t rows, const T* s) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t target = a.target[first + i];
+      a.weight[first + i] = target < 0 ? T(0) : (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]);
     }
   });
 }
@@ -91,25 +93,19 @@ void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
 
 template <class T>
 void selflabel_loss_backward(const SelflabelLossBackward<T>& a) {
-  const int64_t classes = a.strong.cols, grain = softmax_block_rows(classes);
-  parallel_for(a.strong.rows, kBlocksPerChunk * grain, [&](int64_t begin, int64_t end) {
-    SoftmaxBlock<T> strong(grain, classes);
-    for (int64_t first = begin; first < end; first += grain) {
-      const int64_t rows = std::min(grain, end - first);
-      const T* s = a.strong.data + first * classes;
-      strong.run(rows, [=](int64_t i, int64_t c) { return s[i * classes + c]; });
-      for (int64_t i = 0; i < rows; ++i) {
-        const int64_t target = a.target[first + i];
-        T* d = a.dstrong.data + (first + i) * classes;
-        if (target < 0) {  // exactly zero, even where a logit is not finite
-          if (a.write == Write::overwrite) std::fill(d, d + classes, T(0));
-          continue;
-        }
-        const T *e = strong.e.data() + i * classes, scale = 1 / strong.sum[i], g = a.dloss[0] * a.weight[first + i];
+  const int64_t classes = a.strong.cols;
+  for_softmax_blocks(a.strong, [&](const SoftmaxBlock<T>& strong, int64_t first, int64_t rows, const T*) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t target = a.target[first + i];
+      T* d = a.dstrong.data + (first + i) * classes;
+      if (target < 0) {  // exactly zero, even where a logit is not finite
+        if (a.write == Write::overwrite) std::fill(d, d + classes, T(0));
+        continue;
+      }
+      const T *e = strong.e.data() + i * classes, scale = 1 / strong.sum[i], g = a.dloss[0] * a.weight[first + i];
 #pragma omp simd
-        for (int64_t c = 0; c < classes; ++c) {
-          d[c] = landed(a.write, d[c], g * (e[c] * scale - (c == target ? T(1) : T(0))));
-        }
+      for (int64_t c = 0; c < classes; ++c) {
+        d[c] = landed(a.write, d[c], g * (e[c] * scale - (c == target ? T(1) : T(0))));
       }
     }
   });

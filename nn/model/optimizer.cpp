@@ -153,14 +153,22 @@ Cost Optimizer::step_cost() const {
 
 Optimizer::Gradients Optimizer::gradients() {
   reduce();
-  // One span per parameter, in the order of the list: in f64 the sum depends on where it is cut.
+  // Neighbours in memory are one span, with the zeros between them: the whole buffer where every parameter has a gradient.
   std::vector<std::span<const float>> grads;
   double count = 0;
-  for (const FlatParameters::Entry& e : flat_.entries())
-    if (has_gradient(e.parameter())) {
-      grads.push_back(e.parameter().grad.span());
-      count += static_cast<double>(grads.back().size());
+  bool adjacent = false;
+  for (const size_t i : flat_.memory_order()) {
+    const FlatParameters::Entry& e = flat_.entries()[i];
+    if (!has_gradient(e.parameter())) {
+      adjacent = false;
+      continue;
     }
+    count += static_cast<double>(e.size);
+    const float* first = adjacent ? grads.back().data() : flat_.grads().data() + e.offset;
+    if (adjacent) grads.pop_back();
+    grads.emplace_back(first, flat_.grads().data() + e.end());
+    adjacent = true;
+  }
   const OpScope op(ctx_, "grad_norm", kernels::grad_norm_cost(count));
   Gradients out{.norm = ctx_.empty({}), .finite = {ctx_, 1}};
   kernels::grad_norm({.grads = grads, .norm = out.norm.span(), .finite = out.finite.span()}, ctx_.queue());

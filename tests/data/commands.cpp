@@ -75,6 +75,30 @@ TEST_F(DataCommands, InfoWritesAContactSheet) {
   EXPECT_EQ(picture.pixels[static_cast<size_t>(2 * picture.width + 2)], set.train().pixels[0]);
 }
 
+// Below the rows of the classes, one of the images that only the pretext learns from.
+TEST_F(DataCommands, TheContactSheetShowsUnlabelledImages) {
+  const std::filesystem::path own = dir / "own";
+  std::filesystem::create_directory(own);
+  std::vector<uint8_t> labelled(3'073, 9), more(2 * 3'073, 77);
+  labelled[0] = 0;
+  test::write_bytes(own / "train.bin", labelled);
+  test::write_bytes(own / "unlabeled.bin", more);
+  test::write_bytes(own / "class_names.txt", {'x'});
+  const std::string sheet = (dir / "sheet.png").string();
+  run({"data", "info", "cifar-format:" + own.string(), "--sheet", sheet});
+  const data::Picture picture = data::read_png(sheet);
+  constexpr int kCell = 2 * 32 + 2;  // pixels doubled, gaps of 2
+  EXPECT_EQ(picture.height, 2 * kCell + 2);
+  const auto pixel = [&](int row, int column) {
+    const size_t at = static_cast<size_t>((row * kCell + 2) * picture.width + column * kCell + 2);
+    return picture.pixels[at * static_cast<size_t>(picture.channels)];
+  };
+  EXPECT_EQ(pixel(0, 0), 9);
+  EXPECT_EQ(pixel(1, 0), 77);
+  EXPECT_EQ(pixel(1, 1), 77);
+  EXPECT_EQ(pixel(1, 2), pixel(0, 1));  // there are two
+}
+
 TEST_F(DataCommands, PassErrorsOn) {
   EXPECT_NE(test::error_of([&] {
               run({"data", "info", spec, "--sheet", (dir / "train.bin").string()});

@@ -146,6 +146,7 @@ TEST(Preflight, OneWrongThingIsOneFaultThatNamesIt) {
 
 TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
   RunConfig config = tiny_config();
+  config.data.limit_unlabelled = 5;
   config.mine.k = 70;
   config.pretext.train.schedule.warmup_epochs = 4;
   config.cluster.train.epochs = 0;
@@ -156,6 +157,7 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
   const Preflight found = preflight(config, test::striped_data(), kAll, kLarge);
   EXPECT_TRUE(found.faults.empty());
   EXPECT_EQ(found.warnings, (std::vector<std::string>{
+                                "data.limit_unlabelled: striped:nowhere has no unlabelled images",
                                 "mine.k: 70 neighbours asked for, each train image has 69 others",
                                 "pretext.schedule.warmup_epochs: 4 of 3 epochs, the learning rate never gets to 0.003",
                                 "cluster.epochs: 0, nothing is trained in this stage",
