@@ -63,7 +63,7 @@ class Context {
   void profile(const Ceilings&, int listed);
   Profiler* profiler() { return profiler_.get(); }  // null: none
   int64_t pool_bytes() const;                       // bytes held by the pool, in use or not
-  int64_t pool_misses() const;                      // allocations so far; constant from the second training step on
+  int64_t pool_misses() const;  // allocations so far; on one thread constant from the second training step on
 
   std::shared_ptr<Pool> make_pool();
   // RAII: routes tensor and scratch allocations to `pool`. A captured graph must own its memory, and a stream-ordered

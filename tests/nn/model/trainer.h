@@ -18,8 +18,8 @@ struct Trainer {
   StateView view;
   std::optional<Optimizer> optimizer;
 
-  explicit Trainer(const OptimizerConfig& config = {}, DType precision = DType::f32)
-      : ctx({.threads = 2, .precision = precision}) {
+  explicit Trainer(const OptimizerConfig& config = {}, DType precision = DType::f32, int threads = 2)
+      : ctx({.threads = threads, .precision = precision}) {
     backbone.state(view, "backbone.");
     head.state(view, "contrastive_head.");
     optimizer.emplace(ctx, view.parameters, config);
