@@ -1,5 +1,6 @@
-// The differences between the interfaces of oneDNN 2 (2.6: Debian 12) and oneDNN 3 (3.7: Debian 13): nothing else in kith knows
-// which of them it is compiled against. A program made with one does not load the other.
+// The differences between the interfaces of oneDNN 2 (2.6: Debian 12) and oneDNN 3 (3.7: Debian 13): nothing else in kith, one
+// line of kernels/cpu/gemm_bf16.cpp aside, knows which of them it is compiled against. A program made with one does not load
+// the other.
 #pragma once
 #include <oneapi/dnnl/dnnl.hpp>
 
