@@ -2,6 +2,8 @@
 // loops over data in cache.
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -20,5 +22,16 @@ struct CacheLineAllocator {
 
 template <class T>
 using AlignedVector = std::vector<T, CacheLineAllocator<T>>;
+
+// An array whose elements are not initialised.
+struct CacheLineDelete {
+  void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
+};
+template <class T>
+using AlignedArray = std::unique_ptr<T[], CacheLineDelete>;
+template <class T>
+AlignedArray<T> aligned_array(int64_t n) {
+  return AlignedArray<T>(CacheLineAllocator<T>().allocate(static_cast<size_t>(n)));
+}
 
 }  // namespace kith::kernels::cpu

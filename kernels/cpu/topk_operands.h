@@ -17,6 +17,7 @@ class TopKOperands {
   explicit TopKOperands(const TopK<float>&);  // an Error names a row with a value that is not finite
 
   Matrix<const float> queries, database;
+  bool centred() const { return !mean_.empty(); }
   double offset = 0;  // score - product, but for the error
   // Bounds |product - (score - offset)| of query q and any row, whatever the order in which the product sums; infinite where
   // a product could overflow.

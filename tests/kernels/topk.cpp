@@ -3,61 +3,14 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/core/check.h"
-#include "tests/kernels/topk_brute_force.h"
+#include "tests/kernels/topk_problem.h"
 
 namespace kith::test {
 namespace {
 
 using namespace kernels;
-
-template <class T>
-struct Result {
-  HostMatrix<T> scores;
-  HostMatrix<int64_t> indices;
-  HostMatrix<double> exact;
-  TopKStatus status;
-};
-
-template <class T>
-Result<T> run(const HostMatrix<T>& queries, const HostMatrix<T>& database, int64_t k, TopKOptions options = {}) {
-  Result<T> r{{queries.rows, k}, {queries.rows, k, -1}, {queries.rows, k}, {}};
-  const TopK<T> args{.queries = queries.view(),
-                     .database = database.view(),
-                     .k = k,
-                     .exclude_self = options.exclude_self,
-                     .query_offset = options.query_offset,
-                     .scores = r.scores.view(),
-                     .indices = r.indices.view(),
-                     .exact = r.exact.view()};
-  if constexpr (std::is_same_v<T, float>) {
-    r.status = topk(args, Queue{});
-  } else {
-    cpu::topk(args);
-  }
-  return r;
-}
-
-template <class T>
-HostMatrix<T> rows_of(const HostMatrix<T>& m, int64_t first, int64_t count) {
-  HostMatrix<T> part(count, m.cols);
-  std::copy_n(m.values.data() + first * m.cols, count * m.cols, part.values.data());
-  return part;
-}
-
-// Lists and scores are the contract's, bit for bit. Returns how many queries were searched again.
-int64_t expect_exact(const HostMatrix<float>& queries, const HostMatrix<float>& database, int64_t k,
-                     TopKOptions options = {}) {
-  SCOPED_TRACE(testing::Message() << queries.rows << " x " << database.rows << " x " << queries.cols << ", k " << k);
-  const auto got = run(queries, database, k, options);
-  const auto want = brute_force(queries, database, k, options);
-  EXPECT_EQ(got.indices.values, want.indices);
-  EXPECT_EQ(std::memcmp(got.scores.values.data(), want.scores.data(), want.scores.size() * sizeof(float)), 0);
-  EXPECT_EQ(std::memcmp(got.exact.values.data(), want.exact.data(), want.exact.size() * sizeof(double)), 0);
-  return got.status.uncertified;
-}
 
 TEST(TopK, MatchesTheOracle) {
   // The sums in double differ in their order alone: dim u of the sum of magnitudes, which is below 1 here, and the rounding.
