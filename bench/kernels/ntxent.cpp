@@ -170,15 +170,18 @@ void contrastive_forward_backward(benchmark::State& state) {
       bound(products));
 }
 
-// Rows, dim, and whether products are of bf16, which the CPU has not.
+// Rows, dim, and whether products are of bf16.
 const std::vector<std::vector<int64_t>> kCuda = {{1024, 128, 1},  {2048, 128, 1},  {4096, 128, 1}, {8192, 128, 1},
                                                  {16384, 128, 1}, {65536, 128, 1}, {1024, 128, 0}, {4096, 128, 0}},
                                         kSmoke = {{66, 33, 1}, {34, 31, 0}};
-const bench::Entry kForward{
-    "ntxent_forward", ntxent_forward, {.cpu = {{1024, 128, 0}, {4096, 128, 0}}, .cuda = kCuda, .smoke = kSmoke}};
+const bench::Entry kForward{"ntxent_forward",
+                            ntxent_forward,
+                            {.cpu = {{1024, 128, 0}, {4096, 128, 0}, {4096, 128, 1}}, .cuda = kCuda, .smoke = kSmoke}};
 const bench::Entry kBoth{"ntxent_forward_backward",
                          ntxent_forward_backward,
-                         {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}}, .cuda = kCuda, .smoke = kSmoke}};
+                         {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}, {1024, 128, 1}, {4096, 128, 1}},
+                          .cuda = kCuda,
+                          .smoke = kSmoke}};
 // Anchors, keys, dim, and products.
 const bench::Entry kQueue{
     "contrastive_forward_backward",

@@ -26,7 +26,7 @@ def compare(rows, dim, rounds):
     step = rival(rows, dim)
     step()
     result = common.interleaved(
-        {"kith": lambda: common.ours("ntxent", f"ntxent_forward_backward/{rows}/{dim}"),
+        {"kith": lambda: common.ours("ntxent", f"ntxent_forward_backward/{rows}/{dim}/0"),
          "pytorch": lambda: common.timed(step)}, rounds)
     return {"rows": rows, "dim": dim, "times": result, "pytorch / kith": common.ratio(result, "pytorch", "kith")}
 

@@ -54,7 +54,7 @@ struct Matrix {
 // A backward kernel is told whether its output holds a gradient already.
 enum class Write : uint8_t { overwrite, add };
 
-// Format of the operands of a matrix product on a device; accumulation is always f32. The CPU backend multiplies in f32.
+// Format of the operands of a matrix product; accumulation is always f32. On the CPU the contrastive loss alone has bf16's.
 enum class Products : uint8_t { f32, bf16 };
 
 // Per-step scalars in device memory. A captured graph reads them anew in every replay, so that its launches stay the same

@@ -1,47 +1,42 @@
 // Tiles of scores, anchors x keys, stay in the second-level cache; nothing of size M x N exists. Of one array (NT-Xent)
-// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J. Else
+// S = z z^T is symmetric: each tile S_IJ is made once, by one product, and serves the rows of block I and of block J, by one
+// exponential for each pair where the scores permit it (ntxent_square.h), by two here. Else
 // blocks of anchors meet all keys in order, for dkeys blocks of keys all anchors.
 #include "kernels/ntxent.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/cpu/block_pairs.h"
+#include "kernels/cpu/ntxent_square.h"
+#include "kernels/cpu/ntxent_tiles.h"
 #include "kernels/cpu/vec_math.h"
-#include "kernels/gemm.h"
 
 namespace kith::kernels::cpu {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-// Even, so that a row and its partner stand in one block; depends on the problem alone, so results do too.
-int64_t block_rows(int64_t rows) { return rows <= 2048 ? 128 : 256; }
 // Without symmetry: the side that is shared out among threads, and the one that is walked.
 constexpr int64_t kShared = 64, kWalked = 256;
 
+struct Operands {
+  ProductRows anchors, keys;
+  template <class Arguments>
+  explicit Operands(const Arguments& a) : anchors(a.anchors, a.products), keys(a.keys, a.products) {}
+};
+
 // s[i, k] = <a_i, b_k> / tau for i in I, k in J; -inf where k is the anchor itself, which leaves every sum.
 template <class Arguments>
-void similarity(const Arguments& a, Block rows, Block cols, float* s) {
-  const int64_t dim = a.keys.cols;
-  gemm(Op::none, Op::transpose, rows.count, cols.count, dim, 1 / a.tau, a.anchors.data + rows.first * dim, dim,
-       a.keys.data + cols.first * dim, dim, 0, s, cols.count);
+void similarity(const Arguments& a, const Operands& x, Block rows, Block cols, float* s) {
+  product_tile(x.anchors, rows, x.keys, cols, 1 / a.tau, s);
   if (a.self_offset == kNoSelf) return;
   const int64_t ahead = a.self_offset + rows.first - cols.first;  // the column of row 0 itself
   const int64_t last = std::min(rows.count, cols.count - ahead);
   for (int64_t i = std::max<int64_t>(0, -ahead); i < last; ++i) s[i * cols.count + ahead + i] = -kInf;
-}
-
-// Calls f(i, k) for the rows of the tile whose positive is one of its columns.
-template <class Arguments, class F>
-void for_positives(const Arguments& a, Block rows, Block cols, F&& f) {
-  for (int64_t i = 0; i < rows.count; ++i) {
-    const int64_t k = positive_of(a, rows.first + i) - cols.first;
-    if (k >= 0 && k < cols.count) f(i, k);
-  }
 }
 
 // Running log-sum-exp of every anchor: (max, sum of exp(s - max)), and the score of its positive.
@@ -97,10 +92,6 @@ void add_tile(RunningSums& run, Block rows, Block cols, const float* s, Sides si
   for (int64_t k = 0; k < n; ++k) run.sum[cols.first + k] += cs[k];
 }
 
-std::unique_ptr<float[]> tile(Block rows, Block cols) {
-  return std::make_unique_for_overwrite<float[]>(static_cast<size_t>(rows.count * cols.count));
-}
-
 // f(block) over blocks of `size`, in order.
 template <class F>
 void for_blocks(int64_t rows, int64_t size, F&& f) {
@@ -111,19 +102,18 @@ void share_blocks(int64_t rows, int64_t size, F&& f) {
   parallel_for(rows, size, [&](int64_t first, int64_t end) { f(Block{first, end - first}); });
 }
 
-// s[i, k] becomes W_ik = g_i (P_ik - [k = p(i)]).
-void weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
+// s[i, k] becomes g_i P_ik.
+void weigh(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
   for (int64_t i = 0; i < rows.count; ++i) {
     const float lse = a.lse[rows.first + i], g = a.dloss[rows.first + i];
     float* w = s + i * cols.count;
 #pragma omp simd
     for (int64_t k = 0; k < cols.count; ++k) w[k] = g * exp_of(w[k] - lse);
   }
-  for_positives(a, rows, cols, [&](int64_t i, int64_t k) { s[i * cols.count + k] -= a.dloss[rows.first + i]; });
 }
 
-// s[i, k] becomes g_i P_ik + g_k P_ki; on the diagonal tile the partners' -(g_i + g_p(i)) joins.
-void square_weights(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
+// s[i, k] becomes g_i P_ik + g_k P_ki.
+void weigh_both(const NtXentBackward<float>& a, Block rows, Block cols, float* s) {
   const int64_t n = cols.count;
   const float *lse = a.lse.data() + cols.first, *g = a.dloss.data() + cols.first;
   for (int64_t i = 0; i < rows.count; ++i) {
@@ -131,47 +121,44 @@ void square_weights(const NtXentBackward<float>& a, Block rows, Block cols, floa
     float* w = s + i * n;
 #pragma omp simd
     for (int64_t k = 0; k < n; ++k) w[k] = own_g * exp_of(w[k] - own_lse) + g[k] * exp_of(w[k] - lse[k]);
-    if (rows.first == cols.first) w[i ^ 1] -= own_g + g[i ^ 1];
   }
 }
 
-// Rows of `to` get w times `from`, or w^T times `from`, over tau.
-void add_product(Op op, const float* w, Block rows, Block cols, float tau, Matrix<const float> from, Matrix<float> to,
-                 Write write) {
-  const Block out = op == Op::none ? rows : cols, in = op == Op::none ? cols : rows;
-  gemm(op, Op::none, out.count, to.cols, in.count, 1 / tau, w, cols.count, from.data + in.first * from.cols, from.cols,
-       write == Write::overwrite ? 0.f : 1.f, to.data + out.first * to.cols, to.cols);
-}
-
-void square_backward(const NtXentBackward<float>& a) {
-  for_block_pairs(a.anchors.rows, block_rows(a.anchors.rows), [&](Block i, Block j) {
+void backward_square(const NtXentBackward<float>& a, const Operands& x) {
+  for_block_pairs(a.anchors.rows, square_block(a.anchors.rows), [&](Block i, Block j) {
     const auto s = tile(i, j);
-    similarity(a, i, j, s.get());
-    square_weights(a, i, j, s.get());
-    const bool diagonal = i.first == j.first;
-    add_product(Op::none, s.get(), i, j, a.tau, a.keys, a.danchors, diagonal ? a.write_danchors : Write::add);
-    if (!diagonal) add_product(Op::transpose, s.get(), i, j, a.tau, a.keys, a.danchors, Write::add);
+    similarity(a, x, i, j, s.get());
+    weigh_both(a, i, j, s.get());
+    add_square_tile(a, x.keys, i, j, 1 / a.tau, s.get());
   });
 }
 
-void backward_anchors(const NtXentBackward<float>& a) {
+void backward_anchors(const NtXentBackward<float>& a, const Operands& x) {
   share_blocks(a.anchors.rows, kShared, [&](Block i) {
     for_blocks(a.keys.rows, kWalked, [&](Block k) {
       const auto s = tile(i, k);
-      similarity(a, i, k, s.get());
-      weights(a, i, k, s.get());
-      add_product(Op::none, s.get(), i, k, a.tau, a.keys, a.danchors, k.first == 0 ? a.write_danchors : Write::add);
+      similarity(a, x, i, k, s.get());
+      weigh(a, i, k, s.get());
+      Weights(s.get(), i, k, 1 / a.tau, a.products)
+          .add_product(Op::none, x.keys, a.danchors, k.first == 0 ? a.write_danchors : Write::add);
+      for_positives(a, i, k, [&](int64_t r, int64_t c) {
+        subtract_row(a.dloss[i.first + r] / a.tau, a.keys.row(k.first + c), a.danchors.row(i.first + r));
+      });
     });
   });
 }
 
-void backward_keys(const NtXentBackward<float>& a, Write write) {
+void backward_keys(const NtXentBackward<float>& a, const Operands& x, Write write) {
   share_blocks(a.keys.rows, kShared, [&](Block k) {
     for_blocks(a.anchors.rows, kWalked, [&](Block i) {
       const auto s = tile(i, k);
-      similarity(a, i, k, s.get());
-      weights(a, i, k, s.get());
-      add_product(Op::transpose, s.get(), i, k, a.tau, a.anchors, a.dkeys, i.first == 0 ? write : Write::add);
+      similarity(a, x, i, k, s.get());
+      weigh(a, i, k, s.get());
+      Weights(s.get(), i, k, 1 / a.tau, a.products)
+          .add_product(Op::transpose, x.anchors, a.dkeys, i.first == 0 ? write : Write::add);
+      for_positives(a, i, k, [&](int64_t r, int64_t c) {
+        subtract_row(a.dloss[i.first + r] / a.tau, a.anchors.row(i.first + r), a.dkeys.row(k.first + c));
+      });
     });
   });
 }
@@ -181,15 +168,18 @@ void backward_keys(const NtXentBackward<float>& a, Write write) {
 template <>
 void ntxent_forward(const NtXentForward<float>& a) {
   const int64_t rows = a.anchors.rows;
+  const Operands x(a);
+  if (const auto shift = is_square(a) ? common_shift(x.keys, a.tau) : std::nullopt)
+    return square_forward(a, x.keys, *shift);
   RunningSums run(rows);
   const auto visit = [&](Block i, Block k, Sides sides) {
     const auto s = tile(i, k);
-    similarity(a, i, k, s.get());
+    similarity(a, x, i, k, s.get());
     for_positives(a, i, k, [&](int64_t r, int64_t c) { run.positive[i.first + r] = s[r * k.count + c]; });
     add_tile(run, i, k, s.get(), sides);
   };
   if (is_square(a))
-    for_block_pairs(rows, block_rows(rows),
+    for_block_pairs(rows, square_block(rows),
                     [&](Block i, Block j) { visit(i, j, i.first == j.first ? Sides::rows : Sides::both); });
   else
     share_blocks(rows, kShared,
@@ -204,9 +194,13 @@ void ntxent_forward(const NtXentForward<float>& a) {
 template <>
 void ntxent_backward(const NtXentBackward<float>& a) {
   const bool one_array = a.danchors.data == a.dkeys.data;
-  if (one_array && is_square(a)) return square_backward(a);
-  if (a.danchors.data != nullptr) backward_anchors(a);
-  if (a.dkeys.data != nullptr) backward_keys(a, one_array ? Write::add : a.write_dkeys);
+  const Operands x(a);
+  if (one_array && is_square(a)) {
+    if (const auto shift = common_shift(x.keys, a.tau)) return square_backward(a, x.keys, *shift);
+    return backward_square(a, x);
+  }
+  if (a.danchors.data != nullptr) backward_anchors(a, x);
+  if (a.dkeys.data != nullptr) backward_keys(a, x, one_array ? Write::add : a.write_dkeys);
 }
 
 }  // namespace kith::kernels::cpu

@@ -16,6 +16,7 @@ struct Contrast {
   int64_t self_offset = kernels::kNoSelf;
   T tau = T(0.2);
   std::vector<T> dloss;
+  Products products = Products::f32;
 
   kernels::NtXentForward<T> forward(std::vector<T>& lse, std::vector<T>& loss) const {
     return {.anchors = anchors.view(),
@@ -24,7 +25,8 @@ struct Contrast {
             .self_offset = self_offset,
             .tau = tau,
             .lse = lse,
-            .loss = loss};
+            .loss = loss,
+            .products = products};
   }
   kernels::NtXentBackward<T> backward(const std::vector<T>& lse, Matrix<T> danchors, Matrix<T> dkeys) const {
     return {.anchors = anchors.view(),
@@ -35,7 +37,8 @@ struct Contrast {
             .dloss = dloss,
             .tau = tau,
             .danchors = danchors,
-            .dkeys = dkeys};
+            .dkeys = dkeys,
+            .products = products};
   }
 };
 

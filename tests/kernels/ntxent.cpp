@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
@@ -20,16 +21,18 @@ struct Result {
 };
 
 template <class T>
-Result<T> run(const HostMatrix<T>& z, T tau, const std::vector<T>& dloss) {
+Result<T> run(const HostMatrix<T>& z, T tau, const std::vector<T>& dloss, Products products = Products::f32) {
   Result<T> r{std::vector<T>(z.rows), std::vector<T>(z.rows), {z.rows, z.cols, std::numeric_limits<T>::quiet_NaN()}};
-  const NtXentForward<T> f{.anchors = z.view(), .keys = z.view(), .tau = tau, .lse = r.lse, .loss = r.loss};
+  const NtXentForward<T> f{
+      .anchors = z.view(), .keys = z.view(), .tau = tau, .lse = r.lse, .loss = r.loss, .products = products};
   const NtXentBackward<T> b{.anchors = z.view(),
                             .keys = z.view(),
                             .lse = r.lse,
                             .dloss = dloss,
                             .tau = tau,
                             .danchors = r.dz.view(),
-                            .dkeys = r.dz.view()};
+                            .dkeys = r.dz.view(),
+                            .products = products};
   if constexpr (std::is_same_v<T, float>) {
     ntxent_forward(f, Queue{}), ntxent_backward(b, Queue{});
   } else {
@@ -50,9 +53,16 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
-void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& g) {
-  SCOPED_TRACE(testing::Message() << "rows " << z.rows << ", dim " << z.cols << ", tau " << tau);
-  const auto got = run(z, tau, g);
+// With bf16 products of rows that are bf16 numbers: both sides then multiply the same operands.
+HostMatrix<float> rounded(HostMatrix<float> z) {
+  for (float& v : z.values) v = widen(narrow(v));
+  return z;
+}
+
+void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& g, Products products) {
+  SCOPED_TRACE(testing::Message() << "rows " << z.rows << ", dim " << z.cols << ", tau " << tau
+                                  << (products == Products::bf16 ? ", bf16" : ""));
+  const auto got = run(z, tau, g, products);
   const auto want = run(widen(z), double{tau}, widen(g));
   double largest = 0, upstream = 0;  // |z|^2 and |g|
   for (int64_t i = 0; i < z.rows; ++i) {
@@ -60,9 +70,11 @@ void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<floa
     largest = std::max(largest, dot(row, row));
     upstream = std::max(upstream, std::abs(double{g[i]}));
   }
-  // s = <z, z> / tau has error sqrt(dim) u |s| (Higham & Mary 2019) plus the rounding of 1 / tau, the sum of
-  // exponentials sqrt(rows) u; factor 4 in hand.
-  const double s = largest / tau, ds = kUnit * (std::sqrt(z.cols) + 4) * s;
+  // s = <z, z> / tau has error sqrt(dim) u |s| (Higham & Mary 2019), twice that of bf16, whose sums may be cut off, plus the
+  // rounding of 1 / tau and of the difference to a common bound, up to 2 |s|; the sum of exponentials sqrt(rows) u; factor 4
+  // in hand.
+  const bool is_bf16 = products == Products::bf16;
+  const double s = largest / tau, ds = kUnit * ((is_bf16 ? 2 : 1) * std::sqrt(z.cols) + 4) * s;
   const double loss_error = 4 * (ds + kUnit * (std::sqrt(z.rows) + s));
   EXPECT_TRUE(close(got.lse, want.lse, {.abs = loss_error}));
   EXPECT_TRUE(close(got.loss, want.loss, {.abs = loss_error}));
@@ -78,8 +90,14 @@ void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<floa
     columns = std::max(columns, column);
   }
   const double weight = upstream * (3 + columns);
-  const double dz_error = weight * std::sqrt(largest) / tau * (2 * loss_error + 4 * kUnit * std::sqrt(z.rows));
+  const double dz_error =
+      weight * std::sqrt(largest) / tau * (2 * loss_error + 4 * kUnit * std::sqrt(z.rows) + (is_bf16 ? 0x1p-8 : 0));
   EXPECT_TRUE(close(got.dz.values, want.dz.values, {.abs = dz_error}));
+}
+
+void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& g) {
+  expect_oracle(z, tau, g, Products::f32);
+  expect_oracle(rounded(z), tau, g, Products::bf16);
 }
 
 TEST(NtXent, OracleGradientMatchesCentralDifferences) {
@@ -102,6 +120,46 @@ TEST(NtXent, MatchesTheOracle) {
 }
 
 TEST(NtXent, MatchesTheOracleInLargeBlocks) { expect_oracle(unit_rows(2306, 5, Seed{3}), 0.1f, one_sided(2306)); }
+
+TEST(NtXent, AroundTheRangeOfOneExponential) {
+  // One exponential for each pair serves while 2 |z|^2 log2(e) / tau <= 86, two beyond it: tau = 0.03355 for unit rows. Half of
+  // the rows are opposite to the others, so that scores fill the range.
+  HostMatrix<float> z = unit_rows(264, 9, Seed{18});
+  for (int64_t i = 132; i < 264; ++i)
+    for (int64_t d = 0; d < 9; ++d) z.view().row(i)[d] = -z.view().row(i - 132)[d];
+  for (const float tau : {0.033f, 0.0335f, 0.0336f, 0.034f}) expect_oracle(z, tau, normal(264, Seed{19}));
+  // A row all of whose scores stand at the other end of the range.
+  for (int64_t i = 0; i < 264; ++i)
+    for (int64_t d = 0; d < 9; ++d) z.view().row(i)[d] = d == 0 ? (i == 100 ? -1.f : 1.f) : 0.05f * z.view().row(i)[d];
+  for (const float tau : {0.02f, 0.034f, 0.1f}) expect_oracle(z, tau, normal(264, Seed{19}));
+}
+
+TEST(NtXent, LossesNearZeroKeepTheirDigits) {
+  // Two views that are equal, all images orthogonal: s is 1 / tau or 0. The loss is log(1 + (rows - 2) exp(-1 / tau)) and is off
+  // by the rounding of exponentials and sums alone, whatever the size of s.
+  HostMatrix<float> z(32, 16, 0.f);
+  for (int64_t i = 0; i < 32; ++i) z.view().row(i)[i / 2] = 1;
+  for (const float tau : {0.034f, 0.05f, 0.07f, 0.2f})
+    for (const Products products : {Products::f32, Products::bf16}) {
+      const auto got = run(z, tau, std::vector<float>(32, 1.f), products);
+      // An exponential within 2 ulp, a sum in which each of 31 terms is small beside the first one, u for each rounding.
+      for (const float l : got.loss) EXPECT_NEAR(l, std::log1p(30 * std::exp(-1 / double{tau})), 16 * kUnit) << tau;
+    }
+}
+
+TEST(NtXent, Bf16RoundsRowsAndWeights) {
+  // Rows that are no bf16 numbers: as if they had been rounded before, but for the positives' share, which takes them as they
+  // are: (g + g) |z - rounded z| / tau.
+  const HostMatrix<float> z = unit_rows(264, 33, Seed{20});
+  const std::vector<float> g = one_sided(264);
+  const auto got = run(z, 0.1f, g, Products::bf16), want = run(rounded(z), 0.1f, g, Products::bf16);
+  // Sums of the same exponentials, of arguments that are rounded beside different bounds of all scores, up to 2 / tau.
+  const test::Tolerance rounding{.abs = 4 * kUnit * (2 / 0.1 + std::sqrt(264.))};
+  EXPECT_TRUE(close(got.loss, widen(want.loss), rounding));
+  EXPECT_TRUE(close(got.dz.values, widen(want.dz.values), {.abs = 2 / 264. / 0.1 * 0x1p-8}));
+  EXPECT_NE(got.dz.values, want.dz.values);
+  EXPECT_FALSE(close(run(z, 0.1f, g).loss, widen(want.loss), rounding));
+}
 
 TEST(NtXent, RowsWithoutUpstreamGradientAreNoAnchors) {
   expect_oracle(unit_rows(262, 19, Seed{9}), 0.1f, one_sided(262));
@@ -164,14 +222,18 @@ TEST(NtXent, AddsTwice) {
 TEST(NtXent, BitEqualForAnyNumberOfThreads) {
   const HostMatrix<float> z = unit_rows(646, 24, Seed{16});
   const std::vector<float> g = normal(646, Seed{17});
-  const auto want = run(z, 0.1f, g);
   const int threads = omp_get_max_threads();
-  for (const int n : {1, 2, 3, threads}) {
-    omp_set_num_threads(n);
-    const auto got = run(z, 0.1f, g);
-    EXPECT_EQ(got.loss, want.loss) << n << " threads";
-    EXPECT_EQ(got.dz.values, want.dz.values) << n << " threads";
-  }
+  for (const Products products : {Products::f32, Products::bf16})
+    for (const float tau : {0.01f, 0.1f}) {
+      omp_set_num_threads(1);
+      const auto want = run(z, tau, g, products);
+      for (const int n : {2, 3, threads}) {
+        omp_set_num_threads(n);
+        const auto got = run(z, tau, g, products);
+        EXPECT_EQ(got.loss, want.loss) << n << " threads";
+        EXPECT_EQ(got.dz.values, want.dz.values) << n << " threads";
+      }
+    }
   omp_set_num_threads(threads);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "tests/kernels/contrast.h"
 
@@ -28,22 +29,31 @@ Got run(const Contrast<float>& c) {
   return r;
 }
 
-void expect_oracle(const ContrastShape& shape, float tau) {
+void expect_oracle(const ContrastShape& shape, float tau, Products products) {
   SCOPED_TRACE(testing::Message() << shape.anchors << " x " << shape.keys << ", dim " << shape.dim << ", self "
-                                  << shape.self_offset << ", tau " << tau);
-  const Contrast<float> c = contrast(shape, tau);
+                                  << shape.self_offset << ", tau " << tau
+                                  << (products == Products::bf16 ? ", bf16" : ""));
+  const bool is_bf16 = products == Products::bf16;
+  Contrast<float> c = contrast(shape, tau);
+  c.products = products;
+  for (HostMatrix<float>* m : {&c.anchors, &c.keys})  // both sides multiply the same operands
+    for (float& v : m->values) v = is_bf16 ? widen(narrow(v)) : v;
   const Contrasted want = oracle(widen(c));
   const Got got = run(c);
   // As in ntxent.cpp: s of unit rows has error sqrt(dim) u / tau plus the rounding of 1 / tau, a sum of n exponentials
   // sqrt(n) u; factor 4 in hand. A weight of the gradients has the relative error of its exponential, of s and of lse, and
-  // their sums sqrt(n) u.
+  // their sums sqrt(n) u. bf16: sums may be cut off, 2 u, and weights are rounded, 2^-8.
   const double n = std::sqrt(static_cast<double>(std::max(shape.anchors, shape.keys))), s = 1 / tau;
-  const double e = 4 * kUnit * ((std::sqrt(static_cast<double>(shape.dim)) + 4) * s + n + s);
+  const double e = 4 * kUnit * (((is_bf16 ? 2 : 1) * std::sqrt(static_cast<double>(shape.dim)) + 4) * s + n + s);
   EXPECT_TRUE(close(got.lse, want.lse, {.abs = e}));
   EXPECT_TRUE(close(got.loss, want.loss, {.abs = e}));
-  const double relative = 2 * e + 4 * kUnit * n, floor = std::numeric_limits<float>::min();
+  const double relative = 2 * e + 4 * kUnit * n + (is_bf16 ? 0x1p-8 : 0), floor = std::numeric_limits<float>::min();
   EXPECT_TRUE(within(got.danchors.values, want.danchors, want.danchors_size, relative, floor));
   EXPECT_TRUE(within(got.dkeys.values, want.dkeys, want.dkeys_size, relative, floor));
+}
+
+void expect_oracle(const ContrastShape& shape, float tau) {
+  for (const Products products : {Products::f32, Products::bf16}) expect_oracle(shape, tau, products);
 }
 
 double dot(std::span<const double> a, std::span<const double> b) {

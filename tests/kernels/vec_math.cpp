@@ -1,5 +1,6 @@
 #include "kernels/cpu/vec_math.h"
 
+#include <algorithm>
 #include <cfloat>
 
 #include "tests/support/compare.h"
@@ -7,6 +8,7 @@
 namespace kith::test {
 namespace {
 
+using kernels::cpu::exp2_within_range;
 using kernels::cpu::exp_of;
 
 TEST(VecMath, ExpIsWithinTwoUlpOverTheWholeRange) {
@@ -33,6 +35,23 @@ TEST(VecMath, ExpIsWithinTwoUlpOverTheWholeRange) {
   }
   EXPECT_LE(worst, 2.0);
   RecordProperty("worst_ulp", std::to_string(worst));
+}
+
+TEST(VecMath, Exp2IsWithinTwoUlpWithinItsRange) {
+  std::vector<float> x;
+  for (float v = -125; v <= 125; v += 0x1p-10f * 1.37f) x.push_back(v);
+  for (float v = 1; v > 1e-30f; v *= 0.37f) x.push_back(v), x.push_back(-v);
+  for (int n = -125; n <= 125; ++n)  // where the integer changes
+    for (const float half : {0.f, 0.5f, -0.5f}) x.push_back(std::clamp(static_cast<float>(n) + half, -125.f, 125.f));
+  std::vector<float> y(x.size());
+#pragma omp simd
+  for (size_t i = 0; i < x.size(); ++i) y[i] = exp2_within_range(x[i]);
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double want = std::exp2(static_cast<double>(x[i]));
+    worst = std::max(worst, std::abs(y[i] - want) / std::exp2(std::floor(x[i]) - 23));
+  }
+  EXPECT_LE(worst, 2.0);
 }
 
 TEST(VecMath, ExpOfSpecialValues) {
