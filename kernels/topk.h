@@ -21,9 +21,9 @@
 // lists, (2k + 32) 16 B a query, stay within 256 MiB. Rows closer to their mean than half their length are copied: 8 (queries +
 // database) dim B at most.
 //
-// The CPU's approximate products are f32's; of 256 queries or more bf16's where the processor has AMX, which take a third of the
-// time and 2 (queries + 2 database) dim B. Queries that bf16 cannot certify are searched by f32's, or all are, where a sample
-// shows that bf16 is of no use.
+// The CPU's approximate products are f32's; of 256 queries or more bf16's where the processor has AMX, in a fraction of the time
+// and 2 (queries + 2 database) dim B. Queries that these cannot certify take products of rows split into two bf16 each, three
+// times the bytes, and then f32's. A step of which a sample shows no use is left out.
 //
 // CUDA's approximate products are fp16's on the tensor cores. It waits for its queue once, at the end, to report rows that are
 // not finite: mining is no part of a captured step, and a wrong list must not pass in silence.

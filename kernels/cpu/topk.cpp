@@ -1,7 +1,7 @@
 // Tiles of approximate scores, by bf16 products or f32's; candidates are gathered by them and rescored by the contract's sum. The
 // product's error is bounded, so a list is certain as long as few enough rows lie within the bound of its last place. Queries
-// with more of them are searched again: after bf16's by f32 products, after those (ties, differences below the error) in tiles of
-// the contract's scores.
+// with more of them are searched again: after bf16's by those of rows that stand as two bf16, then by f32's, after those (ties,
+// differences below the error) in tiles of the contract's scores.
 //
 // The last search costs 2 to 3 times one by f32 products: f64 vectors hold half as many numbers. Where a few sampled queries
 // show that most would come to the next search, one is left out.
@@ -77,17 +77,19 @@ class Search {
 
   TopKStatus run() {
     Queries rest = all_;
-    if (by_bf16()) rest = search_by(Bf16Candidates(a_, operands_, itself_), rest);
+    for (const Rounding rounding : {Rounding::one, Rounding::two})
+      if (by_bf16(rest)) rest = search_by(Bf16Candidates(a_, operands_, rounding, itself_), rest);
     if (!rest.empty()) rest = search_by(F32Candidates(a_, operands_), rest);
     if (!rest.empty()) search_exactly(rest);
     return {.uncertified = static_cast<int64_t>(rest.size())};
   }
 
  private:
-  // Few queries are searched before the database has been rounded.
-  bool by_bf16() const {
-    constexpr int64_t kEnough = 256;
-    return by_ == Candidates::bf16 || (by_ == Candidates::fastest && fast_bf16() && a_.queries.rows >= kEnough);
+  // A few queries are searched in less time than the database is rounded.
+  bool by_bf16(const Queries& queries) const {
+    constexpr size_t kEnough = 256;
+    if (by_ == Candidates::bf16) return !queries.empty();
+    return by_ == Candidates::fastest && fast_bf16() && queries.size() >= kEnough;
   }
 
   // Whether a sample of queries, spread evenly, shows enough certain lists. It costs little where there are enough queries.

@@ -20,42 +20,54 @@ bf16 rounded(float x) {
 
 }  // namespace
 
-TopKBf16::TopKBf16(const TopKOperands& f32, int64_t block_rows) : f32_(f32) {
+TopKBf16::TopKBf16(const TopKOperands& f32, Rounding rounding, int64_t block_rows) : f32_(f32), rounding_(rounding) {
   constexpr int64_t kStep = 32;  // elements that a matrix instruction takes from a row
-  width_ = ceil_div(f32.database.cols + (f32.centred() ? 2 : 0), kStep) * kStep;
-  queries_ = round(f32.queries, f32.centred() ? 0 : -1, query_norms_);
+  const int64_t dim = f32.database.cols - (f32.centred() ? 2 : 0);
+  width_ = ceil_div((rounding == Rounding::one ? dim : 3 * dim) + (f32.centred() ? 4 : 0), kStep) * kStep;
+  queries_ = round(f32.queries, Side::query, query_norms_);
   std::vector<Norms> norms;
-  database_ = round(f32.database, f32.centred() ? 1 : -1, norms);
+  database_ = round(f32.database, Side::database, norms);
   for (const Norms& n : norms)
-    largest_ = {std::max(largest_.whole, n.whole), std::max(largest_.error, n.error), std::max(largest_.bias, n.bias),
-                std::max(largest_.bias_error, n.bias_error)};
+    largest_ = {std::max(largest_.whole, n.whole), std::max(largest_.low, n.low), std::max(largest_.error, n.error),
+                std::max(largest_.bias, n.bias), std::max(largest_.bias_error, n.bias_error)};
   blocks_ = Bf16Blocks({database_.data(), f32.database.rows, width_}, block_rows);
 }
 
-AlignedVector<bf16> TopKBf16::round(Matrix<const float> m, int64_t bias_at, std::vector<Norms>& norms) const {
+AlignedVector<bf16> TopKBf16::round(Matrix<const float> m, Side side, std::vector<Norms>& norms) const {
   AlignedVector<bf16> out(static_cast<size_t>(m.rows * width_));
   norms.resize(static_cast<size_t>(m.rows));
-  const int64_t dim = m.cols - (bias_at < 0 ? 0 : 2);
+  const bool two = rounding_ == Rounding::two, query = side == Side::query;
+  const int64_t dim = m.cols - (f32_.centred() ? 2 : 0);
   parallel_for(m.rows, 256, [&](int64_t begin, int64_t end) {
+    std::vector<bf16> zero(static_cast<size_t>(dim));
     for (int64_t i = begin; i < end; ++i) {
       const float* x = m.data + i * m.cols;
-      bf16* to = out.data() + i * width_;
-      for (int64_t d = 0; d < dim; ++d) to[d] = rounded(x[d]);
-      double whole = 0, error = 0;
-#pragma omp simd reduction(+ : whole, error)
+      bf16* high = out.data() + i * width_;
+      const bf16* low = zero.data();
+      for (int64_t d = 0; d < dim; ++d) high[d] = rounded(x[d]);
+      if (two) {
+        bf16* l = high + (query ? 2 : 1) * dim;
+        for (int64_t d = 0; d < dim; ++d) l[d] = rounded(x[d] - widen(high[d]));
+        std::copy_n(high, dim, high + (query ? 1 : 2) * dim);
+        low = l;
+      }
+      double whole = 0, small = 0, error = 0;
+#pragma omp simd reduction(+ : whole, small, error)
       for (int64_t d = 0; d < dim; ++d) {
-        const double v = x[d], e = x[d] - widen(to[d]);  // exact in f32
+        const double v = x[d], l = widen(low[d]), e = (x[d] - widen(high[d])) - widen(low[d]);  // exact in f32
         whole += v * v;
+        small += l * l;
         error += e * e;
       }
-      norms[i] = {.whole = std::sqrt(whole), .error = std::sqrt(error)};
-      if (bias_at < 0) continue;
-      const float bias = x[dim + bias_at];
-      const bf16 high = rounded(bias), low = rounded(bias - widen(high));
-      for (int64_t n = 0; n < 4; ++n) to[dim + n] = narrow(1);
-      to[dim + 2 * bias_at] = high, to[dim + 2 * bias_at + 1] = low;
+      norms[i] = {.whole = std::sqrt(whole), .low = std::sqrt(small), .error = std::sqrt(error)};
+      if (!f32_.centred()) continue;
+      const float bias = x[dim + (query ? 0 : 1)];
+      const bf16 first = rounded(bias), second = rounded(bias - widen(first)), one = narrow(1);
+      bf16* to = high + (two ? 3 : 1) * dim;
+      to[0] = query ? first : one, to[1] = query ? second : one;
+      to[2] = query ? one : first, to[3] = query ? one : second;
       norms[i].bias = std::abs(double{bias});
-      norms[i].bias_error = std::abs(double{bias} - double{widen(high)} - double{widen(low)});
+      norms[i].bias_error = std::abs(double{bias} - double{widen(first)} - double{widen(second)});
     }
   });
   return out;
@@ -66,10 +78,11 @@ AlignedVector<bf16> TopKBf16::round(Matrix<const float> m, int64_t bias_at, std:
 float TopKBf16::slack(int64_t q) const {
   const Norms &n = query_norms_[q], &x = largest_;
   const double terms = static_cast<double>(width_);
-  const double magnitudes = (n.whole + n.error) * (x.whole + x.error) + 2 * (n.bias + x.bias);
+  const double magnitudes = (n.whole + 2 * n.low + n.error) * (x.whole + 2 * x.low + x.error) + 2 * (n.bias + x.bias);
   constexpr double kSafe = 1e37;  // below it no partial sum of a product can overflow
   if (!(magnitudes < kSafe)) return std::numeric_limits<float>::infinity();
-  const double rounding = n.error * x.whole + (n.whole + n.error) * x.error + n.bias_error + x.bias_error;
+  const double rounding =
+      n.error * x.whole + (n.whole + n.error) * x.error + n.low * x.low + n.bias_error + x.bias_error;
   return f32_.slack(q) + static_cast<float>(1.01 * (rounding + terms * 0x1p-23 * magnitudes) + 4 * terms * 0x1p-126);
 }
 

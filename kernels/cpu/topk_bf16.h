@@ -1,8 +1,10 @@
 // What the bf16 products of top-K multiply, and how far they may be from the scores: the operands of topk_operands.h, rounded.
 //
-// Of a row x that stands as x + e, the product errs by <e_q, x> + <q, e_x> + <e_q, e_x>. The norms of the errors are computed,
-// not bounded: they are about half of what 2^-8 of each element allows. Each of the two biases, the last columns of the f32
-// operands, stands as two bf16 beside two ones.
+// Rounding::one: of a row x that stands as x + e, the product errs by <e_q, x> + <q, e_x> + <e_q, e_x>. Rounding::two: a row
+// stands as a sum h + l of two bf16, and of the four products <l_q, l_x> is left out; they are one product of rows [h, h, l] and
+// [h, l, h], of three times the length and with a hundredth of the error. The norms of the errors are computed, not bounded:
+// they are about half of what 2^-8 of each element allows. Each of the two biases, the last columns of the f32 operands, stands
+// as two bf16 beside two ones.
 #pragma once
 #include <vector>
 
@@ -14,10 +16,12 @@
 
 namespace kith::kernels::cpu {
 
+enum class Rounding : uint8_t { one, two };
+
 class TopKBf16 {
  public:
   // Database rows are cut into blocks of `block_rows`.
-  TopKBf16(const TopKOperands&, int64_t block_rows);
+  TopKBf16(const TopKOperands&, Rounding, int64_t block_rows);
 
   // Bounds |product - (score - offset)| of query q and any row, with the offset of the f32 operands; infinite where a product could overflow.
   float slack(int64_t q) const;
@@ -32,13 +36,14 @@ class TopKBf16 {
   int64_t width() const { return width_; }
 
  private:
-  struct Norms {  // of a row without its bias: itself, its rounding error; and the bias, likewise
-    double whole = 0, error = 0, bias = 0, bias_error = 0;
+  struct Norms {  // of a row without its bias: itself, l, its rounding error; and the bias, likewise
+    double whole = 0, low = 0, error = 0, bias = 0, bias_error = 0;
   };
-  // Columns from `bias_at` on hold the bias, two others of the last four ones; bias_at < 0: there is no bias.
-  AlignedVector<bf16> round(Matrix<const float>, int64_t bias_at, std::vector<Norms>&) const;
+  enum class Side : uint8_t { query, database };
+  AlignedVector<bf16> round(Matrix<const float>, Side, std::vector<Norms>&) const;
 
   const TopKOperands& f32_;
+  const Rounding rounding_;
   int64_t width_;  // columns, filled up with zeros
   AlignedVector<bf16> queries_, database_;
   std::vector<Norms> query_norms_;

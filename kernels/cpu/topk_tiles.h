@@ -74,13 +74,13 @@ class Bf16Candidates {
     }
   };
 
-  Bf16Candidates(const TopK<float>& a, const TopKOperands& operands, bool itself)
+  Bf16Candidates(const TopK<float>& a, const TopKOperands& operands, Rounding rounding, bool itself)
       : a_(a),
         offset_(operands.offset),
         block_rows_(itself ? block(a.queries.rows) : block(a.database.rows)),
-        operands_(operands, block_rows_) {}
+        operands_(operands, rounding, block_rows_) {}
 
-  // What is not certain is searched again by f32 products, which take about three times as long.
+  // What is not certain is searched again by products that take about three times as long.
   static constexpr int64_t kSampled = 1024, kLeast = 24;
   static int64_t block(int64_t rows) { return rows >= 4096 ? 384 : 128; }
   TileSize tile(int64_t queries) const { return {block(queries), block_rows_}; }

@@ -11,6 +11,7 @@
 namespace kith::test {
 namespace {
 
+using kernels::cpu::Rounding;
 using kernels::cpu::TopKBf16;
 using kernels::cpu::TopKOperands;
 
@@ -87,8 +88,10 @@ TEST(TopKCandidates, LargeBlocks) {
   }
 }
 
-// Every product against the contract's sum: within the bound, which is no more than what 2^-8 of each operand allows.
-void expect_bounded(const HostMatrix<float>& queries, const HostMatrix<float>& database, bool centred) {
+// Every product against the contract's sum: within the bound, which is no more than what 2^-8 of each operand allows; of two
+// bf16 2^-16 of each and of the product that is left out, and for the sums 2^-23 a product.
+void expect_bounded(const HostMatrix<float>& queries, const HostMatrix<float>& database, bool centred,
+                    Rounding rounding) {
   HostMatrix<float> scores(queries.rows, 1);
   HostMatrix<int64_t> indices(queries.rows, 1);
   const TopKOperands f32({.queries = queries.view(),
@@ -98,7 +101,7 @@ void expect_bounded(const HostMatrix<float>& queries, const HostMatrix<float>& d
                           .indices = indices.view()});
   EXPECT_EQ(f32.centred(), centred);
   const int64_t rows = database.rows;
-  const TopKBf16 operands(f32, rows);
+  const TopKBf16 operands(f32, rounding, rows);
   std::vector<float> products(static_cast<size_t>(rows));
   double largest = 0;
   for (int64_t j = 0; j < rows; ++j)
@@ -113,28 +116,35 @@ void expect_bounded(const HostMatrix<float>& queries, const HostMatrix<float>& d
       worst = std::max(worst, std::abs(products[j] - (score - f32.offset)));
     }
     EXPECT_LE(worst, operands.slack(q)) << q;
-    EXPECT_LE(operands.slack(q), 0x1p-7 * 1.02 * std::sqrt(contract_score(row, row, queries.cols) * largest) + 0x1p-110)
-        << q;
+    const double share = rounding == Rounding::one
+                             ? 0x1p-7 * 1.02
+                             : 3.1 * 0x1p-16 + 1.7 * static_cast<double>(operands.width()) * 0x1p-23;
+    EXPECT_LE(operands.slack(q), share * std::sqrt(contract_score(row, row, queries.cols) * largest) + 0x1p-110) << q;
   }
 }
 
-TEST(TopKCandidates, ErrorsStayWithinTheBound) {
+class TopKRounding : public testing::TestWithParam<Rounding> {};
+INSTANTIATE_TEST_SUITE_P(, TopKRounding, testing::Values(Rounding::one, Rounding::two));
+
+TEST_P(TopKRounding, ErrorsStayWithinTheBound) {
+  const Rounding rounding = GetParam();
   for (const int64_t dim : {1, 3, 30, 128}) {
     const HostMatrix<float> x = normal_rows(200, dim, {7});
-    expect_bounded(normal_rows(20, dim, {8}), x, false);
-    expect_bounded(rows_of(x, 0, 20), x, false);
-    for (const float by : {1e-38f, 1e-19f, 1e15f}) expect_bounded(scaled(rows_of(x, 0, 20), by), scaled(x, by), false);
+    expect_bounded(normal_rows(20, dim, {8}), x, false, rounding);
+    expect_bounded(rows_of(x, 0, 20), x, false, rounding);
+    for (const float by : {1e-38f, 1e-19f, 1e15f})
+      expect_bounded(scaled(rows_of(x, 0, 20), by), scaled(x, by), false, rounding);
   }
   for (const float noise : {0.2f, 1e-2f, 1e-4f}) {
     const HostMatrix<float> x = grouped_rows(200, 50, 1, noise / 7, {9});
-    expect_bounded(rows_of(x, 0, 20), x, true);
+    expect_bounded(rows_of(x, 0, 20), x, true, rounding);
   }
   // All errors on one side: each element lies just above the middle of two bf16 numbers.
   const HostMatrix<float> above(40, 64, 1 + 0x1.02p-8f);
   HostMatrix<float> both = above;
   for (int64_t j = 0; j < 40; j += 2)
     for (float& v : both.view().row(j)) v = -v;
-  expect_bounded(above, both, false);
+  expect_bounded(above, both, false, rounding);
 }
 
 }  // namespace
