@@ -78,18 +78,18 @@ class Search {
   TopKStatus run() {
     Queries rest = all_;
     for (const Rounding rounding : {Rounding::one, Rounding::two})
-      if (by_bf16(rest)) rest = search_by(Bf16Candidates(a_, operands_, rounding, itself_), rest);
+      if (by_bf16(rest, rounding)) rest = search_by(Bf16Candidates(a_, operands_, rounding, itself_), rest);
     if (!rest.empty()) rest = search_by(F32Candidates(a_, operands_), rest);
     if (!rest.empty()) search_exactly(rest);
     return {.uncertified = static_cast<int64_t>(rest.size())};
   }
 
  private:
-  // A few queries are searched in less time than the database is rounded.
-  bool by_bf16(const Queries& queries) const {
-    constexpr size_t kEnough = 256;
+  // A few queries are searched by f32 products in less time than the database is rounded, and many in little more.
+  bool by_bf16(const Queries& queries, Rounding rounding) const {
+    const size_t enough = rounding == Rounding::one ? 256 : 4096;
     if (by_ == Candidates::bf16) return !queries.empty();
-    return by_ == Candidates::fastest && fast_bf16() && queries.size() >= kEnough;
+    return by_ == Candidates::fastest && fast_bf16() && queries.size() >= enough;
   }
 
   // Whether a sample of queries, spread evenly, shows enough certain lists. It costs little where there are enough queries.

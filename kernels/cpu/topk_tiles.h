@@ -81,7 +81,7 @@ class Bf16Candidates {
         operands_(operands, rounding, block_rows_) {}
 
   // What is not certain is searched again by products that take about three times as long.
-  static constexpr int64_t kSampled = 1024, kLeast = 24;
+  static constexpr int64_t kSampled = 256, kLeast = 24;
   static int64_t block(int64_t rows) { return rows >= 4096 ? 384 : 128; }
   TileSize tile(int64_t queries) const { return {block(queries), block_rows_}; }
 
