@@ -22,8 +22,8 @@
 // database) dim B at most.
 //
 // The CPU's approximate products are f32's; of 256 queries or more bf16's where the processor has AMX, in a fraction of the time
-// and 2 (queries + 2 database) dim B. Queries that these cannot certify take products of rows split into two bf16 each, three
-// times the bytes, and then f32's. A step of which a sample shows no use is left out.
+// and 2 (queries + 2 database) dim B. Queries that these cannot certify take, where they are 4,096 or more, products of rows split
+// into two bf16 each, three times the bytes, and then f32's. A step of which a sample shows no use is left out.
 //
 // CUDA's approximate products are fp16's on the tensor cores. It waits for its queue once, at the end, to report rows that are
 // not finite: mining is no part of a captured step, and a wrong list must not pass in silence.
