@@ -7,8 +7,8 @@
 namespace kith {
 namespace {
 
-// The matrix units take bf16 where the run does: rows are unit rows.
-DType products_of(const Context& ctx) { return ctx.on_cpu() ? DType::f32 : ctx.precision(); }
+// Products are of bf16 where the run's activations are: rows are unit rows.
+DType products_of(const Context& ctx) { return ctx.precision(); }
 Products kernel_products(DType d) { return d == DType::bf16 ? Products::bf16 : Products::f32; }
 
 struct SavedViews {

@@ -46,7 +46,7 @@ Var softmax(Tape&, Var logits);      // rows
 Var log_softmax(Tape&, Var logits);  // rows
 Var mean(Tape&, Var x);              // all elements -> []
 Var sum(Tape&, Var x);
-// Contrastive losses of unit rows (kernels/ntxent.h), one per anchor; in a bf16 run on a device products are of bf16.
+// Contrastive losses of unit rows (kernels/ntxent.h), one per anchor; in a bf16 run products are of bf16.
 Var ntxent(Tape&, Var z, float tau);  // rows 2a, 2a+1 are views of one image -> [rows]
 // anchors [M, dim], keys [N, dim] -> [M]. Anchor i is key self_offset + i (kernels::kNoSelf: none), its positive key
 // positive[i], of the context's memory; empty: the other view. Keys that are no gradient's business are a constant.

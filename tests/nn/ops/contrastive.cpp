@@ -26,8 +26,8 @@ struct Where {
   DType precision;
   friend std::ostream& operator<<(std::ostream& out, const Where& w) { return out << w.name; }
 };
-constexpr Where kCpu{"cpu", Device::cpu, DType::f32}, kF32{"cuda", Device::cuda, DType::f32},
-    kBf16{"cuda_bf16", Device::cuda, DType::bf16};
+constexpr Where kCpu{"cpu", Device::cpu, DType::f32}, kCpuBf16{"cpu_bf16", Device::cpu, DType::bf16},
+    kF32{"cuda", Device::cuda, DType::f32}, kBf16{"cuda_bf16", Device::cuda, DType::bf16};
 
 class ContrastiveTest : public testing::TestWithParam<Where> {
  protected:
@@ -89,7 +89,7 @@ const auto name_of_path = [](const auto& at) { return std::string(at.param.name)
 #ifdef KITH_SIMT
 INSTANTIATE_TEST_SUITE_P(simt, ContrastiveTest, testing::Values(kF32, kBf16), name_of_path);
 #else
-INSTANTIATE_TEST_SUITE_P(device, ContrastiveTest, testing::Values(kCpu, kF32, kBf16), name_of_path);
+INSTANTIATE_TEST_SUITE_P(device, ContrastiveTest, testing::Values(kCpu, kCpuBf16, kF32, kBf16), name_of_path);
 #endif
 
 TEST_P(ContrastiveTest, AQueueOfKeysWantsNoGradient) {
