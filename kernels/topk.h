@@ -21,8 +21,8 @@
 // lists, (2k + 32) 16 B a query, stay within 256 MiB. Rows closer to their mean than half their length are copied: 8 (queries +
 // database) dim B at most.
 //
-// The CPU's approximate products are f32's; of 256 queries or more bf16's where the processor has AMX, in a fraction of the time
-// and 2 (queries + 2 database) dim B. Queries that these cannot certify take, where they are 4,096 or more, products of rows split
+// The CPU's approximate products are f32's; of 256 queries or more bf16's where they are faster (kernels/gemm_bf16.h), in a
+// fraction of the time and 2 (queries + 2 database) dim B. Queries that these cannot certify take, where they are 4,096 or more, products of rows split
 // into two bf16 each, three times the bytes, and then f32's. A step of which a sample shows no use is left out.
 //
 // CUDA's approximate products are fp16's on the tensor cores. It waits for its queue once, at the end, to report rows that are

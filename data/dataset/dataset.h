@@ -1,6 +1,7 @@
 // Image data sets on the host: splits of uint8 NHWC images, labels, names.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -42,12 +43,12 @@ struct Split {
 struct Dataset {
   std::string spec;  // as given, "cifar10:DIR"
   std::vector<std::string> class_names = {};
-  std::vector<Split> splits = {};                 // at most one of each role
+  std::deque<Split> splits = {};                  // at most one of each role; references stay valid as more are made
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};  // normalisation constants of pixel values in [0, 1]
 
   int classes() const { return static_cast<int>(class_names.size()); }
   const Images& of(Role) const;  // without images where there is no such split
-  Images& edit(Role);            // a new split, of the role's name, where there is none; valid until another is made
+  Images& edit(Role);            // a new split, of the role's name, where there is none
   const Images& train() const { return of(Role::train); }
   const Images& test() const { return of(Role::test); }
   const Images& scored() const;  // test, or train where there are no test images

@@ -99,8 +99,11 @@ std::vector<float> widened(const bf16* x, Op op, int64_t rows, int64_t cols, int
 
 bool fast_bf16() {
   static const bool fast = [] {
-    constexpr int kAmx = static_cast<int>(dnnl::cpu_isa::avx512_core_amx);  // each set of instructions is a bit
-    return (static_cast<int>(dnnl::get_effective_cpu_isa()) & kAmx) == kAmx;
+    const auto offered = [](dnnl::cpu_isa isa) {  // each set of instructions is a bit
+      return (static_cast<int>(dnnl::get_effective_cpu_isa()) & static_cast<int>(isa)) == static_cast<int>(isa);
+    };
+    return offered(dnnl::cpu_isa::avx512_core_amx) ||
+           (__builtin_cpu_is("amd") && offered(dnnl::cpu_isa::avx512_core_bf16));
   }();
   return fast;
 }

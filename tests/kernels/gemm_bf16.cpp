@@ -19,11 +19,11 @@ std::vector<bf16> rounded(int64_t count, Seed seed) {
 }
 
 // Of op(A) op(B) [i][j]: the sum in double, and that of the magnitudes.
-struct Sum {
+struct ExactSum {
   double value = 0, magnitude = 0;
 };
-Sum sum_of(const bf16* a, int64_t a_step, const bf16* b, int64_t b_step, int64_t k) {
-  Sum s;
+ExactSum sum_of(const bf16* a, int64_t a_step, const bf16* b, int64_t b_step, int64_t k) {
+  ExactSum s;
   for (int64_t d = 0; d < k; ++d) {
     const double p = double{widen(a[d * a_step])} * double{widen(b[d * b_step])};
     s.value += p;
@@ -33,7 +33,7 @@ Sum sum_of(const bf16* a, int64_t a_step, const bf16* b, int64_t b_step, int64_t
 }
 
 // k additions, or k + 1, each within 2^-23 of the magnitudes (the contract).
-double tolerance(const Sum& s, int64_t k) { return static_cast<double>(k + 1) * 0x1p-23 * s.magnitude; }
+double tolerance(const ExactSum& s, int64_t k) { return static_cast<double>(k + 1) * 0x1p-23 * s.magnitude; }
 
 TEST(GemmBf16, EqualsTheSumInDouble) {
   struct Shape {
@@ -56,8 +56,8 @@ TEST(GemmBf16, EqualsTheSumInDouble) {
                 EXPECT_EQ(c[i * ldc + j], old);
                 continue;
               }
-              Sum want = sum_of(a.data() + (op_a == Op::none ? i * lda : i), op_a == Op::none ? 1 : lda,
-                                b.data() + (op_b == Op::none ? j : j * ldb), op_b == Op::none ? ldb : 1, k);
+              ExactSum want = sum_of(a.data() + (op_a == Op::none ? i * lda : i), op_a == Op::none ? 1 : lda,
+                                     b.data() + (op_b == Op::none ? j : j * ldb), op_b == Op::none ? ldb : 1, k);
               if (write == Write::add) want.value += old, want.magnitude += std::abs(old);
               EXPECT_NEAR(c[i * ldc + j], want.value, tolerance(want, k)) << m << " " << n << " " << k;
             }
@@ -77,7 +77,7 @@ TEST(GemmBf16, BlocksGiveTheProductsOfTheirRows) {
         blocks.products(a.data(), m, first, c.data());
         for (int64_t i = 0; i < m; ++i)
           for (int64_t j = 0; j < n; ++j) {
-            const Sum want = sum_of(a.data() + i * k, 1, b.data() + (first + j) * k, 1, k);
+            const ExactSum want = sum_of(a.data() + i * k, 1, b.data() + (first + j) * k, 1, k);
             EXPECT_NEAR(c[i * n + j], want.value, tolerance(want, k));
           }
       }
@@ -91,7 +91,7 @@ TEST(GemmBf16, ManyShapesOneAfterTheOther) {
     for (int twice = 0; twice < 2; ++twice) {
       float c = 0;
       gemm_bf16(Op::none, Op::transpose, 1, 1, n, a.data(), n, a.data(), n, Write::overwrite, &c, 1);
-      const Sum want = sum_of(a.data(), 1, a.data(), 1, n);
+      const ExactSum want = sum_of(a.data(), 1, a.data(), 1, n);
       EXPECT_NEAR(c, want.value, tolerance(want, n));
     }
 }
