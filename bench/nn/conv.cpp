@@ -184,7 +184,9 @@ std::vector<std::vector<int64_t>> cases(const std::vector<bench::Layer>& layers,
 
 bench::Sizes resnet_shapes() {
   bench::Sizes sizes;
-  sizes.names = {"images", "side", "in", "out", "kernel", "stride", "pass", "form", "format"};
+  sizes.names = {"images", "side", "in", "out", "kernel", "stride", "pass"};
+  if (bench::target() == bench::Target::cpu) sizes.names.push_back("form");
+  sizes.names.push_back("format");
   struct Net {
     int64_t width, images, side, channels;
   };
