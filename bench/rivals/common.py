@@ -88,6 +88,11 @@ def commit():
         return ""
 
 
+def has_flag(flag):
+    """Whether the processor has a set of instructions, by its name in /proc/cpuinfo."""
+    return any(flag in line.split() for line in open("/proc/cpuinfo") if line.startswith("flags"))
+
+
 def machine(threads):
     model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
     return {"processor": model, "processors": os.cpu_count(), "threads": threads, "load_average": os.getloadavg()[0],

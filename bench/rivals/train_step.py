@@ -55,11 +55,6 @@ def rival(width, views, side, channels, precision):
     return step
 
 
-def multiplies_bf16():
-    flags = next(line.split() for line in open("/proc/cpuinfo") if line.startswith("flags"))
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 def samplers(case, precision):
     step = rival(*case, precision)
     return {f"kith {precision}": lambda: ours(*case, precision),
@@ -68,7 +63,7 @@ def samplers(case, precision):
 
 def main():
     torch.set_num_threads(THREADS)
-    precisions = ["f32", "bf16"] if multiplies_bf16() else ["f32"]
+    precisions = ["f32", "bf16"] if common.has_flag("avx512_bf16") or common.has_flag("amx_bf16") else ["f32"]
     rows = []
     for case in CASES:
         sides = {}
