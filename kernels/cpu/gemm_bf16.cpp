@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/core/check.h"
+#include "kernels/core/onednn_isa.h"
 #include "kernels/core/parallel.h"
 
 namespace kith::kernels {
@@ -98,13 +99,8 @@ std::vector<float> widened(const bf16* x, Op op, int64_t rows, int64_t cols, int
 }  // namespace
 
 bool fast_bf16() {
-  static const bool fast = [] {
-    const auto offered = [](dnnl::cpu_isa isa) {  // each set of instructions is a bit
-      return (static_cast<int>(dnnl::get_effective_cpu_isa()) & static_cast<int>(isa)) == static_cast<int>(isa);
-    };
-    return offered(dnnl::cpu_isa::avx512_core_amx) ||
-           (__builtin_cpu_is("amd") && offered(dnnl::cpu_isa::avx512_core_bf16));
-  }();
+  static const bool fast = onednn_offers(dnnl::cpu_isa::avx512_core_amx) ||
+                           (__builtin_cpu_is("amd") && onednn_offers(dnnl::cpu_isa::avx512_core_bf16));
   return fast;
 }
 

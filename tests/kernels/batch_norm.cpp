@@ -144,17 +144,6 @@ TEST(BatchNorm, TheMaskStandsForY) {
   }
 }
 
-std::vector<bf16> narrowed(const std::vector<float>& v) {
-  std::vector<bf16> out;
-  for (const float x : v) out.push_back(narrow(x));
-  return out;
-}
-std::vector<float> widened(const std::vector<bf16>& v) {
-  std::vector<float> out;
-  for (const bf16 x : v) out.push_back(widen(x));
-  return out;
-}
-
 // Activations in bf16 give what the same numbers in f32 give, rounded: their f32 results may lie a few u apart where the
 // compiler fuses other products, and 2^-8 of themselves where that takes them over the middle of two bf16.
 TEST(BatchNorm, Bf16IsFloatRounded) {

@@ -149,11 +149,6 @@ TEST(Pool, TiesTakeTheFirstAndNanPasses) {
   }
 }
 
-std::vector<bf16> narrowed(const std::vector<float>& v) {
-  std::vector<bf16> out;
-  for (const float x : v) out.push_back(narrow(x));
-  return out;
-}
 // As bits: NaN equals itself.
 std::vector<uint16_t> bits(const std::vector<bf16>& v) {
   std::vector<uint16_t> out;

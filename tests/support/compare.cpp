@@ -1,5 +1,6 @@
 #include "tests/support/compare.h"
 
+#include <algorithm>
 #include <numbers>
 
 namespace kith::test {
@@ -37,5 +38,16 @@ HostMatrix<double> widen(const HostMatrix<float>& m) {
 }
 
 std::vector<double> widen(std::span<const float> v) { return {v.begin(), v.end()}; }
+
+std::vector<bf16> narrowed(std::span<const float> v) {
+  std::vector<bf16> out(v.size());
+  std::transform(v.begin(), v.end(), out.begin(), [](float x) { return narrow(x); });
+  return out;
+}
+std::vector<float> widened(std::span<const bf16> v) {
+  std::vector<float> out(v.size());
+  std::transform(v.begin(), v.end(), out.begin(), [](bf16 x) { return widen(x); });
+  return out;
+}
 
 }  // namespace kith::test

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/core/bf16.h"
 #include "kernels/core/philox.h"
 #include "kernels/core/types.h"
 
@@ -67,6 +68,8 @@ HostMatrix<float> normal_rows(int64_t rows, int64_t cols, Seed seed, float scale
 HostMatrix<float> unit_rows(int64_t rows, int64_t cols, Seed seed);
 HostMatrix<double> widen(const HostMatrix<float>& m);
 std::vector<double> widen(std::span<const float> v);
+std::vector<bf16> narrowed(std::span<const float> v);
+std::vector<float> widened(std::span<const bf16> v);
 
 // d f / d x_i by central differences, h = cbrt(eps) max(1, |x_i|).
 template <class F>

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "kernels/core/onednn_isa.h"
 #include "nn/device/onednn/blocks.h"
 #include "nn/device/onednn/versions.h"
 
@@ -84,10 +85,7 @@ Plan make_plan(const dnnl::engine& engine, const ConvKey& key) {
   throw Error("convolution: unknown pass");
 }
 
-bool avx512() {
-  constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-}
+bool avx512() { return kernels::onednn_offers(dnnl::cpu_isa::avx512_core); }
 
 // The rules are read from what bench/nn/conv.cpp times (one thread, processor time, reorders included), ResNet-18 of width 16
 // and 64: the time of the nhwc form over that of the chosen one. 1x1 stays as it is: the reorders cost more than they bring.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/onednn_isa.h"
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
@@ -109,10 +110,7 @@ class CpuMath final : public DenseMath {
 
 }  // namespace
 
-bool cpu_multiplies_bf16() {
-  constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-}
+bool cpu_multiplies_bf16() { return kernels::onednn_offers(dnnl::cpu_isa::avx512_core_bf16); }
 
 std::string onednn_version() {
   const dnnl_version_t* v = dnnl_version();
