@@ -11,6 +11,7 @@ JOBS ?=
 KITH = build/cpu/apps/kith
 fetch = $(KITH) data fetch $(DATA) --root $(ROOT)
 jobs = $(if $(JOBS),-j $(JOBS))
+tested = $(if $(shell command -v nvcc),cuda,cpu)
 
 .PHONY: help setup configure build demo test cuda dist bench asan format clean
 help:
@@ -42,10 +43,14 @@ demo: configure
 	  { [ $(DATA) = cifar10 ] && ! command -v npm >/dev/null && .ci/setup npm && spec=$$($(fetch)); } && \
 	set -x && $(KITH) run --data $$spec --preset $(PRESET) --seed $(SEED) --threads $(THREADS) --out $(OUT) $(ARGS)
 
+# One build and all of its tests: where nvcc is, the CUDA build, whose tests are those of the CPU and the SIMT runner as well.
 # Tests of the fetching of data use curl on local files.
-test: build cuda
+test: setup
 	@.ci/setup curl
-	ctest --preset cpu
+	@.ci/cuda_libraries
+	cmake --preset $(tested)
+	cmake --build --preset $(tested) $(jobs)
+	ctest --preset $(tested) --output-junit tests.xml
 	@.ci/cuda_summary build/cuda/tests.xml
 
 # The CUDA code must compile, and keep to its budget, wherever a compiler for it is installed; without one there is
