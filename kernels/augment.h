@@ -83,8 +83,9 @@ namespace cuda {  // images, index, live and out are device memory
 void augment(const Augment&, Queue);
 }
 
-constexpr Cost augment_cost(double views, double height, double width, double channels, double out_bytes = 4) {
-  return {.flops = 0, .bytes = (1 + out_bytes) * views * height * width * channels};
+// Of views of `out` pixels from images of `in` pixels.
+constexpr Cost augment_cost(double views, double in, double out, double channels, double out_bytes = 4) {
+  return {.flops = 0, .bytes = (in + out_bytes * out) * views * channels};
 }
 
 }  // namespace kith::kernels

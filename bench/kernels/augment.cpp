@@ -112,7 +112,8 @@ void run(benchmark::State& state, AugmentPolicy policy) {
     verified = verified_on_device(s);
   }
   const auto views = static_cast<double>(kViews * s.images);
-  bench::run_verified(state, verified, bench::cost(augment_cost, views, s.side, s.side, s.channels, s.half ? 2 : 4),
+  bench::run_verified(state, verified,
+                      bench::cost(augment_cost, views, s.side * s.side, s.side * s.side, s.channels, s.half ? 2 : 4),
                       [&] {
                         augment(p.a, bench::queue());
                         ++p.a.epoch;

@@ -37,6 +37,7 @@ struct AugmentConfig {
   kernels::AugmentPolicy policy = kernels::AugmentPolicy::simclr;
   kernels::SimclrPolicy simclr;
   kernels::StrongPolicy strong;
+  int size = 0;  // side of the views, that simclr resizes and the others crop to; 0: the images' sides
 };
 
 struct ModelConfig {

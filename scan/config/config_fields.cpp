@@ -114,6 +114,7 @@ void add_schedule(Table& t, ScheduleConfig& c) {
 void add_augment(Table& t, AugmentConfig& c) {
   t.section("augment", [&] {
     t.add("policy", c.policy);
+    t.add("size", c.size, at_most(kernels::kMaxSide));
     t.section("simclr", [&] {
       t.add("scale_min", c.simclr.scale_min, kPositiveShare);
       t.add("scale_max", c.simclr.scale_max, kPositiveShare);

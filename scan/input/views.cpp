@@ -7,7 +7,8 @@
 namespace kith {
 
 Views::Views(const ImageSource& source, const data::Dataset& normalised_as)
-    : Views(source, normalised_as, {.policy = kernels::AugmentPolicy::none, .simclr = {}, .strong = {}}, 0) {}
+    : Views(source, normalised_as, {.policy = kernels::AugmentPolicy::none, .simclr = {}, .strong = {}, .size = 0}, 0) {
+}
 
 Views::Views(const ImageSource& source, const data::Dataset& normalised_as, const AugmentConfig& augment, uint64_t seed)
     : source_(source), augment_(augment), seed_(seed) {
@@ -19,12 +20,14 @@ Tensor Views::operator()(const Samples& samples, const LiveStep* live, ViewRange
   Context& ctx = context();
   const data::Images& images = source_.images();
   const int height = images.height, width = images.width, channels = images.channels;
-  Tensor out =
-      ctx.empty({static_cast<int64_t>(samples.index.size()) * range.count, height, width, channels}, ctx.precision());
+  const int out_height = augment_.size > 0 ? augment_.size : height;
+  const int out_width = augment_.size > 0 ? augment_.size : width;
+  Tensor out = ctx.empty({static_cast<int64_t>(samples.index.size()) * range.count, out_height, out_width, channels},
+                         ctx.precision());
   const bool f32 = out.dtype() == DType::f32;
   const OpScope op(ctx, "augment",
-                   kernels::augment_cost(static_cast<double>(out.dim(0)), height, width, channels,
-                                         static_cast<double>(size_of(out.dtype()))));
+                   kernels::augment_cost(static_cast<double>(out.dim(0)), height * width, out_height * out_width,
+                                         channels, static_cast<double>(size_of(out.dtype()))));
   const bool gathered = samples.images != nullptr;
   kernels::augment({.images = gathered ? samples.images : source_.resident(),
                     .source = gathered ? kernels::AugmentSource::gathered : kernels::AugmentSource::all,
@@ -42,8 +45,8 @@ Tensor Views::operator()(const Samples& samples, const LiveStep* live, ViewRange
                     .simclr = augment_.simclr,
                     .strong = augment_.strong,
                     .normalisation = normalisation_,
-                    .out_height = height,
-                    .out_width = width,
+                    .out_height = out_height,
+                    .out_width = out_width,
                     .out = f32 ? out.data() : nullptr,
                     .out_bf16 = f32 ? nullptr : static_cast<bf16*>(out.raw())},
                    ctx.queue());

@@ -24,8 +24,8 @@ class Views {
   Views(const ImageSource&, const data::Dataset& normalised_as);
   Views(const ImageSource&, const data::Dataset& normalised_as, const AugmentConfig&, uint64_t seed);
 
-  // [index * count, height, width, channels] in the context's precision: row r is view first + r % count of image
-  // index[r / count], in the epoch of `live` (in the device's memory; null: epoch 0).
+  // [index * count, side, side, channels] in the context's precision, the sides of AugmentConfig::size: row r is view first +
+  // r % count of image index[r / count], in the epoch of `live` (in the device's memory; null: epoch 0).
   Tensor operator()(const Samples&, const LiveStep* live, ViewRange = {}) const;
 
   const ImageSource& source() const { return source_; }

@@ -26,10 +26,8 @@ class Counter {
         clusters_(config.cluster.classes > 0 ? config.cluster.classes : data.classes) {
     for (const ConvLayer& layer : backbone_layers(config.model, data.height, data.width, data.channels)) {
       backbone_ += layer.weights() + 4 * layer.out;  // scale, shift, running mean and variance
-      kept_ += 2 * layer.outputs();
       largest_ = std::max(largest_, layer.outputs());
     }
-    kept_ += pixels_;
   }
 
   Footprint pretext() const {
@@ -37,7 +35,7 @@ class Counter {
     const double head = task.head_weights(c_.model);
     const double rows = kFloat * c_.model.projection * (train_ + scored_);
     Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
-    add_training(f, c_.pretext.train, task.passes, backbone_ + head);
+    add_training(f, c_.pretext.train, c_.pretext.augment, task.passes, backbone_ + head);
     f.host.push_back({"features", rows, fewer_images()});
     f.device.push_back({"features", rows, fewer_images()});
     f.disk += rows + kFloat * (backbone_ + head);
@@ -68,7 +66,7 @@ class Counter {
       f.device.push_back(weights(k.train, heads));
       f.disk += copies(k.train) * kFloat * heads;
     } else {
-      add_training(f, k.train, k.update_backbone ? 2 : 0, heads + (k.update_backbone ? backbone_ : 0));
+      add_training(f, k.train, k.augment, k.update_backbone ? 2 : 0, heads + (k.update_backbone ? backbone_ : 0));
     }
     f.disk += 2 * kFloat * backbone_ + kFloat * heads;  // the best state so far, and the result
     return join(std::move(f));
@@ -77,7 +75,7 @@ class Counter {
   Footprint selflabel() const {
     Footprint f{.stage = "selflabel", .device = {}, .host = {}, .disk = {}};
     const double all = backbone_ + (columns_ + 1) * clusters_;
-    add_training(f, c_.selflabel.train, 1, all);
+    add_training(f, c_.selflabel.train, c_.selflabel.augment, 1, all);
     if (c_.selflabel.ema > 0) f.device.push_back({"the moving average", kFloat * all, "none, --set selflabel.ema=0"});
     if (c_.selflabel.share > 0) f.device.push_back({"targets", kInt * train_, "none, --set selflabel.share=0"});
     f.disk += kFloat * all * (c_.selflabel.ema > 0 ? 2 : 1);
@@ -108,12 +106,21 @@ class Counter {
     return {"weights", count * (kFloat * (2 + moments(t)) + half), "a narrower model, --set model.width=N"};
   }
 
+  // Activations of one augmented view that are kept until backward.
+  double kept(const AugmentConfig& augment) const {
+    const DataShape views = views_of(d_, augment);
+    double sum = static_cast<double>(views.height) * views.width * views.channels;
+    for (const ConvLayer& layer : backbone_layers(c_.model, views.height, views.width, views.channels))
+      sum += 2 * layer.outputs();
+    return sum;
+  }
+
   // `views` of each image in the batch pass the network for training, side by side in memory; 0: none are kept.
-  void add_training(Footprint& f, const TrainConfig& t, int views, double count) const {
+  void add_training(Footprint& f, const TrainConfig& t, const AugmentConfig& augment, int views, double count) const {
     const auto batch = static_cast<double>(std::min(t.batch, f.stage == "pretext" ? d_.pretext() : d_.train));
     f.device.push_back(weights(t, count));
     f.device.push_back({fmt::format("a training step of {} x {} images", std::max(views, 1), batch),
-                        activation_ * batch * (views > 0 ? views * kept_ : 2 * largest_),
+                        activation_ * batch * (views > 0 ? views * kept(augment) : 2 * largest_),
                         fmt::format("a smaller --set {}.batch=N, or a narrower --set model.width=N", f.stage)});
     f.disk += copies(t) * kFloat * count;
   }
@@ -129,8 +136,8 @@ class Counter {
   const DataShape& d_;
   bool on_cpu_;
   double activation_, columns_, train_, scored_, pixels_, clusters_;
-  double backbone_ = 0;            // numbers in its weight file
-  double kept_ = 0, largest_ = 0;  // activations of one image: kept until backward; the largest
+  double backbone_ = 0;  // numbers in its weight file
+  double largest_ = 0;   // activation of one image
 };
 
 }  // namespace

@@ -40,9 +40,9 @@ class Check {
     training("pretext", c_.pretext.train);
     training("cluster", c_.cluster.train);
     training("selflabel", c_.selflabel.train);
-    cutout("pretext", c_.pretext.augment);
-    cutout("cluster", c_.cluster.augment);
-    cutout("selflabel", c_.selflabel.augment);
+    views("pretext", c_.pretext.augment);
+    views("cluster", c_.cluster.augment);
+    views("selflabel", c_.selflabel.augment);
     if (out_.faults.empty()) room();
     return std::move(out_);
   }
@@ -142,11 +142,17 @@ class Check {
           warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
   }
 
-  void cutout(const std::string& stage, const AugmentConfig& a) {
-    const int side = std::min(shape_.height, shape_.width);
-    if (runs(stage) && a.policy == kernels::AugmentPolicy::strong && a.strong.cutout > side)
-      warn(fmt::format("{}.augment.strong.cutout: squares of up to {} pixels cover images of {} x {}", stage,
-                       a.strong.cutout, shape_.height, shape_.width));
+  void views(const std::string& stage, const AugmentConfig& a) {
+    if (!runs(stage)) return;
+    if (a.policy != kernels::AugmentPolicy::simclr && a.size > std::min(shape_.height, shape_.width))
+      return fault(
+          fmt::format("{}.augment.size: squares of {} pixels cannot be cut from images of {} x {}; expected at "
+                      "most their sides, or policy = \"simclr\", which resizes",
+                      stage, a.size, shape_.height, shape_.width));
+    const DataShape views = views_of(shape_, a);
+    if (a.policy == kernels::AugmentPolicy::strong && a.strong.cutout > std::min(views.height, views.width))
+      warn(fmt::format("{}.augment.strong.cutout: squares of up to {} pixels cover views of {} x {}", stage,
+                       a.strong.cutout, views.height, views.width));
   }
 
   void room() {

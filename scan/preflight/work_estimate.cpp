@@ -29,7 +29,8 @@ class Estimator {
     const double trained =
         pretext_task(c_.pretext.task).passes * static_cast<double>(steps * std::min(t.batch, d_.pretext()));
     const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
-    return {"pretext", steps, trained + extracted, (3 * trained + extracted) * (forward_ + head_)};
+    return {"pretext", steps, trained + extracted,
+            3 * trained * (forward(c_.pretext.augment) + head_) + extracted * (forward_ + head_)};
   }
 
   StageEstimate mine() const {
@@ -44,13 +45,14 @@ class Estimator {
     const double heads = 2 * features_ * k.heads * clusters_;
     double validated = static_cast<double>(k.train.epochs) * count(d_.test);
     if (k.frozen) {
-      const double seen = k.views * count(d_.train) + count(d_.test);
-      return {"cluster", steps, seen, seen * forward_ + (6 * pairs + validated) * heads};
+      const double train = k.views * count(d_.train), test = count(d_.test);
+      return {"cluster", steps, train + test,
+              train * forward(k.augment) + test * forward_ + (6 * pairs + validated) * heads};
     }
     if (k.update_backbone) validated += reestimated(k.statistics, k.train.epochs);
     const double backbone = k.update_backbone ? 6 : 2;
     return {"cluster", steps, 2 * pairs + validated,
-            (backbone * pairs + validated) * forward_ + (6 * pairs + validated) * heads};
+            backbone * pairs * forward(k.augment) + validated * forward_ + (6 * pairs + validated) * heads};
   }
 
   // The weak view passes forward only, or not at all (see SelfLabelling::weak_logits).
@@ -59,8 +61,9 @@ class Estimator {
     const int64_t steps = l.train.epochs * steps_per_epoch(l.train, d_.train);
     const double seen = static_cast<double>(steps * std::min(l.train.batch, d_.train));
     const bool weak = l.share == 0 || l.statistics == Statistics::moving || l.statistics == Statistics::weak;
-    const double forward = (weak ? seen : 0) + reestimated(l.statistics, l.train.epochs + (l.ema > 0 ? 1 : 0));
-    return {"selflabel", steps, seen + forward, (3 * seen + forward) * (forward_ + 2 * features_ * clusters_)};
+    const double plain = (weak ? seen : 0) + reestimated(l.statistics, l.train.epochs + (l.ema > 0 ? 1 : 0));
+    const double head = 2 * features_ * clusters_;
+    return {"selflabel", steps, seen + plain, 3 * seen * (forward(l.augment) + head) + plain * (forward_ + head)};
   }
 
   StageEstimate evaluate() const {
@@ -76,10 +79,14 @@ class Estimator {
   double reestimated(Statistics statistics, int64_t times) const {
     return statistics == Statistics::reestimate ? static_cast<double>(times) * count(d_.train) : 0;
   }
+  double forward(const AugmentConfig& a) const {
+    const DataShape views = views_of(d_, a);
+    return backbone_flops(c_.model, views.height, views.width, views.channels);
+  }
   static double count(int64_t n) { return static_cast<double>(n); }
   const RunConfig& c_;
   const DataShape& d_;
-  double forward_, features_, head_, clusters_;
+  double forward_, features_, head_, clusters_;  // forward_: of one image as it is
 };
 
 }  // namespace
@@ -101,6 +108,11 @@ DataShape shape_of(const data::Dataset& data) {
           .classes = data.classes(),
           .labelled = data.scored().labelled(),
           .unlabelled = data.of(data::Role::unlabelled).count};
+}
+
+DataShape views_of(DataShape data, const AugmentConfig& augment) {
+  if (augment.size > 0) data.height = data.width = augment.size;
+  return data;
 }
 
 AssumedRate cpu_rate(double product_flops, DType precision) {

@@ -27,6 +27,7 @@ struct DataShape {
   int64_t pretext() const { return train + unlabelled; }  // images that it learns from
 };
 DataShape shape_of(const data::Dataset&);
+DataShape views_of(DataShape, const AugmentConfig&);  // its sides those of the augmented views
 
 // Assumed throughput of a device. The times that --dry-run prints are computed from it; they are estimates.
 struct AssumedRate {

@@ -38,7 +38,7 @@ Cost run_augment(const Sizes& s, Queue q) {
            .out = s["bf16"] != 0 ? nullptr : out.data(),
            .out_bf16 = s["bf16"] != 0 ? out_bf16.data() : nullptr},
           q);
-  return cost(augment_cost, s["images"] * s["views"], side, side, s["channels"], s["bf16"] != 0 ? 2 : 4);
+  return cost(augment_cost, s["images"] * s["views"], side * side, side * side, s["channels"], s["bf16"] != 0 ? 2 : 4);
 }
 
 // policy 0: none, 1: simclr, 2: strong

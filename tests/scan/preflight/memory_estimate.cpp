@@ -73,6 +73,7 @@ TEST(Footprint, FollowsTheConfiguration) {
   };
   EXPECT_GT(host("pretext", {"pretext.batch=512"}), 1.5 * host("pretext", {}));
   EXPECT_EQ(host("pretext", {"pretext.batch=1000"}), host("pretext", {"pretext.batch=9000"}));  // cut to the images
+  EXPECT_LT(host("pretext", {"pretext.augment.size=8"}), 0.5 * host("pretext", {}));
   EXPECT_NEAR(host("cluster", {"cluster.views=9"}) - host("cluster", {}), 2 * 8. * 4 * 8 * 16 * 1000, 1);
   EXPECT_GT(host("cluster", {"cluster.frozen=false"}), 10 * host("cluster", {}));
   EXPECT_EQ(host("mine", {"mine.k=40"}) - host("mine", {"mine.k=20"}), 12. * 20 * 1000);

@@ -163,7 +163,19 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
                                 "cluster.epochs: 0, nothing is trained in this stage",
                                 "selflabel.batch: 71 is cut to the 70 train images",
                                 "selflabel.schedule.milestones: 2 is never reached in 2 epochs",
-                                "cluster.augment.strong.cutout: squares of up to 9 pixels cover images of 9 x 8"}));
+                                "cluster.augment.strong.cutout: squares of up to 9 pixels cover views of 9 x 8"}));
+}
+
+TEST(Preflight, ViewsMayBeLargerThanTheImagesWhereTheyAreResized) {
+  RunConfig config = tiny_config();
+  config.pretext.augment.size = 24;  // of simclr
+  config.cluster.augment.size = 8;
+  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
+  config.cluster.augment.size = 9;
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+            (std::vector<std::string>{
+                "cluster.augment.size: squares of 9 pixels cannot be cut from images of 9 x 8; expected at most their "
+                "sides, or policy = \"simclr\", which resizes"}));
 }
 
 TEST(Preflight, LooksAtTheStagesThatRunOnly) {
