@@ -13,7 +13,7 @@ fetch = $(KITH) data fetch $(DATA) --root $(ROOT)
 jobs = $(if $(JOBS),-j $(JOBS))
 tested = $(if $(shell command -v nvcc),cuda,cpu)
 
-.PHONY: help setup configure build demo test cuda dist bench asan format clean
+.PHONY: help setup configure build demo test cuda dist bench counts asan format clean
 help:
 	@echo 'make setup    install the missing Debian packages'
 	@echo 'make build    build everything for the CPU: $(KITH)'
@@ -22,6 +22,8 @@ help:
 	@echo 'make test     set-up, build, and all tests; with nvcc also the CUDA code, for which cuDNN and cuBLASLt (1 GB) are'
 	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
+	@echo 'make counts   instructions of one call of each kernel beside bench/counts/baseline.toml, counted by valgrind: within 10 %'
+	@echo '              [ARGS=--update]: writes that file anew'
 	@echo 'make dist     build/dist/kith-VERSION-linux-x86_64, a tree to copy to a machine without compilers; with nvcc for GPUs'
 	@echo '              [ARCHITECTURES="80;90a-real"]'
 	@echo 'make format   clang-format on every source             make clean   remove build/'
@@ -68,6 +70,12 @@ dist: setup
 
 bench: build
 	@for program in build/cpu/bench/*/bench_*; do [ -x $$program ] || continue; $$program || exit 1; done
+
+counts:
+	@.ci/setup valgrind
+	cmake --preset counts
+	cmake --build --preset counts --target bench_counts $(jobs)
+	bench/counts/run $(ARGS) build/counts/bench/kernels/bench_counts
 
 asan: setup
 	@.ci/setup curl

@@ -62,7 +62,7 @@ Timing sample(Accelerator& device, const std::function<void()>& f, const std::fu
 }  // namespace
 
 Machine::Machine() {
-  if (target() == Target::cpu) {
+  if (on_cpu()) {
     memory_ = std::make_shared<HostMemory>();
     return;
   }
@@ -132,7 +132,7 @@ Memory& host() {
 
 ContextOptions options_of(bool tf32, DType precision) {
   ContextOptions options;
-  if (target() == Target::cpu) {
+  if (on_cpu()) {
     options.precision = precision;
     return options;
   }
@@ -144,7 +144,7 @@ ContextOptions options_of(bool tf32, DType precision) {
 }
 
 std::string absent() {
-  if (target() == Target::cpu) return "";
+  if (on_cpu()) return "";
   const DeviceChoice found = choice();
   return found.device == Device::cuda ? "" : "no CUDA device: " + found.reason;
 }

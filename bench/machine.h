@@ -1,9 +1,10 @@
 // What a benchmark program runs on, and how calls are timed there. The same problem code serves every target:
 //
-//   cpu    calls as they come, wall time
-//   cuda   the machine's first usable GPU: time between two events on its queue, cold caches
-//   smoke  the SIMT runner as that GPU: tiny sizes, times without meaning. It shows that a benchmark runs and finds its
-//          result right before a GPU does
+//   cpu      calls as they come, wall time
+//   counted  the CPU under valgrind's callgrind: the instructions of one call, after another that has made what is made once
+//   cuda     the machine's first usable GPU: time between two events on its queue, cold caches
+//   smoke    the SIMT runner as that GPU: tiny sizes, times without meaning. It shows that a benchmark runs and finds its
+//            result right before a GPU does
 #pragma once
 #include <functional>
 #include <memory>
@@ -18,8 +19,9 @@
 
 namespace kith::bench {
 
-enum class Target : uint8_t { cpu, cuda, smoke };
+enum class Target : uint8_t { cpu, counted, cuda, smoke };
 Target target();  // of this program, chosen where it is linked (main.cpp)
+inline bool on_cpu() { return target() == Target::cpu || target() == Target::counted; }
 
 // What a call cannot be faster than, beside its bytes: f32 arithmetic, or products on the matrix units, of f32 rounded to
 // TF32 or of bf16 (fp16). `memory`: its arithmetic never counts.

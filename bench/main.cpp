@@ -12,10 +12,24 @@
 #ifdef KITH_SIMT
 #include "tests/simt/runner/runtime.h"
 #endif
+#ifdef KITH_CALLGRIND
+#include <valgrind/callgrind.h>
+#endif
 
 namespace kith::bench {
 
 Target target() { return Target::KITH_BENCH_TARGET; }
+
+void count([[maybe_unused]] const std::string& name, const std::function<void()>& f) {
+#ifdef KITH_CALLGRIND
+  CALLGRIND_START_INSTRUMENTATION;
+  f();
+  CALLGRIND_STOP_INSTRUMENTATION;
+  CALLGRIND_DUMP_STATS_AT(name.c_str());
+#else
+  f();
+#endif
+}
 
 namespace {
 
@@ -23,7 +37,7 @@ constexpr std::string_view kList = "--benchmark_list_tests";  // needs no device
 
 void describe(const ThreadWait& wait) {
   benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
-  if (target() == Target::cpu) {
+  if (on_cpu()) {
     benchmark::AddCustomContext("threads", fmt::format("{}", omp_get_max_threads()));
     benchmark::AddCustomContext("waiting_threads", to_string(wait));
     benchmark::AddCustomContext("onednn", onednn_version());

@@ -4,6 +4,22 @@ namespace kith::bench {
 namespace {
 
 int failed = 0;
+std::string running;  // the benchmark: its name and arguments
+
+std::vector<std::vector<int64_t>> shapes_of(const Sizes& sizes) {
+  switch (target()) {
+    case Target::cpu:
+      return sizes.cpu;
+    case Target::counted:
+      if (sizes.counted.empty() && !sizes.cpu.empty()) return {sizes.cpu.front()};
+      return sizes.counted;
+    case Target::cuda:
+      return sizes.cuda;
+    case Target::smoke:
+      return sizes.smoke;
+  }
+  return {};
+}
 
 void run_on_cpu(benchmark::State& state, Cost cost, const std::function<void()>& f) {
   for ([[maybe_unused]] auto _ : state) {
@@ -15,12 +31,25 @@ void run_on_cpu(benchmark::State& state, Cost cost, const std::function<void()>&
       benchmark::Counter(cost.bytes, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1024);
 }
 
+struct Counted {
+  std::string name;
+  std::function<void()> f;
+};
+void run_counted(benchmark::State& state, const std::vector<Counted>& calls) {
+  for (const Counted& call : calls) call.f();
+  for ([[maybe_unused]] auto _ : state)
+    for (const Counted& call : calls) count(call.name, call.f);
+}
+
 }  // namespace
 
 Entry::Entry(const std::string& name, std::function<void(benchmark::State&)> function, const Sizes& sizes) {
-  const auto& shapes = target() == Target::cpu ? sizes.cpu : target() == Target::cuda ? sizes.cuda : sizes.smoke;
+  const std::vector<std::vector<int64_t>> shapes = shapes_of(sizes);
   if (shapes.empty()) return;
-  auto* b = benchmark::RegisterBenchmark(name.c_str(), [function](benchmark::State& state) {
+  const size_t arguments = shapes.front().size();
+  auto* b = benchmark::RegisterBenchmark(name.c_str(), [function, name, arguments](benchmark::State& state) {
+    running = name;
+    for (size_t i = 0; i < arguments; ++i) running.append("/").append(std::to_string(state.range(i)));
     try {
       function(state);
     } catch (const std::exception& e) {
@@ -31,6 +60,8 @@ Entry::Entry(const std::string& name, std::function<void(benchmark::State&)> fun
   // disturbs less. On a device one iteration is the median of many calls.
   if (target() == Target::cpu)
     b->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
+  else if (target() == Target::counted)
+    b->Iterations(1);
   else
     b->UseManualTime()->Iterations(1)->Unit(benchmark::kMicrosecond);
   b->ArgNames(sizes.names);
@@ -65,8 +96,21 @@ void report(benchmark::State& state, const Timing& t, Cost cost, Bound bound) {
 void run(benchmark::State& state, Cost cost, Bound bound, const std::function<void()>& f) {
   if (target() == Target::cpu)
     run_on_cpu(state, cost, f);
+  else if (target() == Target::counted)
+    run_counted(state, {{running, f}});
   else
     report(state, machine().time(f), cost, bound);
+}
+
+void run_both_verified(benchmark::State& state, const testing::AssertionResult& verified, Cost cost,
+                       const Pass& forward, const Pass& backward, Bound bound) {
+  if (!verified) return fail(state, verified.message());
+  if (target() == Target::counted)
+    return run_counted(state, {{running + "/forward", forward}, {running + "/backward", backward}});
+  run(state, cost, bound, [&] {
+    forward();
+    backward();
+  });
 }
 
 }  // namespace kith::bench

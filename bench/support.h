@@ -16,10 +16,11 @@
 
 namespace kith::bench {
 
-// The arguments of a benchmark on each target; none: it is not run there.
+// The arguments of a benchmark on each target; none: it is not run there, but where it is timed on the CPU its calls are also
+// counted, by default those of its first arguments there.
 struct Sizes {
   std::vector<std::string> names = {};
-  std::vector<std::vector<int64_t>> cpu = {}, cuda = {}, smoke = {};
+  std::vector<std::vector<int64_t>> cpu = {}, cuda = {}, smoke = {}, counted = {};
 };
 
 // Registers a benchmark. An exception is its failure, not the program's.
@@ -27,6 +28,9 @@ class Entry {
  public:
   Entry(const std::string& name, std::function<void(benchmark::State&)>, const Sizes&);
 };
+
+// Calls f while callgrind counts, and has it write the count under that name. Without callgrind it is just a call.
+void count(const std::string& name, const std::function<void()>& f);
 
 void fail(benchmark::State&, const std::string& why);  // the benchmark prints an error and no time
 int failures();
@@ -50,5 +54,10 @@ void run_verified(benchmark::State& state, const testing::AssertionResult& verif
   if (!verified) return fail(state, verified.message());
   run(state, cost, bound, f);
 }
+
+// The same for a forward and a backward pass that are timed as one; they are counted one by one.
+using Pass = std::function<void()>;
+void run_both_verified(benchmark::State&, const testing::AssertionResult& verified, Cost, const Pass& forward,
+                       const Pass& backward, Bound = Bound::memory);
 
 }  // namespace kith::bench

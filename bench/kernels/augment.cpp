@@ -95,7 +95,7 @@ testing::AssertionResult verified_on_device(Setting s) {
 }
 
 void run(benchmark::State& state, AugmentPolicy policy) {
-  const bool on_cpu = bench::target() == bench::Target::cpu;
+  const bool on_cpu = bench::on_cpu();
   const Setting s{.policy = policy,
                   .images = on_cpu                                    ? 256
                             : bench::target() == bench::Target::smoke ? 2
@@ -124,7 +124,8 @@ void run(benchmark::State& state, AugmentPolicy policy) {
 const bench::Sizes kSizes = {.names = {"side", "channels", "bf16"},
                              .cpu = {{14, 1, 0}, {16, 3, 0}, {28, 1, 0}, {32, 3, 0}, {96, 3, 0}},
                              .cuda = {{28, 1, 1}, {32, 3, 1}, {32, 3, 0}, {96, 3, 1}},
-                             .smoke = {{14, 1, 0}, {16, 3, 1}}};
+                             .smoke = {{14, 1, 0}, {16, 3, 1}},
+                             .counted = {{28, 1, 0}, {32, 3, 0}}};
 const bench::Entry kNone{"run/augment_none", [](benchmark::State& s) { run(s, AugmentPolicy::none); }, kSizes};
 const bench::Entry kSimclr{"run/augment_simclr", [](benchmark::State& s) { run(s, AugmentPolicy::simclr); }, kSizes};
 const bench::Entry kStrong{"run/augment_strong", [](benchmark::State& s) { run(s, AugmentPolicy::strong); }, kSizes};

@@ -43,8 +43,9 @@ void kmeans_assign(benchmark::State& state) {
 }
 const std::vector<std::vector<int64_t>> kAssign = {
     {60000, 128, 10}, {60000, 128, 100}, {50000, 512, 10}, {20000, 3072, 10}};
-const bench::Entry kAssignEntry{
-    "kmeans_assign", kmeans_assign, {.cpu = kAssign, .cuda = kAssign, .smoke = {{70, 9, 5}}}};
+const bench::Entry kAssignEntry{"kmeans_assign",
+                                kmeans_assign,
+                                {.cpu = kAssign, .cuda = kAssign, .smoke = {{70, 9, 5}}, .counted = {{2000, 64, 10}}}};
 
 // All of k-means: rows, dim, clusters, restarts.
 void kmeans(benchmark::State& state) {
@@ -67,7 +68,8 @@ void kmeans(benchmark::State& state) {
   state.counters["iterations"] = static_cast<double>(result.iterations);
 }
 const std::vector<std::vector<int64_t>> kAll = {{60000, 128, 10, 10}, {20000, 3072, 10, 1}};
-const bench::Entry kAllEntry{"kmeans", kmeans, {.cpu = kAll, .cuda = kAll, .smoke = {{70, 9, 5, 2}}}};
+const bench::Entry kAllEntry{
+    "kmeans", kmeans, {.cpu = kAll, .cuda = kAll, .smoke = {{70, 9, 5, 2}}, .counted = {{500, 32, 5, 2}}}};
 
 }  // namespace
 }  // namespace kith

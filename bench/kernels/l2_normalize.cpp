@@ -27,17 +27,15 @@ void l2_normalize(benchmark::State& state) {
   const auto x = test::normal_rows(rows, dim, {7}), dy = test::normal_rows(rows, dim, {8});
   const Problem<float> p(bench::memory(), x, dy);
   const Problem<double> oracle(bench::host(), widen(x), widen(dy));
-  const auto both = [&] {
-    kernels::l2_normalize_forward(p.forward(), bench::queue());
-    kernels::l2_normalize_backward(p.backward(), bench::queue());
-  };
-  both();
+  const auto forward = [&] { kernels::l2_normalize_forward(p.forward(), bench::queue()); };
+  const auto backward = [&] { kernels::l2_normalize_backward(p.backward(), bench::queue()); };
+  forward(), backward();
   kernels::cpu::l2_normalize_forward(oracle.forward()), kernels::cpu::l2_normalize_backward(oracle.backward());
   using bench::operator+;
-  bench::run_verified(state, test::close(p.dx.to_host(), oracle.dx.to_host(), {.abs = 64 * test::kUnit}),
-                      bench::cost(kernels::l2_normalize_forward_cost, rows, dim) +
-                          bench::cost(kernels::l2_normalize_backward_cost, rows, dim),
-                      both);
+  bench::run_both_verified(state, test::close(p.dx.to_host(), oracle.dx.to_host(), {.abs = 64 * test::kUnit}),
+                           bench::cost(kernels::l2_normalize_forward_cost, rows, dim) +
+                               bench::cost(kernels::l2_normalize_backward_cost, rows, dim),
+                           forward, backward);
 }
 const bench::Entry kBoth{
     "l2_normalize",

@@ -85,14 +85,11 @@ void ntxent_forward_backward(benchmark::State& state) {
   const Products products = products_of(state);
   const Problem<float> p(bench::memory(), test::unit_rows(rows, dim, {7}), products);
   using bench::operator+;
-  bench::run_verified(
+  bench::run_both_verified(
       state, verified(rows, dim, products),
       bench::cost(kernels::ntxent_forward_cost, rows, dim) + bench::cost(kernels::ntxent_backward_cost, rows, dim),
-      [&] {
-        kernels::ntxent_forward(p.forward(), bench::queue());
-        kernels::ntxent_backward(p.backward(), bench::queue());
-      },
-      bound(products));
+      [&] { kernels::ntxent_forward(p.forward(), bench::queue()); },
+      [&] { kernels::ntxent_backward(p.backward(), bench::queue()); }, bound(products));
 }
 
 // A momentum queue: anchors against their positives and what stands behind those; only the anchors want a gradient.
@@ -159,36 +156,36 @@ void contrastive_forward_backward(benchmark::State& state) {
   const Products products = state.range(3) == 0 ? Products::f32 : Products::bf16;
   const Queued<float> p(bench::memory(), test::unit_rows(anchors, dim, {7}), test::unit_rows(keys, dim, {8}), products);
   using bench::operator+;
-  bench::run_verified(
+  bench::run_both_verified(
       state, queued_verified(anchors, keys, dim, products),
       bench::cost(kernels::contrastive_forward_cost, anchors, keys, dim) +
           bench::cost(kernels::contrastive_danchors_cost, anchors, keys, dim),
-      [&] {
-        kernels::ntxent_forward(p.forward(), bench::queue());
-        kernels::ntxent_backward(p.backward(), bench::queue());
-      },
-      bound(products));
+      [&] { kernels::ntxent_forward(p.forward(), bench::queue()); },
+      [&] { kernels::ntxent_backward(p.backward(), bench::queue()); }, bound(products));
 }
 
 // Rows, dim, and whether products are of bf16.
 const std::vector<std::vector<int64_t>> kCuda = {{1024, 128, 1},  {2048, 128, 1},  {4096, 128, 1}, {8192, 128, 1},
                                                  {16384, 128, 1}, {65536, 128, 1}, {1024, 128, 0}, {4096, 128, 0}},
-                                        kSmoke = {{66, 33, 1}, {34, 31, 0}};
-const bench::Entry kForward{"ntxent_forward",
-                            ntxent_forward,
-                            {.cpu = {{1024, 128, 0}, {4096, 128, 0}, {4096, 128, 1}}, .cuda = kCuda, .smoke = kSmoke}};
+                                        kSmoke = {{66, 33, 1}, {34, 31, 0}}, kCounted = {{256, 64, 0}};
+const bench::Entry kForward{
+    "ntxent_forward",
+    ntxent_forward,
+    {.cpu = {{1024, 128, 0}, {4096, 128, 0}, {4096, 128, 1}}, .cuda = kCuda, .smoke = kSmoke, .counted = kCounted}};
 const bench::Entry kBoth{"ntxent_forward_backward",
                          ntxent_forward_backward,
                          {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}, {1024, 128, 1}, {4096, 128, 1}},
                           .cuda = kCuda,
-                          .smoke = kSmoke}};
+                          .smoke = kSmoke,
+                          .counted = kCounted}};
 // Anchors, keys, dim, and products.
 const bench::Entry kQueue{
     "contrastive_forward_backward",
     contrastive_forward_backward,
     {.cpu = {{256, 4096, 128, 0}},
      .cuda = {{256, 4096, 128, 1}, {256, 65536, 128, 1}, {1024, 8192, 128, 1}, {256, 4096, 128, 0}},
-     .smoke = {{20, 66, 33, 1}, {18, 34, 31, 0}}}};
+     .smoke = {{20, 66, 33, 1}, {18, 34, 31, 0}},
+     .counted = {{64, 512, 64, 0}}}};
 
 }  // namespace
 }  // namespace kith

@@ -122,7 +122,7 @@ void norm_bench(benchmark::State& state) {
                       grad_norm_cost(p.count), run);
 }
 
-const bench::Sizes kSizes = {.cpu = {{16}, {64}}, .cuda = {{16}, {64}}, .smoke = {{0}}};
+const bench::Sizes kSizes = {.cpu = {{16}, {64}}, .cuda = {{16}, {64}}, .smoke = {{0}}, .counted = {{8}}};
 const bench::Entry kSgd{"sgd_step", sgd_bench, kSizes}, kAdam{"adam_step", adam_bench, kSizes},
     kLars{"lars_step", lars_bench, kSizes}, kEma{"ema_step", ema_bench, kSizes}, kNorm{"grad_norm", norm_bench, kSizes};
 

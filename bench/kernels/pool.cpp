@@ -132,7 +132,10 @@ struct Both {
 };
 const Both kMax{"max_pool",
                 max_pool<float>,
-                {.cpu = {{64, 96, 2}, {64, 112, 3}}, .cuda = {{256, 96, 2}, {256, 112, 3}}, .smoke = {{2, 9, 3}}}};
+                {.cpu = {{64, 96, 2}, {64, 112, 3}},
+                 .cuda = {{256, 96, 2}, {256, 112, 3}},
+                 .smoke = {{2, 9, 3}},
+                 .counted = {{4, 96, 2}, {4, 112, 3}}}};
 const Both kMaxHalf{"max_pool_bf16", max_pool<bf16>, {.cuda = {{256, 96, 2}, {256, 112, 3}}, .smoke = {{2, 8, 2}}}};
 const Both kGlobal{"global_average_pool",
                    global_average_pool<float>,

@@ -55,18 +55,16 @@ void scan_loss(benchmark::State& state) {
   const std::vector<float> a = bench::draws(size, {7}, 3.f), n = bench::draws(size, {8}, 3.f);
   const Problem<float> p(bench::memory(), heads, rows, classes, a, n);
   const Problem<double> oracle(bench::host(), heads, rows, classes, test::widen(a), test::widen(n));
-  const auto both = [&] {
-    kernels::scan_loss_forward(p.forward(), bench::queue());
-    kernels::scan_loss_backward(p.backward(), bench::queue());
-  };
-  both();
+  const auto forward = [&] { kernels::scan_loss_forward(p.forward(), bench::queue()); };
+  const auto backward = [&] { kernels::scan_loss_backward(p.backward(), bench::queue()); };
+  forward(), backward();
   kernels::cpu::scan_loss_forward(oracle.forward()), kernels::cpu::scan_loss_backward(oracle.backward());
   const double tol = 1e4 * test::kUnit / static_cast<double>(rows);  // probabilities times lambda (1 + |log pbar|)
   using bench::operator+;
-  bench::run_verified(state, test::close(p.danchors.to_host(), oracle.danchors.to_host(), {.abs = tol}),
-                      bench::cost(kernels::scan_loss_forward_cost, heads, rows, classes) +
-                          bench::cost(kernels::scan_loss_backward_cost, heads, rows, classes),
-                      both);
+  bench::run_both_verified(state, test::close(p.danchors.to_host(), oracle.danchors.to_host(), {.abs = tol}),
+                           bench::cost(kernels::scan_loss_forward_cost, heads, rows, classes) +
+                               bench::cost(kernels::scan_loss_backward_cost, heads, rows, classes),
+                           forward, backward);
 }
 const std::vector<std::vector<int64_t>> kSizes = {{1, 128, 10}, {50, 1024, 10}, {1, 8192, 1000}};
 const bench::Entry kBoth{"scan_loss", scan_loss, {.cpu = kSizes, .cuda = kSizes, .smoke = {{2, 9, 10}, {1, 3, 130}}}};

@@ -43,17 +43,16 @@ void selflabel_loss(benchmark::State& state) {
                                 strong = bench::draws(rows, classes, {8}, 4.f);
   const Problem<float> p(bench::memory(), weak, strong);
   const Problem<double> oracle(bench::host(), widen(weak), widen(strong));
-  const auto both = [&] {
-    kernels::selflabel_loss_forward(p.forward(), bench::queue());
-    kernels::selflabel_loss_backward(p.backward(), bench::queue());
-  };
-  both();
+  const auto forward = [&] { kernels::selflabel_loss_forward(p.forward(), bench::queue()); };
+  const auto backward = [&] { kernels::selflabel_loss_backward(p.backward(), bench::queue()); };
+  forward(), backward();
   kernels::cpu::selflabel_loss_forward(oracle.forward()), kernels::cpu::selflabel_loss_backward(oracle.backward());
   using bench::operator+;
-  bench::run_verified(state, test::close(p.dstrong.to_host(), oracle.dstrong.to_host(), {.abs = 128 * test::kUnit}),
-                      bench::cost(kernels::selflabel_loss_forward_cost, rows, classes) +
-                          bench::cost(kernels::selflabel_loss_backward_cost, rows, classes),
-                      both);
+  bench::run_both_verified(state,
+                           test::close(p.dstrong.to_host(), oracle.dstrong.to_host(), {.abs = 128 * test::kUnit}),
+                           bench::cost(kernels::selflabel_loss_forward_cost, rows, classes) +
+                               bench::cost(kernels::selflabel_loss_backward_cost, rows, classes),
+                           forward, backward);
 }
 const std::vector<std::vector<int64_t>> kSizes = {{1000, 10}, {8192, 1000}};
 const bench::Entry kBoth{

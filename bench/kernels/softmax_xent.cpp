@@ -35,17 +35,16 @@ void softmax_xent(benchmark::State& state) {
   const test::HostMatrix<float> logits = bench::draws(rows, classes, {7}, 3.f);
   const Problem<float> p(bench::memory(), logits);
   const Problem<double> oracle(bench::host(), widen(logits));
-  const auto both = [&] {
-    kernels::softmax_xent_forward(p.forward(), bench::queue());
-    kernels::softmax_xent_backward(p.backward(), bench::queue());
-  };
-  both();
+  const auto forward = [&] { kernels::softmax_xent_forward(p.forward(), bench::queue()); };
+  const auto backward = [&] { kernels::softmax_xent_backward(p.backward(), bench::queue()); };
+  forward(), backward();
   kernels::cpu::softmax_xent_backward(oracle.backward());
   using bench::operator+;
-  bench::run_verified(state, test::close(p.dlogits.to_host(), oracle.dlogits.to_host(), {.abs = 128 * test::kUnit}),
-                      bench::cost(kernels::softmax_xent_forward_cost, rows, classes) +
-                          bench::cost(kernels::softmax_xent_backward_cost, rows, classes),
-                      both);
+  bench::run_both_verified(state,
+                           test::close(p.dlogits.to_host(), oracle.dlogits.to_host(), {.abs = 128 * test::kUnit}),
+                           bench::cost(kernels::softmax_xent_forward_cost, rows, classes) +
+                               bench::cost(kernels::softmax_xent_backward_cost, rows, classes),
+                           forward, backward);
 }
 const bench::Entry kBoth{
     "softmax_xent",
@@ -66,7 +65,9 @@ void softmax_rows(benchmark::State& state) {
                       {.flops = 4 * size, .bytes = 8 * size}, run);
 }
 const bench::Entry kRows{
-    "softmax_rows", softmax_rows, {.cpu = {{8192, 1000}}, .cuda = {{8192, 1000}}, .smoke = {{3, 130}}}};
+    "softmax_rows",
+    softmax_rows,
+    {.cpu = {{8192, 1000}}, .cuda = {{8192, 1000}}, .smoke = {{3, 130}}, .counted = {{128, 1000}}}};
 
 }  // namespace
 }  // namespace kith

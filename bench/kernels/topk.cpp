@@ -31,7 +31,7 @@ std::vector<T> first(std::vector<T> v, int64_t count) {
 
 // The first lists: on the CPU against the oracle's scores, on a GPU against the CPU's lists, which they must equal.
 testing::AssertionResult verified(const Problem<float>& p, const test::HostMatrix<float>& x) {
-  const bool on_cpu = bench::target() == bench::Target::cpu;
+  const bool on_cpu = bench::on_cpu();
   const int64_t sample = std::min<int64_t>(on_cpu ? 8 : 64, p.rows), count = sample * p.k;
   kernels::topk(p.args(p.rows), bench::queue());
   const std::vector<float> scores = first(p.scores.to_host(), count);
@@ -58,7 +58,8 @@ void topk(benchmark::State& state) {
   search(state, test::unit_rows(state.range(0), state.range(1), {7}), state.range(2));
 }
 const std::vector<std::vector<int64_t>> kSizes = {{10000, 128, 20}, {50000, 128, 20}, {50000, 512, 20}};
-const bench::Entry kSearch{"topk", topk, {.cpu = kSizes, .cuda = kSizes, .smoke = {{70, 33, 5}}}};
+const bench::Entry kSearch{
+    "topk", topk, {.cpu = kSizes, .cuda = kSizes, .smoke = {{70, 33, 5}}, .counted = {{512, 32, 10}}}};
 
 // Rows in tight groups: {rows, dim, k, groups, noise of an element in units of 1e-9}; noise 0 makes duplicates.
 void topk_grouped(benchmark::State& state) {
@@ -69,7 +70,9 @@ const std::vector<std::vector<int64_t>> kGrouped = {{10000, 128, 20, 1, 0},    {
                                                     {10000, 128, 20, 10, 0},   {10000, 128, 20, 10, 1000},
                                                     {10000, 128, 20, 1000, 0}, {10000, 128, 20, 1000, 1000}};
 const bench::Entry kGroupedSearch{
-    "topk_grouped", topk_grouped, {.cpu = kGrouped, .cuda = kGrouped, .smoke = {{70, 33, 5, 2, 0}}}};
+    "topk_grouped",
+    topk_grouped,
+    {.cpu = kGrouped, .cuda = kGrouped, .smoke = {{70, 33, 5, 2, 0}}, .counted = {{512, 32, 10, 10, 1000}}}};
 
 }  // namespace
 }  // namespace kith
