@@ -168,16 +168,19 @@ void contrastive_forward_backward(benchmark::State& state) {
 const std::vector<std::vector<int64_t>> kCuda = {{1024, 128, 1},  {2048, 128, 1},  {4096, 128, 1}, {8192, 128, 1},
                                                  {16384, 128, 1}, {65536, 128, 1}, {1024, 128, 0}, {4096, 128, 0}},
                                         kSmoke = {{66, 33, 1}, {34, 31, 0}}, kCounted = {{256, 64, 0}};
+std::vector<std::vector<int64_t>> powers_of_two() {
+  std::vector<std::vector<int64_t>> sizes;
+  for (const int64_t products : {0, 1})
+    for (int64_t rows = 256; rows <= 8192; rows *= 2) sizes.push_back({rows, 128, products});
+  return sizes;
+}
 const bench::Entry kForward{
     "ntxent_forward",
     ntxent_forward,
     {.cpu = {{1024, 128, 0}, {4096, 128, 0}, {4096, 128, 1}}, .cuda = kCuda, .smoke = kSmoke, .counted = kCounted}};
 const bench::Entry kBoth{"ntxent_forward_backward",
                          ntxent_forward_backward,
-                         {.cpu = {{512, 128, 0}, {1024, 128, 0}, {4096, 128, 0}, {1024, 128, 1}, {4096, 128, 1}},
-                          .cuda = kCuda,
-                          .smoke = kSmoke,
-                          .counted = kCounted}};
+                         {.cpu = powers_of_two(), .cuda = kCuda, .smoke = kSmoke, .counted = kCounted}};
 // Anchors, keys, dim, and products.
 const bench::Entry kQueue{
     "contrastive_forward_backward",

@@ -1,69 +1,15 @@
-// One training step as the SimCLR stage runs it, without its augmentation: ResNet-18, projection head, NT-Xent, backward, SGD.
-// Images per second count views. On a GPU the step is what nn/device/replay.h captures, and the floor is that of the convolutions'
-// arithmetic. Args: width, views, side, channels, what operands are (0 f32, 1 TF32, on a GPU, 2 bf16); on a GPU whether one graph
-// is replayed.
+// One training step (trainer.h). Images per second count views. On a GPU the step is what nn/device/replay.h captures, and the
+// floor is that of the convolutions' arithmetic. Args: width, views, side, channels, what operands are (0 f32, 1 TF32, on a GPU,
+// 2 bf16); on a GPU whether one graph is replayed.
 #include <array>
 
-#include "bench/nn/resnet18.h"
+#include "bench/nn/trainer.h"
 #include "bench/support.h"
-#include "nn/device/replay.h"
-#include "nn/model/heads.h"
-#include "nn/model/optimizer.h"
-#include "nn/model/resnet.h"
 
 namespace kith {
 namespace {
 
-using bench::Format;
-
-struct Shape4 {
-  int width;
-  int64_t views, side;
-  int channels;
-};
-
-class Trainer {
- public:
-  Trainer(Context& ctx, const Shape4& s)
-      : ctx_(ctx),
-        backbone_(ctx, {.width = s.width, .in_channels = s.channels}, 1),
-        head_(ctx, 8 * s.width, 128, 1),
-        optimizer_(ctx, state().parameters, {}),
-        live_(ctx, std::vector<LiveStep>{{.lr = 0.01f, .epoch = 0, .step = 2}}),
-        loss_(ctx.zeros({})),
-        replay_(ctx, [this] { work(); }) {
-    const int64_t count = s.views * s.side * s.side * s.channels;
-    images_ = ctx.empty({s.views, s.side, s.side, s.channels}, ctx.precision());
-    images_.copy_from(bench::draws(count, {7}));
-  }
-  void step() { replay_.run(); }
-  float loss() const { return loss_.to_host()[0]; }
-
- private:
-  StateView state() {
-    StateView v;
-    backbone_.state(v, "backbone.");
-    head_.state(v, "contrastive_head.");
-    return v;
-  }
-  void work() {
-    Tape tape(ctx_);
-    const Var z = head_(tape, backbone_(tape, tape.constant(images_), true));
-    const Var loss = ntxent_mean(tape, z, 0.1f, NtXentForm::symmetric);
-    optimizer_.zero_grad();
-    tape.backward(loss);
-    optimizer_.step(live_.data());
-    loss_.copy_from(loss.value());
-  }
-
-  Context& ctx_;
-  ResNet backbone_;
-  ProjectionHead head_;
-  Optimizer optimizer_;
-  Array<LiveStep> live_;
-  Tensor images_, loss_;
-  Replay replay_;
-};
+using bench::Format, bench::Shape4, bench::Trainer;
 
 std::vector<float> losses(Context& ctx, const Shape4& s, int steps) {
   Trainer trainer(ctx, s);
@@ -105,15 +51,17 @@ void train_step(benchmark::State& state) {
       benchmark::Counter(static_cast<double>(s.views), benchmark::Counter::kIsIterationInvariantRate);
 }
 
+constexpr std::array<int64_t, 4> kCpu[] = {{16, 16, 32, 3},  {16, 32, 32, 3},  {16, 64, 32, 3}, {16, 128, 32, 3},
+                                           {16, 256, 32, 3}, {16, 512, 32, 3}, {32, 64, 32, 3}, {64, 64, 32, 3},
+                                           {16, 512, 16, 3}, {16, 512, 14, 1}};
+
 bench::Sizes sizes() {
   bench::Sizes s;
   const bool on_cpu = bench::target() == bench::Target::cpu;
   s.names = {"width", "views", "side", "channels", "format"};
   if (!on_cpu) s.names.push_back("graph");
   for (const int64_t format : {0, 2})
-    for (const auto& shape :
-         {std::array<int64_t, 4>{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}})
-      s.cpu.push_back({shape[0], shape[1], shape[2], shape[3], format});
+    for (const auto& shape : kCpu) s.cpu.push_back({shape[0], shape[1], shape[2], shape[3], format});
   for (const int64_t format : {2, 1, 0})
     for (const int64_t graph : {1, 0}) s.cuda.push_back({64, 1024, 32, 3, format, graph});
   s.smoke = {{2, 4, 8, 3, 2, 1}};
