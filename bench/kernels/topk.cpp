@@ -73,7 +73,7 @@ void topk_queries(benchmark::State& state) {
 }
 const bench::Entry kQueries{"topk_queries",
                             topk_queries,
-                            {.cpu = {{100000, 128, 20, 10000}, {1000000, 128, 20, 10000}},
+                            {.cpu = {{100000, 128, 20, 4096}, {1000000, 128, 20, 4096}},
                              .smoke = {{70, 33, 5, 40}},
                              .counted = {{512, 32, 10, 100}}}};
 

@@ -37,9 +37,9 @@ def rounds(default):
     return parser.parse_args().rounds
 
 
-def ours(program, name, min_time=0.2):
+def ours(program, name, min_time=0.2, folder="kernels"):
     """One sample of a benchmark of ours, by its full name: wall and processor milliseconds of one call."""
-    command = [BUILD / f"bench/kernels/bench_{program}", f"--benchmark_filter=^{name}/", "--benchmark_format=json",
+    command = [BUILD / f"bench/{folder}/bench_{program}", f"--benchmark_filter=^{name}/", "--benchmark_format=json",
                f"--benchmark_min_time={min_time}"]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     (row,) = report["benchmarks"]
@@ -77,6 +77,23 @@ def ratio(result, rival, own):
             for key in ("wall_ms", "cpu_ms") for which in ("min", "median")}
 
 
+def alone(*command):
+    """What a program prints, as JSON: its last line. A process of its own has a memory of its own."""
+    output = subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def peak_memory(call):
+    """Bytes resident before a call, and the most from then on, as bench/study/process.cpp measures them for kith."""
+    def status(field):
+        return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
+
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins again at what is resident now
+    before = status("VmRSS:")
+    kept = call()  # noqa: F841
+    return {"before": before, "peak": status("VmHWM:")}
+
+
 def commit():
     """Of this checkout; of the tree that `make dist` made."""
     if (ROOT / "commit").exists():
@@ -93,18 +110,36 @@ def has_flag(flag):
     return any(flag in line.split() for line in open("/proc/cpuinfo") if line.startswith("flags"))
 
 
+def precisions():
+    """Those that the training runs in on this processor."""
+    return ["f32", "bf16"] if has_flag("avx512_bf16") or has_flag("amx_bf16") else ["f32"]
+
+
 def machine(threads):
-    model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
-    return {"processor": model, "processors": os.cpu_count(), "threads": threads, "load_average": os.getloadavg()[0],
+    lines = [l.split(":", 1) for l in open("/proc/cpuinfo") if ":" in l]
+    said = {name.strip(): value.strip() for name, value in reversed(lines)}  # of the first processor
+    return {"processor": said.get("model name", "unknown"), "family": said.get("cpu family", ""), "model": said.get("model", ""),
+            "processors": os.cpu_count(), "threads": threads, "load_average": os.getloadavg()[0],
             "system": platform.platform(), "python": platform.python_version(), "commit": commit()}
 
 
-def write(name, threads, versions, rows):
+def refuse_changes(name):
     if commit().endswith("-dirty"):
         raise SystemExit(f"bench/results/{name}.json is not written: the tree has uncommitted changes, which no commit would name")
-    path = ROOT / "bench/results" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(threads), "versions": versions, "rows": rows}, indent=1) + "\n")
+
+
+def write(name, threads, versions, rows):
+    refuse_changes(name)
     for row in rows:
         print(json.dumps(row))
-    print(f"written: {path.relative_to(ROOT)}")
+    save(name, machine(threads), versions, rows)
+
+
+def results(name):
+    return ROOT / "bench/results" / f"{name}.json"
+
+
+def save(name, measured_on, versions, rows):
+    results(name).parent.mkdir(exist_ok=True)
+    results(name).write_text(json.dumps({"machine": measured_on, "versions": versions, "rows": rows}, indent=1) + "\n")
+    print(f"written: {results(name).relative_to(ROOT)}", flush=True)

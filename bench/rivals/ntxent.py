@@ -1,4 +1,7 @@
-"""NT-Xent forward + backward against PyTorch eager. Run: python bench/rivals/ntxent.py [rounds]"""
+"""NT-Xent forward + backward against PyTorch eager, in f32, and, where the processor multiplies it, in bf16 (PyTorch: autocast).
+
+    python bench/rivals/ntxent.py [rounds]
+"""
 
 import common
 
@@ -10,26 +13,42 @@ torch.set_num_threads(threads)
 TAU = 0.1
 
 
-def rival(rows, dim):
+def rival(rows, dim, precision):
     z = F.normalize(torch.randn(rows, dim)).requires_grad_()
     diagonal, partner = torch.eye(rows, dtype=torch.bool), torch.arange(rows) ^ 1
 
     def step():
         z.grad = None
-        s = (z @ z.T / TAU).masked_fill(diagonal, float("-inf"))
-        F.cross_entropy(s, partner).backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            s = (z @ z.T / TAU).masked_fill(diagonal, float("-inf"))
+            loss = F.cross_entropy(s, partner)
+        loss.backward()
 
+    step()
     return step
 
 
-def compare(rows, dim, rounds):
-    step = rival(rows, dim)
-    step()
-    result = common.interleaved(
-        {"kith": lambda: common.ours("ntxent", f"ntxent_forward_backward/{rows}/{dim}/0"),
-         "pytorch": lambda: common.timed(step)}, rounds)
-    return {"rows": rows, "dim": dim, "times": result, "pytorch / kith": common.ratio(result, "pytorch", "kith")}
+def samplers(rows, dim, precision):
+    step = rival(rows, dim, precision)
+    name = f"ntxent_forward_backward/{rows}/{dim}/{['f32', 'bf16'].index(precision)}"
+    return {f"kith {precision}": lambda: common.ours("ntxent", name),
+            f"pytorch {precision}": lambda: common.timed(step)}
 
 
-rounds = common.rounds(7)
-common.write("ntxent", threads, {"torch": torch.__version__}, [compare(rows, 128, rounds) for rows in (512, 1024, 4096)])
+def compare(rows, dim, rounds, precisions):
+    sides = {}
+    for precision in precisions:
+        sides |= samplers(rows, dim, precision)
+    result = common.interleaved(sides, rounds)
+    return {"rows": rows, "dim": dim, "times": result,
+            "pytorch / kith": {p: common.ratio(result, f"pytorch {p}", f"kith {p}") for p in precisions}}
+
+
+def main():
+    rounds = common.rounds(7)
+    common.write("ntxent", threads, {"torch": torch.__version__},
+                 [compare(rows, 128, rounds, common.precisions()) for rows in (512, 1024, 4096)])
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 faiss.omp_set_num_threads(threads)
-ROWS, K = 50000, 20
+K = 20
 
 
 def blas():
@@ -30,19 +30,42 @@ def blas():
     return "; ".join(names) or "linked statically"
 
 
-def compare(dim, rounds):
-    x = np.random.default_rng(7).standard_normal((ROWS, dim), dtype=np.float32)
+def draw(rows, dim):
+    x = np.random.default_rng(7).standard_normal((rows, dim), dtype=np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    index = faiss.IndexFlatIP(dim)
+    return x
+
+
+def index_of(x):
+    index = faiss.IndexFlatIP(x.shape[1])
     index.add(x)
+    return index
+
+
+def compare(rows, dim, rounds, queries=None):
+    """Rows among themselves, or the first of them as queries among all."""
+    x = draw(rows, dim)
+    index = index_of(x)
+    name = f"topk/{rows}/{dim}/{K}" if queries is None else f"topk_queries/{rows}/{dim}/{K}/{queries}"
+    queries = queries or rows
+    min_time = 0.2 if rows * queries < 1e9 else 0
     result = common.interleaved(
-        {"kith": lambda: common.ours("topk", f"topk/{ROWS}/{dim}/{K}", min_time=0),
-         "faiss": lambda: common.timed(lambda: index.search(x, K), min_time=0)}, rounds)
-    flops = 2.0 * ROWS * ROWS * dim
+        {"kith": lambda: common.ours("topk", name, min_time),
+         "faiss": lambda: common.timed(lambda: index.search(x[:queries], K), min_time)}, rounds)
+    flops = 2.0 * queries * rows * dim
     rates = {name: round(flops / times["wall_ms"]["min"] / 1e6, 1) for name, times in result.items()}
-    return {"rows": ROWS, "dim": dim, "k": K, "times": result, "gflop/s": rates, "faiss / kith": common.ratio(result, "faiss", "kith")}
+    return {"rows": rows, "dim": dim, "k": K, "queries": queries, "times": result, "gflop/s": rates,
+            "faiss / kith": common.ratio(result, "faiss", "kith")}
 
 
-rounds = common.rounds(3)
-common.write("topk", threads, {"faiss": faiss.__version__, "faiss_blas": blas(), "faiss_options": faiss.get_compile_options().strip()},
-             [compare(dim, rounds) for dim in (128, 512)])
+def versions():
+    return {"faiss": faiss.__version__, "faiss_blas": blas(), "faiss_options": faiss.get_compile_options().strip()}
+
+
+def main():
+    rounds = common.rounds(3)
+    common.write("topk", threads, versions(), [compare(50000, dim, rounds) for dim in (128, 512)])
+
+
+if __name__ == "__main__":
+    main()

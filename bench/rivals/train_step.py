@@ -4,8 +4,6 @@ processor multiplies it, in bf16 (PyTorch: autocast).
 
     taskset -c 0,1 python bench/rivals/train_step.py       # needs build/cpu/bench/nn/bench_train_step
 """
-import json
-import subprocess
 import sys
 
 import common
@@ -18,22 +16,17 @@ import torch.nn.functional as F  # noqa: E402
 sys.path.insert(0, str(common.ROOT / "tests/golden"))
 from resnet_model import ContrastiveModel  # noqa: E402
 
+torch.set_num_threads(THREADS)
+
 CASES = [(16, 256, 32, 3), (64, 64, 32, 3), (16, 512, 16, 3), (16, 512, 14, 1)]  # width, views, side, channels
 ROUNDS = 5
-
-
 FORMATS = {"f32": 0, "bf16": 2}  # the benchmark's numbers for them
 
 
-def ours(width, views, side, channels, precision):
-    """One sample: mean step in milliseconds over at least a second."""
-    name = f"train_step/width:{width}/views:{views}/side:{side}/channels:{channels}/format:{FORMATS[precision]}/"
-    command = [common.BUILD / "bench/nn/bench_train_step", f"--benchmark_filter=^{name}", "--benchmark_format=json",
-               "--benchmark_min_time=1"]
-    (row,) = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["benchmarks"]
-    if row.get("error_occurred"):
-        sys.exit(f"{name}: {row['error_message']}")
-    return {"wall_ms": row["real_time"], "cpu_ms": row["cpu_time"]}
+def ours(width, views, side, channels, precision, min_time):
+    """One sample: mean step in milliseconds over at least so many seconds."""
+    name = f"train_step/width:{width}/views:{views}/side:{side}/channels:{channels}/format:{FORMATS[precision]}"
+    return common.ours("train_step", name, min_time, folder="nn")
 
 
 def rival(width, views, side, channels, precision):
@@ -55,27 +48,28 @@ def rival(width, views, side, channels, precision):
     return step
 
 
-def samplers(case, precision):
+def samplers(case, precision, min_time):
     step = rival(*case, precision)
-    return {f"kith {precision}": lambda: ours(*case, precision),
-            f"pytorch {precision}": lambda: common.timed(step, 1.0)}
+    return {f"kith {precision}": lambda: ours(*case, precision, min_time),
+            f"pytorch {precision}": lambda: common.timed(step, min_time)}
+
+
+def compare(case, rounds, precisions, min_time=1.0):
+    sides = {}
+    for precision in precisions:
+        sides |= samplers(case, precision, min_time)
+    result = common.interleaved(sides, rounds)
+    width, views, side, channels = case
+    images_per_s = {name: round(1e3 * views / result[name]["wall_ms"]["min"], 1) for name in result}
+    ratios = {p: common.ratio(result, f"pytorch {p}", f"kith {p}") for p in precisions}
+    return {"width": width, "views": views, "side": side, "channels": channels, "images_per_s": images_per_s,
+            "pytorch_over_kith": ratios, "samples": result}
 
 
 def main():
-    torch.set_num_threads(THREADS)
-    precisions = ["f32", "bf16"] if common.has_flag("avx512_bf16") or common.has_flag("amx_bf16") else ["f32"]
-    rows = []
-    for case in CASES:
-        sides = {}
-        for precision in precisions:
-            sides |= samplers(case, precision)
-        result = common.interleaved(sides, ROUNDS)
-        width, views, side, channels = case
-        images_per_s = {name: round(1e3 * views / result[name]["wall_ms"]["min"], 1) for name in result}
-        ratios = {p: common.ratio(result, f"pytorch {p}", f"kith {p}") for p in precisions}
-        rows.append({"width": width, "views": views, "side": side, "channels": channels, "images_per_s": images_per_s,
-                     "pytorch_over_kith": ratios, "samples": result})
-    common.write("train_step", THREADS, {"torch": torch.__version__}, rows)
+    common.write("train_step", THREADS, {"torch": torch.__version__},
+                 [compare(case, ROUNDS, common.precisions()) for case in CASES])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 //
 //   bench_process ceilings                                          of a machine, as a profile measures them (nn/tensor/ceilings.h)
 //   bench_process topk ROWS DIM K QUERIES                           memory of a search; as many queries as rows: a set in itself
-//   bench_process train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS memory of training steps; FORMAT as in bench/nn/train_step.cpp
+//   bench_process train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS memory of training steps; FORMAT: bench/nn/train_step.cpp
 //
 // "before": bytes resident before the rows, or the network and its images, were made. "peak": the most that were resident from
 // then on. Both are of /proc/self/status, the peak (VmHWM) reset at "before": unlike getrusage's it does not begin with that of
