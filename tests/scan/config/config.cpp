@@ -102,7 +102,7 @@ TEST(Presets, AllRoundTripThroughToml) {
 
 TEST(Presets, FollowTheDataSet) {
   EXPECT_EQ(load_config("quick", {"data.spec=fashion-mnist:d"}).data.size, 14);
-  EXPECT_EQ(load_config("quick", {"data.spec=cifar10:d"}).data.size, 16);
+  EXPECT_EQ(load_config("quick", {"data.spec=cifar10:d"}).data.size, 24);
   EXPECT_EQ(load_config("quick", {"data.spec=fashion-mnist:d", "data.size=28"}).data.size, 28);
 }
 
@@ -261,7 +261,8 @@ TEST(Presets, AnUnknownOneListsTheKnown) {
 }
 
 TEST(Differences, NameTheFieldAndBothValues) {
-  const RunConfig a = load_config("quick", {}), b = load_config("quick", {"pretext.tau=0.3", "threads=7"});
+  const RunConfig a = load_config("quick", {"pretext.tau=0.2"}),
+                  b = load_config("quick", {"pretext.tau=0.3", "threads=7"});
   const std::vector<Difference> d = differences(a, b);
   ASSERT_EQ(d.size(), 2u);
   EXPECT_EQ(d[0].field, "threads");

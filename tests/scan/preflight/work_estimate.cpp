@@ -73,11 +73,13 @@ TEST(Estimate, FollowsTheConfiguration) {
   EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=moving"}), shape)[3].views, 100 + 100);
   EXPECT_EQ(estimate(load_config("quick", {"selflabel.share=0", "selflabel.ema=0.9"}), shape)[3].views,
             2 * 100 + 2 * 100);
-  EXPECT_EQ(estimate(load_config("quick", {"pretext.statistics=reestimate"}), shape)[0].views,
+  EXPECT_EQ(estimate(load_config("quick", {"pretext.epochs=10", "pretext.statistics=reestimate"}), shape)[0].views,
             none[0].views + 10 * 200 + 100);
   // Views of half the sides: a quarter of the training, and the 150 images at the end as they are.
-  const auto small = estimate(load_config("quick", {"pretext.augment.size=8"}), {100, 50, 16, 16, 1, 10});
-  const auto large = estimate(load_config("quick", {}), {100, 50, 16, 16, 1, 10});
+  const auto small =
+      estimate(load_config("quick", {"pretext.epochs=10", "pretext.augment.size=8"}), {100, 50, 16, 16, 1, 10});
+  const auto large =
+      estimate(load_config("quick", {"pretext.epochs=10", "pretext.augment.size=0"}), {100, 50, 16, 16, 1, 10});
   const double saved = backbone_flops({.width = 16}, 16, 16, 1) - backbone_flops({.width = 16}, 8, 8, 1);
   EXPECT_EQ(small[0].views, large[0].views);
   EXPECT_NEAR(large[0].flops - small[0].flops, 3 * 10 * 200 * saved, 1e-9 * large[0].flops);
