@@ -38,6 +38,7 @@ struct AugmentConfig {
   kernels::SimclrPolicy simclr;
   kernels::StrongPolicy strong;
   int size = 0;  // side of the views, that simclr resizes and the others crop to; 0: the images' sides
+  int side(int of_images) const { return size > 0 ? size : of_images; }
 };
 
 struct ModelConfig {

@@ -20,8 +20,7 @@ Tensor Views::operator()(const Samples& samples, const LiveStep* live, ViewRange
   Context& ctx = context();
   const data::Images& images = source_.images();
   const int height = images.height, width = images.width, channels = images.channels;
-  const int out_height = augment_.size > 0 ? augment_.size : height;
-  const int out_width = augment_.size > 0 ? augment_.size : width;
+  const int out_height = augment_.side(height), out_width = augment_.side(width);
   Tensor out = ctx.empty({static_cast<int64_t>(samples.index.size()) * range.count, out_height, out_width, channels},
                          ctx.precision());
   const bool f32 = out.dtype() == DType::f32;

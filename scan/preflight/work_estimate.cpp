@@ -111,7 +111,8 @@ DataShape shape_of(const data::Dataset& data) {
 }
 
 DataShape views_of(DataShape data, const AugmentConfig& augment) {
-  if (augment.size > 0) data.height = data.width = augment.size;
+  data.height = augment.side(data.height);
+  data.width = augment.side(data.width);
   return data;
 }
 
