@@ -11,7 +11,8 @@
 // Each slot is one tensor; all spans of a slot have one length (0 is allowed, another length is an Error naming the
 // slot). step counts from 1; at step 1 the state is written, not read. momentum = 0 keeps no velocity: m may be empty.
 // `bf16_copy` receives the new weights rounded to bf16 (nearest even) in the same pass; empty: no copy is kept.
-// `live`, where given, holds the learning rate and the step in memory of the queue's device and overrides lr and step.
+// `live`, where given, holds the learning rate and the step in memory of the queue's device and overrides lr and step; of EMA
+// the decay.
 // `finite`, where given, is one number in memory of the queue's device, that of grad_norm: where it is 0 the step does
 // not happen. Weights, their copies and the state stay as they are; at step 1 the state becomes zero, so that step 2 has
 // something to read. The step counts all the same: Adam's corrections take a skipped gradient for a zero.
@@ -70,6 +71,7 @@ struct EmaStep {
   std::span<const std::span<const T>> weights;
   std::span<const std::span<T>> averages;
   T decay;
+  const LiveStep* live = nullptr;
 };
 
 template <class T>

@@ -2,8 +2,11 @@
 // Van Gansbeke et al. 2020 (SCAN), section 2.3; class balancing as in the authors' code.
 //
 //   p_i      = softmax(weak_i), target_i = argmax p_i (lowest index on a tie), kept_i = max p_i > threshold
-//   n        = sum_i kept_i, n_c = kept rows with target c, w_c = n / n_c (1 for absent classes); w = 1 without balancing
-//   loss     = sum_{kept} w_{target} CE(strong_i, target_i) / sum_{kept} w_{target};     0 when no row is kept
+//   n        = sum_i kept_i, n_c = kept rows with target c
+//   loss     = sum_{kept} w_i CE(strong_i, target_i);     0 when no row is kept
+//     balanced  w_i = 1 / (n_target times the number of classes with a kept row): each class weighs the same
+//     kept      w_i = 1 / n: the mean over kept rows
+//     rows      w_i = 1 / rows: of all rows, so that few kept ones weigh little (Sohn et al. 2020, FixMatch, Eq. 4)
 //   dstrong  = dloss times its gradient; zero rows where not kept. No gradient flows to weak.
 //
 // In place of weak, targets may be given: `labels`, one for each of any number of images, -1 for none, and `index`, row i's
@@ -18,15 +21,17 @@
 
 namespace kith::kernels {
 
+enum class SelflabelMean : uint8_t { balanced, kept, rows };
+
 template <class T>
 struct SelflabelLossForward {
   Matrix<const T> weak = {}, strong;  // [rows, classes] logits; weak.data null: labels are given
   T threshold = 0;
   std::span<const int32_t> labels = {};  // [images], or empty
   std::span<const int64_t> index = {};   // [rows] where there are labels
-  bool balance = true;
+  SelflabelMean mean = SelflabelMean::balanced;
   std::span<int32_t> target;     // [rows]: class, or -1 where not kept; saved for backward
-  std::span<T> weight;           // [rows]: w_target / sum of weights, 0 where not kept; saved for backward
+  std::span<T> weight;           // [rows]: w, 0 where not kept; saved for backward
   std::span<T> loss;             // [1]
   std::span<int32_t> kept;       // [1]
   std::span<int32_t> seen = {};  // [classes] or empty: kept rows of each target, added to what is there

@@ -64,6 +64,7 @@ struct LiveStep {
   uint32_t epoch = 0;
   int64_t step = 0;    // of the optimiser, from 1
   int64_t images = 0;  // byte offset of this step's batch in the staging buffer, where images are streamed
+  float decay = 0;     // of a moving average whose decay changes
 };
 
 // Necessary work of one call: floating-point operations, and bytes that must cross memory at least once.

@@ -208,7 +208,8 @@ void lars_step(const LarsStep<T>& a) {
 
 template <class T>
 void ema_step(const EmaStep<T>& a) {
-  const T decay = a.decay, rest = static_cast<T>(1 - static_cast<double>(a.decay));
+  const T decay = a.live != nullptr ? static_cast<T>(a.live->decay) : a.decay;
+  const T rest = static_cast<T>(1 - static_cast<double>(decay));
   for_each_piece(cut(a.weights.size(), [&](size_t s) { return a.weights[s].size(); }), [&](const Piece& p, int64_t) {
     const T* __restrict w = a.weights[p.slot].data();
     T* __restrict average = a.averages[p.slot].data();

@@ -76,13 +76,15 @@ void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
   for (const int32_t target : a.target) {
     if (target >= 0) ++count[target], ++kept;
   }
-  // With balancing the weights n / n_c of all kept rows add up to n times the number of classes present.
   const auto present = static_cast<double>(std::count_if(count.begin(), count.end(), [](int64_t n) { return n > 0; }));
+  const auto shared_by = [&](int32_t target) {
+    if (a.mean == SelflabelMean::balanced) return static_cast<double>(count[target]) * present;
+    return static_cast<double>(a.mean == SelflabelMean::kept ? kept : a.strong.rows);
+  };
   double loss = 0;
   for (size_t i = 0; i < a.target.size(); ++i) {
     if (a.target[i] < 0) continue;
-    const double of_class = static_cast<double>(count[a.target[i]]);
-    const double weight = a.balance ? 1 / (of_class * present) : 1 / static_cast<double>(kept);
+    const double weight = 1 / shared_by(a.target[i]);
     loss += weight * a.weight[i];
     a.weight[i] = static_cast<T>(weight);
   }

@@ -65,10 +65,12 @@ struct Adam {
 struct Average {
   static constexpr bool kCorrected = false;
   float decay;
+  const LiveStep* live;
   __device__ __forceinline__ bool keeps_m() const { return false; }
   __device__ __forceinline__ bool keeps_v() const { return false; }
   __device__ __forceinline__ void operator()(Rates, float, float& w, float g, float&, float&) const {
-    w = decay * w + (1.f - decay) * g;
+    const float d = live != nullptr ? live->decay : decay;
+    w = d * w + (1.f - d) * g;
   }
 };
 
@@ -132,7 +134,7 @@ void ema_step(const EmaStep<float>& a, Queue q) {
   std::vector<OptimSlot<float>> slots;
   for (size_t i = 0; i < a.weights.size(); ++i)
     slots.push_back({.w = a.averages[i], .g = a.weights[i], .m = {}, .v = {}});
-  step("ema_step", slots, {nullptr, nullptr, 0.f, 0}, Average{a.decay}, q);
+  step("ema_step", slots, {nullptr, nullptr, 0.f, 0}, Average{a.decay, a.live}, q);
 }
 
 }  // namespace kith::kernels::cuda

@@ -1,5 +1,5 @@
 // Targets come from the weak rows (one warp per row: argmax and its probability) or are given, class counts are integers, so
-// the total weight follows from them without a sum over rows: n * (classes present) when balanced, n otherwise. The loss is a
+// each row's weight follows from them without a sum over rows. The loss is a
 // fixed two-level sum.
 //
 // Small (rows x classes up to kOneBlock): one block, one launch. Large: a launch for targets and counts, one for weights
@@ -60,11 +60,16 @@ __device__ __forceinline__ int target_of(int64_t row, int classes, const Rule& r
   return confidence > rule.threshold ? at : kNone;
 }
 
-// w_target / sum of w over kept rows.
-__device__ __forceinline__ float weight_of(int target, const int* counts, int kept, int present, int balance) {
+// By how many a row's share is divided: `of` rows (0: the kept ones), or balanced.
+struct Mean {
+  int balanced;
+  int64_t of;
+};
+
+__device__ __forceinline__ float weight_of(int target, const int* counts, int kept, int present, Mean mean) {
   if (target < 0) return target == kNone ? 0.f : NAN;
-  const float n = static_cast<float>(kept);
-  return balance ? 1.f / (static_cast<float>(counts[target]) * static_cast<float>(present)) : 1.f / n;
+  if (mean.balanced) return 1.f / (static_cast<float>(counts[target]) * static_cast<float>(present));
+  return 1.f / static_cast<float>(mean.of > 0 ? mean.of : kept);
 }
 
 __device__ __forceinline__ float cross_entropy(const float* logits, int classes, int target, int lane) {
@@ -87,13 +92,13 @@ __device__ __forceinline__ int2 totals(const int* counts, int classes, int* scra
 
 // Rows of this block: weights, and the block's share of the loss (valid in thread 0).
 __device__ __forceinline__ float weigh_rows(const float* strong, int64_t rows, int classes, const int* counts,
-                                            int2 total, int balance, const int32_t* target, float* weight,
+                                            int2 total, Mean mean, const int32_t* target, float* weight,
                                             float* scratch) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   float sum = 0.f;
   for (int64_t i = int64_t{blockIdx.x} * kWarps + warp; i < rows; i += int64_t{gridDim.x} * kWarps) {
     const int t = target[i];
-    const float w = weight_of(t, counts, total.x, total.y, balance);
+    const float w = weight_of(t, counts, total.x, total.y, mean);
     if (lane == 0) weight[i] = w;
     // The whole warp agrees on t.
     sum += t >= 0 ? w * cross_entropy(strong + i * classes, classes, t, lane) : w;
@@ -113,8 +118,8 @@ __device__ __forceinline__ void add_counts(const int* counts, int classes, int32
 
 // Shared memory: counts [classes], then kWarps of scratch.
 __global__ void __launch_bounds__(kThreads, 1)
-    one_block_kernel(const float* __restrict__ strong, int64_t rows, int classes, Rule rule, int balance,
-                     int32_t* target, float* __restrict__ weight, float* __restrict__ loss, int32_t* __restrict__ kept,
+    one_block_kernel(const float* __restrict__ strong, int64_t rows, int classes, Rule rule, Mean mean, int32_t* target,
+                     float* __restrict__ weight, float* __restrict__ loss, int32_t* __restrict__ kept,
                      int32_t* __restrict__ seen) {
   int* counts = dynamic_shared<int>();
   int* scratch = counts + classes;
@@ -131,7 +136,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   add_counts(counts, classes, seen);
   const int2 total = totals(counts, classes, scratch);
   const float sum =
-      weigh_rows(strong, rows, classes, counts, total, balance, target, weight, reinterpret_cast<float*>(scratch));
+      weigh_rows(strong, rows, classes, counts, total, mean, target, weight, reinterpret_cast<float*>(scratch));
   if (threadIdx.x == 0) {
     *loss = sum;
     *kept = total.x;
@@ -152,13 +157,12 @@ __global__ void __launch_bounds__(kThreads)
 
 // 2: left alone, ptxas aims at four blocks to a multiprocessor on sm_90a, and spills for it.
 __global__ void __launch_bounds__(kThreads, 2)
-    weigh_kernel(const float* __restrict__ strong, int64_t rows, int classes, int balance,
-                 const int* __restrict__ counts, const int32_t* __restrict__ target, float* __restrict__ weight,
-                 float* __restrict__ partial) {
+    weigh_kernel(const float* __restrict__ strong, int64_t rows, int classes, Mean mean, const int* __restrict__ counts,
+                 const int32_t* __restrict__ target, float* __restrict__ weight, float* __restrict__ partial) {
   __shared__ int scratch[kWarps];
   __shared__ float sums[kWarps];
   const int2 total = totals(counts, classes, scratch);
-  const float sum = weigh_rows(strong, rows, classes, counts, total, balance, target, weight, sums);
+  const float sum = weigh_rows(strong, rows, classes, counts, total, mean, target, weight, sums);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
@@ -200,13 +204,14 @@ __global__ void __launch_bounds__(kThreads)
 
 void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
   const int64_t rows = a.strong.rows;
-  const int classes = static_cast<int>(a.strong.cols), balance = a.balance ? 1 : 0;
+  const int classes = static_cast<int>(a.strong.cols);
+  const Mean mean{a.mean == SelflabelMean::balanced ? 1 : 0, a.mean == SelflabelMean::rows ? rows : 0};
   const Rule rule{a.weak.data, a.threshold, a.labels.data(), a.index.data(), static_cast<int64_t>(a.labels.size())};
   if (rows * classes <= kOneBlock) {
     launch(
         "selflabel_loss_forward", one_block_kernel,
         {.grid = dim3(1), .block = dim3(kThreads), .smem_bytes = sizeof(int) * (static_cast<size_t>(classes) + kWarps)},
-        q, a.strong.data, rows, classes, rule, balance, a.target.data(), a.weight.data(), a.loss.data(), a.kept.data(),
+        q, a.strong.data, rows, classes, rule, mean, a.target.data(), a.weight.data(), a.loss.data(), a.kept.data(),
         a.seen.data());
     return;
   }
@@ -218,7 +223,7 @@ void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
          {.grid = dim3(static_cast<unsigned>(row_blocks)), .block = dim3(kThreads)}, q, rows, classes, rule,
          a.target.data(), counts.data());
   launch("selflabel_loss_weigh", weigh_kernel, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kThreads)}, q,
-         a.strong.data, rows, classes, balance, counts.data(), a.target.data(), a.weight.data(), partial.data());
+         a.strong.data, rows, classes, mean, counts.data(), a.target.data(), a.weight.data(), partial.data());
   launch("selflabel_loss_combine", combine_kernel, {.grid = dim3(1), .block = dim3(kThreads)}, q, partial.data(), parts,
          counts.data(), classes, a.loss.data(), a.kept.data(), a.seen.data());
 }

@@ -17,6 +17,21 @@ void ProjectionHead::state(StateView& view, const std::string& prefix) {
   second_.list(view, prefix + "2.");
 }
 
+MlpHead::MlpHead(Context& ctx, int in, int hidden, int out, uint64_t seed, const std::string& name)
+    : first_(make_linear(ctx, in, hidden, seed, name + ".0")),
+      norm_(make_batch_norm(ctx, hidden)),
+      second_(make_linear(ctx, hidden, out, seed, name + ".3")) {}
+
+Var MlpHead::operator()(Tape& tape, Var features, bool train) {
+  return second_(tape, norm_(tape, first_(tape, features), {.train = train, .relu = true, .momentum = {}}));
+}
+
+void MlpHead::state(StateView& view, const std::string& prefix) {
+  first_.list(view, prefix + "0.");
+  norm_.list(view, prefix + "1.");
+  second_.list(view, prefix + "3.");
+}
+
 ClusterHeads::ClusterHeads(Context& ctx, int features, int classes, int heads, uint64_t seed) : classes_(classes) {
   const Tensor weights = ctx.empty({int64_t{heads} * classes, features}),
                biases = ctx.empty({int64_t{heads} * classes});

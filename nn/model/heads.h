@@ -18,6 +18,20 @@ class ProjectionHead {
   Linear first_, second_;
 };
 
+// Linear in -> hidden, batch normalisation, ReLU, Linear hidden -> out: BYOL's projection and prediction (Grill et al. 2020, 3.3).
+// Names 0, 1 and 3, where PyTorch's Sequential has them.
+class MlpHead {
+ public:
+  MlpHead(Context&, int in, int hidden, int out, uint64_t seed, const std::string& name);
+  Var operator()(Tape&, Var features, bool train);
+  void state(StateView&, const std::string& prefix);
+
+ private:
+  Linear first_;
+  BatchNorm norm_;
+  Linear second_;
+};
+
 // `heads` linear maps features -> classes evaluated as one product. Output [heads, rows, classes]. The weights of all heads
 // stand in one block, head by head, as do the biases, and the gradients of both once an optimiser holds them.
 // Files name them cluster_head.0.weight [classes, features], cluster_head.0.bias, cluster_head.1.weight, ...

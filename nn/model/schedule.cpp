@@ -19,12 +19,14 @@ double learning_rate(const ScheduleConfig& c, int64_t epoch, int64_t step, int64
     const double unit = c.per_step ? 1.0 / static_cast<double>(steps_per_epoch) : 1.0;
     return c.lr * std::min(1.0, (t + unit) / c.warmup_epochs);
   }
+  const double length = static_cast<double>(epochs) - c.warmup_epochs;
+  const double progress = length > 0 ? std::min(1.0, (t - c.warmup_epochs) / length) : 1.0;
   switch (c.kind) {
     case ScheduleKind::constant:
       return c.lr;
+    case ScheduleKind::part_cosine:
+      return c.lr * std::cos(7 * std::numbers::pi / 16 * progress);
     case ScheduleKind::cosine: {
-      const double length = static_cast<double>(epochs) - c.warmup_epochs;
-      const double progress = length > 0 ? std::min(1.0, (t - c.warmup_epochs) / length) : 1.0;
       const double end = c.lr * c.final_ratio;
       return end + (c.lr - end) * (1 + std::cos(std::numbers::pi * progress)) / 2;
     }

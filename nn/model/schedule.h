@@ -6,13 +6,13 @@
 namespace kith {
 
 // lr as a function of progress, in epochs (fractional epochs for per-step schedules).
-enum class ScheduleKind : uint8_t { constant, cosine, step };
+enum class ScheduleKind : uint8_t { constant, cosine, step, part_cosine };
 struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::constant;
   double lr = 0.1;
-  double final_ratio = 1e-3;       // cosine ends at lr * final_ratio
-  double warmup_epochs = 0;        // linear; the first step (or epoch) already has its share, so lr is never 0
-  bool per_step = false;           // false: the value changes at epoch boundaries only, as the authors' code
+  double final_ratio = 1e-3;  // cosine ends at lr * final_ratio; part_cosine is lr cos(7 pi / 16 progress), FixMatch's
+  double warmup_epochs = 0;   // linear; the first step (or epoch) already has its share, so lr is never 0
+  bool per_step = false;      // false: the value changes at epoch boundaries only, as the authors' code
   std::vector<double> milestones;  // step: epochs
   double gamma = 0.1;              // step: factor
 };

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "kernels/core/types.h"
+#include "kernels/selflabel_loss.h"
 #include "nn/tensor/array.h"
 #include "nn/tensor/tape.h"
 
@@ -67,11 +68,15 @@ struct SelflabelOptions {
   float threshold = 0.99f;
   std::span<const int32_t> labels = {};  // [images] on the device, in place of weak, which is empty then: class or -1
   std::span<const int64_t> index = {};   // [rows] on the device, with labels: each row's image
-  bool balance = true;
+  kernels::SelflabelMean mean = kernels::SelflabelMean::balanced;
   std::span<int32_t> seen = {};  // [classes] on the device: kept rows by target are added; empty: not wanted
 };
 SelflabelOut selflabel_loss(Tape&, const Tensor& weak, Var strong, const SelflabelOptions&);
-Tensor gather_rows(Context&, const Tensor& from, std::span<const int64_t> index);  // no gradient; index on the device
-Var softmax_xent(Tape&, Var logits, std::span<const int32_t> labels);              // -> [rows]
+// Moves of numbers, none with a gradient. bf16 goes through f32 and back, which loses nothing.
+Tensor gather_rows(Context&, const Tensor& from, std::span<const int64_t> index);  // index on the device
+// Row i goes to hand i % hands; the hands, of one size, stand one after another.
+Tensor deal_rows(Context&, const Tensor& x, int64_t hands);
+Var softmax_xent(Tape&, Var logits, const Array<int32_t>& labels);  // labels [rows] -> [rows]
+Var cosine_loss(Tape&, Var predictions, const Tensor& targets);     // [rows, dim] both -> [rows]; none for the targets
 
 }  // namespace kith

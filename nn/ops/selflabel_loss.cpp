@@ -19,7 +19,7 @@ SelflabelOut selflabel_loss(Tape& tape, const Tensor& weak, Var strong, const Se
                                    .threshold = options.threshold,
                                    .labels = options.labels,
                                    .index = options.index,
-                                   .balance = options.balance,
+                                   .mean = options.mean,
                                    .target = out.target.span(),
                                    .weight = weight.span(),
                                    .loss = loss.span(),

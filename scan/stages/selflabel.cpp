@@ -127,12 +127,13 @@ class SelfLabelling {
     const Tensor weak = weak_logits(at);
     Tape tape(s_.ctx);
     const Var strong = logits(tape, strong_(at.batch, at.live), momentum_of(config_.statistics, PassOf::augmented));
-    const SelflabelOut out = selflabel_loss(tape, weak, strong,
-                                            {.threshold = config_.threshold,
-                                             .labels = device_labels_.span(),
-                                             .index = weak.empty() ? at.batch.index : std::span<const int64_t>(),
-                                             .balance = config_.balance,
-                                             .seen = seen_.span()});
+    const SelflabelOut out =
+        selflabel_loss(tape, weak, strong,
+                       {.threshold = config_.threshold,
+                        .labels = device_labels_.span(),
+                        .index = weak.empty() ? at.batch.index : std::span<const int64_t>(),
+                        .mean = config_.balance ? kernels::SelflabelMean::balanced : kernels::SelflabelMean::kept,
+                        .seen = seen_.span()});
     optimizer_.zero_grad();
     tape.backward(out.loss);
     optimizer_.step(at.live, out.kept.data());  // no step where nothing was confident

@@ -72,14 +72,16 @@ def selflabel():
     confidence, target = F.softmax(weak, -1).max(-1)
     kept = confidence > threshold
     assert 0 < kept.sum() < rows
-    for name, balance in [("selflabel.balanced", True), ("selflabel.plain", False)]:
+    for name in ("balanced", "plain", "rows"):
         weight = torch.ones(classes)
-        if balance:
+        if name == "balanced":
             found, counts = torch.unique(target[kept], return_counts=True)
             weight[found] = kept.sum() / counts.double()
         loss = F.cross_entropy(strong[kept], target[kept], weight=weight)
+        if name == "rows":  # FixMatch: the mean over all rows of what is 0 where nothing is kept
+            loss = (F.cross_entropy(strong, target, reduction="none") * kept).mean()
         (gradient,) = torch.autograd.grad(loss, strong)
-        keep(name, weak=weak.float(), strong=strong.detach().float(), threshold=torch.tensor([threshold]),
+        keep(f"selflabel.{name}", weak=weak.float(), strong=strong.detach().float(), threshold=torch.tensor([threshold]),
              target=torch.where(kept, target, -1).int(), loss=loss[None], dstrong=gradient)
 
 
@@ -104,6 +106,17 @@ def l2():
     keep("l2", x=x.detach().float(), y=y, dy=dy.float(), dx=x.grad)
 
 
-for make in (ntxent, scan, selflabel, xent, l2):
+def cosine():
+    x, y = f32(5, 7), f32(5, 7)
+    x[2] = 0
+    y[3] = 0
+    x.requires_grad_()
+    loss = 2 - 2 * (F.normalize(x) * F.normalize(y)).sum(-1)
+    dloss = f32(5)
+    (loss * dloss).sum().backward()
+    keep("cosine", x=x.detach().float(), y=y.float(), loss=loss, dloss=dloss.float(), dx=x.grad)
+
+
+for make in (ntxent, scan, selflabel, xent, l2, cosine):
     make()
 save_file(out, values("losses"))

@@ -71,5 +71,8 @@ x, r, g, b = draw(3, 4, 2, 3), draw(3, 4, 2, 3), draw(4), draw(4)
 keep("norm", F.relu(F.batch_norm(x, None, None, g, b, True) + r), x=x, r=r, g=g, b=b)
 x, g, b = draw(3, 4, 2, 3), draw(4), draw(4)
 keep("norm_relu", F.relu(F.batch_norm(x, None, None, g, b, True)), x=x, g=g, b=b)
+x, y = draw(5, 6), draw(5, 6)
+keep("cosine", 2 - 2 * F.cosine_similarity(x, y, dim=1, eps=1e-12), x=x)
+out["cosine.t"] = y
 save_file({k: (v.detach().float() if v.is_floating_point() else v).contiguous() for k, v in out.items()},
           values("nn"))

@@ -11,11 +11,13 @@ namespace {
 
 using namespace kernels;
 
+constexpr SelflabelMean kMeans[] = {SelflabelMean::balanced, SelflabelMean::kept, SelflabelMean::rows};
+
 template <class T>
 struct Problem {
   HostMatrix<T> weak, strong;  // weak without rows: labels
   T threshold;
-  bool balance = true;
+  SelflabelMean mean = SelflabelMean::balanced;
   std::vector<int32_t> labels = {};
   std::vector<int64_t> index = {};
 };
@@ -41,7 +43,7 @@ Result<T> run(const Problem<T>& p, T dloss = 1) {
                                   .threshold = p.threshold,
                                   .labels = p.labels,
                                   .index = p.index,
-                                  .balance = p.balance,
+                                  .mean = p.mean,
                                   .target = r.target,
                                   .weight = r.weight,
                                   .loss = r.loss,
@@ -60,7 +62,7 @@ Result<T> run(const Problem<T>& p, T dloss = 1) {
 }
 
 Problem<double> widen(const Problem<float>& p) {
-  return {test::widen(p.weak), test::widen(p.strong), p.threshold, p.balance, p.labels, p.index};
+  return {test::widen(p.weak), test::widen(p.strong), p.threshold, p.mean, p.labels, p.index};
 }
 
 Problem<float> draw(int64_t rows, int64_t classes, float scale, float threshold) {
@@ -84,9 +86,9 @@ void expect_oracle(const Problem<float>& p) {
 }
 
 TEST(SelflabelLoss, OracleGradientMatchesCentralDifferences) {
-  for (const bool balance : {true, false}) {
+  for (const SelflabelMean mean : kMeans) {
     Problem<double> p = widen(draw(8, 3, 2.f, 0.7f));
-    p.balance = balance;
+    p.mean = mean;
     const auto r = run(p);
     ASSERT_GT(r.kept[0], 0);
     ASSERT_LT(r.kept[0], 8);
@@ -101,22 +103,23 @@ TEST(SelflabelLoss, OracleGradientMatchesCentralDifferences) {
 
 TEST(SelflabelLoss, MatchesTheOracle) {
   for (const auto& [rows, classes] : {std::pair{1, 2}, {7, 10}, {1000, 10}, {130, 21}, {3, 2050}}) {
-    expect_oracle(draw(rows, classes, 4.f, 0.5f));
-    Problem<float> plain = draw(rows, classes, 4.f, 0.5f);
-    plain.balance = false;
-    expect_oracle(plain);
+    Problem<float> p = draw(rows, classes, 4.f, 0.5f);
+    for (const SelflabelMean mean : kMeans) {
+      p.mean = mean;
+      expect_oracle(p);
+    }
   }
 }
 
 // The targets that weak rows give, as labels of images in another order: the same bits.
 TEST(SelflabelLoss, LabelsInPlaceOfWeakRows) {
-  for (const bool balance : {true, false}) {
+  for (const SelflabelMean mean : kMeans) {
     Problem<float> p = draw(300, 10, 3.f, 0.6f);
-    p.balance = balance;
+    p.mean = mean;
     const auto want = run(p);
     ASSERT_GT(want.kept[0], 0);
     ASSERT_LT(want.kept[0], 300);
-    Problem<float> given{HostMatrix<float>(0, 0), p.strong, 0, balance, std::vector<int32_t>(307, 4), {}};
+    Problem<float> given{HostMatrix<float>(0, 0), p.strong, 0, mean, std::vector<int32_t>(307, 4), {}};
     for (int64_t i = 0; i < 300; ++i) {
       given.index.push_back((i * 101 + 5) % 307);
       given.labels[static_cast<size_t>(given.index.back())] = want.target[static_cast<size_t>(i)];
@@ -154,12 +157,15 @@ TEST(SelflabelLoss, NoConfidentRowGivesZeroLossAndZeroGradient) {
 
 TEST(SelflabelLoss, MatchesPyTorch) {
   const auto file = golden("losses");
-  for (const std::string name : {"selflabel.balanced", "selflabel.plain"}) {
+  const std::pair<std::string, SelflabelMean> cases[] = {{"selflabel.balanced", SelflabelMean::balanced},
+                                                         {"selflabel.plain", SelflabelMean::kept},
+                                                         {"selflabel.rows", SelflabelMean::rows}};
+  for (const auto& [name, mean] : cases) {
     SCOPED_TRACE(name);
     Problem<double> p{{16, 4}, {16, 4}, values<double>(file, name + ".threshold")[0]};
     p.weak.values = test::widen(values<float>(file, name + ".weak"));
     p.strong.values = test::widen(values<float>(file, name + ".strong"));
-    p.balance = name == "selflabel.balanced";
+    p.mean = mean;
     const auto r = run(p);
     const auto target = values<int32_t>(file, name + ".target");
     EXPECT_EQ(r.target, std::vector<int32_t>(target.begin(), target.end()));

@@ -7,12 +7,14 @@ namespace {
 
 using namespace kernels;
 
+constexpr SelflabelMean kMeans[] = {SelflabelMean::balanced, SelflabelMean::kept, SelflabelMean::rows};
+
 class SelflabelLossCuda : public CudaKernel {
  protected:
   struct Case {
     HostMatrix<float> weak, strong;  // weak without rows: labels
     float threshold = 0.5f;
-    bool balance = true;
+    SelflabelMean mean = SelflabelMean::balanced;
     std::vector<int32_t> labels = {};
     std::vector<int64_t> index = {};
   };
@@ -32,7 +34,7 @@ class SelflabelLossCuda : public CudaKernel {
                                          .threshold = c.threshold,
                                          .labels = c.labels,
                                          .index = c.index,
-                                         .balance = c.balance,
+                                         .mean = c.mean,
                                          .target = target,
                                          .weight = weight,
                                          .loss = loss,
@@ -54,7 +56,7 @@ class SelflabelLossCuda : public CudaKernel {
                                   .threshold = c.threshold,
                                   .labels = d_labels.span(),
                                   .index = d_index.span(),
-                                  .balance = c.balance,
+                                  .mean = c.mean,
                                   .target = d_target.span(),
                                   .weight = d_weight.span(),
                                   .loss = d_loss.span(),
@@ -85,9 +87,9 @@ class SelflabelLossCuda : public CudaKernel {
 
 TEST_F(SelflabelLossCuda, MatchesTheOracle) {
   for (const auto& [rows, classes] : {std::pair{1, 2}, {15, 31}, {16, 32}, {17, 33}, {200, 10}})
-    for (const bool balance : {true, false})
-      EXPECT_GT(expect_oracle({normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f), 0.3f,
-                               balance}),
+    for (const SelflabelMean mean : kMeans)
+      EXPECT_GT(expect_oracle(
+                    {normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f), 0.3f, mean}),
                 0);
 }
 

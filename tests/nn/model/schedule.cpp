@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
@@ -26,6 +29,14 @@ TEST(schedule, matches_pytorch_epoch_by_epoch) {
   EXPECT_TRUE(close(std::span<const double>(cosines), test::values<double>(file, "cosine"), tol));
   EXPECT_TRUE(close(std::span<const double>(cosines), test::values<double>(file, "authors_cosine"), tol));
   EXPECT_TRUE(close(std::span<const double>(steps), test::values<double>(file, "step"), tol));
+}
+
+// FixMatch's: 7/16 of a half wave, whose end is a fifth of the beginning.
+TEST(schedule, part_cosine) {
+  const ScheduleConfig c{.kind = ScheduleKind::part_cosine, .lr = 0.03, .per_step = true, .milestones = {}};
+  EXPECT_EQ(learning_rate(c, 0, 0, 4, 8), 0.03);
+  EXPECT_NEAR(learning_rate(c, 4, 0, 4, 8), 0.03 * 0.77301045336273696, 1e-16);
+  EXPECT_NEAR(learning_rate(c, 7, 3, 4, 8), 0.03 * std::cos(7 * std::numbers::pi / 16 * 31 / 32), 1e-16);
 }
 
 TEST(schedule, warms_up_and_follows_steps_when_asked) {

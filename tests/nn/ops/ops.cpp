@@ -66,11 +66,13 @@ TEST(ops, linear_and_heads) {
 }
 
 TEST(ops, row_functions) {
-  Case n("normalize"), s("softmax"), l("log_softmax"), x("xent");
+  Case n("normalize"), s("softmax"), l("log_softmax"), x("xent"), c("cosine");
   n.expect(l2_normalize(n.tape(), n.leaf("x")));
   s.expect(softmax(s.tape(), s.leaf("x")));
   l.expect(log_softmax(l.tape(), l.leaf("x")));
-  x.expect(softmax_xent(x.tape(), x.leaf("x"), x.ints("labels")));
+  const std::span<const int32_t> labels = x.ints("labels");
+  x.expect(softmax_xent(x.tape(), x.leaf("x"), Array<int32_t>(x.tape().context(), labels)));
+  c.expect(cosine_loss(c.tape(), c.leaf("x"), c.tensor("t")));
 }
 
 TEST(ops, ntxent_in_both_forms) {
@@ -127,7 +129,8 @@ TEST(ops, batch_norm_accumulates_where_its_input_has_another_use) {
 TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
   Context ctx;
   const Tensor w = test::normal_tensor(ctx, {4, 6}, {5}), wide = test::normal_tensor(ctx, {3, 3, 3, 6}, {6});
-  const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5, 0, 1};
+  const Array<int32_t> labels(ctx, std::vector<int32_t>{0, 1, 2, 3, 4, 5, 0, 1});
+  const Tensor targets = test::normal_tensor(ctx, {8, 6}, {5});
   const Array<int32_t> positive(ctx, std::vector<int32_t>{1, 0, 0, 0, 5, 6, 5, 6});
   using Op = std::function<Var(Tape&, Var)>;  // of x [8, 6]
   const auto images = [](Tape& t, Var x) { return reshape(t, x, {2, 2, 2, 6}); };
@@ -163,6 +166,7 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
          return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
        }},
       {"softmax_xent", [&](Tape& t, Var x) { return softmax_xent(t, x, labels); }},
+      {"cosine_loss", [&](Tape& t, Var x) { return cosine_loss(t, x, targets); }},
       {"selflabel_loss", [](Tape& t, Var x) { return selflabel_loss(t, x.value(), x, {.threshold = 0.f}).loss; }},
   };
   for (const auto& [name, op] : ops) {
