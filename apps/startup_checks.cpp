@@ -52,8 +52,8 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
   };
   bool earlier = true;  // stages after one that runs will run too, or are checked again when their turn comes
   std::vector<PlannedStage> stages;
-  for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
-    if (stage == "selflabel" && !config.selflabel.enabled) continue;
+  for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "refine", "evaluate"}) {
+    if (!takes_part(config, stage)) continue;
     earlier = earlier && stage != "evaluate" && stands(stage) && (stage != "pretext" || stands("features"));
     stages.push_back({.name = stage, .done = earlier});
   }

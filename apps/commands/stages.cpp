@@ -43,6 +43,7 @@ void add_stage_commands(CLI::App& app) {
   add_stage(app, "cluster", "Train the clustering heads with the SCAN loss", [](Session& s, auto&) { cluster(s); });
   add_stage(app, "selflabel", "Train on the model's own confident predictions",
             [](Session& s, auto&) { selflabel(s); });
+  add_stage(app, "refine", "Train from reliable labels, semi-supervised", [](Session& s, auto&) { refine(s); });
   add_evaluate_command(app);
 }
 

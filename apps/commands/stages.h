@@ -1,4 +1,4 @@
-// kith run | pretext | mine | cluster | selflabel | evaluate.
+// kith run | pretext | mine | cluster | selflabel | refine | evaluate.
 #pragma once
 #include <CLI/CLI.hpp>
 

@@ -103,9 +103,12 @@ class TogetherCheck {
     schedule("pretext", c.pretext.train.schedule);
     schedule("cluster", c.cluster.train.schedule);
     schedule("selflabel", c.selflabel.train.schedule);
-    augment("pretext", c.pretext.augment);
-    augment("cluster", c.cluster.augment);
-    augment("selflabel", c.selflabel.augment);
+    schedule("refine", c.refine.train.schedule);
+    augment("pretext.augment", c.pretext.augment);
+    augment("cluster.augment", c.cluster.augment);
+    augment("selflabel.augment", c.selflabel.augment);
+    augment("refine.augment", c.refine.augment);
+    augment("refine.weak", c.refine.weak);
     if (!data::is_utf8(c.preset)) throw Error(c.preset + ": the path of a preset must be UTF-8, as it is written down");
   }
 
@@ -122,8 +125,8 @@ class TogetherCheck {
     if (!std::ranges::is_sorted(c.milestones)) refuse(milestones, "expected ascending epochs");
   }
 
-  void augment(const std::string& stage, const AugmentConfig& c) const {
-    const std::string where = stage + ".augment.simclr.";
+  void augment(const std::string& section, const AugmentConfig& c) const {
+    const std::string where = section + ".simclr.";
     if (c.simclr.scale_min > c.simclr.scale_max)
       refuse(where + "scale_min",
              fmt::format("{} is larger than scale_max, {}", c.simclr.scale_min, c.simclr.scale_max));

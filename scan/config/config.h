@@ -56,7 +56,19 @@ struct TrainConfig {
 };
 
 // scan/pretext/task.h
-enum class PretextKind : uint8_t { simclr };
+enum class PretextKind : uint8_t { simclr, moco, byol, rotnet };
+
+// Of pretext.task = "moco" alone, and of "byol" alone.
+struct MocoConfig {
+  int64_t queue = 4096;     // keys of earlier batches
+  float momentum = 0.999f;  // decay of the moving average that is the key network
+  int shards = 1;  // parts of a batch, each normalised by statistics of its own; keys are in other parts than queries
+};
+struct ByolConfig {
+  int hidden = 512;  // width of the two heads' hidden layer
+  float momentum =
+      0.99f;  // decay of the moving average that is the target network at the start; a cosine takes it to 1
+};
 
 struct PretextConfig {
   PretextKind task = PretextKind::simclr;
@@ -64,6 +76,8 @@ struct PretextConfig {
   AugmentConfig augment;
   float tau = 0.1f;
   NtXentForm form = NtXentForm::symmetric;
+  MocoConfig moco;
+  ByolConfig byol;
   Statistics statistics = Statistics::moving;  // or reestimate: once, after the last epoch
   int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
 };
@@ -98,6 +112,29 @@ struct SelflabelConfig {
   Statistics statistics = Statistics::reestimate;
 };
 
+// Semi-supervised training from reliable labels, after self-labelling, or after the cluster stage where that is not enabled
+// (scan/stages/refine.cpp; the defaults are SPICE's).
+struct RefineConfig {
+  bool enabled = false;
+  TrainConfig train{.epochs = 20,
+                    .batch = 448,  // images of a step that are guessed
+                    .optimizer = {.nesterov = true, .weight_decay = 5e-4f, .decay_all = false},
+                    .schedule = {.kind = ScheduleKind::part_cosine, .lr = 0.03, .per_step = true, .milestones = {}}};
+  AugmentConfig augment{.policy = kernels::AugmentPolicy::strong, .simclr = {}, .strong = {.operations = 3}};
+  AugmentConfig weak{.policy = kernels::AugmentPolicy::simclr,
+                     .simclr = {.scale_min = 0.77f, .ratio_min = 1, .ratio_max = 1, .jitter = 0, .grayscale = 0},
+                     .strong = {}};
+  int64_t labelled = 64;     // reliable images of a step
+  int64_t neighbours = 100;  // that are asked, the image itself among them
+  float agreement = 0.9f;    // share of them with the image's label, at least
+  float confidence = 0.99f;  // probability of the label, above
+  int64_t least = 10;        // images of a cluster: its best, where fewer are reliable
+  float threshold = 0.95f;   // of a guess, from the weak view
+  float weight = 1;          // of the loss of guesses
+  float ema = 0.999f;        // decay of a moving average of the weights, which is the result; 0: none
+  Statistics statistics = Statistics::reestimate;
+};
+
 struct EvaluateConfig {
   int64_t knn_k = 200;
   float knn_tau = 0.1f;
@@ -118,6 +155,7 @@ struct RunConfig {
   MineConfig mine;
   ClusterConfig cluster;
   SelflabelConfig selflabel;
+  RefineConfig refine;
   EvaluateConfig evaluate;
 };
 

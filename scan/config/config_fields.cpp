@@ -21,13 +21,13 @@ constexpr Range kTemperature{1e-6, kInf};
 
 constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
-constexpr std::string_view kPretext[] = {"simclr"};
+constexpr std::string_view kPretext[] = {"simclr", "moco", "byol", "rotnet"};
 constexpr std::string_view kStatistics[] = {"moving", "reestimate", "frozen", "weak"};
 constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
 constexpr std::string_view kForm[] = {"symmetric", "one_sided"};
 constexpr std::string_view kPolicy[] = {"none", "simclr", "strong"};
 constexpr std::string_view kOptimizer[] = {"sgd", "adam", "adamw", "lars"};
-constexpr std::string_view kSchedule[] = {"constant", "cosine", "step"};
+constexpr std::string_view kSchedule[] = {"constant", "cosine", "step", "part_cosine"};
 
 std::span<const std::string_view> names(Precision) { return kPrecision; }
 std::span<const std::string_view> names(PretextKind) { return kPretext; }
@@ -111,8 +111,8 @@ void add_schedule(Table& t, ScheduleConfig& c) {
   });
 }
 
-void add_augment(Table& t, AugmentConfig& c) {
-  t.section("augment", [&] {
+void add_augment(Table& t, AugmentConfig& c, const char* name = "augment") {
+  t.section(name, [&] {
     t.add("policy", c.policy);
     t.add("size", c.size, at_most(kernels::kMaxSide));
     t.section("simclr", [&] {
@@ -152,6 +152,15 @@ void add_pretext(Table& t, PretextConfig& c) {
     t.add("form", c.form);
     t.add_choice("statistics", c.statistics, std::span(kStatistics).first(2));
     t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
+    t.section("moco", [&] {
+      t.add("queue", c.moco.queue, Range{1, kMostRows});
+      t.add("momentum", c.moco.momentum, kDecay);
+      t.add("shards", c.moco.shards, Range{1, kMostRows});
+    });
+    t.section("byol", [&] {
+      t.add("hidden", c.byol.hidden, Range{1, kWidest});
+      t.add("momentum", c.byol.momentum, kDecay);
+    });
     add_training_sections(t, c.train, c.augment);
   });
 }
@@ -195,6 +204,25 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
   });
 }
 
+void add_refine(Table& t, RefineConfig& c) {
+  t.affects(Affects::refine);
+  t.section("refine", [&] {
+    t.add("enabled", c.enabled, kAny, Affects::evaluate);
+    add_train(t, c.train);
+    t.add("labelled", c.labelled, Range{2, kMostRows});
+    t.add("neighbours", c.neighbours, Range{2, kMostRows});
+    t.add("agreement", c.agreement, kShare);
+    t.add("confidence", c.confidence, kShare);
+    t.add("least", c.least, at_least(1));
+    t.add("threshold", c.threshold, kShare);
+    t.add("weight", c.weight, kNonNegative);
+    t.add("ema", c.ema, kDecay);
+    t.add_choice("statistics", c.statistics, std::span(kStatistics).first(3));
+    add_training_sections(t, c.train, c.augment);
+    add_augment(t, c.weak, "weak");
+  });
+}
+
 void add_evaluate(Table& t, EvaluateConfig& c) {
   t.affects(Affects::evaluate);
   t.section("evaluate", [&] {
@@ -234,6 +262,7 @@ std::vector<Field> fields(RunConfig& c) {
   add_mine(t, c.mine);
   add_cluster(t, c.cluster);
   add_selflabel(t, c.selflabel);
+  add_refine(t, c.refine);
   add_evaluate(t, c.evaluate);
   return t.take();
 }

@@ -36,6 +36,7 @@ enum class Affects : uint8_t {
   mine,
   cluster,
   selflabel,
+  refine,
   evaluate,
 };
 

@@ -32,18 +32,21 @@ class Counter {
 
   Footprint pretext() const {
     const PretextTaskInfo& task = pretext_task(c_.pretext.task);
-    const double head = task.head_weights(c_.model);
-    const double rows = kFloat * c_.model.projection * (train_ + scored_);
+    const double head = task.head_weights(c_), beside = task.beside_of(c_, backbone_ + head);
+    const double rows = kFloat * task.columns_of(c_) * (train_ + scored_);
     Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
     add_training(f, c_.pretext.train, c_.pretext.augment, task.passes, backbone_ + head);
     f.host.push_back({"features", rows, fewer_images()});
     f.device.push_back({"features", rows, fewer_images()});
-    f.disk += rows + kFloat * (backbone_ + head);
+    if (beside > 0)
+      f.device.push_back(
+          {"the network that follows, and its queue", kFloat * beside, "a narrower model, --set model.width=N"});
+    f.disk += rows + kFloat * (backbone_ + head + beside);
     return join(std::move(f));
   }
 
   Footprint mine() const {
-    const double rows = kFloat * c_.model.projection * std::max(train_, scored_);
+    const double rows = kFloat * pretext_task(c_.pretext.task).columns_of(c_) * std::max(train_, scored_);
     const double lists = std::min<double>(static_cast<double>(c_.mine.k), train_ - 1) * train_;
     Footprint f{.stage = "mine", .device = {}, .host = {}, .disk = {}};
     f.host = {{"features", rows, fewer_images()},
@@ -79,6 +82,21 @@ class Counter {
     if (c_.selflabel.ema > 0) f.device.push_back({"the moving average", kFloat * all, "none, --set selflabel.ema=0"});
     if (c_.selflabel.share > 0) f.device.push_back({"targets", kInt * train_, "none, --set selflabel.share=0"});
     f.disk += kFloat * all * (c_.selflabel.ema > 0 ? 2 : 1);
+    return join(std::move(f));
+  }
+
+  Footprint refine() const {
+    const RefineConfig& r = c_.refine;
+    Footprint f{.stage = "refine", .device = {}, .host = {}, .disk = {}};
+    const double all = backbone_ + (columns_ + 1) * clusters_;
+    add_training(f, r.train, r.augment, 1, all);
+    const MemoryPart lists{fmt::format("lists of {} neighbours", r.neighbours),
+                           kList * static_cast<double>(std::min<int64_t>(r.neighbours, d_.train)) * train_,
+                           "fewer, --set refine.neighbours=N"};
+    f.host.push_back(lists);
+    f.device.push_back({"features", kFloat * columns_ * train_, fewer_images()});
+    if (r.ema > 0) f.device.push_back({"the moving average", kFloat * all, "none, --set refine.ema=0"});
+    f.disk += kFloat * all * (r.ema > 0 ? 2 : 1);
     return join(std::move(f));
   }
 
@@ -146,6 +164,7 @@ std::vector<Footprint> footprints(const RunConfig& config, const DataShape& data
   const Counter count(config, data, device, precision);
   std::vector<Footprint> stages = {count.pretext(), count.mine(), count.cluster()};
   if (config.selflabel.enabled) stages.push_back(count.selflabel());
+  if (config.refine.enabled) stages.push_back(count.refine());
   stages.push_back(count.evaluate(data.labelled));
   return stages;
 }

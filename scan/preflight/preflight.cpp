@@ -9,6 +9,7 @@
 #include "kernels/augment_params.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/memory_estimate.h"
+#include "scan/pretext/task.h"
 
 namespace kith {
 namespace {
@@ -30,19 +31,31 @@ class Check {
   Preflight all() {
     images();
     if (!out_.faults.empty()) return std::move(out_);  // what follows counts on images
-    if (runs("cluster") || runs("selflabel") || runs("evaluate")) clusters();
+    if (runs("cluster") || runs("selflabel") || runs("refine") || runs("evaluate")) clusters();
     lists();
-    if (runs("pretext") && free_.device == Device::cuda && c_.model.projection > kWidestNtXent)
+    const bool contrastive = c_.pretext.task == PretextKind::simclr || c_.pretext.task == PretextKind::moco;
+    if (runs("pretext") && contrastive && free_.device == Device::cuda && c_.model.projection > kWidestNtXent)
       fault(fmt::format(
           "model.projection: expected at most {} on a CUDA device, the limit of the contrastive loss there; "
           "found {}",
           kWidestNtXent, c_.model.projection));
+    if (runs("pretext")) {
+      const data::Images& seen = data_.train();
+      const std::string text =
+          pretext_task(c_.pretext.task)
+              .fault_of(c_, {.images = shape_.pretext(), .height = seen.height, .width = seen.width});
+      if (!text.empty()) fault(text);
+    }
     training("pretext", c_.pretext.train);
     training("cluster", c_.cluster.train);
     training("selflabel", c_.selflabel.train);
-    views("pretext", c_.pretext.augment);
-    views("cluster", c_.cluster.augment);
-    views("selflabel", c_.selflabel.augment);
+    training("refine", c_.refine.train);
+    views("pretext.augment", c_.pretext.augment);
+    views("cluster.augment", c_.cluster.augment);
+    views("selflabel.augment", c_.selflabel.augment);
+    views("refine.augment", c_.refine.augment);
+    views("refine.weak", c_.refine.weak);
+    if (runs("refine")) reliable();
     if (out_.faults.empty()) room();
     return std::move(out_);
   }
@@ -142,17 +155,27 @@ class Check {
           warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
   }
 
-  void views(const std::string& stage, const AugmentConfig& a) {
-    if (!runs(stage)) return;
+  void reliable() {
+    if (c_.refine.neighbours > kLongestList)
+      fault(fmt::format("refine.neighbours: expected at most {}; found {}", kLongestList, c_.refine.neighbours));
+    else if (c_.refine.neighbours > shape_.train)
+      warn(fmt::format("refine.neighbours: {} asked for, there are {} train images", c_.refine.neighbours,
+                       shape_.train));
+    if (const int64_t batch = std::min(c_.refine.train.batch, shape_.train); c_.refine.labelled > batch)
+      fault(fmt::format("refine.labelled: expected at most the batch of {}; found {}", batch, c_.refine.labelled));
+  }
+
+  void views(const std::string& section, const AugmentConfig& a) {
+    if (!runs(section.substr(0, section.find('.')))) return;
     if (a.policy != kernels::AugmentPolicy::simclr && a.size > std::min(shape_.height, shape_.width))
       return fault(
-          fmt::format("{}.augment.size: squares of {} pixels cannot be cut from images of {} x {}; expected at "
+          fmt::format("{}.size: squares of {} pixels cannot be cut from images of {} x {}; expected at "
                       "most their sides, or policy = \"simclr\", which resizes",
-                      stage, a.size, shape_.height, shape_.width));
+                      section, a.size, shape_.height, shape_.width));
     const DataShape views = views_of(shape_, a);
     if (a.policy == kernels::AugmentPolicy::strong && a.strong.cutout > std::min(views.height, views.width))
-      warn(fmt::format("{}.augment.strong.cutout: squares of up to {} pixels cover views of {} x {}", stage,
-                       a.strong.cutout, views.height, views.width));
+      warn(fmt::format("{}.strong.cutout: squares of up to {} pixels cover views of {} x {}", section, a.strong.cutout,
+                       views.height, views.width));
   }
 
   void room() {

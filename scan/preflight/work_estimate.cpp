@@ -19,22 +19,23 @@ class Estimator {
   Estimator(const RunConfig& c, const DataShape& d)
       : c_(c), d_(d), forward_(backbone_flops(c.model, d.height, d.width, d.channels)) {
     features_ = 8.0 * c.model.width;
-    head_ = 2 * pretext_task(c.pretext.task).head_weights(c.model);
+    head_ = 2 * pretext_task(c.pretext.task).head_weights(c);
     clusters_ = c.cluster.classes > 0 ? c.cluster.classes : d.classes;
   }
 
   StageEstimate pretext() const {
     const TrainConfig& t = c_.pretext.train;
     const int64_t steps = t.epochs * steps_per_epoch(t, d_.pretext());
-    const double trained =
-        pretext_task(c_.pretext.task).passes * static_cast<double>(steps * std::min(t.batch, d_.pretext()));
+    const PretextTaskInfo& task = pretext_task(c_.pretext.task);
+    const double seen = static_cast<double>(steps * std::min(t.batch, d_.pretext()));
+    const double trained = task.passes * seen, followed = task.passes_forward * seen;
     const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
-    return {"pretext", steps, trained + extracted,
-            3 * trained * (forward(c_.pretext.augment) + head_) + extracted * (forward_ + head_)};
+    return {"pretext", steps, trained + followed + extracted,
+            (3 * trained + followed) * (forward(c_.pretext.augment) + head_) + extracted * (forward_ + head_)};
   }
 
   StageEstimate mine() const {
-    const double dim = c_.model.projection;
+    const double dim = pretext_task(c_.pretext.task).columns_of(c_);
     return {"mine", 0, 0, 2 * dim * (count(d_.train) * count(d_.train) + count(d_.test) * count(d_.test))};
   }
 
@@ -66,11 +67,25 @@ class Estimator {
     return {"selflabel", steps, seen + plain, 3 * seen * (forward(l.augment) + head) + plain * (forward_ + head)};
   }
 
+  // Every image in a strong view with its gradient and in a weak one without, reliable ones beside them; one look at all first.
+  StageEstimate refine() const {
+    const RefineConfig& r = c_.refine;
+    const int64_t steps = r.train.epochs * steps_per_epoch(r.train, d_.train);
+    const double guessed = static_cast<double>(steps * std::min(r.train.batch, d_.train));
+    const double labelled = static_cast<double>(steps * r.labelled);
+    const double plain = (static_cast<double>(r.train.epochs) + 1) * count(d_.test) + count(d_.train) +
+                         reestimated(r.statistics, r.train.epochs + (r.ema > 0 ? 1 : 0));
+    const double head = 2 * features_ * clusters_;
+    return {"refine", steps, 2 * guessed + labelled + plain,
+            3 * guessed * (forward(r.augment) + head) + (guessed + 3 * labelled) * (forward(r.weak) + head) +
+                plain * (forward_ + head) + 2 * features_ * count(d_.train) * count(d_.train)};
+  }
+
   StageEstimate evaluate() const {
     // A row for re-estimated statistics and one for self-labelling, beside SCAN's.
-    const double models = c_.selflabel.enabled ? 3 : 1;
+    const double models = (c_.selflabel.enabled ? 3 : 1) + (c_.refine.enabled ? 1 : 0);
     const double seen = models * count(d_.test) + (c_.selflabel.enabled ? 2 : 1) * count(d_.train);
-    const double knn = 2.0 * c_.model.projection * count(d_.train) * count(d_.test);
+    const double knn = 2.0 * pretext_task(c_.pretext.task).columns_of(c_) * count(d_.train) * count(d_.test);
     return {"evaluate", 0, seen, seen * forward_ + knn};
   }
 
@@ -138,6 +153,7 @@ std::vector<StageEstimate> estimate(const RunConfig& config, const DataShape& sh
   const Estimator e(config, shape);
   std::vector<StageEstimate> stages = {e.pretext(), e.mine(), e.cluster()};
   if (config.selflabel.enabled) stages.push_back(e.selflabel());
+  if (config.refine.enabled) stages.push_back(e.refine());
   stages.push_back(e.evaluate());
   return stages;
 }

@@ -1,5 +1,7 @@
 #include "scan/pretext/task.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -8,14 +10,64 @@
 namespace kith {
 namespace {
 
+double features_of(const RunConfig& c) {
+  return ResNetConfig{.depth = c.model.depth, .width = c.model.width, .stem = c.model.stem}.features();
+}
+
 // Two linear layers: features -> features -> projection.
-double projection_head(const ModelConfig& model) {
-  const double features = ResNetConfig{.depth = model.depth, .width = model.width, .stem = model.stem}.features();
-  return features * (features + model.projection);
+double projection_head(const RunConfig& c) { return features_of(c) * (features_of(c) + c.model.projection); }
+
+// The key network and the rows of the queue.
+double keys(const RunConfig& c, double trained) {
+  return trained + static_cast<double>(c.pretext.moco.queue + c.pretext.train.batch) * c.model.projection;
+}
+std::string shards_fault(const RunConfig& c, const PretextShape& s) {
+  const int64_t batch = std::min(c.pretext.train.batch, s.images), shards = c.pretext.moco.shards;
+  if (batch % shards == 0 && batch / shards >= 2) return {};
+  return fmt::format(
+      "pretext.moco.shards: expected a divisor of the batch of {} that leaves parts of at least 2 images; found {}",
+      batch, shards);
+}
+
+// features -> hidden -> projection -> hidden -> projection.
+double byol_heads(const RunConfig& c) { return c.pretext.byol.hidden * (features_of(c) + 3. * c.model.projection); }
+double target(const RunConfig& c, double trained) { return trained - 2. * c.pretext.byol.hidden * c.model.projection; }
+
+double rotation_head(const RunConfig& c) { return 4 * features_of(c); }
+int features_mined(const RunConfig& c) { return static_cast<int>(features_of(c)); }
+std::string square_fault(const RunConfig& c, const PretextShape& s) {
+  const int height = c.pretext.augment.side(s.height), width = c.pretext.augment.side(s.width);
+  if (height == width) return {};
+  return fmt::format(
+      "pretext.task: rotnet turns images by 90 degrees; expected square views, found {} x {}; --set "
+      "pretext.augment.size=N makes them square",
+      height, width);
 }
 
 constexpr PretextTaskInfo kTasks[] = {
-    {PretextKind::simclr, "simclr", 2, projection_head, make_simclr},
+    {.kind = PretextKind::simclr, .name = "simclr", .passes = 2, .head_weights = projection_head, .make = make_simclr},
+    {.kind = PretextKind::moco,
+     .name = "moco",
+     .passes = 1,
+     .passes_forward = 1,
+     .head_weights = projection_head,
+     .beside = keys,
+     .fault = shards_fault,
+     .make = make_moco},
+    {.kind = PretextKind::byol,
+     .name = "byol",
+     .passes = 2,
+     .passes_forward = 2,
+     .head_weights = byol_heads,
+     .beside = target,
+     .make = make_byol},
+    {.kind = PretextKind::rotnet,
+     .name = "rotnet",
+     .passes = 4,
+     .head_weights = rotation_head,
+     .columns = features_mined,
+     .fault = square_fault,
+     .make = make_rotnet},
 };
 
 }  // namespace
@@ -30,6 +82,16 @@ const PretextTaskInfo& pretext_task(PretextKind kind) {
   const auto at = std::ranges::find(kTasks, kind, &PretextTaskInfo::kind);
   check(at != std::end(kTasks), "pretext_task: no task of kind " + std::to_string(static_cast<int>(kind)));
   return *at;
+}
+
+int PretextTaskInfo::columns_of(const RunConfig& c) const {
+  return columns == nullptr ? c.model.projection : columns(c);
+}
+double PretextTaskInfo::beside_of(const RunConfig& c, double trained) const {
+  return beside == nullptr ? 0 : beside(c, trained);
+}
+std::string PretextTaskInfo::fault_of(const RunConfig& c, const PretextShape& s) const {
+  return fault == nullptr ? "" : fault(c, s);
 }
 
 }  // namespace kith

@@ -37,13 +37,28 @@ class PretextTask {
   virtual void load(const SafeTensors&) {}
 };
 
+// What it learns from.
+struct PretextShape {
+  int64_t images;
+  int height, width;
+};
+
 struct PretextTaskInfo {
   PretextKind kind;
   std::string_view name;                       // of the field pretext.task
   int passes;                                  // of each image through the trained network, per step
-  double (*head_weights)(const ModelConfig&);  // trained weights beside the backbone's
+  int passes_forward = 0;                      // of each through one that is not trained
+  double (*head_weights)(const RunConfig&);    // trained weights beside the backbone's
+  int (*columns)(const RunConfig&) = nullptr;  // of features(); null: model.projection
+  double (*beside)(const RunConfig&,
+                   double trained) = nullptr;  // f32 numbers kept beside `trained` weights; null: none
+  std::string (*fault)(const RunConfig&, const PretextShape&) = nullptr;  // why it can't run; empty: it can
   // The last: the images it learns from (data::Dataset::pretext_images), which must outlive it.
   std::unique_ptr<PretextTask> (*make)(const RunConfig&, const data::Dataset&, const ImageSource&);
+
+  int columns_of(const RunConfig&) const;
+  double beside_of(const RunConfig&, double trained) const;
+  std::string fault_of(const RunConfig&, const PretextShape&) const;
 };
 
 // The backbone of every network of a run.
@@ -52,7 +67,13 @@ ResNetConfig backbone_config(const ModelConfig&, const data::Dataset&);
 std::span<const PretextTaskInfo> pretext_tasks();
 const PretextTaskInfo& pretext_task(PretextKind);
 
+// BYOL's decay of the target network, by the share of steps that are behind: 1 - (1 - momentum) (cos(pi progress) + 1) / 2.
+float byol_decay(float momentum, double progress);
+
 // One per file of this folder.
 std::unique_ptr<PretextTask> make_simclr(const RunConfig&, const data::Dataset&, const ImageSource&);
+std::unique_ptr<PretextTask> make_moco(const RunConfig&, const data::Dataset&, const ImageSource&);
+std::unique_ptr<PretextTask> make_byol(const RunConfig&, const data::Dataset&, const ImageSource&);
+std::unique_ptr<PretextTask> make_rotnet(const RunConfig&, const data::Dataset&, const ImageSource&);
 
 }  // namespace kith

@@ -68,6 +68,32 @@ std::string summary(const PageInput& in) {
           rows));
 }
 
+// What refinement learned from, as it was logged.
+std::string reliability(const PageInput& in) {
+  const auto of = std::find_if(in.metrics.rbegin(), in.metrics.rend(), [](const json& line) {
+    return line.value("stage", "") == "refine" && line.contains("reliable_per_cluster");
+  });
+  if (of == in.metrics.rend()) return "";
+  std::string head, cells;
+  const json& counts = of->at("reliable_per_cluster");
+  for (size_t c = 0; c < counts.size(); ++c) {
+    head += fmt::format("<th>{}</th>", c);
+    cells += fmt::format("<td>{}</td>", counts[c].get<int64_t>());
+  }
+  std::string text =
+      fmt::format("{} of {} labels are reliable: most of the image's neighbours share them and the network is sure",
+                  of->at("reliable").get<int64_t>(), of->at("of").get<int64_t>());
+  if (of->contains("precision"))
+    text += fmt::format("; {} % of them are right", percent(of->at("precision").get<double>()));
+  const bool shown = counts.size() <= kLargestMap;
+  return section(
+      "Reliable labels", text + ".",
+      shown ? fmt::format(
+                  "<div class=\"wide\"><table><tr><th>Cluster</th>{}</tr><tr><td>Images</td>{}</tr></table></div>\n",
+                  head, cells)
+            : "\n");
+}
+
 // The points of one quantity of a stage over training time: the lines of steps where there are any, else those of epochs.
 std::vector<std::pair<double, double>> points_of(const std::vector<const json*>& lines, const char* key) {
   std::vector<std::pair<double, double>> steps, epochs;
@@ -150,9 +176,10 @@ std::string render_page(const PageInput& in) {
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
-      "</head>\n<body>\n<main>\n<h1>{0}</h1>\n{2}{3}{4}{5}{6}"
+      "</head>\n<body>\n<main>\n<h1>{0}</h1>\n{2}{3}{4}{5}{6}{7}"
       "<footer>Written by kith.</footer>\n</main>\n</body>\n</html>\n",
-      escape_html(in.title), kPageStyle, facts(in), summary(in), confusion(in), clusters(in), curves(in));
+      escape_html(in.title), kPageStyle, facts(in), summary(in), reliability(in), confusion(in), clusters(in),
+      curves(in));
 }
 
 }  // namespace kith

@@ -25,6 +25,7 @@ td.best { font-weight: 700; }
 td.bar { width: 38%; padding: 7px 0; }
 .bar div { height: 11px; border-radius: 2px; background: #9dbfdf; }
 .best + td.bar div { background: var(--blue); }
+.wide { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 10px 22px; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .chart { max-width: 400px; }

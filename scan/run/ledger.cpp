@@ -58,7 +58,7 @@ const Origin& Ledger::origin(const std::string& stage) {
   if (parts_.empty()) parts_ = data::parts_of(data_);
   for (const std::string& part : info.data)
     if (const auto at = parts_.find(part); at != parts_.end()) origin.data[part] = at->second;
-  for (const std::string& file : info.inputs)
+  for (const std::string& file : inputs_of(config_, info))
     if (fs::exists(path(file))) origin.inputs[file] = digest_of(file);
   return origins_[stage] = std::move(origin);
 }
@@ -123,9 +123,8 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
 
 // The files that a stage cannot do without. Without labels evaluate looks at the clusterings alone.
 std::vector<std::string> Ledger::needed_files(const StageInfo& stage) const {
-  std::vector<std::string> files = stage.inputs;
+  std::vector<std::string> files = inputs_of(config_, stage);
   if (stage.name != "evaluate") return files;
-  if (!config_.selflabel.enabled) std::erase(files, "selflabel.safetensors");
   const bool labelled = data_.scored().labelled();
   if (!labelled) std::erase_if(files, [](const std::string& file) { return file.ends_with(".npy"); });
   if (!labelled || !config_.evaluate.probe) std::erase(files, "pretext.safetensors");
@@ -141,7 +140,7 @@ std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
   const std::vector<std::string> needed = needed_files(info);
   std::vector<std::string> warnings;
   for (const StageInfo* maker : stages_before(info)) {
-    if (maker->name == "selflabel" && !config_.selflabel.enabled) continue;
+    if (!takes_part(config_, maker->name)) continue;
     bool there = true;
     for (const std::string& file : maker->outputs) {
       if (fs::exists(path(file))) continue;

@@ -82,12 +82,18 @@ std::span<const StageInfo> stage_table() {
        .data = {"train images", "normalisation"},
        .inputs = {"cluster.safetensors"},
        .outputs = {"selflabel.safetensors"}},
+      {.name = "refine",
+       .command = "refine",
+       .affects = Affects::refine,
+       .data = {"train images", "normalisation"},
+       .inputs = {"cluster.safetensors", "selflabel.safetensors"},
+       .outputs = {"refine.safetensors"}},
       {.name = "evaluate",
        .command = "evaluate",
        .affects = Affects::evaluate,
        .data = {"train images", "test images", "train labels", "test labels", "class names", "normalisation"},
        .inputs = {"pretext.safetensors", "features_train.npy", "features_test.npy", "neighbours_train.npy",
-                  "neighbours_test.npy", "cluster.safetensors", "selflabel.safetensors"},
+                  "neighbours_test.npy", "cluster.safetensors", "selflabel.safetensors", "refine.safetensors"},
        .outputs = {"assignments.npy", "assignments_train.npy", "probabilities.npy", "summary.json"}}};
   return table;
 }
@@ -97,6 +103,19 @@ const StageInfo& stage_info(const std::string& name) {
   const auto at = std::ranges::find(stages, name, &StageInfo::name);
   check(at != stages.end(), "no stage " + name);
   return *at;
+}
+
+bool takes_part(const RunConfig& config, const std::string& stage) {
+  return (stage != "selflabel" || config.selflabel.enabled) && (stage != "refine" || config.refine.enabled);
+}
+
+std::vector<std::string> inputs_of(const RunConfig& config, const StageInfo& stage) {
+  std::vector<std::string> files = stage.inputs;
+  for (const StageInfo& maker : stage_table())
+    if (!takes_part(config, maker.name))
+      for (const std::string& file : maker.outputs) std::erase(files, file);
+  if (stage.name == "refine" && config.selflabel.enabled) std::erase(files, "cluster.safetensors");
+  return files;
 }
 
 bool StageInfo::reads(const std::string& file) const { return std::ranges::find(inputs, file) != inputs.end(); }

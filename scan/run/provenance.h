@@ -26,6 +26,9 @@ struct StageInfo {
 };
 std::span<const StageInfo> stage_table();  // in the order of a run
 const StageInfo& stage_info(const std::string& name);
+bool takes_part(const RunConfig&, const std::string& stage);  // false: the configuration leaves the stage out
+// The inputs without what such stages leave; refinement reads the last clustering alone.
+std::vector<std::string> inputs_of(const RunConfig&, const StageInfo&);
 std::vector<const StageInfo*> stages_before(
     const StageInfo&);  // that its inputs come from, directly or not, in that order
 

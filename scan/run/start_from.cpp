@@ -23,7 +23,7 @@ using nlohmann::json;
 std::vector<const StageInfo*> wanted_stages(const RunConfig& config, const std::string& command) {
   const bool all = command == "run";
   std::vector<const StageInfo*> wanted = stages_before(stage_info(all ? "evaluate" : command));
-  if (!config.selflabel.enabled) std::erase(wanted, &stage_info("selflabel"));
+  std::erase_if(wanted, [&](const StageInfo* stage) { return !takes_part(config, stage->name); });
   return wanted;
 }
 
@@ -70,9 +70,10 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
   std::string first_reason;
   for (const StageInfo* stage : wanted_stages(config, command)) {
     const Ledger::Standing standing = ledger.standing(stage->name);
-    const auto lost = std::ranges::find_if(stage->inputs, [&](const std::string& file) { return left.contains(file); });
+    const std::vector<std::string> inputs = inputs_of(config, *stage);
+    const auto lost = std::ranges::find_if(inputs, [&](const std::string& file) { return left.contains(file); });
     std::string why;
-    if (lost != stage->inputs.end())
+    if (lost != inputs.end())
       why = *lost + " is made again";
     else if (standing.state != Ledger::State::valid)
       why = standing.why.empty() ? "it was not run there" : standing.why;

@@ -141,7 +141,8 @@ class EvaluateStage {
                       train_.count, classes_));
     if (has_room("pixels", train_.pixels.size() + scored_.pixels.size()))
       add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
-    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) * s_.config.model.projection)))
+    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) *
+                                                         pretext_task(s_.config.pretext.task).columns_of(s_.config))))
       add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_),
                  features("test", scored_));
   }
@@ -192,6 +193,12 @@ class EvaluateStage {
       load_state(model.state(), read_result(s_, "selflabel"));
       last = predict(s_, model, scored_);
       add_row("selflabel", "SCAN + self-labelling", argmax_rows(host_rows(last.probabilities).view()));
+    }
+    if (s_.config.refine.enabled) {
+      load_state(model.state(), read_result(s_, "refine"));
+      last = predict(s_, model, scored_);
+      add_row("refine", s_.config.selflabel.enabled ? "SCAN + self-labelling + refinement" : "SCAN + refinement",
+              argmax_rows(host_rows(last.probabilities).view()));
     }
     const std::vector<int32_t> of_train = argmax_rows(host_rows(predict(s_, model, train_).probabilities).view());
     begin_results(s_, "evaluate");
@@ -257,7 +264,7 @@ class EvaluateStage {
         {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
         {"Clusters", std::to_string(classes_)}};
     const json times = recorded_seconds(s_);
-    for (const char* stage : {"pretext", "mine", "cluster", "selflabel"})
+    for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
       if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
     const std::string page = render_page(
         {.title = fmt::format("{}, preset {}, seed {}", data::kind_of(s_.data.spec), s_.config.preset, s_.config.seed),

@@ -16,6 +16,8 @@ int cluster_count(const RunConfig& config, const data::Dataset& data) {
   return classes;
 }
 
+std::string clustered_stage(const RunConfig& config) { return config.selflabel.enabled ? "selflabel" : "cluster"; }
+
 ClusterModel::ClusterModel(Context& ctx, const RunConfig& config, const data::Dataset& data, int head_count)
     : backbone(ctx, backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
       heads(ctx, backbone.config().features(), cluster_count(config, data), head_count,

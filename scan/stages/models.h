@@ -10,6 +10,9 @@ namespace kith {
 // Clusters of a run: cluster.classes, or the number of classes of the data set. Error when neither is known.
 int cluster_count(const RunConfig&, const data::Dataset&);
 
+// The stage whose result refinement starts from: the last that clusters.
+std::string clustered_stage(const RunConfig&);
+
 struct ClusterModel {
   ResNet backbone;
   ClusterHeads heads;

@@ -42,6 +42,7 @@ void train_pretext(Session& s, PretextTask& task, const ImageSource& images) {
   t.config = config.train;
   t.optimizer = &optimizer;
   t.counters = counters_of(task.state());
+  t.decay = [&](double progress) { return byol_decay(config.byol.momentum, progress); };
   t.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
     const Var loss = task.loss(tape, at);

@@ -40,6 +40,7 @@ nlohmann::json run(Session& s) {
   unless_taken_over(s, "mine", mine);
   unless_taken_over(s, "cluster", cluster);
   if (s.config.selflabel.enabled) unless_taken_over(s, "selflabel", selflabel);
+  if (s.config.refine.enabled) unless_taken_over(s, "refine", refine);
   return evaluate(s);
 }
 

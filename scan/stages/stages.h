@@ -5,7 +5,7 @@
 //   config.toml metrics.jsonl summary.json stages.json
 //   pretext.safetensors (backbone + contrastive_head)   features_train.npy features_test.npy   (unit rows, [n, projection])
 //   neighbours_train.npy neighbours_test.npy (int64)
-//   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors
+//   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors   refine.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
 //   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
 //   is under way)
@@ -25,6 +25,7 @@ void pretext(Session&);             // -> pretext.safetensors, features_*.npy
 void mine(Session&);                // -> neighbours_*.npy
 void cluster(Session&);             // -> cluster.safetensors
 void selflabel(Session&);           // -> selflabel.safetensors
+void refine(Session&);              // -> refine.safetensors
 nlohmann::json evaluate(Session&);  // -> assignments, confusion, prototypes, summary.json; returns the summary
 nlohmann::json run(Session&);       // all of them, continuing where it stopped
 

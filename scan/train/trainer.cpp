@@ -56,6 +56,11 @@ class Loop {
     return static_cast<float>(learning_rate(t_.config.schedule, epoch_, step, steps_per_epoch_, t_.config.epochs));
   }
 
+  double progress_at(int64_t step) const {
+    return static_cast<double>(epoch_ * steps_per_epoch_ + step) /
+           static_cast<double>(t_.config.epochs * steps_per_epoch_);
+  }
+
   void run_epoch() {
     if (s_.report.stop_requested()) stop();
     if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
@@ -64,7 +69,10 @@ class Loop {
     feed_->begin_epoch(
         order, [&](int64_t sample, int64_t* out) { t_.draw(epoch_, sample, out); },
         [&](int64_t step) {
-          return LiveStep{.lr = rate_at(step), .epoch = static_cast<uint32_t>(epoch_), .step = before + step};
+          return LiveStep{.lr = rate_at(step),
+                          .epoch = static_cast<uint32_t>(epoch_),
+                          .step = before + step,
+                          .decay = t_.decay ? t_.decay(progress_at(step)) : 0.f};
         },
         step_);
     images_ = 0;

@@ -29,7 +29,8 @@ struct Training {
   std::function<StepMetrics(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
-  Optimizer* optimizer = nullptr;       // counts its steps here; null: the stage has none
+  std::function<float(double progress)> decay = {};  // LiveStep::decay of a step, by the share of all steps before it
+  Optimizer* optimizer = nullptr;                    // counts its steps here; null: the stage has none
   std::vector<int64_t*> counters = {};  // that step() counts up (batches tracked): counted on when it is replayed
   std::function<void(int64_t epoch)> begin_epoch;          // may be empty; not repeated when an epoch is resumed
   std::function<nlohmann::json(int64_t epoch)> end_epoch;  // may be empty; the fields join the epoch's line

@@ -1,4 +1,6 @@
 // What a user sees of the program: help, errors, exit statuses.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +23,8 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
 TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
-  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "evaluate", "data", "presets", "info"})
+  for (const char* command :
+       {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate", "data", "presets", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
@@ -68,12 +71,12 @@ TEST(Program, OutputThatCannotBeWrittenIsAnError) {
 TEST(Program, PresetsAreListedAndPrinted) {
   const Outcome all = kith({"presets"});
   EXPECT_EQ(all.status, 0);
-  EXPECT_EQ(std::ranges::count(all.out, '\n'), 6);
+  EXPECT_EQ(std::ranges::count(all.out, '\n'), static_cast<int64_t>(preset_names().size()));
   EXPECT_TRUE(all.out.starts_with("quick           Minutes on two cores")) << all.out;
   EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
   expect_error({"presets", "quik"}, 1,
-               "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, paper-cifar20) "
-               "nor a readable file; the nearest preset is quick");
+               fmt::format("quik: neither a preset ({}) nor a readable file; the nearest preset is quick",
+                           fmt::join(preset_names(), ", ")));
 }
 
 TEST(Program, DataErrorsAreOneLine) {

@@ -15,7 +15,7 @@ namespace {
 using test::error_of;
 using test::tiny_config;
 
-const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "evaluate"};
+const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "refine", "evaluate"};
 // A machine for whole presets; files and memory are those of its parts.
 const Resources kLarge{.device = Device::cpu,
                        .precision = DType::f32,
@@ -164,6 +164,37 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
                                 "selflabel.batch: 71 is cut to the 70 train images",
                                 "selflabel.schedule.milestones: 2 is never reached in 2 epochs",
                                 "cluster.augment.strong.cutout: squares of up to 9 pixels cover views of 9 x 8"}));
+}
+
+TEST(Preflight, RefinementNeedsRoomForItsReliableImages) {
+  RunConfig config = tiny_config();
+  config.refine.enabled = true;
+  config.refine.train.batch = 32;
+  config.refine.labelled = 33;
+  config.refine.neighbours = 71;
+  config.refine.augment.strong.cutout = 4;
+  const Preflight found = preflight(config, test::striped_data(), kAll, kLarge);
+  EXPECT_EQ(found.faults, (std::vector<std::string>{"refine.labelled: expected at most the batch of 32; found 33"}));
+  EXPECT_EQ(found.warnings, (std::vector<std::string>{"refine.neighbours: 71 asked for, there are 70 train images"}));
+}
+
+TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {
+  RunConfig config = tiny_config();
+  config.pretext.task = PretextKind::rotnet;
+  EXPECT_EQ(
+      preflight(config, test::striped_data(), kAll, kLarge).faults,
+      (std::vector<std::string>{"pretext.task: rotnet turns images by 90 degrees; expected square views, found 9 x 8; "
+                                "--set pretext.augment.size=N makes them square"}));
+  config.pretext.task = PretextKind::moco;
+  config.pretext.moco.shards = 3;
+  EXPECT_EQ(
+      preflight(config, test::striped_data(), kAll, kLarge).faults,
+      (std::vector<std::string>{"pretext.moco.shards: expected a divisor of the batch of 16 that leaves parts of at "
+                                "least 2 images; found 3"}));
+  config.pretext.moco.shards = 16;
+  EXPECT_FALSE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
+  config.pretext.moco.shards = 8;
+  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
 }
 
 TEST(Preflight, ViewsMayBeLargerThanTheImagesWhereTheyAreResized) {

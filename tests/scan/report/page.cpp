@@ -52,6 +52,19 @@ struct ScoredRun {
   }
 };
 
+TEST(Page, SaysHowReliableTheLabelsOfRefinementWere) {
+  ScoredRun run;
+  EXPECT_EQ(count(render_page(run.input), "Reliable labels"), 0);
+  run.input.metrics.push_back(
+      json{{"stage", "refine"}, {"reliable", 5}, {"of", 9}, {"reliable_per_cluster", {2, 3, 0}}, {"precision", 0.8}});
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "5 of 9 labels are reliable"), 1);
+  EXPECT_EQ(count(page, "80.0 % of them are right"), 1);
+  EXPECT_EQ(count(page, "<tr><td>Images</td><td>2</td><td>3</td><td>0</td></tr>"), 1);
+  run.input.metrics.back().erase("precision");
+  EXPECT_EQ(count(render_page(run.input), "of them are right"), 0);
+}
+
 TEST(Page, HoldsEveryPieceAndEscapesText) {
   const ScoredRun run;
   const std::string page = render_page(run.input);

@@ -32,12 +32,13 @@ Affects expected(const std::string& name) {
                                                   {"precision", Affects::arithmetic},
                                                   {"tf32", Affects::arithmetic},
                                                   {"seed", Affects::pretext},
-                                                  {"selflabel.enabled", Affects::evaluate}};
+                                                  {"selflabel.enabled", Affects::evaluate},
+                                                  {"refine.enabled", Affects::evaluate}};
   if (const auto at = by_name.find(name); at != by_name.end()) return at->second;
-  const std::map<std::string, Affects> by_section = {{"data", Affects::images},      {"model", Affects::pretext},
-                                                     {"pretext", Affects::pretext},  {"mine", Affects::mine},
-                                                     {"cluster", Affects::cluster},  {"selflabel", Affects::selflabel},
-                                                     {"evaluate", Affects::evaluate}};
+  const std::map<std::string, Affects> by_section = {{"data", Affects::images},     {"model", Affects::pretext},
+                                                     {"pretext", Affects::pretext}, {"mine", Affects::mine},
+                                                     {"cluster", Affects::cluster}, {"selflabel", Affects::selflabel},
+                                                     {"refine", Affects::refine},   {"evaluate", Affects::evaluate}};
   return by_section.at(name.substr(0, name.find('.')));
 }
 
@@ -91,7 +92,21 @@ TEST(Provenance, WhatAStageComesFrom) {
   EXPECT_EQ(names("pretext"), Names{});
   EXPECT_EQ(names("mine"), (Names{"pretext", "features"}));
   EXPECT_EQ(names("selflabel"), (Names{"pretext", "features", "mine", "cluster"}));
-  EXPECT_EQ(names("evaluate"), (Names{"pretext", "features", "mine", "cluster", "selflabel"}));
+  EXPECT_EQ(names("refine"), (Names{"pretext", "features", "mine", "cluster", "selflabel"}));
+  EXPECT_EQ(names("evaluate"), (Names{"pretext", "features", "mine", "cluster", "selflabel", "refine"}));
+}
+
+TEST(Provenance, RefinementReadsTheLastClustering) {
+  using Files = std::vector<std::string>;
+  RunConfig config;
+  EXPECT_FALSE(takes_part(config, "refine"));
+  EXPECT_EQ(inputs_of(config, stage_info("refine")), Files{"selflabel.safetensors"});
+  config.selflabel.enabled = false;
+  config.refine.enabled = true;
+  EXPECT_EQ(inputs_of(config, stage_info("refine")), Files{"cluster.safetensors"});
+  const Files of_evaluate = inputs_of(config, stage_info("evaluate"));
+  EXPECT_EQ(std::ranges::count(of_evaluate, "selflabel.safetensors"), 0);
+  EXPECT_EQ(std::ranges::count(of_evaluate, "refine.safetensors"), 1);
 }
 
 }  // namespace

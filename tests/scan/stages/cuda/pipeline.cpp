@@ -9,6 +9,7 @@
 #include <set>
 
 #include "nn/device/replay.h"
+#include "scan/pretext/task.h"
 #include "tests/scan/stages/cuda/support.h"
 
 namespace kith::test {
@@ -25,6 +26,13 @@ RunConfig one_step_epochs() {
   c.selflabel.train.optimizer.kind = OptimizerKind::sgd;
   c.selflabel.train.schedule.lr = 0.01;
   c.selflabel.ema = 0.9f;
+  c.refine.enabled = true;
+  c.refine.train = c.selflabel.train;
+  c.refine.augment = c.selflabel.augment;
+  c.refine.labelled = 4;
+  c.refine.neighbours = 3;
+  c.refine.threshold = 0.3f;
+  c.refine.least = 2;
   return c;
 }
 
@@ -91,31 +99,47 @@ class PipelineCuda : public OnCuda {
       EXPECT_TRUE(std::abs(got[i] - want[i]) <= bound[i])
           << "step " << i + 1 << ": " << got[i] << " on CUDA, " << want[i] << " on the CPU, bound " << bound[i];
   }
+
+  // Each stage in turn, from what the CPU left of the one before.
+  void expect_stages_follow_the_cpu(const RunConfig& config, const std::vector<std::pair<const char*, Stage>>& stages) {
+    const Folder cpu("pipeline_cpu"), cuda("pipeline_cuda"), spare("pipeline_spare");
+    for (const auto& [name, stage] : stages) {
+      SCOPED_TRACE(name);
+      const auto from_cpu = [&](const Folder& to) {
+        std::filesystem::remove_all(to.path());
+        std::filesystem::copy(cpu.path(), to.path(), std::filesystem::copy_options::recursive);
+      };
+      std::vector<std::vector<double>> disturbed;
+      for (const Disturbance& by : kDisturbances) {
+        from_cpu(spare);
+        disturbed.push_back(losses(on_cpu(), config, spare.path(), stage, by));
+      }
+      from_cpu(cuda);
+      const std::vector<double> got = losses(on_cuda(), config, cuda.path(), stage);
+      const std::vector<double> want = losses(on_cpu(), config, cpu.path(), stage);
+      if (std::string_view(name) == "mine")
+        EXPECT_EQ(bytes_of(cuda.path() / "neighbours_train.npy"), bytes_of(cpu.path() / "neighbours_train.npy"));
+      else
+        expect_same_course(got, want, bounds(want, disturbed));
+    }
+  }
 };
 
 TEST_F(PipelineCuda, TheFirstStepsOfEveryStageFollowTheCpu) {
-  const RunConfig config = one_step_epochs();
-  const Folder cpu("pipeline_cpu"), cuda("pipeline_cuda"), spare("pipeline_spare");
-  const std::vector<std::pair<const char*, Stage>> stages = {
-      {"pretext", pretext}, {"mine", mine}, {"cluster", cluster}, {"selflabel", selflabel}};
-  for (const auto& [name, stage] : stages) {
-    SCOPED_TRACE(name);
-    const auto from_cpu = [&](const Folder& to) {  // every run starts from what the CPU left
-      std::filesystem::remove_all(to.path());
-      std::filesystem::copy(cpu.path(), to.path(), std::filesystem::copy_options::recursive);
-    };
-    std::vector<std::vector<double>> disturbed;
-    for (const Disturbance& by : kDisturbances) {
-      from_cpu(spare);
-      disturbed.push_back(losses(on_cpu(), config, spare.path(), stage, by));
-    }
-    from_cpu(cuda);
-    const std::vector<double> got = losses(on_cuda(), config, cuda.path(), stage);
-    const std::vector<double> want = losses(on_cpu(), config, cpu.path(), stage);
-    if (std::string_view(name) == "mine")
-      EXPECT_EQ(bytes_of(cuda.path() / "neighbours_train.npy"), bytes_of(cpu.path() / "neighbours_train.npy"));
-    else
-      expect_same_course(got, want, bounds(want, disturbed));
+  expect_stages_follow_the_cpu(
+      one_step_epochs(),
+      {{"pretext", pretext}, {"mine", mine}, {"cluster", cluster}, {"selflabel", selflabel}, {"refine", refine}});
+}
+
+TEST_F(PipelineCuda, TheFirstStepsOfEveryPretextTaskFollowTheCpu) {
+  RunConfig config = one_step_epochs();
+  config.pretext.augment.size = 8;  // square, for RotNet
+  config.pretext.moco = {.queue = 12, .momentum = 0.9f, .shards = 2};
+  config.pretext.byol = {.hidden = 12, .momentum = 0.5f};
+  for (const PretextTaskInfo& info : pretext_tasks()) {
+    if (info.kind == PretextKind::simclr) continue;
+    config.pretext.task = info.kind;
+    expect_stages_follow_the_cpu(config, {{info.name.data(), pretext}});
   }
 }
 
