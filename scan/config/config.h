@@ -46,6 +46,7 @@ struct ModelConfig {
   int width = 64;
   Stem stem = Stem::cifar;
   int projection = 128;  // dimension of the contrastive features
+  int features() const { return ResNetConfig{.depth = depth, .width = width}.features(); }  // of the backbone
 };
 
 struct TrainConfig {

@@ -19,7 +19,7 @@ class Counter {
         d_(data),
         on_cpu_(device == Device::cpu),
         activation_(static_cast<double>(size_of(precision))),
-        columns_(8.0 * config.model.width),
+        columns_(config.model.features()),
         train_(static_cast<double>(data.train)),
         scored_(static_cast<double>(data.test > 0 ? data.test : data.train)),
         pixels_(static_cast<double>(data.height) * data.width * data.channels),

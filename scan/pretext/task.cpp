@@ -10,7 +10,7 @@ namespace {
 
 // Two linear layers: features -> features -> projection.
 double projection_head(const ModelConfig& model) {
-  const double features = ResNetConfig{.depth = model.depth, .width = model.width, .stem = model.stem}.features();
+  const double features = model.features();
   return features * (features + model.projection);
 }
 

@@ -185,8 +185,8 @@ TEST_F(ConfigFile, SyntaxErrorsNameTheLine) {
 }
 
 TEST_F(ConfigFile, FieldsThatDoNotFitTogether) {
-  EXPECT_EQ(fails("pretext.schedule.kind = \"step\"\nmodel.depth = 50\n"),
-            "2: model.depth: expected 18 or 34; found 50");
+  EXPECT_EQ(fails("pretext.schedule.kind = \"step\"\nmodel.depth = 101\n"),
+            "2: model.depth: expected 18, 34 or 50; found 101");
   EXPECT_EQ(error_of([&] { load("pretext.schedule.kind = \"step\"\n"); }),
             "pretext.schedule.milestones: a step schedule needs at least one epoch");
   EXPECT_EQ(fails("cluster.augment.simclr.scale_min = 0.9\ncluster.augment.simclr.scale_max = 0.5\n"),
