@@ -44,6 +44,7 @@ void add_stage_commands(CLI::App& app) {
   add_stage(app, "selflabel", "Train on the model's own confident predictions",
             [](Session& s, auto&) { selflabel(s); });
   add_evaluate_command(app);
+  add_import_command(app);
 }
 
 }  // namespace kith

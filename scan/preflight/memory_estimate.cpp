@@ -33,9 +33,10 @@ class Counter {
   Footprint pretext() const {
     const PretextTaskInfo& task = pretext_task(c_.pretext.task);
     const double head = task.head_weights(c_.model);
-    const double rows = kFloat * c_.model.projection * (train_ + scored_);
+    const double rows = kFloat * c_.model.mined() * (train_ + scored_);
     Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
-    add_training(f, c_.pretext.train, c_.pretext.augment, task.passes, backbone_ + head);
+    const int passes = c_.pretext.train.epochs > 0 ? task.passes : 0;
+    add_training(f, c_.pretext.train, c_.pretext.augment, passes, backbone_ + head);
     f.host.push_back({"features", rows, fewer_images()});
     f.device.push_back({"features", rows, fewer_images()});
     f.disk += rows + kFloat * (backbone_ + head);
@@ -43,7 +44,7 @@ class Counter {
   }
 
   Footprint mine() const {
-    const double rows = kFloat * c_.model.projection * std::max(train_, scored_);
+    const double rows = kFloat * c_.model.mined() * std::max(train_, scored_);
     const double lists = std::min<double>(static_cast<double>(c_.mine.k), train_ - 1) * train_;
     Footprint f{.stage = "mine", .device = {}, .host = {}, .disk = {}};
     f.host = {{"features", rows, fewer_images()},

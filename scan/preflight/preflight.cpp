@@ -32,11 +32,12 @@ class Check {
     if (!out_.faults.empty()) return std::move(out_);  // what follows counts on images
     if (runs("cluster") || runs("selflabel") || runs("evaluate")) clusters();
     lists();
-    if (runs("pretext") && free_.device == Device::cuda && c_.model.projection > kWidestNtXent)
+    if (runs("pretext") && free_.device == Device::cuda && imported("pretext").empty() &&
+        c_.model.mined() > kWidestNtXent)
       fault(fmt::format(
           "model.projection: expected at most {} on a CUDA device, the limit of the contrastive loss there; "
           "found {}",
-          kWidestNtXent, c_.model.projection));
+          kWidestNtXent, c_.model.mined()));
     training("pretext", c_.pretext.train);
     training("cluster", c_.cluster.train);
     training("selflabel", c_.selflabel.train);
@@ -49,6 +50,10 @@ class Check {
 
  private:
   bool runs(std::string_view stage) const { return std::ranges::find(stages_, stage) != stages_.end(); }
+  // Where the weights of a stage were taken from, if they were.
+  std::string imported(std::string_view stage) const {
+    return stage == "pretext" ? c_.pretext.weights : stage == "cluster" ? c_.cluster.weights : "";
+  }
   void fault(std::string text) { out_.faults.push_back(std::move(text)); }
   void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
 
@@ -128,7 +133,7 @@ class Check {
   }
 
   void training(const std::string& stage, const TrainConfig& t) {
-    if (!runs(stage)) return;
+    if (!runs(stage) || !imported(stage).empty()) return;
     if (t.epochs == 0) return warn(fmt::format("{}.epochs: 0, nothing is trained in this stage", stage));
     const auto epochs = static_cast<double>(t.epochs);
     const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;

@@ -34,7 +34,7 @@ class Estimator {
   }
 
   StageEstimate mine() const {
-    const double dim = c_.model.projection;
+    const double dim = c_.model.mined();
     return {"mine", 0, 0, 2 * dim * (count(d_.train) * count(d_.train) + count(d_.test) * count(d_.test))};
   }
 
@@ -70,7 +70,7 @@ class Estimator {
     // A row for re-estimated statistics and one for self-labelling, beside SCAN's.
     const double models = c_.selflabel.enabled ? 3 : 1;
     const double seen = models * count(d_.test) + (c_.selflabel.enabled ? 2 : 1) * count(d_.train);
-    const double knn = 2.0 * c_.model.projection * count(d_.train) * count(d_.test);
+    const double knn = 2.0 * c_.model.mined() * count(d_.train) * count(d_.test);
     return {"evaluate", 0, seen, seen * forward_ + knn};
   }
 

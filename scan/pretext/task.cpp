@@ -8,10 +8,10 @@
 namespace kith {
 namespace {
 
-// Two linear layers: features -> features -> projection.
+// Two linear layers: features -> features -> projection; or none.
 double projection_head(const ModelConfig& model) {
   const double features = model.features();
-  return features * (features + model.projection);
+  return model.projection > 0 ? features * (features + model.projection) : 0;
 }
 
 constexpr PretextTaskInfo kTasks[] = {

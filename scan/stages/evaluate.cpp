@@ -141,7 +141,7 @@ class EvaluateStage {
                       train_.count, classes_));
     if (has_room("pixels", train_.pixels.size() + scored_.pixels.size()))
       add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
-    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) * s_.config.model.projection)))
+    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) * s_.config.model.mined())))
       add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_),
                  features("test", scored_));
   }

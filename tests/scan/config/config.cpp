@@ -217,7 +217,7 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "cluster.heads = 0",
                             "cluster.views = 0",
                             "cluster.classes = -1",
-                            "model.projection = 0",
+                            "model.projection = -1",
                             "pretext.epochs = 1000000001",
                             "evaluate.kmeans_restarts = 0",
                             "cluster.lambda = -1",
