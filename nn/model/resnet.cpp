@@ -10,10 +10,6 @@ namespace {
 
 constexpr ConvSpec kPointwise{.kernel = 1, .stride = 1, .padding = 0};
 
-ConvSpec stem_spec(Stem stem) {
-  return stem == Stem::imagenet ? ConvSpec{.kernel = 7, .stride = 2, .padding = 3} : ConvSpec{};
-}
-
 }  // namespace
 
 std::array<int, 4> blocks_of(int depth) {
@@ -22,11 +18,21 @@ std::array<int, 4> blocks_of(int depth) {
   throw Error(fmt::format("ResNet depth 18, 34 or 50 expected, found {}", depth));
 }
 
+ConvSpec stem_conv(Stem stem) {
+  return stem == Stem::imagenet ? ConvSpec{.kernel = 7, .stride = 2, .padding = 3} : ConvSpec{};
+}
+
+std::optional<PoolSpec> stem_pool(Stem stem) {
+  if (stem == Stem::stl) return PoolSpec{.kernel = 2, .stride = 2, .padding = 1};
+  if (stem == Stem::imagenet) return PoolSpec{.kernel = 3, .stride = 2, .padding = 1};
+  return {};
+}
+
 ResNet::ResNet(Context& ctx, const ResNetConfig& config, uint64_t seed) : config_(config) {
   check(config.width >= 1 && config.in_channels >= 1,
         fmt::format("ResNet of width {} on {} channels", config.width, config.in_channels));
   const std::array<int, 4> blocks = blocks_of(config.depth);
-  conv1_ = make_conv(ctx, config.in_channels, config.width, stem_spec(config.stem), seed, "backbone.conv1");
+  conv1_ = make_conv(ctx, config.in_channels, config.width, stem_conv(config.stem), seed, "backbone.conv1");
   bn1_ = make_batch_norm(ctx, config.width);
   int64_t in = config.width;
   for (int l = 0; l < 4; ++l) {
@@ -79,8 +85,7 @@ Var ResNet::operator()(Tape& tape, Var x, bool train, std::optional<float> momen
         fmt::format("ResNet: images [N, H, W, {}] expected, found {}", config_.in_channels, to_string(shape)));
   const BatchNormOptions options{.train = train, .relu = true, .momentum = momentum};
   Var y = bn1_(tape, conv1_(tape, x), options);
-  if (config_.stem == Stem::stl) y = max_pool(tape, y, {.kernel = 2, .stride = 2, .padding = 1});
-  if (config_.stem == Stem::imagenet) y = max_pool(tape, y, {.kernel = 3, .stride = 2, .padding = 1});
+  if (const std::optional<PoolSpec> pool = stem_pool(config_.stem)) y = max_pool(tape, y, *pool);
   for (std::vector<Block>& layer : layers_)
     for (Block& b : layer) y = block(tape, b, y, options);
   return global_average_pool(tape, y);

@@ -20,6 +20,8 @@ struct ResNetConfig {
   int features() const { return 8 * width * expansion(); }
 };
 std::array<int, 4> blocks_of(int depth);  // of each stage; Error: a depth that is not there
+ConvSpec stem_conv(Stem);
+std::optional<PoolSpec> stem_pool(Stem);  // of the maximum, after the first convolution
 
 // He et al. 2016. A bottleneck is 1x1, 3x3, 1x1; its stride lies in the 3x3 convolution, as in torchvision (the paper has it
 // in the first 1x1). Where a block changes channels or size its shortcut is a 1x1 convolution and a batch norm.
