@@ -79,10 +79,11 @@ void describe(OnnxGraph& graph, const RunConfig& config, const Images& images, c
            {"kith.mean", fmt::format("{}", fmt::join(mean, " "))},
            {"kith.std", fmt::format("{}", fmt::join(std, " "))},
            {"kith.normalisation", "(x - mean) / std, in the graph"},
-           {"kith.resize", config.data.size > 0
-                               ? fmt::format("not in the graph: area average to {} x {}, rounded to whole bytes",
-                                             images.height, images.width)
-                               : "none"},
+           {"kith.resize",
+            config.data.size > 0
+                ? fmt::format("not in the graph: exact area averages to {} x {}, rounded to whole bytes, halves up",
+                              images.height, images.width)
+                : "none"},
            {"kith.features", "pooled features of the backbone, not normalised"}})
     graph.metadata(key, value);
 }

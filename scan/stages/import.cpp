@@ -56,7 +56,7 @@ int depth_of(const Import& import) {
 void expect_channels(const Import& import, const data::Dataset& data) {
   const int64_t channels = extent(import, "backbone.conv1.weight", 1);
   if (channels != data.train().channels)
-    throw Error(fmt::format("{}: a network for images of {} channels; those of {} have {}", import.file.weights.file,
+    throw Error(fmt::format("{}: a network for images of {} channel(s); those of {} have {}", import.file.weights.file,
                             channels, data.spec, data.train().channels));
 }
 

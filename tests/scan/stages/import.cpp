@@ -148,7 +148,7 @@ TEST_F(Imports, OtherNetworksAreNamed) {
   TinyRun colour("import_colour", tiny_config(), striped_data(3));
   const fs::path gray = written(weights("pretext"));
   EXPECT_EQ(error_of([&] { import(colour, gray); }),
-            gray.string() + ": a network for images of 1 channels; those of striped:nowhere have 3");
+            gray.string() + ": a network for images of 1 channel(s); those of striped:nowhere have 3");
   expect_nothing_in(colour);
 }
 
