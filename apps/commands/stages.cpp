@@ -45,6 +45,8 @@ void add_stage_commands(CLI::App& app) {
             [](Session& s, auto&) { selflabel(s); });
   add_stage(app, "refine", "Train from reliable labels, semi-supervised", [](Session& s, auto&) { refine(s); });
   add_evaluate_command(app);
+  add_import_command(app);
+  add_export_command(app);
 }
 
 }  // namespace kith

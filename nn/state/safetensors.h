@@ -26,6 +26,7 @@ struct SafeTensors {
   std::map<std::string, HostArray> arrays = {};
   std::map<std::string, std::string> metadata = {};
   std::string file = {};  // that it was read from, for messages; empty: none
+  std::map<std::string, std::string> called = {};  // in that file, where names were changed since; for messages
 };
 
 SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file, the tensor and what is wrong

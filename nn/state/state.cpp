@@ -52,6 +52,12 @@ HostArray to_array(const Tensor& t) { return array_of(t.shape(), t.to_host()); }
 
 void from_array(const HostArray& a, const Tensor& t) { t.copy_from({a.as<float>(), static_cast<size_t>(a.count())}); }
 
+// As the file has it, and ours behind.
+std::string StrictReader::called(const std::string& name) const {
+  const auto at = file_.called.find(name);
+  return at == file_.called.end() || at->second == name ? name : fmt::format("{} ({})", at->second, name);
+}
+
 const HostArray* StrictReader::expect(const std::string& name, const std::string& dtype, const Shape& shape) {
   expected_.push_back(name);
   const auto it = file_.arrays.find(name);
@@ -60,22 +66,23 @@ const HostArray* StrictReader::expect(const std::string& name, const std::string
     return nullptr;
   }
   if (it->second.dtype != dtype || it->second.shape != shape) {
-    problems_.push_back(fmt::format("{}: {} {} expected, found {} {}", name, dtype, to_string(shape), it->second.dtype,
-                                    to_string(it->second.shape)));
+    problems_.push_back(fmt::format("{}: {} {} expected, found {} {}", called(name), dtype, to_string(shape),
+                                    it->second.dtype, to_string(it->second.shape)));
     return nullptr;
   }
   if (dtype != "F32") return &it->second;
   const std::span<const float> values(it->second.as<float>(), static_cast<size_t>(it->second.count()));
   const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
   if (bad == values.end()) return &it->second;
-  problems_.push_back(fmt::format("{}: element {} is {}, expected finite values", name, bad - values.begin(), *bad));
+  problems_.push_back(
+      fmt::format("{}: element {} is {}, expected finite values", called(name), bad - values.begin(), *bad));
   return nullptr;
 }
 
 void StrictReader::finish(const std::string& prefix) {
   const std::set<std::string> expected(expected_.begin(), expected_.end());
   for (const auto& [name, array] : file_.arrays)
-    if (name.starts_with(prefix) && !expected.contains(name)) problems_.push_back("unexpected " + name);
+    if (name.starts_with(prefix) && !expected.contains(name)) problems_.push_back("unexpected " + called(name));
   if (problems_.empty()) return;
   const std::string file = file_.file.empty() ? "" : file_.file + ": ";
   throw Error(fmt::format("{}{} does not fit: {}", file, what_, fmt::join(problems_, "; ")));
@@ -111,7 +118,7 @@ void load_state(const StateView& view, const SafeTensors& file) {
 }
 
 SafeTensors with_prefix(const SafeTensors& file, const std::string& prefix) {
-  SafeTensors out{.arrays = {}, .metadata = file.metadata, .file = file.file};
+  SafeTensors out{.arrays = {}, .metadata = file.metadata, .file = file.file, .called = file.called};
   for (const auto& [name, array] : file.arrays)
     if (name.starts_with(prefix)) out.arrays.emplace(name, array);
   return out;

@@ -50,6 +50,7 @@ class StrictReader {
   void finish(const std::string& prefix);
 
  private:
+  std::string called(const std::string& name) const;
   const SafeTensors& file_;
   std::string what_;
   std::vector<std::string> expected_, problems_;

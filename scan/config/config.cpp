@@ -96,8 +96,8 @@ class TogetherCheck {
 
   void all() const {
     const RunConfig& c = config_;
-    if (c.model.depth != 18 && c.model.depth != 34)
-      refuse("model.depth", fmt::format("expected 18 or 34; found {}", c.model.depth));
+    if (c.model.depth != 18 && c.model.depth != 34 && c.model.depth != 50)
+      refuse("model.depth", fmt::format("expected 18, 34 or 50; found {}", c.model.depth));
     if (c.cluster.classes == 1)
       refuse("cluster.classes", "expected 0 (as many as the data set has) or at least 2; found 1");
     schedule("pretext", c.pretext.train.schedule);

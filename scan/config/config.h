@@ -45,7 +45,9 @@ struct ModelConfig {
   int depth = 18;
   int width = 64;
   Stem stem = Stem::cifar;
-  int projection = 128;  // dimension of the contrastive features
+  int projection = 128;  // dimension of the contrastive features; 0: no projection head, they are the backbone's
+  int features() const { return ResNetConfig{.depth = depth, .width = width}.features(); }  // of the backbone
+  int mined() const { return projection > 0 ? projection : features(); }  // dimension of the rows that are mined
 };
 
 struct TrainConfig {
@@ -80,6 +82,7 @@ struct PretextConfig {
   ByolConfig byol;
   Statistics statistics = Statistics::moving;  // or reestimate: once, after the last epoch
   int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
+  std::string weights;    // what kith import took them from; empty: they are trained
 };
 
 struct MineConfig {
@@ -99,6 +102,7 @@ struct ClusterConfig {
   bool update_backbone = true;                     // only with frozen = false
   Statistics statistics = Statistics::reestimate;  // where the backbone is updated; not weak: both views are augmented
   Selection selection = Selection::best_loss;
+  std::string weights;  // as pretext.weights
 };
 
 struct SelflabelConfig {

@@ -152,6 +152,7 @@ void add_pretext(Table& t, PretextConfig& c) {
     t.add("form", c.form);
     t.add_choice("statistics", c.statistics, std::span(kStatistics).first(2));
     t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
+    t.add("weights", c.weights);
     t.section("moco", [&] {
       t.add("queue", c.moco.queue, Range{1, kMostRows});
       t.add("momentum", c.moco.momentum, kDecay);
@@ -186,6 +187,7 @@ void add_cluster(Table& t, ClusterConfig& c) {
     t.add("update_backbone", c.update_backbone);
     t.add("selection", c.selection);
     t.add_choice("statistics", c.statistics, std::span(kStatistics).first(3));
+    t.add("weights", c.weights);
     add_training_sections(t, c.train, c.augment);
   });
 }
@@ -256,7 +258,7 @@ std::vector<Field> fields(RunConfig& c) {
     t.add("depth", c.model.depth, at_least(1));
     t.add("width", c.model.width, Range{1, kWidest});
     t.add("stem", c.model.stem);
-    t.add("projection", c.model.projection, Range{1, kMostRows});
+    t.add("projection", c.model.projection, Range{0, kMostRows});
   });
   add_pretext(t, c.pretext);
   add_mine(t, c.mine);

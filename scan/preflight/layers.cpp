@@ -1,5 +1,7 @@
 #include "scan/preflight/layers.h"
 
+#include <utility>
+
 namespace kith {
 namespace {
 
@@ -14,7 +16,8 @@ struct Size {
 }  // namespace
 
 std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int width, int channels) {
-  constexpr int kBlocks[2][4] = {{2, 2, 2, 2}, {3, 4, 6, 3}};
+  const std::array<int, 4> blocks = blocks_of(model.depth);
+  const ResNetConfig net{.depth = model.depth, .width = model.width};
   std::vector<ConvLayer> layers;
   const auto conv = [&](int kernel, double in, double out, Size to) {
     layers.push_back({.kernel = kernel, .in = in, .out = out, .area = to.area()});
@@ -30,12 +33,18 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
     if (model.stem == Stem::stl) size = size.strided(2, 2, 1);
   }
   for (int stage = 0; stage < 4; ++stage) {
-    const double out = static_cast<double>(model.width) * (1 << stage);
-    for (int block = 0; block < kBlocks[model.depth == 34][stage]; ++block) {
+    const double channels = static_cast<double>(model.width) * (1 << stage), out = channels * net.expansion();
+    for (int block = 0; block < blocks[static_cast<size_t>(stage)]; ++block) {
       const int stride = stage > 0 && block == 0 ? 2 : 1;
-      size = size.strided(3, stride, 1);
-      conv(3, in, out, size);
-      conv(3, out, out, size);
+      const Size before = std::exchange(size, size.strided(3, stride, 1));
+      if (net.bottleneck()) {
+        conv(1, in, channels, before);
+        conv(3, channels, channels, size);
+        conv(1, channels, out, size);
+      } else {
+        conv(3, in, out, size);
+        conv(3, out, out, size);
+      }
       if (stride != 1 || in != out) conv(1, in, out, size);  // the shortcut
       in = out;
     }

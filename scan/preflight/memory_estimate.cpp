@@ -19,7 +19,7 @@ class Counter {
         d_(data),
         on_cpu_(device == Device::cpu),
         activation_(static_cast<double>(size_of(precision))),
-        columns_(8.0 * config.model.width),
+        columns_(config.model.features()),
         train_(static_cast<double>(data.train)),
         scored_(static_cast<double>(data.test > 0 ? data.test : data.train)),
         pixels_(static_cast<double>(data.height) * data.width * data.channels),
@@ -35,7 +35,8 @@ class Counter {
     const double head = task.head_weights(c_), beside = task.beside_of(c_, backbone_ + head);
     const double rows = kFloat * task.columns_of(c_) * (train_ + scored_);
     Footprint f{.stage = "pretext", .device = {}, .host = {}, .disk = {}};
-    add_training(f, c_.pretext.train, c_.pretext.augment, task.passes, backbone_ + head);
+    const int passes = c_.pretext.train.epochs > 0 ? task.passes : 0;
+    add_training(f, c_.pretext.train, c_.pretext.augment, passes, backbone_ + head);
     f.host.push_back({"features", rows, fewer_images()});
     f.device.push_back({"features", rows, fewer_images()});
     if (beside > 0)

@@ -34,12 +34,13 @@ class Check {
     if (runs("cluster") || runs("selflabel") || runs("refine") || runs("evaluate")) clusters();
     lists();
     const bool contrastive = c_.pretext.task == PretextKind::simclr || c_.pretext.task == PretextKind::moco;
-    if (runs("pretext") && contrastive && free_.device == Device::cuda && c_.model.projection > kWidestNtXent)
+    if (runs("pretext") && contrastive && free_.device == Device::cuda && imported("pretext").empty() &&
+        c_.model.mined() > kWidestNtXent)
       fault(fmt::format(
           "model.projection: expected at most {} on a CUDA device, the limit of the contrastive loss there; "
           "found {}",
-          kWidestNtXent, c_.model.projection));
-    if (runs("pretext")) {
+          kWidestNtXent, c_.model.mined()));
+    if (runs("pretext") && imported("pretext").empty()) {
       const data::Images& seen = data_.train();
       const std::string text =
           pretext_task(c_.pretext.task)
@@ -62,6 +63,10 @@ class Check {
 
  private:
   bool runs(std::string_view stage) const { return std::ranges::find(stages_, stage) != stages_.end(); }
+  // Where the weights of a stage were taken from, if they were.
+  std::string imported(std::string_view stage) const {
+    return stage == "pretext" ? c_.pretext.weights : stage == "cluster" ? c_.cluster.weights : "";
+  }
   void fault(std::string text) { out_.faults.push_back(std::move(text)); }
   void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
 
@@ -141,7 +146,7 @@ class Check {
   }
 
   void training(const std::string& stage, const TrainConfig& t) {
-    if (!runs(stage)) return;
+    if (!runs(stage) || !imported(stage).empty()) return;
     if (t.epochs == 0) return warn(fmt::format("{}.epochs: 0, nothing is trained in this stage", stage));
     const auto epochs = static_cast<double>(t.epochs);
     const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;

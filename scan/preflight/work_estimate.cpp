@@ -18,7 +18,7 @@ class Estimator {
  public:
   Estimator(const RunConfig& c, const DataShape& d)
       : c_(c), d_(d), forward_(backbone_flops(c.model, d.height, d.width, d.channels)) {
-    features_ = 8.0 * c.model.width;
+    features_ = c.model.features();
     head_ = 2 * pretext_task(c.pretext.task).head_weights(c);
     clusters_ = c.cluster.classes > 0 ? c.cluster.classes : d.classes;
   }

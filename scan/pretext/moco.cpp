@@ -10,30 +10,12 @@
 
 #include "kernels/core/philox.h"
 #include "kernels/ntxent.h"
-#include "nn/model/heads.h"
 #include "scan/input/views.h"
 #include "scan/pretext/follower.h"
-#include "scan/pretext/task.h"
-#include "scan/train/sampler.h"
+#include "scan/pretext/projected.h"
 
 namespace kith {
 namespace {
-
-struct Network {
-  ResNet backbone;
-  ProjectionHead head;
-
-  Network(Context& ctx, const RunConfig& c, const data::Dataset& data)
-      : backbone(ctx, backbone_config(c.model, data), seed_of(c.seed, "pretext/backbone")),
-        head(ctx, backbone.config().features(), c.model.projection, seed_of(c.seed, "pretext/head")) {}
-  Var operator()(Tape& tape, Var images, bool train) { return head(tape, backbone(tape, images, train)); }
-  StateView state() {
-    StateView view;
-    backbone.state(view, "backbone.");
-    head.state(view, "contrastive_head.");
-    return view;
-  }
-};
 
 class Moco : public PretextTask {
  public:
@@ -46,7 +28,7 @@ class Moco : public PretextTask {
         keys_(ctx_, c, data),
         follower_(ctx_, queries_.state(), keys_.state()),
         views_(images, data, c.pretext.augment, seed_of(c.seed, "pretext/augment")),
-        rows_(ctx_.empty({batch_ + config_.moco.queue, c.model.projection})) {
+        rows_(ctx_.empty({batch_ + config_.moco.queue, c.model.mined()})) {
     fill_queue(seed_of(c.seed, "pretext/queue"));
     // Query i's key was dealt to hand i % shards, as its card i / shards.
     for (int64_t s = 0; s < config_.moco.shards; ++s) {
@@ -124,7 +106,7 @@ class Moco : public PretextTask {
   Context& ctx_;
   const PretextConfig& config_;
   int64_t batch_, each_;  // images of a batch, of a shard
-  Network queries_, keys_;
+  Projected queries_, keys_;
   Follower follower_;
   Views views_;
   Tensor rows_;  // [batch + queue, dim]: the keys of the batch, then those of earlier ones, the latest first

@@ -1,8 +1,6 @@
 // SimCLR (Chen et al. 2020, arXiv:2002.05709): two augmented views of every image, NT-Xent on the normalised projection.
-#include "nn/model/heads.h"
 #include "scan/input/views.h"
-#include "scan/pretext/task.h"
-#include "scan/train/sampler.h"
+#include "scan/pretext/projected.h"
 
 namespace kith {
 namespace {
@@ -11,31 +9,22 @@ class SimClr : public PretextTask {
  public:
   SimClr(const RunConfig& config, const data::Dataset& data, const ImageSource& images)
       : config_(config.pretext),
-        backbone_(images.context(), backbone_config(config.model, data), seed_of(config.seed, "pretext/backbone")),
-        head_(images.context(), backbone_.config().features(), config.model.projection,
-              seed_of(config.seed, "pretext/head")),
+        network_(images.context(), config, data),
         views_(images, data, config.pretext.augment, seed_of(config.seed, "pretext/augment")) {}
 
-  StateView state() override {
-    StateView view;
-    backbone_.state(view, "backbone.");
-    head_.state(view, "contrastive_head.");
-    return view;
-  }
-
-  ResNet& backbone() override { return backbone_; }
+  StateView state() override { return network_.state(); }
+  ResNet& backbone() override { return network_.backbone; }
 
   Var loss(Tape& tape, const Step& step) override {
     const Var images = tape.constant(views_(step.batch, step.live, {.count = 2}));
-    return ntxent_mean(tape, head_(tape, backbone_(tape, images, true)), config_.tau, config_.form);
+    return ntxent_mean(tape, network_(tape, images, true), config_.tau, config_.form);
   }
 
-  Var features(Tape& tape, Var images) override { return head_(tape, backbone_(tape, images, false)); }
+  Var features(Tape& tape, Var images) override { return network_(tape, images, false); }
 
  private:
   const PretextConfig& config_;
-  ResNet backbone_;
-  ProjectionHead head_;
+  Projected network_;
   Views views_;
 };
 

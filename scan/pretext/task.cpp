@@ -10,16 +10,15 @@
 namespace kith {
 namespace {
 
-double features_of(const RunConfig& c) {
-  return ResNetConfig{.depth = c.model.depth, .width = c.model.width, .stem = c.model.stem}.features();
+// Two linear layers: features -> features -> projection; or none.
+double projection_head(const RunConfig& c) {
+  const double features = c.model.features();
+  return c.model.projection > 0 ? features * (features + c.model.projection) : 0;
 }
-
-// Two linear layers: features -> features -> projection.
-double projection_head(const RunConfig& c) { return features_of(c) * (features_of(c) + c.model.projection); }
 
 // The key network and the rows of the queue.
 double keys(const RunConfig& c, double trained) {
-  return trained + static_cast<double>(c.pretext.moco.queue + c.pretext.train.batch) * c.model.projection;
+  return trained + static_cast<double>(c.pretext.moco.queue + c.pretext.train.batch) * c.model.mined();
 }
 std::string shards_fault(const RunConfig& c, const PretextShape& s) {
   const int64_t batch = std::min(c.pretext.train.batch, s.images), shards = c.pretext.moco.shards;
@@ -30,11 +29,15 @@ std::string shards_fault(const RunConfig& c, const PretextShape& s) {
 }
 
 // features -> hidden -> projection -> hidden -> projection.
-double byol_heads(const RunConfig& c) { return c.pretext.byol.hidden * (features_of(c) + 3. * c.model.projection); }
+double byol_heads(const RunConfig& c) { return c.pretext.byol.hidden * (c.model.features() + 3. * c.model.projection); }
 double target(const RunConfig& c, double trained) { return trained - 2. * c.pretext.byol.hidden * c.model.projection; }
 
-double rotation_head(const RunConfig& c) { return 4 * features_of(c); }
-int features_mined(const RunConfig& c) { return static_cast<int>(features_of(c)); }
+std::string predictor_fault(const RunConfig& c, const PretextShape&) {
+  return c.model.projection > 0 ? "" : "model.projection: byol predicts projections; expected at least 1, found 0";
+}
+
+double rotation_head(const RunConfig& c) { return 4 * c.model.features(); }
+int features_mined(const RunConfig& c) { return c.model.features(); }
 std::string square_fault(const RunConfig& c, const PretextShape& s) {
   const int height = c.pretext.augment.side(s.height), width = c.pretext.augment.side(s.width);
   if (height == width) return {};
@@ -60,6 +63,7 @@ constexpr PretextTaskInfo kTasks[] = {
      .passes_forward = 2,
      .head_weights = byol_heads,
      .beside = target,
+     .fault = predictor_fault,
      .make = make_byol},
     {.kind = PretextKind::rotnet,
      .name = "rotnet",
@@ -85,7 +89,7 @@ const PretextTaskInfo& pretext_task(PretextKind kind) {
 }
 
 int PretextTaskInfo::columns_of(const RunConfig& c) const {
-  return columns == nullptr ? c.model.projection : columns(c);
+  return columns == nullptr ? c.model.mined() : columns(c);
 }
 double PretextTaskInfo::beside_of(const RunConfig& c, double trained) const {
   return beside == nullptr ? 0 : beside(c, trained);

@@ -49,7 +49,7 @@ struct PretextTaskInfo {
   int passes;                                  // of each image through the trained network, per step
   int passes_forward = 0;                      // of each through one that is not trained
   double (*head_weights)(const RunConfig&);    // trained weights beside the backbone's
-  int (*columns)(const RunConfig&) = nullptr;  // of features(); null: model.projection
+  int (*columns)(const RunConfig&) = nullptr;  // of features(); null: ModelConfig::mined()
   double (*beside)(const RunConfig&,
                    double trained) = nullptr;  // f32 numbers kept beside `trained` weights; null: none
   std::string (*fault)(const RunConfig&, const PretextShape&) = nullptr;  // why it can't run; empty: it can

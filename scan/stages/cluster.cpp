@@ -147,6 +147,11 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
 }
 
 void cluster(Session& s) {
+  if (!s.config.cluster.weights.empty())
+    throw Error(
+        fmt::format("cluster.weights: the result of this stage was imported from {}; --set 'cluster.weights=\"\"' "
+                    "trains one in its place",
+                    s.config.cluster.weights));
   start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),

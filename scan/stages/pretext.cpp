@@ -87,6 +87,11 @@ void train_and_project(Session& s) {
   const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
   if (trained.state == Ledger::State::valid) {
     load_state(task->state(), read_result(s, "pretext"));
+  } else if (!s.config.pretext.weights.empty()) {
+    throw Error(
+        fmt::format("{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import "
+                    "writes into a new run directory",
+                    (s.dir / "pretext.safetensors").string(), s.config.pretext.weights));
   } else {
     train_pretext(s, *task, images);
     if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());

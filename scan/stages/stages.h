@@ -3,7 +3,8 @@
 //
 // Files, relative to the run directory:
 //   config.toml metrics.jsonl summary.json stages.json
-//   pretext.safetensors (backbone + contrastive_head)   features_train.npy features_test.npy   (unit rows, [n, projection])
+//   pretext.safetensors (backbone + contrastive_head)   features_train.npy features_test.npy   (unit rows, [n, projection];
+//   where model.projection is 0 there is no contrastive_head, and they are the backbone's)
 //   neighbours_train.npy neighbours_test.npy (int64)
 //   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors   refine.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv

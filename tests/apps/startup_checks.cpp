@@ -129,7 +129,7 @@ TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
       {fashion, {"model.width=8192"}, "pretext: needs at least "},
       {fashion, {"pretext.schedule.lr=0"}, "pretext.schedule.lr: expected a number, above 0; found 0"},
       {fashion, {"pretext.optimizer.momentum=1"}, "pretext.optimizer.momentum: expected "},
-      {fashion, {"model.depth=50"}, "model.depth: expected 18 or 34; found 50"},
+      {fashion, {"model.depth=101"}, "model.depth: expected 18, 34 or 50; found 101"},
       {fashion, {"cluster.schedule.kind=step"}, "cluster.schedule.milestones: "},
       {fashion, {"selflabel.augment.strong.operations=17"}, "selflabel.augment.strong.operations: expected "},
   };

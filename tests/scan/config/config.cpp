@@ -187,8 +187,8 @@ TEST_F(ConfigFile, SyntaxErrorsNameTheLine) {
 }
 
 TEST_F(ConfigFile, FieldsThatDoNotFitTogether) {
-  EXPECT_EQ(fails("pretext.schedule.kind = \"step\"\nmodel.depth = 50\n"),
-            "2: model.depth: expected 18 or 34; found 50");
+  EXPECT_EQ(fails("pretext.schedule.kind = \"step\"\nmodel.depth = 101\n"),
+            "2: model.depth: expected 18, 34 or 50; found 101");
   EXPECT_EQ(error_of([&] { load("pretext.schedule.kind = \"step\"\n"); }),
             "pretext.schedule.milestones: a step schedule needs at least one epoch");
   EXPECT_EQ(fails("cluster.augment.simclr.scale_min = 0.9\ncluster.augment.simclr.scale_max = 0.5\n"),
@@ -219,7 +219,7 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "cluster.heads = 0",
                             "cluster.views = 0",
                             "cluster.classes = -1",
-                            "model.projection = 0",
+                            "model.projection = -1",
                             "pretext.epochs = 1000000001",
                             "evaluate.kmeans_restarts = 0",
                             "cluster.lambda = -1",

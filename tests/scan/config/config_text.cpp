@@ -102,7 +102,7 @@ TEST_F(PresetFile, ARunsConfigurationIsWhole) {
 }
 
 TEST_F(PresetFile, FieldsThatDoNotFitTogetherNameTheLine) {
-  EXPECT_EQ(fails("\nmodel.depth = 50\n"), "2: model.depth: expected 18 or 34; found 50");
+  EXPECT_EQ(fails("\nmodel.depth = 101\n"), "2: model.depth: expected 18, 34 or 50; found 101");
   EXPECT_EQ(fails("cluster.classes = 1\n"),
             "1: cluster.classes: expected 0 (as many as the data set has) or at least 2; found 1");
   EXPECT_EQ(fails("[pretext.schedule]\nkind = \"step\"\nmilestones = [5, 2]\n"),

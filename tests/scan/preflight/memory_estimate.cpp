@@ -32,7 +32,8 @@ TEST(Footprint, BoundsATrainingStepFromBelow) {
   RunConfig config = test::tiny_config();
   config.model.width = 16;
   const data::Dataset data = test::striped_data(3, 256, 4);
-  for (const int64_t batch : {128, 256}) {
+  for (const auto& [depth, batch] : {std::pair{18, 128}, {18, 256}, {50, 256}}) {
+    config.model.depth = depth;
     config.pretext.train.batch = batch;
     Context ctx({.threads = 1});
     ResNet backbone(ctx, backbone_config(config.model, data), 1);
@@ -46,24 +47,27 @@ TEST(Footprint, BoundsATrainingStepFromBelow) {
     const auto taken = static_cast<double>(ctx.pool_bytes() - before);
     const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
     const double said = part(f.host, "a training step");
-    EXPECT_LE(said, taken) << batch;
-    EXPECT_GE(said, 0.5 * taken) << batch;
+    EXPECT_LE(said, taken) << depth << ", " << batch;
+    EXPECT_GE(said, 0.5 * taken) << depth << ", " << batch;
   }
 }
 
 TEST(Footprint, CountsTheWeightsOfTheNetwork) {
-  RunConfig config = test::tiny_config();
   const data::Dataset data = test::striped_data(1, 70, 40);
   Context ctx({.threads = 1});
   const ImageSource images(ctx, data.train(), Residency::automatic);
-  const auto task = make_simclr(config, data, images);
-  double numbers = 0;
-  for (const auto& [name, array] : save_state(task->state()).arrays) numbers += static_cast<double>(array.count());
-  const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
-  // Value, gradient and two moments; biases of the head, and counters of batches, are left out.
-  EXPECT_NEAR(part(f.host, "weights"), 16 * numbers, 0.02 * 16 * numbers);
-  // The weights, a checkpoint of them with two moments, and the features of both splits.
-  EXPECT_NEAR(f.disk, 16 * numbers + 4. * 8 * (70 + 40), 0.02 * 16 * numbers);
+  for (const int depth : {18, 50}) {
+    RunConfig config = test::tiny_config();
+    config.model.depth = depth;
+    const auto task = make_simclr(config, data, images);
+    double numbers = 0;
+    for (const auto& [name, array] : save_state(task->state()).arrays) numbers += static_cast<double>(array.count());
+    const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
+    // Value, gradient and two moments; biases of the head, and counters of batches, are left out.
+    EXPECT_NEAR(part(f.host, "weights"), 16 * numbers, 0.02 * 16 * numbers);
+    // The weights, a checkpoint of them with two moments, and the features of both splits.
+    EXPECT_NEAR(f.disk, 16 * numbers + 4. * 8 * (70 + 40), 0.02 * 16 * numbers);
+  }
 }
 
 TEST(Footprint, FollowsTheConfiguration) {

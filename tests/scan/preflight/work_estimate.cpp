@@ -17,6 +17,8 @@ TEST(Estimate, BackboneHasThePublishedSizes) {
   EXPECT_NEAR(backbone_flops({}, 32, 32, 3), 2 * 0.555e9, 0.01e9);
   EXPECT_NEAR(backbone_flops({.stem = Stem::imagenet}, 224, 224, 3), 2 * 1.81e9, 0.02e9);
   EXPECT_NEAR(backbone_flops({.depth = 34, .stem = Stem::imagenet}, 224, 224, 3), 2 * 3.66e9, 0.04e9);
+  // 4.089 G of torchvision's, whose stride lies in the 3x3 convolution, less 2.05 M of its classifier.
+  EXPECT_NEAR(backbone_flops({.depth = 50, .stem = Stem::imagenet}, 224, 224, 3), 2 * 4.087e9, 0.001e9);
 }
 
 TEST(Estimate, StagesOfThePaper) {

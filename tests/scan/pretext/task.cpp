@@ -29,27 +29,40 @@ TEST(PretextTasks, HaveABackboneUnitFeaturesAndTheWeightsTheySay) {
   const data::Dataset data = striped_data(3);
   RunConfig config = tiny_config();
   config.pretext.augment.size = 8;  // square, for RotNet
-  for (const PretextTaskInfo& info : pretext_tasks()) {
-    Context ctx({.threads = 1});
-    const ImageSource images(ctx, data.pretext_images(), Residency::automatic);
-    const auto task = info.make(config, data, images);
-    int64_t backbone = 0, beside = 0;
-    for (const NamedParameter& p : task->state().parameters)
-      if (p.name.starts_with("backbone."))
-        ++backbone;
-      else if (p.is_matrix)
-        beside += p.parameter->value.size();
-    EXPECT_GT(backbone, 0) << info.name;
-    EXPECT_EQ(static_cast<double>(beside), info.head_weights(config)) << info.name;
-    Tape tape(ctx, Tape::Mode::inference);
-    const Tensor rows = task->features(tape, tape.constant(ctx.full({2, 9, 8, 3}, 0.5f))).value();
-    const std::vector<float> values = rows.to_host();
-    ASSERT_EQ(rows.dim(0), 2) << info.name;
-    EXPECT_EQ(rows.dim(1), info.columns_of(config)) << info.name;
-    double norm = 0;
-    for (int64_t i = 0; i < rows.dim(1); ++i) norm += double{values[i]} * values[i];
-    EXPECT_NEAR(norm, 1, 1e-5) << info.name;
-  }
+  for (const PretextTaskInfo& info : pretext_tasks())
+    for (const int projection : {8, 0}) {
+      if (info.kind == PretextKind::byol && projection == 0) continue;  // which it refuses
+      config.model.projection = projection;
+      Context ctx({.threads = 1});
+      const ImageSource images(ctx, data.pretext_images(), Residency::automatic);
+      const auto task = info.make(config, data, images);
+      int64_t backbone = 0, beside = 0;
+      for (const NamedParameter& p : task->state().parameters)
+        if (p.name.starts_with("backbone."))
+          ++backbone;
+        else if (p.is_matrix)
+          beside += p.parameter->value.size();
+      EXPECT_GT(backbone, 0) << info.name;
+      EXPECT_EQ(static_cast<double>(beside), info.head_weights(config)) << info.name;
+      Tape tape(ctx, Tape::Mode::inference);
+      const Tensor rows = task->features(tape, tape.constant(ctx.full({2, 9, 8, 3}, 0.5f))).value();
+      const std::vector<float> values = rows.to_host();
+      ASSERT_EQ(rows.shape(), (Shape{2, info.columns_of(config)})) << info.name;
+      double norm = 0;
+      for (int64_t i = 0; i < rows.dim(1); ++i) norm += double{values[i]} * values[i];
+      EXPECT_NEAR(norm, 1, 1e-5) << info.name;
+    }
+}
+
+TEST(PretextTasks, LearnWithoutAProjectionHead) {
+  TinyRun run("task_headless");
+  run.config.model.projection = 0;
+  Session s{run.ctx, run.config, run.data, run.folder.path(), run.report};
+  pretext(s);
+  const SafeTensors trained = read_safetensors(run.file("pretext.safetensors"));
+  const auto fresh = make_simclr(run.config, run.data, s.images.of(run.data.train()));
+  for (const NamedParameter& p : fresh->state().parameters)
+    EXPECT_NE(trained.arrays.at(p.name).bytes, to_torch(p.parameter->value).bytes) << p.name;
 }
 
 // A task with one more number of its own: the steps it has seen.

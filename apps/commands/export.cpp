@@ -1,0 +1,30 @@
+// kith export: a trained network for other programs.
+#include "scan/stages/export.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "apps/commands/stages.h"
+
+namespace kith {
+
+void add_export_command(CLI::App& app) {
+  struct Options {
+    std::string run, onnx, stage;
+  };
+  auto o = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("export", "Write a run's network as an ONNX file");
+  command->add_option("--run", o->run, "Run directory; it is only read")->required();
+  command->add_option("--onnx", o->onnx, "File to write")->required();
+  command->add_option("--stage", o->stage, "Whose network: cluster, selflabel; default: the last of the run")
+      ->check(CLI::IsMember({"cluster", "selflabel"}));
+  command->callback([o] {
+    const Exported e = export_onnx(o->run, o->stage, o->onnx);
+    fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",
+               o->onnx, e.stage, fmt::join(e.images, ", "), e.clusters, e.features);
+  });
+}
+
+}  // namespace kith

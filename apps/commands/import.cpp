@@ -1,0 +1,60 @@
+// kith import: a run directory that begins with weights from elsewhere.
+#include "scan/stages/import.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "apps/commands/stage_options.h"
+#include "apps/commands/stages.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+struct ImportOptions {
+  StageOptions stage;
+  std::string file;
+  std::vector<std::string> ignore;
+  std::optional<int> head;
+};
+
+// What was begun with other weights stays as it is.
+void expect_new(const std::filesystem::path& dir) {
+  std::error_code none;
+  if (std::filesystem::is_directory(dir, none) && !std::filesystem::is_empty(dir, none))
+    throw Error(dir.string() + ": kith import wants a new run directory, this one is not empty");
+}
+
+void run_import(const ImportOptions& o) {
+  expect_new(o.stage.out);
+  const Import import = read_import(o.file, o.ignore, o.head);
+  StageOptions stage = o.stage;
+  stage.overrides = fields_of(import);
+  stage.overrides.insert(stage.overrides.end(), o.stage.overrides.begin(), o.stage.overrides.end());
+  run_stage(stage, [&](Session& s, auto&) { import_weights(s, import); });
+}
+
+}  // namespace
+
+void add_import_command(CLI::App& app) {
+  auto o = std::make_shared<ImportOptions>();
+  CLI::App* command = app.add_subcommand("import", "Begin a run with weights from elsewhere in place of a pretext");
+  add_stage_options(*command, o->stage);
+  o->stage.command = "pretext";
+  command->remove_option(command->get_option("--dry-run"));
+  command->get_option("--out")->required()->description("New run directory");
+  command
+      ->add_option(
+          "file", o->file,
+          "Weights, .safetensors: a ResNet with the names of the SCAN authors, torchvision, lightly or solo-learn")
+      ->required();
+  command->add_option("--ignore", o->ignore, "Leave out tensors whose names begin so; may be given several times")
+      ->allow_extra_args(false);
+  command->add_option("--head", o->head, "Of several cluster heads the one to take, cluster_head.N")
+      ->check(CLI::NonNegativeNumber);
+  command->callback([o] { run_import(*o); });
+}
+
+}  // namespace kith

@@ -1,0 +1,149 @@
+#include "scan/stages/import.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+#include "data/dataset/digest.h"
+#include "kernels/core/check.h"
+#include "scan/pretext/task.h"
+#include "scan/stages/models.h"
+#include "scan/stages/stages.h"
+#include "scan/train/checkpoint.h"
+
+namespace kith {
+namespace {
+
+// Letters that a configuration holds as they are.
+std::string plain(std::string text) {
+  for (char& c : text)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("._-").find(c) == std::string_view::npos)
+      c = '_';
+  return text;
+}
+
+const HostArray* find(const Import& import, const std::string& name) {
+  const auto at = import.file.weights.arrays.find(name);
+  return at == import.file.weights.arrays.end() ? nullptr : &at->second;
+}
+
+// An extent of a tensor; 0 where there is no such tensor, or it has fewer: what loads the weights says so.
+int64_t extent(const Import& import, const std::string& name, size_t axis) {
+  const HostArray* array = find(import, name);
+  return array && axis < array->shape.size() ? array->shape[axis] : 0;
+}
+
+std::array<int, 4> blocks_in(const Import& import) {
+  std::array<int, 4> blocks{};
+  for (size_t l = 0; l < blocks.size(); ++l)
+    while (find(import, fmt::format("backbone.layer{}.{}.conv1.weight", l + 1, blocks[l]))) ++blocks[l];
+  return blocks;
+}
+
+int depth_of(const Import& import) {
+  const std::array<int, 4> blocks = blocks_in(import);
+  const bool bottleneck = find(import, "backbone.layer1.0.conv3.weight") != nullptr;
+  for (const int depth : {18, 34, 50})
+    if (blocks == blocks_of(depth) && bottleneck == ResNetConfig{.depth = depth}.bottleneck()) return depth;
+  throw Error(fmt::format("{}: layers of {} {}; expected those of ResNet-18, -34 or -50", import.file.weights.file,
+                          fmt::join(blocks, ", "), bottleneck ? "bottlenecks" : "basic blocks"));
+}
+
+// A network for images of other channels has one tensor of another shape, which says less.
+void expect_channels(const Import& import, const data::Dataset& data) {
+  const int64_t channels = extent(import, "backbone.conv1.weight", 1);
+  if (channels != data.train().channels)
+    throw Error(fmt::format("{}: a network for images of {} channel(s); those of {} have {}", import.file.weights.file,
+                            channels, data.spec, data.train().channels));
+}
+
+// All or nothing, and everything that does not fit in one line.
+void load(const StateView& view, const Import& import) {
+  try {
+    load_state(view, import.file.weights);
+  } catch (const Error& e) {
+    throw Error(
+        fmt::format("{}. To leave tensors out, name what they begin with: --ignore PREFIX; without a projection head "
+                    "the backbone's features are mined",
+                    e.what()));
+  }
+}
+
+void say_what_was_read(Session& s, const Import& import) {
+  const ForeignWeights& f = import.file;
+  const ModelConfig& model = s.config.model;
+  s.report.note(fmt::format("import: ResNet-{}, width {}, {}{}", model.depth, model.width,
+                            f.has_head ? fmt::format("projection to {}", model.projection)
+                                       : "no projection head: backbone features are mined",
+                            import.head ? fmt::format(", cluster head {}", *import.head) : ""));
+  if (!f.left_out.empty()) s.report.note(fmt::format("import: left out: {}", fmt::join(f.left_out, ", ")));
+  const auto begins = [&](const std::string& text) {
+    return std::ranges::any_of(f.left_out, [&](const std::string& name) { return name.starts_with(text); }) ||
+           std::ranges::any_of(f.weights.called, [&](const auto& name) { return name.second.starts_with(text); });
+  };
+  if (model.stem != Stem::imagenet && (begins("projector.") || begins("classifier.")))
+    s.report.warn(
+        "import: these names are solo-learn's, whose networks for CIFAR pad the first convolution by 2 where kith's "
+        "pad "
+        "by 1: features differ a little from those that were learned");
+}
+
+}  // namespace
+
+Import read_import(const std::filesystem::path& file, const std::vector<std::string>& ignore, std::optional<int> head) {
+  Import import{.file = with_our_names(read_safetensors(file), ignore), .source = {}, .head = head};
+  import.source = fmt::format("{} {}", plain(file.filename().string()), data::digest_of_file(file));
+  const std::vector<int>& heads = import.file.cluster_heads;
+  if (head && std::ranges::find(heads, *head) == heads.end())
+    throw Error(
+        fmt::format("{}: --head {}: the file has {}", file.string(), *head,
+                    heads.empty() ? "no cluster head" : fmt::format("cluster heads {}", fmt::join(heads, ", "))));
+  if (!head && heads.size() > 1)
+    throw Error(fmt::format("{}: cluster heads {}; say with --head N which one is to be taken", file.string(),
+                            fmt::join(heads, ", ")));
+  if (!head && heads.size() == 1) import.head = heads.front();
+  return import;
+}
+
+std::vector<std::string> fields_of(const Import& import) {
+  const int64_t width = extent(import, "backbone.conv1.weight", 0);
+  std::vector<std::string> fields = {fmt::format("model.depth={}", depth_of(import)),
+                                     fmt::format("model.width={}", width), "pretext.epochs=0",
+                                     fmt::format("pretext.weights=\"{}\"", import.source)};
+  if (!import.file.has_head)
+    fields.push_back("model.projection=0");
+  else if (const int64_t projection = extent(import, "contrastive_head.2.weight", 0); projection > 0)
+    fields.push_back(fmt::format("model.projection={}", projection));
+  if (extent(import, "backbone.conv1.weight", 2) == 7) fields.push_back("model.stem=imagenet");
+  if (!import.head) return fields;
+  if (const int64_t n = extent(import, fmt::format("cluster_head.{}.weight", *import.head), 0); n > 1)
+    fields.push_back(fmt::format("cluster.classes={}", n));
+  fields.push_back(fmt::format("cluster.weights=\"{}\"", import.source));
+  fields.push_back("selflabel.enabled=false");
+  return fields;
+}
+
+void import_weights(Session& s, const Import& import) {
+  expect_channels(import, s.data);
+  const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, s.images.of(s.data.train()));
+  StateView all = task->state();
+  std::optional<ClusterModel> model;
+  if (import.head) {
+    model.emplace(s.ctx, s.config, s.data, import.file.cluster_heads.back() + 1);
+    const StateView heads = model->head_state();
+    all.parameters.insert(all.parameters.end(), heads.parameters.begin(), heads.parameters.end());
+  }
+  load(all, import);
+  say_what_was_read(s, import);
+  write_result(s, "pretext", save_state(task->state()));
+  pretext(s);
+  if (!model) return;
+  mine(s);
+  load_state(model->backbone_state(), with_prefix(import.file.weights, "backbone."));
+  write_result(s, "cluster", single_head(save_state(model->state()), *import.head));
+}
+
+}  // namespace kith

@@ -1,0 +1,37 @@
+// kith import: weights that were trained elsewhere, in place of those of the stages pretext and cluster.
+//
+// backbone.* becomes the pretext's result, with its projection head (two linear maps, features -> features -> projection, ReLU
+// between) where the file has one. Without one model.projection is 0: mined are the features of the backbone, at unit length.
+// cluster_head.N.*, where there is one, becomes the cluster stage's result, and self-labelling is off until it is asked for.
+//
+// What the file cannot say is the configuration's: the data set's normalisation, the size of its images, and whether a 3x3 first
+// convolution is followed by a max-pool (model.stem cifar, stl). pretext.weights and cluster.weights record the file.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/state/foreign_names.h"
+#include "scan/run/session.h"
+
+namespace kith {
+
+struct Import {
+  ForeignWeights file;
+  std::string source;       // of the fields pretext.weights and cluster.weights: the file's name and its digest
+  std::optional<int> head;  // cluster_head.N that is taken
+};
+
+// Error, one line: what with_our_names says; several cluster heads and none chosen, or one chosen that is not there.
+Import read_import(const std::filesystem::path& file, const std::vector<std::string>& ignore, std::optional<int> head);
+
+// The fields that the weights decide, as overrides of a configuration: model.depth, .width, .projection, .stem of a 7x7 first
+// convolution, no epochs of the pretext, cluster.classes. Error: a ResNet of a depth that kith has not.
+std::vector<std::string> fields_of(const Import&);
+
+// Writes the results of pretext, and with a cluster head those of mine and cluster, into the new run directory. Error that names
+// every missing, unexpected, mis-shaped and not finite tensor, before anything is written.
+void import_weights(Session&, const Import&);
+
+}  // namespace kith

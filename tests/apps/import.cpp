@@ -1,0 +1,80 @@
+// kith import as a user calls it: a run goes on from weights of elsewhere, or one line says why it cannot.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "nn/state/safetensors.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class Import : public Runs {
+ protected:
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  std::vector<std::string> import(const std::string& file, const fs::path& out,
+                                  const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = command("import", out, more);
+    for (const char* theirs : {"model.width=4", "model.projection=16", "pretext.epochs=3"}) {
+      const auto at = std::ranges::find(words, theirs);  // the file decides
+      words.erase(at - 1, at + 1);
+    }
+    words.insert(words.begin() + 1, path(file));
+    return words;
+  }
+};
+
+TEST_F(Import, ARunGoesOnFromIt) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  const Outcome o = kith(import("a/pretext.safetensors", "b"));
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.err.find("import: ResNet-18, width 4, projection to 16\n"), std::string::npos) << o.err;
+  for (const char* file : {"features_train.npy", "features_test.npy"})
+    EXPECT_EQ(text_of(root_ / "a" / file), text_of(root_ / "b" / file)) << file;
+  const Outcome on = run("b");
+  ASSERT_EQ(on.status, 0) << on.err;
+  EXPECT_NE(on.err.find("pretext: done earlier"), std::string::npos) << on.err;
+  EXPECT_NE(on.out.find("SCAN + self-labelling"), std::string::npos) << on.out;
+  const Outcome again = kith({"import", path("a/pretext.safetensors"), "--out", path("b")});
+  EXPECT_EQ(again.err,
+            "kith: error: " + path("b") + ": kith import wants a new run directory, this one is not empty\n");
+
+  const Outcome scan = kith(import("b/cluster.safetensors", "c"));
+  ASSERT_EQ(scan.status, 0) << scan.err;
+  EXPECT_NE(scan.err.find("no projection head: backbone features are mined, cluster head 0\n"), std::string::npos);
+  const Outcome scored = kith({"evaluate", "--out", path("c"), "--threads", "1", "--json"});
+  ASSERT_EQ(scored.status, 0) << scored.err;
+  EXPECT_EQ(json::parse(scored.out).at("summary").at("table").back().at("name"), "SCAN");
+}
+
+TEST_F(Import, AnErrorIsOneLineAndLeavesNothing) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  SafeTensors file = read_safetensors(root_ / "a" / "pretext.safetensors");
+  file.arrays.erase("backbone.bn1.bias");
+  write_safetensors(root_ / "bad.safetensors", {.arrays = file.arrays});
+  std::ofstream(root_ / "text.safetensors") << "no weights at all";
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {import("bad.safetensors", "b"), "bad.safetensors: state does not fit: missing backbone.bn1.bias. To leave"},
+      {import("text.safetensors", "b"), "text.safetensors: not a safetensors file"},
+      {import("none.safetensors", "b"), "none.safetensors: cannot open"},
+      {import("a/pretext.safetensors", "b", {"--ignore", "projector."}), ": no tensor begins with projector."},
+      {import("a/pretext.safetensors", "b", {"--head", "1"}), ": --head 1: the file has no cluster head"},
+      {import("a/pretext.safetensors", "b", {"--set", "model.width=8"}),
+       "F32 [8, 1, 3, 3] expected, found F32 [4, 1, 3, 3]"},
+  };
+  for (const auto& [words, message] : cases) {
+    std::vector<std::string> quiet = words;
+    quiet.push_back("--quiet");
+    const Outcome o = kith(quiet);
+    EXPECT_EQ(o.status, 1) << message;
+    EXPECT_TRUE(o.err.starts_with("kith: error: ")) << o.err;
+    EXPECT_NE(o.err.find(message), std::string::npos) << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+    EXPECT_FALSE(fs::exists(root_ / "b")) << message;
+  }
+  EXPECT_EQ(kith({"import", "--out", "x"}).err, "kith: error: file is required (kith --help)\n");
+  EXPECT_EQ(kith({"import", "x", "--out", "y", "--dry-run"}).status, 2);
+}
+
+}  // namespace
+}  // namespace kith::test
