@@ -68,11 +68,12 @@ TEST(Program, OutputThatCannotBeWrittenIsAnError) {
 TEST(Program, PresetsAreListedAndPrinted) {
   const Outcome all = kith({"presets"});
   EXPECT_EQ(all.status, 0);
-  EXPECT_EQ(std::ranges::count(all.out, '\n'), 6);
+  EXPECT_EQ(std::ranges::count(all.out, '\n'), 8);
   EXPECT_TRUE(all.out.starts_with("quick           Minutes on two cores")) << all.out;
   EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
   expect_error({"presets", "quik"}, 1,
-               "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, paper-cifar20) "
+               "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, paper-cifar20, "
+               "paper-stl10, overcluster-cifar10) "
                "nor a readable file; the nearest preset is quick");
 }
 

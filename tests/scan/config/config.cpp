@@ -72,7 +72,7 @@ TEST(Presets, AreAsPublished) {
   // Running statistics as in the authors' code, and nowhere else.
   for (const std::string& name : preset_names()) {
     const RunConfig preset = load_config(name, {});
-    const bool authors = name.starts_with("paper-");
+    const bool authors = name.starts_with("paper-") || name.starts_with("overcluster-");
     EXPECT_EQ(preset.cluster.statistics == Statistics::moving, authors) << name;
     EXPECT_EQ(preset.selflabel.statistics == Statistics::moving, authors) << name;
     EXPECT_EQ(preset.pretext.statistics, Statistics::moving) << name;
@@ -82,6 +82,19 @@ TEST(Presets, AreAsPublished) {
   EXPECT_EQ(twenty.cluster.train.epochs, 100);
   EXPECT_EQ(twenty.cluster.train.batch, 512);
   EXPECT_EQ(twenty.pretext.train.epochs, 500);
+
+  const auto fields_that_differ = [&](const std::string& name) {
+    std::vector<std::string> fields;
+    for (const Difference& d : differences(c, load_config(name, {})))
+      fields.push_back(d.field + " " + d.left + " " + d.right);
+    return fields;
+  };
+  EXPECT_EQ(fields_that_differ("paper-stl10"),
+            (std::vector<std::string>{"preset \"paper-cifar10\" \"paper-stl10\"", "model.stem \"cifar\" \"stl\"",
+                                      "cluster.epochs 50 100", "cluster.augment.strong.cutout 16 32",
+                                      "selflabel.epochs 200 100", "selflabel.augment.strong.cutout 16 32"}));
+  EXPECT_EQ(fields_that_differ("overcluster-cifar10"),
+            (std::vector<std::string>{"preset \"paper-cifar10\" \"overcluster-cifar10\"", "cluster.classes 0 20"}));
 }
 
 TEST(Presets, AllRoundTripThroughToml) {
@@ -256,7 +269,7 @@ TEST(Overrides, StringsNeedNoQuotes) {
 TEST(Presets, AnUnknownOneListsTheKnown) {
   EXPECT_EQ(error_of([] { load_config("quik", {}); }),
             "quik: neither a preset (quick, quick-20min, fast-cifar10, fast-cifar20, paper-cifar10, "
-            "paper-cifar20) nor a readable file; the nearest preset is quick");
+            "paper-cifar20, paper-stl10, overcluster-cifar10) nor a readable file; the nearest preset is quick");
   EXPECT_NE(error_of([] { load_config(testing::TempDir(), {}); }).find("nor a readable file"), std::string::npos);
 }
 
