@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "scan/report/page_figures.h"
 #include "scan/report/page_shell.h"
@@ -21,12 +22,14 @@ std::string facts(const GridPageInput& in) {
   return fmt::format("<dl>\n{}</dl>\n", out);
 }
 
-// The figure that matters most of those there are: of the end of a run, before that of its middle.
-const Figure* leading(const GridResults& results) {
-  for (const char* key : {"selflabel_acc_many_to_one", "selflabel_acc", "scan_acc_many_to_one", "scan_acc"})
-    for (const Figure& f : results.figures)
-      if (f.key == std::string(key)) return &f;
-  return nullptr;
+// ACC of the final model, of self-labelling or, where that is off, of SCAN; many-to-one where the grid has such figures.
+const Spread* final_accuracy(const GridResults& results, size_t setting, bool many_to_one) {
+  const Spread* of = results.find(setting, many_to_one ? "selflabel_acc_many_to_one" : "selflabel_acc");
+  return of != nullptr ? of : results.find(setting, many_to_one ? "scan_acc_many_to_one" : "scan_acc");
+}
+
+bool has(const GridResults& results, std::string_view key) {
+  return std::ranges::any_of(results.figures, [&](const Figure& f) { return f.key == key; });
 }
 
 DotChart::Mark mark_of(const Spread* s) {
@@ -57,8 +60,7 @@ std::string dots(const Grid& grid, const GridResults& results) {
 
 // The last column across, all others down; nothing for a grid of one dimension.
 std::string map(const Grid& grid, const GridResults& results) {
-  const Figure* figure = leading(results);
-  if (figure == nullptr || grid.columns.size() < 2 || grid.settings.size() > kMostRows) return "";
+  if (!has(results, "scan_acc") || grid.columns.size() < 2 || grid.settings.size() > kMostRows) return "";
   const size_t across = grid.extents.back(), down = grid.settings.size() / across;
   if (across < 2 || down < 2) return "";
   ValueMap m{.x_label = grid.columns.back(), .y_label = {}, .columns = {}, .rows = {}, .values = {}, .texts = {}};
@@ -70,14 +72,18 @@ std::string map(const Grid& grid, const GridResults& results) {
     for (size_t c = 0; c + 1 < values.size(); ++c) name += (c == 0 ? "" : ", ") + values[c];
     m.rows.push_back(name);
   }
+  const bool many_to_one = has(results, "scan_acc_many_to_one");
   for (size_t s = 0; s < grid.settings.size(); ++s) {
-    const Spread* value = results.find(s, figure->key);
+    const Spread* value = final_accuracy(results, s, many_to_one);
     m.values.push_back(value == nullptr ? std::nullopt : std::optional(value->mean));
-    m.texts.push_back(value == nullptr ? "-" : spread_text(*figure, *value));
+    m.texts.push_back(value == nullptr ? "-" : spread_text({"acc", "ACC"}, *value));
   }
   return html_section(
-      fmt::format("{} over the grid", figure->title),
-      "Per cent, mean and standard deviation over the seeds; the shade goes from the least to the largest.", to_svg(m));
+      "Accuracy over the grid",
+      fmt::format("ACC of the final model, {}, per cent, mean and standard deviation over the seeds; the shade "
+                  "goes from the least to the largest.",
+                  many_to_one ? "many-to-one: each cluster counts for its most frequent class" : "one-to-one"),
+      to_svg(m));
 }
 
 std::string table(const Grid& grid, const GridResults& results) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <string_view>
 
 #include "scan/text/table.h"
 
@@ -26,6 +27,14 @@ constexpr Figure kFigures[] = {{"purity", "purity"},
                                {"selflabel_nmi", "self-label NMI"},
                                {"selflabel_ari", "self-label ARI"},
                                {"clusters_used", "clusters used", false}};
+
+bool is_many_to_one(const Figure& f) { return std::string_view(f.key).ends_with("_many_to_one"); }
+
+// Clusters are not as many as classes: in one run of a grid is enough, so that it can be compared with the others.
+bool uneven(const json& summary) {
+  const json data = summary.is_null() ? json::object() : summary.value("data", json::object());
+  return data.value("clusters", 0) != data.value("classes", 0);
+}
 
 Spread spread_of(std::vector<double> values) {
   Spread s{.values = std::move(values)};
@@ -77,18 +86,16 @@ const Spread* GridResults::find(size_t setting, const char* key) const {
 
 std::vector<std::pair<Figure, double>> figures_of(const json& summary) {
   json flat = json::object();
-  const json pretext = summary.value("pretext", json::object()), data = summary.value("data", json::object());
+  const json pretext = summary.value("pretext", json::object());
   if (pretext.contains("purity_train")) flat["purity"] = pretext["purity_train"].at("purity");
   if (pretext.contains("knn")) flat["knn"] = pretext["knn"];
-  const bool uneven = data.value("clusters", 0) != data.value("classes", 0);
   for (const json& row : summary.at("table")) {
     const std::string key = row.at("key");
     flat["clusters_used"] = row.at("clusters_used");  // of the last row, in the end
     if (!row.contains("acc")) continue;
     if (key == "kmeans_features") flat["kmeans_acc"] = row["acc"];
     if (key != "scan" && key != "selflabel") continue;
-    for (const char* figure : {"acc", "nmi", "ari"}) flat[key + "_" + figure] = row.at(figure);
-    if (uneven) flat[key + "_acc_many_to_one"] = row.at("acc_many_to_one");
+    for (const char* figure : {"acc", "acc_many_to_one", "nmi", "ari"}) flat[key + "_" + figure] = row.at(figure);
   }
   std::vector<std::pair<Figure, double>> out;
   for (const Figure& f : kFigures)
@@ -109,8 +116,10 @@ GridResults collect(const Grid& grid, const std::vector<json>& summaries) {
         if (std::strcmp(kFigures[f].key, figure.key) == 0) values[s][f].push_back(value);
   }
   out.of.resize(grid.settings.size());
+  const bool many_to_one = std::ranges::any_of(summaries, uneven);
   for (size_t f = 0; f < kCount; ++f) {
     if (std::ranges::all_of(values, [&](const auto& of) { return of[f].empty(); })) continue;
+    if (is_many_to_one(kFigures[f]) && !many_to_one) continue;
     out.figures.push_back(kFigures[f]);
     for (size_t s = 0; s < values.size(); ++s) out.of[s].push_back(spread_of(std::move(values[s][f])));
   }

@@ -23,15 +23,15 @@ struct Spread {
 };
 
 struct GridResults {
-  std::vector<Figure> figures;                                // those that any run has
+  // Those that any run has; many-to-one ACC only where a run of the grid has not as many clusters as classes.
+  std::vector<Figure> figures;
   std::vector<std::vector<Spread>> of;                        // [settings][figures]
   std::vector<int> finished;                                  // runs of each setting
   const Spread* find(size_t setting, const char* key) const;  // nullptr where there is no value
 };
 
 // Figures of one summary.json: purity of neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
-// self-labelling, clusters in use at the end; many-to-one ACC where clusters are not as many as classes. None of those that need labels
-// without them.
+// self-labelling, ACC also many-to-one, clusters in use at the end. None of those that need labels without them.
 std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
 
 // `summaries`: of each cell; null where it has not finished.
