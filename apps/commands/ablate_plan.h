@@ -17,8 +17,9 @@ struct PlannedCell {
   double seconds = 0;
 };
 
-// In the order in which the cells run one at a time; those that have finished stand first. Each data set is read, one after another. Error, naming the cell: its data
-// set cannot be read, or a fault of scan/preflight/preflight.h, `jobs` of them sharing the memory.
+// In the order in which the cells run one at a time; those that have finished stand first. Each data set is read, one after
+// another. Error, naming the cell: its data set cannot be read, or a fault of scan/preflight/preflight.h, `jobs` of them sharing
+// the memory. Warnings go to standard error, each once.
 std::vector<PlannedCell> plan_cells(const AblateOptions&, const Grid&, std::vector<CellState>, int jobs);
 
 void print_plan(const Grid&, const std::vector<PlannedCell>&);  // on standard output

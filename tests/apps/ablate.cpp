@@ -129,6 +129,15 @@ TEST_F(Ablate, StopsWhenAsked) {
   EXPECT_EQ(o.status, 128 + 15) << o.err;
   EXPECT_NE(o.err.find("cluster.lambda = 1, seed 0: stopped"), std::string::npos) << o.err;
   EXPECT_TRUE(fs::exists(cells()[0] / "checkpoint_pretext.safetensors"));  // it was asked, and saved
+
+  // Killed, it cannot ask; its runs stop all the same, and leave their folders to the next command.
+  EXPECT_EQ(ablate({}, "out", {.signal = 9, .after_ms = 1500}).status, 128 + 9);
+  Outcome free;
+  for (int i = 0; i < 50 && (i == 0 || free.status != 0); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    free = kith({"run", "--out", cells()[0].string(), "--device", "cpu", "--dry-run"});
+  }
+  EXPECT_EQ(free.status, 0) << free.err;
 }
 
 TEST_F(Ablate, AFailedCellIsNamedAndTheOthersGoOn) {
