@@ -28,9 +28,9 @@ struct CellStart {
   int shared = 0;              // how many they are
 };
 
-// The first cell that can start now. One that shares stages with an earlier cell that is to be run waits for it, for the one that it
-// shares most with. `has_pretext`: a failed cell still has its pretext to give. None: all have ended, or those that have not wait
-// for running ones.
+// The first cell that can start now. One that shares stages with an earlier cell that is to be run waits for it, for
+// the one that it shares most with. `has_pretext`: a failed cell still has its pretext to give. None: all have ended,
+// or those that have not wait for running ones.
 std::optional<CellStart> next_cell(const Grid&, const std::vector<CellState>&,
                                    const std::function<bool(size_t)>& has_pretext);
 
