@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 
+#include "apps/commands/ablate.h"
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
 #include "apps/commands/stages.h"
@@ -54,6 +55,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   app.set_version_flag("--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
   add_stage_commands(app);
+  add_ablate_command(app);
   add_data_commands(app);
   add_preset_command(app);
   add_info_command(app, wait);

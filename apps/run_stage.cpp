@@ -131,19 +131,6 @@ void start_profile(Context& ctx, Reporter& report) {
                   ctx.on_cpu() || !ctx.graphs() ? "" : "; listed steps are launched one by one, later ones replayed"));
 }
 
-// The field that limits a split.
-int64_t limit_of(const DataConfig& config, data::Role role) {
-  switch (role) {
-    case data::Role::train:
-      return config.limit_train;
-    case data::Role::unlabelled:
-      return config.limit_unlabelled;
-    case data::Role::test:
-      return config.limit_test;
-  }
-  return 0;
-}
-
 // Before the images are resized: what cannot be held would end in a failed allocation.
 void expect_room(const data::Dataset& set, int size) {
   int64_t images = 0;
@@ -182,10 +169,11 @@ ResolvedConfig resolve_config(const StageOptions& o) {
 }
 
 data::Dataset load_data(const DataConfig& config) {
-  data::Dataset set = data::load(config.spec);
-  for (data::Split& split : set.splits)
-    if (const int64_t n = limit_of(config, split.role); n > 0 && n < split.images.count)
-      split.images = split.images.part(0, n);
+  data::Dataset set = data::load(config.spec, {.train = config.limit_train,
+                                               .unlabelled = config.limit_unlabelled,
+                                               .test = config.limit_test,
+                                               .with_unlabelled = config.unlabelled,
+                                               .memory = free_host_bytes()});
   if (config.size == 0) return set;
   expect_room(set, config.size);
   for (data::Split& split : set.splits)

@@ -11,6 +11,7 @@
 #include "data/fetch/fetch.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
+#include "scan/preflight/resources.h"
 #include "scan/run/splits.h"
 #include "scan/text/json_text.h"
 
@@ -24,7 +25,7 @@ struct FetchOptions {
 
 struct InfoOptions {
   std::string spec, sheet;
-  bool json = false;
+  bool json = false, no_unlabelled = false;
 };
 
 // Events go to stderr, so that stdout is the SPEC alone and a script can use it.
@@ -116,7 +117,8 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
 void info(const InfoOptions& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
-  const data::Dataset set = data::load(options.spec);
+  const data::Dataset set =
+      data::load(options.spec, {.with_unlabelled = !options.no_unlabelled, .memory = free_host_bytes()});
   const nlohmann::json description = describe(set);
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
   if (options.json) return fmt::print("{}\n", description.dump(2));
@@ -142,6 +144,8 @@ void add_data_commands(CLI::App& app) {
   CLI::App* info_command = data->add_subcommand("info", "Counts, classes, shape and statistics of a data set");
   info_command->add_option("spec", info_options->spec, "NAME:DIR, such as cifar10:datasets")->required();
   info_command->add_option("--sheet", info_options->sheet, "Write a contact sheet to this PNG file");
+  info_command->add_flag("--no-unlabelled", info_options->no_unlabelled,
+                         "Without the unlabelled images, if there are any");
   info_command->add_flag("--json", info_options->json, "Print the description as JSON");
   info_command->callback([info_options] { info(*info_options); });
 }

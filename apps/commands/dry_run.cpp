@@ -19,11 +19,6 @@ std::string amount(double x) {
   return fmt::format("{:.0f} ", x);
 }
 
-AssumedRate rate_of(Context& ctx, const RunConfig& config) {
-  if (!ctx.on_cpu()) return cuda_rate(ctx.precision(), config.tf32);
-  return cpu_rate(measure_ceilings(ctx, {.copy_bytes = 1 << 20, .extent = 0}).f32, ctx.precision());
-}
-
 struct Row {
   StageEstimate work;
   bool done;
@@ -85,6 +80,11 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
 }
 
 }  // namespace
+
+AssumedRate rate_of(Context& ctx, const RunConfig& config) {
+  if (!ctx.on_cpu()) return cuda_rate(ctx.precision(), config.tf32);
+  return cpu_rate(measure_ceilings(ctx, {.copy_bytes = 1 << 20, .extent = 0}).f32, ctx.precision());
+}
 
 std::string duration_text(double seconds) {
   if (seconds < 60) return fmt::format("{:.0f} seconds", seconds);

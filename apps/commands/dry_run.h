@@ -4,12 +4,15 @@
 
 #include "apps/device.h"
 #include "apps/run_stage.h"
+#include "scan/preflight/work_estimate.h"
 
 namespace kith {
 
 // On standard output: TOML with the plan in comments, or with --json one line, {"plan": ...}. The stages that the command
 // would run, those that are done named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);
+
+AssumedRate rate_of(Context&, const RunConfig&);  // measured now on the CPU
 
 // "40 seconds", "75.3 minutes", "31.2 hours", "26.3 days".
 std::string duration_text(double seconds);

@@ -18,8 +18,8 @@ void add_export_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("export", "Write a run's network as an ONNX file");
   command->add_option("--run", o->run, "Run directory; it is only read")->required();
   command->add_option("--onnx", o->onnx, "File to write")->required();
-  command->add_option("--stage", o->stage, "Whose network: cluster, selflabel; default: the last of the run")
-      ->check(CLI::IsMember({"cluster", "selflabel"}));
+  command->add_option("--stage", o->stage, "Whose network: cluster, selflabel, refine; default: the last of the run")
+      ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
   command->callback([o] {
     const Exported e = export_onnx(o->run, o->stage, o->onnx);
     fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",

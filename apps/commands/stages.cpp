@@ -30,8 +30,12 @@ void print_summary(const Session& session, const StageOptions& options, const nl
   std::vector<std::pair<std::string, Scores>> rows;
   for (const nlohmann::json& row : summary.at("table"))
     if (row.contains("acc"))
-      rows.emplace_back(row.at("name"), Scores{.acc = row.at("acc"), .nmi = row.at("nmi"), .ari = row.at("ari")});
-  if (!rows.empty()) fmt::print("\n{}", scores_text(rows));
+      rows.emplace_back(row.at("name"), Scores{.acc = row.at("acc"),
+                                               .nmi = row.at("nmi"),
+                                               .ari = row.at("ari"),
+                                               .acc_many_to_one = row.at("acc_many_to_one")});
+  const nlohmann::json& data = summary.at("data");
+  if (!rows.empty()) fmt::print("\n{}", scores_text(rows, data.at("clusters") != data.at("classes")));
   fmt::print("\n  {}\n", session.dir.string());
 }
 

@@ -15,9 +15,9 @@ constexpr int kSide = 32, kChannels = 3;
 constexpr size_t kPlane = kSide * kSide, kPixels = kPlane * kChannels;
 
 struct Record {
-  size_t label_bytes;  // before the pixels
-  size_t label_at;     // the one that counts
-  int classes;
+  std::vector<int> classes;  // of each label byte before the pixels
+  size_t label_at = 0;       // the one that counts
+  size_t bytes() const { return classes.size() + kPixels; }
 };
 
 // Pixels and labels of records, one after another.
@@ -44,9 +44,20 @@ void append_pixels(const uint8_t* planes, std::vector<uint8_t>& pixels) {
     for (size_t c = 0; c < kChannels; ++c) pixels[first + p * kChannels + c] = planes[c * kPlane + p];
 }
 
+// Labels that do not count are checked, too: one out of range is the sign of a file that is not what it is taken for.
+void check_labels(const fs::path& path, const Record& record, size_t r, const uint8_t* labels) {
+  for (size_t i = 0; i < record.classes.size(); ++i)
+    if (labels[i] >= record.classes[i])
+      fail("{}: record {}: {}label {} is out of range 0..{}", path.string(), r,
+           record.classes.size() == 1 ? ""
+           : i == 0                   ? "coarse "
+                                      : "fine ",
+           labels[i], record.classes[i] - 1);
+}
+
 // `labelled`: labels are checked and kept.
 void append(const fs::path& path, const Record& record, size_t records, bool labelled, Contents& out) {
-  const size_t record_bytes = record.label_bytes + kPixels;
+  const size_t record_bytes = record.bytes();
   std::error_code error;
   const uintmax_t found = fs::file_size(path, error);
   if (error) fail("{}: {}", path.string(), error.message());
@@ -57,12 +68,10 @@ void append(const fs::path& path, const Record& record, size_t records, bool lab
   out.pixels.reserve(out.pixels.size() + records * kPixels);
   for (size_t r = 0; r < records; ++r) {
     const uint8_t* bytes = file.data() + r * record_bytes;
-    append_pixels(bytes + record.label_bytes, out.pixels);
+    append_pixels(bytes + record.classes.size(), out.pixels);
     if (!labelled) continue;
-    const int label = bytes[record.label_at];
-    if (label >= record.classes)
-      fail("{}: record {}: label {} is out of range 0..{}", path.string(), r, label, record.classes - 1);
-    out.labels.push_back(label);
+    check_labels(path, record, r, bytes);
+    out.labels.push_back(bytes[record.label_at]);
   }
 }
 
@@ -71,22 +80,6 @@ Images read_split(const fs::path& folder, std::span<const std::string> files, co
   all.pixels.reserve(files.size() * records * kPixels);
   for (const std::string& file : files) append(folder / file, record, records, true, all);
   return std::move(all).images();
-}
-
-// The archive's own list of names, one a line; the names in code stand where it is absent.
-void read_names(const fs::path& path, std::vector<std::string>& names) {
-  if (!fs::exists(path)) return;
-  std::vector<std::string> found = read_lines(path);
-  if (found.size() != names.size())
-    fail("{}: expected {} class names, found {}", path.string(), names.size(), found.size());
-  names = std::move(found);
-}
-
-void expect_all(const fs::path& folder, std::span<const std::string> files) {
-  std::vector<std::string> missing;
-  for (const std::string& file : files)
-    if (!fs::exists(folder / file)) missing.push_back(file);
-  if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
 }
 
 // The number of records of a file that may have any; none where it is absent.
@@ -109,7 +102,7 @@ void read_cifar10(const fs::path& dir, Dataset& out) {
   const fs::path folder = find_folder("cifar10", dir, below, files);
   expect_all(folder, files);
   read_names(folder / "batches.meta.txt", out.class_names);
-  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  const Record record{.classes = {out.classes()}};
   out.edit(Role::train) = read_split(folder, std::span(files).first(5), record, 10'000);
   out.edit(Role::test) = read_split(folder, std::span(files).last(1), record, 10'000);
 }
@@ -121,7 +114,7 @@ void read_cifar100(const fs::path& dir, CifarLabels labels, Dataset& out) {
   const fs::path folder = find_folder(fine ? "cifar100" : "cifar20", dir, below, files);
   expect_all(folder, files);
   read_names(folder / (fine ? "fine_label_names.txt" : "coarse_label_names.txt"), out.class_names);
-  const Record record{.label_bytes = 2, .label_at = fine ? size_t{1} : size_t{0}, .classes = out.classes()};
+  const Record record{.classes = {20, 100}, .label_at = fine ? size_t{1} : size_t{0}};
   out.edit(Role::train) = read_split(folder, std::span(files).first(1), record, 50'000);
   out.edit(Role::test) = read_split(folder, std::span(files).last(1), record, 10'000);
 }
@@ -134,9 +127,9 @@ void read_cifar_format(const fs::path& dir, Dataset& out) {
   out.class_names = read_lines(names);
   if (out.class_names.empty() || out.class_names.size() > 256)
     fail("{}: expected 1..256 class names, one a line, found {}", names.string(), out.class_names.size());
-  const Record record{.label_bytes = 1, .label_at = 0, .classes = out.classes()};
+  const Record record{.classes = {out.classes()}};
   const auto read = [&](const char* file, bool labelled, Contents& to) {
-    const size_t records = count_records(dir / file, record.label_bytes + kPixels);
+    const size_t records = count_records(dir / file, record.bytes());
     if (records > 0) append(dir / file, record, records, labelled, to);
     return static_cast<int64_t>(records);
   };

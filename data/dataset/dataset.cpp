@@ -56,6 +56,7 @@ Names cifar100_names() {
           "trout",      "tulip",         "turtle",       "wardrobe",   "whale",       "willow_tree", "wolf",
           "woman",      "worm"};
 }
+Names stl10_names() { return {"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"}; }
 Names fashion_names() {
   return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
 }
@@ -64,37 +65,55 @@ Names digit_names() { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 struct Known {
   std::string_view name;
   Names (*class_names)();
-  void (*read)(const fs::path&, Dataset&);
+  void (*read)(const fs::path&, const Wanted&, Dataset&);
   std::array<float, 3> mean, std;  // a grey set repeats its one value
 };
 
 constexpr std::array<float, 3> kCifar100Mean = {.5071f, .4867f, .4408f}, kCifar100Std = {.2675f, .2565f, .2761f};
 
 constexpr std::array kKnown = {
-    Known{"cifar10", cifar10_names, read_cifar10, {.4914f, .4822f, .4465f}, {.2023f, .1994f, .2010f}},
+    Known{"cifar10",
+          cifar10_names,
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_cifar10(dir, out); },
+          {.4914f, .4822f, .4465f},
+          {.2023f, .1994f, .2010f}},
     Known{"cifar100", cifar100_names,
-          [](const fs::path& dir, Dataset& out) { read_cifar100(dir, CifarLabels::fine, out); }, kCifar100Mean,
-          kCifar100Std},
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_cifar100(dir, CifarLabels::fine, out); },
+          kCifar100Mean, kCifar100Std},
     Known{"cifar20", cifar20_names,
-          [](const fs::path& dir, Dataset& out) { read_cifar100(dir, CifarLabels::coarse, out); }, kCifar100Mean,
-          kCifar100Std},
-    Known{"cifar-format", [] { return Names{}; }, read_cifar_format, {}, {}},  // the folder's files tell
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_cifar100(dir, CifarLabels::coarse, out); },
+          kCifar100Mean, kCifar100Std},
+    Known{"stl10", stl10_names, read_stl10, {.485f, .456f, .406f}, {.229f, .224f, .225f}},
+    Known{"cifar-format",
+          [] { return Names{}; },  // the folder's files tell
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_cifar_format(dir, out); },
+          {},
+          {}},
     Known{"fashion-mnist",
           fashion_names,
-          [](const fs::path& dir, Dataset& out) { read_idx("fashion-mnist", dir, out); },
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_idx("fashion-mnist", dir, out); },
           {.2860f, .2860f, .2860f},
           {.3530f, .3530f, .3530f}},
     Known{"mnist",
           digit_names,
-          [](const fs::path& dir, Dataset& out) { read_idx("mnist", dir, out); },
+          [](const fs::path& dir, const Wanted&, Dataset& out) { read_idx("mnist", dir, out); },
           {.1307f, .1307f, .1307f},
           {.3081f, .3081f, .3081f}},
 };
 
+// Found where the binary version is expected: the folder of another archive, or a file in it.
+constexpr std::pair<const char*, const char*> kOtherVersions[] = {
+    {"cifar-10-batches-py", "Python"},  {"data_batch_1", "Python"},
+    {"cifar-100-python", "Python"},     {"train", "Python"},
+    {"cifar-10-batches-mat", "Matlab"}, {"data_batch_1.mat", "Matlab"},
+    {"cifar-100-matlab", "Matlab"},     {"train.mat", "Matlab"},
+    {"stl10_matlab", "Matlab"}};
+
 const Known& find_known(std::string_view name) {
   for (const Known& known : kKnown)
     if (known.name == name) return known;
-  fail("unknown data set '{}', expected one of {}", name, fmt::join(dataset_names(), ", "));
+  fail("unknown data set '{}', expected one of {}; the nearest is {}", name, fmt::join(dataset_names(), ", "),
+       nearest_name(name, dataset_names()));
 }
 
 }  // namespace
@@ -105,6 +124,21 @@ void expect_folder(std::string_view name, const fs::path& dir) {
   fail("{}: {}: is a file, expected the folder of the data set{}", name, dir.string(), but_it_is(dir));
 }
 
+void read_names(const fs::path& path, std::vector<std::string>& names) {
+  if (!fs::exists(path)) return;
+  std::vector<std::string> found = read_lines(path);
+  if (found.size() != names.size())
+    fail("{}: expected {} class names, found {}", path.string(), names.size(), found.size());
+  names = std::move(found);
+}
+
+void expect_all(const fs::path& folder, std::span<const std::string> files) {
+  std::vector<std::string> missing;
+  for (const std::string& file : files)
+    if (!fs::exists(folder / file)) missing.push_back(file);
+  if (!missing.empty()) fail("{}: missing {}", folder.string(), fmt::join(missing, ", "));
+}
+
 fs::path find_folder(std::string_view name, const fs::path& dir, std::span<const char* const> below,
                      std::span<const std::string> files) {
   expect_folder(name, dir);
@@ -112,8 +146,9 @@ fs::path find_folder(std::string_view name, const fs::path& dir, std::span<const
   for (const char* folder : below) places.push_back(dir / folder);
   for (const fs::path& place : places)
     if (std::ranges::any_of(files, [&](const std::string& file) { return fs::exists(place / file); })) return place;
-  if (fs::exists(dir / "cifar-10-batches-py") || fs::exists(dir / "data_batch_1"))
-    fail("{}: {}: holds the Python version of the data set, expected the binary version", name, dir.string());
+  for (const auto& [file, version] : kOtherVersions)
+    if (fs::exists(dir / file))
+      fail("{}: {}: holds the {} version of the data set, expected the binary version", name, dir.string(), version);
   fail("{}: {}: found none of its files ({}, ...) there or in {} below it", name, dir.string(), files.front(),
        fmt::join(below, " or "));
 }
@@ -148,6 +183,21 @@ Images Dataset::pretext_images() const {
   return all;
 }
 
+namespace {
+
+int64_t limit_of(const Wanted& wanted, Role role) {
+  return role == Role::train ? wanted.train : role == Role::test ? wanted.test : wanted.unlabelled;
+}
+
+void keep_wanted(const Wanted& wanted, Dataset& set) {
+  if (!wanted.with_unlabelled) std::erase_if(set.splits, [](const Split& s) { return s.role == Role::unlabelled; });
+  for (Split& split : set.splits)
+    if (const int64_t n = limit_of(wanted, split.role); n > 0 && n < split.images.count)
+      split.images = split.images.part(0, n);
+}
+
+}  // namespace
+
 std::vector<std::string> dataset_names() {
   Names names;
   for (const Known& known : kKnown) names.emplace_back(known.name);
@@ -156,7 +206,7 @@ std::vector<std::string> dataset_names() {
 
 std::string kind_of(std::string_view spec) { return std::string(spec.substr(0, spec.find(':'))); }
 
-Dataset load(std::string_view spec) {
+Dataset load(std::string_view spec, const Wanted& wanted) {
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos || colon + 1 == spec.size())
     fail("data set '{}': expected NAME:DIR, such as cifar10:datasets", spec);
@@ -166,7 +216,8 @@ Dataset load(std::string_view spec) {
   Dataset out{.spec = std::string(spec), .class_names = known.class_names()};
   std::ranges::copy(known.mean, out.mean);
   std::ranges::copy(known.std, out.std);
-  known.read(fs::path(spec.substr(colon + 1)), out);
+  known.read(fs::path(spec.substr(colon + 1)), wanted, out);
+  keep_wanted(wanted, out);
   return out;
 }
 

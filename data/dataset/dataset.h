@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,15 +58,24 @@ struct Dataset {
   Images pretext_images() const;
 };
 
-// SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), fashion-mnist,
-// mnist (IDX, plain or .gz); cifar-format: a set of one's own, train.bin and test.bin of any number of records as in
-// CIFAR-10 (a label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line, UTF-8; without test.bin, or
-// with an empty one, the test split holds no image; unlabeled.bin, if there, holds more images for the pretext, whose label
-// bytes are not looked at; mean and std measured on train.bin.
+// What is read of a data set.
+struct Wanted {
+  int64_t train = 0, unlabelled = 0, test = 0;  // the first n images of the split; 0: all
+  bool with_unlabelled = true;         // false: the data set has no unlabelled images, and needs no file of them
+  std::optional<int64_t> memory = {};  // bytes that images may take, where that is known
+};
+
+// SPEC = NAME:DIR. Names: cifar10, cifar100 (fine labels), cifar20 (the 20 coarse labels of CIFAR-100), stl10 (the
+// binary version, with its 100,000 unlabelled images; no more is read than is wanted), fashion-mnist, mnist (IDX,
+// plain or .gz); cifar-format: a set of one's own, train.bin and test.bin of any number of records as in CIFAR-10 (a
+// label byte, 1,024 red, 1,024 green, 1,024 blue) and class_names.txt, one a line, UTF-8; without test.bin, or with
+// an empty one, the test split holds no image; unlabeled.bin, if there, holds more images for the pretext, whose
+// label bytes are not looked at; mean and std measured on train.bin.
 // DIR may be the folder of the files or its parent as the official archives unpack.
-// Error, one line: unknown name (lists the known ones), a SPEC that is not UTF-8, missing file, wrong size (found and
-// expected), a file of another kind (says which), label out of range, a name that is not UTF-8 (file and line).
-Dataset load(std::string_view spec);
+// Error, one line: unknown name (lists the known ones, and the nearest), a SPEC that is not UTF-8, missing file,
+// wrong size (found and expected), a file of another kind (says which), label out of range, a name that is not UTF-8
+// (file and line).
+Dataset load(std::string_view spec, const Wanted& = {});
 std::string kind_of(std::string_view spec);  // NAME of NAME:DIR; all of it where there is no colon
 std::vector<std::string> dataset_names();    // those that load knows
 

@@ -65,6 +65,10 @@ Download find_download(std::string_view name) {
     return out;
   }
   if (name == "fashion-mnist") return fashion_mnist();
+  if (name == "stl10")  // its publisher gives no digests, and what cannot be verified is not put in place
+    fail(
+        "cannot fetch 'stl10': unpack https://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz, and name its folder: "
+        "stl10:DIR");
   fail("cannot fetch '{}', expected one of cifar10, cifar100, cifar20, fashion-mnist", name);
 }
 

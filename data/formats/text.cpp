@@ -1,6 +1,8 @@
 #include "data/formats/text.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include "data/formats/files.h"
 
@@ -73,6 +75,25 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
     lines.emplace_back(line);
   }
   return lines;
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
+  return *std::ranges::min_element(known, {}, [&](const std::string& other) { return edit_distance(name, other); });
 }
 
 }  // namespace kith::data

@@ -16,4 +16,8 @@ bool is_utf8(std::string_view);  // all of it
 // among others, since the line number is what a name stands for.
 std::vector<std::string> read_lines(const std::filesystem::path&);
 
+// Insertions, deletions and replacements of a character.
+size_t edit_distance(std::string_view a, std::string_view b);
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known);  // `known` is not empty
+
 }  // namespace kith::data

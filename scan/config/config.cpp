@@ -35,7 +35,7 @@ Source find_preset(const std::string& name) {
     if (preset.name == name) return {std::string(preset.name) + ".toml", std::string(preset.text)};
   if (!std::ifstream(name) || std::filesystem::is_directory(name))
     throw Error(fmt::format("{}: neither a preset ({}) nor a readable file; the nearest preset is {}", name,
-                            fmt::join(preset_names(), ", "), nearest_name(name, preset_names())));
+                            fmt::join(preset_names(), ", "), data::nearest_name(name, preset_names())));
   return read_source(name);
 }
 
@@ -52,7 +52,7 @@ toml::table take_for(toml::table& document, const Source& source) {
     const std::string name(key.str()), at = place(source, section.source());
     if (std::ranges::find(known, name) == known.end())
       throw Error(fmt::format("{}: for.{}: no data set has the name '{}'; the nearest is {}", at, name, name,
-                              nearest_name(name, known)));
+                              data::nearest_name(name, known)));
     if (!section.is_table())
       throw Error(fmt::format("{}: for.{}: expected a table; found {}", at, name, found(source, section)));
   }

@@ -31,6 +31,7 @@ struct DataConfig {
   std::string spec;  // cifar10:DIR
   int size = 0;      // resize to size x size before anything else; 0: native
   int64_t limit_train = 0, limit_unlabelled = 0, limit_test = 0;  // first n images only; 0: all
+  bool unlabelled = true;  // false: the pretext does without the data set's unlabelled images
 };
 
 struct AugmentConfig {

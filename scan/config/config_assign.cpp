@@ -20,9 +20,9 @@ std::string_view section_of(std::string_view path) { return path.substr(0, path.
 // The own name counts most: pretext.lr is meant to be pretext.schedule.lr, not pretext.tau.
 std::string nearest(std::string_view name, const std::vector<Field>& known) {
   const auto distance = [&](const Field& field) {
-    const size_t own = edit_distance(last_part(name), last_part(field.name));
-    const size_t section = std::min<size_t>(edit_distance(section_of(name), section_of(field.name)), 3);
-    return std::pair(4 * own + section, edit_distance(name, field.name));
+    const size_t own = data::edit_distance(last_part(name), last_part(field.name));
+    const size_t section = std::min<size_t>(data::edit_distance(section_of(name), section_of(field.name)), 3);
+    return std::pair(4 * own + section, data::edit_distance(name, field.name));
   };
   return std::ranges::min_element(known, {}, distance)->name;
 }

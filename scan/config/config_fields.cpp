@@ -252,6 +252,7 @@ std::vector<Field> fields(RunConfig& c) {
     t.add("limit_train", c.data.limit_train, kNonNegative);
     t.add("limit_unlabelled", c.data.limit_unlabelled, kNonNegative);
     t.add("limit_test", c.data.limit_test, kNonNegative);
+    t.add("unlabelled", c.data.unlabelled);
   });
   t.affects(Affects::pretext);
   t.section("model", [&] {

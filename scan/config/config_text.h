@@ -28,8 +28,4 @@ std::string place(const Source&, const toml::source_region&);  // "scan.toml:3",
 std::string found(const Source&, const toml::node&);           // for messages, as it was written where that is known
 std::string_view trimmed(std::string_view text);               // without spaces at its ends
 
-// Insertions, deletions and replacements of a character.
-size_t edit_distance(std::string_view a, std::string_view b);
-std::string nearest_name(const std::string& name, const std::vector<std::string>& known);  // `known` is not empty
-
 }  // namespace kith

@@ -232,9 +232,13 @@ std::string to_text(const Evaluation& e) {
   return out;
 }
 
-std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods) {
+std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods, bool many_to_one) {
   Table table{.header = {"method", "ACC", "NMI", "ARI"}, .rows = {}};
-  for (const auto& [name, s] : methods) table.rows.push_back({name, percent(s.acc), percent(s.nmi), percent(s.ari)});
+  if (many_to_one) table.header.insert(table.header.begin() + 2, "ACC many-to-one");
+  for (const auto& [name, s] : methods) {
+    table.rows.push_back({name, percent(s.acc), percent(s.nmi), percent(s.ari)});
+    if (many_to_one) table.rows.back().insert(table.rows.back().begin() + 2, percent(s.acc_many_to_one));
+  }
   return to_text(table);
 }
 

@@ -58,7 +58,8 @@ std::string confusion_csv(const Evaluation&);
 // the sizes of the clusters.
 std::string to_text(const Evaluation&);
 
-// The table that ends a run: rows are methods, columns ACC NMI ARI in per cent.
-std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods);
+// The table that ends a run: rows are methods, columns ACC NMI ARI in per cent; where clusters are not as many as classes, also
+// the many-to-one accuracy.
+std::string scores_text(const std::vector<std::pair<std::string, Scores>>& methods, bool many_to_one = false);
 
 }  // namespace kith

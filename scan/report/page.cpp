@@ -9,7 +9,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/report/page_pictures.h"
-#include "scan/report/page_style.h"
+#include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 #include "scan/text/table.h"
 
@@ -34,11 +34,6 @@ constexpr Quantity kQuantities[] = {
 
 constexpr int kLargestMap = 200;  // clusters or classes; a larger matrix is left to confusion.csv
 
-std::string section(const std::string& heading, const std::string& about, const std::string& body) {
-  if (body.empty()) return "";
-  return fmt::format("<section>\n<h2>{}</h2>\n<p>{}</p>\n{}</section>\n", heading, about, body);
-}
-
 std::string facts(const PageInput& in) {
   std::string out;
   for (const auto& [name, value] : in.facts)
@@ -46,26 +41,40 @@ std::string facts(const PageInput& in) {
   return out.empty() ? "" : fmt::format("<dl>\n{}</dl>\n", out);
 }
 
+// Clusters are more or fewer than classes: one-to-one matching leaves some of either out.
+bool uneven(const PageInput& in) {
+  return in.evaluation && in.evaluation->scores && in.evaluation->table.clusters != in.evaluation->table.classes;
+}
+
 std::string summary(const PageInput& in) {
   if (in.methods.empty()) return "";
   Scores best;
   for (const auto& [name, s] : in.methods)
-    best = {.acc = std::max(best.acc, s.acc), .nmi = std::max(best.nmi, s.nmi), .ari = std::max(best.ari, s.ari)};
+    best = {.acc = std::max(best.acc, s.acc),
+            .nmi = std::max(best.nmi, s.nmi),
+            .ari = std::max(best.ari, s.ari),
+            .acc_many_to_one = std::max(best.acc_many_to_one, s.acc_many_to_one)};
   const auto cell = [](double value, double most) {
     return fmt::format("<td{}>{}</td>", value == most ? " class=\"best\"" : "", percent(value));
   };
+  const bool many = uneven(in);
   std::string rows;
   for (const auto& [name, s] : in.methods)
-    rows += fmt::format("<tr><td>{}</td>{}<td class=\"bar\"><div style=\"width:{:.1f}%\"></div></td>{}{}</tr>\n",
-                        escape_html(name), cell(s.acc, best.acc), 100 * s.acc, cell(s.nmi, best.nmi),
+    rows += fmt::format("<tr><td>{}</td>{}<td class=\"bar\"><div style=\"width:{:.1f}%\"></div></td>{}{}{}</tr>\n",
+                        escape_html(name), cell(s.acc, best.acc), 100 * s.acc,
+                        many ? cell(s.acc_many_to_one, best.acc_many_to_one) : "", cell(s.nmi, best.nmi),
                         cell(s.ari, best.ari));
-  return section(
+  return html_section(
       "Scores",
-      "Per cent, on the scored split. ACC: clusters matched one-to-one to classes. NMI: normalised mutual "
-      "information. ARI: adjusted Rand index. Labels are used for these figures only; bars show ACC.",
       fmt::format(
-          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th><th>NMI</th><th>ARI</th></tr>\n{}</table>\n",
-          rows));
+          "Per cent, on the scored split. ACC: clusters matched one-to-one to classes{}. NMI: normalised mutual "
+          "information. ARI: adjusted Rand index. Labels are used for these figures only; bars show ACC.",
+          many ? ", which leaves some out where there are not as many; many-to-one: each counted for its most "
+                 "frequent class"
+               : ""),
+      fmt::format("<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th>{}<th>NMI</th><th>ARI</th></tr>\n{}"
+                  "</table>\n",
+                  many ? "<th>ACC, many-to-one</th>" : "", rows));
 }
 
 // What refinement learned from, as it was logged.
@@ -86,7 +95,7 @@ std::string reliability(const PageInput& in) {
   if (of->contains("precision"))
     text += fmt::format("; {} % of them are right", percent(of->at("precision").get<double>()));
   const bool shown = counts.size() <= kLargestMap;
-  return section(
+  return html_section(
       "Reliable labels", text + ".",
       shown ? fmt::format(
                   "<div class=\"wide\"><table><tr><th>Cluster</th>{}</tr><tr><td>Images</td>{}</tr></table></div>\n",
@@ -129,7 +138,7 @@ std::string curves(const PageInput& in) {
     if (!charts.empty())
       out += fmt::format("<h3>{}</h3>\n<div class=\"charts\">\n{}</div>\n", escape_html(stage), charts);
   }
-  return section(
+  return html_section(
       "Training",
       "Every stage over its own training time. The loss of the clustering stage is negative by design: it subtracts a "
       "multiple of the entropy of the mean prediction.",
@@ -140,14 +149,14 @@ std::string curves(const PageInput& in) {
 std::string confusion(const PageInput& in) {
   if (!in.evaluation) return "";
   const Contingency& table = in.evaluation->table;
-  const std::vector<int>& class_of = in.evaluation->matching.class_of;
+  const std::vector<int> class_of = shown_classes(*in.evaluation);
   if (std::max(table.clusters, table.classes) > kLargestMap) return "";
   std::vector<int> order(table.clusters);
   for (int c = 0; c < table.clusters; ++c) order[c] = c;
   const auto rank = [&](int c) { return class_of[c] < 0 ? table.classes : class_of[c]; };
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
   HeatMap map{.x_label = "class (label)",
-              .y_label = "cluster: matched class",
+              .y_label = uneven(in) ? "cluster: most frequent class" : "cluster: matched class",
               .columns = in.evaluation->class_names,
               .rows = {},
               .counts = {}};
@@ -155,8 +164,8 @@ std::string confusion(const PageInput& in) {
     map.rows.push_back(fmt::format("{}: {}", c, class_of[c] < 0 ? "none" : in.evaluation->class_names[class_of[c]]));
     for (int k = 0; k < table.classes; ++k) map.counts.push_back(table.at(c, k));
   }
-  return section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
-                 to_svg(map));
+  return html_section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
+                      to_svg(map));
 }
 
 std::string clusters(const PageInput& in) {
@@ -164,22 +173,16 @@ std::string clusters(const PageInput& in) {
       "The prototype first (the sample nearest to the mean of the cluster's confident samples), then the most "
       "confident samples.";
   if (in.evaluation)
-    about +=
-        "</p>\n<p><span class=\"key\"></span>label is the matched class<span class=\"key wrong\"></span>another label";
-  return section("Clusters", about, cluster_rows(in));
+    about += fmt::format(
+        "</p>\n<p><span class=\"key\"></span>label is the {} class<span class=\"key wrong\"></span>another label",
+        uneven(in) ? "cluster's most frequent" : "matched");
+  return html_section("Clusters", about, cluster_rows(in));
 }
 
 }  // namespace
 
 std::string render_page(const PageInput& in) {
-  return fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, "
-      "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
-      "</head>\n<body>\n<main>\n<h1>{0}</h1>\n{2}{3}{4}{5}{6}{7}"
-      "<footer>Written by kith.</footer>\n</main>\n</body>\n</html>\n",
-      escape_html(in.title), kPageStyle, facts(in), summary(in), reliability(in), confusion(in), clusters(in),
-      curves(in));
+  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + clusters(in) + curves(in));
 }
 
 }  // namespace kith

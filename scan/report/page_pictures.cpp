@@ -33,6 +33,7 @@ class Rows {
     for (const int64_t i : in.prototypes) check(i >= -1 && i < in.images->count, "page: prototype out of range");
     const int32_t last = n == 0 ? -1 : *std::max_element(in.assignments.begin(), in.assignments.end());
     const int clusters = in.evaluation ? in.evaluation->table.clusters : static_cast<int>(in.prototypes.size());
+    if (in.evaluation) class_of_ = shown_classes(*in.evaluation);
     members_ = by_confidence(in.assignments, in.confidence, std::max(clusters, last + 1));
   }
 
@@ -65,7 +66,7 @@ class Rows {
 
   std::string name(size_t c) const {
     if (!in_.evaluation) return fmt::format("Cluster {}", c);
-    const int cls = in_.evaluation->matching.class_of[c];
+    const int cls = class_of_[c];
     return fmt::format("{}: {}", c, cls < 0 ? "no class" : escape_html(in_.evaluation->class_names[cls]));
   }
 
@@ -73,7 +74,7 @@ class Rows {
     std::string mark, about = fmt::format("image {}, confidence {:.3f}", index, in_.confidence[index]);
     if (in_.evaluation && !in_.images->labels.empty()) {
       const int32_t label = in_.images->labels[index];
-      mark = label == in_.evaluation->matching.class_of[c] ? "right" : "wrong";
+      mark = label == class_of_[c] ? "right" : "wrong";
       about += ", label " + in_.evaluation->class_names.at(static_cast<size_t>(label));
     }
     return fmt::format("<img class=\"{}\" title=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\">", mark,
@@ -81,6 +82,7 @@ class Rows {
   }
 
   const PageInput& in_;
+  std::vector<int> class_of_;  // without labels: none
   std::vector<std::vector<int64_t>> members_;
 };
 
@@ -97,6 +99,11 @@ std::string base64(std::span<const uint8_t> bytes) {
     for (size_t j = 0; j < 4; ++j) out += j <= have ? kDigits[group >> (18 - 6 * j) & 63] : '=';
   }
   return out;
+}
+
+std::vector<int> shown_classes(const Evaluation& e) {
+  if (!e.scores || e.table.clusters == e.table.classes) return e.matching.class_of;
+  return match_majority(e.table).class_of;
 }
 
 std::string cluster_rows(const PageInput& in) { return in.images == nullptr ? "" : Rows(in).render(); }

@@ -3,12 +3,17 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "scan/report/page.h"
 
 namespace kith {
 
 std::string base64(std::span<const uint8_t> bytes);
+
+// The class that a cluster goes by: its match, or, where clusters are more or fewer than classes, its most frequent class, which
+// several may share. -1: none.
+std::vector<int> shown_classes(const Evaluation&);
 
 // One row per cluster: name and numbers, the prototype, the most confident samples. Empty without images.
 std::string cluster_rows(const PageInput&);

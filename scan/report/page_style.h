@@ -23,6 +23,7 @@ td { text-align: right; border-bottom: 1px solid var(--rule); padding: 7px 14px;
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.best { font-weight: 700; }
 td.bar { width: 38%; padding: 7px 0; }
+.wide td, .wide th { padding: 6px 8px; font-size: 13px; white-space: nowrap; }
 .bar div { height: 11px; border-radius: 2px; background: #9dbfdf; }
 .best + td.bar div { background: var(--blue); }
 .wide { overflow-x: auto; }

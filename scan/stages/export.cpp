@@ -13,6 +13,7 @@
 #include "nn/model/network_onnx.h"
 #include "scan/config/config.h"
 #include "scan/run/ledger.h"
+#include "scan/stages/models.h"
 
 namespace kith {
 namespace {
@@ -94,7 +95,7 @@ Exported export_onnx(const fs::path& run_dir, const std::string& stage, const fs
   if (!fs::exists(run_dir / "config.toml"))
     throw Error(run_dir.string() + ": no run directory (it has no config.toml)");
   const RunConfig config = load_config((run_dir / "config.toml").string(), {});
-  Exported e{.stage = !stage.empty() ? stage : config.selflabel.enabled ? "selflabel" : "cluster", .images = {}};
+  Exported e{.stage = !stage.empty() ? stage : config.refine.enabled ? "refine" : clustered_stage(config), .images = {}};
   const SafeTensors weights = weights_of(run_dir, e.stage);
   if (data::would_touch(file, weights.file)) throw Error(file.string() + ": is the file of the weights themselves");
   const Images images = images_of(weights);

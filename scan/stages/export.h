@@ -16,13 +16,13 @@
 namespace kith {
 
 struct Exported {
-  std::string stage;            // whose network: selflabel, or cluster where the run has no self-labelling
+  std::string stage;            // whose network
   std::vector<int64_t> images;  // [channels, height, width]
   int clusters = 0;
   int features = 0;
 };
 
-// `stage`: cluster or selflabel; empty: the last that the run's configuration has. Error, one line: no run directory, no result of
+// `stage`: cluster, selflabel or refine; empty: the last that the run's configuration has. Error, one line: no run directory, no result of
 // that stage, a result that does not fit the configuration, `file` cannot be written.
 Exported export_onnx(const std::filesystem::path& run_dir, const std::string& stage, const std::filesystem::path& file);
 

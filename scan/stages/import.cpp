@@ -111,7 +111,7 @@ Import read_import(const std::filesystem::path& file, const std::vector<std::str
 std::vector<std::string> fields_of(const Import& import) {
   const int64_t width = extent(import, "backbone.conv1.weight", 0);
   std::vector<std::string> fields = {fmt::format("model.depth={}", depth_of(import)),
-                                     fmt::format("model.width={}", width), "pretext.epochs=0",
+                                     fmt::format("model.width={}", width), "pretext.task=simclr", "pretext.epochs=0",
                                      fmt::format("pretext.weights=\"{}\"", import.source)};
   if (!import.file.has_head)
     fields.push_back("model.projection=0");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "scan/config/config.h"
 #include "tests/apps/program.h"
 
 namespace kith::test {
@@ -23,8 +24,8 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
 TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
-  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate", "import", "export",
-                              "data", "presets", "info"})
+  for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate", "ablate",
+                              "import", "export", "data", "presets", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }

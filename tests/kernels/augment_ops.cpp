@@ -179,6 +179,34 @@ TEST_F(AugmentOps, Blur) {
             5);
 }
 
+// The form of the blur: a Gaussian sampled at the pixels and cut at a tenth of the side, as SimCLR's own code has it. A share of
+// exp(-1 / (2 sigma^2)) goes to each neighbour, which rounds to nothing below sigma 0.25. Pillow's GaussianBlur (13.0) stacks box
+// filters of fractional width instead: of this point it leaves 249, 237, 213 and 154 at sigma 0.1, 0.2, 0.3 and 0.5.
+TEST_F(AugmentOps, BlurIsASampledGaussianOfATenthOfTheSide) {
+  constexpr int kSide = 96, kCentre = 48, kRadius = 4;
+  EXPECT_EQ(blur_radius(kSide), kRadius);
+  EXPECT_EQ(blur_radius(32), 1);
+  EXPECT_EQ(blur_radius(224), 11);
+  const auto blurred = [&](float sigma) {
+    std::vector<uint8_t> pixels(kSide * kSide, 0);
+    pixels[kCentre * kSide + kCentre] = 255;
+    gaussian_blur({pixels.data(), 1, kSide, kSide}, sigma, scratch_);
+    return pixels;
+  };
+  const std::vector<uint8_t> sharp = blurred(0.1f);
+  EXPECT_EQ(sharp[kCentre * kSide + kCentre], 255);
+  for (const float sigma : {0.15f, 0.2f, 0.24f}) EXPECT_EQ(blurred(sigma), sharp) << sigma;
+  const std::pair<float, std::vector<int>> rows[] = {{0.3f, {0, 0, 0, 1, 251, 1, 0, 0, 0}},
+                                                     {0.5f, {0, 0, 0, 21, 158, 21, 0, 0, 0}},
+                                                     {2.0f, {1, 3, 6, 9, 11, 9, 6, 3, 1}}};
+  for (const auto& [sigma, row] : rows) {
+    const std::vector<uint8_t> pixels = blurred(sigma);
+    const auto first = pixels.begin() + kCentre * kSide + kCentre - kRadius;
+    EXPECT_EQ(std::vector<int>(first, first + 2 * kRadius + 1), row) << sigma;
+    EXPECT_EQ(*(first - 1), 0) << sigma;  // nothing beyond the taps
+  }
+}
+
 TEST_F(AugmentOps, ResizedCrops) {
   for (const char* tag : {"small1", "small3", "odd1", "odd3", "large1", "large3"}) {
     const Golden in = load(std::string("image.") + tag);

@@ -32,6 +32,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"scan/train", {"scan/text", "scan/config", "scan/input", "scan/run"}},
     {"scan/pretext", {"scan/config", "scan/input", "scan/run", "scan/train"}},
     {"scan/preflight", {"scan/text", "scan/config", "scan/run", "scan/pretext"}},
+    {"scan/ablate", {"scan/text", "scan/config", "scan/run", "scan/report"}},  // of finished runs; starts none
     {"nn/state", {"nn/tensor"}},
     {"nn/ops", {"nn/tensor", "nn/device"}},
     {"nn/model", {"nn/tensor", "nn/ops", "nn/state", "nn/device"}},

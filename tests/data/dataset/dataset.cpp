@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/data/dataset/synthetic.h"
 
 namespace kith {
@@ -83,9 +85,46 @@ TEST_F(Cifar, HundredReadsFineAndCoarseLabels) {
   EXPECT_EQ(coarse.test().labels[0], 4);
   EXPECT_EQ(coarse.test().pixels[0], 200);
   EXPECT_EQ(coarse.class_names[19], "vehicles_2");
+}
 
-  write_batch(dir / "test.bin", 30'740'000, {{0, 20}});
-  EXPECT_HAS(error("cifar20"), "test.bin: record 0: label 20 is out of range 0..19");
+// All three planes and both labels of the last record, and the names that the archive carries.
+TEST_F(Cifar, HundredReadsTheLastRecordAndTheNamesOfTheFiles) {
+  const fs::path folder = dir / "cifar-100-binary";
+  fs::create_directory(folder);
+  write_batch(folder / "train.bin", 153'700'000, {});
+  const size_t last = 9'999 * 3'074;
+  write_batch(folder / "test.bin", 30'740'000,
+              {{last, 7}, {last + 1, 63}, {last + 2 + 34, 1}, {last + 2 + 1024 + 34, 2}, {last + 2 + 2048 + 34, 3}});
+  std::string fine, coarse;
+  for (int i = 0; i < 100; ++i) fine += "fine " + std::to_string(i) + "\n";
+  for (int i = 0; i < 20; ++i) coarse += "coarse " + std::to_string(i) + "\n";
+  test::write_bytes(folder / "fine_label_names.txt", {fine.begin(), fine.end()});
+  test::write_bytes(folder / "coarse_label_names.txt", {coarse.begin(), coarse.end()});
+  for (const auto& [kind, label, name] : {std::tuple{"cifar100", 63, "fine 63"}, {"cifar20", 7, "coarse 7"}}) {
+    const data::Dataset set = load(std::string(kind) + ":" + dir.path().string());
+    EXPECT_EQ(set.test().labels.back(), label);
+    EXPECT_EQ(set.class_names.at(static_cast<size_t>(label)), name);
+    const uint8_t* pixel = set.test().pixels.data() + 9'999 * 3'072 + 34 * 3;
+    EXPECT_EQ(std::vector<uint8_t>(pixel, pixel + 3), (std::vector<uint8_t>{1, 2, 3}));
+  }
+  test::write_bytes(folder / "fine_label_names.txt", {coarse.begin(), coarse.end()});
+  EXPECT_HAS(error("cifar100"), "fine_label_names.txt: expected 100 class names, found 20");
+  EXPECT_EQ(load("cifar20:" + folder.string()).classes(), 20);  // which does not read it
+}
+
+TEST_F(Cifar, HundredSaysWhatIsWrongWithItsFiles) {
+  write_batch(dir / "train.bin", 153'700'000, {});
+  write_batch(dir / "test.bin", 30'740'000, {{3'074, 20}});
+  for (const char* kind : {"cifar20", "cifar100"})  // whichever label is asked for
+    EXPECT_HAS(error(kind), "test.bin: record 1: coarse label 20 is out of range 0..19");
+  write_batch(dir / "test.bin", 30'740'000, {{1, 100}});
+  for (const char* kind : {"cifar20", "cifar100"})
+    EXPECT_HAS(error(kind), "test.bin: record 0: fine label 100 is out of range 0..99");
+  for (const uintmax_t bytes : {30'739'999, 30'740'001}) {
+    fs::resize_file(dir / "test.bin", bytes);
+    EXPECT_HAS(error("cifar100"),
+               "test.bin: expected 30740000 bytes (10000 records of 3074), found " + std::to_string(bytes));
+  }
   fs::resize_file(dir / "train.bin", 100);
   EXPECT_HAS(error("cifar100"), "train.bin: expected 153700000 bytes (50000 records of 3074), found 100");
   fs::remove(dir / "test.bin");
@@ -193,6 +232,10 @@ TEST_F(Cifar, ThePathOfADataSetIsUtf8) {
 TEST_F(Cifar, TellsThePythonVersionApart) {
   fs::create_directory(dir / "cifar-10-batches-py");
   EXPECT_HAS(error("cifar10"), "Python version");
+  fs::rename(dir / "cifar-10-batches-py", dir / "cifar-100-python");
+  EXPECT_HAS(error("cifar100"), "holds the Python version of the data set, expected the binary version");
+  fs::rename(dir / "cifar-100-python", dir / "train.mat");
+  EXPECT_HAS(error("cifar20"), "holds the Matlab version");
 }
 
 }  // namespace

@@ -184,8 +184,9 @@ TEST_F(Fetch, NamesFoldersThatCannotBeMade) {
   test::write_bytes(root, {1});
   set.sources = {archive_source()};
   EXPECT_HAS(error_of([&] { fetch(); }), "cannot create the folder");
-  EXPECT_EQ(error_of([] { data::fetch("stl10", "x", [](const std::string&) {}); }),
-            "cannot fetch 'stl10', expected one of cifar10, cifar100, cifar20, fashion-mnist");
+  EXPECT_HAS(error_of([] { data::fetch("stl10", "x", [](const std::string&) {}); }), "and name its folder: stl10:DIR");
+  EXPECT_EQ(error_of([] { data::fetch("emnist", "x", [](const std::string&) {}); }),
+            "cannot fetch 'emnist', expected one of cifar10, cifar100, cifar20, fashion-mnist");
 }
 
 // Programs of our own stand in for npm, apt-get and dpkg-deb.

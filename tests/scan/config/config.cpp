@@ -84,6 +84,19 @@ TEST(Presets, AreAsPublished) {
   EXPECT_EQ(twenty.cluster.train.epochs, 100);
   EXPECT_EQ(twenty.cluster.train.batch, 512);
   EXPECT_EQ(twenty.pretext.train.epochs, 500);
+
+  const auto fields_that_differ = [&](const std::string& name) {
+    std::vector<std::string> fields;
+    for (const Difference& d : differences(c, load_config(name, {})))
+      fields.push_back(d.field + " " + d.left + " " + d.right);
+    return fields;
+  };
+  EXPECT_EQ(fields_that_differ("paper-stl10"),
+            (std::vector<std::string>{"preset \"paper-cifar10\" \"paper-stl10\"", "model.stem \"cifar\" \"stl\"",
+                                      "cluster.epochs 50 100", "cluster.augment.strong.cutout 16 32",
+                                      "selflabel.epochs 200 100", "selflabel.augment.strong.cutout 16 32"}));
+  EXPECT_EQ(fields_that_differ("overcluster-cifar10"),
+            (std::vector<std::string>{"preset \"paper-cifar10\" \"overcluster-cifar10\"", "cluster.classes 0 20"}));
 }
 
 TEST(Presets, AllRoundTripThroughToml) {

@@ -212,6 +212,10 @@ TEST(Table, AlignsByCharactersAndRefusesRaggedRows) {
             "  --------------------------------------\n"
             "  k-means, raw pixels   54.5  50.0  12.3\n"
             "  SCAN                 100.0   0.0   0.0\n");
+  EXPECT_EQ(scores_text({{"SCAN", {.acc = 0.5, .nmi = 0.25, .ari = 0.125, .acc_many_to_one = 0.75}}}, true),
+            "  method   ACC  ACC many-to-one   NMI   ARI\n"
+            "  -----------------------------------------\n"
+            "  SCAN    50.0             75.0  25.0  12.5\n");
 }
 
 }  // namespace

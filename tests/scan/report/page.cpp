@@ -40,8 +40,8 @@ struct ScoredRun {
         .assignments = assignments, .labels = images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 3};
     input.title = "set <1>";
     input.facts = {{"Se\"ed", "0 & 1"}};
-    input.methods = {{"k-means", {.acc = 0.5, .nmi = 0.4, .ari = 0.9}},
-                     {"SCAN <x>", {.acc = 0.625, .nmi = 0.7, .ari = 0.3}}};
+    input.methods = {{"k-means", {.acc = 0.5, .nmi = 0.4, .ari = 0.9, .acc_many_to_one = 0.875}},
+                     {"SCAN <x>", {.acc = 0.625, .nmi = 0.7, .ari = 0.3, .acc_many_to_one = 0.75}}};
     input.evaluation = evaluate_clustering(in);
     for (int i = 1; i <= 4; ++i)
       input.metrics.push_back(json{{"stage", "pretext"}, {"step", i}, {"loss", 1.0 / i}, {"lr", 0.1}, {"seconds", i}});
@@ -71,7 +71,7 @@ TEST(Page, HoldsEveryPieceAndEscapesText) {
   EXPECT_EQ(count(page, "<h1>set &lt;1&gt;</h1>"), 1);
   EXPECT_EQ(count(page, "<dt>Se&quot;ed</dt><dd>0 &amp; 1</dd>"), 1);
   EXPECT_EQ(count(page, "<td>SCAN &lt;x&gt;</td><td class=\"best\">62.5</td>"), 1);
-  EXPECT_EQ(count(page, "class=\"best\">"), 3);       // one per column
+  EXPECT_EQ(count(page, "class=\"best\">"), 4);       // one per column
   EXPECT_EQ(count(page, "<svg class=\"chart\""), 2);  // loss and lr
   EXPECT_EQ(count(page, "<svg class=\"heat\""), 1);
   EXPECT_EQ(count(page, "<rect "), 6);
@@ -87,6 +87,32 @@ TEST(Page, HoldsEveryPieceAndEscapesText) {
     EXPECT_EQ(count(page, std::string("<") + tag + ">") + count(page, std::string("<") + tag + " "),
               count(page, std::string("</") + tag + ">"))
         << tag;
+}
+
+// Three clusters for two classes, then two.
+TEST(Page, ManyToOneStandsBesideOneToOneWhereClustersAreNotAsManyAsClasses) {
+  ScoredRun run;
+  run.assignments = {0, 2, 0, 1, 1, 1};  // labels 1 1 0 0 0 0: two clusters of class 0, one of class 1
+  const auto evaluated = [&](int clusters) {
+    return evaluate_clustering(
+        {.assignments = run.assignments, .labels = run.images.labels, .class_names = {"a", "b"}, .clusters = clusters});
+  };
+  run.input.evaluation = evaluated(3);
+  EXPECT_EQ(shown_classes(*run.input.evaluation), (std::vector<int>{0, 0, 1}));  // a tie goes to the first
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "<th>ACC, many-to-one</th>"), 1);
+  EXPECT_EQ(count(page, "<td class=\"best\">87.5</td>"), 1);
+  EXPECT_EQ(count(page, "cluster: most frequent class"), 2);  // the label, and the same for who cannot see it
+  EXPECT_EQ(count(page, "label is the cluster&#39;s most frequent class") + count(page, "label is the cluster's most"),
+            1);
+  EXPECT_EQ(count(page, "no class"), 0);
+
+  run.assignments = {0, 0, 0, 1, 1, 1};
+  run.input.evaluation = evaluated(2);
+  EXPECT_EQ(shown_classes(*run.input.evaluation), (std::vector<int>{1, 0}));
+  const std::string even = render_page(run.input);
+  EXPECT_EQ(count(even, "many-to-one"), 0);
+  EXPECT_EQ(count(even, "label is the matched class"), 1);
 }
 
 TEST(Page, SamplesAreInOrderOfConfidence) {

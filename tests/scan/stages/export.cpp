@@ -23,7 +23,8 @@ struct Clustered {
             const std::string& stage = "cluster")
       : run(name, tiny_config(), std::move(data)) {
     run.config.model = network;
-    run.config.selflabel.enabled = stage == "selflabel";
+    run.config.selflabel.enabled = stage != "cluster";
+    run.config.refine.enabled = stage == "refine";
     model.emplace(run.ctx, run.config, run.data, 1);
     SafeTensors drawn = save_state(model->state());
     Random random(7, 0, 0, 0);
@@ -126,6 +127,8 @@ TEST(Export, HoldsTheNetworkBitByBit) {
 TEST(Export, IsOfTheLastStageOrTheOneAskedFor) {
   Clustered last("export_last", {.width = 4, .projection = 8}, striped_data(), "selflabel");
   EXPECT_EQ(last.exported().stage, "selflabel");
+  Clustered refined("export_refined", {.width = 4, .projection = 8}, striped_data(), "refine");
+  EXPECT_EQ(refined.exported().stage, "refine");
   EXPECT_EQ(error_of([&] { last.exported("cluster"); }),
             last.run.file("cluster.safetensors").string() + ": missing; run the cluster stage first");
 }

@@ -8,15 +8,9 @@ using namespace test;
 RunConfig refined_config() {
   RunConfig c = tiny_config();
   c.refine.enabled = true;
-  c.refine.train.epochs = 2;
-  c.refine.train.batch = 16;
-  c.refine.augment.strong.cutout = 3;
-  c.refine.labelled = 6;
-  c.refine.neighbours = 5;
   c.refine.agreement = 0.6f;
   c.refine.confidence = 0.5f;
   c.refine.least = 3;
-  c.refine.threshold = 0.5f;
   c.refine.ema = 0.5f;
   return c;
 }

@@ -51,12 +51,6 @@ TEST(Stages, ResumeIsBitIdenticalFrozenWithAverage) {
 TEST(Stages, ResumeIsBitIdenticalWithRefinement) {
   RunConfig config = tiny_config();
   config.refine.enabled = true;
-  config.refine.train.epochs = 2;
-  config.refine.train.batch = 16;
-  config.refine.augment.strong.cutout = 3;
-  config.refine.labelled = 6;
-  config.refine.neighbours = 5;
-  config.refine.threshold = 0.4f;
   expect_resume_is_exact("refined", config);
   config.selflabel.enabled = false;
   config.refine.ema = 0;

@@ -72,6 +72,12 @@ inline RunConfig tiny_config() {
   c.selflabel.train.schedule.lr = 1e-3;
   c.selflabel.augment = c.cluster.augment;
   c.selflabel.share = 0.5f;
+  c.refine.train.epochs = 2;
+  c.refine.train.batch = 16;
+  c.refine.augment.strong.cutout = 3;
+  c.refine.labelled = 6;
+  c.refine.neighbours = 5;
+  c.refine.threshold = 0.4f;
   c.evaluate.knn_k = 5;
   c.evaluate.kmeans_restarts = 2;
   return c;

@@ -1,0 +1,138 @@
+#include "apps/commands/ablate_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "apps/commands/dry_run.h"
+#include "apps/device.h"
+#include "apps/run_stage.h"
+#include "kernels/core/check.h"
+#include "scan/preflight/preflight.h"
+
+namespace kith {
+namespace {
+
+class Planner {
+ public:
+  Planner(const AblateOptions& o, const Grid& grid, std::vector<CellState> states, int jobs)
+      : o_(o), grid_(grid), states_(std::move(states)), jobs_(jobs) {}
+
+  std::vector<PlannedCell> plan() {
+    for (size_t c = 0; c < states_.size(); ++c)
+      if (states_[c] == CellState::done) plan_.push_back({.cell = c, .done = true});
+    const auto never = [](size_t) { return false; };
+    while (const auto start = next_cell(grid_, states_, never)) {
+      plan_.push_back({.cell = start->cell, .begun = states_[start->cell] == CellState::begun, .start = *start});
+      states_[start->cell] = CellState::done;
+    }
+    check_all();
+    return std::move(plan_);
+  }
+
+ private:
+  const RunConfig& config(const PlannedCell& p) const { return grid_.cells[p.cell].config; }
+
+  // One data set in memory at a time.
+  void check_all() {
+    std::set<size_t> checked;
+    for (PlannedCell& first : plan_) {
+      if (first.done || checked.contains(first.cell)) continue;
+      const data::Dataset set = load(first);
+      for (PlannedCell& p : plan_)
+        if (!p.done && same_data(config(p), config(first))) check(p, set), checked.insert(p.cell);
+    }
+  }
+
+  static bool same_data(const RunConfig& a, const RunConfig& b) {
+    return std::ranges::none_of(differences(a, b), [](const Difference& d) { return d.field.starts_with("data."); });
+  }
+
+  [[noreturn]] void refuse(const PlannedCell& p, const std::string& what) const {
+    throw Error(fmt::format("{}: {}", grid_.name(grid_.cells[p.cell]), what));
+  }
+
+  data::Dataset load(const PlannedCell& p) const {
+    try {
+      return load_data(config(p).data);
+    } catch (const std::exception& e) {
+      refuse(p, e.what());
+    }
+  }
+
+  void check(PlannedCell& p, const data::Dataset& set) {
+    RunConfig c = config(p);
+    if (!context_) {
+      if (o_.precision == "f32") c.precision = Precision::f32;
+      if (o_.precision == "bf16") c.precision = Precision::bf16;
+      context_ = open_context({.device = o_.device, .precision = c.precision, .options = {.threads = o_.threads}},
+                              list_devices())
+                     .context;
+      rate_ = rate_of(*context_, c);
+    }
+    Resources free = free_resources(*context_, o_.out);
+    const auto share = [](std::optional<int64_t>& bytes, int64_t among) {
+      if (bytes) *bytes /= among;
+    };
+    share(free.host_bytes, jobs_), share(free.device_bytes, jobs_);
+    share(free.disk_bytes, std::ranges::count(plan_, false, &PlannedCell::done));
+    std::vector<std::string> stages;
+    for (StageEstimate& work : estimate(c, shape_of(set))) {
+      stages.push_back(work.stage);
+      if (static_cast<int>(stages.size()) <= p.start.shared) continue;
+      p.seconds += work.flops / rate_.flops;
+      p.work.push_back(std::move(work));
+    }
+    const Preflight found = preflight(c, set, stages, free);
+    if (!found.faults.empty()) refuse(p, found.faults.front());
+    for (const std::string& warning : found.warnings)
+      if (warned_.insert(warning).second)
+        fmt::print(stderr, "kith: warning: {}: {}\n", grid_.name(grid_.cells[p.cell]), warning);
+  }
+
+  const AblateOptions& o_;
+  const Grid& grid_;
+  std::vector<CellState> states_;
+  int jobs_;
+  std::vector<PlannedCell> plan_;
+  std::unique_ptr<Context> context_;
+  AssumedRate rate_;
+  std::set<std::string> warned_;
+};
+
+}  // namespace
+
+std::vector<PlannedCell> plan_cells(const AblateOptions& o, const Grid& grid, std::vector<CellState> states, int jobs) {
+  return Planner(o, grid, std::move(states), jobs).plan();
+}
+
+std::string shared_text(int stages) {
+  constexpr const char* kTexts[] = {"nothing", "the pretext", "pretext and neighbours", "all up to the clusters",
+                                    "all but the evaluation"};
+  return kTexts[std::clamp(stages, 0, 4)];
+}
+
+void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {
+  double seconds = 0;
+  for (const PlannedCell& p : plan) {
+    const GridCell& cell = grid.cells[p.cell];
+    const std::string name = grid.name(cell);
+    if (p.done) {
+      fmt::print("{}: done earlier\n", name);
+      continue;
+    }
+    const std::string how = p.begun        ? ", begun earlier, at most"
+                            : p.start.from ? fmt::format(", with {} of {}", shared_text(p.start.shared),
+                                                         grid.name(grid.cells[*p.start.from]))
+                                           : "";
+    fmt::print("{}{}: {}\n", name, how, duration_text(p.seconds));
+    seconds += p.seconds;
+  }
+  const auto done = std::ranges::count(plan, true, &PlannedCell::done);
+  fmt::print("\n{} settings, {} seeds: {} runs, {} done earlier; about {} one at a time\n", grid.settings.size(),
+             grid.seeds.size(), plan.size(), done, duration_text(seconds));
+}
+
+}  // namespace kith

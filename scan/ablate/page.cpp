@@ -1,0 +1,140 @@
+#include "scan/ablate/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "scan/report/page_figures.h"
+#include "scan/report/page_shell.h"
+#include "scan/report/page_svg.h"
+#include "scan/text/table.h"
+
+namespace kith {
+namespace {
+
+constexpr size_t kMostRows = 200;  // settings in a picture
+
+std::string facts(const GridPageInput& in) {
+  std::string out;
+  for (const auto& [name, value] : in.facts)
+    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+  return fmt::format("<dl>\n{}</dl>\n", out);
+}
+
+// ACC of the final model: of the last of SCAN, self-labelling and refinement that a run has; many-to-one where the grid has such
+// figures.
+const Spread* final_accuracy(const GridResults& results, size_t setting, bool many_to_one) {
+  const Spread* of = nullptr;
+  for (const std::string stage : {"refine", "selflabel", "scan"})
+    if (of == nullptr) of = results.find(setting, (stage + (many_to_one ? "_acc_many_to_one" : "_acc")).c_str());
+  return of;
+}
+
+bool has(const GridResults& results, std::string_view key) {
+  return std::ranges::any_of(results.figures, [&](const Figure& f) { return f.key == key; });
+}
+
+DotChart::Mark mark_of(const Spread* s) {
+  if (s == nullptr) return {};
+  DotChart::Mark mark{.values = s->values, .mean = 100 * s->mean, .deviation = 100 * s->deviation.value_or(0)};
+  for (double& v : mark.values) v *= 100;
+  return mark;
+}
+
+std::string dots(const Grid& grid, const GridResults& results) {
+  DotChart chart{.x_label = "ACC, per cent", .series = {}, .rows = {}, .marks = {}};
+  std::vector<Figure> shown;
+  for (const Figure& f : results.figures)
+    if (const std::string key = f.key; key == "kmeans_acc" || key == "scan_acc" || key == "selflabel_acc" || key == "refine_acc")
+      shown.push_back(f);
+  for (const Figure& f : shown) chart.series.emplace_back(f.title);
+  for (size_t s = 0; s < std::min(grid.settings.size(), kMostRows); ++s) {
+    chart.rows.push_back(grid.settings[s].name);
+    chart.marks.emplace_back();
+    for (const Figure& f : shown) chart.marks.back().push_back(mark_of(results.find(s, f.key)));
+  }
+  return html_section(
+      "Accuracy of every setting",
+      "One-to-one, on the scored split. A large dot is the mean over the seeds, a line its standard deviation "
+      "to both sides, small dots the single runs.",
+      shown.empty() ? "" : to_svg(chart));
+}
+
+// The last column across, all others down; nothing for a grid of one dimension.
+std::string map(const Grid& grid, const GridResults& results) {
+  if (!has(results, "scan_acc") || grid.columns.size() < 2 || grid.settings.size() > kMostRows) return "";
+  const size_t across = grid.extents.back(), down = grid.settings.size() / across;
+  if (across < 2 || down < 2) return "";
+  ValueMap m{.x_label = grid.columns.back(), .y_label = {}, .columns = {}, .rows = {}, .values = {}, .texts = {}};
+  for (size_t c = 0; c + 1 < grid.columns.size(); ++c) m.y_label += (c == 0 ? "" : ", ") + grid.columns[c];
+  for (size_t j = 0; j < across; ++j) m.columns.push_back(grid.settings[j].values.back());
+  for (size_t i = 0; i < down; ++i) {
+    const auto& values = grid.settings[i * across].values;
+    std::string name;
+    for (size_t c = 0; c + 1 < values.size(); ++c) name += (c == 0 ? "" : ", ") + values[c];
+    m.rows.push_back(name);
+  }
+  const bool many_to_one = has(results, "scan_acc_many_to_one");
+  for (size_t s = 0; s < grid.settings.size(); ++s) {
+    const Spread* value = final_accuracy(results, s, many_to_one);
+    m.values.push_back(value == nullptr ? std::nullopt : std::optional(value->mean));
+    m.texts.push_back(value == nullptr ? "-" : spread_text({"acc", "ACC"}, *value));
+  }
+  return html_section(
+      "Accuracy over the grid",
+      fmt::format("ACC of the final model, {}, per cent, mean and standard deviation over the seeds; the shade "
+                  "goes from the least to the largest.",
+                  many_to_one ? "many-to-one: each cluster counts for its most frequent class" : "one-to-one"),
+      to_svg(m));
+}
+
+std::string table(const Grid& grid, const GridResults& results) {
+  std::string head, rows;
+  const auto heading = [&](const std::string& text) { head += fmt::format("<th>{}</th>", escape_html(text)); };
+  for (const std::string& column : grid.columns) heading(column);
+  if (grid.columns.empty()) heading("setting");
+  heading("seeds");
+  for (const Figure& f : results.figures) heading(f.title);
+  std::vector<double> best(results.figures.size(), -1);
+  for (size_t s = 0; s < grid.settings.size(); ++s)
+    for (size_t f = 0; f < best.size(); ++f)
+      if (!results.of[s][f].values.empty()) best[f] = std::max(best[f], results.of[s][f].mean);
+  for (size_t s = 0; s < grid.settings.size(); ++s) {
+    rows += "<tr>";
+    for (const std::string& value : grid.settings[s].values) rows += fmt::format("<td>{}</td>", escape_html(value));
+    if (grid.columns.empty()) rows += "<td>base</td>";
+    rows += fmt::format("<td>{}/{}</td>", results.finished[s], grid.seeds.size());
+    for (size_t f = 0; f < best.size(); ++f) {
+      const Spread& of = results.of[s][f];
+      const bool most = results.figures[f].share && !of.values.empty() && of.mean == best[f];
+      rows += fmt::format("<td{}>{}</td>", most ? " class=\"best\"" : "", spread_text(results.figures[f], of));
+    }
+    rows += "</tr>\n";
+  }
+  return html_section(
+      "Table",
+      "Per cent, mean+-standard deviation over the seeds. Labels are used for these figures only. The best of a column "
+      "is bold: "
+      "differences within the deviations are noise.",
+      fmt::format("<div style=\"overflow-x:auto\"><table class=\"wide\"><tr>{}</tr>\n{}</table></div>\n", head, rows));
+}
+
+std::string failures(const GridPageInput& in) {
+  std::string rows;
+  for (const auto& [name, error] : in.failed)
+    rows += fmt::format("<tr><td>{}</td><td style=\"text-align:left\">{}</td></tr>\n", escape_html(name),
+                        escape_html(error));
+  return html_section("Failed runs", "They are missing in the figures above.",
+                      rows.empty() ? "" : "<table>" + rows + "</table>\n");
+}
+
+}  // namespace
+
+std::string render_grid_page(const Grid& grid, const GridResults& results, const GridPageInput& in) {
+  const bool any = std::ranges::any_of(results.finished, [](int n) { return n > 0; });
+  return html_page(in.title, facts(in) + (any ? map(grid, results) + dots(grid, results) + table(grid, results) : "") +
+                                 failures(in));
+}
+
+}  // namespace kith

@@ -1,0 +1,18 @@
+// The page of a grid of runs: its table, and the grid as pictures. One self-contained file, as scan/report/page.h.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scan/ablate/results.h"
+
+namespace kith {
+
+struct GridPageInput {
+  std::string title;
+  std::vector<std::pair<std::string, std::string>> facts = {};
+  std::vector<std::pair<std::string, std::string>> failed = {};  // name of a cell, its error
+};
+std::string render_grid_page(const Grid&, const GridResults&, const GridPageInput&);
+
+}  // namespace kith

@@ -1,0 +1,47 @@
+// What a grid of runs came to: per setting the mean and the standard deviation of each figure over its seeds.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scan/ablate/grid.h"
+
+namespace kith {
+
+// A figure of a finished run.
+struct Figure {
+  const char* key;    // "scan_acc", in table.csv
+  const char* title;  // "SCAN ACC", in tables for people
+  bool share = true;  // of 1; people read per cent
+};
+
+struct Spread {
+  std::vector<double> values;  // of the seeds that have it, in their order
+  double mean = 0;
+  std::optional<double> deviation = {};  // n - 1 in the denominator; from two values on
+};
+
+struct GridResults {
+  // Those that any run has; many-to-one ACC only where a run of the grid has not as many clusters as classes.
+  std::vector<Figure> figures;
+  std::vector<std::vector<Spread>> of;                        // [settings][figures]
+  std::vector<int> finished;                                  // runs of each setting
+  const Spread* find(size_t setting, const char* key) const;  // nullptr where there is no value
+};
+
+// Figures of one summary.json: purity of neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
+// self-labelling, ACC also many-to-one, clusters in use at the end. None of those that need labels without them.
+std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
+
+// `summaries`: of each cell; null where it has not finished.
+GridResults collect(const Grid&, const std::vector<nlohmann::json>& summaries);
+
+// The columns of the grid, the number of finished runs, then KEY_mean and KEY_std of each figure, as they are; RFC 4180.
+std::string to_csv(const Grid&, const GridResults&);
+std::string to_markdown(const Grid&, const GridResults&);
+std::string to_text(const Grid&, const GridResults&);
+
+std::string spread_text(const Figure&, const Spread&);  // "35.8+-1.4"; "-" without a value
+
+}  // namespace kith

@@ -1,0 +1,132 @@
+#include "scan/ablate/results.h"
+
+#include <gtest/gtest.h>
+
+#include "scan/ablate/page.h"
+
+namespace kith::test {
+namespace {
+
+using nlohmann::json;
+
+json summary_of(double acc, int clusters = 10) {
+  return {
+      {"data", {{"clusters", clusters}, {"classes", 10}}},
+      {"pretext", {{"purity_train", {{"k", 5}, {"purity", 0.5}}}, {"knn", 0.75}}},
+      {"table",
+       {{{"key", "kmeans_features"}, {"acc", 0.25}, {"clusters_used", 10}},
+        {{"key", "scan"}, {"acc", acc}, {"nmi", 0.5}, {"ari", 0.375}, {"acc_many_to_one", 0.875}, {"clusters_used", 9}},
+        {{"key", "scan_reestimated"}, {"acc", 0.1}, {"clusters_used", 1}},
+        {{"key", "selflabel"},
+         {"acc", acc + 0.125},
+         {"nmi", 0.5},
+         {"ari", 0.25},
+         {"acc_many_to_one", 0.9},
+         {"clusters_used", 8}}}}};
+}
+
+// Two values of k, two of lambda named with a comma, two seeds.
+Grid grid_of_four() {
+  Grid grid{.text = {}, .columns = {"mine.k", "a|b"}, .extents = {2, 2}, .settings = {}, .seeds = {0, 1}, .cells = {}};
+  for (const char* k : {"5", "20"})
+    for (const char* other : {"x,y", "z"}) grid.settings.push_back({{k, other}, std::string(k) + " <" + other + ">"});
+  for (const uint64_t seed : grid.seeds)
+    for (size_t s = 0; s < 4; ++s) grid.cells.push_back({.setting = s, .seed = seed, .config = {}, .folder = {}});
+  return grid;
+}
+
+// Setting 0 with both seeds, 1 with one, 2 with one, 3 with none.
+std::vector<json> summaries_of_four() {
+  std::vector<json> all(8);
+  all[0] = summary_of(0.5), all[4] = summary_of(0.75), all[1] = summary_of(0.25), all[6] = summary_of(0.625);
+  return all;
+}
+
+TEST(Results, FiguresOfASummary) {
+  std::vector<std::string> keys;
+  for (const auto& [figure, value] : figures_of(summary_of(0.5))) keys.emplace_back(figure.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"purity", "knn", "kmeans_acc", "scan_acc", "scan_acc_many_to_one",
+                                            "scan_nmi", "scan_ari", "selflabel_acc", "selflabel_acc_many_to_one",
+                                            "selflabel_nmi", "selflabel_ari", "clusters_used"}));
+  EXPECT_EQ(figures_of(summary_of(0.5)).back().second, 8);  // of the last row
+  json unlabelled = summary_of(0.5);
+  unlabelled["pretext"] = json::object();
+  unlabelled["table"] = {{{"key", "scan"}, {"clusters_used", 3}}};
+  ASSERT_EQ(figures_of(unlabelled).size(), 1u);
+  EXPECT_EQ(figures_of(unlabelled)[0].second, 3);
+}
+
+TEST(Results, MeanAndDeviationOverSeeds) {
+  const Grid grid = grid_of_four();
+  const GridResults r = collect(grid, summaries_of_four());
+  EXPECT_EQ(r.finished, (std::vector<int>{2, 1, 1, 0}));
+  const Spread* two = r.find(0, "scan_acc");
+  ASSERT_NE(two, nullptr);
+  EXPECT_EQ(two->values, (std::vector<double>{0.5, 0.75}));
+  EXPECT_DOUBLE_EQ(two->mean, 0.625);
+  EXPECT_DOUBLE_EQ(*two->deviation, 0.25 / std::sqrt(2.0));  // n - 1
+  EXPECT_FALSE(r.find(1, "scan_acc")->deviation);
+  EXPECT_EQ(r.find(3, "scan_acc"), nullptr);
+  EXPECT_EQ(r.find(0, "scan_acc_many_to_one"), nullptr);
+  EXPECT_EQ(spread_text({"scan_acc", "SCAN ACC"}, *two), "62.5+-17.7");
+  EXPECT_EQ(spread_text({"scan_acc", "SCAN ACC"}, *r.find(1, "scan_acc")), "25.0");
+  EXPECT_EQ(spread_text({"clusters_used", "clusters used", false}, *r.find(0, "clusters_used")), "8.0+-0.0");
+  EXPECT_EQ(spread_text({"scan_acc", "SCAN ACC"}, {}), "-");
+}
+
+// One run with 20 clusters for 10 classes: all are shown in both ways, and compared by the one that allows it.
+TEST(Results, ManyToOneIsShownForAllWhereOneRunNeedsIt) {
+  const Grid grid = grid_of_four();
+  std::vector<json> summaries = summaries_of_four();
+  summaries[6] = summary_of(0.625, 20);
+  summaries[1]["table"].erase(3);  // without self-labelling
+  const GridResults r = collect(grid, summaries);
+  EXPECT_EQ(r.find(0, "scan_acc_many_to_one")->mean, 0.875);
+  EXPECT_EQ(r.find(2, "selflabel_acc_many_to_one")->mean, 0.9);
+  const std::string page = render_grid_page(grid, r, {.title = "Grid"});
+  EXPECT_NE(page.find("many-to-one: each cluster counts"), std::string::npos);
+  const std::string map = page.substr(page.find("class=\"values\""));
+  EXPECT_NE(map.find(">90.0+-0.0<"), std::string::npos);  // setting 0, self-labelling
+  EXPECT_NE(map.find(">87.5<"), std::string::npos);       // setting 1, SCAN
+}
+
+TEST(Results, TablesAreCsvAndMarkdown) {
+  const Grid grid = grid_of_four();
+  const GridResults r = collect(grid, summaries_of_four());
+  const std::string csv = to_csv(grid, r);
+  EXPECT_TRUE(csv.starts_with("mine.k,a|b,seeds,purity_mean,purity_std,")) << csv;
+  EXPECT_NE(csv.find("\n5,\"x,y\",2,0.5,0,0.75,0,0.25,0,0.625,0.176777,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\n20,z,0,,,,,"), std::string::npos) << csv;
+  size_t columns = 0;
+  for (std::string rest = csv, line; !rest.empty(); rest.erase(0, line.size() + 1)) {
+    line = rest.substr(0, rest.find('\n'));
+    const auto commas = static_cast<size_t>(std::ranges::count(line, ',') - (line.find("x,y") != line.npos ? 1 : 0));
+    if (columns == 0) columns = commas;
+    EXPECT_EQ(commas, columns) << line;
+  }
+  const std::string markdown = to_markdown(grid, r);
+  EXPECT_TRUE(markdown.starts_with("| mine.k | a\\|b | seeds | purity | k-NN |")) << markdown;
+  EXPECT_NE(markdown.find("\n|---|---|---:|---:|"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("\n| 5 | x,y | 2/2 | 50.0+-0.0 | 75.0+-0.0 |"), std::string::npos) << markdown;
+}
+
+TEST(Results, ThePageHasPicturesTableAndFailures) {
+  const Grid grid = grid_of_four();
+  const std::string page =
+      render_grid_page(grid, collect(grid, summaries_of_four()),
+                       {.title = "Grid", .facts = {{"Data", "x"}}, .failed = {{"a cell", "no <disk>"}}});
+  for (const char* part : {"<svg class=\"values\"", "<svg class=\"dots\"", "Accuracy over the grid",
+                           "one-to-one, per cent", "5 &lt;x,y&gt;", "no &lt;disk&gt;", "Failed runs"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+  const std::string none = render_grid_page(grid, collect(grid, std::vector<json>(8)), {.title = "Grid"});
+  EXPECT_EQ(none.find("<section>"), std::string::npos);
+  Grid line = grid;  // one axis: no map
+  line.columns = {"a"}, line.extents = {4};
+  for (GridSetting& s : line.settings) s.values = {"v"};
+  EXPECT_EQ(render_grid_page(line, collect(line, summaries_of_four()), {.title = "Grid"}).find("class=\"values\""),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace kith::test
