@@ -109,9 +109,13 @@ std::vector<PlannedCell> plan_cells(const AblateOptions& o, const Grid& grid, st
 }
 
 std::string shared_text(int stages) {
-  constexpr const char* kTexts[] = {"nothing", "the pretext", "pretext and neighbours", "all up to the clusters",
+  constexpr const char* kTexts[] = {"nothing",
+                                    "the pretext",
+                                    "pretext and neighbours",
+                                    "all up to the clusters",
+                                    "all up to self-labelling",
                                     "all but the evaluation"};
-  return kTexts[std::clamp(stages, 0, 4)];
+  return kTexts[std::clamp(stages, 0, 5)];
 }
 
 void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {

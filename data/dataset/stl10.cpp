@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSide = 96, kChannels = 3, kClasses = 10;
-constexpr size_t kPlane = size_t{kSide} * kSide, kImage = kPlane * kChannels;
+constexpr int kStlSide = 96, kStlChannels = 3, kClasses = 10;
+constexpr size_t kStlPlane = size_t{kStlSide} * kStlSide, kImage = kStlPlane * kStlChannels;
 constexpr int64_t kTrain = 5'000, kTest = 8'000, kUnlabelled = 100'000;
 
 void expect_size(const fs::path& path, int64_t count, size_t each, const char* what) {
@@ -44,9 +44,9 @@ std::vector<int32_t> read_labels(const fs::path& path, int64_t count, int64_t wa
 }
 
 void transpose(const uint8_t* columns, uint8_t* rows) {
-  for (size_t y = 0; y < kSide; ++y)
-    for (size_t x = 0; x < kSide; ++x)
-      for (size_t c = 0; c < kChannels; ++c) *rows++ = columns[c * kPlane + x * kSide + y];
+  for (size_t y = 0; y < kStlSide; ++y)
+    for (size_t x = 0; x < kStlSide; ++x)
+      for (size_t c = 0; c < kStlChannels; ++c) *rows++ = columns[c * kStlPlane + x * kStlSide + y];
 }
 
 // Appends the first `count` images of a file, a few megabytes at a time: no second copy of the set is in memory.
@@ -68,7 +68,7 @@ uint8_t* read_images(const fs::path& path, int64_t count, uint8_t* out) {
 }
 
 Images as_images(int64_t count, std::vector<uint8_t> pixels) {
-  return {.count = count, .height = kSide, .width = kSide, .channels = kChannels, .pixels = std::move(pixels)};
+  return {.count = count, .height = kStlSide, .width = kStlSide, .channels = kStlChannels, .pixels = std::move(pixels)};
 }
 
 int64_t limited(int64_t all, int64_t limit) { return limit > 0 ? std::min(all, limit) : all; }

@@ -13,15 +13,15 @@ namespace {
 using namespace kernels;
 
 template <class T>
-struct Result {
+struct Outcome {
   std::vector<T> loss;
   HostMatrix<T> dx;
 };
 
 template <class T>
-Result<T> run(const HostMatrix<T>& x, const HostMatrix<T>& y, const std::vector<T>& dloss) {
-  Result<T> r{.loss = std::vector<T>(static_cast<size_t>(x.rows), std::numeric_limits<T>::quiet_NaN()),
-              .dx = {x.rows, x.cols, std::numeric_limits<T>::quiet_NaN()}};
+Outcome<T> run(const HostMatrix<T>& x, const HostMatrix<T>& y, const std::vector<T>& dloss) {
+  Outcome<T> r{.loss = std::vector<T>(static_cast<size_t>(x.rows), std::numeric_limits<T>::quiet_NaN()),
+               .dx = {x.rows, x.cols, std::numeric_limits<T>::quiet_NaN()}};
   const CosineLossForward<T> f{.x = x.view(), .y = y.view(), .loss = r.loss};
   const CosineLossBackward<T> b{.x = x.view(), .y = y.view(), .dloss = dloss, .dx = r.dx.view()};
   if constexpr (std::is_same_v<T, float>) {

@@ -24,9 +24,9 @@ Cost run_cosine_loss_backward(const Sizes& s, Queue q) {
   return cost(cosine_loss_backward_cost, rows, dim);
 }
 
-const Sizes kPairs{{"rows", 512}, {"dim", 256}};
-const Entries kCosineLossEntries{{{"cosine_loss_forward", kPairs, run_cosine_loss_forward},
-                                  {"cosine_loss_backward", kPairs, run_cosine_loss_backward}}};
+const Sizes kDirections{{"rows", 512}, {"dim", 256}};
+const Entries kCosineLossEntries{{{"cosine_loss_forward", kDirections, run_cosine_loss_forward},
+                                  {"cosine_loss_backward", kDirections, run_cosine_loss_backward}}};
 
 }  // namespace
 }  // namespace kith::study

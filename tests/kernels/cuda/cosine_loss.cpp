@@ -26,10 +26,10 @@ Expected oracle(const HostMatrix<float>& x, const HostMatrix<float>& y, const st
 }
 
 // One row short of a block, a block, one more; odd dims, less than a warp, more than one.
-constexpr std::pair<int64_t, int64_t> kShapes[] = {{1, 1}, {7, 31}, {8, 32}, {9, 33}, {17, 129}};
+constexpr std::pair<int64_t, int64_t> kPairShapes[] = {{1, 1}, {7, 31}, {8, 32}, {9, 33}, {17, 129}};
 
 TEST_F(CosineLossCuda, MatchesTheOracle) {
-  for (const auto& [rows, dim] : kShapes) {
+  for (const auto& [rows, dim] : kPairShapes) {
     const HostMatrix<float> x = normal_rows(rows, dim, Seed{1}), y = normal_rows(rows, dim, Seed{2});
     const std::vector<float> g = normal(rows, Seed{3});
     const Expected want = oracle(x, y, g);

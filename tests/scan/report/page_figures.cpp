@@ -7,7 +7,7 @@
 namespace kith::test {
 namespace {
 
-int count(const std::string& text, const std::string& part) {
+int times(const std::string& text, const std::string& part) {
   int n = 0;
   for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
   return n;
@@ -20,17 +20,17 @@ TEST(DotChart, ShowsEveryRunItsMeanAndTheDeviation) {
                        .marks = {{{.values = {30, 34}, .mean = 32, .deviation = 2.8}, {}},
                                  {{.values = {40}, .mean = 40, .deviation = 0}, {.values = {50}, .mean = 50}}}};
   const std::string svg = to_svg(chart);
-  EXPECT_EQ(count(svg, "r=\"2.2\""), 4);           // runs
-  EXPECT_EQ(count(svg, "<title>"), 3);             // means
-  EXPECT_EQ(count(svg, "stroke-width=\"2\""), 1);  // one has a deviation
-  EXPECT_EQ(count(svg, "<title>a &amp; b, SCAN: 32.0</title>"), 1);
-  EXPECT_EQ(count(svg, "ACC &lt;%&gt;"), 2);
-  EXPECT_EQ(count(svg, "nan") + count(svg, "inf"), 0);
+  EXPECT_EQ(times(svg, "r=\"2.2\""), 4);           // runs
+  EXPECT_EQ(times(svg, "<title>"), 3);             // means
+  EXPECT_EQ(times(svg, "stroke-width=\"2\""), 1);  // one has a deviation
+  EXPECT_EQ(times(svg, "<title>a &amp; b, SCAN: 32.0</title>"), 1);
+  EXPECT_EQ(times(svg, "ACC &lt;%&gt;"), 2);
+  EXPECT_EQ(times(svg, "nan") + times(svg, "inf"), 0);
 }
 
 TEST(DotChart, OfOneValueAndOfNone) {
   DotChart chart{.x_label = "x", .series = {"s"}, .rows = {"r"}, .marks = {{{.values = {5}, .mean = 5}}}};
-  EXPECT_EQ(count(to_svg(chart), "nan") + count(to_svg(chart), "inf"), 0);
+  EXPECT_EQ(times(to_svg(chart), "nan") + times(to_svg(chart), "inf"), 0);
   chart.marks[0][0].values.clear();
   EXPECT_EQ(to_svg(chart), "");
   chart.marks.clear();
@@ -45,13 +45,13 @@ TEST(ValueMap, ShadesFromTheLeastToTheLargest) {
                .values = {0.25, 0.75, std::nullopt, 0.5},
                .texts = {"25.0", "75.0", "-", "50.0"}};
   const std::string svg = to_svg(map);
-  EXPECT_EQ(count(svg, "fill=\"rgb(228,237,246)\""), 1);
-  EXPECT_EQ(count(svg, "fill=\"rgb(18,74,140)\""), 1);
-  EXPECT_EQ(count(svg, "fill=\"#fff\""), 1);
-  EXPECT_EQ(count(svg, "on-dark"), 1);
-  EXPECT_EQ(count(svg, ">&lt;2&gt;<"), 1);
+  EXPECT_EQ(times(svg, "fill=\"rgb(228,237,246)\""), 1);
+  EXPECT_EQ(times(svg, "fill=\"rgb(18,74,140)\""), 1);
+  EXPECT_EQ(times(svg, "fill=\"#fff\""), 1);
+  EXPECT_EQ(times(svg, "on-dark"), 1);
+  EXPECT_EQ(times(svg, ">&lt;2&gt;<"), 1);
   map.values = {0.5, 0.5, 0.5, 0.5};  // no range
-  EXPECT_EQ(count(to_svg(map), "nan"), 0);
+  EXPECT_EQ(times(to_svg(map), "nan"), 0);
   map.values = {std::nullopt, std::nullopt, std::nullopt, std::nullopt};
   EXPECT_EQ(to_svg(map), "");
   map.texts.pop_back();

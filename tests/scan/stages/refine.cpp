@@ -1,3 +1,5 @@
+#include <array>
+
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith {
@@ -56,6 +58,29 @@ TEST(Refine, KeepsAClusteringThatIsRight) {
   const nlohmann::json table = run().at("table");
   ASSERT_GE(table.at(2).at("acc"), 0.9) << table.dump();
   EXPECT_GE(table.back().at("acc"), 0.9) << table.dump();
+}
+
+// Guesses weigh what the configuration says, and count where they are kept.
+TEST(Refine, TheLossHasTwoParts) {
+  const auto lines_with = [](float weight) {
+    RunConfig config = refined_config();
+    config.refine.weight = weight;
+    TinyRun run("refined_loss", config);
+    run();
+    std::vector<std::array<double, 3>> lines;  // loss, its labelled part, share of guesses kept
+    for (const nlohmann::json& line : run.report.lines)
+      if (line.value("stage", "") == "refine" && line.contains("labelled_loss"))
+        lines.push_back({line.at("loss"), line.at("labelled_loss"), line.at("kept")});
+    EXPECT_EQ(lines.size(), 2u);
+    return lines;
+  };
+  for (const auto& [loss, labelled, kept] : lines_with(0)) EXPECT_DOUBLE_EQ(loss, labelled);
+  for (const auto& [loss, labelled, kept] : lines_with(1)) {
+    EXPECT_GT(labelled, 0);
+    ASSERT_GT(kept, 0);
+    EXPECT_LE(kept, 1);
+    EXPECT_GT(loss, labelled);
+  }
 }
 
 TEST(Refine, LabelsAreForTheLogAlone) {
