@@ -178,6 +178,10 @@ TEST(Preflight, RefinementNeedsRoomForItsReliableImages) {
   const Preflight found = preflight(config, test::striped_data(), kAll, kLarge);
   EXPECT_EQ(found.faults, (std::vector<std::string>{"refine.labelled: expected at most the batch of 32; found 33"}));
   EXPECT_EQ(found.warnings, (std::vector<std::string>{"refine.neighbours: 71 asked for, there are 70 train images"}));
+  config.refine.labelled = 32;
+  config.refine.neighbours = 4097;
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+            (std::vector<std::string>{"refine.neighbours: expected at most 4096; found 4097"}));
 }
 
 TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {

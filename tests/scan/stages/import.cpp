@@ -74,6 +74,16 @@ TEST_F(Imports, OwnWeightsUnderOtherNamesGiveTheSameFeaturesAndTheSameRun) {
       EXPECT_TRUE(bytes_of(to.file(name)) == bytes_of(source_->file(name))) << name;
 }
 
+// Another pretext would want other heads; what was learned elsewhere is taken as contrastive learning leaves it.
+TEST_F(Imports, ThePretextOfThePresetDoesNotMatter) {
+  RunConfig config = tiny_config();
+  config.pretext.task = PretextKind::byol;
+  TinyRun to("imported_byol", config);
+  import(to, written(weights("pretext")));
+  EXPECT_EQ(to.config.pretext.task, PretextKind::simclr);
+  EXPECT_EQ(state(to, "pretext"), Ledger::State::valid);
+}
+
 TEST_F(Imports, WithoutAHeadTheBackbonesFeaturesAreMined) {
   TinyRun to("import_headless");
   import(to, written(weights("pretext")), {"contrastive_head."});

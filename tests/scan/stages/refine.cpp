@@ -83,6 +83,24 @@ TEST(Refine, TheLossHasTwoParts) {
   }
 }
 
+// An average that hardly moves is hardly refined, whatever the steps did.
+TEST(Refine, TheResultIsTheAverageWhereThereIsOne) {
+  const auto largest_change = [](float ema) {
+    RunConfig config = refined_config();
+    config.refine.ema = ema;
+    TinyRun run("refined_average", config);
+    run();
+    const SafeTensors before = read_safetensors(run.file("selflabel.safetensors")),
+                      after = read_safetensors(run.file("refine.safetensors"));
+    const HostArray &a = before.arrays.at("backbone.conv1.weight"), &b = after.arrays.at("backbone.conv1.weight");
+    float largest = 0;
+    for (int64_t i = 0; i < a.count(); ++i) largest = std::max(largest, std::abs(a.as<float>()[i] - b.as<float>()[i]));
+    return largest;
+  };
+  EXPECT_GT(largest_change(0), 1e-3f);
+  EXPECT_LT(largest_change(0.999999f), 1e-4f);
+}
+
 TEST(Refine, LabelsAreForTheLogAlone) {
   RunConfig config = refined_config();
   config.cluster.classes = 3;
