@@ -4,6 +4,8 @@
 // Row 4 b + r of a batch is image b, turned r times by 90 degrees counter-clockwise. What is mined are the backbone's features.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "nn/model/initialise.h"
 #include "scan/input/views.h"

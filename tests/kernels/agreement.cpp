@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
 

@@ -2,7 +2,9 @@
 // the task's seeds, sums in double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "nn/model/heads.h"

@@ -1,4 +1,6 @@
 // Numbers of clusters other than that of classes, and the presets of published recipes, through every stage.
+#include <algorithm>
+
 #include "data/formats/npy.h"
 #include "scan/config/config.h"
 #include "tests/scan/stages/stages_support.h"

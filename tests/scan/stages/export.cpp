@@ -3,6 +3,7 @@
 #include "scan/stages/export.h"
 
 #include <cstring>
+#include <functional>
 
 #include "scan/stages/predict.h"
 #include "scan/train/checkpoint.h"

@@ -1,6 +1,8 @@
 // Weights from elsewhere in place of a pretext, or of SCAN: what is written, what goes on from there, what is refused.
 #include "scan/stages/import.h"
 
+#include <algorithm>
+
 #include "data/formats/npy.h"
 #include "scan/train/checkpoint.h"
 #include "tests/scan/stages/stages_support.h"
