@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -22,9 +23,11 @@ namespace {
 
 // "quick    Minutes on two cores ...": the first comment of a preset says what it is for.
 void list_presets() {
+  size_t widest = 0;
+  for (const std::string& name : preset_names()) widest = std::max(widest, name.size());
   for (const std::string& name : preset_names()) {
-    const std::string text = preset_text(name);
-    fmt::print("{:<16}{}\n", name, text.substr(2, text.find('\n') - 2));
+    const std::string text = preset_text(name), line = text.substr(2, text.find('\n') - 2);
+    fmt::print("{:<{}}  {}\n", name, widest, line.substr(0, line.rfind('.') + 1));  // whole sentences
   }
 }
 

@@ -1,9 +1,13 @@
 #include "apps/signals.h"
 
 #include <signal.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <vector>
 
 namespace kith {
 namespace {
@@ -25,13 +29,26 @@ void report_lost_file(int) {
   _exit(1);
 }
 
+// What a handler of the calling thread, the main one, runs on: signals for the process go there. Not its own stack, because some
+// generated code of oneDNN has the stack pointer elsewhere, and what the kernel puts below it would overwrite the heap.
+void take_alternate_stack() {
+  constexpr size_t kEnough =
+      size_t{64} << 10;  // the kernel's frame holds all vector and matrix registers: 11 KiB with AMX
+  static std::vector<std::byte> memory(std::max<size_t>(kEnough, 4 * getauxval(AT_MINSIGSTKSZ)));
+  stack_t stack{};
+  stack.ss_sp = memory.data();
+  stack.ss_size = memory.size();
+  sigaltstack(&stack, nullptr);
+}
+
 }  // namespace
 
 void catch_stop_signals() {
+  take_alternate_stack();
   struct sigaction action {};
   action.sa_handler = handle;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   struct sigaction hangup {};
@@ -43,6 +60,7 @@ void catch_lost_files() {
   struct sigaction action {};
   action.sa_handler = report_lost_file;
   sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_ONSTACK;  // where the thread has one
   sigaction(SIGBUS, &action, nullptr);
 }
 

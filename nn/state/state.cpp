@@ -72,10 +72,11 @@ const HostArray* StrictReader::expect(const std::string& name, const std::string
   }
   if (dtype != "F32") return &it->second;
   const std::span<const float> values(it->second.as<float>(), static_cast<size_t>(it->second.count()));
-  const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
+  const bool variance = name.ends_with("running_var");
+  const auto bad = std::ranges::find_if(values, [&](float v) { return !std::isfinite(v) || (variance && v < 0); });
   if (bad == values.end()) return &it->second;
-  problems_.push_back(
-      fmt::format("{}: element {} is {}, expected finite values", called(name), bad - values.begin(), *bad));
+  problems_.push_back(fmt::format("{}: element {} is {}, expected finite values{}", called(name), bad - values.begin(),
+                                  *bad, variance ? " of at least 0" : ""));
   return nullptr;
 }
 

@@ -73,14 +73,14 @@ void set_for_data(RunConfig& config, const toml::table& sections, const std::str
 }
 
 // A configuration that a run wrote says which preset it came from, and holds every section: one that is cut short would
-// be read as another one.
+// be read as another one. [refine] came later, and stands before [evaluate]: a run of before has its defaults.
 void expect_whole(const toml::table& document, const Source& source) {
   if (!document.contains("preset")) return;
   RunConfig any;
   for (const Field& field : fields(any)) {
     const size_t dot = field.name.find('.');
     const std::string section = field.name.substr(0, dot);
-    if (dot != std::string::npos && !document.contains(section))
+    if (dot != std::string::npos && section != "refine" && !document.contains(section))
       throw Error(
           fmt::format("{0}: has the field preset, as only a run's config.toml does, but no section [{1}]: if the file "
                       "was cut short, restore it or begin another run directory; if it is a preset of your own, remove "

@@ -57,6 +57,8 @@ class Check {
     views("refine.augment", c_.refine.augment);
     views("refine.weak", c_.refine.weak);
     if (runs("refine")) reliable();
+    enabled("selflabel", c_.selflabel.enabled);
+    enabled("refine", c_.refine.enabled);
     if (out_.faults.empty()) room();
     return std::move(out_);
   }
@@ -160,6 +162,10 @@ class Check {
           warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
   }
 
+  void enabled(const std::string& stage, bool is) {
+    if (runs(stage) && !is) fault(fmt::format("{0}.enabled is false in this run; --set {0}.enabled=true", stage));
+  }
+
   void reliable() {
     if (c_.refine.neighbours > kLongestList)
       fault(fmt::format("refine.neighbours: expected at most {}; found {}", kLongestList, c_.refine.neighbours));
@@ -167,7 +173,7 @@ class Check {
       warn(fmt::format("refine.neighbours: {} asked for, there are {} train images", c_.refine.neighbours,
                        shape_.train));
     if (const int64_t batch = std::min(c_.refine.train.batch, shape_.train); c_.refine.labelled > batch)
-      fault(fmt::format("refine.labelled: expected at most the batch of {}; found {}", batch, c_.refine.labelled));
+      warn(fmt::format("refine.labelled: {} is cut to the batch of {}", c_.refine.labelled, batch));
   }
 
   void views(const std::string& section, const AugmentConfig& a) {

@@ -79,6 +79,7 @@ std::string summary(const PageInput& in) {
 
 // What refinement learned from, as it was logged.
 std::string reliability(const PageInput& in) {
+  if (!in.refined) return "";
   const auto of = std::find_if(in.metrics.rbegin(), in.metrics.rend(), [](const json& line) {
     return line.value("stage", "") == "refine" && line.contains("reliable_per_cluster");
   });
@@ -89,11 +90,14 @@ std::string reliability(const PageInput& in) {
     head += fmt::format("<th>{}</th>", c);
     cells += fmt::format("<td>{}</td>", counts[c].get<int64_t>());
   }
-  std::string text =
-      fmt::format("{} of {} labels are reliable: most of the image's neighbours share them and the network is sure",
-                  of->at("reliable").get<int64_t>(), of->at("of").get<int64_t>());
+  const int64_t all = of->at("reliable").get<int64_t>(), below = of->value("below_the_rule", int64_t{0});
+  std::string text = fmt::format(
+      "{} of {} labels were learned from. {} are reliable: most of the image's neighbours share "
+      "them and the network is sure",
+      all, of->at("of").get<int64_t>(), all - below);
+  if (below > 0) text += fmt::format("; {} are not, taken where clusters had too few", below);
   if (of->contains("precision"))
-    text += fmt::format("; {} % of them are right", percent(of->at("precision").get<double>()));
+    text += fmt::format("; {} % of all of them are right", percent(of->at("precision").get<double>()));
   const bool shown = counts.size() <= kLargestMap;
   return html_section(
       "Reliable labels", text + ".",

@@ -18,6 +18,7 @@ struct PageInput {
   std::vector<std::pair<std::string, std::string>> facts = {};  // what the run was: ("Seed", "0")
   std::vector<std::pair<std::string, Scores>> methods = {};     // rows of the summary table; none without labels
   std::vector<nlohmann::json> metrics = {};                     // the lines of metrics.jsonl
+  bool refined = false;                                         // the final model is: what it learned from is shown
   std::optional<Evaluation> evaluation = {};                    // of the final model; none without labels
   // The scored images and what the final model says of them; without images the page has no pictures.
   const data::Images* images = nullptr;

@@ -12,7 +12,7 @@
 namespace kith {
 namespace {
 
-constexpr const char* kColours[] = {"#8e99a6", "#d9711c", "#2467a8"};
+constexpr const char* kColours[] = {"#8e99a6", "#d9711c", "#2467a8", "#3a8a5f"};
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // Characters, about 6.4 units wide each at the size of a name.
@@ -45,7 +45,7 @@ std::string mark_svg(const DotChart::Mark& m, const char* colour, const std::str
 std::string to_svg(const DotChart& chart) {
   constexpr size_t kLongest = 56;
   check(chart.marks.size() == chart.rows.size() && chart.series.size() <= std::size(kColours),
-        "dot chart: marks of every row, of at most 3 series");
+        "dot chart: marks of every row, of at most 4 series");
   double low = kInfinite, high = -kInfinite;
   for (const auto& row : chart.marks)
     for (const DotChart::Mark& m : row)

@@ -13,7 +13,7 @@ struct DotChart {
     double mean = 0, deviation = 0;
   };
   std::string x_label;
-  std::vector<std::string> series;  // at most 3
+  std::vector<std::string> series;  // at most 4
   std::vector<std::string> rows;
   std::vector<std::vector<Mark>> marks;  // [rows][series]
 };

@@ -271,6 +271,7 @@ class EvaluateStage {
          .facts = std::move(facts),
          .methods = methods_,
          .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
+         .refined = s_.config.refine.enabled,
          .evaluation = std::move(evaluation),
          .images = &scored_,
          .assignments = assignments,

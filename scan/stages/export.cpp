@@ -56,8 +56,18 @@ HostArray channels(std::span<const float> values) {
 
 SafeTensors weights_of(const fs::path& run_dir, const std::string& stage) {
   const fs::path path = run_dir / (stage + ".safetensors");
-  if (!fs::exists(path)) throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
+  const bool other = stage != "cluster" && fs::exists(run_dir / "cluster.safetensors");
+  if (!fs::exists(path))
+    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
+                            other ? ", or take the network of the one before, --stage cluster" : ""));
   return read_safetensors(path);
+}
+
+// In a run directory there may be exported files, and nothing else is written there by others than the stages.
+bool is_of_the_run(const fs::path& file, const fs::path& run_dir) {
+  std::error_code ignored;
+  const fs::path folder = fs::weakly_canonical(file, ignored).parent_path();
+  return folder == fs::weakly_canonical(run_dir / "x", ignored).parent_path() && file.extension() != ".onnx";
 }
 
 int clusters_in(const SafeTensors& weights) {
@@ -95,9 +105,13 @@ Exported export_onnx(const fs::path& run_dir, const std::string& stage, const fs
   if (!fs::exists(run_dir / "config.toml"))
     throw Error(run_dir.string() + ": no run directory (it has no config.toml)");
   const RunConfig config = load_config((run_dir / "config.toml").string(), {});
-  Exported e{.stage = !stage.empty() ? stage : config.refine.enabled ? "refine" : clustered_stage(config), .images = {}};
+  Exported e{.stage = !stage.empty()          ? stage
+                      : config.refine.enabled ? "refine"
+                                              : clustered_stage(config),
+             .images = {}};
   const SafeTensors weights = weights_of(run_dir, e.stage);
-  if (data::would_touch(file, weights.file)) throw Error(file.string() + ": is the file of the weights themselves");
+  if (is_of_the_run(file, run_dir))
+    throw Error(file.string() + ": is a file of the run, which is only read; expected another name, ending in .onnx");
   const Images images = images_of(weights);
   e.clusters = clusters_in(weights);
   e.images = {images.channels, images.height, images.width};

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
+#include <fstream>
 
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
@@ -30,6 +32,11 @@ const HostArray* find(const Import& import, const std::string& name) {
   return at == import.file.weights.arrays.end() ? nullptr : &at->second;
 }
 
+bool has(const Import& import, const std::string& prefix) {
+  const auto at = import.file.weights.arrays.lower_bound(prefix);
+  return at != import.file.weights.arrays.end() && at->first.starts_with(prefix);
+}
+
 // An extent of a tensor; 0 where there is no such tensor, or it has fewer: what loads the weights says so.
 int64_t extent(const Import& import, const std::string& name, size_t axis) {
   const HostArray* array = find(import, name);
@@ -39,7 +46,7 @@ int64_t extent(const Import& import, const std::string& name, size_t axis) {
 std::array<int, 4> blocks_in(const Import& import) {
   std::array<int, 4> blocks{};
   for (size_t l = 0; l < blocks.size(); ++l)
-    while (find(import, fmt::format("backbone.layer{}.{}.conv1.weight", l + 1, blocks[l]))) ++blocks[l];
+    while (has(import, fmt::format("backbone.layer{}.{}.", l + 1, blocks[l]))) ++blocks[l];
   return blocks;
 }
 
@@ -91,11 +98,25 @@ void say_what_was_read(Session& s, const Import& import) {
         "by 1: features differ a little from those that were learned");
 }
 
+// What people have instead. A file of torch.save begins as an archive or as a pickle.
+void expect_safetensors(const std::filesystem::path& file) {
+  if (std::filesystem::is_directory(file)) throw Error(file.string() + ": is a directory; expected a safetensors file");
+  std::ifstream in(file, std::ios::binary);
+  char start[2] = {};
+  if (in.read(start, 2) && ((start[0] == 'P' && start[1] == 'K') || start[0] == '\x80'))
+    throw Error(file.string() +
+                ": looks like a file of torch.save; expected safetensors, README has the lines that convert it");
+}
+
 }  // namespace
 
 Import read_import(const std::filesystem::path& file, const std::vector<std::string>& ignore, std::optional<int> head) {
+  expect_safetensors(file);
   Import import{.file = with_our_names(read_safetensors(file), ignore), .source = {}, .head = head};
   import.source = fmt::format("{} {}", plain(file.filename().string()), data::digest_of_file(file));
+  if (const HostArray* first = find(import, "backbone.conv1.weight"); first && first->dtype != "F32")
+    throw Error(fmt::format("{}: numbers of type {}; expected F32: convert them with tensor.float()", file.string(),
+                            first->dtype));
   const std::vector<int>& heads = import.file.cluster_heads;
   if (head && std::ranges::find(heads, *head) == heads.end())
     throw Error(

@@ -108,22 +108,25 @@ class Refinement {
   // How good the set is, for the log and the report: with labels, of which share the cluster is right.
   void tell(const ReliableSet& set) const {
     const int64_t count = std::reduce(set.per_cluster.begin(), set.per_cluster.end());
+    const int64_t filled = std::reduce(set.filled.begin(), set.filled.end());
     nlohmann::json line = {{"stage", "refine"},
                            {"reliable", count},
                            {"of", set.labels.size()},
+                           {"below_the_rule", filled},
                            {"mean_agreement", set.mean_agreement},
                            {"reliable_per_cluster", set.per_cluster}};
     std::string text = fmt::format(
-        "refine: {} of {} labels are reliable, by cluster {}; a label agrees with {:.1f} % of its neighbours'", count,
-        set.labels.size(), fmt::join(set.per_cluster, " "), 100 * set.mean_agreement);
+        "refine: learns from {} of {} labels, {} of them reliable, by cluster {}; a label agrees with {:.1f} % of its "
+        "neighbours'",
+        count, set.labels.size(), count - filled, fmt::join(set.per_cluster, " "), 100 * set.mean_agreement);
     if (const data::Images& train = s_.data.train(); train.labelled()) {
       const double right = precision(set.labels, train.labels);
       line["precision"] = right;
-      text += fmt::format("; {:.2f} % of the reliable ones are right (labels used for this line only)", 100 * right);
+      text += fmt::format("; {:.2f} % of those are right (labels used for this line only)", 100 * right);
     }
     s_.report.metric(line);
     s_.report.note(text);
-    if (const int64_t filled = std::reduce(set.filled.begin(), set.filled.end()); filled > 0)
+    if (filled > 0)
       s_.report.warn(
           fmt::format("refine: {} labels below the rule were taken, where clusters had fewer than {} reliable ones; by "
                       "cluster {}",

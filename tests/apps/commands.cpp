@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "scan/config/config.h"
 #include "tests/apps/program.h"
@@ -73,7 +74,12 @@ TEST(Program, PresetsAreListedAndPrinted) {
   const Outcome all = kith({"presets"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(std::ranges::count(all.out, '\n'), static_cast<int64_t>(preset_names().size()));
-  EXPECT_TRUE(all.out.starts_with("quick           Minutes on two cores")) << all.out;
+  EXPECT_TRUE(all.out.starts_with("quick                Minutes on two cores")) << all.out;
+  std::istringstream lines(all.out);
+  for (std::string line; std::getline(lines, line);) {  // a name, a gap, whole sentences
+    EXPECT_NE(line.find("  "), std::string::npos) << line;
+    EXPECT_TRUE(line.ends_with('.')) << line;
+  }
   EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
   expect_error({"presets", "quik"}, 1,
                fmt::format("quik: neither a preset ({}) nor a readable file; the nearest preset is quick",

@@ -98,6 +98,10 @@ TEST_F(PresetFile, ARunsConfigurationIsWhole) {
           ": has the field preset, as only a run's config.toml does, but no section [cluster]: if the file was cut "
           "short, restore it or begin another run directory; if it is a preset of your own, remove that field (kith "
           "presets NAME prints one to begin with)");
+  // Runs from before there was refinement.
+  const size_t refine = text.find("[refine]"), evaluate = text.find("[evaluate]");
+  EXPECT_FALSE(load(text.substr(0, refine) + text.substr(evaluate)).refine.enabled);
+  EXPECT_NE(error_of([&] { load(text.substr(0, refine)); }).find("no section [evaluate]"), std::string::npos);
   EXPECT_NE(error_of([&] { load(text.substr(0, text.find("[cluster]") + 5)); }).find(path() + ":"), std::string::npos);
 }
 

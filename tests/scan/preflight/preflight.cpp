@@ -15,7 +15,7 @@ namespace {
 using test::error_of;
 using test::tiny_config;
 
-const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "refine", "evaluate"};
+const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "evaluate"}, kRefined = {"refine"};
 // A machine for whole presets; files and memory are those of its parts.
 const Resources kLarge{.device = Device::cpu,
                        .precision = DType::f32,
@@ -168,20 +168,28 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
                                 "cluster.augment.strong.cutout: squares of up to 9 pixels cover views of 9 x 8"}));
 }
 
-TEST(Preflight, RefinementNeedsRoomForItsReliableImages) {
+TEST(Preflight, RefinementAsksForNoMoreThanThereIs) {
   RunConfig config = tiny_config();
   config.refine.enabled = true;
   config.refine.train.batch = 32;
   config.refine.labelled = 33;
   config.refine.neighbours = 71;
-  config.refine.augment.strong.cutout = 4;
-  const Preflight found = preflight(config, test::striped_data(), kAll, kLarge);
-  EXPECT_EQ(found.faults, (std::vector<std::string>{"refine.labelled: expected at most the batch of 32; found 33"}));
-  EXPECT_EQ(found.warnings, (std::vector<std::string>{"refine.neighbours: 71 asked for, there are 70 train images"}));
-  config.refine.labelled = 32;
+  const Preflight found = preflight(config, test::striped_data(), kRefined, kLarge);
+  EXPECT_TRUE(found.faults.empty());
+  EXPECT_EQ(found.warnings, (std::vector<std::string>{"refine.neighbours: 71 asked for, there are 70 train images",
+                                                      "refine.labelled: 33 is cut to the batch of 32"}));
   config.refine.neighbours = 4097;
-  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+  EXPECT_EQ(preflight(config, test::striped_data(), kRefined, kLarge).faults,
             (std::vector<std::string>{"refine.neighbours: expected at most 4096; found 4097"}));
+}
+
+TEST(Preflight, AStageThatIsNotEnabledIsRefusedBeforeItBegins) {
+  RunConfig config = tiny_config();
+  config.selflabel.enabled = false;
+  const std::vector<std::string> both{"selflabel", "refine"};
+  EXPECT_EQ(preflight(config, test::striped_data(), both, kLarge).faults,
+            (std::vector<std::string>{"selflabel.enabled is false in this run; --set selflabel.enabled=true",
+                                      "refine.enabled is false in this run; --set refine.enabled=true"}));
 }
 
 TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {

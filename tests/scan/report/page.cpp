@@ -57,10 +57,15 @@ TEST(Page, SaysHowReliableTheLabelsOfRefinementWere) {
   EXPECT_EQ(count(render_page(run.input), "Reliable labels"), 0);
   run.input.metrics.push_back(
       json{{"stage", "refine"}, {"reliable", 5}, {"of", 9}, {"reliable_per_cluster", {2, 3, 0}}, {"precision", 0.8}});
+  EXPECT_EQ(count(render_page(run.input), "Reliable labels"), 0);  // of a refinement that is not part of the result
+  run.input.refined = true;
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "5 of 9 labels are reliable"), 1);
-  EXPECT_EQ(count(page, "80.0 % of them are right"), 1);
+  EXPECT_EQ(count(page, "5 of 9 labels were learned from. 5 are reliable"), 1);
+  EXPECT_EQ(count(page, "80.0 % of all of them are right"), 1);
   EXPECT_EQ(count(page, "<tr><td>Images</td><td>2</td><td>3</td><td>0</td></tr>"), 1);
+  run.input.metrics.back()["below_the_rule"] = 2;
+  EXPECT_EQ(count(render_page(run.input), "3 are reliable"), 1);
+  EXPECT_EQ(count(render_page(run.input), "2 are not, taken where clusters had too few"), 1);
   run.input.metrics.back().erase("precision");
   EXPECT_EQ(count(render_page(run.input), "of them are right"), 0);
 }

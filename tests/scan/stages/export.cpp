@@ -160,8 +160,13 @@ TEST(Export, WhatCannotBeIsOneLineAndWritesNothing) {
   EXPECT_TRUE(error([](SafeTensors& f) { f.metadata[kOriginKey] = "{}"; }).starts_with(": unreadable kith.origin"));
   write_safetensors(weights, good);
   EXPECT_EQ(error_of([&] { export_onnx(c.run.folder.path(), "", weights); }),
-            weights.string() + ": is the file of the weights themselves");
+            weights.string() + ": is a file of the run, which is only read; expected another name, ending in .onnx");
   EXPECT_TRUE(bytes_of(weights).size() > 1000);
+  const std::string config = bytes_of(c.run.file("config.toml"));
+  EXPECT_NE(
+      error_of([&] { export_onnx(c.run.folder.path(), "", c.run.file("config.toml")); }).find("is a file of the run"),
+      std::string::npos);
+  EXPECT_EQ(bytes_of(c.run.file("config.toml")), config);
   fs::remove(c.run.file("config.toml"));
   EXPECT_EQ(error_of([&] { c.exported(); }),
             c.run.folder.path().string() + ": no run directory (it has no config.toml)");

@@ -157,11 +157,42 @@ TEST_F(Imports, OtherNetworksAreNamed) {
   const fs::path file = written(theirs);
   EXPECT_EQ(error_of([&] { import(to, file); }),
             file.string() + ": layers of 2, 2, 3, 2 basic blocks; expected those of ResNet-18, -34 or -50");
+  SafeTensors cut = weights("pretext");  // of a block that is there
+  for (const char* name : {"backbone.layer2.0.conv1.weight", "backbone.bn1.bias"}) cut.arrays.erase(name);
+  const std::string missing = error_of([&] { import(to, written(cut)); });
+  for (const char* name : {"missing backbone.layer2.0.conv1.weight", "missing backbone.bn1.bias"})
+    EXPECT_NE(missing.find(name), std::string::npos) << missing;
+  SafeTensors negative = weights("pretext");
+  reinterpret_cast<float*>(negative.arrays.at("backbone.bn1.running_var").bytes.data())[1] = -1;
+  EXPECT_NE(error_of([&] {
+              import(to, written(negative));
+            }).find("backbone.bn1.running_var: element 1 is -1, expected finite values of at least 0"),
+            std::string::npos);
+  expect_nothing_in(to);
   TinyRun colour("import_colour", tiny_config(), striped_data(3));
   const fs::path gray = written(weights("pretext"));
   EXPECT_EQ(error_of([&] { import(colour, gray); }),
             gray.string() + ": a network for images of 1 channel(s); those of striped:nowhere have 3");
   expect_nothing_in(colour);
+}
+
+TEST_F(Imports, OtherFilesAreCalledWhatTheyAre) {
+  TinyRun to("import_files_of_others");
+  const fs::path pth = folder_.path() / "theirs.pth";
+  std::ofstream(pth) << "PK\x03\x04 and more";
+  EXPECT_EQ(
+      error_of([&] { import(to, pth); }),
+      pth.string() + ": looks like a file of torch.save; expected safetensors, README has the lines that convert it");
+  EXPECT_EQ(error_of([&] { import(to, folder_.path()); }),
+            folder_.path().string() + ": is a directory; expected a safetensors file");
+  SafeTensors half = weights("pretext");
+  HostArray& first = half.arrays.at("backbone.conv1.weight");
+  first.dtype = "F16";
+  first.bytes.resize(first.bytes.size() / 2);
+  const fs::path file = written(half);
+  EXPECT_EQ(error_of([&] { import(to, file); }),
+            file.string() + ": numbers of type F16; expected F32: convert them with tensor.float()");
+  expect_nothing_in(to);
 }
 
 TEST_F(Imports, OtherWeightsAreAnotherOrigin) {
