@@ -131,5 +131,24 @@ TEST(Results, ThePageHasPicturesTableAndFailures) {
             std::string::npos);
 }
 
+// Of a grid where some runs are refined: every stage's accuracy stands side by side, and the map shows the last one's.
+TEST(Results, RefinedRunsAreSeenAsSuch) {
+  const Grid grid = grid_of_four();
+  std::vector<json> all = summaries_of_four();
+  all[0]["table"].push_back({{"key", "refine"},
+                             {"acc", 0.96875},
+                             {"nmi", 0.5},
+                             {"ari", 0.25},
+                             {"acc_many_to_one", 0.96875},
+                             {"clusters_used", 8}});
+  const GridResults results = collect(grid, all);
+  ASSERT_NE(results.find(0, "refine_acc"), nullptr);
+  EXPECT_EQ(results.find(0, "refine_acc")->mean, 0.96875);
+  EXPECT_EQ(results.find(1, "refine_acc"), nullptr);
+  const std::string page = render_grid_page(grid, results, {.title = "Grid"});
+  for (const char* part : {"k-means ACC", "SCAN ACC", "self-label ACC", "refined ACC", "96.9"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+}
+
 }  // namespace
 }  // namespace kith::test
