@@ -13,20 +13,16 @@
 #include "kernels/agreement.h"
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
-#include "nn/model/ema.h"
 #include "scan/metrics/contingency.h"
-#include "scan/metrics/head_selection.h"
 #include "scan/metrics/neighbour_search.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/metrics/reliable.h"
 #include "scan/run/profiled.h"
-#include "scan/stages/models.h"
+#include "scan/stages/cluster_training.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
-#include "scan/train/statistics.h"
 #include "scan/train/step_readback.h"
-#include "scan/train/trainer.h"
 
 namespace kith {
 namespace {
@@ -36,28 +32,15 @@ class Refinement {
   explicit Refinement(Session& s)
       : s_(s),
         config_(s.config.refine),
-        classes_(cluster_count(s.config, s.data)),
-        model_(s.ctx, s.config, s.data, 1),
-        images_(s.images.of(s.data.train())),
-        weak_(images_, s.data, config_.weak, seed_of(s.config.seed, "refine/weak")),
-        strong_(images_, s.data, config_.augment, seed_of(s.config.seed, "refine/augment")),
-        optimizer_(s.ctx, model_.state().parameters, config_.train.optimizer),
-        device_labels_(s.ctx, s.data.train().count) {
-    load_state(model_.state(), read_result(s, clustered_stage(s.config)));
-    if (config_.ema > 0) ema_.emplace(s.ctx, optimizer_.flat(), config_.ema);
-  }
+        t_(s, read_result(s, clustered_stage(s.config)), config_.train, config_.ema, config_.statistics),
+        weak_(t_.images, s.data, config_.weak, seed_of(s.config.seed, "refine/weak")),
+        strong_(t_.images, s.data, config_.augment, seed_of(s.config.seed, "refine/augment")),
+        device_labels_(s.ctx, s.data.train().count) {}
 
   SafeTensors run() {
-    Training t;
-    t.stage = "refine";
-    t.samples = s_.data.train().count;
-    t.images = &images_;
-    t.images_per_sample = 2;
-    t.config = config_.train;
+    Training t = t_.training("refine", config_.train);
     t.draws = 1;
     t.draw = [&](int64_t epoch, int64_t sample, int64_t* out) { *out = drawn(epoch, sample); };
-    t.optimizer = &optimizer_;
-    t.counters = counters_of(model_.state());
     t.step = [&](const Step& at) { return step(at); };
     t.begin_epoch = [&](int64_t epoch) {
       if (epoch == 0) choose();
@@ -66,31 +49,26 @@ class Refinement {
     t.save = [&](Checkpoint& c) { save(c); };
     t.load = [&](const Checkpoint& c) { load(c); };
     train(s_, std::move(t));
-    if (ema_) {
-      ema_->swap();
-      reestimate_if_wanted();  // for the averaged weights
+    if (t_.ema) {
+      t_.ema->swap();
+      t_.reestimate_if_wanted();  // for the averaged weights
     }
-    const Usage usage = usage_of(assignments_of(s_.data.scored()), classes_);
-    if (const std::string text = collapse_warning("refine", usage, classes_); !text.empty()) s_.report.warn(text);
-    return save_state(model_.state());
+    t_.warn_of_collapse("refine");
+    return save_state(t_.model.state());
   }
 
  private:
-  std::vector<int32_t> assignments_of(const data::Images& images) {
-    return argmax_rows(host_rows(predict(s_, model_, images).probabilities).view());
-  }
-
   // Looks at every train image once, with the weights that the stage began with.
   void choose() {
-    const Prediction all = predict(s_, model_, s_.data.train());
+    const Prediction all = predict(s_, t_.model, s_.data.train());
     const Rows probabilities = host_rows(all.probabilities);
     const std::vector<int32_t> assignments = argmax_rows(probabilities.view());
     Tape tape(s_.ctx, Tape::Mode::inference);
     const Rows features = host_rows(l2_normalize(tape, tape.constant(all.features)).value());
     const Neighbours lists = nearest(s_.ctx, features.view(), config_.neighbours - 1, true);
     const ReliableSet set = reliable_set(
-        assignments, confidence_of(probabilities.view(), assignments), classes_, agreement(lists, assignments), lists.k,
-        {.agreement = config_.agreement, .confidence = config_.confidence, .least = config_.least});
+        assignments, confidence_of(probabilities.view(), assignments), t_.classes, agreement(lists, assignments),
+        lists.k, {.agreement = config_.agreement, .confidence = config_.confidence, .least = config_.least});
     tell(set);
     use(set.labels);
   }
@@ -132,7 +110,7 @@ class Refinement {
                       "cluster {}",
                       filled, config_.least, fmt::join(set.filled, " ")));
     if (const auto empty = std::ranges::count(set.per_cluster, 0); empty > 0)
-      s_.report.warn(fmt::format("refine: {} of {} clusters have no members and are lost", empty, classes_));
+      s_.report.warn(fmt::format("refine: {} of {} clusters have no members and are lost", empty, t_.classes));
   }
 
   // Share of the reliable samples whose cluster is matched to their class, one to one.
@@ -140,13 +118,13 @@ class Refinement {
     std::vector<int32_t> assignments, labels;
     for (size_t i = 0; i < reliable.size(); ++i)
       if (reliable[i] >= 0) assignments.push_back(reliable[i]), labels.push_back(truth[i]);
-    return score(contingency(assignments, labels, classes_)).acc;
+    return score(contingency(assignments, labels, t_.classes)).acc;
   }
 
   void use(std::vector<int32_t> labels) {
     labels_ = std::move(labels);
     device_labels_.copy_from(labels_);
-    members_ = members_of(labels_, classes_);
+    members_ = members_of(labels_, t_.classes);
     std::erase_if(members_, [](const auto& of) { return of.empty(); });
   }
 
@@ -158,11 +136,6 @@ class Refinement {
     return of[random.below(static_cast<uint32_t>(of.size()))];
   }
 
-  Var logits(Tape& tape, const Tensor& images, PassOf pass) {
-    const std::optional<float> momentum = momentum_of(config_.statistics, pass);
-    return model_.heads.one(tape, model_.backbone(tape, tape.constant(images), true, momentum), 0);
-  }
-
   // The first of what was drawn for the batch.
   Samples reliable_of(const Step& at) const {
     const Samples& all = at.drawn.front();
@@ -172,62 +145,46 @@ class Refinement {
 
   StepMetrics step(const Step& at) {
     Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor guess = logits(inference, weak_(at.batch, at.live), PassOf::plain).value();
+    const Tensor guess = t_.logits(inference, weak_(at.batch, at.live), PassOf::plain).value();
     const Samples reliable = reliable_of(at);
     Tape tape(s_.ctx);
     const SelflabelOut known = selflabel_loss(
-        tape, {}, logits(tape, weak_(reliable, at.live, {.count = 1, .first = 1}), PassOf::augmented),
+        tape, {}, t_.logits(tape, weak_(reliable, at.live, {.count = 1, .first = 1}), PassOf::augmented),
         {.labels = device_labels_.span(), .index = reliable.index, .mean = kernels::SelflabelMean::kept});
     const SelflabelOut guessed =
-        selflabel_loss(tape, guess, logits(tape, strong_(at.batch, at.live), PassOf::augmented),
+        selflabel_loss(tape, guess, t_.logits(tape, strong_(at.batch, at.live), PassOf::augmented),
                        {.threshold = config_.threshold, .mean = kernels::SelflabelMean::rows});
     const Var loss = add(tape, known.loss, scale(tape, guessed.loss, config_.weight));
-    optimizer_.zero_grad();
+    t_.optimizer.zero_grad();
     tape.backward(loss);
-    optimizer_.step(at.live);
-    if (ema_) ema_->update();
+    t_.optimizer.step(at.live);
+    if (t_.ema) t_.ema->update();
     return {
         {.name = "loss", .value = loss.value()},
         {.name = "labelled_loss", .value = known.loss.value()},
         {.name = "kept", .value = {}, .count = guessed.kept, .scale = 1 / static_cast<double>(at.batch.index.size())}};
   }
 
-  void reestimate_if_wanted() {
-    if (config_.statistics == Statistics::reestimate) reestimate(s_, model_.backbone);
-  }
-
   nlohmann::json end_epoch() {
-    reestimate_if_wanted();
-    const data::Images& scored = s_.data.scored();
-    const std::vector<int32_t> assignments = assignments_of(scored);
-    const Usage now = usage_of(assignments, classes_);
-    nlohmann::json line = {{"clusters_used", now.used}, {"cluster_entropy", now.entropy}};
-    if (scored.labelled()) line["acc"] = score(contingency(assignments, scored.labels, classes_)).acc;  // report only
-    return line;
+    t_.reestimate_if_wanted();
+    Usage now;
+    return t_.scored(now);
   }
 
   void save(Checkpoint& c) {
-    put_section(c.arrays, "model", save_state(model_.state()));
-    optimizer_.save(c.arrays, "optimizer/");
-    if (ema_) ema_->save(c.arrays, "ema/");
+    t_.save(c);
     c.state["labels"] = labels_;
   }
   void load(const Checkpoint& c) {
-    load_state(model_.state(), take_section(c.arrays, "model"));
-    optimizer_.load(c.arrays, "optimizer/");
-    if (ema_) ema_->load(c.arrays, "ema/");
+    t_.load(c);
     auto labels = c.state.at("labels").get<std::vector<int32_t>>();  // none before the first epoch has begun
     if (!labels.empty()) use(std::move(labels));
   }
 
   Session& s_;
   const RefineConfig& config_;
-  int classes_;
-  ClusterModel model_;
-  const ImageSource& images_;
+  ClusterTraining t_;
   Views weak_, strong_;
-  Optimizer optimizer_;
-  std::optional<Ema> ema_;
   std::vector<int32_t> labels_;                // of the reliable images; -1 for the others
   std::vector<std::vector<int64_t>> members_;  // the reliable images of each cluster that has some
   Array<int32_t> device_labels_;
