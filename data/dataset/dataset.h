@@ -20,8 +20,9 @@ bool labelled(std::span<const int32_t> labels);
 struct Images {
   int64_t count = 0;
   int height = 0, width = 0, channels = 0;
-  Pixels pixels = {};                // [count, height, width, channels]
-  std::vector<int32_t> labels = {};  // [count], or empty when unlabelled
+  Pixels pixels = {};                   // [count, height, width, channels]
+  std::vector<int32_t> labels = {};     // [count], or empty when unlabelled
+  std::vector<std::string> files = {};  // [count], the path of each image's file, or empty where images are no files
 
   bool labelled() const { return data::labelled(labels); }
   int64_t image_bytes() const { return int64_t{height} * width * channels; }

@@ -43,6 +43,7 @@ Images Images::part(int64_t first, int64_t n) const {
   Images out{.count = n, .height = height, .width = width, .channels = channels};
   out.pixels = pixels.part(static_cast<size_t>(first * image_bytes()), static_cast<size_t>(n * image_bytes()));
   if (!labels.empty()) out.labels.assign(labels.begin() + first, labels.begin() + first + n);
+  if (!files.empty()) out.files.assign(files.begin() + first, files.begin() + first + n);
   return out;
 }
 
@@ -83,7 +84,8 @@ Images resized(const Images& in, int size) {
           .width = size,
           .channels = in.channels,
           .pixels = std::move(pixels),
-          .labels = in.labels};
+          .labels = in.labels,
+          .files = in.files};
 }
 
 Statistics statistics(const Images& images) {
