@@ -17,6 +17,7 @@ namespace kith {
 
 enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
 enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
+enum class HeadStart : uint8_t { random, kmeans };        // of cluster heads: scan/stages/head_start.h
 
 // How a stage treats the running statistics of batch norm, with which its network is evaluated and later stages use it. Passes
 // of a step normalise with the statistics of their batch, whatever is chosen.
@@ -87,7 +88,7 @@ struct PretextConfig {
 };
 
 struct MineConfig {
-  int64_t k = 20;      // neighbours of the train split
+  int64_t k = 20;      // neighbours of the train split; 0: none, an image's partner is another view of itself
   int64_t k_test = 5;  // neighbours of the test split (selection of the SCAN step)
   bool include_self = false;
 };
@@ -98,6 +99,8 @@ struct ClusterConfig {
   int classes = 0;  // clusters; 0: the data set's number of classes
   int heads = 1;
   float lambda = 5.f;
+  float temperature = 1.f;  // that logits are divided by; the weights that the stage writes have it in them
+  HeadStart init = HeadStart::random;
   bool frozen = false;  // true: heads only, on `views` precomputed views of backbone features, standardised
   int views = 3;
   bool update_backbone = true;                     // only with frozen = false

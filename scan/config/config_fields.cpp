@@ -21,6 +21,7 @@ constexpr Range kTemperature{1e-6, kInf};
 
 constexpr std::string_view kPrecision[] = {"auto", "f32", "bf16"};
 constexpr std::string_view kSelection[] = {"best_loss", "last"};
+constexpr std::string_view kHeadStart[] = {"random", "kmeans"};
 constexpr std::string_view kPretext[] = {"simclr", "moco", "byol", "rotnet"};
 constexpr std::string_view kStatistics[] = {"moving", "reestimate", "frozen", "weak"};
 constexpr std::string_view kStem[] = {"cifar", "stl", "imagenet"};
@@ -32,6 +33,7 @@ constexpr std::string_view kSchedule[] = {"constant", "cosine", "step", "part_co
 std::span<const std::string_view> names(Precision) { return kPrecision; }
 std::span<const std::string_view> names(PretextKind) { return kPretext; }
 std::span<const std::string_view> names(Selection) { return kSelection; }
+std::span<const std::string_view> names(HeadStart) { return kHeadStart; }
 std::span<const std::string_view> names(Stem) { return kStem; }
 std::span<const std::string_view> names(NtXentForm) { return kForm; }
 std::span<const std::string_view> names(kernels::AugmentPolicy) { return kPolicy; }
@@ -169,7 +171,7 @@ void add_pretext(Table& t, PretextConfig& c) {
 void add_mine(Table& t, MineConfig& c) {
   t.affects(Affects::mine);
   t.section("mine", [&] {
-    t.add("k", c.k, at_least(1));
+    t.add("k", c.k, kNonNegative);
     t.add("k_test", c.k_test, at_least(1));
     t.add("include_self", c.include_self);
   });
@@ -182,6 +184,8 @@ void add_cluster(Table& t, ClusterConfig& c) {
     t.add("classes", c.classes, at_most(kMostRows));
     t.add("heads", c.heads, Range{1, kMostRows});
     t.add("lambda", c.lambda, kNonNegative);
+    t.add("temperature", c.temperature, kTemperature);
+    t.add("init", c.init);
     t.add("frozen", c.frozen);
     t.add("views", c.views, Range{1, kMostRows});
     t.add("update_backbone", c.update_backbone);

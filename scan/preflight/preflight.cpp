@@ -33,6 +33,7 @@ class Check {
     if (!out_.faults.empty()) return std::move(out_);  // what follows counts on images
     if (runs("cluster") || runs("selflabel") || runs("refine") || runs("evaluate")) clusters();
     lists();
+    if (runs("cluster") && c_.mine.k == 0) partners();
     const bool contrastive = c_.pretext.task == PretextKind::simclr || c_.pretext.task == PretextKind::moco;
     if (runs("pretext") && contrastive && free_.device == Device::cuda && imported("pretext").empty() &&
         c_.model.mined() > kWidestNtXent)
@@ -136,6 +137,17 @@ class Check {
     const int64_t k = std::min(c_.evaluate.knn_k, shape_.train);
     if (asked && shape_.labelled && k > kLongestList)
       fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
+  }
+
+  // With mine.k = 0 an image's partner is another view of it, and there must be one.
+  void partners() {
+    if (c_.cluster.augment.policy == kernels::AugmentPolicy::none)
+      fault(
+          "mine.k: 0 pairs each image with another view of itself, and cluster.augment.policy = \"none\" makes no "
+          "other; "
+          "expected simclr or strong");
+    else if (c_.cluster.frozen && c_.cluster.views < 2)
+      fault("mine.k: 0 pairs each image with another view of itself; expected cluster.views of at least 2, found 1");
   }
 
   void list(const char* field, int64_t k, int64_t others, const char* split) {

@@ -10,6 +10,7 @@
 #include "scan/metrics/head_selection.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/stages/head_start.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
 #include "scan/train/inference.h"
@@ -20,11 +21,12 @@
 namespace kith {
 namespace {
 
-data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows) {
+// Lists of the train split may be empty (mine.k = 0).
+data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows, int64_t least) {
   const std::filesystem::path path = neighbours_path(s.dir, split);
   if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
   data::NpyArray<int64_t> lists = data::read_npy<int64_t>(path);
-  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < 1)
+  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < least)
     throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
                             to_string(lists.shape)));
   for (const int64_t j : lists.values)
@@ -73,6 +75,8 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   const uint64_t seed = s.config.seed;
   ClusterModel model(s.ctx, s.config, s.data, config.heads);
   load_state(model.backbone_state(), task.backbone);
+  start_heads(task, model,
+              [&] { return infer(s, s.data.train(), [&](Tape& t, Var x) { return model.backbone(t, x, false); }); });
   const SafeTensors before = save_state(model.state());
   const ImageSource& train = s.images.of(s.data.train());
   const Views views(train, s.data, config.augment, seed_of(seed, "cluster/augment"));
@@ -96,8 +100,8 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
   steps.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
     // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
-    const Var anchors = model.heads(tape, features(tape, at.batch, at.live, 0));
-    const Var others = model.heads(tape, features(tape, at.drawn[0], at.live, 1));
+    const Var anchors = cluster_logits(task, model, tape, features(tape, at.batch, at.live, 0));
+    const Var others = cluster_logits(task, model, tape, features(tape, at.drawn[0], at.live, 1));
     const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));
@@ -109,7 +113,7 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
     if (reestimates && !same_parameters(learned, before)) reestimate(s, model.backbone);
     const Tensor rows = infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); });
     Tape tape(s.ctx, Tape::Mode::inference);
-    return validate_epoch(task, model.heads(tape, tape.constant(rows)).value(), epoch, best,
+    return validate_epoch(task, cluster_logits(task, model, tape, tape.constant(rows)).value(), epoch, best,
                           [&] { return save_state(model.state()); });
   };
   train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
@@ -155,16 +159,19 @@ void cluster(Session& s) {
   start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),
-                   .train = read_lists(s, "train", s.data.train().count),
-                   .scored = read_lists(s, "test", s.data.scored().count),
+                   .train = read_lists(s, "train", s.data.train().count, s.config.mine.k > 0 ? 1 : 0),
+                   .scored = read_lists(s, "test", s.data.scored().count, 1),
                    .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
   check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
   s.report.note(
       fmt::format("cluster: {} clusters, {} head(s); the loss is consistency - {} * entropy: negative is good, "
                   "lower is better",
                   task.classes, s.config.cluster.heads, s.config.cluster.lambda));
-  profiled(s, "cluster",
-           [&] { write_result(s, "cluster", s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task)); });
+  profiled(s, "cluster", [&] {
+    SafeTensors kept = s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task);
+    put_temperature_into(kept, s.config.cluster.temperature);
+    write_result(s, "cluster", kept);
+  });
   remove_checkpoint(s, "cluster");
   report_finished(s, "cluster");
 }

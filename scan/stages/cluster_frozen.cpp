@@ -8,6 +8,7 @@
 #include "kernels/core/parallel.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
+#include "scan/stages/head_start.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
 #include "scan/train/inference.h"
@@ -95,6 +96,7 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   const Tensor train_rows = standardised(train_host), scored_rows = standardised(scored_host);
   s.report.note(fmt::format("cluster: features of {} view(s) in {:.1f} s", config.views, watch.seconds()));
 
+  start_heads(task, model, [&] { return train_rows.part(0, n); });
   Optimizer optimizer(s.ctx, model.head_state().parameters, config.train.optimizer);
   Best best;
   ClusterSteps steps;
@@ -106,8 +108,8 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   };
   steps.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
-    const Var p = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0].index)));
-    const Var q = model.heads(tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1].index)));
+    const Var p = cluster_logits(task, model, tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0].index)));
+    const Var q = cluster_logits(task, model, tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1].index)));
     const ScanLossOut out = scan_loss(tape, p, q, config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));
@@ -116,7 +118,7 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   };
   steps.end_epoch = [&](int64_t epoch) {
     Tape tape(s.ctx, Tape::Mode::inference);
-    return validate_epoch(task, model.heads(tape, tape.constant(scored_rows)).value(), epoch, best,
+    return validate_epoch(task, cluster_logits(task, model, tape, tape.constant(scored_rows)).value(), epoch, best,
                           [&] { return save_state(model.head_state()); });
   };
   train_cluster(task, model.head_state(), "heads", optimizer, best, std::move(steps));

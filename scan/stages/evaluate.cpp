@@ -152,7 +152,7 @@ class EvaluateStage {
     const auto purity = [&](const std::string& split, const data::Images& images) {
       const auto lists = data::read_npy<int64_t>(neighbours_path(s_.dir, split));
       const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
-      if (images.labelled())
+      if (images.labelled() && view.cols > 0)
         out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
     };
     purity("train", train_);

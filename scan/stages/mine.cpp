@@ -18,6 +18,7 @@ namespace {
 
 Neighbours mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
   const data::NpyArray<float> features = read_features(s, split, images.count);
+  if (k == 0) return {.rows = images.count, .k = 0, .index = {}, .score = {}};
   const Neighbours found =
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
   if (found.uncertified > 0)

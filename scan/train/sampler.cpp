@@ -28,6 +28,7 @@ int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch) {
 
 int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, uint64_t seed, int64_t epoch) {
   check(anchor >= 0 && anchor < neighbours.rows, "draw_neighbour: anchor out of range");
+  if (neighbours.cols == 0) return anchor;
   return neighbours.row(anchor)[draw_below(neighbours.cols, anchor, seed, epoch)];
 }
 

@@ -125,7 +125,7 @@ TEST_F(GridFile, SaysWhatIsWrongWithIt) {
   EXPECT_EQ(fails(data + "sets = [1]\n"),
             "2: unknown key sets, expected one of preset, data, seeds, set, axes, variants; the nearest is set");
   EXPECT_EQ(fails(data + "[axes]\nmine.kk = [1]\n"), "3: unknown field mine.kk; the nearest is mine.k");
-  EXPECT_EQ(fails(data + "[axes]\nmine.k = [5, 0.5]\n"), "3: mine.k: expected an integer, at least 1; found 0.5");
+  EXPECT_EQ(fails(data + "[axes]\nmine.k = [5, 0.5]\n"), "3: mine.k: expected an integer, at least 0; found 0.5");
   EXPECT_EQ(fails(data + "[axes]\nmine.k = 5\n"), "3: axes.mine.k: expected a list of values; found 5");
   EXPECT_EQ(fails(data + "[axes]\nmine.k = []\n"), "3: axes.mine.k: expected a list of values; found []");
   EXPECT_EQ(fails(data + "[set]\nmine.k = 5\n[axes]\nmine.k = [5]\n"),

@@ -138,14 +138,14 @@ TEST(Override, WhatIsNoNumberIsShownAsItWasWritten) {
     const std::string message = error_of([&] { load_config("quick", {text}); });
     return message.substr(std::min(message.size(), message.find(": ") + 2));
   };
-  EXPECT_EQ(fails("mine.k=1e3"), "mine.k: expected an integer, at least 1; found 1e3");
-  EXPECT_EQ(fails("mine.k=.5"), "mine.k: expected an integer, at least 1; found '.5'");
-  EXPECT_EQ(fails("mine.k="), "mine.k: expected an integer, at least 1; found ''");
+  EXPECT_EQ(fails("mine.k=1e3"), "mine.k: expected an integer, at least 0; found 1e3");
+  EXPECT_EQ(fails("mine.k=.5"), "mine.k: expected an integer, at least 0; found '.5'");
+  EXPECT_EQ(fails("mine.k="), "mine.k: expected an integer, at least 0; found ''");
   EXPECT_EQ(fails("pretext.tau=.2x"), "pretext.tau: expected a number, at least 1e-06; found '.2x'");
   EXPECT_EQ(fails("pretext.tau=\".2\""), "pretext.tau: expected a number, at least 1e-06; found '.2'");
   EXPECT_EQ(fails("seed=18446744073709551615"),
             "seed: expected an integer, at least 0 and at most 9223372036854775807; found '18446744073709551615'");
-  EXPECT_EQ(fails("mine.k=3\nseed=4"), "mine.k: expected an integer, at least 1; found '''3\nseed=4'''");
+  EXPECT_EQ(fails("mine.k=3\nseed=4"), "mine.k: expected an integer, at least 0; found '''3\nseed=4'''");
 }
 
 TEST(Override, StringsAreTheTextItself) {

@@ -211,6 +211,25 @@ TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {
   EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
 }
 
+TEST(Preflight, WithoutNeighboursThereMustBeOtherViews) {
+  RunConfig config = tiny_config();
+  config.mine.k = 0;
+  config.cluster.frozen = true;
+  config.cluster.views = 2;
+  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
+  config.cluster.views = 1;
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+            std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself; expected cluster.views "
+                                     "of at least 2, found 1"});
+  config.cluster.frozen = false;  // a view of its own for each of the pair
+  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
+  config.cluster.augment.policy = kernels::AugmentPolicy::none;
+  EXPECT_EQ(
+      preflight(config, test::striped_data(), kAll, kLarge).faults,
+      std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself, and cluster.augment.policy "
+                               "= \"none\" makes no other; expected simclr or strong"});
+}
+
 TEST(Preflight, ViewsMayBeLargerThanTheImagesWhereTheyAreResized) {
   RunConfig config = tiny_config();
   config.pretext.augment.size = 24;  // of simclr

@@ -1,8 +1,14 @@
 // Numbers of clusters other than that of classes, and the presets of published recipes, through every stage.
 #include <algorithm>
+#include <cmath>
 
 #include "data/formats/npy.h"
+#include "kernels/kmeans.h"
 #include "scan/config/config.h"
+#include "scan/stages/models.h"
+#include "scan/stages/predict.h"
+#include "scan/train/checkpoint.h"
+#include "scan/train/sampler.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {
@@ -43,6 +49,102 @@ TEST(Clusters, FewerThanClassesBoundTheAccuracy) {
   config.cluster.classes = 2;
   TinyRun run("clusters_bound", config);
   for (const json& row : run().at("table")) EXPECT_LE(row.at("acc_many_to_one"), 27. / 40) << row;  // 14, 13, 13 images
+}
+
+// mine.k = 0: an image's partner is another view of it.
+TEST(Clusters, WithoutNeighboursPartnersAreOtherViews) {
+  for (const bool frozen : {false, true}) {
+    SCOPED_TRACE(frozen ? "frozen" : "tuned");
+    RunConfig config = tiny_config();
+    config.mine.k = 0;
+    config.cluster.frozen = frozen;
+    TinyRun run("clusters_k0" + std::to_string(frozen), config);
+    const json summary = run();
+    EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{70, 0}));
+    EXPECT_FALSE(summary.at("pretext").contains("purity_train"));
+    EXPECT_EQ(summary.at("table").size(), 5u);
+    // Other partners, other weights.
+    TinyRun with_neighbours("clusters_k5" + std::to_string(frozen));
+    with_neighbours.config.cluster.frozen = frozen;
+    with_neighbours();
+    EXPECT_TRUE(bytes_of(run.file("features_train.npy")) == bytes_of(with_neighbours.file("features_train.npy")));
+    EXPECT_FALSE(bytes_of(run.file("cluster.safetensors")) == bytes_of(with_neighbours.file("cluster.safetensors")));
+  }
+}
+
+// Every column at mean 0 and deviation 1, as the frozen backbone's features are.
+std::vector<float> standardised(std::vector<float> rows, int64_t columns) {
+  const auto n = static_cast<int64_t>(rows.size()) / columns;
+  for (int64_t c = 0; c < columns; ++c) {
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; ++i) mean += double{rows[i * columns + c]} / static_cast<double>(n);
+    for (int64_t i = 0; i < n; ++i) variance += std::pow(rows[i * columns + c] - mean, 2) / static_cast<double>(n);
+    const double scale = variance > 1e-12 ? 1 / std::sqrt(variance) : 1;
+    for (int64_t i = 0; i < n; ++i) rows[i * columns + c] = static_cast<float>((rows[i * columns + c] - mean) * scale);
+  }
+  return rows;
+}
+
+// Nothing is learned: the written head is the prototypes', and says of every image what k-means with its seed says.
+TEST(Clusters, HeadsBegunWithKmeansAreItsPrototypes) {
+  for (const bool frozen : {false, true}) {
+    SCOPED_TRACE(frozen ? "frozen" : "tuned");
+    RunConfig config = tiny_config();
+    config.cluster.init = HeadStart::kmeans;
+    config.cluster.heads = 1;
+    config.cluster.train.epochs = 0;
+    config.cluster.frozen = frozen;
+    config.cluster.views = 1;
+    config.cluster.augment.policy = kernels::AugmentPolicy::none;
+    config.selflabel.enabled = false;
+    TinyRun run("clusters_kmeans" + std::to_string(frozen), config);
+    run();
+    const auto assigned = data::read_npy<int32_t>(run.file("assignments_train.npy")).values;
+
+    Session s{run.ctx, run.config, run.data, run.folder.path(), run.report};
+    ClusterModel model(run.ctx, run.config, run.data, 1);
+    load_state(model.state(), read_result(s, "cluster"));
+    Tensor rows = predict(s, model, run.data.train()).features;
+    if (frozen) rows = run.ctx.from(rows.shape(), standardised(rows.to_host(), rows.dim(1)));
+    std::vector<float> centres(static_cast<size_t>(3 * rows.dim(1)));
+    std::vector<int32_t> labels(70);
+    kernels::kmeans({.x = rows.matrix(),
+                     .restarts = 1,
+                     .seed = seed_of(run.config.seed, "cluster/kmeans-0"),
+                     .centroids = {centres.data(), 3, rows.dim(1)},
+                     .labels = labels},
+                    run.ctx.queue());
+    EXPECT_EQ(assigned, labels);
+  }
+}
+
+// Not learned, the weights at temperature T are those at 1 over T; learned, they are others.
+TEST(Clusters, TheTemperatureStandsInTheWrittenWeights) {
+  for (const int64_t epochs : {0, 2}) {
+    SCOPED_TRACE(epochs);
+    RunConfig config = tiny_config();
+    config.cluster.heads = 1;
+    config.cluster.frozen = true;
+    config.cluster.train.epochs = epochs;
+    config.selflabel.enabled = false;
+    TinyRun plain("clusters_t1", config);
+    config.cluster.temperature = 0.25f;
+    TinyRun sharp("clusters_t025", config);
+    plain();
+    sharp();
+    const auto head = [](const TinyRun& run, const char* name) {
+      const HostArray array = read_safetensors(run.file("cluster.safetensors")).arrays.at(name);
+      const auto* values = reinterpret_cast<const float*>(array.bytes.data());
+      return std::vector<float>(values, values + array.count());
+    };
+    const std::vector<float> one = head(plain, "cluster_head.0.weight"), other = head(sharp, "cluster_head.0.weight");
+    int64_t equal = 0;
+    for (size_t i = 0; i < one.size(); ++i) equal += std::abs(other[i] - 4 * one[i]) <= 4 * 0x1p-22 * std::abs(one[i]);
+    if (epochs == 0)
+      EXPECT_EQ(equal, static_cast<int64_t>(one.size()));
+    else
+      EXPECT_LT(equal, static_cast<int64_t>(one.size()) / 2);
+  }
 }
 
 data::Dataset shaped_for(const std::string& preset, int classes) {
