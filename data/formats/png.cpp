@@ -1,6 +1,7 @@
 #include "data/formats/png.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "data/formats/files.h"
@@ -45,6 +46,10 @@ Picture read_png(const std::filesystem::path& path) {
   Picture out;
   int found = 0;
   const int bytes = static_cast<int>(std::min<size_t>(file.size(), INT32_MAX));
+  constexpr std::array<uint8_t, 4> kSignature = {0x89, 'P', 'N',
+                                                 'G'};  // stb_image is compiled with other formats besides
+  if (file.size() < kSignature.size() || !std::equal(kSignature.begin(), kSignature.end(), file.begin()))
+    fail("{}: not a PNG file", path.string());
   if (stbi_info_from_memory(file.data(), bytes, &out.width, &out.height, &found) == 0)
     fail("{}: not a PNG file: {}", path.string(), stbi_failure_reason());
   out.channels = found < 3 ? 1 : 3;  // an alpha channel is dropped

@@ -37,7 +37,8 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"nn/ops", {"nn/tensor", "nn/device"}},
     {"nn/model", {"nn/tensor", "nn/ops", "nn/state", "nn/device"}},
     {"data/formats", {}},
-    {"data/dataset", {"data/formats"}},
+    {"data/pictures", {"data/formats"}},  // bytes to pixels; knows no data set
+    {"data/dataset", {"data/formats", "data/pictures"}},
     {"data/fetch", {"data/formats"}},
     {"apps", {"apps/commands"}},
 };

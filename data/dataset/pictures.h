@@ -1,0 +1,52 @@
+// Picture files as images of one size: RGB squares, the centre of each file's picture.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset/dataset.h"
+#include "data/pictures/decode.h"
+
+namespace kith::data {
+
+constexpr int kLargestPicture = 1024;                   // of PictureSettings::size
+constexpr int64_t kMostFileBytes = int64_t{512} << 20;  // of a picture file
+
+// What decides about the pixels. A run directory has it in config.toml, as data.size and data.background.
+struct PictureSettings {
+  int size = 0;                // side of the images
+  Colour background = kWhite;  // behind transparent pixels
+  bool skip_bad = false;       // files that cannot be decoded are left out, else the first is an error
+};
+
+struct BadPicture {
+  int64_t index = 0;  // in the list of files
+  std::string file, reason;
+};
+
+// Images of the files in their order (data/pictures/decode.h says how each is decoded, resize.h how it is resized), with
+// Images::files and without labels; decoded side by side by OpenMP's threads. `bad`, where given, receives the files that were
+// left out.
+// Error, one line: a size that is not 1..kLargestPicture; a file that cannot be read or decoded, with the reason, unless skip_bad; no
+// file left.
+Images load_pictures(std::span<const std::string> files, const PictureSettings&,
+                     std::vector<BadPicture>* bad = nullptr);
+
+// The same for those who keep the pixels themselves. `store` is called with the index of a file and its pixels, from several
+// threads at a time and in any order; `progress` with the number of files done, by one thread at a time, not for each of them,
+// and may throw to end the work.
+// Returns the bad files by index; without skip_bad decoding ends at one of them, and the first is the Error.
+struct PictureSink {
+  std::function<void(int64_t index, std::span<const uint8_t> pixels)> store;
+  std::function<void(int64_t done)> progress = {};
+};
+std::vector<BadPicture> decode_pictures(std::span<const std::string> files, const PictureSettings&, const PictureSink&);
+
+// Pixels [size, size, 3] of one file. Error: its reason, without its name.
+void load_picture(const std::string& file, const PictureSettings&, std::span<uint8_t> pixels);
+
+[[noreturn]] void fail_for(const BadPicture&);  // the Error of a bad file that is not to be left out
+
+}  // namespace kith::data
