@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 
+#include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
@@ -58,6 +59,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   app.set_version_flag("--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
   add_stage_commands(app);
+  add_answer_commands(app);
   add_ablate_command(app);
   add_data_commands(app);
   add_preset_command(app);

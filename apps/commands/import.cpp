@@ -18,6 +18,7 @@ struct ImportOptions {
   std::string file;
   std::vector<std::string> ignore;
   std::optional<int> head;
+  bool train = false;
 };
 
 // What was begun with other weights stays as it is.
@@ -29,7 +30,7 @@ void expect_new(const std::filesystem::path& dir) {
 
 void run_import(const ImportOptions& o) {
   expect_new(o.stage.out);
-  const Import import = read_import(o.file, o.ignore, o.head);
+  const Import import = read_import(o.file, o.ignore, o.head, o.train ? ImportAs::start : ImportAs::result);
   StageOptions stage = o.stage;
   stage.overrides = fields_of(import);
   stage.overrides.insert(stage.overrides.end(), o.stage.overrides.begin(), o.stage.overrides.end());
@@ -54,6 +55,8 @@ void add_import_command(CLI::App& app) {
       ->allow_extra_args(false);
   command->add_option("--head", o->head, "Of several cluster heads the one to take, cluster_head.N")
       ->check(CLI::NonNegativeNumber);
+  command->add_flag("--train", o->train,
+                    "The pretext begins with these weights and is trained, in place of being done with them");
   command->callback([o] { run_import(*o); });
 }
 

@@ -85,6 +85,7 @@ struct PretextConfig {
   Statistics statistics = Statistics::moving;  // or reestimate: once, after the last epoch
   int64_t knn_every = 0;  // epochs between k-NN evaluations (needs labels; report only); 0: at the end only
   std::string weights;    // what kith import took them from; empty: they are trained
+  std::string start;      // what kith import --train took the weights from that training begins with; empty: drawn
 };
 
 struct MineConfig {

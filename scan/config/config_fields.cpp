@@ -155,6 +155,7 @@ void add_pretext(Table& t, PretextConfig& c) {
     t.add_choice("statistics", c.statistics, std::span(kStatistics).first(2));
     t.add("knn_every", c.knn_every, kNonNegative, Affects::nothing);
     t.add("weights", c.weights);
+    t.add("start", c.start);
     t.section("moco", [&] {
       t.add("queue", c.moco.queue, Range{1, kMostRows});
       t.add("momentum", c.moco.momentum, kDecay);

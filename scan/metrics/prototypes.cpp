@@ -26,30 +26,39 @@ std::vector<std::vector<int64_t>> by_confidence(std::span<const int32_t> assignm
   return members;
 }
 
-std::vector<int64_t> prototypes(Matrix<const float> features, std::span<const int32_t> assignments,
-                                std::span<const float> confidence, int clusters, float threshold) {
+std::vector<double> prototype_means(Matrix<const float> features, std::span<const int32_t> assignments,
+                                    std::span<const float> confidence, int clusters, float threshold) {
   check(features.rows == static_cast<int64_t>(assignments.size()), "prototypes: one row of features per assignment");
-  std::vector<int64_t> prototype;
+  std::vector<double> means;
   for (const auto& members : by_confidence(assignments, confidence, clusters)) {
     // Members come in order of confidence: the confident ones are the first `count`.
     auto count = static_cast<size_t>(
         std::count_if(members.begin(), members.end(), [&](int64_t i) { return confidence[i] > threshold; }));
     if (count == 0) count = std::min(members.size(), std::max<size_t>(1, members.size() / 10));
-    std::vector<double> mean(features.cols);
+    std::vector<double> mean(features.cols, members.empty() ? std::numeric_limits<double>::quiet_NaN() : 0.);
     for (size_t m = 0; m < count; ++m)
       for (int64_t j = 0; j < features.cols; ++j) mean[j] += features.row(members[m])[j] / static_cast<double>(count);
-    int64_t nearest = -1;
-    double least = std::numeric_limits<double>::infinity();
-    for (const int64_t i : members) {
-      double distance = 0;
-      for (int64_t j = 0; j < features.cols; ++j)
-        distance += (features.row(i)[j] - mean[j]) * (features.row(i)[j] - mean[j]);
-      if (distance < least || (distance == least && i < nearest)) {
-        least = distance;
-        nearest = i;
-      }
+    means.insert(means.end(), mean.begin(), mean.end());
+  }
+  return means;
+}
+
+std::vector<int64_t> prototypes(Matrix<const float> features, std::span<const int32_t> assignments,
+                                std::span<const float> confidence, int clusters, float threshold) {
+  const std::vector<double> means = prototype_means(features, assignments, confidence, clusters, threshold);
+  std::vector<int64_t> prototype(clusters, -1);
+  std::vector<double> least(clusters, std::numeric_limits<double>::infinity());
+  for (int64_t i = 0; i < features.rows; ++i) {
+    const int32_t c = assignments[i];
+    double distance = 0;
+    for (int64_t j = 0; j < features.cols; ++j) {
+      const double d = features.row(i)[j] - means[c * features.cols + j];
+      distance += d * d;
     }
-    prototype.push_back(nearest);
+    if (distance < least[c]) {  // the lowest index on a tie
+      least[c] = distance;
+      prototype[c] = i;
+    }
   }
   return prototype;
 }

@@ -54,6 +54,7 @@ class Byol : public PretextTask {
     return add(tape, one, other);
   }
 
+  void follow() override { follower_.copy(); }
   void after_step(const Step& step, const int32_t*) override { follower_.update(step.live); }
 
   Var features(Tape& tape, Var images) override { return l2_normalize(tape, online_(tape, images, false)); }

@@ -16,12 +16,16 @@ Follower::Follower(Context& ctx, StateView of, StateView own)
     : ctx_(ctx), of_(std::move(of)), own_(std::move(own)), flat_(std::in_place, ctx, own_.parameters) {
   check(of_.parameters.size() == own_.parameters.size() && of_.buffers.size() == own_.buffers.size(),
         "follower: two models of one architecture expected");
+  own_.counters.clear();  // of passes: nothing reads them
+  copy();
+}
+
+void Follower::copy() {
   for (size_t i = 0; i < own_.parameters.size(); ++i) {
     own_.parameters[i].parameter->value.copy_from(of_.parameters[i].parameter->value);
     sync_bf16_copy(*own_.parameters[i].parameter);
   }
   for (size_t i = 0; i < own_.buffers.size(); ++i) own_.buffers[i].tensor->copy_from(*of_.buffers[i].tensor);
-  own_.counters.clear();  // of passes: nothing reads them
 }
 
 void Follower::update(float decay) { update(decay, nullptr); }

@@ -13,6 +13,7 @@ class Follower {
   // Two models of one architecture, whose parameters and buffers are listed in one order. `own` begins as a copy of
   // `of`. Both models must outlive this.
   Follower(Context&, StateView of, StateView own);
+  void copy();  // `own` begins anew, as `of` is now
   // own <- d own + (1 - d) of, d the decay, or that of the step. Running statistics are those of the own passes.
   void update(float decay);
   void update(const LiveStep* live);

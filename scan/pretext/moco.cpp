@@ -58,6 +58,7 @@ class Moco : public PretextTask {
     return *total;
   }
 
+  void follow() override { follower_.copy(); }
   // The queue moves on by a batch: the oldest keys leave. Copied by way of other memory, since the two places overlap.
   void after_step(const Step&, const int32_t*) override {
     follower_.update(config_.moco.momentum);

@@ -88,9 +88,7 @@ const PretextTaskInfo& pretext_task(PretextKind kind) {
   return *at;
 }
 
-int PretextTaskInfo::columns_of(const RunConfig& c) const {
-  return columns == nullptr ? c.model.mined() : columns(c);
-}
+int PretextTaskInfo::columns_of(const RunConfig& c) const { return columns == nullptr ? c.model.mined() : columns(c); }
 double PretextTaskInfo::beside_of(const RunConfig& c, double trained) const {
   return beside == nullptr ? 0 : beside(c, trained);
 }

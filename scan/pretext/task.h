@@ -25,6 +25,8 @@ class PretextTask {
   // The loss of one batch, [], on the tape. Captured and replayed on a device: everything that changes from step to step must
   // come from `step` or from device memory that after_step() updates, and nothing may wait for a result.
   virtual Var loss(Tape&, const Step& step) = 0;
+  // Before the first step, where state() was given weights from elsewhere: networks that follow it begin as it is.
+  virtual void follow() {}
   // After the optimiser's step, inside the captured step: momentum encoders, queues. `finite` [1], in device memory: 0 where
   // the gradient overflowed and the weights stayed as they were.
   virtual void after_step(const Step&, const int32_t* finite) { static_cast<void>(finite); }

@@ -17,6 +17,12 @@ std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, cons
   return run_dir / ("neighbours_" + split + ".npy");
 }
 
+std::filesystem::path prototypes_path(const std::filesystem::path& run_dir) { return run_dir / "prototypes.npy"; }
+
+std::filesystem::path files_path(const std::filesystem::path& run_dir, const std::string& split) {
+  return run_dir / ("files_" + split + ".jsonl");
+}
+
 data::NpyArray<float> read_features(const Session& s, const std::string& split, int64_t rows) {
   const std::filesystem::path path = features_path(s.dir, split);
   if (!std::filesystem::exists(path))

@@ -10,6 +10,10 @@ namespace kith {
 
 std::filesystem::path features_path(const std::filesystem::path& run_dir, const std::string& split);
 std::filesystem::path neighbours_path(const std::filesystem::path& run_dir, const std::string& split);
+std::filesystem::path prototypes_path(
+    const std::filesystem::path& run_dir);  // [clusters, features] f32: scan/stages/answers.h
+// The files of a split's images, a JSON text a line; there where images come from files.
+std::filesystem::path files_path(const std::filesystem::path& run_dir, const std::string& split);
 
 // Features of a split that the pretext stage wrote, one row per image. Error: missing, or of other images.
 data::NpyArray<float> read_features(const Session&, const std::string& split, int64_t rows);

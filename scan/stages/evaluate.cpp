@@ -200,10 +200,39 @@ class EvaluateStage {
       add_row("refine", s_.config.selflabel.enabled ? "SCAN + self-labelling + refinement" : "SCAN + refinement",
               argmax_rows(host_rows(last.probabilities).view()));
     }
-    const std::vector<int32_t> of_train = argmax_rows(host_rows(predict(s_, model, train_).probabilities).view());
+    const Prediction train = predict(s_, model, train_);
     begin_results(s_, "evaluate");
-    data::write_npy<int32_t>(s_.dir / "assignments_train.npy", of_train, {train_.count});
+    write_train(train);
+    write_paths("train", train_);
+    if (&scored_ != &train_) write_paths("test", scored_);
     return last;
+  }
+
+  void write_train(const Prediction& train) const {
+    const Rows rows = host_rows(train.probabilities);
+    const std::vector<int32_t> assignments = argmax_rows(rows.view());
+    data::write_npy<int32_t>(s_.dir / "assignments_train.npy", assignments, {train_.count});
+    const Rows unit = unit_rows(train.features);
+    const std::vector<double> means =
+        prototype_means(unit.view(), assignments, confidence_of(rows.view(), assignments), classes_);
+    data::write_npy<float>(prototypes_path(s_.dir), std::vector<float>(means.begin(), means.end()),
+                           {classes_, unit.cols});
+  }
+
+  void write_paths(const char* split, const data::Images& images) const {
+    const std::filesystem::path path = files_path(s_.dir, split);
+    if (images.files.empty()) {
+      std::filesystem::remove(path);
+      return;
+    }
+    std::string text;
+    for (const std::string& file : images.files) text += json_text(file) + "\n";
+    data::write_file(path, {data::as_bytes(text)});
+  }
+
+  Rows unit_rows(const Tensor& features) const {
+    Tape tape(s_.ctx, Tape::Mode::inference);
+    return host_rows(l2_normalize(tape, tape.constant(features)).value());
   }
 
   // Writes what users take away; returns what the summary says of the final clustering.
@@ -232,8 +261,7 @@ class EvaluateStage {
         out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
     }
     const std::vector<float> confidence = confidence_of(probabilities, assignments);
-    Tape tape(s_.ctx, Tape::Mode::inference);
-    const Rows features = host_rows(l2_normalize(tape, tape.constant(final.features)).value());
+    const Rows features = unit_rows(final.features);
     const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
     write_prototypes(faces, by_confidence(assignments, confidence, classes_));

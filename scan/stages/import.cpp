@@ -13,6 +13,7 @@
 #include "kernels/core/check.h"
 #include "scan/pretext/task.h"
 #include "scan/stages/models.h"
+#include "scan/stages/pretext.h"
 #include "scan/stages/stages.h"
 #include "scan/train/checkpoint.h"
 
@@ -68,9 +69,10 @@ void expect_channels(const Import& import, const data::Dataset& data) {
 }
 
 // All or nothing, and everything that does not fit in one line.
-void load(const StateView& view, const Import& import) {
+template <class F>
+void complete(F&& load) {
   try {
-    load_state(view, import.file.weights);
+    load();
   } catch (const Error& e) {
     throw Error(
         fmt::format("{}. To leave tensors out, name what they begin with: --ignore PREFIX; without a projection head "
@@ -83,8 +85,9 @@ void say_what_was_read(Session& s, const Import& import) {
   const ForeignWeights& f = import.file;
   const ModelConfig& model = s.config.model;
   s.report.note(fmt::format("import: ResNet-{}, width {}, {}{}", model.depth, model.width,
-                            f.has_head ? fmt::format("projection to {}", model.projection)
-                                       : "no projection head: backbone features are mined",
+                            f.has_head                     ? fmt::format("projection to {}", model.projection)
+                            : import.as == ImportAs::start ? "no projection head: it begins as drawn"
+                                                           : "no projection head: backbone features are mined",
                             import.head ? fmt::format(", cluster head {}", *import.head) : ""));
   if (!f.left_out.empty()) s.report.note(fmt::format("import: left out: {}", fmt::join(f.left_out, ", ")));
   const auto begins = [&](const std::string& text) {
@@ -110,14 +113,18 @@ void expect_safetensors(const std::filesystem::path& file) {
 
 }  // namespace
 
-Import read_import(const std::filesystem::path& file, const std::vector<std::string>& ignore, std::optional<int> head) {
+Import read_import(const std::filesystem::path& file, const std::vector<std::string>& ignore, std::optional<int> head,
+                   ImportAs as) {
   expect_safetensors(file);
-  Import import{.file = with_our_names(read_safetensors(file), ignore), .source = {}, .head = head};
+  Import import{.file = with_our_names(read_safetensors(file), ignore), .source = {}, .head = head, .as = as};
   import.source = fmt::format("{} {}", plain(file.filename().string()), data::digest_of_file(file));
   if (const HostArray* first = find(import, "backbone.conv1.weight"); first && first->dtype != "F32")
     throw Error(fmt::format("{}: numbers of type {}; expected F32: convert them with tensor.float()", file.string(),
                             first->dtype));
   const std::vector<int>& heads = import.file.cluster_heads;
+  if (as == ImportAs::start && !heads.empty())
+    throw Error(file.string() +
+                ": cluster heads of features that --train changes; --ignore cluster_head. leaves them out");
   if (head && std::ranges::find(heads, *head) == heads.end())
     throw Error(
         fmt::format("{}: --head {}: the file has {}", file.string(), *head,
@@ -132,9 +139,13 @@ Import read_import(const std::filesystem::path& file, const std::vector<std::str
 std::vector<std::string> fields_of(const Import& import) {
   const int64_t width = extent(import, "backbone.conv1.weight", 0);
   std::vector<std::string> fields = {fmt::format("model.depth={}", depth_of(import)),
-                                     fmt::format("model.width={}", width), "pretext.task=simclr", "pretext.epochs=0",
-                                     fmt::format("pretext.weights=\"{}\"", import.source)};
-  if (!import.file.has_head)
+                                     fmt::format("model.width={}", width)};
+  if (import.as == ImportAs::start)
+    fields.push_back(fmt::format("pretext.start=\"{}\"", import.source));
+  else
+    fields.insert(fields.end(),
+                  {"pretext.task=simclr", "pretext.epochs=0", fmt::format("pretext.weights=\"{}\"", import.source)});
+  if (!import.file.has_head && import.as == ImportAs::result)
     fields.push_back("model.projection=0");
   else if (const int64_t projection = extent(import, "contrastive_head.2.weight", 0); projection > 0)
     fields.push_back(fmt::format("model.projection={}", projection));
@@ -147,8 +158,23 @@ std::vector<std::string> fields_of(const Import& import) {
   return fields;
 }
 
+namespace {
+
+// The weights are tried on the network before anything is written.
+void train_from(Session& s, const Import& import) {
+  const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, s.images.of(s.data.pretext_images()));
+  complete([&] { begin_with(import.file.weights, *task); });
+  say_what_was_read(s, import);
+  s.ledger.before_write();
+  write_safetensors(start_path(s.dir), import.file.weights);
+  pretext(s);
+}
+
+}  // namespace
+
 void import_weights(Session& s, const Import& import) {
   expect_channels(import, s.data);
+  if (import.as == ImportAs::start) return train_from(s, import);
   const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, s.images.of(s.data.train()));
   StateView all = task->state();
   std::optional<ClusterModel> model;
@@ -157,7 +183,7 @@ void import_weights(Session& s, const Import& import) {
     const StateView heads = model->head_state();
     all.parameters.insert(all.parameters.end(), heads.parameters.begin(), heads.parameters.end());
   }
-  load(all, import);
+  complete([&] { load_state(all, import.file.weights); });
   say_what_was_read(s, import);
   write_result(s, "pretext", save_state(task->state()));
   pretext(s);

@@ -78,7 +78,32 @@ void train_pretext(Session& s, PretextTask& task, const ImageSource& images) {
   train(s, std::move(t));
 }
 
+std::filesystem::path start_path(const std::filesystem::path& run_dir) { return run_dir / "start.safetensors"; }
+
+void begin_with(const SafeTensors& weights, PretextTask& task) {
+  const auto has = [&](const std::string& prefix) {
+    const auto at = weights.arrays.lower_bound(prefix);
+    return at != weights.arrays.end() && at->first.starts_with(prefix);
+  };
+  SafeTensors all = weights;
+  for (auto& [name, array] : save_state(task.state()).arrays)
+    if (const std::string part = name.substr(0, name.find('.') + 1); part != "backbone." && !has(part))
+      all.arrays.emplace(name, array);  // a head that the file does not have stays as drawn
+  load_state(task.state(), all);
+  task.follow();
+}
+
 namespace {
+
+SafeTensors start_weights(const Session& s) {
+  const std::filesystem::path path = start_path(s.dir);
+  if (!std::filesystem::exists(path))
+    throw Error(
+        fmt::format("{}: missing; pretext.start says that training begins with {}, and kith import --train "
+                    "writes it into a new run directory",
+                    path.string(), s.config.pretext.start));
+  return read_safetensors(path);
+}
 
 void train_and_project(Session& s) {
   const Ledger::Standing trained = s.ledger.standing("pretext");
@@ -93,6 +118,7 @@ void train_and_project(Session& s) {
                     "writes into a new run directory",
                     (s.dir / "pretext.safetensors").string(), s.config.pretext.weights));
   } else {
+    if (!s.config.pretext.start.empty()) begin_with(start_weights(s), *task);
     train_pretext(s, *task, images);
     if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());
     write_result(s, "pretext", save_state(task->state()));

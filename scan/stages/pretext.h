@@ -10,4 +10,10 @@ namespace kith {
 // and, every knn_every epochs of labelled data, "knn". Errors and interruption as train() (scan/train/trainer.h).
 void train_pretext(Session&, PretextTask&, const ImageSource& images);  // those that the task was made with
 
+// pretext.start: RUN/start.safetensors, weights under our names, which kith import --train wrote, become those of the task: its
+// whole backbone, and of its heads those that the file has. Error: no such file; names every tensor that is missing, unexpected,
+// mis-shaped or not finite.
+std::filesystem::path start_path(const std::filesystem::path& run_dir);
+void begin_with(const SafeTensors& weights, PretextTask&);
+
 }  // namespace kith

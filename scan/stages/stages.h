@@ -8,6 +8,7 @@
 //   neighbours_train.npy neighbours_test.npy (int64)
 //   cluster.safetensors (backbone + cluster_head)       selflabel.safetensors   refine.safetensors
 //   assignments.npy (int32, test split) probabilities.npy (f32, test split) assignments_train.npy confusion.csv
+//   prototypes.npy (f32, [clusters, features]) files_train.jsonl files_test.jsonl (where images are files: their paths)
 //   prototypes.png report.html timing.json   profile.json (of a profiled run)   checkpoint_<stage>.safetensors (while a stage
 //   is under way)
 // The origin of each result is recorded (scan/run/ledger.h). run() reuses a stage whose result is valid, and runs a stage again,

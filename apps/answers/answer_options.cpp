@@ -1,0 +1,131 @@
+#include "apps/answers/answer_options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/commands/stage_options.h"
+#include "apps/device.h"
+#include "apps/signals.h"
+#include "data/dataset/pictures.h"
+#include "kernels/core/check.h"
+#include "nn/device/plans/plan_store.h"
+
+namespace kith {
+namespace {
+
+class QuietReporter : public Reporter {
+ public:
+  void begin(std::string_view, int64_t, int64_t) override {}
+  void step(int64_t) override {}
+  void end() override {}
+  void metric(const nlohmann::json&) override {}
+  void note(const std::string&) override {}
+  void warn(const std::string& text) override { fmt::print(stderr, "kith: warning: {}\n", text); }
+  bool stop_requested() const override { return stop_signal() != 0; }
+};
+
+// As the run's data configuration, of other images: all of them.
+DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
+  DataConfig config = run.config.data;
+  config.spec = o.data;
+  config.limit_train = config.limit_unlabelled = config.limit_test = 0;
+  return config;
+}
+
+std::vector<std::string> names_of(const data::Split& split) {
+  if (!split.images.files.empty()) return split.images.files;
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < split.images.count; ++i) names.push_back(fmt::format("{}/{}", split.name, i));
+  return names;
+}
+
+std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
+  data::Dataset set = load_data(data_config(o, run));
+  std::vector<NamedImages> out;
+  std::vector<std::string> there;
+  for (data::Split& split : set.splits) {
+    if (split.images.count == 0) continue;
+    there.push_back(split.name);
+    if (o.split != "all" && o.split != split.name) continue;
+    std::vector<std::string> names = names_of(split);
+    out.push_back({.split = split.name, .images = std::move(split.images), .names = std::move(names)});
+  }
+  if (out.empty())
+    throw Error(fmt::format("--split {}: {} has the splits {}", o.split, o.data, fmt::join(there, ", ")));
+  return out;
+}
+
+NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
+  if (run.shape().channels != 3 || run.shape().height != run.shape().width)
+    throw Error(fmt::format("{}: a network for images of {} x {} x {}; files are read as squares of 3 channels",
+                            run.dir.string(), run.shape().height, run.shape().width, run.shape().channels));
+  std::vector<data::BadPicture> bad;
+  data::PictureSettings settings;
+  settings.size = run.shape().height;
+  settings.skip_bad = o.skip_bad;
+  NamedImages out{.split = "", .images = data::load_pictures(o.files, settings, &bad), .names = {}};
+  for (const data::BadPicture& picture : bad)
+    fmt::print(stderr, "kith: left out: {}: {}\n", picture.file, picture.reason);
+  out.names = out.images.files;
+  return out;
+}
+
+}  // namespace
+
+void add_answer_options(CLI::App& command, AnswerOptions& o) {
+  command.add_option("--run", o.run, "Run directory; it is only read")->required();
+  command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
+  command.add_option("--split", o.split, "Of the data set: train, test, unlabelled; default: all");
+  command.add_option("files", o.files, "Picture files");
+  command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
+  add_device_option(command, o.device);
+  command.add_option("--precision", o.precision, "auto, f32, bf16; default: the run's")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
+      ->check(CLI::Range(0, 4096));
+}
+
+void add_stage_option(CLI::App& command, AnswerOptions& o) {
+  command.add_option("--stage", o.stage, "Whose network: cluster, selflabel, refine; default: the last of the run")
+      ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
+}
+
+Asked open_asked(const AnswerOptions& o) {
+  Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
+  catch_stop_signals();
+  const RunConfig config = with_overrides(
+      asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
+  OpenedContext opened =
+      open_context({.device = o.device,
+                    .precision = config.precision,
+                    .options = {.threads = o.threads.value_or(config.threads),
+                                .seed = config.seed,
+                                .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}},
+                   list_devices());
+  if (!opened.warning.empty()) asked.report->warn(opened.warning);
+  asked.context = std::move(opened.context);
+  return asked;
+}
+
+std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const TrainedRun& run) {
+  if (o.data.empty() == o.files.empty())
+    throw Error(o.files.empty() ? "no images: name files, or a data set with --data NAME:DIR"
+                                : "files and --data are both given; expected one of them");
+  if (!o.data.empty()) return splits_of(o, run);
+  std::vector<NamedImages> out;
+  out.push_back(files_of(o, run));
+  return out;
+}
+
+void expect_writable(const std::string& path) {
+  std::error_code ignored;
+  const std::filesystem::path file(path);
+  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
+    throw Error(path + ": cannot create: no such folder");
+  if (std::filesystem::is_directory(file, ignored)) throw Error(path + ": cannot create: a folder has this name");
+}
+
+}  // namespace kith

@@ -1,0 +1,53 @@
+// What the commands share that ask a finished run about images: predict, features, neighbours, sort, gallery.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset/dataset.h"
+#include "nn/tensor/context.h"
+#include "scan/run/reporter.h"
+#include "scan/run/trained_run.h"
+
+namespace kith {
+
+struct AnswerOptions {
+  std::string run, stage;
+  std::string data, split = "all";
+  std::vector<std::string> files;
+  bool skip_bad = false;
+  std::string device = "auto", precision;
+  std::optional<int> threads;
+};
+
+// --run, --data, --split, files, --skip-bad, --device, --precision, --threads.
+void add_answer_options(CLI::App&, AnswerOptions&);
+// --stage, of those that have clusters.
+void add_stage_option(CLI::App&, AnswerOptions&);
+
+// Images with what to call them: the file of each, or "test/17".
+struct NamedImages {
+  std::string split;  // empty: files named on the command line
+  data::Images images;
+  std::vector<std::string> names;
+};
+
+// The run, and the device that it is asked on.
+struct Asked {
+  TrainedRun run;
+  std::unique_ptr<Context> context;
+  std::unique_ptr<Reporter> report;  // no progress; stops at Ctrl-C
+};
+
+Asked open_asked(const AnswerOptions&);
+
+// The files, or the data set's splits that have images, decoded and resized as the run's own were. Bad files that are left out are
+// named on standard error. Error: neither or both; a split that the data set has not.
+std::vector<NamedImages> images_asked_about(const AnswerOptions&, const TrainedRun&);
+
+// Error, one line, where `path` cannot be written, as early as that can be known: no such folder, or a folder itself.
+void expect_writable(const std::string& path);
+
+}  // namespace kith

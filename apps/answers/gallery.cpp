@@ -1,0 +1,80 @@
+// kith gallery: clusters to look at, as a page and a sheet of pictures each.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <filesystem>
+
+#include "apps/answers/answer_commands.h"
+#include "apps/answers/answer_options.h"
+#include "apps/answers/gallery_page.h"
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+#include "scan/stages/answers.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct GalleryOptions {
+  AnswerOptions asked;
+  std::string out;
+  int most = 40, least = 10, tile = 128;
+};
+
+void expect_new(const std::string& out) {
+  std::error_code ignored;
+  if (fs::is_directory(out, ignored) && !fs::is_empty(out, ignored))
+    throw Error(out + ": is not empty; kith gallery wants a new folder");
+  if (fs::exists(out, ignored) && !fs::is_directory(out, ignored)) throw Error(out + ": is a file; expected a folder");
+}
+
+void run_gallery(const GalleryOptions& o) {
+  expect_new(o.out);
+  const Asked asked = open_asked(o.asked);
+  std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);
+  Gallery gallery{.run = asked.run.dir.string(),
+                  .clusters = cluster_names(asked.run),
+                  .of_cluster = {},
+                  .parts = parts,
+                  .most = o.most,
+                  .least = o.least,
+                  .tile = o.tile};
+  gallery.of_cluster.resize(gallery.clusters.size());
+  for (size_t part = 0; part < parts.size(); ++part) {
+    const Answers found = answers(*asked.context, *asked.report, asked.run, parts[part].images);
+    for (size_t i = 0; i < found.each.size(); ++i)
+      gallery.of_cluster[static_cast<size_t>(found.each[i].cluster)].push_back(
+          {.part = part, .index = static_cast<int64_t>(i), .confidence = found.each[i].confidence});
+  }
+  for (auto& members : gallery.of_cluster)
+    std::ranges::stable_sort(members, std::greater{}, &Gallery::Member::confidence);
+  std::error_code failed;
+  fs::create_directories(o.out, failed);
+  if (failed) throw Error(fmt::format("{}: cannot create: {}", o.out, failed.message()));
+  write_gallery(gallery, o.out);
+  fmt::print("{}\n", (fs::path(o.out) / "index.html").string());
+}
+
+}  // namespace
+
+void add_gallery_command(CLI::App& app) {
+  auto o = std::make_shared<GalleryOptions>();
+  CLI::App* command = app.add_subcommand("gallery", "Pages and picture sheets of the clusters, to look at");
+  add_answer_options(*command, o->asked);
+  add_stage_option(*command, o->asked);
+  command->add_option("--out", o->out, "New folder for index.html and a PNG per cluster")->required();
+  command->add_option("--most", o->most, "Pictures of each cluster that the network is surest of")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--least", o->least, "Pictures of each cluster that it is least sure of")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  command->add_option("--tile", o->tile, "Side of a picture on the sheets; each links to its file")
+      ->check(CLI::Range(16, 512))
+      ->capture_default_str();
+  command->callback([o] { run_gallery(*o); });
+}
+
+}  // namespace kith

@@ -1,0 +1,84 @@
+// kith neighbours: the train images of a run that are most like a picture.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/answers/answer_commands.h"
+#include "apps/answers/answer_options.h"
+#include "apps/answers/predictions.h"
+#include "data/formats/files.h"
+#include "data/formats/npy.h"
+#include "kernels/core/check.h"
+#include "scan/metrics/neighbour_search.h"
+#include "scan/run/artifacts.h"
+#include "scan/stages/answers.h"
+
+namespace kith {
+namespace {
+
+struct NeighboursOptions {
+  AnswerOptions asked;
+  int64_t k = 10;
+  std::string out;
+};
+
+// What to call the train images: their files, where the run knows them.
+std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64_t count) {
+  std::vector<std::string> names;
+  std::ifstream file(files_path(run_dir, "train"));
+  for (std::string line; std::getline(file, line);) names.push_back(nlohmann::json::parse(line).get<std::string>());
+  if (static_cast<int64_t>(names.size()) == count) return names;
+  names.clear();
+  for (int64_t i = 0; i < count; ++i) names.push_back(fmt::format("train/{}", i));
+  return names;
+}
+
+data::NpyArray<float> train_rows(const std::filesystem::path& run_dir) {
+  const std::filesystem::path path = features_path(run_dir, "train");
+  if (!std::filesystem::exists(path)) throw Error(path.string() + ": missing; run the pretext stage first");
+  data::NpyArray<float> rows = data::read_npy<float>(path);
+  if (rows.shape.size() != 2) throw Error(path.string() + ": expected [images, features]");
+  return rows;
+}
+
+void run_neighbours(const NeighboursOptions& o) {
+  if (!o.out.empty()) expect_writable(o.out);
+  const Asked asked = open_asked(o.asked);
+  const data::NpyArray<float> train = train_rows(asked.run.dir);
+  if (o.k > train.shape[0]) throw Error(fmt::format("--k {}: the run has {} train images", o.k, train.shape[0]));
+  const std::vector<std::string> names = train_names(asked.run.dir, train.shape[0]);
+  const NeighbourSearch search(*asked.context, {train.values.data(), train.shape[0], train.shape[1]});
+  std::string text = "image,rank,neighbour,similarity\n";
+  for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
+    const FeatureRows rows = features(*asked.context, *asked.report, asked.run, part.images);
+    if (rows.columns != train.shape[1])
+      throw Error(fmt::format("{}: rows of {} features; the pretext's network has {}",
+                              features_path(asked.run.dir, "train").string(), train.shape[1], rows.columns));
+    const NeighbourSearch::Lists found = search({rows.values.data(), rows.rows, rows.columns}, o.k);
+    for (int64_t i = 0; i < rows.rows; ++i)
+      for (int64_t n = 0; n < o.k; ++n) {
+        const auto at = static_cast<size_t>(i * o.k + n);
+        text += fmt::format("{},{},{},{:.6g}\n", csv_field(part.names[static_cast<size_t>(i)]), n + 1,
+                            csv_field(names[static_cast<size_t>(found.index[at])]), found.score[at]);
+      }
+  }
+  if (o.out.empty())
+    fmt::print("{}", text);
+  else
+    data::write_file(o.out, {data::as_bytes(text)});
+}
+
+}  // namespace
+
+void add_neighbours_command(CLI::App& app) {
+  auto o = std::make_shared<NeighboursOptions>();
+  CLI::App* command = app.add_subcommand("neighbours", "The train images of a run that are most like given images");
+  add_answer_options(*command, o->asked);
+  o->asked.stage = "pretext";
+  command->add_option("--k", o->k, "Neighbours of each image")->check(CLI::Range(1, 4096))->capture_default_str();
+  command->add_option("--out", o->out, "CSV file; default: standard output");
+  command->callback([o] { run_neighbours(*o); });
+}
+
+}  // namespace kith

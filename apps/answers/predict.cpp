@@ -1,0 +1,81 @@
+// kith predict: cluster, confidence, runner-up and distance of images that the run may never have seen.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/answers/answer_commands.h"
+#include "apps/answers/answer_options.h"
+#include "apps/answers/predictions.h"
+#include "data/formats/files.h"
+#include "data/formats/npy.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+struct PredictOptions {
+  AnswerOptions asked;
+  std::string out, probabilities;
+};
+
+// What the name of --out asks for.
+enum class Form { csv, jsonl, npy };
+
+Form form_of(const std::string& out) {
+  const std::string ending = std::filesystem::path(out).extension().string();
+  if (out.empty() || ending == ".csv") return Form::csv;
+  if (ending == ".jsonl") return Form::jsonl;
+  if (ending == ".npy") return Form::npy;
+  throw Error(fmt::format("--out {}: expected a name ending in .csv, .jsonl or .npy", out));
+}
+
+void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
+  if (form == Form::npy) {
+    std::vector<int32_t> clusters;
+    for (const Answer& a : all.answers) clusters.push_back(a.cluster);
+    data::write_npy<int32_t>(out, clusters, {static_cast<int64_t>(clusters.size())});
+    return;
+  }
+  const std::string text = form == Form::csv ? csv(all) : json_lines(all);
+  if (out.empty())
+    fmt::print("{}", text);
+  else
+    data::write_file(out, {data::as_bytes(text)});
+}
+
+void run_predict(const PredictOptions& o) {
+  const Form form = form_of(o.out);
+  for (const std::string& path : {o.out, o.probabilities})
+    if (!path.empty()) expect_writable(path);
+  const Asked asked = open_asked(o.asked);
+  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
+  std::vector<float> probabilities;
+  for (NamedImages& part : images_asked_about(o.asked, asked.run)) {
+    const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
+    all.images.insert(all.images.end(), part.names.begin(), part.names.end());
+    all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
+    probabilities.insert(probabilities.end(), found.probabilities.begin(), found.probabilities.end());
+  }
+  write_answers(o.out, form, all);
+  if (!o.probabilities.empty())
+    data::write_npy<float>(o.probabilities, probabilities,
+                           {static_cast<int64_t>(all.answers.size()), asked.run.clusters});
+}
+
+}  // namespace
+
+void add_predict_command(CLI::App& app) {
+  auto o = std::make_shared<PredictOptions>();
+  CLI::App* command =
+      app.add_subcommand("predict", "Clusters of images that a run may never have seen, with confidences");
+  add_answer_options(*command, o->asked);
+  add_stage_option(*command, o->asked);
+  command->add_option("--out", o->out,
+                      "File to write: .csv or .jsonl (a line per image), .npy (clusters, int32); default: CSV on "
+                      "standard output");
+  command->add_option("--probabilities", o->probabilities, "Also write all probabilities, .npy, [images, clusters]");
+  command->callback([o] { run_predict(*o); });
+}
+
+}  // namespace kith

@@ -1,0 +1,57 @@
+#include "apps/answers/predictions.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "scan/text/json_text.h"
+
+namespace kith {
+std::string csv_field(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string out = "\"";
+  for (const char c : field) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+namespace {
+
+const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
+  return a.clusters.at(static_cast<size_t>(cluster));
+}
+
+}  // namespace
+
+std::string csv(const NamedAnswers& a) {
+  std::string out = "image,cluster,name,confidence,runner_up,runner_up_confidence,distance\n";
+  for (size_t i = 0; i < a.answers.size(); ++i) {
+    const Answer& one = a.answers[i];
+    out += fmt::format("{},{},{},{:.6g},{},{:.6g},{}\n", csv_field(a.images[i]), one.cluster,
+                       csv_field(name_of(a, one.cluster)), one.confidence, one.runner_up, one.runner_up_confidence,
+                       std::isnan(one.distance) ? "" : fmt::format("{:.6g}", one.distance));
+  }
+  return out;
+}
+
+std::string json_lines(const NamedAnswers& a) {
+  std::string out;
+  for (size_t i = 0; i < a.answers.size(); ++i) {
+    const Answer& one = a.answers[i];
+    nlohmann::ordered_json line = {{"image", a.images[i]},
+                                   {"cluster", one.cluster},
+                                   {"name", nullptr},
+                                   {"confidence", one.confidence},
+                                   {"runner_up", one.runner_up},
+                                   {"runner_up_confidence", one.runner_up_confidence},
+                                   {"distance", nullptr}};
+    if (const std::string& name = name_of(a, one.cluster); !name.empty()) line["name"] = name;
+    if (!std::isnan(one.distance)) line["distance"] = one.distance;
+    out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  return out;
+}
+
+}  // namespace kith

@@ -1,0 +1,24 @@
+// Answers as text: a line per image.
+//   CSV         image,cluster,name,confidence,runner_up,runner_up_confidence,distance with a header; fields quoted as RFC 4180 says
+//               where they hold a comma, a quote or a line end. `name` is the class that the cluster was matched to, if labels
+//               were there, else empty; an unknown distance is empty too
+//   JSON lines  objects of the same names; null where CSV is empty
+#pragma once
+#include <string>
+#include <vector>
+
+#include "scan/stages/answers.h"
+
+namespace kith {
+
+struct NamedAnswers {
+  std::vector<std::string> images;
+  std::vector<Answer> answers;        // of the images
+  std::vector<std::string> clusters;  // names of the clusters; empty where a cluster has none
+};
+
+std::string csv_field(const std::string&);  // quoted where it must be
+std::string csv(const NamedAnswers&);
+std::string json_lines(const NamedAnswers&);  // bytes of names that are no UTF-8 become U+FFFD
+
+}  // namespace kith

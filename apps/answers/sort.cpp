@@ -1,0 +1,67 @@
+// kith sort: picture files into a folder per cluster.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "apps/answers/answer_commands.h"
+#include "apps/answers/answer_options.h"
+#include "apps/answers/sorting.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct SortOptions {
+  AnswerOptions asked;
+  std::string into;
+  bool copy = false;
+  float least = 0;
+};
+
+// Links in the folder that is read would be pictures of it the next time.
+void expect_elsewhere(const SortOptions& o) {
+  constexpr std::string_view kFolder = "folder:";
+  if (!o.asked.data.starts_with(kFolder)) return;
+  const fs::path source = fs::weakly_canonical(o.asked.data.substr(kFolder.size())),
+                 into = fs::weakly_canonical(o.into);
+  const auto [end, ignored] = std::mismatch(source.begin(), source.end(), into.begin(), into.end());
+  if (end == source.end())
+    throw Error(fmt::format("--into {}: lies in {}, whose pictures are sorted; expected another folder", o.into,
+                            source.string()));
+}
+
+void run_sort(const SortOptions& o) {
+  expect_elsewhere(o);
+  const Asked asked = open_asked(o.asked);
+  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
+  for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
+    if (part.images.files.empty())
+      throw Error(
+          fmt::format("{}: its images are no files of their own; kith predict lists their clusters", o.asked.data));
+    const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
+    all.images.insert(all.images.end(), part.names.begin(), part.names.end());
+    all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
+  }
+  const std::vector<Move> moves = sorted_places(all, o.into, o.least);
+  const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link);
+  fmt::print("{}: {} of {} pictures in {} clusters {}\n", o.into, made, moves.size(), asked.run.clusters,
+             o.copy ? "copied" : "linked");
+}
+
+}  // namespace
+
+void add_sort_command(CLI::App& app) {
+  auto o = std::make_shared<SortOptions>();
+  CLI::App* command = app.add_subcommand("sort", "Link or copy picture files into a folder per cluster");
+  add_answer_options(*command, o->asked);
+  add_stage_option(*command, o->asked);
+  command->add_option("--into", o->into, "Folder to fill; nothing in it is overwritten")->required();
+  command->add_flag("--copy", o->copy, "Copies in place of links");
+  command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure")->check(CLI::Range(0., 1.));
+  command->callback([o] { run_sort(*o); });
+}
+
+}  // namespace kith

@@ -1,0 +1,105 @@
+#include "apps/answers/sorting.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A part of a path: no separator, no control character, no dot in front.
+std::string as_name(std::string text) {
+  for (char& c : text)
+    if (c == '/' || c == '\\' || static_cast<unsigned char>(c) < 32 || c == 127) c = '_';
+  if (!text.empty() && text.front() == '.') text.front() = '_';
+  return text;
+}
+
+std::string folder_of(const NamedAnswers& a, int32_t cluster) {
+  const size_t digits = std::to_string(a.clusters.size() - 1).size();
+  const std::string& name = a.clusters.at(static_cast<size_t>(cluster));
+  return fmt::format("{:0{}}{}{}", cluster, digits, name.empty() ? "" : "_", as_name(name));
+}
+
+fs::path numbered(const fs::path& path, int number) {
+  fs::path name = path.stem();
+  name += fmt::format("~{}", number);
+  name += path.extension();
+  return path.parent_path() / name;
+}
+
+bool same_bytes(const fs::path& a, const fs::path& b) {
+  return fs::file_size(a) == fs::file_size(b) && data::read_file(a) == data::read_file(b);
+}
+
+// True if the target has what it should have already. Error: something else has its name.
+bool is_there(const Move& m, SortBy by) {
+  const fs::file_status status = fs::symlink_status(m.to);
+  if (!fs::exists(status)) return false;
+  const bool link = fs::is_symlink(status);
+  if (by == SortBy::link && link && fs::read_symlink(m.to) == fs::absolute(m.from)) return true;
+  if (by == SortBy::copy && !link && fs::is_regular_file(status) && same_bytes(m.from, m.to)) return true;
+  throw Error(fmt::format("{}: is there already, and is not {}; nothing was written", m.to.string(),
+                          by == SortBy::link ? fmt::format("a link to {}", m.from.string())
+                                             : fmt::format("a copy of {}", m.from.string())));
+}
+
+// A folder below INTO that is a link to elsewhere would take files out of it.
+void expect_inside(const fs::path& folder, const fs::path& into) {
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(folder, ignored))) return;
+  if (fs::is_directory(folder) && fs::weakly_canonical(folder) == fs::weakly_canonical(into) / folder.filename())
+    return;
+  throw Error(fmt::format("{}: is no folder inside {}; nothing was written", folder.string(), into.string()));
+}
+
+}  // namespace
+
+std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, float least_confidence) {
+  std::vector<Move> moves;
+  std::set<fs::path> taken;
+  std::map<fs::path, int> next;  // number of the next file of a name
+  for (size_t i = 0; i < a.answers.size(); ++i) {
+    const Answer& one = a.answers[i];
+    const fs::path from = a.images[i],
+                   folder = into / (one.confidence < least_confidence ? "unsure" : folder_of(a, one.cluster)),
+                   wanted = folder / from.filename();
+    fs::path to = wanted;
+    for (int& n = next.try_emplace(wanted, 2).first->second; !taken.insert(to).second;) to = numbered(wanted, n++);
+    moves.push_back({.from = from, .to = to});
+  }
+  return moves;
+}
+
+int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by) {
+  std::vector<const Move*> missing;
+  std::set<fs::path> folders;
+  for (const Move& m : moves) folders.insert(m.to.parent_path());
+  for (const fs::path& folder : folders) expect_inside(folder, into);
+  for (const Move& m : moves) {
+    if (!fs::is_regular_file(m.from)) throw Error(m.from.string() + ": no such file; nothing was written");
+    if (!is_there(m, by)) missing.push_back(&m);
+  }
+  try {
+    for (const fs::path& folder : folders) fs::create_directories(folder);
+    for (const Move* m : missing) {
+      if (by == SortBy::link)
+        fs::create_symlink(fs::absolute(m->from), m->to);
+      else
+        fs::copy_file(m->from, m->to, fs::copy_options::none);  // an error where there is one by now
+    }
+  } catch (const fs::filesystem_error& e) {
+    const fs::path& at = e.path2().empty() ? e.path1() : e.path2();
+    throw Error(fmt::format("{}: cannot create: {}", at.string(), e.code().message()));
+  }
+  return static_cast<int64_t>(missing.size());
+}
+
+}  // namespace kith

@@ -1,0 +1,27 @@
+// Picture files into a folder per cluster: what goes where, and putting it there.
+//   INTO/3/picture.jpg, or INTO/3_dog/picture.jpg where the cluster has a name; as many digits as the largest cluster needs
+//   INTO/unsure/...     images below the least confidence, where one was asked for
+// Two files of one name in one cluster become picture.jpg and picture~2.jpg, in the order of the images.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apps/answers/predictions.h"
+
+namespace kith {
+
+struct Move {
+  std::filesystem::path from, to;
+};
+
+std::vector<Move> sorted_places(const NamedAnswers&, const std::filesystem::path& into, float least_confidence);
+
+enum class SortBy : uint8_t { link, copy };
+
+// Makes the links (to the absolute paths of the files) or copies. What is there already, a link to the same file or a copy of the
+// same bytes, stays. Nothing is moved or overwritten. Returns how many are new. Error, before anything is made: another thing has
+// the name of a target; a folder of INTO is a link that leads out of it; a file is not there.
+int64_t put(const std::vector<Move>&, const std::filesystem::path& into, SortBy);
+
+}  // namespace kith

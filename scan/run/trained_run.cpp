@@ -1,0 +1,92 @@
+#include "scan/run/trained_run.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "kernels/core/check.h"
+#include "scan/run/ledger.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// What the network was trained on, as the origin of its weights has it (data/dataset/digest.h).
+data::Dataset trained_on(const SafeTensors& weights, const std::string& spec) {
+  const auto origin = weights.metadata.find(kOriginKey);
+  if (origin == weights.metadata.end())
+    throw Error(fmt::format("{}: not written by a stage of kith (no {} in its metadata)", weights.file, kOriginKey));
+  data::Dataset set{.spec = spec};
+  data::Images& images = set.edit(data::Role::train);
+  try {
+    const Origin::Values values = origin_from_json(json::parse(origin->second)).data;
+    float *m = set.mean, *s = set.std;
+    if (std::sscanf(values.at("train images").c_str(), "%*d of %d x %d x %d", &images.height, &images.width,
+                    &images.channels) == 3 &&
+        std::sscanf(values.at("normalisation").c_str(), "%f %f %f / %f %f %f", m, m + 1, m + 2, s, s + 1, s + 2) == 6)
+      return set;
+  } catch (const json::exception&) {
+  } catch (const std::out_of_range&) {
+  }
+  throw Error(
+      fmt::format("{}: unreadable {} in its metadata: the size of the train images and their normalisation "
+                  "expected",
+                  weights.file, kOriginKey));
+}
+
+SafeTensors weights_of(const fs::path& dir, const std::string& stage) {
+  const fs::path path = dir / (stage + ".safetensors");
+  const bool other = stage != "cluster" && stage != "pretext" && fs::exists(dir / "cluster.safetensors");
+  if (!fs::exists(path))
+    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
+                            other ? ", or take the network of the one before, --stage cluster" : ""));
+  return read_safetensors(path);
+}
+
+int clusters_in(const SafeTensors& weights) {
+  const auto bias = weights.arrays.find("cluster_head.0.bias");
+  if (bias == weights.arrays.end() || bias->second.shape.size() != 1)
+    throw Error(weights.file + ": no cluster head (a vector cluster_head.0.bias expected)");
+  return static_cast<int>(bias->second.shape[0]);
+}
+
+std::string last_stage(const RunConfig& config) {
+  return config.refine.enabled ? "refine" : config.selflabel.enabled ? "selflabel" : "cluster";
+}
+
+}  // namespace
+
+TrainedRun open_run(const fs::path& dir, const std::string& stage) {
+  const fs::path file = dir / "config.toml";
+  if (!fs::exists(file)) throw Error(dir.string() + ": no run directory (it has no config.toml)");
+  TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
+  if (run.stage.empty()) run.stage = last_stage(run.config);
+  run.weights = weights_of(dir, run.stage);
+  run.like = trained_on(run.weights, run.config.data.spec);
+  if (run.stage == "pretext") return run;
+  run.clusters = clusters_in(run.weights);
+  run.like.class_names.resize(static_cast<size_t>(run.clusters));
+  run.config.cluster.classes = run.clusters;
+  return run;
+}
+
+std::vector<std::string> cluster_names(const TrainedRun& run) {
+  std::vector<std::string> names(static_cast<size_t>(run.clusters));
+  std::ifstream file(run.dir / "summary.json");
+  const json summary = json::parse(file, nullptr, false);
+  try {
+    const json& final = summary.at("final");
+    const json &classes = final.at("class_names"), &matching = final.at("matching");
+    for (size_t c = 0; c < names.size() && c < matching.size(); ++c)
+      if (matching[c].is_number_integer()) names[c] = classes.at(matching[c].get<size_t>()).get<std::string>();
+  } catch (const json::exception&) {  // of a run without labels, or not evaluated yet
+  }
+  return names;
+}
+
+}  // namespace kith

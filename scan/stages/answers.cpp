@@ -1,0 +1,112 @@
+#include "scan/stages/answers.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "data/formats/npy.h"
+#include "kernels/core/check.h"
+#include "scan/pretext/task.h"
+#include "scan/run/artifacts.h"
+#include "scan/stages/models.h"
+#include "scan/stages/predict.h"
+#include "scan/train/inference.h"
+
+namespace kith {
+namespace {
+
+data::Images fitting(const TrainedRun& run, const data::Images& images) {
+  const data::Images& want = run.shape();
+  if (images.channels != want.channels)
+    throw Error(fmt::format("{}: a network for images of {} channel(s); these have {}", run.dir.string(), want.channels,
+                            images.channels));
+  if (images.height == want.height && images.width == want.width) return images;
+  if (run.config.data.size == 0)
+    throw Error(fmt::format("{}: a network for images of {} x {} pixels, taken as they are; these have {} x {}",
+                            run.dir.string(), want.height, want.width, images.height, images.width));
+  return data::resized(images, run.config.data.size);
+}
+
+// [clusters, features], or empty.
+std::vector<float> prototype_rows(const TrainedRun& run, int64_t columns) {
+  const std::filesystem::path file = prototypes_path(run.dir);
+  if (!std::filesystem::exists(file)) return {};
+  data::NpyArray<float> rows = data::read_npy<float>(file);
+  if (rows.shape != std::vector<int64_t>{run.clusters, columns})
+    throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,
+                            to_string(rows.shape)));
+  return std::move(rows.values);
+}
+
+float distance(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+  return static_cast<float>(std::sqrt(sum));
+}
+
+// The two largest; the lower cluster first on a tie.
+Answer best_of(std::span<const float> probabilities) {
+  Answer a{.cluster = 0, .confidence = probabilities[0], .runner_up = 1, .runner_up_confidence = probabilities[1]};
+  if (a.runner_up_confidence > a.confidence)
+    std::swap(a.cluster, a.runner_up), std::swap(a.confidence, a.runner_up_confidence);
+  for (size_t c = 2; c < probabilities.size(); ++c) {
+    const float p = probabilities[c];
+    if (p > a.confidence)
+      a = {.cluster = static_cast<int32_t>(c),
+           .confidence = p,
+           .runner_up = a.cluster,
+           .runner_up_confidence = a.confidence};
+    else if (p > a.runner_up_confidence)
+      a.runner_up = static_cast<int32_t>(c), a.runner_up_confidence = p;
+  }
+  return a;
+}
+
+}  // namespace
+
+Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const data::Images& given) {
+  const data::Images images = fitting(run, given);
+  Session s{ctx, run.config, run.like, run.dir, report};
+  ClusterModel model(ctx, run.config, run.like, 1);
+  load_state(model.state(), run.weights);
+  const Prediction found = predict(s, model, images);
+  Tape tape(ctx, Tape::Mode::inference);
+  const Rows unit = host_rows(l2_normalize(tape, tape.constant(found.features)).value());
+  Rows probabilities = host_rows(found.probabilities);
+  const std::vector<float> prototypes = prototype_rows(run, unit.cols);
+  Answers out;
+  for (int64_t i = 0; i < probabilities.rows; ++i) {
+    Answer a = best_of({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});
+    const auto columns = static_cast<size_t>(unit.cols);
+    a.distance = prototypes.empty() ? std::numeric_limits<float>::quiet_NaN()
+                                    : distance({unit.view().row(i).data(), columns},
+                                               {prototypes.data() + static_cast<size_t>(a.cluster) * columns, columns});
+    out.each.push_back(a);
+  }
+  out.probabilities = std::move(probabilities.values);
+  return out;
+}
+
+FeatureRows features(Context& ctx, Reporter& report, const TrainedRun& run, const data::Images& given) {
+  const data::Images images = fitting(run, given);
+  Session s{ctx, run.config, run.like, run.dir, report};
+  Rows rows;
+  if (run.stage == "pretext") {
+    // A task wants images that it could learn from: a blank batch.
+    data::Images blank = run.shape();
+    blank.count = run.config.pretext.train.batch;
+    blank.pixels = std::vector<uint8_t>(static_cast<size_t>(blank.count * blank.image_bytes()));
+    const ImageSource source(ctx, blank, Residency::automatic);
+    const auto task = pretext_task(run.config.pretext.task).make(run.config, run.like, source);
+    load_state(task->state(), run.weights);
+    rows = host_rows(infer(s, images, [&](Tape& t, Var x) { return task->features(t, x); }));
+  } else {
+    ClusterModel model(ctx, run.config, run.like, 1);
+    load_state(model.state(), run.weights);
+    rows = host_rows(predict(s, model, images).features);
+  }
+  return {.values = std::move(rows.values), .rows = rows.rows, .columns = rows.cols};
+}
+
+}  // namespace kith
