@@ -74,5 +74,9 @@ keep("norm_relu", F.relu(F.batch_norm(x, None, None, g, b, True)), x=x, g=g, b=b
 x, y = draw(5, 6), draw(5, 6)
 keep("cosine", 2 - 2 * F.cosine_similarity(x, y, dim=1, eps=1e-12), x=x)
 out["cosine.t"] = y
+x = draw(3, 7, scale=2.0)
+keep("gelu", F.gelu(x), x=x)
+v, g = draw(5, 6), draw(5)
+keep("weight_norm", torch._weight_norm(v, g[:, None], 0), v=v, g=g)
 save_file({k: (v.detach().float() if v.is_floating_point() else v).contiguous() for k, v in out.items()},
           values("nn"))

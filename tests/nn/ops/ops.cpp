@@ -75,6 +75,13 @@ TEST(ops, row_functions) {
   c.expect(cosine_loss(c.tape(), c.leaf("x"), c.tensor("t")));
 }
 
+TEST(ops, gelu_and_weight_norm) {
+  Case g("gelu"), w("weight_norm");
+  g.expect(gelu(g.tape(), g.leaf("x")));
+  Var v = w.leaf("v");
+  w.expect(weight_norm(w.tape(), v, w.leaf("g")));
+}
+
 TEST(ops, ntxent_in_both_forms) {
   Case s("ntxent_symmetric"), o("ntxent_one_sided");
   s.expect(ntxent_mean(s.tape(), s.leaf("x"), 0.2f, NtXentForm::symmetric));
@@ -136,6 +143,7 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
   const auto images = [](Tape& t, Var x) { return reshape(t, x, {2, 2, 2, 6}); };
   const std::vector<std::pair<const char*, Op>> ops{
       {"relu", [](Tape& t, Var x) { return relu(t, x); }},
+      {"gelu", [](Tape& t, Var x) { return gelu(t, x); }},
       {"scale", [](Tape& t, Var x) { return scale(t, x, 3.f); }},
       {"linear x", [&](Tape& t, Var x) { return linear(t, x, t.constant(w), {}); }},
       {"linear weight", [&](Tape& t, Var x) { return linear(t, t.constant(w), x, {}); }},
@@ -152,6 +160,11 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
       {"max_pool", [&](Tape& t, Var x) { return max_pool(t, images(t, x), {}); }},
       {"average_pool", [&](Tape& t, Var x) { return average_pool(t, images(t, x), {}); }},
       {"l2_normalize", [](Tape& t, Var x) { return l2_normalize(t, x); }},
+      {"weight_norm", [&](Tape& t, Var x) { return weight_norm(t, x, t.constant(ctx.full({8}, 1.5f))); }},
+      {"weight_norm gain",
+       [&](Tape& t, Var x) {
+         return weight_norm(t, t.constant(test::normal_tensor(ctx, {48, 3}, {7})), reshape(t, x, {48}));
+       }},
       {"softmax", [](Tape& t, Var x) { return softmax(t, x); }},
       {"log_softmax", [](Tape& t, Var x) { return log_softmax(t, x); }},
       {"mean", [](Tape& t, Var x) { return mean(t, x); }},
@@ -238,6 +251,7 @@ TEST(ops, shapes_that_do_not_fit_are_errors) {
   EXPECT_THROW(max_pool(tape, zeros({2, 3}), {}), Error);
   EXPECT_THROW(max_pool(tape, zeros({1, 2, 2, 1}), {.kernel = 3, .stride = 1}), Error);
   EXPECT_THROW(scan_loss(tape, zeros({1, 2, 3}), zeros({2, 3}), 5.f), Error);
+  EXPECT_THROW(weight_norm(tape, zeros({2, 3}), zeros({3})), Error);
   EXPECT_THROW(mean(tape, zeros({0})), Error);
 }
 
