@@ -3,14 +3,13 @@
 //   y_i = x_i / max(|x_i|, eps),   eps = 1e-12 (torch.nn.functional.normalize)
 //   dx_i = (dy_i - y_i <y_i, dy_i>) / |x_i|;   dx_i = dy_i / eps where |x_i| < eps
 //
-//
 // Weight normalisation, Salimans & Kingma 2016 (arXiv:1602.07868), Eq. 2, of each row by itself:
 //
 //   w_i = g_i v_i / n_i,   n_i = max(|v_i|, eps)             v [rows, dim], gain g [rows]
 //   dg_i = <dw_i, v_i> / n_i
 //   dv_i = g_i (dw_i - v_i <dw_i, v_i> / n_i^2) / n_i;   dv_i = g_i dw_i / eps where |v_i| < eps
 //
-// torch.nn.utils.weight_norm is the same without eps: a row of zeros is NaN there, and zero here. Its sums are accumulated in f64.
+// torch.nn.utils.weight_norm is the same without eps: a row of zeros is NaN there, and zero here. Sums are in f64.
 //
 // Norms are accumulated in f32 or wider. Errors  Error on sizes that disagree.
 // Cost  DRAM forward 8 rows dim B, backward 12 rows dim B, of either.

@@ -61,6 +61,18 @@ struct ScanLossOut {
   Tensor consistency, entropy;  // [heads], for the log
 };
 ScanLossOut scan_loss(Tape&, Var anchors, Var neighbours, float lambda);  // [heads, rows, classes] both
+struct TemiOptions {
+  float student_temperature = 0.1f, teacher_temperature = 0.1f, beta = 0.6f;
+  float momentum = 0.9f;  // of the prior; 1: it stays
+};
+struct TemiOut {
+  Var loss;       // [heads]
+  Tensor weight;  // [rows], for the log
+};
+// Logits [2 rows, heads classes], heads side by side, or [heads, 2 rows, classes]; row rows + i is the other view of row i. The
+// prior [heads, classes] starts at 1 / classes and is moved by the teacher's means before it is used. The student alone
+// receives a gradient (kernels/temi_loss.h).
+TemiOut temi_loss(Tape&, Var student, const Tensor& teacher, Tensor& prior, const TemiOptions&);
 struct SelflabelOut {
   Var loss;               // []
   Array<int32_t> target;  // [rows]: class or -1

@@ -97,6 +97,35 @@ TEST(ops, scan_loss) {
   same.expect(scan_loss(same.tape(), both, both, 5.f).loss);
 }
 
+TEST(ops, temi_loss_in_both_layouts) {
+  Case c("temi");
+  Context& ctx = c.tape().context();
+  const auto moved = [&](const Tensor& prior) {
+    EXPECT_TRUE(close(prior.to_host(), c.tensor("moved").to_host(), {.rel = 64 * kUnit}));
+  };
+  Tensor prior = c.tensor("prior");
+  const Var student = c.leaf("x");
+  const TemiOut out = temi_loss(c.tape(), student, c.tensor("teacher"), prior, {});
+  EXPECT_TRUE(close(out.weight.to_host(), c.tensor("weight").to_host(), {.rel = 64 * kUnit}));
+  moved(prior);
+  prior.copy_from(std::vector<float>(12, 7.f));                       // backward keeps what forward read
+  const auto by_head = [&](const std::vector<float>& side_by_side) {  // [10, 3, 4] -> [3, 10, 4]
+    std::vector<float> y(side_by_side.size());
+    for (size_t r = 0; r < 10; ++r)
+      for (size_t h = 0; h < 3; ++h) std::copy_n(&side_by_side[12 * r + 4 * h], 4, &y[40 * h + 4 * r]);
+    return ctx.from({3, 10, 4}, y);
+  };
+  Tape tape(ctx);
+  Tensor again = c.tensor("prior");
+  const Var x = tape.leaf(by_head(student.value().to_host()));
+  const TemiOut split = temi_loss(tape, x, by_head(c.tensor("teacher").to_host()), again, {});
+  EXPECT_EQ(split.loss.value().to_host(), out.loss.value().to_host());
+  moved(again);
+  tape.backward({{split.loss, c.tensor("dy")}});
+  c.expect(out.loss);
+  EXPECT_EQ(tape.grad(x).to_host(), by_head(c.tape().grad(student).to_host()).to_host());
+}
+
 TEST(ops, selflabel_loss) {
   Case c("selflabel");
   const SelflabelOut out = selflabel_loss(c.tape(), c.tensor("weak"), c.leaf("x"), {.threshold = 0.9f});
@@ -178,6 +207,11 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
        [](Tape& t, Var x) {
          return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
        }},
+      {"temi_loss",
+       [&](Tape& t, Var x) {
+         Tensor prior = ctx.full({2, 3}, 1.f / 3);
+         return temi_loss(t, x, targets, prior, {.student_temperature = 1.f, .teacher_temperature = 1.f}).loss;
+       }},
       {"softmax_xent", [&](Tape& t, Var x) { return softmax_xent(t, x, labels); }},
       {"cosine_loss", [&](Tape& t, Var x) { return cosine_loss(t, x, targets); }},
       {"selflabel_loss", [](Tape& t, Var x) { return selflabel_loss(t, x.value(), x, {.threshold = 0.f}).loss; }},
@@ -252,6 +286,12 @@ TEST(ops, shapes_that_do_not_fit_are_errors) {
   EXPECT_THROW(max_pool(tape, zeros({1, 2, 2, 1}), {.kernel = 3, .stride = 1}), Error);
   EXPECT_THROW(scan_loss(tape, zeros({1, 2, 3}), zeros({2, 3}), 5.f), Error);
   EXPECT_THROW(weight_norm(tape, zeros({2, 3}), zeros({3})), Error);
+  Tensor prior = ctx.zeros({2, 3});
+  EXPECT_THROW(temi_loss(tape, zeros({4, 5}), ctx.zeros({4, 5}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({3, 6}), ctx.zeros({3, 6}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({4, 6}), ctx.zeros({2, 4, 3}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({3, 4, 3}), ctx.zeros({3, 4, 3}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({0, 6}), ctx.zeros({0, 6}), prior, {}), Error);
   EXPECT_THROW(mean(tape, zeros({0})), Error);
 }
 
