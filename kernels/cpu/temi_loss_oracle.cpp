@@ -1,7 +1,6 @@
 // TEMI's loss in plain loops of double.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "kernels/cpu/vec_math.h"

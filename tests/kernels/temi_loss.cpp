@@ -1,9 +1,11 @@
 #include "kernels/temi_loss.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "tests/kernels/temi_loss_problem.h"

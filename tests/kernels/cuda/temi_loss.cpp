@@ -1,7 +1,11 @@
 #include "kernels/temi_loss.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <tuple>
+#include <vector>
 
 #include "tests/kernels/temi_loss_problem.h"
 #include "tests/support/device.h"
@@ -131,14 +135,16 @@ TEST_F(TemiLossCuda, HeadsSideBySide) {
 
 TEST_F(TemiLossCuda, NanReachesWhatTheContractSays) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  TemiProblem<float> p = draw_temi(2, 20, 5, 0.3f);
-  const int64_t bad = ((1 * p.heads + 0) * p.rows + 17) * p.classes;  // view 1, head 0, row 17
-  p.student[static_cast<size_t>(bad + 2)] = nan;
-  const TemiResult<float> r = run(p);
-  EXPECT_TRUE(std::isnan(r.loss[0]));
-  EXPECT_FALSE(std::isnan(r.loss[1]));
-  for (int64_t j = 0; j < std::ssize(r.dstudent); ++j)
-    EXPECT_EQ(std::isnan(r.dstudent[static_cast<size_t>(j)]), j >= bad && j < bad + p.classes) << j;
+  for (const int64_t view : {0, 1}) {
+    TemiProblem<float> p = draw_temi(2, 20, 5, 0.3f);
+    const int64_t bad = (view * p.heads * p.rows + 17) * p.classes;  // head 0, row 17
+    p.student[static_cast<size_t>(bad + 2)] = nan;
+    const TemiResult<float> r = run(p);
+    EXPECT_TRUE(std::isnan(r.loss[0]));
+    EXPECT_FALSE(std::isnan(r.loss[1]));
+    for (int64_t j = 0; j < std::ssize(r.dstudent); ++j)
+      EXPECT_EQ(std::isnan(r.dstudent[static_cast<size_t>(j)]), j >= bad && j < bad + p.classes) << j;
+  }
   TemiProblem<float> of_teacher = draw_temi(2, 20, 5, 0.3f);
   of_teacher.teacher[7] = nan;  // view 0, head 0, row 1
   const TemiResult<float> t = run(of_teacher);
