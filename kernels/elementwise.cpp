@@ -39,6 +39,19 @@ void relu_backward(const ReluBackward<float>& a, Queue q) {
   cpu::relu_backward(a);
 }
 
+void gelu_forward(const GeluForward<float>& a, Queue q) {
+  same_size("gelu_forward", a.x.size(), a.y.size());
+  if (q.device == Device::cuda) return cuda::gelu_forward(a, q);
+  cpu::gelu_forward(a);
+}
+
+void gelu_backward(const GeluBackward<float>& a, Queue q) {
+  same_size("gelu_backward", a.x.size(), a.dy.size());
+  same_size("gelu_backward", a.x.size(), a.dx.size());
+  if (q.device == Device::cuda) return cuda::gelu_backward(a, q);
+  cpu::gelu_backward(a);
+}
+
 void broadcast(const Broadcast<float>& a, Queue q) {
   same_size("broadcast", a.x.size(), 1);
   if (q.device == Device::cuda) return cuda::broadcast(a, q);

@@ -3,6 +3,7 @@
 //   add            y = a + b                                  y may be a or b
 //   scale          y = factor x   or   y += factor x          y may be x
 //   relu           y = max(x, 0);   backward dx = dy [y > 0]  dx may be dy
+//   gelu           y = x Phi(x);   backward dx = dy (Phi(x) + x phi(x))       y may be x, dx may be dy
 //   broadcast      y = factor x[0]   or   y += factor x[0]    x is one number on the device
 //   sum            y[0] = factor sum x
 //   column_sum     y_c = sum_r x_rc   or   y_c += sum_r x_rc
@@ -11,9 +12,12 @@
 //   to_bf16        y = x rounded to nearest, ties to even
 //   to_f32         y = x   or   y += x                       x is bf16
 //
-// A NaN passes through relu. Sums are accumulated in f64 over chunks of a fixed size, in order: the same for any number
+// Phi is the normal distribution's cumulative function, phi its density: GELU of Hendrycks & Gimpel 2016 (arXiv:1606.08415),
+// the exact form. Phi is accurate relative to itself in both tails, but for the rounding of x^2 / 2 in its exponent.
+//
+// A NaN passes through relu and gelu. Sums are accumulated in f64 over chunks of a fixed size, in order: the same for any number
 // of threads. Errors  Error on sizes that disagree.
-// Cost    DRAM per element: add 12 B, scale 8 B, relu 8 B, its backward 12 B, broadcast 4 B, sums 4 B, gather and
+// Cost    DRAM per element: add 12 B, scale 8 B, relu and gelu 8 B, their backward 12 B, broadcast 4 B, sums 4 B, gather and
 //         swap 8 B, conversions 6 B; 4 B more where the result is added.
 #pragma once
 #include "kernels/core/bf16.h"
@@ -44,6 +48,19 @@ struct ReluForward {
 template <class T>
 struct ReluBackward {
   std::span<const T> y, dy;
+  std::span<T> dx;
+  Write write = Write::overwrite;
+};
+
+template <class T>
+struct GeluForward {
+  std::span<const T> x;
+  std::span<T> y;
+};
+
+template <class T>
+struct GeluBackward {
+  std::span<const T> x, dy;
   std::span<T> dx;
   Write write = Write::overwrite;
 };
@@ -99,6 +116,8 @@ void add(const Add<float>&, Queue);
 void scale(const Scale<float>&, Queue);
 void relu_forward(const ReluForward<float>&, Queue);
 void relu_backward(const ReluBackward<float>&, Queue);
+void gelu_forward(const GeluForward<float>&, Queue);
+void gelu_backward(const GeluBackward<float>&, Queue);
 void broadcast(const Broadcast<float>&, Queue);
 void sum(const Sum<float>&, Queue);
 void column_sum(const ColumnSum<float>&, Queue);
@@ -117,6 +136,10 @@ void relu_forward(const ReluForward<T>&);
 template <class T>
 void relu_backward(const ReluBackward<T>&);
 template <class T>
+void gelu_forward(const GeluForward<T>&);
+template <class T>
+void gelu_backward(const GeluBackward<T>&);
+template <class T>
 void broadcast(const Broadcast<T>&);
 template <class T>
 void sum(const Sum<T>&);
@@ -134,6 +157,8 @@ void add(const Add<float>&, Queue);
 void scale(const Scale<float>&, Queue);
 void relu_forward(const ReluForward<float>&, Queue);
 void relu_backward(const ReluBackward<float>&, Queue);
+void gelu_forward(const GeluForward<float>&, Queue);
+void gelu_backward(const GeluBackward<float>&, Queue);
 void broadcast(const Broadcast<float>&, Queue);
 void sum(const Sum<float>&, Queue);
 void column_sum(const ColumnSum<float>&, Queue);
@@ -147,6 +172,8 @@ constexpr Cost scale_cost(double count) { return {.flops = count, .bytes = 8 * c
 constexpr Cost broadcast_cost(double count) { return {.flops = 0, .bytes = 4 * count}; }
 constexpr Cost add_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
 constexpr Cost relu_backward_cost(double count) { return {.flops = count, .bytes = 12 * count}; }
+constexpr Cost gelu_cost(double count) { return {.flops = 30 * count, .bytes = 8 * count}; }
+constexpr Cost gelu_backward_cost(double count) { return {.flops = 34 * count, .bytes = 12 * count}; }
 constexpr Cost sum_cost(double count) { return {.flops = count, .bytes = 4 * count}; }
 constexpr Cost gather_rows_cost(double rows, double cols) { return {.flops = 0, .bytes = 8 * rows * cols}; }
 constexpr Cost swap_axes_cost(double count) { return {.flops = 0, .bytes = 8 * count}; }

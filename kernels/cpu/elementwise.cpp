@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/core/parallel.h"
+#include "kernels/cpu/vec_math.h"
 
 namespace kith::kernels::cpu {
 namespace {
@@ -53,6 +54,27 @@ void relu_backward(const ReluBackward<T>& a) {
     each(a.dx.size(), [=](int64_t i) { dx[i] = y[i] > 0 ? dy[i] : T(0); });
   else
     each(a.dx.size(), [=](int64_t i) { dx[i] += y[i] > 0 ? dy[i] : T(0); });
+}
+
+template <class T>
+void gelu_forward(const GeluForward<T>& a) {
+  const T* x = a.x.data();
+  T* y = a.y.data();
+  each(a.y.size(), [=](int64_t i) { y[i] = x[i] * normal_at(x[i]).below; });
+}
+
+template <class T>
+void gelu_backward(const GeluBackward<T>& a) {
+  const T *x = a.x.data(), *dy = a.dy.data();
+  T* dx = a.dx.data();
+  const auto slope = [=](int64_t i) {
+    const Normal<T> at = normal_at(x[i]);
+    return at.below + x[i] * at.density;
+  };
+  if (a.write == Write::overwrite)
+    each(a.dx.size(), [=](int64_t i) { dx[i] = dy[i] * slope(i); });
+  else
+    each(a.dx.size(), [=](int64_t i) { dx[i] += dy[i] * slope(i); });
 }
 
 template <class T>
@@ -147,6 +169,10 @@ template void relu_forward(const ReluForward<float>&);
 template void relu_forward(const ReluForward<double>&);
 template void relu_backward(const ReluBackward<float>&);
 template void relu_backward(const ReluBackward<double>&);
+template void gelu_forward(const GeluForward<float>&);
+template void gelu_forward(const GeluForward<double>&);
+template void gelu_backward(const GeluBackward<float>&);
+template void gelu_backward(const GeluBackward<double>&);
 template void broadcast(const Broadcast<float>&);
 template void broadcast(const Broadcast<double>&);
 template void sum(const Sum<float>&);

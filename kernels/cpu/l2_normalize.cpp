@@ -61,9 +61,47 @@ void l2_normalize_backward(const L2NormalizeBackward<T>& a) {
   });
 }
 
+template <class T>
+void weight_norm_forward(const WeightNormForward<T>& a) {
+  const int64_t dim = a.v.cols;
+  parallel_for(a.v.rows, row_grain(dim), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T* v = a.v.data + i * dim;
+      T* w = a.w.data + i * dim;
+      const double norm = std::sqrt(dot(v, v, dim)), scale = double{a.gain[i]} / (norm < kEps ? kEps : norm);
+#pragma omp simd
+      for (int64_t j = 0; j < dim; ++j) w[j] = static_cast<T>(v[j] * scale);
+      a.norm[i] = static_cast<T>(norm);
+    }
+  });
+}
+
+template <class T>
+void weight_norm_backward(const WeightNormBackward<T>& a) {
+  const int64_t dim = a.v.cols;
+  parallel_for(a.v.rows, row_grain(dim), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T *v = a.v.data + i * dim, *dw = a.dw.data + i * dim;
+      const double norm = a.norm[i];
+      const bool clamped = norm < kEps;
+      const double length = clamped ? kEps : norm, along = dot(v, dw, dim) / length;
+      if (!a.dgain.empty()) a.dgain[i] = landed(a.write_gain, a.dgain[i], static_cast<T>(along));
+      if (a.dv.data == nullptr) continue;
+      T* dv = a.dv.data + i * dim;
+      const double scale = double{a.gain[i]} / length, back = clamped ? 0 : along / length;
+#pragma omp simd
+      for (int64_t j = 0; j < dim; ++j) dv[j] = landed(a.write_v, dv[j], static_cast<T>((dw[j] - v[j] * back) * scale));
+    }
+  });
+}
+
 template void l2_normalize_forward(const L2NormalizeForward<float>&);
 template void l2_normalize_forward(const L2NormalizeForward<double>&);
 template void l2_normalize_backward(const L2NormalizeBackward<float>&);
 template void l2_normalize_backward(const L2NormalizeBackward<double>&);
+template void weight_norm_forward(const WeightNormForward<float>&);
+template void weight_norm_forward(const WeightNormForward<double>&);
+template void weight_norm_backward(const WeightNormBackward<float>&);
+template void weight_norm_backward(const WeightNormBackward<double>&);
 
 }  // namespace kith::kernels::cpu

@@ -84,6 +84,20 @@ struct ReluBackwardOp {
   static constexpr bool kAdds = true;
   __device__ __forceinline__ float operator()(float y, float dy) const { return y > 0.f ? dy : 0.f; }
 };
+// Phi by erfc: of -x, so that it does not cancel in the lower tail.
+__device__ __forceinline__ float normal_below(float x) { return 0.5f * erfcf(-0.707106781f * x); }
+struct GeluOp {
+  static constexpr int kInputs = 1;
+  static constexpr bool kAdds = false;
+  __device__ __forceinline__ float operator()(float x, float) const { return x * normal_below(x); }
+};
+struct GeluBackwardOp {
+  static constexpr int kInputs = 2;
+  static constexpr bool kAdds = true;
+  __device__ __forceinline__ float operator()(float x, float dy) const {
+    return dy * (normal_below(x) + x * (0.398942280f * expf(-0.5f * x * x)));
+  }
+};
 struct BroadcastOp {
   static constexpr int kInputs = 0;
   static constexpr bool kAdds = true;
@@ -181,6 +195,14 @@ void relu_forward(const ReluForward<float>& a, Queue q) {
 
 void relu_backward(const ReluBackward<float>& a, Queue q) {
   map("relu_backward", ReluBackwardOp{}, a.y.data(), a.dy.data(), a.dx.data(), a.dx.size(), a.write, q);
+}
+
+void gelu_forward(const GeluForward<float>& a, Queue q) {
+  map("gelu_forward", GeluOp{}, a.x.data(), kNone, a.y.data(), a.y.size(), Write::overwrite, q);
+}
+
+void gelu_backward(const GeluBackward<float>& a, Queue q) {
+  map("gelu_backward", GeluBackwardOp{}, a.x.data(), a.dy.data(), a.dx.data(), a.dx.size(), a.write, q);
 }
 
 void broadcast(const Broadcast<float>& a, Queue q) {

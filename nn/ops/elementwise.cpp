@@ -1,4 +1,4 @@
-// relu, add, scale, reshape: one value in, one value out, element by element
+// relu, gelu, add, scale, reshape: one value in, one value out, element by element
 #include "kernels/elementwise.h"
 
 #include <fmt/format.h>
@@ -34,6 +34,20 @@ Var relu(Tape& tape, Var x) {
     grads.op().charge(kernels::relu_backward_cost(elements_of(dy)));
     grads.adopt(0, dy);
     kernels::relu_backward({.y = y.span(), .dy = dy.span(), .dx = grads.tensor(0).span(), .write = grads.write(0)},
+                           grads.queue());
+  });
+}
+
+Var gelu(Tape& tape, Var x) {
+  Context& ctx = tape.context();
+  const OpScope op(ctx, "gelu", kernels::gelu_cost(elements_of(x.value())));
+  Tensor y = ctx.empty(x.value().shape());
+  kernels::gelu_forward({.x = x.value().span(), .y = y.span()}, ctx.queue());
+  return tape.record("gelu", {x}, y, [in = x.value()](const Tensor& dy, Grads& grads) {
+    if (!grads.wanted(0)) return;
+    grads.op().charge(kernels::gelu_backward_cost(elements_of(dy)));
+    grads.adopt(0, dy);
+    kernels::gelu_backward({.x = in.span(), .dy = dy.span(), .dx = grads.tensor(0).span(), .write = grads.write(0)},
                            grads.queue());
   });
 }

@@ -39,13 +39,15 @@ Var linear(Tape&, Var x, Var weight, std::optional<Var> bias);  // [rows, in] x 
 // gradients, do not stand one after another in memory, they are copied.
 Var linear_heads(Tape&, Var x, std::span<const Var> weights, std::span<const Var> biases);
 Var relu(Tape&, Var x);
+Var gelu(Tape&, Var x);  // x Phi(x)
 Var add(Tape&, Var a, Var b);
 Var scale(Tape&, Var x, float factor);
-Var reshape(Tape&, Var x, Shape);    // shares storage
-Var l2_normalize(Tape&, Var x);      // rows
-Var softmax(Tape&, Var logits);      // rows
-Var log_softmax(Tape&, Var logits);  // rows
-Var mean(Tape&, Var x);              // all elements -> []
+Var reshape(Tape&, Var x, Shape);         // shares storage
+Var l2_normalize(Tape&, Var x);           // rows
+Var weight_norm(Tape&, Var v, Var gain);  // v [rows, dim], gain [rows] -> gain v / |v|, row by row
+Var softmax(Tape&, Var logits);           // rows
+Var log_softmax(Tape&, Var logits);       // rows
+Var mean(Tape&, Var x);                   // all elements -> []
 Var sum(Tape&, Var x);
 // Contrastive losses of unit rows (kernels/ntxent.h), one per anchor; in a bf16 run products are of bf16.
 Var ntxent(Tape&, Var z, float tau);  // rows 2a, 2a+1 are views of one image -> [rows]
@@ -59,6 +61,18 @@ struct ScanLossOut {
   Tensor consistency, entropy;  // [heads], for the log
 };
 ScanLossOut scan_loss(Tape&, Var anchors, Var neighbours, float lambda);  // [heads, rows, classes] both
+struct TemiOptions {
+  float student_temperature = 0.1f, teacher_temperature = 0.1f, beta = 0.6f;
+  float momentum = 0.9f;  // of the prior; 1: it stays
+};
+struct TemiOut {
+  Var loss;       // [heads]
+  Tensor weight;  // [rows], for the log
+};
+// Logits [2 rows, heads classes], heads side by side, or [heads, 2 rows, classes]; row rows + i is the other view of row i. The
+// prior [heads, classes] starts at 1 / classes and is moved by the teacher's means before it is used. The student alone
+// receives a gradient (kernels/temi_loss.h).
+TemiOut temi_loss(Tape&, Var student, const Tensor& teacher, Tensor& prior, const TemiOptions&);
 struct SelflabelOut {
   Var loss;               // []
   Array<int32_t> target;  // [rows]: class or -1

@@ -117,6 +117,32 @@ def cosine():
     keep("cosine", x=x.detach().float(), y=y.float(), loss=loss, dloss=dloss.float(), dx=x.grad)
 
 
-for make in (ntxent, scan, selflabel, xent, l2, cosine):
+def temi():
+    """Views, heads, rows, classes; the student sees one view, the teacher the other, and the mean is over both ways."""
+    for name, heads, rows, classes, scale in [("temi.plain", 3, 9, 4, 0.3), ("temi.saturated", 2, 6, 5, 80.0)]:
+        student_t, teacher_t, beta, momentum = options = torch.tensor([0.1, 0.1, 0.6, 0.9]).float().double()
+        if name == "temi.plain":
+            student_t, teacher_t, beta, momentum = options = torch.tensor([0.25, 0.125, 0.75, 0.5])
+        student, teacher = f32(2, heads, rows, classes, scale=scale), f32(2, heads, rows, classes, scale=scale)
+        if name == "temi.saturated":
+            student, teacher = student.sign() * scale, teacher.sign() * scale
+        student.requires_grad_()
+        prior = F.softmax(f32(heads, classes), -1).float().double()
+        q = F.softmax(teacher / teacher_t, -1)
+        moved = momentum * prior + (1 - momentum) * q.mean((0, 2))
+        weight = (q[0] * q[1]).sum(-1).mean(0)
+        log_t, log_s = F.log_softmax(teacher / teacher_t, -1), F.log_softmax(student / student_t, -1)
+        ways = [torch.logsumexp(beta * (log_t[1 - v] + log_s[v]) - moved.log()[:, None], -1) for v in (0, 1)]
+        if name == "temi.plain":
+            r = (q[1] * F.softmax(student[0] / student_t, -1)) ** beta / moved[:, None]
+            assert torch.allclose(ways[0], r.sum(-1).log(), rtol=1e-12)
+        loss = -(weight * (ways[0] + ways[1]) / 2).mean(-1)
+        dloss = torch.arange(1.0, heads + 1)
+        (loss * dloss).sum().backward()
+        keep(name, student=student.detach().float(), teacher=teacher.float(), options=options.float(), prior=prior.float(),
+             moved_prior=moved, weight=weight, loss=loss, dloss=dloss.float(), dstudent=student.grad)
+
+
+for make in (ntxent, scan, selflabel, xent, l2, cosine, temi):
     make()
 save_file(out, values("losses"))

@@ -74,5 +74,18 @@ keep("norm_relu", F.relu(F.batch_norm(x, None, None, g, b, True)), x=x, g=g, b=b
 x, y = draw(5, 6), draw(5, 6)
 keep("cosine", 2 - 2 * F.cosine_similarity(x, y, dim=1, eps=1e-12), x=x)
 out["cosine.t"] = y
+x = draw(3, 7, scale=2.0)
+keep("gelu", F.gelu(x), x=x)
+v, g = draw(5, 6), draw(5)
+keep("weight_norm", torch._weight_norm(v, g[:, None], 0), v=v, g=g)
+# TEMI's loss, heads side by side: [2 rows, heads classes], the views one below the other; the student sees one, the teacher both.
+s, t, prior = draw(10, 12, scale=0.3), draw(10, 12, scale=0.3), torch.softmax(torch.randn(3, 4), -1).double()
+views = lambda z: (z / 0.1).reshape(2, 5, 3, 4).log_softmax(-1)
+q = views(t.detach()).exp()
+moved = 0.9 * prior + 0.1 * q.mean((0, 1))
+w = (q[0] * q[1]).sum(-1).mean(-1)
+r = torch.logsumexp(0.6 * (views(t.detach()).flip(0) + views(s)) - moved.log(), -1)
+keep("temi", -(w[:, None] * r).mean((0, 1)), x=s)
+out["temi.teacher"], out["temi.prior"], out["temi.moved"], out["temi.weight"] = t.detach(), prior, moved, w
 save_file({k: (v.detach().float() if v.is_floating_point() else v).contiguous() for k, v in out.items()},
           values("nn"))

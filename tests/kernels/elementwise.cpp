@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/core/check.h"
@@ -71,6 +73,67 @@ TEST(elementwise, relu_lets_nan_through) {
   relu_forward({.x = x, .y = y}, Queue{});
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_EQ(y[1], 0.f);
+}
+
+// Phi(x) is at most z^2 = x^2 / 2 times the rounding of z^2 off, and a dozen roundings of its formula; 1 - Phi(-x) is off as much
+// in units of 1, and so are the densities.
+double gelu_error(double x) { return (12 + 2 * x * x) * kUnit; }
+
+TEST(elementwise, gelu_and_its_gradient) {
+  for (const int64_t n : kCounts) {
+    std::vector<float> x = normal(n, Seed{12}, 2.f);
+    const std::vector<float> dy = normal(n, Seed{13});
+    if (n > 2) x[1] = 0.f, x[2] = -0.f;
+    std::vector<float> y(x.size()), dx(x.size()), twice = dy;
+    std::vector<double> want_y(x.size()), want_dx(x.size());
+    const std::vector<double> wide_x = widen(x), wide_dy = widen(dy);
+    gelu_forward({.x = x, .y = y}, Queue{});
+    gelu_backward({.x = x, .dy = dy, .dx = dx}, Queue{});
+    gelu_backward({.x = x, .dy = dy, .dx = twice, .write = Write::add}, Queue{});
+    cpu::gelu_forward(GeluForward<double>{.x = wide_x, .y = want_y});
+    cpu::gelu_backward(GeluBackward<double>{.x = wide_x, .dy = wide_dy, .dx = want_dx});
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double e = gelu_error(x[i]);
+      ASSERT_NEAR(y[i], want_y[i], e * std::abs(want_y[i])) << x[i];
+      ASSERT_NEAR(dx[i], want_dx[i], e * std::abs(dy[i]) * (1 + std::abs(x[i]))) << x[i];
+      ASSERT_NEAR(twice[i], dy[i] + want_dx[i], (e + 4 * kUnit) * std::abs(dy[i]) * (2 + std::abs(x[i]))) << x[i];
+    }
+  }
+}
+
+TEST(elementwise, gelu_oracle_matches_central_differences) {
+  const std::vector<double> x{-6, -1.5, -0.3, 0, 0.2, 0.7517915247, 1, 4}, dy(x.size(), 1.0);
+  std::vector<double> dx(x.size());
+  const auto want = test::central_differences(x, [](const std::vector<double>& v) {
+    std::vector<double> y(v.size());
+    cpu::gelu_forward(GeluForward<double>{.x = v, .y = y});
+    double sum = 0;
+    for (const double one : y) sum += one;
+    return sum;
+  });
+  cpu::gelu_backward(GeluBackward<double>{.x = x, .dy = dy, .dx = dx});
+  EXPECT_TRUE(close(dx, want, {.abs = 1e-9, .rel = 1e-8}));
+}
+
+// Both tails to where f32 ends; the lower one keeps its relative accuracy.
+TEST(elementwise, gelu_in_the_tails_and_of_nan) {
+  const std::vector<float> x{-3.40e38f, -1000.f, -14.f,  -9.f,     -5.f,
+                             5.f,       14.f,    1000.f, 3.40e38f, std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<double> wide = widen(x);
+  std::vector<float> y(x.size()), dx(x.size()), one(x.size(), 1.f);
+  std::vector<double> want(x.size());
+  gelu_forward({.x = x, .y = y}, Queue{});
+  gelu_backward({.x = x, .dy = one, .dx = dx}, Queue{});
+  cpu::gelu_forward(GeluForward<double>{.x = wide, .y = want});
+  EXPECT_TRUE(std::isnan(y.back()));
+  EXPECT_TRUE(std::isnan(dx.back()));
+  for (size_t i = 0; i + 1 < x.size(); ++i) {
+    EXPECT_NEAR(y[i], want[i], std::min(1.0, gelu_error(x[i])) * std::abs(want[i]) + 1e-37) << x[i];
+    EXPECT_NEAR(dx[i], x[i] > 0 ? 1 : 0, 3e-5) << x[i];  // x phi(x) at 5 is 7.4e-6
+  }
+  std::vector<float> small(3);
+  EXPECT_THROW(gelu_forward({.x = x, .y = small}, Queue{}), Error);
+  EXPECT_THROW(gelu_backward({.x = x, .dy = small, .dx = dx}, Queue{}), Error);
 }
 
 TEST(elementwise, sum_rounds_once) {

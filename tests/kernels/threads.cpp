@@ -11,6 +11,7 @@
 #include "kernels/scan_loss.h"
 #include "kernels/selflabel_loss.h"
 #include "kernels/softmax_xent.h"
+#include "tests/kernels/temi_loss_problem.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
@@ -141,6 +142,19 @@ TEST_F(Threads, GiveTheSameScanLoss) {
                        {});
     for (const Floats& more : {consistency, entropy, da, db}) loss.insert(loss.end(), more.begin(), more.end());
     return loss;
+  });
+}
+
+TEST_F(Threads, GiveTheSameTemiLoss) {
+  const TemiProblem<float> p = draw_temi(3, 1500, 11, 1.f);
+  expect_same_bits([&] {
+    TemiResult<float> r(p);
+    temi_teacher(teacher_pass(p, r), {});
+    temi_loss_forward(forward_pass(p, r), {});
+    temi_loss_backward(backward_pass(p, r), {});
+    for (const Floats& more : {r.weight, r.prior.values, r.log_mass, r.dstudent})
+      r.loss.insert(r.loss.end(), more.begin(), more.end());
+    return r.loss;
   });
 }
 

@@ -36,6 +36,20 @@ Cost run_relu_backward(const Sizes& s, Queue q) {
   return cost(relu_backward_cost, n);
 }
 
+Cost run_gelu_forward(const Sizes& s, Queue q) {
+  const int64_t n = s["count"];
+  const OnDevice<float> x(normal(n, Seed{1})), y(poison<float>(n));
+  gelu_forward({.x = x.span(), .y = y.span()}, q);
+  return cost(gelu_cost, n);
+}
+
+Cost run_gelu_backward(const Sizes& s, Queue q) {
+  const int64_t n = s["count"];
+  const OnDevice<float> x(normal(n, Seed{1})), dy(normal(n, Seed{2})), dx(poison<float>(n));
+  gelu_backward({.x = x.span(), .dy = dy.span(), .dx = dx.span()}, q);
+  return cost(gelu_backward_cost, n);
+}
+
 Cost run_broadcast(const Sizes& s, Queue q) {
   const int64_t n = s["count"];
   const OnDevice<float> x(normal(1, Seed{1})), y(poison<float>(n));
@@ -95,6 +109,8 @@ const Entries kElementwiseEntries{{{"add", kElements, run_add},
                                    {"scale", kElements, run_scale},
                                    {"relu_forward", kElements, run_relu_forward},
                                    {"relu_backward", kElements, run_relu_backward},
+                                   {"gelu_forward", kElements, run_gelu_forward},
+                                   {"gelu_backward", kElements, run_gelu_backward},
                                    {"broadcast", kElements, run_broadcast},
                                    {"sum", kElements, run_sum},
                                    {"column_sum", kMatrix, run_column_sum},

@@ -1,5 +1,8 @@
 #include "kernels/elementwise.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/support/device.h"
 
 namespace kith::test {
@@ -82,6 +85,36 @@ TEST_F(ElementwiseCuda, ReluAndItsGradient) {
   });
   const OnDevice<float> nan(std::vector<float>{NAN, -1.f}), y(poison<float>(2));
   cuda::relu_forward({.x = nan.span(), .y = y.span()}, queue);
+  EXPECT_TRUE(std::isnan(y.host()[0]));
+}
+
+// As on the CPU (tests/kernels/elementwise.cpp), with erfc's 4 ulp and those of the argument's rounding.
+TEST_F(ElementwiseCuda, GeluAndItsGradient) {
+  for_each_size([&](int64_t n, size_t shift) {
+    std::vector<float> x = normal(n, Seed{12}, 2.f);
+    const std::vector<float> dy = normal(n, Seed{13});
+    if (n > 4) x[1] = 0.f, x[2] = -9.f, x[3] = 1000.f;
+    const std::vector<double> wide_x = widen(x), wide_dy = widen(dy);
+    std::vector<double> y(x.size()), dx(x.size());
+    cpu::gelu_forward(GeluForward<double>{.x = wide_x, .y = y});
+    cpu::gelu_backward(GeluBackward<double>{.x = wide_x, .dy = wide_dy, .dx = dx});
+    const Array<float> d_x(x, shift), d_y(poison<float>(n), shift), d_dy(dy, shift), d_dx(poison<float>(n), shift),
+        d_more(dy, shift);
+    cuda::gelu_forward({.x = d_x.span(), .y = d_y.span()}, queue);
+    cuda::gelu_backward({.x = d_x.span(), .dy = d_dy.span(), .dx = d_dx.span()}, queue);
+    cuda::gelu_backward({.x = d_x.span(), .dy = d_dy.span(), .dx = d_more.span(), .write = Write::add}, queue);
+    cuda::gelu_backward({.x = d_x.span(), .dy = d_dy.span(), .dx = d_dy.span()}, queue);
+    const std::vector<float> got = d_y.host(), got_dx = d_dx.host(), more = d_more.host(), in_place = d_dy.host();
+    EXPECT_EQ(in_place, got_dx);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double e = std::min(1.0, (16 + 2 * wide_x[i] * wide_x[i]) * kUnit);
+      ASSERT_NEAR(got[i], y[i], e * std::abs(y[i])) << x[i];
+      ASSERT_NEAR(got_dx[i], dx[i], e * std::abs(wide_dy[i]) * (1 + std::min(40.0, std::abs(wide_x[i])))) << x[i];
+      ASSERT_EQ(more[i], dy[i] + got_dx[i]) << x[i];
+    }
+  });
+  const OnDevice<float> nan(std::vector<float>{NAN, -1.f}), y(poison<float>(2));
+  cuda::gelu_forward({.x = nan.span(), .y = y.span()}, queue);
   EXPECT_TRUE(std::isnan(y.host()[0]));
 }
 

@@ -91,5 +91,55 @@ TEST_F(L2NormalizeCuda, NanReachesItsRow) {
   }
 }
 
+TEST_F(L2NormalizeCuda, WeightNormMatchesTheOracle) {
+  for (const auto& [rows, dim] : kShapes) {
+    HostMatrix<float> v = normal_rows(rows, dim, Seed{5});
+    if (rows > 2) std::ranges::fill(v.view().row(2), 0.f);  // below eps
+    const HostMatrix<float> dw = normal_rows(rows, dim, Seed{6});
+    const std::vector<float> gain = normal(rows, Seed{7});
+    const HostMatrix<double> wide_v = widen(v), wide_dw = widen(dw);
+    const std::vector<double> wide_gain = widen(gain);
+    HostMatrix<double> w(rows, dim), dv(rows, dim);
+    std::vector<double> norm(gain.size()), dgain(gain.size());
+    cpu::weight_norm_forward<double>({.v = wide_v.view(), .gain = wide_gain, .w = w.view(), .norm = norm});
+    cpu::weight_norm_backward<double>(
+        {.v = wide_v.view(), .gain = wide_gain, .norm = norm, .dw = wide_dw.view(), .dv = dv.view(), .dgain = dgain});
+
+    const OnDevice<float> d_v(v), d_gain(gain), d_w(HostMatrix<float>(rows, dim, NAN)), d_norm(poison<float>(rows)),
+        d_dw(dw), d_dv(HostMatrix<float>(rows, dim, NAN)), d_dgain(poison<float>(rows));
+    cuda::weight_norm_forward({.v = d_v.matrix(), .gain = d_gain.span(), .w = d_w.matrix(), .norm = d_norm.span()},
+                              queue);
+    const WeightNormBackward<float> backward{.v = d_v.matrix(),
+                                             .gain = d_gain.span(),
+                                             .norm = d_norm.span(),
+                                             .dw = d_dw.matrix(),
+                                             .dv = d_dv.matrix(),
+                                             .dgain = d_dgain.span()};
+    cuda::weight_norm_backward(backward, queue);
+    // As on the CPU (tests/kernels/l2_normalize.cpp): f64 but for the norm that backward reads; rows of zeros by eps.
+    const double along = 5 * std::sqrt(static_cast<double>(dim));
+    EXPECT_TRUE(close(d_w.host(), w.values, {.rel = 2 * kUnit}));
+    EXPECT_TRUE(close(d_dgain.host(), dgain, {.abs = 2 * kUnit * along}));
+    const std::vector<float> once = d_dv.host(), dgain_once = d_dgain.host();
+    for (size_t r = 0; r < gain.size(); ++r) {
+      const auto at = static_cast<size_t>(dim) * r, count = static_cast<size_t>(dim);
+      EXPECT_TRUE(close(std::span<const float>(once).subspan(at, count),
+                        std::span<const double>(dv.values).subspan(at, count),
+                        {.abs = 5 * 6 * kUnit * (5 + along) / std::max(norm[r], 1e-12)}));
+    }
+    WeightNormBackward<float> again = backward;
+    again.write_v = again.write_gain = Write::add;
+    cuda::weight_norm_backward(again, queue);
+    const std::vector<float> twice = d_dv.host(), dgain_twice = d_dgain.host();
+    for (size_t i = 0; i < once.size(); ++i) EXPECT_EQ(twice[i], 2 * once[i]);
+    for (size_t i = 0; i < gain.size(); ++i) EXPECT_EQ(dgain_twice[i], 2 * dgain_once[i]);
+    again.dv = {}, again.dgain = {};
+    again.dgain = d_dgain.span(), again.write_gain = Write::overwrite;
+    cuda::weight_norm_backward(again, queue);
+    EXPECT_EQ(d_dv.host(), twice);
+    EXPECT_EQ(d_dgain.host(), dgain_once);
+  }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -75,6 +75,13 @@ TEST(ops, row_functions) {
   c.expect(cosine_loss(c.tape(), c.leaf("x"), c.tensor("t")));
 }
 
+TEST(ops, gelu_and_weight_norm) {
+  Case g("gelu"), w("weight_norm");
+  g.expect(gelu(g.tape(), g.leaf("x")));
+  Var v = w.leaf("v");
+  w.expect(weight_norm(w.tape(), v, w.leaf("g")));
+}
+
 TEST(ops, ntxent_in_both_forms) {
   Case s("ntxent_symmetric"), o("ntxent_one_sided");
   s.expect(ntxent_mean(s.tape(), s.leaf("x"), 0.2f, NtXentForm::symmetric));
@@ -88,6 +95,35 @@ TEST(ops, scan_loss) {
   Case same("scan_same");
   Var both = same.leaf("a");
   same.expect(scan_loss(same.tape(), both, both, 5.f).loss);
+}
+
+TEST(ops, temi_loss_in_both_layouts) {
+  Case c("temi");
+  Context& ctx = c.tape().context();
+  const auto moved = [&](const Tensor& prior) {
+    EXPECT_TRUE(close(prior.to_host(), c.tensor("moved").to_host(), {.rel = 64 * kUnit}));
+  };
+  Tensor prior = c.tensor("prior");
+  const Var student = c.leaf("x");
+  const TemiOut out = temi_loss(c.tape(), student, c.tensor("teacher"), prior, {});
+  EXPECT_TRUE(close(out.weight.to_host(), c.tensor("weight").to_host(), {.rel = 64 * kUnit}));
+  moved(prior);
+  prior.copy_from(std::vector<float>(12, 7.f));                       // backward keeps what forward read
+  const auto by_head = [&](const std::vector<float>& side_by_side) {  // [10, 3, 4] -> [3, 10, 4]
+    std::vector<float> y(side_by_side.size());
+    for (size_t r = 0; r < 10; ++r)
+      for (size_t h = 0; h < 3; ++h) std::copy_n(&side_by_side[12 * r + 4 * h], 4, &y[40 * h + 4 * r]);
+    return ctx.from({3, 10, 4}, y);
+  };
+  Tape tape(ctx);
+  Tensor again = c.tensor("prior");
+  const Var x = tape.leaf(by_head(student.value().to_host()));
+  const TemiOut split = temi_loss(tape, x, by_head(c.tensor("teacher").to_host()), again, {});
+  EXPECT_EQ(split.loss.value().to_host(), out.loss.value().to_host());
+  moved(again);
+  tape.backward({{split.loss, c.tensor("dy")}});
+  c.expect(out.loss);
+  EXPECT_EQ(tape.grad(x).to_host(), by_head(c.tape().grad(student).to_host()).to_host());
 }
 
 TEST(ops, selflabel_loss) {
@@ -136,6 +172,7 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
   const auto images = [](Tape& t, Var x) { return reshape(t, x, {2, 2, 2, 6}); };
   const std::vector<std::pair<const char*, Op>> ops{
       {"relu", [](Tape& t, Var x) { return relu(t, x); }},
+      {"gelu", [](Tape& t, Var x) { return gelu(t, x); }},
       {"scale", [](Tape& t, Var x) { return scale(t, x, 3.f); }},
       {"linear x", [&](Tape& t, Var x) { return linear(t, x, t.constant(w), {}); }},
       {"linear weight", [&](Tape& t, Var x) { return linear(t, t.constant(w), x, {}); }},
@@ -152,6 +189,11 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
       {"max_pool", [&](Tape& t, Var x) { return max_pool(t, images(t, x), {}); }},
       {"average_pool", [&](Tape& t, Var x) { return average_pool(t, images(t, x), {}); }},
       {"l2_normalize", [](Tape& t, Var x) { return l2_normalize(t, x); }},
+      {"weight_norm", [&](Tape& t, Var x) { return weight_norm(t, x, t.constant(ctx.full({8}, 1.5f))); }},
+      {"weight_norm gain",
+       [&](Tape& t, Var x) {
+         return weight_norm(t, t.constant(test::normal_tensor(ctx, {48, 3}, {7})), reshape(t, x, {48}));
+       }},
       {"softmax", [](Tape& t, Var x) { return softmax(t, x); }},
       {"log_softmax", [](Tape& t, Var x) { return log_softmax(t, x); }},
       {"mean", [](Tape& t, Var x) { return mean(t, x); }},
@@ -164,6 +206,11 @@ TEST(ops, every_operation_adds_to_a_gradient_that_is_there) {
       {"scan_loss",
        [](Tape& t, Var x) {
          return scan_loss(t, reshape(t, x, {2, 4, 6}), reshape(t, x, {2, 4, 6}), 5.f).loss;
+       }},
+      {"temi_loss",
+       [&](Tape& t, Var x) {
+         Tensor prior = ctx.full({2, 3}, 1.f / 3);
+         return temi_loss(t, x, targets, prior, {.student_temperature = 1.f, .teacher_temperature = 1.f}).loss;
        }},
       {"softmax_xent", [&](Tape& t, Var x) { return softmax_xent(t, x, labels); }},
       {"cosine_loss", [&](Tape& t, Var x) { return cosine_loss(t, x, targets); }},
@@ -238,6 +285,13 @@ TEST(ops, shapes_that_do_not_fit_are_errors) {
   EXPECT_THROW(max_pool(tape, zeros({2, 3}), {}), Error);
   EXPECT_THROW(max_pool(tape, zeros({1, 2, 2, 1}), {.kernel = 3, .stride = 1}), Error);
   EXPECT_THROW(scan_loss(tape, zeros({1, 2, 3}), zeros({2, 3}), 5.f), Error);
+  EXPECT_THROW(weight_norm(tape, zeros({2, 3}), zeros({3})), Error);
+  Tensor prior = ctx.zeros({2, 3});
+  EXPECT_THROW(temi_loss(tape, zeros({4, 5}), ctx.zeros({4, 5}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({3, 6}), ctx.zeros({3, 6}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({4, 6}), ctx.zeros({2, 4, 3}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({3, 4, 3}), ctx.zeros({3, 4, 3}), prior, {}), Error);
+  EXPECT_THROW(temi_loss(tape, zeros({0, 6}), ctx.zeros({0, 6}), prior, {}), Error);
   EXPECT_THROW(mean(tape, zeros({0})), Error);
 }
 

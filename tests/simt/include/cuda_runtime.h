@@ -145,12 +145,14 @@ inline float off_by(double exact, float x, double ulps) {
 }
 inline float device_expf(float x) { return x == 0.f ? 1.f : off_by(std::exp(double{x}), x, 1); }
 inline float device_logf(float x) { return x == 1.f ? 0.f : off_by(std::log(double{x}), x, 1); }
+inline float device_erfcf(float x) { return x == 0.f ? 1.f : off_by(std::erfc(double{x}), x, 4); }
 }  // namespace simt_detail
 inline float __expf(float x) {
   return x == 0.f ? 1.f : simt_detail::off_by(std::exp(double{x}), x, 2 + std::floor(std::abs(1.173 * x)));
 }
 #define expf(x) ::simt_detail::device_expf(x)
 #define logf(x) ::simt_detail::device_logf(x)
+#define erfcf(x) ::simt_detail::device_erfcf(x)
 inline float __fdividef(float a, float b) { return a / b; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fmul_rn(float a, float b) { return a * b; }

@@ -1,0 +1,228 @@
+// The teacher's pass: a block takes kPartRows rows of one head. Its warps own rows for the log-sum-exps and the products of both
+// views, then its threads own classes for the sums over rows: of few classes several groups of threads share the rows. A second
+// launch adds the parts into the prior and the heads into the weights, in order.
+// Forward: a warp per row of one head, both views in one pass over four rows of logits; no softmax is ever written. The block
+// that comes last for its head adds the parts in order. Backward: element by element from what forward saved, nothing is summed.
+// Every sum has a fixed order, and no two threads add to one place.
+// DRAM: 8, 16 and 24 heads rows classes B, and the saved sums.
+#include "kernels/cuda/core/launch.cuh"
+#include "kernels/cuda/core/reduce.cuh"
+#include "kernels/cuda/core/scratch.cuh"
+#include "kernels/cuda/core/ticket.cuh"
+#include "kernels/temi_loss.h"
+
+namespace kith::kernels::cuda {
+namespace {
+
+constexpr int kWarps = 8, kThreads = kWarps * kWarp;
+constexpr int kPartRows = 64;
+constexpr float kPriorFloor = 0x1p-126f;
+
+// Both ends of a block's rows.
+struct Part {
+  int64_t first;
+  int rows;
+};
+__device__ __forceinline__ Part part_of(int64_t rows) {
+  const int64_t first = int64_t{blockIdx.x} * kPartRows;
+  return {first, static_cast<int>(min(int64_t{kPartRows}, rows - first))};
+}
+
+template <class T>
+__device__ __forceinline__ T* row_of(const TemiLogits<T>& z, int64_t view, int64_t head, int64_t row) {
+  return z.data + view * z.view + head * z.head + row * z.row;
+}
+
+__device__ __forceinline__ float log_prior(float p) { return logf(p < kPriorFloor ? kPriorFloor : p); }
+
+// Every lane's terms as log sum exp. `poison` is 0, or NaN where a term was none, which LogSum passes over.
+__device__ __forceinline__ float finished(const LogSum& terms, float poison) {
+  return warp_merge(terms).log_sum_exp() + warp_sum(poison);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    teacher_kernel(TemiLogits<const float> z, int64_t rows, int classes, float inverse_temperature,
+                   float* __restrict__ log_sum, float* __restrict__ products, float* __restrict__ partial) {
+  __shared__ float all[2][kPartRows], sums[kThreads];
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp, lane = thread % kWarp;
+  const int64_t head = blockIdx.y, heads = gridDim.y;
+  const Part part = part_of(rows);
+
+  for (int r = warp; r < part.rows; r += kWarps) {
+    const float *a = row_of(z, 0, head, part.first + r), *b = row_of(z, 1, head, part.first + r);
+    LogSum sa, sb;
+    float poison_a = 0.f, poison_b = 0.f;
+    for (int c = lane; c < classes; c += kWarp) {
+      const float x = inverse_temperature * a[c], y = inverse_temperature * b[c];
+      sa.add(x), sb.add(y);
+      poison_a += 0.f * x, poison_b += 0.f * y;
+    }
+    const float all_a = finished(sa, poison_a), all_b = finished(sb, poison_b);
+    float product = 0.f;
+    for (int c = lane; c < classes; c += kWarp)
+      product += expf(inverse_temperature * a[c] - all_a) * expf(inverse_temperature * b[c] - all_b);
+    product = warp_sum(product);
+    if (lane == 0) {
+      all[0][r] = all_a, all[1][r] = all_b;
+      log_sum[head * rows + part.first + r] = all_a;
+      log_sum[(heads + head) * rows + part.first + r] = all_b;
+      products[head * rows + part.first + r] = product;
+    }
+  }
+  __syncthreads();  // the log-sum-exps of the block's rows are written
+
+  float* out = partial + (head * gridDim.x + blockIdx.x) * classes;
+  // Of up to kThreads / 2 classes several groups of threads take every so many-th row each.
+  const int groups = max(1, kThreads / classes), group = thread / classes;
+  for (int c = thread % classes; group < groups && c < classes; c += kThreads) {
+    float sum = 0.f;
+    for (int r = group; r < part.rows; r += groups)
+      for (int v = 0; v < 2; ++v) sum += expf(inverse_temperature * row_of(z, v, head, part.first + r)[c] - all[v][r]);
+    if (groups == 1)
+      out[c] = sum;
+    else
+      sums[thread] = sum;
+  }
+  if (groups == 1) return;
+  __syncthreads();  // the groups' sums are written
+  if (thread < classes) {
+    float sum = 0.f;
+    for (int g = 0; g < groups; ++g) sum += sums[g * classes + thread];
+    out[thread] = sum;
+  }
+}
+
+// A thread per row for its weight, then one per head and class for the prior.
+__global__ void __launch_bounds__(kThreads)
+    finish_teacher_kernel(const float* __restrict__ products, const float* __restrict__ partial, int64_t heads,
+                          int64_t rows, int64_t classes, int64_t parts, float momentum, float* __restrict__ weight,
+                          float* __restrict__ prior) {
+  const int64_t at = int64_t{blockIdx.x} * kThreads + static_cast<int>(threadIdx.x);
+  if (at < rows) {
+    double sum = 0;
+    for (int64_t h = 0; h < heads; ++h) sum += double{products[h * rows + at]};
+    weight[at] = static_cast<float>(sum / static_cast<double>(heads));
+    return;
+  }
+  const int64_t cell = at - rows, head = cell / classes, c = cell % classes;
+  if (head >= heads) return;
+  double sum = 0;
+  for (int64_t p = 0; p < parts; ++p) sum += double{partial[(head * parts + p) * classes + c]};
+  const double mean = sum / (2 * static_cast<double>(rows));
+  // Momentum 0 forgets what was there, be it NaN.
+  const double kept = momentum > 0.f ? double{momentum} * double{prior[cell]} : 0.;
+  prior[cell] = static_cast<float>(kept + (1 - double{momentum}) * mean);
+}
+
+struct LossScales {
+  float student, teacher, beta;  // 1 / temperatures
+};
+
+__global__ void __launch_bounds__(kThreads)
+    forward_kernel(TemiLogits<const float> student, TemiLogits<const float> teacher, int64_t rows, int classes,
+                   LossScales scales, const float* __restrict__ prior, const float* __restrict__ teacher_log_sum,
+                   const float* __restrict__ weight, float* __restrict__ log_sum, float* __restrict__ log_mass,
+                   float* partial, unsigned* tickets, float* __restrict__ loss) {
+  __shared__ float scratch[kWarps];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int64_t head = blockIdx.y, heads = gridDim.y;
+  const Part part = part_of(rows);
+  const float* own_prior = prior + head * classes;
+
+  float total = 0.f;
+  for (int r = warp; r < part.rows; r += kWarps) {
+    const int64_t row = part.first + r, at = head * rows + row, other = heads * rows;
+    const float *s0 = row_of(student, 0, head, row), *s1 = row_of(student, 1, head, row);
+    const float *t0 = row_of(teacher, 0, head, row), *t1 = row_of(teacher, 1, head, row);
+    LogSum sum0, sum1, mass0, mass1;
+    float poison0 = 0.f, poison1 = 0.f;
+    for (int c = lane; c < classes; c += kWarp) {
+      const float x0 = scales.student * s0[c], x1 = scales.student * s1[c], lp = log_prior(own_prior[c]);
+      sum0.add(x0), sum1.add(x1);
+      mass0.add(scales.beta * (scales.teacher * t1[c] + x0) - lp);
+      mass1.add(scales.beta * (scales.teacher * t0[c] + x1) - lp);
+      poison0 += 0.f * x0 + 0.f * lp, poison1 += 0.f * x1 + 0.f * lp;
+    }
+    const float all0 = finished(sum0, poison0), all1 = finished(sum1, poison1);
+    const float m0 = finished(mass0, poison0), m1 = finished(mass1, poison1);
+    total += weight[row] * ((m0 - scales.beta * (teacher_log_sum[other + at] + all0)) +
+                            (m1 - scales.beta * (teacher_log_sum[at] + all1)));
+    if (lane == 0) {
+      log_sum[at] = all0, log_sum[other + at] = all1;
+      log_mass[at] = m0, log_mass[other + at] = m1;
+    }
+  }
+  if (lane == 0) scratch[warp] = total;
+  __syncthreads();  // the warps' sums are written
+  if (threadIdx.x == 0) {
+    float sum = 0.f;
+    for (int w = 0; w < kWarps; ++w) sum += scratch[w];
+    partial[head * gridDim.x + blockIdx.x] = sum;
+  }
+  if (!last_block(tickets + head, gridDim.x) || warp != 0) return;
+  double sum = 0;
+  for (unsigned p = static_cast<unsigned>(lane); p < gridDim.x; p += kWarp)
+    sum += double{partial[head * gridDim.x + p]};
+  sum = warp_sum(sum);
+  if (lane == 0) loss[head] = static_cast<float>(-sum / (2 * static_cast<double>(rows)));
+}
+
+// Block (part, head, view).
+__global__ void __launch_bounds__(kThreads)
+    backward_kernel(TemiLogits<const float> student, TemiLogits<const float> teacher, int64_t rows, int classes,
+                    LossScales scales, const float* __restrict__ prior, const float* __restrict__ weight,
+                    const float* __restrict__ log_sum, const float* __restrict__ log_mass,
+                    const float* __restrict__ dloss, TemiLogits<float> out, int add) {
+  const int64_t head = blockIdx.y, heads = gridDim.y, view = blockIdx.z;
+  const Part part = part_of(rows);
+  const float factor = -dloss[head] * scales.beta * scales.student / (2.f * static_cast<float>(rows));
+  for (int64_t e = static_cast<int>(threadIdx.x); e < int64_t{part.rows} * classes; e += kThreads) {
+    const int r = static_cast<int>(e) / classes, c = static_cast<int>(e) % classes;
+    const int64_t row = part.first + r, at = (view * heads + head) * rows + row;
+    const float x = scales.student * row_of(student, view, head, row)[c];
+    const float y = scales.beta * (scales.teacher * row_of(teacher, 1 - view, head, row)[c] + x) -
+                    log_prior(prior[head * classes + c]);
+    put(row_of(out, view, head, row) + c, factor * weight[row] * (expf(y - log_mass[at]) - expf(x - log_sum[at])), add);
+  }
+}
+
+LossScales scales_of(float student, float teacher, float beta) {
+  return {.student = 1.f / student, .teacher = 1.f / teacher, .beta = beta};
+}
+
+unsigned parts_of(int64_t rows) { return static_cast<unsigned>(ceil_div(rows, kPartRows)); }
+
+}  // namespace
+
+void temi_teacher(const TemiTeacher<float>& a, Queue q) {
+  const unsigned parts = parts_of(a.rows);
+  const Scratch<float> products(a.heads * a.rows, q), partial(a.heads * parts * a.classes, q);
+  launch("temi_teacher", teacher_kernel, {.grid = dim3(parts, static_cast<unsigned>(a.heads)), .block = dim3(kThreads)},
+         q, a.teacher, a.rows, static_cast<int>(a.classes), 1.f / a.temperature, a.log_sum.data(), products.data(),
+         partial.data());
+  const int64_t threads = a.rows + a.heads * a.classes;
+  launch("temi_teacher_finish", finish_teacher_kernel,
+         {.grid = dim3(static_cast<unsigned>(ceil_div(threads, kThreads))), .block = dim3(kThreads)}, q,
+         products.data(), partial.data(), a.heads, a.rows, a.classes, int64_t{parts}, a.momentum, a.weight.data(),
+         a.prior.data);
+}
+
+void temi_loss_forward(const TemiLossForward<float>& a, Queue q) {
+  const unsigned parts = parts_of(a.rows), heads = static_cast<unsigned>(a.heads);
+  const Scratch<float> partial(a.heads * parts, q);
+  const Tickets tickets(a.heads, q);
+  launch("temi_loss_forward", forward_kernel, {.grid = dim3(parts, heads), .block = dim3(kThreads)}, q, a.student,
+         a.teacher, a.rows, static_cast<int>(a.classes),
+         scales_of(a.student_temperature, a.teacher_temperature, a.beta), a.prior.data, a.teacher_log_sum.data(),
+         a.weight.data(), a.log_sum.data(), a.log_mass.data(), partial.data(), tickets.data(), a.loss.data());
+}
+
+void temi_loss_backward(const TemiLossBackward<float>& a, Queue q) {
+  launch("temi_loss_backward", backward_kernel,
+         {.grid = dim3(parts_of(a.rows), static_cast<unsigned>(a.heads), 2), .block = dim3(kThreads)}, q, a.student,
+         a.teacher, a.rows, static_cast<int>(a.classes),
+         scales_of(a.student_temperature, a.teacher_temperature, a.beta), a.prior.data, a.weight.data(),
+         a.log_sum.data(), a.log_mass.data(), a.dloss.data(), a.dstudent, a.write == Write::add ? 1 : 0);
+}
+
+}  // namespace kith::kernels::cuda
