@@ -1,4 +1,4 @@
-// kith run | pretext | mine | cluster | selflabel | refine | evaluate | import | export.
+// kith run | pretext | mine | cluster | selflabel | refine | evaluate | import | export | predict.
 #pragma once
 #include <CLI/CLI.hpp>
 
@@ -8,9 +8,11 @@ namespace kith {
 
 void add_stage_commands(CLI::App& app);  // all of them
 void add_mine_command(CLI::App& app);
+void add_cluster_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_export_command(CLI::App& app);
+void add_predict_command(CLI::App& app);
 
 // Results: a table for people, or the summary as one JSON line.
 void print_summary(const Session&, const StageOptions&, const nlohmann::json& summary);
