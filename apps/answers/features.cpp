@@ -17,9 +17,9 @@ struct FeaturesOptions {
 void run_features(const FeaturesOptions& o) {
   expect_writable(o.out);
   const Asked asked = open_asked(o.asked);
-  FeatureRows all;
+  ImageFeatures all;
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
-    const FeatureRows found = features(*asked.context, *asked.report, asked.run, part.images);
+    const ImageFeatures found = features(*asked.context, *asked.report, asked.run, part.images);
     all.values.insert(all.values.end(), found.values.begin(), found.values.end());
     all.rows += found.rows;
     all.columns = found.columns;

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <filesystem>
+#include <functional>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"

@@ -51,7 +51,7 @@ void run_neighbours(const NeighboursOptions& o) {
   const NeighbourSearch search(*asked.context, {train.values.data(), train.shape[0], train.shape[1]});
   std::string text = "image,rank,neighbour,similarity\n";
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
-    const FeatureRows rows = features(*asked.context, *asked.report, asked.run, part.images);
+    const ImageFeatures rows = features(*asked.context, *asked.report, asked.run, part.images);
     if (rows.columns != train.shape[1])
       throw Error(fmt::format("{}: rows of {} features; the pretext's network has {}",
                               features_path(asked.run.dir, "train").string(), train.shape[1], rows.columns));

@@ -6,6 +6,7 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
+#include "apps/answers/predict_rows.h"
 #include "apps/answers/predictions.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct PredictOptions {
   AnswerOptions asked;
+  std::vector<std::string> features;
   std::string out, probabilities;
 };
 
@@ -44,23 +46,35 @@ void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
     data::write_file(out, {data::as_bytes(text)});
 }
 
-void run_predict(const PredictOptions& o) {
-  const Form form = form_of(o.out);
-  for (const std::string& path : {o.out, o.probabilities})
-    if (!path.empty()) expect_writable(path);
+NamedAnswers answers_of_images(const PredictOptions& o, std::vector<float>& probabilities) {
   const Asked asked = open_asked(o.asked);
   NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
-  std::vector<float> probabilities;
-  for (NamedImages& part : images_asked_about(o.asked, asked.run)) {
+  for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
     const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
     all.images.insert(all.images.end(), part.names.begin(), part.names.end());
     all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
     probabilities.insert(probabilities.end(), found.probabilities.begin(), found.probabilities.end());
   }
+  return all;
+}
+
+void run_predict(const PredictOptions& o) {
+  const Form form = form_of(o.out);
+  for (const std::string& path : {o.out, o.probabilities}) {
+    if (path.empty()) continue;
+    expect_writable(path);
+    for (const std::string& file : o.features)
+      if (data::would_touch(path, file))
+        throw Error(path + ": writing it would replace the features; give the output another name");
+  }
+  std::vector<float> probabilities;
+  const NamedAnswers all =
+      o.features.empty() ? answers_of_images(o, probabilities)
+                         : answers_of_rows(o.asked, o.features, o.probabilities.empty() ? nullptr : &probabilities);
   write_answers(o.out, form, all);
   if (!o.probabilities.empty())
     data::write_npy<float>(o.probabilities, probabilities,
-                           {static_cast<int64_t>(all.answers.size()), asked.run.clusters});
+                           {static_cast<int64_t>(all.answers.size()), static_cast<int64_t>(all.clusters.size())});
 }
 
 }  // namespace
@@ -68,9 +82,15 @@ void run_predict(const PredictOptions& o) {
 void add_predict_command(CLI::App& app) {
   auto o = std::make_shared<PredictOptions>();
   CLI::App* command =
-      app.add_subcommand("predict", "Clusters of images that a run may never have seen, with confidences");
+      app.add_subcommand("predict", "Clusters of images, or rows of features, that a run may never have seen");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
+  command
+      ->add_option(
+          "--features", o->features,
+          "In place of images, rows for a run of kith cluster --features: .npy or .safetensors[:TENSOR], a file "
+          "per space of the run, in its order")
+      ->allow_extra_args(false);
   command->add_option("--out", o->out,
                       "File to write: .csv or .jsonl (a line per image), .npy (clusters, int32); default: CSV on "
                       "standard output");

@@ -26,7 +26,7 @@ const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
 }  // namespace
 
 std::string csv(const NamedAnswers& a) {
-  std::string out = "image,cluster,name,confidence,runner_up,runner_up_confidence,distance\n";
+  std::string out = a.what + ",cluster,name,confidence,runner_up,runner_up_confidence,distance\n";
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
     out += fmt::format("{},{},{},{:.6g},{},{:.6g},{}\n", csv_field(a.images[i]), one.cluster,
@@ -40,7 +40,7 @@ std::string json_lines(const NamedAnswers& a) {
   std::string out;
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
-    nlohmann::ordered_json line = {{"image", a.images[i]},
+    nlohmann::ordered_json line = {{a.what, a.images[i]},
                                    {"cluster", one.cluster},
                                    {"name", nullptr},
                                    {"confidence", one.confidence},

@@ -15,6 +15,7 @@ struct NamedAnswers {
   std::vector<std::string> images;
   std::vector<Answer> answers;        // of the images
   std::vector<std::string> clusters;  // names of the clusters; empty where a cluster has none
+  std::string what = "image";         // or "row": the first name
 };
 
 std::string csv_field(const std::string&);  // quoted where it must be

@@ -44,7 +44,7 @@ void add_stage_commands(CLI::App& app) {
             [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
   add_stage(app, "pretext", "Train the backbone by instance discrimination", [](Session& s, auto&) { pretext(s); });
   add_mine_command(app);
-  add_stage(app, "cluster", "Train the clustering heads with the SCAN loss", [](Session& s, auto&) { cluster(s); });
+  add_cluster_command(app);
   add_stage(app, "selflabel", "Train on the model's own confident predictions",
             [](Session& s, auto&) { selflabel(s); });
   add_stage(app, "refine", "Train from reliable labels, semi-supervised", [](Session& s, auto&) { refine(s); });

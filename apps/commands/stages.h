@@ -8,6 +8,7 @@ namespace kith {
 
 void add_stage_commands(CLI::App& app);  // all of them
 void add_mine_command(CLI::App& app);
+void add_cluster_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_export_command(CLI::App& app);

@@ -41,20 +41,6 @@ constexpr std::string_view name_of() {
   if constexpr (std::is_same_v<T, uint8_t>) return "uint8";
 }
 
-// The number of elements; nothing where it or an extent is negative or beyond 2^60.
-std::optional<int64_t> element_count(const std::vector<int64_t>& shape) {
-  constexpr int64_t kLimit = int64_t{1} << 60;
-  int64_t nonzero = 1;
-  bool empty = false;
-  for (const int64_t extent : shape) {
-    if (extent < 0) return std::nullopt;
-    if (extent == 0) empty = true;
-    if (extent > 0 && nonzero > kLimit / extent) return std::nullopt;
-    if (extent > 0) nonzero *= extent;
-  }
-  return empty ? 0 : nonzero;
-}
-
 // From -> To without a change of value; nothing where that is impossible.
 template <class To, class From>
 std::optional<To> convert(From value) {
@@ -207,7 +193,33 @@ std::vector<To> read_as(const NpyType& type, const Source& s) {
   }
 }
 
+// The number of elements of a file that holds all of them and nothing else.
+int64_t expect_whole(const NpyHeader& header, const NpyType& type, uint64_t file_bytes, const std::string& name) {
+  const std::optional<int64_t> count = element_count(header.shape);
+  const uint64_t found = file_bytes - header.bytes, item = static_cast<uint64_t>(type.bytes);
+  if (!count) fail("{}: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
+  if (found % item != 0 || found / item != static_cast<uint64_t>(*count))
+    fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
+         fmt::join(header.shape, ", "), found);
+  return *count;
+}
+
 }  // namespace
+
+NpyLayout npy_layout(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  std::ifstream in = open_file(path);
+  const uint64_t file_bytes = std::filesystem::file_size(path);
+  NpyHeader header = read_npy_header(in, name, file_bytes);
+  const NpyType type = parse_npy_type(header.dtype, name);
+  expect_whole(header, type, file_bytes, name);
+  return {.shape = std::move(header.shape),
+          .kind = type.kind,
+          .bytes = type.bytes,
+          .big_endian = type.big_endian,
+          .fortran = header.fortran,
+          .first = header.bytes};
+}
 
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path) {
@@ -216,14 +228,9 @@ NpyArray<T> read_npy(const std::filesystem::path& path) {
   const uint64_t file_bytes = std::filesystem::file_size(path);
   NpyHeader header = read_npy_header(in, name, file_bytes);
   const NpyType type = parse_npy_type(header.dtype, name);
-  const std::optional<int64_t> count = element_count(header.shape);
-  const uint64_t found = file_bytes - header.bytes, item = static_cast<uint64_t>(type.bytes);
-  if (!count) fail("{}: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
-  if (found % item != 0 || found / item != static_cast<uint64_t>(*count))
-    fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
-         fmt::join(header.shape, ", "), found);
+  const int64_t count = expect_whole(header, type, file_bytes, name);
   NpyArray<T> out;
-  out.values = read_as<T>(type, {in, header, type.big_endian, *count, name});
+  out.values = read_as<T>(type, {in, header, type.big_endian, count, name});
   out.shape = std::move(header.shape);
   return out;
 }
@@ -233,15 +240,8 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values, con
   const std::optional<int64_t> count = element_count(shape);
   if (!count || *count != static_cast<int64_t>(values.size()))
     fail("{}: {} values do not fill the shape ({})", path.string(), values.size(), fmt::join(shape, ", "));
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", dtype_of<T>(),
-                                   fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
-  header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10, ' ');  // data begins at a multiple of 64 bytes
-  header.back() = '\n';
-  if (header.size() > 0xffff) fail("{}: a shape of {} extents is too long", path.string(), shape.size());
-  const std::string prefix = fmt::format("{}\x01{}{}{}", kNpyMagic, '\0', static_cast<char>(header.size() & 0xff),
-                                         static_cast<char>(header.size() >> 8));
-  write_file(path, {as_bytes(prefix), as_bytes(header),
-                    Bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes())});
+  const std::string head = npy_head(dtype_of<T>(), shape, path.string());
+  write_file(path, {as_bytes(head), Bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes())});
 }
 
 template NpyArray<float> read_npy(const std::filesystem::path&);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <vector>
 
@@ -20,8 +21,37 @@ struct NpyArray {
 // missing or left over.
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path&);  // T: float, double, int32_t, int64_t, uint8_t
+// Where the values of a file stand, for who maps it: kind i, u, f or b (bool) and bytes of an element, of which the first is
+// byte `first` of the file and need not be aligned. The file holds all of them. Error as read_npy, without looking at a value.
+struct NpyLayout {
+  std::vector<int64_t> shape;
+  char kind = 'f';
+  int bytes = 4;
+  bool big_endian = false, fortran = false;
+  uint64_t first = 0;
+};
+NpyLayout npy_layout(const std::filesystem::path&);
+
 // Atomic: temporary file, fsync, rename.
 template <class T>
 void write_npy(const std::filesystem::path&, std::span<const T> values, const std::vector<int64_t>& shape);
+
+// The same in pieces, for arrays that need not be in memory: append() until the shape is filled, then finish(). A file that was
+// not finished does not appear.
+class NpyWriter {
+ public:
+  NpyWriter(std::filesystem::path, std::vector<int64_t> shape);  // of f32
+  ~NpyWriter();
+  NpyWriter(const NpyWriter&) = delete;
+  NpyWriter& operator=(const NpyWriter&) = delete;
+  void append(std::span<const float> values);
+  void finish();  // Error: the values do not fill the shape
+
+ private:
+  std::filesystem::path path_, temporary_;
+  std::vector<int64_t> shape_;
+  int64_t written_ = 0;
+  std::ofstream file_;
+};
 
 }  // namespace kith::data

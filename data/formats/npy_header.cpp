@@ -1,5 +1,7 @@
 #include "data/formats/npy_header.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -158,6 +160,29 @@ NpyType parse_npy_type(const std::string& dtype, const std::string& name) {
          dtype, name_of_type(kind, size));
   }
   fail("{}: bad .npy header: '{}' is no dtype", name, dtype);
+}
+
+std::optional<int64_t> element_count(const std::vector<int64_t>& shape) {
+  constexpr int64_t kLimit = int64_t{1} << 60;
+  int64_t nonzero = 1;
+  bool empty = false;
+  for (const int64_t extent : shape) {
+    if (extent < 0) return std::nullopt;
+    if (extent == 0) empty = true;
+    if (extent > 0 && nonzero > kLimit / extent) return std::nullopt;
+    if (extent > 0) nonzero *= extent;
+  }
+  return empty ? 0 : nonzero;
+}
+
+std::string npy_head(std::string_view dtype, const std::vector<int64_t>& shape, const std::string& name) {
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", dtype,
+                                   fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
+  header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10, ' ');
+  header.back() = '\n';
+  if (header.size() > 0xffff) fail("{}: a shape of {} extents is too long", name, shape.size());
+  return fmt::format("{}\x01{}{}{}{}", kNpyMagic, '\0', static_cast<char>(header.size() & 0xff),
+                     static_cast<char>(header.size() >> 8), header);
 }
 
 NpyHeader read_npy_header(std::istream& in, const std::string& name, uint64_t file_bytes) {

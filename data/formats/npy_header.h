@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <istream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,11 @@ struct NpyType {
   bool big_endian;
 };
 NpyType parse_npy_type(const std::string& dtype, const std::string& name);
+
+// The number of elements; nothing where it or an extent is negative or beyond 2^60.
+std::optional<int64_t> element_count(const std::vector<int64_t>& shape);
+
+// All that stands before the values of a C-ordered file, padded so that they begin at a multiple of 64 bytes.
+std::string npy_head(std::string_view dtype, const std::vector<int64_t>& shape, const std::string& name);
 
 }  // namespace kith::data

@@ -52,4 +52,11 @@ Linear make_linear(Context& ctx, int64_t in, int64_t out, uint64_t seed, std::st
   return linear;
 }
 
+Linear make_normal_linear(Context& ctx, int64_t in, int64_t out, double deviation, uint64_t seed,
+                          std::string_view name) {
+  Linear linear{.weight = {.value = ctx.empty({out, in}), .grad = {}}, .bias = {.value = ctx.zeros({out}), .grad = {}}};
+  fill_normal(linear.weight.value, deviation, stream_of(seed, std::string(name) + ".weight"));
+  return linear;
+}
+
 }  // namespace kith

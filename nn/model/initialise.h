@@ -12,5 +12,7 @@ Conv2d make_conv(Context&, int64_t in, int64_t out, ConvSpec, uint64_t seed, std
 BatchNorm make_batch_norm(Context&, int64_t channels);
 // Uniform in +-1 / sqrt(in), weight and bias: the default of torch.nn.Linear.
 Linear make_linear(Context&, int64_t in, int64_t out, uint64_t seed, std::string_view name);
+// N(0, deviation^2), bias 0.
+Linear make_normal_linear(Context&, int64_t in, int64_t out, double deviation, uint64_t seed, std::string_view name);
 
 }  // namespace kith

@@ -132,6 +132,15 @@ void expect_side_by_side(const std::string& file, std::vector<Entry>& entries, u
   if (at != data_bytes) throw Error(fmt::format("{}: {} bytes after the last tensor", file, data_bytes - at));
 }
 
+// In the order of the data.
+std::vector<Entry> entries_of(const std::string& file, const Header& header) {
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.json.items())
+    if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, header.data_bytes));
+  expect_side_by_side(file, entries, header.data_bytes);
+  return entries;
+}
+
 void write_all(int fd, const void* data, size_t bytes, const std::filesystem::path& path) {
   const auto* p = static_cast<const char*>(data);
   while (bytes > 0) {
@@ -156,15 +165,22 @@ std::map<std::string, std::string> read_safetensors_metadata(const std::filesyst
   return metadata_of(path.string(), read_header(in, path.string()).json);
 }
 
+std::map<std::string, TensorPlace> safetensors_places(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const Header header = read_header(in, path.string());
+  const auto start = static_cast<uint64_t>(in.tellg());
+  std::map<std::string, TensorPlace> out;
+  for (Entry& e : entries_of(path.string(), header))
+    out[e.name] = {std::move(e.array.dtype), std::move(e.array.shape), start + e.begin, e.end - e.begin};
+  return out;
+}
+
 SafeTensors read_safetensors(const std::filesystem::path& path) {
   const std::string file = path.string();
   std::ifstream in(path, std::ios::binary);
   const Header header = read_header(in, file);
   SafeTensors out{.metadata = metadata_of(file, header.json), .file = file};
-  std::vector<Entry> entries;
-  for (const auto& [name, value] : header.json.items())
-    if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, header.data_bytes));
-  expect_side_by_side(file, entries, header.data_bytes);
+  std::vector<Entry> entries = entries_of(file, header);
   for (Entry& e : entries) {
     e.array.bytes.resize(e.end - e.begin);
     if (!in.read(reinterpret_cast<char*>(e.array.bytes.data()), static_cast<std::streamsize>(e.array.bytes.size())))

@@ -25,13 +25,20 @@ struct HostArray {
 struct SafeTensors {
   std::map<std::string, HostArray> arrays = {};
   std::map<std::string, std::string> metadata = {};
-  std::string file = {};  // that it was read from, for messages; empty: none
+  std::string file = {};                           // that it was read from, for messages; empty: none
   std::map<std::string, std::string> called = {};  // in that file, where names were changed since; for messages
 };
 
 SafeTensors read_safetensors(const std::filesystem::path&);  // Error names the file, the tensor and what is wrong
 std::map<std::string, std::string> read_safetensors_metadata(
     const std::filesystem::path&);  // the header alone; same Errors
+// Where the tensors of a file stand in it, for who maps it; same Errors.
+struct TensorPlace {
+  std::string dtype;
+  std::vector<int64_t> shape;
+  uint64_t first = 0, bytes = 0;  // of the file
+};
+std::map<std::string, TensorPlace> safetensors_places(const std::filesystem::path&);
 // Atomic: temporary file, fsync, rename. The data section starts 64-byte aligned.
 void write_safetensors(const std::filesystem::path&, const SafeTensors&);
 

@@ -63,7 +63,10 @@ std::string last_stage(const RunConfig& config) {
 
 TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const fs::path file = dir / "config.toml";
-  if (!fs::exists(file)) throw Error(dir.string() + ": no run directory (it has no config.toml)");
+  if (!fs::exists(file))
+    throw Error(dir.string() + (fs::exists(dir / "run.json")
+                                    ? ": a run on rows of features, not on images; ask it with --features"
+                                    : ": no run directory (it has no config.toml)"));
   TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
   if (run.stage.empty()) run.stage = last_stage(run.config);
   run.weights = weights_of(dir, run.stage);

@@ -45,25 +45,26 @@ float distance(std::span<const float> a, std::span<const float> b) {
   return static_cast<float>(std::sqrt(sum));
 }
 
-// The two largest; the lower cluster first on a tie.
-Answer best_of(std::span<const float> probabilities) {
-  Answer a{.cluster = 0, .confidence = probabilities[0], .runner_up = 1, .runner_up_confidence = probabilities[1]};
+}  // namespace
+
+Answer most_probable(std::span<const float> probabilities) {
+  Answer a{.cluster = 0,
+           .confidence = probabilities[0],
+           .runner_up = 1,
+           .runner_up_confidence = probabilities[1],
+           .distance = std::numeric_limits<float>::quiet_NaN()};
   if (a.runner_up_confidence > a.confidence)
     std::swap(a.cluster, a.runner_up), std::swap(a.confidence, a.runner_up_confidence);
   for (size_t c = 2; c < probabilities.size(); ++c) {
     const float p = probabilities[c];
     if (p > a.confidence)
-      a = {.cluster = static_cast<int32_t>(c),
-           .confidence = p,
-           .runner_up = a.cluster,
-           .runner_up_confidence = a.confidence};
+      a.runner_up = a.cluster, a.runner_up_confidence = a.confidence, a.cluster = static_cast<int32_t>(c),
+      a.confidence = p;
     else if (p > a.runner_up_confidence)
       a.runner_up = static_cast<int32_t>(c), a.runner_up_confidence = p;
   }
   return a;
 }
-
-}  // namespace
 
 Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const data::Images& given) {
   const data::Images images = fitting(run, given);
@@ -77,18 +78,18 @@ Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const dat
   const std::vector<float> prototypes = prototype_rows(run, unit.cols);
   Answers out;
   for (int64_t i = 0; i < probabilities.rows; ++i) {
-    Answer a = best_of({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});
+    Answer a = most_probable({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});
     const auto columns = static_cast<size_t>(unit.cols);
-    a.distance = prototypes.empty() ? std::numeric_limits<float>::quiet_NaN()
-                                    : distance({unit.view().row(i).data(), columns},
-                                               {prototypes.data() + static_cast<size_t>(a.cluster) * columns, columns});
+    if (!prototypes.empty())
+      a.distance = distance({unit.view().row(i).data(), columns},
+                            {prototypes.data() + static_cast<size_t>(a.cluster) * columns, columns});
     out.each.push_back(a);
   }
   out.probabilities = std::move(probabilities.values);
   return out;
 }
 
-FeatureRows features(Context& ctx, Reporter& report, const TrainedRun& run, const data::Images& given) {
+ImageFeatures features(Context& ctx, Reporter& report, const TrainedRun& run, const data::Images& given) {
   const data::Images images = fitting(run, given);
   Session s{ctx, run.config, run.like, run.dir, report};
   Rows rows;

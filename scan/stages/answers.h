@@ -20,6 +20,9 @@ struct Answer {
   float distance = 0;
 };
 
+// The two most probable clusters of one image, the lower first on a tie; no distance.
+Answer most_probable(std::span<const float> probabilities);
+
 struct Answers {
   std::vector<Answer> each;
   std::vector<float> probabilities;  // [images, clusters]
@@ -30,10 +33,10 @@ struct Answers {
 Answers answers(Context&, Reporter&, const TrainedRun&, const data::Images&);
 
 // Rows of features: of the pretext those that are mined (unit length), of the other stages the backbone's, not normalised.
-struct FeatureRows {
+struct ImageFeatures {
   std::vector<float> values;
   int64_t rows = 0, columns = 0;
 };
-FeatureRows features(Context&, Reporter&, const TrainedRun&, const data::Images&);
+ImageFeatures features(Context&, Reporter&, const TrainedRun&, const data::Images&);
 
 }  // namespace kith

@@ -1,62 +1,20 @@
 // The SCAN step with the backbone as it is: many linear heads at once on precomputed features. Seconds, not hours.
 #include <fmt/format.h>
 
-#include <cmath>
-#include <cstring>
-
 #include "kernels/core/check.h"
-#include "kernels/core/parallel.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/head_start.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
+#include "scan/train/heads_step.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
+#include "scan/train/standardisation.h"
 #include "scan/train/step_readback.h"
 
 namespace kith {
 namespace {
-
-// x -> (x - mean) / deviation of every column.
-struct Standardisation {
-  std::vector<double> mean, inverse;
-
-  explicit Standardisation(const Matrix<const float>& x) : mean(static_cast<size_t>(x.cols)), inverse(mean.size()) {
-    const double n = static_cast<double>(x.rows);
-    for (int64_t i = 0; i < x.rows; ++i)
-      for (int64_t c = 0; c < x.cols; ++c) mean[c] += x.row(i)[c] / n;
-    for (int64_t i = 0; i < x.rows; ++i)
-      for (int64_t c = 0; c < x.cols; ++c) inverse[c] += (x.row(i)[c] - mean[c]) * (x.row(i)[c] - mean[c]) / n;
-    // A feature that never changes carries nothing: it is centred and left at its scale.
-    for (double& v : inverse) v = v > 1e-12 ? 1 / std::sqrt(v) : 1;
-  }
-
-  void apply(const Matrix<float>& x) const {
-    parallel_for(x.rows, 256, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        for (int64_t c = 0; c < x.cols; ++c)
-          x.data[i * x.cols + c] = static_cast<float>((x.data[i * x.cols + c] - mean[c]) * inverse[c]);
-    });
-  }
-
-  // A head on standardised features becomes one on plain features: w (x - m) / d + b = (w / d) x + (b - w m / d).
-  void fold_into(SafeTensors& state) const {
-    HostArray &weight = state.arrays.at("cluster_head.0.weight"), &bias = state.arrays.at("cluster_head.0.bias");
-    auto* w = reinterpret_cast<float*>(weight.bytes.data());
-    auto* b = reinterpret_cast<float*>(bias.bytes.data());
-    const auto features = static_cast<int64_t>(mean.size());
-    for (int64_t k = 0; k < bias.count(); ++k) {
-      double moved = b[k];
-      for (int64_t c = 0; c < features; ++c) {
-        const double scaled = w[k * features + c] * inverse[c];
-        moved -= scaled * mean[c];
-        w[k * features + c] = static_cast<float>(scaled);
-      }
-      b[k] = static_cast<float>(moved);
-    }
-  }
-};
 
 // Backbone features of every view of the train split, [views * n, features], view-major.
 Tensor train_features(const ClusterTask& task, ResNet& backbone) {
@@ -107,12 +65,9 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
     rows[1] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), epoch);
   };
   steps.step = [&](const Step& at) -> StepMetrics {
-    Tape tape(s.ctx);
-    const Var p = cluster_logits(task, model, tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[0].index)));
-    const Var q = cluster_logits(task, model, tape, tape.constant(gather_rows(s.ctx, train_rows, at.drawn[1].index)));
-    const ScanLossOut out = scan_loss(tape, p, q, config.lambda);
-    optimizer.zero_grad();
-    tape.backward(sum(tape, out.loss));
+    const ScanLossOut out =
+        heads_gradients(s.ctx, model.heads, optimizer, gather_rows(s.ctx, train_rows, at.drawn[0].index),
+                        gather_rows(s.ctx, train_rows, at.drawn[1].index), config.lambda, config.temperature);
     optimizer.step(at.live);
     return scan_terms(s.ctx, out);
   };

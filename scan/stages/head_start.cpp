@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/kmeans.h"
+#include "scan/train/heads_step.h"
 #include "scan/train/sampler.h"
 
 namespace kith {
@@ -59,9 +60,7 @@ void start_heads(const ClusterTask& task, ClusterModel& model, const std::functi
 }
 
 Var cluster_logits(const ClusterTask& task, ClusterModel& model, Tape& tape, Var features) {
-  const Var logits = model.heads(tape, features);
-  const float temperature = task.session.config.cluster.temperature;
-  return temperature == 1 ? logits : scale(tape, logits, 1 / temperature);
+  return heads_logits(tape, model.heads, features, task.session.config.cluster.temperature);
 }
 
 void put_temperature_into(SafeTensors& heads, float temperature) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "data/formats/files.h"
 #include "tests/data/dataset/synthetic.h"
 
 namespace kith {
@@ -221,6 +222,42 @@ TEST_F(Npy, SurvivesRandomMutations) {
     ASSERT_EQ(line.find('\n'), std::string::npos) << line;
   }
   EXPECT_LT(read, 5000);
+}
+
+TEST_F(Npy, LayoutSaysWhereTheValuesStand) {
+  test::write_bytes(file,
+                    npy_bytes("{'descr': '>f2', 'fortran_order': True, 'shape': (2, 3), }", std::vector<uint8_t>(12)));
+  const data::NpyLayout layout = data::npy_layout(file);
+  EXPECT_EQ(layout.shape, (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(layout.kind, 'f');
+  EXPECT_EQ(layout.bytes, 2);
+  EXPECT_TRUE(layout.big_endian);
+  EXPECT_TRUE(layout.fortran);
+  EXPECT_EQ(layout.first + 12, std::filesystem::file_size(file));
+  test::write_bytes(file,
+                    npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", std::vector<uint8_t>(23)));
+  EXPECT_NE(error_of([&] { data::npy_layout(file); }).find("expected 6 x 4 bytes"), std::string::npos);
+}
+
+TEST_F(Npy, PiecesMakeTheFileOfTheWhole) {
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  write<float>(file, values, {3, 2});
+  const std::filesystem::path other = file.string() + ".pieces", partial = other.string() + ".partial";
+  {
+    data::NpyWriter writer(other, {3, 2});
+    writer.append(std::span(values).first(4));
+    EXPECT_FALSE(std::filesystem::exists(other));
+    EXPECT_NE(error_of([&] { writer.finish(); }).find("4 values do not fill the shape (3, 2)"), std::string::npos);
+  }
+  EXPECT_FALSE(std::filesystem::exists(other));
+  EXPECT_FALSE(std::filesystem::exists(partial));
+  data::NpyWriter writer(other, {3, 2});
+  writer.append(std::span(values).first(4));
+  writer.append(std::span(values).last(2));
+  writer.finish();
+  EXPECT_EQ(data::read_file(other), data::read_file(file));
+  EXPECT_NE(error_of([&] { data::NpyWriter(file / "no" / "a.npy", {1}); }).find("cannot create"), std::string::npos);
+  std::filesystem::remove(other);
 }
 
 }  // namespace

@@ -167,5 +167,25 @@ TEST_F(safetensors, a_failed_write_leaves_the_old_file) {
   EXPECT_THROW(write_safetensors(dir_ / "absent" / "x.safetensors", good), Error);
 }
 
+TEST_F(safetensors, places_are_where_the_bytes_stand) {
+  SafeTensors in;
+  in.arrays["a"] = floats({2, 1}, {1.5f, -2.f});
+  in.arrays["b"] = floats({3}, {4, 5, 6});
+  write_safetensors(file(), in);
+  const auto places = safetensors_places(file());
+  ASSERT_EQ(places.size(), 2u);
+  const TensorPlace& b = places.at("b");
+  EXPECT_EQ(b.dtype, "F32");
+  EXPECT_EQ(b.shape, (std::vector<int64_t>{3}));
+  std::ifstream bytes(file(), std::ios::binary);
+  bytes.seekg(static_cast<std::streamoff>(b.first));
+  std::vector<float> values(3);
+  ASSERT_EQ(b.bytes, 12u);
+  ASSERT_TRUE(bytes.read(reinterpret_cast<char*>(values.data()), 12));
+  EXPECT_EQ(values, (std::vector<float>{4, 5, 6}));
+  EXPECT_EQ(b.first + b.bytes, fs::file_size(file()));
+  EXPECT_THROW(safetensors_places(raw("{", 0)), Error);
+}
+
 }  // namespace
 }  // namespace kith

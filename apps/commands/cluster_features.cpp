@@ -1,0 +1,68 @@
+#include "apps/commands/cluster_features.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/console.h"
+#include "apps/device.h"
+#include "apps/signals.h"
+#include "data/formats/npy.h"
+#include "kernels/core/check.h"
+#include "nn/device/accelerator.h"
+#include "scan/features/cluster_features.h"
+#include "scan/text/json_text.h"
+#include "scan/text/table.h"
+
+namespace kith {
+namespace {
+
+std::optional<bool> answer_of(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text == "yes");
+}
+
+std::vector<int64_t> row_labels(const std::string& file) {
+  if (file.empty()) return {};
+  data::NpyArray<int64_t> labels = data::read_npy<int64_t>(file);
+  if (labels.shape.size() != 1) throw Error(fmt::format("{}: {} extents; expected [rows]", file, labels.shape.size()));
+  for (size_t i = 0; i < labels.values.size(); ++i)
+    if (labels.values[i] < 0)
+      throw Error(fmt::format("{}: value [{}] is {}; expected a class", file, i, labels.values[i]));
+  return std::move(labels.values);
+}
+
+void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
+  if (o.json) return fmt::print("{}\n", json_text({{"summary", s}}));
+  const nlohmann::json& silhouette = s.at("silhouette");
+  fmt::print(
+      "\n  {} rows, {} of {} clusters used, mean confidence {:.3f}, silhouette {}{}\n", s.at("rows").get<int64_t>(),
+      s.at("clusters_used").get<int>(), s.at("clusters").get<int>(), s.at("mean_confidence").get<double>(),
+      silhouette.at("mean").is_null() ? "none" : fmt::format("{:.3f}", silhouette.at("mean").get<double>()),
+      silhouette.at("exact").get<bool>() ? "" : fmt::format(" (of {} rows)", silhouette.at("rows").get<int64_t>()));
+  if (s.contains("scores") && s.at("scores").contains("acc")) {
+    const nlohmann::json& scores = s.at("scores");
+    fmt::print("  ACC {} NMI {} ARI {}\n", percent(scores.at("acc").get<double>()),
+               percent(scores.at("nmi").get<double>()), percent(scores.at("ari").get<double>()));
+  }
+  fmt::print("\n  {}\n", o.out);
+}
+
+}  // namespace
+
+void cluster_rows(const ClusterFeatures& o) {
+  RowRequest request = o.request;
+  request.unit = answer_of(o.normalize);
+  request.standardised = answer_of(o.standardize);
+  RowClustering clustering{.spaces = {}, .settings = resolve(request), .dir = o.out, .labels = row_labels(o.labels)};
+  for (const std::string& file : o.features) clustering.spaces.push_back(FeatureMatrix::open(file));
+  catch_stop_signals();
+  const OpenedContext opened = open_context({.device = o.device, .options = {.threads = o.threads}}, list_devices());
+  const nlohmann::json origin = expect_clusterable(clustering);
+  std::filesystem::create_directories(o.out);
+  ConsoleReporter report(o.out, console_options(o.quiet, o.json));
+  report.note(opened.line);
+  if (!opened.warning.empty()) report.warn(opened.warning);
+  print_rows_summary(o, cluster_features(*opened.context, report, clustering, origin));
+}
+
+}  // namespace kith

@@ -1,0 +1,168 @@
+#include "scan/features/cluster_features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+#include "scan/features/judge.h"
+#include "scan/features/methods.h"
+#include "scan/features/training.h"
+#include "scan/run/timing.h"
+#include "scan/text/json_text.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+const char* const kModelOrigin = "kith.run";
+
+bool takes_several(RowMethod method) { return method == RowMethod::turtle; }
+bool wants_neighbours(RowMethod method) { return method == RowMethod::scan || method == RowMethod::temi; }
+
+RowFit fit_rows(const RowRun& run) {
+  switch (run.settings.method) {
+    case RowMethod::kmeans:
+      return fit_kmeans(run);
+    case RowMethod::scan:
+      return fit_scan(run);
+    case RowMethod::turtle:
+      return fit_turtle(run);
+    case RowMethod::temi:
+      return fit_temi(run);
+  }
+  throw Error("cluster: unknown method");
+}
+
+// Means of the rows that each cluster holds, of every space.
+void add_centroids(const RowRun& run, SafeTensors& model) {
+  const RowPredictor predictor(run.ctx, run.settings, model);
+  std::vector<std::vector<double>> sums;
+  for (const FeatureRows& space : run.spaces) sums.emplace_back(static_cast<size_t>(run.clusters * space.cols()));
+  std::vector<int64_t> counts(static_cast<size_t>(run.clusters));
+  predictor.of_rows(run.spaces, [&](const RowPrediction& part) {
+    for (const int32_t label : part.labels) ++counts[label];
+    for (size_t s = 0; s < sums.size(); ++s) {
+      const int64_t dim = run.spaces[s].cols(), count = static_cast<int64_t>(part.labels.size());
+      const std::vector<float> rows = run.spaces[s].block(part.first, count).to_host();
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t d = 0; d < dim; ++d) sums[s][part.labels[i] * dim + d] += rows[i * dim + d];
+    }
+  });
+  for (size_t s = 0; s < sums.size(); ++s) {
+    std::vector<float> means(sums[s].size());
+    const int64_t dim = run.spaces[s].cols();
+    for (size_t i = 0; i < means.size(); ++i) {
+      const int64_t count = counts[static_cast<int64_t>(i) / dim];
+      means[i] = count > 0 ? static_cast<float>(sums[s][i] / static_cast<double>(count)) : 0.f;
+    }
+    put_centroids(model, s, run.clusters, means);
+  }
+}
+
+// clusters.json: the candidates' silhouettes, once they are known.
+json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const std::vector<FeatureRows>& spaces) {
+  if (c.settings.clusters.size() == 1) return {{"best", c.settings.clusters[0]}};
+  const std::filesystem::path file = c.dir / "clusters.json";
+  if (std::filesystem::exists(file)) {
+    const std::vector<uint8_t> bytes = data::read_file(file);
+    json known = json::parse(bytes, nullptr, false);
+    if (known.is_object() && known.value("best", 0) >= 2) return known;
+  }
+  const ClusterCount found = choose_cluster_count(ctx, report, spaces, c.settings.clusters, c.settings.seed);
+  json out = {{"best", found.best}, {"criterion", "silhouette of k-means"}, {"curve", json::array()}};
+  for (const ClusterCandidate& at : found.curve)
+    out["curve"].push_back({{"clusters", at.clusters}, {"silhouette", at.silhouette}});
+  report.note(fmt::format("{} clusters: the largest silhouette", found.best));
+  data::write_file(file, {data::as_bytes(json_text(out, 2) + "\n")});
+  return out;
+}
+
+// Trains what is not there yet.
+SafeTensors model_of(const RowRun& run) {
+  const std::filesystem::path file = run.dir / "model.safetensors";
+  if (std::filesystem::exists(file)) {
+    SafeTensors model = read_safetensors(file);
+    if (model.metadata[kModelOrigin] == run.origin.dump()) return model;
+    throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
+  }
+  const Stopwatch watch;
+  RowFit fit = fit_rows(run);
+  for (size_t s = 0; s < run.spaces.size(); ++s) put_transform(fit.arrays, s, run.spaces[s].transform());
+  add_centroids(run, fit.arrays);
+  fit.facts["seconds"] = watch.seconds();
+  fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
+  write_safetensors(file, fit.arrays);
+  remove_row_checkpoint(run);
+  run.report.metric({{"stage", name_of(run.settings.method)}, {"finished", true}});
+  return fit.arrays;
+}
+
+}  // namespace
+
+RowTransform transform_for(const RowSettings& settings, const FeatureMatrix& matrix) {
+  return fit_transform(matrix, settings.unit,
+                       settings.standardised ? Columns::standardised
+                       : settings.method == RowMethod::kmeans
+                           ? Columns::centred  // which moves no cluster, and saves digits
+                           : Columns::as_given);
+}
+
+json expect_clusterable(const RowClustering& c) {
+  check(!c.spaces.empty(), "cluster: features expected");
+  const FeatureMatrix& first = c.spaces[0];
+  if (c.spaces.size() > 1 && !takes_several(c.settings.method))
+    throw Error(
+        fmt::format("--features: {} files; --method {} takes one", c.spaces.size(), name_of(c.settings.method)));
+  for (const FeatureMatrix& m : c.spaces) {
+    if (m.rows() != first.rows())
+      throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), first.name(), first.rows()));
+    m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method));
+  }
+  if (const int least = c.settings.clusters.front(); first.rows() <= least)
+    throw Error(fmt::format("{}: {} rows make no {} clusters", first.name(), first.rows(), least));
+  if (wants_neighbours(c.settings.method) && c.settings.whole("neighbours") >= first.rows())
+    throw Error(fmt::format("{}: {} rows have no {} neighbours each; --set neighbours={}", first.name(), first.rows(),
+                            c.settings.whole("neighbours"), first.rows() - 1));
+  if (!c.labels.empty() && static_cast<int64_t>(c.labels.size()) != first.rows())
+    throw Error(fmt::format("--labels: {} labels for {} rows", c.labels.size(), first.rows()));
+  json origin = origin_of(c.settings, c.spaces);
+  expect_same_run(c.dir, origin);
+  return origin;
+}
+
+json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, const json& origin) {
+  data::write_file(c.dir / "run.json", {data::as_bytes(json_text(origin, 2) + "\n")});
+  std::vector<FeatureRows> spaces;
+  for (const FeatureMatrix& m : c.spaces)
+    spaces.emplace_back(ctx, m, transform_for(c.settings, m),
+                        FeatureRows::kResidentBytes / static_cast<int64_t>(c.spaces.size()));
+  const json candidates = candidates_of(c, ctx, report, spaces);
+  const RowRun run{.ctx = ctx,
+                   .report = report,
+                   .dir = c.dir,
+                   .settings = c.settings,
+                   .clusters = candidates.at("best").get<int>(),
+                   .spaces = spaces,
+                   .origin = origin,
+                   .checkpoint_seconds = c.checkpoint_seconds};
+  SafeTensors model = model_of(run);
+  Judgement judged = judge_rows(run, RowPredictor(ctx, c.settings, model), c.labels);
+  json summary = {{"method", name_of(c.settings.method)},
+                  {"rows", run.rows()},
+                  {"settings", origin.at("settings")},
+                  {"features", origin.at("features")},
+                  {"fit", json::parse(model.metadata["kith.fit"])},
+                  {"versions", {{"kith", KITH_VERSION}, {"compiler", __VERSION__}}}};
+  if (candidates.contains("curve")) summary["candidates"] = candidates;
+  summary.update(judged.summary);
+  const std::string page = render_rows_page(run, summary, judged.evaluation);
+  data::write_file(c.dir / "summary.json", {data::as_bytes(json_text(summary, 2) + "\n")});
+  data::write_file(c.dir / "report.html", {data::as_bytes(page)});
+  return summary;
+}
+
+}  // namespace kith

@@ -1,0 +1,27 @@
+// kith cluster --features: from files of features to a run directory (scan/features/run.h).
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "scan/features/run.h"
+
+namespace kith {
+
+struct RowClustering {
+  std::vector<FeatureMatrix> spaces;  // of as many rows each
+  RowSettings settings;
+  std::filesystem::path dir;         // of the run
+  std::vector<int64_t> labels = {};  // of the rows, for scores alone; or none
+  double checkpoint_seconds = 60;
+};
+
+// All that can be refused before anything is written: rows that the method cannot use, too few of them, several spaces where the
+// method takes one, another run in the directory. Error, one line. Returns run.json's content.
+nlohmann::json expect_clusterable(const RowClustering&);
+
+// Trains, or continues, or finds the result there; then judges it, writes the files and returns the summary. The directory exists.
+nlohmann::json cluster_features(Context&, Reporter&, const RowClustering&, const nlohmann::json& origin);
+
+}  // namespace kith

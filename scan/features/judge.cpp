@@ -1,0 +1,111 @@
+#include "scan/features/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "data/formats/files.h"
+#include "data/formats/npy.h"
+#include "scan/metrics/head_selection.h"
+#include "scan/metrics/silhouette.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+struct ClusterSums {
+  int64_t size = 0, nearest = -1;
+  double confidence = 0, least = std::numeric_limits<double>::infinity();
+};
+
+struct RowSums {
+  std::vector<int32_t> assignments;
+  std::vector<float> distances;
+  std::vector<ClusterSums> clusters;
+  double confidence = 0, entropy = 0;
+};
+
+// One pass over all rows: probabilities are written as they come.
+RowSums write_predictions(const RowRun& run, const RowPredictor& predictor) {
+  RowSums sums;
+  sums.clusters.resize(static_cast<size_t>(run.clusters));
+  data::NpyWriter probabilities(run.dir / "probabilities.npy", {run.rows(), run.clusters});
+  const double n = static_cast<double>(run.rows());
+  predictor.of_rows(run.spaces, [&](const RowPrediction& part) {
+    probabilities.append(part.probabilities);
+    for (size_t i = 0; i < part.labels.size(); ++i) {
+      const std::span<const float> p{part.probabilities.data() + i * sums.clusters.size(), sums.clusters.size()};
+      ClusterSums& c = sums.clusters[part.labels[i]];
+      const double sure = p[part.labels[i]];
+      ++c.size;
+      c.confidence += sure;
+      sums.confidence += sure / n;
+      for (const float v : p)
+        if (v > 0) sums.entropy -= v * std::log(double{v}) / n;
+      if (part.distance[i] < c.least) c.least = part.distance[i], c.nearest = part.first + static_cast<int64_t>(i);
+    }
+    sums.assignments.insert(sums.assignments.end(), part.labels.begin(), part.labels.end());
+    sums.distances.insert(sums.distances.end(), part.distance.begin(), part.distance.end());
+  });
+  probabilities.finish();
+  data::write_npy<int32_t>(run.dir / "assignments.npy", sums.assignments, {run.rows()});
+  data::write_npy<float>(run.dir / "distances.npy", sums.distances, {run.rows()});
+  return sums;
+}
+
+std::optional<Silhouette> sampled_silhouette(const RowRun& run, std::span<const int32_t> assignments, int64_t& rows) {
+  const std::vector<int64_t> index = sample_of_rows(run.rows(), kSilhouetteRows, run.settings.seed);
+  rows = static_cast<int64_t>(index.size());
+  const std::vector<float> values = side_by_side(run.spaces, index);
+  std::vector<int32_t> labels;
+  for (const int64_t i : index) labels.push_back(assignments[i]);
+  return silhouette({values.data(), rows, static_cast<int64_t>(values.size()) / rows}, labels, run.clusters);
+}
+
+std::optional<Evaluation> evaluate_rows(const RowRun& run, std::span<const int32_t> assignments,
+                                        std::span<const int64_t> labels) {
+  if (labels.empty()) return std::nullopt;
+  const Numbered classes = numbered(labels);
+  Evaluation out = evaluate_clustering(
+      {.assignments = assignments, .labels = classes.of, .clusters = run.clusters, .class_ids = classes.ids});
+  data::write_file(run.dir / "confusion.csv", {data::as_bytes(confusion_csv(out))});
+  for (const std::string& warning : out.warnings) run.report.warn(warning);
+  return out;
+}
+
+}  // namespace
+
+Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span<const int64_t> labels) {
+  const RowSums sums = write_predictions(run, predictor);
+  const Usage usage = usage_of(sums.assignments, run.clusters);
+  if (const std::string text = collapse_warning("cluster", usage, run.clusters); !text.empty()) run.report.warn(text);
+  int64_t sampled = 0;
+  const std::optional<Silhouette> s = sampled_silhouette(run, sums.assignments, sampled);
+  Judgement out;
+  out.summary = {{"clusters", run.clusters},
+                 {"clusters_used", usage.used},
+                 {"cluster_entropy", usage.entropy},
+                 {"mean_confidence", sums.confidence},
+                 {"mean_entropy", sums.entropy}};
+  out.summary["silhouette"] = {
+      {"mean", s ? json(s->mean) : json()}, {"rows", sampled}, {"exact", sampled == run.rows()}};
+  for (size_t c = 0; c < sums.clusters.size(); ++c) {
+    const ClusterSums& of = sums.clusters[c];
+    json line = {{"cluster", c}, {"size", of.size}};
+    line["mean_confidence"] = of.size > 0 ? json(of.confidence / static_cast<double>(of.size)) : json();
+    line["silhouette"] = s && s->per_cluster[c] ? json(*s->per_cluster[c]) : json();
+    line["nearest"] = of.size > 0 ? json(of.nearest) : json();
+    out.summary["per_cluster"].push_back(std::move(line));
+  }
+  out.evaluation = evaluate_rows(run, sums.assignments, labels);
+  if (out.evaluation)
+    out.summary["scores"] = to_json(*out.evaluation);
+  else
+    std::filesystem::remove(run.dir / "confusion.csv");  // of labels that there were
+  return out;
+}
+
+}  // namespace kith

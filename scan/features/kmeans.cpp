@@ -1,0 +1,123 @@
+#include "kernels/kmeans.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/core/check.h"
+#include "nn/state/state.h"
+#include "nn/tensor/array.h"
+#include "scan/features/methods.h"
+#include "scan/train/sampler.h"
+
+namespace kith {
+namespace {
+
+struct Centroids {
+  Tensor rows;  // [clusters, dim]
+  double inertia = 0;
+  int64_t passes = 0;
+};
+
+Centroids kmeans_of(const RowRun& run, const Tensor& x) {
+  Centroids out{.rows = run.ctx.empty({run.clusters, x.dim(1)})};
+  const Array<int32_t> labels(run.ctx, x.dim(0));
+  const kernels::KMeansResult result = kernels::kmeans({.x = x.matrix(),
+                                                        .max_iterations = run.settings.whole("max_iterations"),
+                                                        .restarts = static_cast<int>(run.settings.whole("restarts")),
+                                                        .seed = seed_of(run.settings.seed, "kmeans"),
+                                                        .centroids = out.rows.matrix(),
+                                                        .labels = labels.span()},
+                                                       run.ctx.queue());
+  out.inertia = result.inertia;
+  out.passes = result.iterations;
+  return out;
+}
+
+// One of Lloyd's passes over rows that are not in memory: the squared shift of the centroids. A cluster without rows stays where it is.
+double lloyd_pass(const RowRun& run, Centroids& c) {
+  const FeatureRows& x = run.only();
+  const int64_t dim = x.cols(), clusters = run.clusters;
+  std::vector<double> sums(static_cast<size_t>(clusters * dim));
+  std::vector<int64_t> counts(static_cast<size_t>(clusters));
+  c.inertia = 0;
+  x.for_each_piece([&](int64_t first, Matrix<const float> piece) {
+    if (run.report.stop_requested()) throw Interrupted{};
+    const Tensor rows = x.block(first, piece.rows), distance = run.ctx.empty({piece.rows});
+    const Array<int32_t> labels(run.ctx, piece.rows);
+    kernels::kmeans_assign(
+        {.x = rows.matrix(), .centroids = c.rows.matrix(), .labels = labels.span(), .distance = distance.span()},
+        run.ctx.queue());
+    const std::vector<int32_t> of = labels.to_host();
+    for (const float d : distance.to_host()) c.inertia += d;
+    for (int64_t i = 0; i < piece.rows; ++i) {
+      ++counts[of[i]];
+      for (int64_t d = 0; d < dim; ++d) sums[of[i] * dim + d] += piece.row(i)[d];
+    }
+  });
+  std::vector<float> now = c.rows.to_host();
+  double shift = 0;
+  for (int64_t k = 0; k < clusters; ++k)
+    for (int64_t d = 0; counts[k] > 0 && d < dim; ++d) {
+      const double mean = sums[k * dim + d] / static_cast<double>(counts[k]);
+      shift += (mean - now[k * dim + d]) * (mean - now[k * dim + d]);
+      now[k * dim + d] = static_cast<float>(mean);
+    }
+  c.rows.copy_from(now);
+  ++c.passes;
+  return shift;
+}
+
+// Equal spherical Gaussians are a linear classifier: log p(k | x) = <x, m_k> / v - |m_k|^2 / 2v + what all k share.
+SafeTensors gaussians(const RowRun& run, const Centroids& c) {
+  const int64_t dim = c.rows.dim(1);
+  const double n = static_cast<double>(run.rows()) * static_cast<double>(dim);
+  const double variance = std::max(c.inertia / n, 1e-12);
+  std::vector<float> weight = c.rows.to_host(), bias(static_cast<size_t>(run.clusters));
+  for (int64_t k = 0; k < run.clusters; ++k) {
+    double square = 0;
+    for (int64_t d = 0; d < dim; ++d) {
+      float& w = weight[k * dim + d];
+      square += double{w} * w;
+      w = static_cast<float>(w / variance);
+    }
+    bias[k] = static_cast<float>(-square / (2 * variance));
+  }
+  SafeTensors out;
+  out.arrays["space.0.weight"] = to_array(run.ctx.from(c.rows.shape(), weight));
+  out.arrays["space.0.bias"] = to_array(run.ctx.from({run.clusters}, bias));
+  return out;
+}
+
+}  // namespace
+
+RowFit fit_kmeans(const RowRun& run, int64_t most_resident) {
+  const FeatureRows& x = run.only();
+  const int64_t n = x.rows(), fits = most_resident / (x.cols() * int64_t{sizeof(float)});
+  if (!run.ctx.on_cpu() ? run.ctx.has_room(n * x.cols() * int64_t{sizeof(float)}) : n <= fits) {
+    const Centroids c = kmeans_of(run, x.block(0, n));
+    return {.arrays = gaussians(run, c), .facts = {{"inertia", c.inertia}, {"iterations", c.passes}}};
+  }
+  if (fits < run.clusters)
+    throw Error(
+        fmt::format("{}: {} clusters of rows of {} dimensions: too large", x.matrix().name(), run.clusters, x.cols()));
+  std::vector<int64_t> drawn = epoch_order(n, seed_of(run.settings.seed, "kmeans/sample"), 0);
+  drawn.resize(static_cast<size_t>(fits));
+  std::ranges::sort(drawn);
+  Centroids c = kmeans_of(run, x.batch(drawn));
+  run.report.note(fmt::format("kmeans: begins from {} of {} rows", fits, n));
+  // The kernel's rule: the shift of all centroids against the mean variance of a column, here of the rows about the centroids.
+  constexpr double kTolerance = 1e-4;
+  c.passes = 0;
+  double shift = lloyd_pass(run, c);
+  const int64_t most = run.settings.whole("max_iterations");
+  while (c.passes < most && shift > kTolerance * c.inertia / (static_cast<double>(n) * static_cast<double>(x.cols()))) {
+    run.report.note(fmt::format("kmeans: pass {}, inertia {:.6g}", c.passes, c.inertia));
+    shift = lloyd_pass(run, c);
+  }
+  return {.arrays = gaussians(run, c),
+          .facts = {{"inertia", c.inertia}, {"iterations", c.passes}, {"begun_from_rows", fits}}};
+}
+
+}  // namespace kith

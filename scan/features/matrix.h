@@ -1,0 +1,50 @@
+// FeatureMatrix: anyone's rows of numbers in a mapped file, converted to f32 as they are looked at.
+//
+//   F.npy                  [rows, dimensions]; integers, floats of 16, 32 or 64 bits, bool; either byte order, C or Fortran order
+//   F.safetensors          its only tensor of two extents: F16, BF16, F32, F64, integers, BOOL
+//   F.safetensors:NAME     the tensor of that name
+//
+// Values are rounded to the nearest f32. Memory: the map alone, which the system may drop and read again; rows in Fortran order
+// lie scattered over the file, so that reading them by ones is slow where the file is not in memory.
+// Errors  (kith::Error or std::runtime_error, one line) what the readers of both formats say; another number of extents; no rows
+//         or no columns.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset/pixels.h"
+#include "kernels/core/types.h"
+
+namespace kith {
+
+class FeatureMatrix {
+ public:
+  enum class Number : uint8_t { f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, boolean };
+
+  static FeatureMatrix open(const std::string& file);
+  static FeatureMatrix of(const Matrix<const float>& rows, std::string name = "rows");  // a copy in memory
+
+  const std::string& name() const { return name_; }
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  std::string digest() const;  // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
+
+  void read(int64_t first, int64_t count, float* out) const;      // rows first .. first + count - 1, row-major
+  void gather(std::span<const int64_t> index, float* out) const;  // rows of any numbers
+  // Looks at every value once. Error, naming the row: a value that is not finite in f32; with `directions` a row of zeros.
+  void expect_usable(bool directions) const;
+
+ private:
+  void rows_into(int64_t first, int64_t count, float* out) const;  // on the calling thread
+
+  std::string name_;
+  data::Pixels bytes_;
+  Number number_ = Number::f32;
+  bool big_endian_ = false, fortran_ = false;
+  int64_t rows_ = 0, cols_ = 0;
+};
+
+}  // namespace kith

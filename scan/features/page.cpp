@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scan/features/judge.h"
+#include "scan/report/page_shell.h"
+#include "scan/report/page_svg.h"
+#include "scan/run/metrics_log.h"
+#include "scan/text/table.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMostRows = 200;  // clusters in a table
+constexpr int kMostCells = 60;     // clusters or classes of a confusion matrix
+
+std::string fact(const std::string& name, const std::string& value) {
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+}
+
+std::string number(const json& value, int digits) {
+  return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), digits) : "-";
+}
+
+std::string facts(const json& s) {
+  std::string out = fact("Rows", std::to_string(s.at("rows").get<int64_t>()));
+  out += fact("Method", s.at("method").get<std::string>());
+  out += fact("Seed", s.at("settings").at("seed").dump());
+  out += fact("Clusters", fmt::format("{}, {} used", s.at("clusters").get<int>(), s.at("clusters_used").get<int>()));
+  out += fact("Mean confidence", number(s.at("mean_confidence"), 3));
+  out += fact("Silhouette", number(s.at("silhouette").at("mean"), 3));
+  out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
+  return "<dl>\n" + out + "</dl>\n";
+}
+
+std::string scores(const std::optional<Evaluation>& e) {
+  if (!e || !e->scores) return "";
+  return html_section("Scores",
+                      "Per cent. ACC: clusters matched one-to-one to classes. Labels are used for these figures only.",
+                      fmt::format("<table><tr><th>ACC</th><th>NMI</th><th>ARI</th></tr>\n<tr><td>{}</td><td>{}</td>"
+                                  "<td>{}</td></tr></table>\n",
+                                  percent(e->scores->acc), percent(e->scores->nmi), percent(e->scores->ari)));
+}
+
+std::string clusters(const json& s, const std::optional<Evaluation>& e) {
+  std::string rows;
+  const json& all = s.at("per_cluster");
+  for (size_t c = 0; c < std::min(all.size(), kMostRows); ++c) {
+    const json& of = all[c];
+    const int64_t size = of.at("size").get<int64_t>();
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", c, size,
+                        percent(static_cast<double>(size) / s.at("rows").get<double>()),
+                        number(of.at("mean_confidence"), 3), number(of.at("silhouette"), 3),
+                        of.at("nearest").is_null() ? "-" : of.at("nearest").dump());
+    if (e) {
+      const ClusterReport& r = e->clusters[c].report;
+      rows += fmt::format("<td>{}</td><td>{}</td>", r.cls < 0 ? "-" : escape_html(e->class_names[r.cls]),
+                          percent(r.purity));
+    }
+    rows += "</tr>\n";
+  }
+  std::string about = fmt::format(
+      "Share of the rows in per cent; mean probability of the own cluster; mean silhouette{}; the row nearest to the "
+      "cluster's mean.",
+      s.at("silhouette").at("exact").get<bool>()
+          ? ""
+          : fmt::format(" of {} rows drawn at random", s.at("silhouette").at("rows").get<int64_t>()));
+  if (all.size() > kMostRows) about += fmt::format(" The first {} of {}.", kMostRows, all.size());
+  return html_section(
+      "Clusters", about,
+      fmt::format("<div style=\"overflow-x:auto\"><table><tr><th>cluster</th><th>rows</th><th>share</th>"
+                  "<th>confidence</th><th>silhouette</th><th>nearest row</th>{}</tr>\n{}</table></div>\n",
+                  e ? "<th>class</th><th>purity</th>" : "", rows));
+}
+
+std::string confusion(const std::optional<Evaluation>& e) {
+  if (!e || std::max(e->table.clusters, e->table.classes) > kMostCells) return "";
+  HeatMap map{.x_label = "class (label)", .y_label = "cluster", .columns = e->class_names, .rows = {}, .counts = {}};
+  for (int c = 0; c < e->table.clusters; ++c) {
+    map.rows.push_back(std::to_string(c));
+    for (int k = 0; k < e->table.classes; ++k) map.counts.push_back(e->table.at(c, k));
+  }
+  return html_section("Confusion matrix", "Rows of each cluster by class; the shade is the share of the cluster.",
+                      to_svg(map));
+}
+
+std::string candidates(const json& s) {
+  if (!s.contains("candidates")) return "";
+  LineChart chart{.title = "Silhouette", .x_label = "clusters", .y_label = "mean silhouette", .points = {}};
+  std::string cells;
+  for (const json& at : s.at("candidates").at("curve")) {
+    chart.points.emplace_back(at.at("clusters").get<double>(), at.at("silhouette").get<double>());
+    cells +=
+        fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", at.at("clusters").get<int>(), number(at.at("silhouette"), 4));
+  }
+  return html_section(
+      "How many clusters",
+      "Mean silhouette of k-means with each number, on the rows as the method saw them; the largest was "
+      "taken. It is a hint, not a proof: look at its neighbours, too.",
+      fmt::format("<div class=\"charts\">\n{}</div>\n<table><tr><th>clusters</th><th>silhouette</th></tr>"
+                  "\n{}</table>\n",
+                  to_svg(chart), cells));
+}
+
+std::string curves(const RowRun& run) {
+  if (!std::filesystem::exists(run.dir / "metrics.jsonl")) return "";
+  const std::vector<json> lines = finished_lines(read_metrics(run.dir / "metrics.jsonl"));
+  std::string charts;
+  for (const auto& [key, title] : {std::pair{"loss", "Loss"},
+                                   {"validation_loss", "Validation loss"},
+                                   {"consistency", "Consistency of neighbours"},
+                                   {"entropy", "Entropy of the mean prediction"}}) {
+    LineChart chart{.title = title, .x_label = "training time, s", .y_label = "nats", .points = {}};
+    for (const json& line : lines)
+      if (line.contains(key) && line.contains("seconds"))
+        chart.points.emplace_back(line.at("seconds").get<double>(), line.at(key).get<double>());
+    charts += to_svg(chart);
+  }
+  return html_section("Training", "A point per epoch.",
+                      charts.empty() ? "" : fmt::format("<div class=\"charts\">\n{}</div>\n", charts));
+}
+
+}  // namespace
+
+std::string render_rows_page(const RowRun& run, const json& summary, const std::optional<Evaluation>& evaluation) {
+  return html_page(fmt::format("{} clusters of {} rows by {}", run.clusters, run.rows(), name_of(run.settings.method)),
+                   facts(summary) + scores(evaluation) + clusters(summary, evaluation) + confusion(evaluation) +
+                       candidates(summary) + curves(run));
+}
+
+}  // namespace kith

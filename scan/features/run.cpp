@@ -1,0 +1,62 @@
+#include "scan/features/run.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+std::string difference_of(const nlohmann::json& was, const nlohmann::json& now) {
+  std::string text;
+  const nlohmann::json left = was.flatten(), right = now.flatten();
+  const auto add = [&](const std::string& key, const std::string& a, const std::string& b) {
+    text += fmt::format("{}{} was {}, now {}", text.empty() ? "" : "; ", key.substr(1), a, b);
+  };
+  for (const auto& [key, value] : left.items())
+    if (!right.contains(key))
+      add(key, value.dump(), "none");
+    else if (right[key] != value)
+      add(key, value.dump(), right[key].dump());
+  for (const auto& [key, value] : right.items())
+    if (!left.contains(key)) add(key, "none", value.dump());
+  return text;
+}
+
+}  // namespace
+
+nlohmann::json origin_of(const RowSettings& settings, const std::vector<FeatureMatrix>& matrices) {
+  nlohmann::json features = nlohmann::json::array();
+  for (const FeatureMatrix& m : matrices) features.push_back(m.digest());
+  return {{"kind", "features"}, {"settings", to_json(settings)}, {"features", features}};
+}
+
+nlohmann::json read_run_file(const std::filesystem::path& dir) {
+  std::ifstream file(dir / "run.json");
+  if (!file)
+    throw Error(fmt::format("{}: no run.json; expected the directory of kith cluster --features", dir.string()));
+  nlohmann::json j = nlohmann::json::parse(file, nullptr, false);
+  if (!j.is_object() || j.value("kind", "") != "features" || !j.contains("settings") || !j.contains("features"))
+    throw Error(fmt::format("{}: not the run.json of a clustering of features", (dir / "run.json").string()));
+  return j;
+}
+
+void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(dir)) return;
+  if (!fs::is_directory(dir)) throw Error(fmt::format("{}: --out is a file, expected a directory", dir.string()));
+  if (!fs::exists(dir / "run.json")) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(dir))
+      if (entry.path().filename() != "metrics.jsonl")
+        throw Error(fmt::format("{}: holds something else ({}); choose an empty or a new folder", dir.string(),
+                                entry.path().filename().string()));
+    return;
+  }
+  if (const std::string text = difference_of(read_run_file(dir), origin); !text.empty())
+    throw Error(
+        fmt::format("{}: begun with other settings or features ({}); choose another --out", dir.string(), text));
+}
+
+}  // namespace kith

@@ -1,0 +1,42 @@
+// The run directory of a clustering of features:
+//
+//   run.json               the settings, and every file of features by its content: what decides the result
+//   metrics.jsonl          a line per epoch, as of any run
+//   checkpoint.safetensors while a method trains
+//   neighbours.npy         of the methods that look at some
+//   model.safetensors      what kith predict needs
+//   assignments.npy, probabilities.npy, distances.npy, summary.json, report.html
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "scan/features/rows.h"
+#include "scan/features/settings.h"
+#include "scan/run/reporter.h"
+
+namespace kith {
+
+// What a method works on.
+struct RowRun {
+  Context& ctx;
+  Reporter& report;
+  std::filesystem::path dir;
+  RowSettings settings;
+  int clusters = 0;
+  const std::vector<FeatureRows>& spaces;
+  nlohmann::json origin;  // the content of run.json
+  double checkpoint_seconds = 60;
+
+  const FeatureRows& only() const { return spaces.front(); }  // of the methods that take one space
+  int64_t rows() const { return spaces.front().rows(); }
+};
+
+// The content of run.json for these settings and features.
+nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
+// The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one line:
+// what differs, or what it holds. Changes nothing.
+void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
+nlohmann::json read_run_file(const std::filesystem::path& dir);  // Error: no run.json, or an unreadable one
+
+}  // namespace kith

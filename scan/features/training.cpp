@@ -1,0 +1,121 @@
+#include "scan/features/training.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "kernels/core/check.h"
+#include "scan/run/timing.h"
+
+namespace kith {
+namespace {
+
+const char* const kRowState = "kith.state";
+const char* const kRowOrigin = "kith.run";
+
+std::filesystem::path row_checkpoint(const RowRun& run) { return run.dir / "checkpoint.safetensors"; }
+
+class RowLoop {
+ public:
+  RowLoop(const RowRun& run, const RowTraining& t) : run_(run), t_(t) {}
+
+  void go() {
+    resume();
+    run_.report.begin(t_.stage, round_ * t_.steps + step_, t_.rounds * t_.steps);
+    for (; round_ < t_.rounds; ++round_) {
+      while (step_ < t_.steps) one_step();
+      end_round();
+      step_ = 0, counted_ = 0, sum_ = 0;
+    }
+    run_.report.end();
+  }
+
+ private:
+  double seconds() const { return earlier_seconds_ + watch_.seconds(); }
+
+  void one_step() {
+    if (run_.report.stop_requested()) stop();
+    const std::optional<double> loss = t_.step(round_, step_);
+    if (loss && !std::isfinite(*loss))
+      throw Error(fmt::format("{}: the loss became {} in epoch {}, step {}; try a lower step size, --set lr=...",
+                              t_.stage, *loss, round_ + 1, step_ + 1));
+    if (loss) sum_ += *loss, ++counted_;
+    ++step_;
+    run_.report.step(t_.rows_per_step);
+    if (since_saved_.seconds() >= run_.checkpoint_seconds) save();
+  }
+
+  void end_round() {
+    nlohmann::json line = t_.end_round ? t_.end_round(round_) : nlohmann::json::object();
+    if (counted_ > 0) line["loss"] = sum_ / static_cast<double>(counted_);
+    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, round_ + 1, t_.rounds);
+    for (const auto& [name, value] : line.items())
+      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
+                                      : fmt::format("  {} {}", name, value.dump());
+    line.update({{"stage", t_.stage}, {"epoch", round_ + 1}, {"epoch_end", true}, {"seconds", seconds()}});
+    run_.report.metric(line);
+    run_.report.note(fmt::format("{}  {:.1f} s", text, seconds()));
+  }
+
+  void save() {
+    Checkpoint c;
+    t_.save(c);
+    c.state["loop"] = {{"stage", t_.stage},
+                       {"round", round_},
+                       {"step", step_},
+                       {"counted", counted_},
+                       {"sum", sum_},
+                       {"seconds", seconds()},
+                       {"log", run_.report.log_position()}};
+    c.arrays.metadata[kRowState] = c.state.dump();
+    c.arrays.metadata[kRowOrigin] = run_.origin.dump();
+    write_safetensors(row_checkpoint(run_), c.arrays);
+    since_saved_ = {};
+  }
+
+  [[noreturn]] void stop() {
+    save();
+    run_.report.end();
+    run_.report.note(fmt::format("{}: stopped in epoch {} after step {}; saved, the same command continues", t_.stage,
+                                 round_ + 1, step_));
+    throw Interrupted{};
+  }
+
+  void resume() {
+    if (!std::filesystem::exists(row_checkpoint(run_))) return;
+    const std::string name = row_checkpoint(run_).string();
+    Checkpoint c{.arrays = read_safetensors(name), .state = {}};
+    c.state = nlohmann::json::parse(c.arrays.metadata[kRowState], nullptr, false);
+    if (c.state.is_discarded() || c.arrays.metadata[kRowOrigin] != run_.origin.dump())
+      throw Error(fmt::format("{}: not a checkpoint of this run; delete it to start over", name));
+    const nlohmann::json& loop = c.state.at("loop");
+    if (loop.at("stage") != t_.stage) return;
+    loop.at("round").get_to(round_);
+    loop.at("step").get_to(step_);
+    loop.at("counted").get_to(counted_);
+    loop.at("sum").get_to(sum_);
+    loop.at("seconds").get_to(earlier_seconds_);
+    run_.report.rewind_log(loop.at("log").get<int64_t>());
+    t_.load(c);
+    run_.report.note(
+        fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, round_ + 1, step_, t_.steps));
+  }
+
+  const RowRun& run_;
+  const RowTraining& t_;
+  int64_t round_ = 0, step_ = 0;  // the next to do
+  int64_t counted_ = 0;
+  double sum_ = 0, earlier_seconds_ = 0;
+  Stopwatch watch_, since_saved_;
+};
+
+}  // namespace
+
+void train_rows(const RowRun& run, const RowTraining& training) { RowLoop(run, training).go(); }
+
+void remove_row_checkpoint(const RowRun& run) {
+  std::error_code ignored;
+  std::filesystem::remove(row_checkpoint(run), ignored);
+}
+
+}  // namespace kith

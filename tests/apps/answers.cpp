@@ -1,0 +1,294 @@
+// kith predict, features, neighbours, sort, gallery as a user calls them on a run, with its data and with pictures of its own.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "data/formats/npy.h"
+#include "data/formats/png.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+// A run on pictures of 3 channels: three colours, each image a file of its own too.
+class Answers : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    root_ = fs::path(testing::TempDir()) / ("kith_answers_" + std::to_string(getpid()));
+    fs::remove_all(root_);
+    fs::create_directories(root_ / "cifar");
+    fs::create_directories(root_ / "pictures");
+    write_records("train.bin", 60, 1), write_records("test.bin", 12, 2);
+    std::ofstream(root_ / "cifar" / "class_names.txt") << "red\ngreen/ish\nblue\n";
+    for (int i = 0; i < 9; ++i) {
+      data::Picture p{.height = 32, .width = 32, .channels = 3};
+      p.pixels = pixels(i % 3, 3, static_cast<uint64_t>(i));
+      data::write_png(root_ / "pictures" / ("p" + std::to_string(i) + ".png"), p);
+    }
+    const Outcome o = kith({"run",
+                            "--data",
+                            "cifar-format:" + path("cifar"),
+                            "--out",
+                            path("run"),
+                            "--threads",
+                            "1",
+                            "--quiet",
+                            "--set",
+                            "data.size=8",
+                            "--set",
+                            "model.width=4",
+                            "--set",
+                            "model.projection=8",
+                            "--set",
+                            "pretext.epochs=3",
+                            "--set",
+                            "pretext.batch=20",
+                            "--set",
+                            "pretext.augment.size=0",
+                            "--set",
+                            "pretext.augment.simclr.jitter=0",
+                            "--set",
+                            "pretext.augment.simclr.grayscale=0",
+                            "--set",
+                            "mine.k=5",
+                            "--set",
+                            "cluster.epochs=10",
+                            "--set",
+                            "cluster.heads=3",
+                            "--set",
+                            "selflabel.epochs=1",
+                            "--set",
+                            "evaluate.kmeans_restarts=2",
+                            "--set",
+                            "selflabel.augment.strong.cutout=2"});
+    ASSERT_EQ(o.status, 0) << o.err;
+  }
+  static void TearDownTestSuite() { fs::remove_all(root_); }
+
+  static std::vector<uint8_t> pixels(int colour, uint32_t salt, uint64_t i) {  // [32, 32, 3]
+    Random random(7, salt, i, 0);
+    std::vector<uint8_t> out;
+    for (int at = 0; at < 32 * 32; ++at)
+      for (int c = 0; c < 3; ++c) out.push_back(static_cast<uint8_t>((c == colour ? 190 : 30) + random.below(40)));
+    return out;
+  }
+  static void write_records(const std::string& name, int count, uint32_t salt) {
+    std::ofstream out(root_ / "cifar" / name, std::ios::binary);
+    for (int i = 0; i < count; ++i) {
+      const std::vector<uint8_t> p = pixels(i % 3, salt, static_cast<uint64_t>(i));
+      out.put(static_cast<char>(i % 3));
+      for (int c = 0; c < 3; ++c)
+        for (size_t at = 0; at < 32 * 32; ++at) out.put(static_cast<char>(p[3 * at + static_cast<size_t>(c)]));
+    }
+  }
+  static std::string path(const std::string& name) { return (root_ / name).string(); }
+  static std::vector<std::string> pictures() {
+    std::vector<std::string> files;
+    for (int i = 0; i < 9; ++i) files.push_back(path("pictures/p" + std::to_string(i) + ".png"));
+    return files;
+  }
+  static Outcome ask(const std::string& command, std::vector<std::string> more, const std::string& run = "run") {
+    std::vector<std::string> words = {command, "--run", path(run), "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return kith(words);
+  }
+  static Outcome ask_files(const std::string& command, std::vector<std::string> more = {}) {
+    for (const std::string& file : pictures()) more.push_back(file);
+    return ask(command, more);
+  }
+  static std::vector<std::vector<std::string>> table(const std::string& text) {  // of fields without commas
+    std::vector<std::vector<std::string>> rows;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+      rows.emplace_back();
+      std::istringstream fields(line + ",");
+      for (std::string field; std::getline(fields, field, ',');) rows.back().push_back(field);
+    }
+    return rows;
+  }
+
+  static inline fs::path root_;
+};
+
+// What evaluation said of the test images is what prediction says of them.
+TEST_F(Answers, PredictionEqualsEvaluation) {
+  const Outcome o =
+      ask("predict", {"--data", "cifar-format:" + path("cifar"), "--split", "test", "--probabilities", path("p.npy")});
+  ASSERT_EQ(o.status, 0) << o.err;
+  const auto rows = table(o.out);
+  ASSERT_EQ(rows.size(), 13u);
+  EXPECT_EQ(rows[0], (std::vector<std::string>{"image", "cluster", "name", "confidence", "runner_up",
+                                               "runner_up_confidence", "distance"}));
+  const auto want = data::read_npy<int32_t>(root_ / "run" / "assignments.npy").values;
+  const auto probabilities = data::read_npy<float>(root_ / "run" / "probabilities.npy");
+  EXPECT_EQ(data::read_npy<float>(path("p.npy")).values, probabilities.values);
+  for (size_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(rows[i + 1][0], "test/" + std::to_string(i));
+    EXPECT_EQ(rows[i + 1][1], std::to_string(want[i]));
+    EXPECT_NEAR(std::stod(rows[i + 1][3]), probabilities.values[3 * i + static_cast<size_t>(want[i])], 1e-6);
+    EXPECT_LE(std::stod(rows[i + 1][5]), std::stod(rows[i + 1][3]));
+    EXPECT_NE(rows[i + 1][4], rows[i + 1][1]);
+    const double distance = std::stod(rows[i + 1][6]);
+    EXPECT_TRUE(distance >= 0 && distance <= 2) << distance;  // of unit vectors
+  }
+  EXPECT_EQ(table(ask("predict", {"--data", "cifar-format:" + path("cifar")}).out).size(), 73u);  // train, then test
+}
+
+// The run directory is enough: neither its data set nor its place is looked for.
+TEST_F(Answers, PicturesAreToldElsewhereAndInEveryForm) {
+  fs::copy(root_ / "run", root_ / "moved", fs::copy_options::recursive);
+  fs::rename(root_ / "cifar", root_ / "gone");
+  std::vector<std::string> words = pictures();
+  const Outcome o = ask("predict", words, "moved");
+  fs::rename(root_ / "gone", root_ / "cifar");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const auto rows = table(o.out);
+  ASSERT_EQ(rows.size(), 10u);
+  std::map<int, std::set<std::string>> of_colour;
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(rows[i + 1][0], pictures()[i]);
+    of_colour[i % 3].insert(rows[i + 1][1]);
+  }
+  for (const auto& [colour, clusters] : of_colour) EXPECT_EQ(clusters.size(), 1u) << colour;  // one cluster a colour
+
+  ASSERT_EQ(ask_files("predict", {"--out", path("p.jsonl")}).status, 0);
+  ASSERT_EQ(ask_files("predict", {"--out", path("p.npy")}).status, 0);
+  const auto clusters = data::read_npy<int32_t>(path("p.npy")).values;
+  std::ifstream lines(path("p.jsonl"));
+  size_t at = 0;
+  for (std::string line; std::getline(lines, line); ++at) {
+    const json one = json::parse(line);
+    EXPECT_EQ(one.at("image"), pictures()[at]);
+    EXPECT_EQ(one.at("cluster"), clusters.at(at));
+    EXPECT_EQ(std::to_string(clusters.at(at)), rows[at + 1][1]);
+  }
+  EXPECT_EQ(at, 9u);
+}
+
+TEST_F(Answers, FeaturesAreThoseOfTheRun) {
+  const Outcome o =
+      ask("features", {"--data", "cifar-format:" + path("cifar"), "--split", "test", "--out", path("f.npy")});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(text_of(path("f.npy")), text_of(root_ / "run" / "features_test.npy"));
+  ASSERT_EQ(ask_files("features", {"--stage", "selflabel", "--out", path("g.npy")}).status, 0);
+  EXPECT_EQ(data::read_npy<float>(path("g.npy")).shape, (std::vector<int64_t>{9, 32}));
+}
+
+TEST_F(Answers, NeighboursOfATrainImageBeginWithIt) {
+  const Outcome o = ask("neighbours", {"--data", "cifar-format:" + path("cifar"), "--split", "train", "--k", "3"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  const auto rows = table(o.out);
+  ASSERT_EQ(rows.size(), 1u + 3 * 60);
+  const auto lists = data::read_npy<int64_t>(root_ / "run" / "neighbours_train.npy");  // without the image itself
+  for (size_t i = 0; i < 60; ++i) {
+    EXPECT_EQ(rows[1 + 3 * i][2], rows[1 + 3 * i][0]);
+    EXPECT_NEAR(std::stod(rows[1 + 3 * i][3]), 1, 1e-5);
+    EXPECT_EQ(rows[2 + 3 * i][2], "train/" + std::to_string(lists.values[5 * i]));
+  }
+}
+
+TEST_F(Answers, SortingLinksOrCopiesAndOverwritesNothing) {
+  const auto rows = table(ask_files("predict").out);
+  ASSERT_EQ(ask_files("sort", {"--into", path("sorted")}).status, 0);
+  std::map<std::string, std::string> found;  // link to where it leads
+  for (const fs::directory_entry& e : fs::recursive_directory_iterator(root_ / "sorted"))
+    if (e.is_symlink()) found[fs::relative(e.path(), root_ / "sorted").string()] = fs::read_symlink(e.path()).string();
+  ASSERT_EQ(found.size(), 9u);
+  for (int i = 0; i < 9; ++i) {
+    std::string name = rows[i + 1][2];  // "green/ish" is one folder
+    std::ranges::replace(name, '/', '_');
+    EXPECT_EQ(found[rows[i + 1][1] + (name.empty() ? "" : "_" + name) + "/p" + std::to_string(i) + ".png"],
+              pictures()[i]);
+  }
+  EXPECT_NE(ask_files("sort", {"--into", path("sorted")}).out.find("0 of 9 pictures"), std::string::npos);  // again
+
+  const fs::path taken = root_ / "sorted" / found.begin()->first;
+  fs::remove(taken);
+  std::ofstream(taken) << "mine";
+  const Outcome o = ask_files("sort", {"--into", path("sorted")});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find(taken.string() + ": is there already, and is not a link to "), std::string::npos) << o.err;
+  EXPECT_EQ(text_of(taken), "mine");
+
+  ASSERT_EQ(ask_files("sort", {"--into", path("copied"), "--copy", "--min-confidence", "1"}).status, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_ / "copied" / "unsure"), {}), 9);
+  EXPECT_EQ(text_of(root_ / "copied" / "unsure" / "p0.png"), text_of(pictures()[0]));
+}
+
+TEST_F(Answers, SortingStaysInsideAndTellsFilesOfOneNameApart) {
+  fs::create_directories(root_ / "twins");
+  fs::copy_file(pictures()[0], root_ / "twins" / "p0.png");
+  ASSERT_EQ(ask("sort", {"--into", path("both"), pictures()[0], path("twins/p0.png")}).status, 0);
+  std::set<std::string> names;
+  for (const fs::directory_entry& e : fs::recursive_directory_iterator(root_ / "both"))
+    if (e.is_symlink()) names.insert(e.path().filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"p0.png", "p0~2.png"}));
+
+  fs::create_directories(root_ / "outside");
+  fs::create_directories(root_ / "led");
+  for (const fs::directory_entry& e : fs::directory_iterator(root_ / "both"))
+    fs::create_directory_symlink(root_ / "outside", root_ / "led" / e.path().filename());
+  const Outcome o = ask("sort", {"--into", path("led"), pictures()[0]});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("is no folder inside"), std::string::npos) << o.err;
+  EXPECT_TRUE(fs::is_empty(root_ / "outside"));
+  EXPECT_NE(ask("sort", {"--into", path("x"), "--data", "cifar-format:" + path("cifar")})
+                .err.find("its images are no files of their own"),
+            std::string::npos);
+}
+
+TEST_F(Answers, AGalleryHasAPageAndASheetOfEachCluster) {
+  ASSERT_EQ(ask_files("gallery", {"--out", path("gallery"), "--most", "2", "--least", "1", "--tile", "48"}).status, 0);
+  const std::string page = text_of(root_ / "gallery" / "index.html");
+  EXPECT_NE(page.find("9 images in 3 clusters"), std::string::npos);
+  EXPECT_NE(page.find("href=\"../pictures/p"), std::string::npos);
+  const auto rows = table(ask_files("predict").out);
+  std::map<std::string, int> sizes;
+  for (int i = 0; i < 9; ++i) ++sizes[rows[i + 1][1]];
+  for (const auto& [cluster, size] : sizes) {
+    const data::Picture sheet = data::read_png(root_ / "gallery" / ("cluster_" + cluster + ".png"));
+    EXPECT_EQ(sheet.height, 52);  // a row of tiles of 48 with gaps of 2
+    EXPECT_EQ(sheet.width, 502);
+  }
+  const Outcome again = ask_files("gallery", {"--out", path("gallery")});
+  EXPECT_EQ(again.err, "kith: error: " + path("gallery") + ": is not empty; kith gallery wants a new folder\n");
+  ASSERT_EQ(
+      ask("gallery", {"--out", path("gallery2"), "--data", "cifar-format:" + path("cifar"), "--split", "test"}).status,
+      0);
+}
+
+TEST_F(Answers, MistakesAreOneLine) {
+  std::ofstream(root_ / "text.png") << "no picture";
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"predict", "--run", path("run")}, "no images: name files, or a data set with --data NAME:DIR"},
+      {{"predict", "--run", path("none"), "x.png"}, path("none") + ": no run directory (it has no config.toml)"},
+      {{"predict", "--run", path("run"), path("none.png")}, path("none.png")},
+      {{"predict", "--run", path("run"), path("text.png")}, path("text.png")},
+      {{"predict", "--run", path("run"), "--data", "cifar-format:" + path("cifar"), "--split", "dev"},
+       "--split dev: cifar-format:" + path("cifar") + " has the splits train, test"},
+      {{"predict", "--run", path("run"), pictures()[0], "--out", path("p.txt")},
+       "--out " + path("p.txt") + ": expected a name ending in .csv, .jsonl or .npy"},
+      {{"predict", "--run", path("run"), pictures()[0], "--out", path("none/p.csv")},
+       path("none/p.csv") + ": cannot create: no such folder"},
+      {{"predict", "--run", path("run"), pictures()[0], "--stage", "refine"}, "refine.safetensors: missing"},
+      {{"neighbours", "--run", path("run"), pictures()[0], "--k", "61"}, "--k 61: the run has 60 train images"},
+  };
+  for (const auto& [words, message] : cases) {
+    const Outcome o = kith(words);
+    EXPECT_EQ(o.status, 1) << message;
+    EXPECT_TRUE(o.err.starts_with("kith: error: ")) << o.err;
+    EXPECT_NE(o.err.find(message), std::string::npos) << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+  }
+  const Outcome left = ask("predict", {"--skip-bad", path("text.png"), pictures()[0]});
+  EXPECT_EQ(left.status, 0);
+  EXPECT_NE(left.err.find("kith: left out: " + path("text.png") + ": "), std::string::npos) << left.err;
+  EXPECT_EQ(table(left.out).size(), 2u);
+}
+
+}  // namespace
+}  // namespace kith::test

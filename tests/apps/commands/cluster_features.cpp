@@ -1,0 +1,129 @@
+// kith cluster --features and kith predict --features, as a user runs them.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "data/formats/npy.h"
+#include "kernels/core/philox.h"
+#include "tests/apps/program.h"
+
+namespace kith::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class ClusterProgram : public testing::Test {
+ protected:
+  ClusterProgram() {
+    fs::create_directories(root);
+    write("F.npy", 120, 1), write("G.npy", 120, 2), write("new.npy", 6, 3);
+    std::vector<int64_t> labels;
+    for (int i = 0; i < 120; ++i) labels.push_back(i % 3);
+    data::write_npy<int64_t>(root / "L.npy", labels, {120});
+  }
+  ~ClusterProgram() override { fs::remove_all(root); }
+
+  // Row i near corner i % 3.
+  void write(const std::string& name, int64_t rows, uint64_t seed) const {
+    std::vector<float> x;
+    for (int64_t i = 0; i < rows; ++i) {
+      Random random(seed, 0, static_cast<uint64_t>(i), 0);
+      for (int d = 0; d < 4; ++d) x.push_back((d == i % 3 ? 2.f : 0.f) + random.uniform(0.f, 0.5f));
+    }
+    data::write_npy<float>(root / name, x, {rows, 4});
+  }
+  std::string path(const std::string& name) const { return (root / name).string(); }
+  std::vector<std::string> command(const std::string& out, std::vector<std::string> more) const {
+    std::vector<std::string> words = {"cluster", "--features", path("F.npy"), "--out",
+                                      path(out), "--threads",  "1",           "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  const fs::path root = fs::path(testing::TempDir()) / ("kith_cluster_" + std::to_string(getpid()));
+};
+
+TEST_F(ClusterProgram, ClustersScoresAndPredicts) {
+  const Outcome o = kith(command("run", {"--clusters", "3", "--method", "kmeans", "--labels", path("L.npy")}));
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("120 rows, 3 of 3 clusters used"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("ACC 100.0 NMI 100.0 ARI 100.0"), std::string::npos) << o.out;
+  const Outcome p = kith({"predict", "--run", path("run"), "--features", path("new.npy"), "--out", path("p.csv")});
+  ASSERT_EQ(p.status, 0) << p.err;
+  const auto of = data::read_npy<int64_t>(root / "run" / "assignments.npy").values;
+  std::ifstream csv(path("p.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "row,cluster,name,confidence,runner_up,runner_up_confidence,distance");
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(std::getline(csv, line));
+    const std::string begin = std::to_string(i) + "," + std::to_string(of[i % 3]) + ",,";
+    EXPECT_EQ(line.substr(0, begin.size()), begin);
+  }
+  EXPECT_FALSE(std::getline(csv, line));
+  // Rows of other dimensions are refused, and the file stays as it was.
+  data::write_npy<float>(root / "wide.npy", std::vector<float>(5, 1.f), {1, 5});
+  const std::string before = content_of(path("p.csv"));
+  const Outcome wide = kith({"predict", "--run", path("run"), "--features", path("wide.npy"), "--out", path("p.csv")});
+  EXPECT_EQ(wide.status, 1);
+  EXPECT_NE(wide.err.find("rows of 5 dimensions; the run's have 4"), std::string::npos);
+  EXPECT_EQ(content_of(path("p.csv")), before);
+}
+
+TEST_F(ClusterProgram, SeveralSpacesAndJson) {
+  const Outcome o =
+      kith(command("two", {"--features", path("G.npy"), "--clusters", "3", "--method", "turtle", "--json", "--set",
+                           "steps=40", "--set", "lr=0.01", "--set", "inner_lr=0.01", "--set", "folds=2"}));
+  ASSERT_EQ(o.status, 0) << o.err;
+  const size_t last = o.out.rfind("{\"summary\"");
+  ASSERT_NE(last, std::string::npos);
+  const nlohmann::json summary = nlohmann::json::parse(o.out.substr(last)).at("summary");
+  EXPECT_EQ(summary.at("features").size(), 2u);
+  EXPECT_EQ(summary.at("fit").at("generalisation").size(), 1u);
+}
+
+TEST_F(ClusterProgram, RefusalsLeaveNothing) {
+  const auto refused = [&](std::vector<std::string> more, int status, const std::string& text) {
+    const Outcome o = kith(command("none", std::move(more)));
+    EXPECT_EQ(o.status, status) << text;
+    EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
+    EXPECT_FALSE(fs::exists(root / "none"));
+  };
+  refused({}, 2, "--clusters");
+  refused({"--clusters", "3", "--preset", "quick"}, 2, "--preset");
+  refused({"--clusters", "300"}, 1, "120 rows make no 300 clusters");
+  refused({"--clusters", "3", "--method", "dbscan"}, 1, "--method: expected");
+  refused({"--clusters", "3", "--set", "k=3"}, 1, "--set k=3: expected NAME=NUMBER");
+  refused({"--clusters", "3", "--features", path("G.npy")}, 1, "2 files; --method scan takes one");
+  refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "expected [rows]");
+  refused({"--clusters", "3", "--features", path("absent.npy")}, 1, "absent.npy");
+  const Outcome o = kith({"cluster", "--out", path("none"), "--clusters", "3"});
+  EXPECT_EQ(o.status, 2);  // --clusters belongs to --features
+}
+
+TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {
+  const std::vector<std::string> long_run = {"--clusters", "3",          "--method", "turtle",
+                                             "--set",      "steps=4000", "--set",    "folds=2"};
+  const Outcome whole = kith(command("whole", long_run));
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  const Outcome stopped = kith(command("parts", long_run), {.signal = SIGINT, .after_ms = 700});
+  if (stopped.status == 0) GTEST_SKIP() << "it was done before it could be interrupted";
+  EXPECT_EQ(stopped.status, 130) << stopped.err;
+  const Outcome rest = kith(command("parts", long_run));
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  for (const char* file : {"probabilities.npy", "distances.npy"})
+    EXPECT_TRUE(content_of(root / "whole" / file) == content_of(root / "parts" / file)) << file;
+}
+
+}  // namespace
+}  // namespace kith::test

@@ -1,0 +1,148 @@
+// Files of features in every number format, piecewise, and what is wrong with them.
+#include "scan/features/matrix.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "data/formats/npy.h"
+#include "kernels/core/check.h"
+#include "nn/state/safetensors.h"
+#include "tests/scan/features/support.h"
+
+namespace kith::test {
+namespace {
+
+class FeatureFiles : public RowRuns {
+ protected:
+  std::string path(const std::string& name) const { return (root / name).string(); }
+
+  // A .npy of these bytes with this dtype.
+  std::string npy(const std::string& name, const std::string& dtype, bool fortran, int64_t rows, int64_t cols,
+                  const std::string& bytes) const {
+    std::string header = "{'descr': '" + dtype + "', 'fortran_order': " + (fortran ? "True" : "False") +
+                         ", 'shape': (" + std::to_string(rows) + ", " + std::to_string(cols) + "), }\n";
+    std::ofstream out(path(name), std::ios::binary);
+    out << "\x93NUMPY\x01" << '\0' << static_cast<char>(header.size()) << '\0' << header << bytes;
+    return path(name);
+  }
+  template <class T>
+  static std::string bytes_of(const std::vector<T>& values, bool swapped = false) {
+    std::string out;
+    for (const T v : values) {
+      std::string one(reinterpret_cast<const char*>(&v), sizeof(T));
+      out += swapped ? std::string(one.rbegin(), one.rend()) : one;
+    }
+    return out;
+  }
+  static std::vector<float> all_of(const FeatureMatrix& m) {
+    std::vector<float> out(static_cast<size_t>(m.rows() * m.cols()));
+    m.read(0, m.rows(), out.data());
+    return out;
+  }
+};
+
+TEST_F(FeatureFiles, EveryNumberFormatIsReadAsF32) {
+  const std::vector<float> want = {1, 2, 3, 0, 5, 6};
+  const auto expect = [&](const std::string& file) {
+    const FeatureMatrix m = FeatureMatrix::open(file);
+    EXPECT_EQ(m.rows(), 2) << file;
+    EXPECT_EQ(m.cols(), 3) << file;
+    EXPECT_EQ(all_of(m), want) << file;
+    EXPECT_NO_THROW(m.expect_usable(true)) << file;
+  };
+  expect(npy("a", "<f4", false, 2, 3, bytes_of<float>({1, 2, 3, 0, 5, 6})));
+  expect(npy("b", ">f4", false, 2, 3, bytes_of<float>({1, 2, 3, 0, 5, 6}, true)));
+  expect(npy("c", "<f4", true, 2, 3, bytes_of<float>({1, 0, 2, 5, 3, 6})));
+  expect(npy("d", "<f8", true, 2, 3, bytes_of<double>({1, 0, 2, 5, 3, 6})));
+  expect(npy("e", "<f2", false, 2, 3, bytes_of<uint16_t>({0x3c00, 0x4000, 0x4200, 0, 0x4500, 0x4600})));
+  expect(npy("f", "|u1", false, 2, 3, bytes_of<uint8_t>({1, 2, 3, 0, 5, 6})));
+  expect(npy("g", "<i8", false, 2, 3, bytes_of<int64_t>({1, 2, 3, 0, 5, 6})));
+  expect(npy("h", ">i2", false, 2, 3, bytes_of<int16_t>({1, 2, 3, 0, 5, 6}, true)));
+  const auto tensor = [&](const std::string& name, const std::string& dtype, const std::string& bytes) {
+    SafeTensors file;
+    HostArray array{.dtype = dtype, .shape = {2, 3}, .bytes = std::vector<std::byte>(bytes.size())};
+    std::memcpy(array.bytes.data(), bytes.data(), bytes.size());
+    file.arrays["features"] = std::move(array);
+    file.arrays["other"] = {.dtype = "U8", .shape = {1}, .bytes = std::vector<std::byte>(1)};
+    write_safetensors(path(name + ".safetensors"), file);
+    return path(name + ".safetensors");
+  };
+  expect(tensor("i", "BF16", bytes_of<uint16_t>({0x3f80, 0x4000, 0x4040, 0, 0x40a0, 0x40c0})));
+  expect(tensor("j", "F16", bytes_of<uint16_t>({0x3c00, 0x4000, 0x4200, 0, 0x4500, 0x4600})) + ":features");
+  expect(tensor("k", "F64", bytes_of<double>({1, 2, 3, 0, 5, 6})));
+}
+
+TEST_F(FeatureFiles, HalfPrecisionIsExactForEveryBitPattern) {
+  std::vector<uint16_t> all;
+  for (int bits = 0; bits < 0x10000; ++bits) all.push_back(static_cast<uint16_t>(bits));
+  const std::vector<float> got = all_of(FeatureMatrix::open(npy("h", "<f2", false, 256, 256, bytes_of(all))));
+  for (int bits = 0; bits < 0x10000; ++bits) {
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double want = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+    if (bits >> 15) want = -want;
+    if (exponent == 31 && fraction != 0)
+      ASSERT_TRUE(std::isnan(got[bits])) << bits;
+    else if (exponent == 31)
+      ASSERT_TRUE(std::isinf(got[bits]) && std::signbit(got[bits]) == (bits >> 15 != 0)) << bits;
+    else
+      ASSERT_EQ(got[bits], want) << bits;
+  }
+}
+
+TEST_F(FeatureFiles, PiecesAndGathersAreTheRowsOfTheWhole) {
+  const HostMatrix<float> x = normal_rows(301, 5, Seed{8});
+  std::vector<double> columns;
+  for (int64_t c = 0; c < 5; ++c)
+    for (int64_t r = 0; r < 301; ++r) columns.push_back(x.values[r * 5 + c]);
+  for (const FeatureMatrix& m :
+       {FeatureMatrix::of(x.view()), FeatureMatrix::open(npy("f", "<f8", true, 301, 5, bytes_of(columns)))}) {
+    EXPECT_EQ(all_of(m), x.values);
+    std::vector<float> part(20), gathered(15);
+    m.read(297, 4, part.data());
+    EXPECT_EQ(part, std::vector<float>(x.values.end() - 20, x.values.end()));
+    m.gather(std::vector<int64_t>{300, 0, 77}, gathered.data());
+    EXPECT_EQ(std::vector<float>(gathered.begin() + 10, gathered.end()),
+              std::vector<float>(x.values.begin() + 385, x.values.begin() + 390));
+    EXPECT_THROW(m.read(300, 2, part.data()), Error);
+    EXPECT_THROW(m.gather(std::vector<int64_t>{301}, gathered.data()), Error);
+  }
+}
+
+TEST_F(FeatureFiles, UnusableRowsAreNamed) {
+  const float nan = std::nanf("");
+  const std::string bad = npy("nan", "<f4", false, 3, 2, bytes_of<float>({1, 2, 0, 0, 1, nan}));
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(bad).expect_usable(false); }),
+            bad + ": value [2, 1] is nan in f32; expected finite features");
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(bad).expect_usable(true); }),
+            bad + ": row 1 is zero: it has no direction; leave such rows out");
+  const std::string large = npy("large", "<f8", false, 1, 2, bytes_of<double>({1, 1e39}));
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(large).expect_usable(false); }),
+            large + ": value [0, 1] is inf in f32; expected finite features");
+  const std::string empty = npy("empty", "<f4", false, 0, 2, "");
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(empty); }),
+            empty + ": 0 rows of 2 dimensions; expected at least 1 of each");
+  data::write_npy<float>(path("flat.npy"), std::vector<float>{1, 2}, {2});
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(path("flat.npy")); }),
+            path("flat.npy") + ": shape [2]; expected [rows, dimensions]");
+  SafeTensors two;
+  for (const char* name : {"a", "b"})
+    two.arrays[name] = {.dtype = "F32", .shape = {1, 1}, .bytes = std::vector<std::byte>(4)};
+  const std::string file = path("two.safetensors");
+  write_safetensors(file, two);
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(file); }),
+            file + ": 2 tensors of two extents, expected one; name it as " + file + ":NAME: a, b");
+  EXPECT_EQ(message_of([&] { FeatureMatrix::open(file + ":c"); }), file + ": no tensor c; it holds a, b");
+  EXPECT_NO_THROW(FeatureMatrix::open(file + ":b"));
+}
+
+TEST_F(FeatureFiles, DigestsTellContentsApart) {
+  const std::string a = npy("a", "<f4", false, 2, 1, bytes_of<float>({1, 2})),
+                    b = npy("b", "<f4", false, 1, 2, bytes_of<float>({1, 2})),
+                    c = npy("c", "<f4", false, 2, 1, bytes_of<float>({1, 3}));
+  EXPECT_EQ(FeatureMatrix::open(a).digest(), FeatureMatrix::open(a).digest());
+  EXPECT_NE(FeatureMatrix::open(a).digest(), FeatureMatrix::open(b).digest());
+  EXPECT_NE(FeatureMatrix::open(a).digest(), FeatureMatrix::open(c).digest());
+}
+
+}  // namespace
+}  // namespace kith::test
