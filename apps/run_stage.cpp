@@ -10,6 +10,7 @@
 #include "apps/commands/dry_run.h"
 #include "apps/console.h"
 #include "apps/device.h"
+#include "apps/picture_progress.h"
 #include "apps/signals.h"
 #include "apps/startup_checks.h"
 #include "data/formats/files.h"
@@ -168,13 +169,20 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   return out;
 }
 
-data::Dataset load_data(const DataConfig& config) {
+data::Dataset load_data(const DataConfig& config, std::function<void(int64_t done, int64_t total)> progress) {
   data::Dataset set = data::load(config.spec, {.train = config.limit_train,
                                                .unlabelled = config.limit_unlabelled,
                                                .test = config.limit_test,
                                                .with_unlabelled = config.unlabelled,
-                                               .memory = free_host_bytes()});
-  if (config.size == 0) return set;
+                                               .memory = free_host_bytes(),
+                                               .pictures = {.size = config.size,
+                                                            .background = data::parse_colour(config.background),
+                                                            .skip_bad = config.skip_bad},
+                                               .holdout = config.holdout,
+                                               .classes_file = config.classes_file,
+                                               .cache = default_plan_folder(),
+                                               .progress = std::move(progress)});
+  if (config.size == 0 || data::is_picture_kind(config.spec)) return set;
   expect_room(set, config.size);
   for (data::Split& split : set.splits)
     if (split.images.count > 0) split.images = data::resized(split.images, config.size);
@@ -195,7 +203,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
   OpenedContext opened = open_context(context_request(o, config), list_devices());
   if (opened.context->on_cpu() && o.stream == "yes") opened.line += "; images are where the CPU is, none are streamed";
-  const data::Dataset data = load_data(config.data);
+  const data::Dataset data = load_data(config.data, picture_progress(console_options(o.quiet, o.json)));
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   expect_startable(o, config, *opened.context, data);
   if (o.dry_run) return print_plan(o, config, opened, data);

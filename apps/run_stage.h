@@ -42,8 +42,9 @@ ResolvedConfig resolve_config(const StageOptions&);
 // Line of a warning if precision or TF32 differ between two configurations of one run, else empty.
 std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);
 
-// The data set of a configuration, resized and limited as it says.
-data::Dataset load_data(const DataConfig&);
+// The data set of a configuration, resized and limited as it says. Decoded pictures are kept in default_plan_folder(), whose name
+// is the one cache of the program. `progress` is told how far decoding is.
+data::Dataset load_data(const DataConfig&, std::function<void(int64_t done, int64_t total)> progress = {});
 
 // Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for. The directory's
 // configuration is written when the stage has a first result or checkpoint to keep: a command that fails before changes

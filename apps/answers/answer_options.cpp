@@ -8,6 +8,7 @@
 
 #include "apps/commands/stage_options.h"
 #include "apps/device.h"
+#include "apps/run_stage.h"
 #include "apps/signals.h"
 #include "data/dataset/pictures.h"
 #include "kernels/core/check.h"
@@ -27,11 +28,20 @@ class QuietReporter : public Reporter {
   bool stop_requested() const override { return stop_signal() != 0; }
 };
 
-// As the run's data configuration, of other images: all of them.
+// As the run's data configuration, of other images: all of them, as large as its network wants them.
 DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
   DataConfig config = run.config.data;
   config.spec = o.data;
   config.limit_train = config.limit_unlabelled = config.limit_test = 0;
+  config.holdout = 0;
+  config.classes_file.clear();
+  if (data::is_picture_kind(o.data)) {
+    config.size = run.shape().height;
+    config.skip_bad = o.skip_bad;
+  } else {
+    config.background = DataConfig().background;
+    config.skip_bad = false;
+  }
   return config;
 }
 
@@ -42,8 +52,13 @@ std::vector<std::string> names_of(const data::Split& split) {
   return names;
 }
 
+void say_left_out(const data::BadPicture& picture) {
+  fmt::print(stderr, "kith: left out: {}: {}\n", picture.file, picture.reason);
+}
+
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
   data::Dataset set = load_data(data_config(o, run));
+  for (const data::BadPicture& picture : set.bad) say_left_out(picture);
   std::vector<NamedImages> out;
   std::vector<std::string> there;
   for (data::Split& split : set.splits) {
@@ -65,10 +80,10 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
   std::vector<data::BadPicture> bad;
   data::PictureSettings settings;
   settings.size = run.shape().height;
+  settings.background = data::parse_colour(run.config.data.background);
   settings.skip_bad = o.skip_bad;
   NamedImages out{.split = "", .images = data::load_pictures(o.files, settings, &bad), .names = {}};
-  for (const data::BadPicture& picture : bad)
-    fmt::print(stderr, "kith: left out: {}: {}\n", picture.file, picture.reason);
+  for (const data::BadPicture& picture : bad) say_left_out(picture);
   out.names = out.images.files;
   return out;
 }

@@ -6,11 +6,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
 #include "data/fetch/fetch.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
+#include "nn/device/plans/plan_store.h"
 #include "scan/preflight/resources.h"
 #include "scan/run/splits.h"
 #include "scan/text/json_text.h"
@@ -25,7 +27,10 @@ struct FetchOptions {
 
 struct InfoOptions {
   std::string spec, sheet;
-  bool json = false, no_unlabelled = false;
+  int size = 64;
+  std::string background = "white", classes_file;
+  double holdout = 0;
+  bool json = false, no_unlabelled = false, skip_bad = false;
 };
 
 // Events go to stderr, so that stdout is the SPEC alone and a script can use it.
@@ -57,6 +62,7 @@ nlohmann::json describe(const data::Dataset& set) {
                         {"normalisation",
                          {{"mean", std::vector<float>(set.mean, set.mean + channels)},
                           {"std", std::vector<float>(set.std, set.std + channels)}}}};
+  for (const data::BadPicture& bad : set.bad) out["bad"].push_back({{"file", bad.file}, {"reason", bad.reason}});
   for (const data::Split& split : set.splits) {
     out["splits"].push_back(split.name);
     out[split.name] = describe(split.images);
@@ -114,11 +120,20 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
   data::write_png(path, data::contact_sheet(set.pretext_images(), index, kColumns, train.width < kSmall ? 2 : 1));
 }
 
+data::Wanted wanted(const InfoOptions& o) {
+  return {.with_unlabelled = !o.no_unlabelled,
+          .memory = free_host_bytes(),
+          .pictures = {.size = o.size, .background = data::parse_colour(o.background), .skip_bad = o.skip_bad},
+          .holdout = o.holdout,
+          .classes_file = o.classes_file,
+          .cache = default_plan_folder(),
+          .progress = picture_progress(console_options(o.json, false))};
+}
+
 void info(const InfoOptions& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
-  const data::Dataset set =
-      data::load(options.spec, {.with_unlabelled = !options.no_unlabelled, .memory = free_host_bytes()});
+  const data::Dataset set = data::load(options.spec, wanted(options));
   const nlohmann::json description = describe(set);
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
   if (options.json) return fmt::print("{}\n", description.dump(2));
@@ -146,6 +161,17 @@ void add_data_commands(CLI::App& app) {
   info_command->add_option("--sheet", info_options->sheet, "Write a contact sheet to this PNG file");
   info_command->add_flag("--no-unlabelled", info_options->no_unlabelled,
                          "Without the unlabelled images, if there are any");
+  info_command->add_option("--size", info_options->size, "Side that picture files are decoded to")
+      ->capture_default_str();
+  info_command
+      ->add_option("--background", info_options->background,
+                   "Behind transparent pixels of picture files: white, black, R,G,B")
+      ->capture_default_str();
+  info_command->add_flag("--skip-bad", info_options->skip_bad,
+                         "Leave picture files out that cannot be decoded, and list them");
+  info_command->add_option("--holdout", info_options->holdout, "Share of the picture files that is the test split");
+  info_command->add_option("--classes-file", info_options->classes_file,
+                           "Sub-folders of folder:DIR that are wanted, one a line");
   info_command->add_flag("--json", info_options->json, "Print the description as JSON");
   info_command->callback([info_options] { info(*info_options); });
 }

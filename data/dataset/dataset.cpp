@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "data/dataset/picture_list.h"
+#include "data/dataset/picture_set.h"
 #include "data/dataset/readers.h"
 #include "data/formats/content.h"
 #include "data/formats/files.h"
@@ -99,7 +101,33 @@ constexpr std::array kKnown = {
           [](const fs::path& dir, const Wanted&, Dataset& out) { read_idx("mnist", dir, out); },
           {.1307f, .1307f, .1307f},
           {.3081f, .3081f, .3081f}},
+    Known{"folder",
+          [] { return Names{}; },  // the sub-folders tell
+          [](const fs::path& dir, const Wanted& wanted, Dataset& out) {
+            read_pictures(list_folder(dir, wanted.classes_file), wanted, out);
+          },
+          {},
+          {}},
+    Known{"list",
+          [] { return Names{}; },  // its labels tell
+          [](const fs::path& file, const Wanted& wanted, Dataset& out) {
+            if (!wanted.classes_file.empty())
+              fail("data.classes_file names folders of folder:DIR, and '{}' is a list", out.spec);
+            read_pictures(list_file(file), wanted, out);
+          },
+          {},
+          {}},
 };
+
+// What is said of pictures and means nothing here is an error, rather than that nothing comes of it.
+void expect_no_picture_settings(std::string_view spec, const Wanted& wanted) {
+  const char* const field = wanted.holdout > 0                     ? "holdout"
+                            : !wanted.classes_file.empty()         ? "classes_file"
+                            : wanted.pictures.skip_bad             ? "skip_bad"
+                            : wanted.pictures.background != kWhite ? "background"
+                                                                   : nullptr;
+  if (field != nullptr) fail("data.{} is of picture files, folder:DIR or list:FILE, and '{}' is none", field, spec);
+}
 
 // Found where the binary version is expected: the folder of another archive, or a file in it.
 constexpr std::pair<const char*, const char*> kOtherVersions[] = {
@@ -204,6 +232,8 @@ std::vector<std::string> dataset_names() {
   return names;
 }
 
+bool is_picture_kind(std::string_view spec) { return kind_of(spec) == "folder" || kind_of(spec) == "list"; }
+
 std::string kind_of(std::string_view spec) { return std::string(spec.substr(0, spec.find(':'))); }
 
 Dataset load(std::string_view spec, const Wanted& wanted) {
@@ -213,6 +243,7 @@ Dataset load(std::string_view spec, const Wanted& wanted) {
   // A run writes the SPEC to config.toml and summary.json, which are UTF-8.
   if (!is_utf8(spec)) fail("data set '{}': the path is not UTF-8; rename the folder, or link to it", spec);
   const Known& known = find_known(kind_of(spec));
+  if (!is_picture_kind(spec)) expect_no_picture_settings(spec, wanted);
   Dataset out{.spec = std::string(spec), .class_names = known.class_names()};
   std::ranges::copy(known.mean, out.mean);
   std::ranges::copy(known.std, out.std);

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "data/formats/files.h"
+#include "data/formats/text.h"
 #include "data/pictures/resize.h"
 
 namespace kith::data {
@@ -109,16 +110,18 @@ void expect_picture_size(int size) {
 }  // namespace
 
 void fail_for(const BadPicture& bad) {
-  fail("{}: {}; --set data.skip_bad=true goes on without such files", bad.file, bad.reason);
+  fail("{}: {}; --set data.skip_bad=true goes on without such files", printable(bad.file), bad.reason);
 }
 
 void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels) {
   try {
+    if (!is_utf8(file)) fail("the name is not UTF-8; rename the file or its folder");
     Turn turn;
     const std::vector<uint8_t> bytes = read_picture_file(file, turn);
-    // At least twice the size is left for the antialiasing filter, whose result is then near that of the full extent.
+    // About twice the size is left for the antialiasing filter, whose result is then near that of the full extent: off by 0.7
+    // levels in the mean where 500 x 375 pixels become 96, which are halved before.
     const DecodeOptions options{
-        .least = 2 * settings.size, .background = settings.background, .tga = ends_as_tga(file)};
+        .least = settings.size * 15 / 8, .background = settings.background, .tga = ends_as_tga(file)};
     resize_square(decode(bytes, options, turn), settings.size, pixels);
   } catch (const std::runtime_error& e) {
     fail("{}", reason_of(file, e.what()));
@@ -154,7 +157,7 @@ Images load_pictures(std::span<const std::string> files, const PictureSettings& 
   }
   if (out.count == 0)
     fail("none of {} picture files can be decoded{}", files.size(),
-         failed.empty() ? "" : fmt::format("; {}: {}", failed.front().file, failed.front().reason));
+         failed.empty() ? "" : fmt::format("; {}: {}", printable(failed.front().file), failed.front().reason));
   pixels.resize(static_cast<size_t>(out.count) * each);
   out.pixels = std::move(pixels);
   if (bad != nullptr) *bad = std::move(failed);

@@ -14,23 +14,11 @@ namespace kith::data {
 constexpr int kLargestPicture = 1024;                   // of PictureSettings::size
 constexpr int64_t kMostFileBytes = int64_t{512} << 20;  // of a picture file
 
-// What decides about the pixels. A run directory has it in config.toml, as data.size and data.background.
-struct PictureSettings {
-  int size = 0;                // side of the images
-  Colour background = kWhite;  // behind transparent pixels
-  bool skip_bad = false;       // files that cannot be decoded are left out, else the first is an error
-};
-
-struct BadPicture {
-  int64_t index = 0;  // in the list of files
-  std::string file, reason;
-};
-
 // Images of the files in their order (data/pictures/decode.h says how each is decoded, resize.h how it is resized), with
 // Images::files and without labels; decoded side by side by OpenMP's threads. `bad`, where given, receives the files that were
 // left out.
-// Error, one line: a size that is not 1..kLargestPicture; a file that cannot be read or decoded, with the reason, unless skip_bad; no
-// file left.
+// Error, one line: a size that is not 1..kLargestPicture; a file that cannot be read or decoded, with the reason, unless
+// skip_bad; no file left.
 Images load_pictures(std::span<const std::string> files, const PictureSettings&,
                      std::vector<BadPicture>* bad = nullptr);
 

@@ -51,6 +51,20 @@ size_t utf8_prefix(string_view text) {
 
 bool is_utf8(string_view text) { return utf8_prefix(text) == text.size(); }
 
+std::string printable(string_view text) {
+  std::string out;
+  for (size_t length = 1; !text.empty(); text.remove_prefix(length)) {
+    const auto first = static_cast<unsigned char>(text.front());
+    length = first < 0x20 || first == 0x7f ? 0 : character(text);
+    if (length == 0)
+      out += fmt::format("\\x{:02x}", first);
+    else
+      out += text.substr(0, length);
+    length = std::max<size_t>(length, 1);
+  }
+  return out;
+}
+
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -9,7 +9,8 @@ namespace kith::data {
 
 // Bytes of the text before what is no UTF-8: an overlong form, a surrogate or a number beyond U+10FFFF (RFC 3629).
 size_t utf8_prefix(std::string_view);
-bool is_utf8(std::string_view);  // all of it
+bool is_utf8(std::string_view);           // all of it
+std::string printable(std::string_view);  // bytes that are no UTF-8, and control characters, as \xNN
 
 // The lines of a UTF-8 file, with or without byte order mark, ended by LF, CR LF or CR, without the blanks around each;
 // empty lines at the end are none. Error, naming file and line: another encoding, a control character, or an empty line

@@ -5,7 +5,7 @@
 //   PGM, PPM  binary ones, of any maximum
 //   TGA    stb_image; has no first bytes of its own, so that only names ending in .tga tell
 // What becomes of a picture that is not plain RGB:
-//   gray, palette, CMYK   become RGB. CMYK is taken for inverted, as Adobe writes it and Pillow reads it, R = (255 - C) (255 - K) / 255
+//   gray, palette, CMYK   become RGB. CMYK counts as inverted, as Adobe writes it and Pillow reads it, R = (255 - C) (255 - K) / 255
 //   16 bits               the high byte (Pillow clips gray to 255)
 //   transparent           laid over the background, before anything is resized
 //   EXIF orientation      applied, of JPEG, WebP and PNG; XMP is not read, nor colour profiles

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "data/formats/stb_limit.h"
+#include "data/formats/text.h"
 #include "data/pictures/exif.h"
 #include "data/pictures/formats.h"
 #define STBI_NO_STDIO
@@ -97,7 +98,7 @@ int png_orientation(Bytes file) {
 
 [[noreturn]] void fail_to_decode(const Reader& reader) {
   if (reader.beyond_end()) fail("cannot be decoded: the file is cut off");
-  fail("cannot be decoded: {}", stbi_failure_reason());
+  fail("cannot be decoded: {}", printable(stbi_failure_reason()));  // may quote bytes of the file
 }
 
 }  // namespace

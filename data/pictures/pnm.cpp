@@ -1,5 +1,5 @@
-// Binary PGM and PPM (netpbm's P5 and P6). stb_image 2.27 takes samples of 16 bits for twice as many of 8, and none of another maximum
-// than 255 right.
+// Binary PGM and PPM (netpbm's P5 and P6). stb_image 2.27 takes samples of 16 bits for twice as many of 8, and gets none right
+// whose maximum is not 255.
 #include <algorithm>
 #include <cctype>
 #include <charconv>

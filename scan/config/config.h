@@ -33,6 +33,11 @@ struct DataConfig {
   int size = 0;      // resize to size x size before anything else; 0: native
   int64_t limit_train = 0, limit_unlabelled = 0, limit_test = 0;  // first n images only; 0: all
   bool unlabelled = true;  // false: the pretext does without the data set's unlabelled images
+  // Of picture files, folder:DIR and list:FILE, which are decoded to squares of `size` pixels; errors with other data sets.
+  std::string background = "white";  // behind transparent pixels: white, black or R,G,B
+  bool skip_bad = false;             // files that cannot be decoded are left out and listed; else the first is an error
+  double holdout = 0;                // share of the files, by their content, that are the test split; 0: no test split
+  std::string classes_file;          // of folder:DIR: names the sub-folders that are wanted, one a line; empty: all
 };
 
 struct AugmentConfig {

@@ -258,6 +258,10 @@ std::vector<Field> fields(RunConfig& c) {
     t.add("limit_unlabelled", c.data.limit_unlabelled, kNonNegative);
     t.add("limit_test", c.data.limit_test, kNonNegative);
     t.add("unlabelled", c.data.unlabelled);
+    t.add("background", c.data.background);
+    t.add("skip_bad", c.data.skip_bad);
+    t.add("holdout", c.data.holdout, kDecay);
+    t.add("classes_file", c.data.classes_file);
   });
   t.affects(Affects::pretext);
   t.section("model", [&] {

@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kith {
 
 std::vector<std::string> split_notes(const data::Dataset& data) {
-  std::vector<std::string> notes;
+  std::vector<std::string> notes = data.notes;
+  constexpr size_t kShown = 10;
+  if (const size_t bad = data.bad.size(); bad > 0)
+    notes.push_back(fmt::format("{} picture files cannot be decoded and are left out{}", bad,
+                                bad > kShown ? fmt::format("; {} of them:", kShown) : ":"));
+  for (size_t i = 0; i < std::min(kShown, data.bad.size()); ++i)
+    notes.push_back(fmt::format("  {}: {}", data.bad[i].file, data.bad[i].reason));
   const data::Images& scored = data.scored();
   if (const int64_t more = data.of(data::Role::unlabelled).count; more > 0)
     notes.push_back(fmt::format("{} unlabelled images: the pretext learns from them, too", more));

@@ -7,7 +7,7 @@
 
 namespace kith {
 
-// One line if there are unlabelled images, one if the train split is scored because there are no test images, and one if there are no scores because there are no
+// What was left out of picture files, and then one line if there are unlabelled images, one if the train split is scored because there are no test images, and one if there are no scores because there are no
 // labels (data::labelled).
 std::vector<std::string> split_notes(const data::Dataset&);
 

@@ -1,11 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/data.h"
 #include "data/dataset/dataset.h"
 #include "data/formats/png.h"
-#include "tests/data/dataset/synthetic.h"
+#include "tests/data/dataset/picture_files.h"
 
 namespace kith {
 namespace {
@@ -54,6 +55,33 @@ TEST_F(DataCommands, InfoOfASetWithoutTestImagesOrLabels) {
   const nlohmann::json info = nlohmann::json::parse(run({"data", "info", "cifar-format:" + own.string(), "--json"}));
   EXPECT_EQ(info["test"]["count"], 0);
   EXPECT_EQ(info["train"]["labelled"], false);
+}
+
+// Decoded to the size that is asked for; what is left out is told.
+TEST_F(DataCommands, InfoOfPictureFiles) {
+  ::setenv("KITH_CACHE", (dir / "cache").c_str(), 1);
+  const std::filesystem::path root = dir / "photos";
+  test::write_picture(root / "cats/1.png", 10);
+  test::write_picture(root / "dogs/1.png", 20);
+  test::write_bytes(root / "dogs/2.jpg", {'n', 'o'});
+  test::write_bytes(root / "about.txt", {'x'});
+  const std::string photos = "folder:" + root.string();
+  EXPECT_NE(test::error_of([&] {
+              run({"data", "info", photos});
+            }).find("dogs/2.jpg: is not a picture"),
+            std::string::npos);
+  const std::string sheet = (dir / "sheet.png").string();
+  const std::string text = run({"data", "info", photos, "--size", "8", "--skip-bad", "--sheet", sheet});
+  for (const char* part :
+       {"8 x 8 x 3", "   1 dogs", "1 files without the ending of a picture are left out: about.txt",
+        "1 picture files cannot be decoded and are left out:", "dogs/2.jpg: is not a picture that can be read"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  EXPECT_EQ(data::read_png(sheet).height, 2 * (2 * 8 + 2) + 2);
+  const nlohmann::json info = nlohmann::json::parse(run({"data", "info", photos, "--skip-bad", "--json"}));
+  EXPECT_EQ(info["train"]["shape"], (nlohmann::json{64, 64, 3}));
+  EXPECT_EQ(info["bad"].size(), 1u);
+  EXPECT_EQ(info["bad"][0]["reason"], "is not a picture that can be read");
+  ::unsetenv("KITH_CACHE");
 }
 
 TEST_F(DataCommands, InfoAsTable) {

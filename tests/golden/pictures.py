@@ -69,7 +69,8 @@ def png(pixels, bits, kind):
     height, width = pixels.shape[:2]
     rows = pixels.astype(">u2" if bits == 16 else np.uint8).reshape(height, -1)
     data = b"".join(b"\0" + row.tobytes() for row in rows)
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks)
 

@@ -184,7 +184,7 @@ TEST_F(Idx, NamesCorruptGz) {
 TEST(Spec, NamesUnknownSetsAndBadForms) {
   EXPECT_HAS(error_of([] { load("cifar11:/tmp"); }),
              "unknown data set 'cifar11', expected one of cifar10, cifar100, cifar20, stl10, cifar-format, "
-             "fashion-mnist, mnist; the "
+             "fashion-mnist, mnist, folder, list; the "
              "nearest is cifar10");
   EXPECT_HAS(error_of([] { load("cifar1000:/tmp"); }), "; the nearest is cifar100");
   for (const char* spec : {"", "cifar10", "cifar10:"}) EXPECT_HAS(error_of([&] { load(spec); }), "expected NAME:DIR");

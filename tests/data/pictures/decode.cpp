@@ -117,6 +117,13 @@ TEST(Pictures, TransparentPixelsShowTheBackground) {
         std::equal(red.pixels.begin() + opaque, red.pixels.begin() + opaque + 51, black.pixels.begin() + opaque));
   }
   const Raster gif = decode(golden_file("gif_transparent"), {.background = {9, 8, 7}});
+  std::vector<uint8_t> wider = golden_file("gif_transparent");
+  ++wider[6];     // a canvas of 18 columns, the last of which the frame leaves open
+  wider[11] = 5;  // and a background colour of the file's own, which viewers do not show either
+  const Raster open = decode(wider, {.background = {9, 8, 7}});
+  ASSERT_EQ(open.width, 18);
+  EXPECT_EQ((std::vector<uint8_t>{open.pixels.begin() + 51, open.pixels.begin() + 54}),
+            (std::vector<uint8_t>{9, 8, 7}));
   int shown = 0;
   for (size_t p = 0; p < gif.pixels.size(); p += 3) shown += gif.pixels[p] == 9 && gif.pixels[p + 2] == 7;
   EXPECT_GT(shown, 5);

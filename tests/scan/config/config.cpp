@@ -220,6 +220,8 @@ TEST_F(ConfigFile, RangesAreThoseOfTheStages) {
                             "pretext.optimizer.momentum = 0.999999999999",
                             "pretext.optimizer.weight_decay = -1e-9",
                             "selflabel.ema = 1.1",
+                            "data.holdout = 1",
+                            "data.holdout = -0.1",
                             "selflabel.schedule.gamma = 0",
                             "pretext.schedule.warmup_epochs = -1",
                             "pretext.schedule.milestones = [-1]",
