@@ -6,8 +6,8 @@
 
 namespace kith {
 
-// anchors, neighbours [rows, features]: the loss of all heads, and its gradient where the optimiser, which holds their weights, takes
-// its next step from.
+// anchors, neighbours [rows, features]: the loss of all heads, and its gradient where the optimiser, which holds their
+// weights, takes its next step from.
 ScanLossOut heads_gradients(Context&, ClusterHeads&, Optimizer&, const Tensor& anchors, const Tensor& neighbours,
                             float lambda);
 

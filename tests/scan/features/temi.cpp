@@ -34,9 +34,10 @@ TEST(Temi, StepsAreThoseOfTheAuthorsCode) {
   begin_as(ctx, file, heads);
   const Tensor rows = tensor_of(ctx, file, "temi.x");
   const auto want = values<float>(file, "temi.losses");
-  // As in Turtle.StepsAreThoseOfTheAuthorsCode: errors of gradients reach weights as their share, below 2^10 u, of steps of one size.
-  // Logits are divided by a temperature of 0.1, which amplifies a weight's error tenfold, and the bottleneck's 6 sum it.
-  const double weights = kSteps * kRate * 1024 * kUnit;
+  // As in Turtle.StepsAreThoseOfTheAuthorsCode: errors of gradients reach weights as their share, below 16 u, of steps of
+  // one size. Logits are divided by a temperature of 0.1, which amplifies a weight's error tenfold, and the bottleneck's 6
+  // sum it.
+  const double weights = kSteps * kRate * 16 * kUnit;
   for (int step = 0; step < kSteps; ++step) {
     const std::vector<float> loss =
         heads.step(rows, static_cast<float>(kRate), step == 0 ? TemiHeads::Last::still : TemiHeads::Last::trained);
