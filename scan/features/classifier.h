@@ -2,8 +2,8 @@
 //
 //   p(x) = mean over the spaces s of softmax(W_s x_s + b_s)      space.S.weight [clusters, dim], space.S.bias [clusters]
 //
-// Where there is hidden.weight [hidden, dim], the only space is first x <- unit length of N gelu(H x + h) + n   (hidden.bias, neck.weight
-// [dim of space.0.weight, hidden], neck.bias).
+// Where there is hidden.weight [hidden, dim], the only space is first x <- unit length of N gelu(H x + h) + n
+// (hidden.bias, neck.weight [dim of space.0.weight, hidden], neck.bias).
 #pragma once
 #include <span>
 #include <vector>

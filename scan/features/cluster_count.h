@@ -1,5 +1,5 @@
-// How many clusters? Judged without labels: k-means (three seedings) with each candidate on a sample of the rows, as the method will see
-// them, and the silhouette of its clusters. The largest mean silhouette wins, the fewer clusters on a tie.
+// How many clusters? Judged without labels: k-means (three seedings) with each candidate on a sample of the rows, as the
+// method will see them, and the silhouette of its clusters. The largest mean silhouette wins, the fewer clusters on a tie.
 #pragma once
 #include <vector>
 
@@ -23,7 +23,8 @@ struct ClusterCount {
   int best = 0;
   std::vector<ClusterCandidate> curve;
 };
-// Candidates that the sample has too few rows for are left out; Error where none is left. Throws Interrupted when asked to stop.
+// Candidates that the sample has too few rows for are left out; Error where none is left. Throws Interrupted when asked to
+// stop.
 ClusterCount choose_cluster_count(Context&, Reporter&, const std::vector<FeatureRows>&, std::span<const int> candidates,
                                   uint64_t seed);
 

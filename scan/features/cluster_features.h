@@ -17,11 +17,12 @@ struct RowClustering {
   double checkpoint_seconds = 60;
 };
 
-// All that can be refused before anything is written: rows that the method cannot use, too few of them, several spaces where the
-// method takes one, another run in the directory. Error, one line. Returns run.json's content.
+// All that can be refused before anything is written: rows that the method cannot use, too few of them, several spaces
+// where the method takes one, another run in the directory. Error, one line. Returns run.json's content.
 nlohmann::json expect_clusterable(const RowClustering&);
 
-// Trains, or continues, or finds the result there; then judges it, writes the files and returns the summary. The directory exists.
+// Trains, or continues, or finds the result there; then judges it, writes the files and returns the summary. The directory
+// exists.
 nlohmann::json cluster_features(Context&, Reporter&, const RowClustering&, const nlohmann::json& origin);
 
 }  // namespace kith

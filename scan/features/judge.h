@@ -13,8 +13,8 @@ namespace kith {
 
 // Writes assignments.npy, probabilities.npy and distances.npy, and says in JSON, without labels:
 //   clusters, clusters_used, cluster_entropy (of the shares, nats), mean_confidence, mean_entropy (of the rows' probabilities),
-//   silhouette {mean, rows, exact}, per_cluster [{cluster, size, mean_confidence, silhouette, nearest}]; nearest: the row closest to
-//   the mean of the cluster
+//   silhouette {mean, rows, exact}, per_cluster [{cluster, size, mean_confidence, silhouette, nearest}]; nearest: the row
+//   closest to the mean of the cluster
 // and with labels what to_json(Evaluation) does, as "scores".
 struct Judgement {
   nlohmann::json summary;

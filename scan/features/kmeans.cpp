@@ -35,16 +35,17 @@ Centroids kmeans_of(const RowRun& run, const Tensor& x) {
   return out;
 }
 
-// One of Lloyd's passes over rows that are not in memory: the squared shift of the centroids. A cluster without rows stays where it is.
+// One of Lloyd's passes over rows that are not in memory: the squared shift of the centroids. A cluster without rows stays
+// where it is.
 double lloyd_pass(const RowRun& run, Centroids& c) {
   const FeatureRows& x = run.only();
   const int64_t dim = x.cols(), clusters = run.clusters;
   std::vector<double> sums(static_cast<size_t>(clusters * dim));
   std::vector<int64_t> counts(static_cast<size_t>(clusters));
   c.inertia = 0;
-  x.for_each_piece([&](int64_t first, Matrix<const float> piece) {
+  x.for_each_piece([&](int64_t, Matrix<const float> piece) {
     if (run.report.stop_requested()) throw Interrupted{};
-    const Tensor rows = x.block(first, piece.rows), distance = run.ctx.empty({piece.rows});
+    const Tensor rows = run.ctx.from({piece.rows, dim}, piece.span()), distance = run.ctx.empty({piece.rows});
     const Array<int32_t> labels(run.ctx, piece.rows);
     kernels::kmeans_assign(
         {.x = rows.matrix(), .centroids = c.rows.matrix(), .labels = labels.span(), .distance = distance.span()},

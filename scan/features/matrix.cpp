@@ -94,7 +94,7 @@ Convert converter_of(Number n) {
   return all[static_cast<size_t>(n)];
 }
 
-Number number_of(const data::NpyLayout& l) {
+Number number_in(const data::NpyLayout& l) {
   if (l.kind == 'b') return Number::boolean;
   if (l.kind == 'f') return l.bytes == 2 ? Number::f16 : l.bytes == 4 ? Number::f32 : Number::f64;
   const int power = std::countr_zero(static_cast<unsigned>(l.bytes));
@@ -150,7 +150,7 @@ FeatureMatrix FeatureMatrix::open(const std::string& file) {
     first = found.place.first;
   } else {
     const data::NpyLayout layout = data::npy_layout(file);
-    m.number_ = number_of(layout);
+    m.number_ = number_in(layout);
     m.big_endian_ = layout.big_endian;
     m.fortran_ = layout.fortran;
     shape = layout.shape;

@@ -1,12 +1,14 @@
 // FeatureMatrix: anyone's rows of numbers in a mapped file, converted to f32 as they are looked at.
 //
-//   F.npy                  [rows, dimensions]; integers, floats of 16, 32 or 64 bits, bool; either byte order, C or Fortran order
+//   F.npy                  [rows, dimensions]; integers, floats of 16, 32 or 64 bits, bool; either byte order, C or
+//                          Fortran order
 //   F.safetensors          its only tensor of two extents: F16, BF16, F32, F64, integers, BOOL
 //   F.safetensors:NAME     the tensor of that name
 //
 // Values are rounded to the nearest f32. Memory: the map alone, which the system may drop and read again; rows in Fortran order
 // lie scattered over the file, so that reading them by ones is slow where the file is not in memory.
-// Errors  (kith::Error or std::runtime_error, one line) what the readers of both formats say; another number of extents; no rows
+// Errors  (kith::Error or std::runtime_error, one line) what the readers of both formats say; another number of
+//         extents; no rows
 //         or no columns.
 #pragma once
 #include <cstdint>

@@ -25,8 +25,8 @@ class RowPredictor {
   RowPredictor(Context&, const RowSettings&, const SafeTensors& model);
 
   int clusters() const { return classifier_.clusters(); }
-  // use(part) for one part of all rows after the other. One matrix per space, of its dimensions and of as many rows each. Error, one
-  // line: other dimensions; rows that are not finite, or zero where they are brought to unit length.
+  // use(part) for one part of all rows after the other. One matrix per space, of its dimensions and of as many rows each.
+  // Error, one line: other dimensions; rows that are not finite, or zero where they are brought to unit length.
   using Use = std::function<void(const RowPrediction&)>;
   void operator()(const std::vector<FeatureMatrix>&, const Use& use) const;
   // Of rows that are transformed already.
@@ -45,8 +45,8 @@ class RowPredictor {
 // The whole of it for rows of one space.
 RowPrediction predict_rows(Context&, const std::filesystem::path& run_dir, const FeatureMatrix& rows);
 
-// Arrays of a model.safetensors beside a classifier's: the transform of space S (space.S.mean, space.S.inverse), and its centroids
-// (space.S.centroids).
+// Arrays of a model.safetensors beside a classifier's: the transform of space S (space.S.mean, space.S.inverse), and its
+// centroids (space.S.centroids).
 void put_transform(SafeTensors& model, size_t space, const RowTransform&);
 void put_centroids(SafeTensors& model, size_t space, int clusters, const std::vector<float>& centroids);
 

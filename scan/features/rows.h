@@ -1,11 +1,11 @@
-// FeatureRows: the rows of one feature space as a method sees them: of unit length, or with standardised columns, or both, or as
-// they are.
+// FeatureRows: the rows of one feature space as a method sees them: of unit length, or with standardised columns, or both,
+// or as they are.
 //
 //   unit rows     x / |x|, |x| in f64
 //   standardised  (x - mean) / deviation of every column of the rows that were clustered (scan/train/standardisation.h)
 //
-// Rows that fit into kResidentBytes are kept, transformed, in the context's memory; others are converted from the file whenever a
-// batch of them is wanted. Both give the same numbers.
+// Rows that fit into kResidentBytes are kept, transformed, in the context's memory; others are converted from the file
+// whenever a batch of them is wanted. Both give the same numbers.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -34,8 +34,8 @@ struct RowRun {
 
 // The content of run.json for these settings and features.
 nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
-// The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one line:
-// what differs, or what it holds. Changes nothing.
+// The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one
+// line: what differs, or what it holds. Changes nothing.
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
 nlohmann::json read_run_file(const std::filesystem::path& dir);  // Error: no run.json, or an unreadable one
 

@@ -1,12 +1,13 @@
-// TEMI: heads on features that maximise the pointwise mutual information of a row and its neighbours, guided by their own moving
-// average. Adaloglou, Michels, Kalisch, Kollmann 2023 (Exploring the Limits of Deep Image Clustering using Pretrained Models,
-// arXiv:2303.17896), as its authors' code has it.
+// TEMI: heads on features that maximise the pointwise mutual information of a row and its neighbours, guided by their own
+// moving average. Adaloglou, Michels, Kalisch, Kollmann 2023 (Exploring the Limits of Deep Image Clustering using
+// Pretrained Models, arXiv:2303.17896), as its authors' code has it.
 //
-//   head     Linear dim -> hidden, GELU, Linear hidden -> bottleneck, unit length, Linear with normalised weights and trained gains
+//   head     Linear dim -> hidden, GELU, Linear hidden -> bottleneck, unit length, Linear with normalised weights and
+//            trained gains
 //   teacher  the moving average of all weights, which starts as the student
 //   step     x and one neighbour x' of each row; the loss of kernels/temi_loss.h, mean over the heads; AdamW; then the average
-// Weights begin as N(0, 0.02^2), biases as 0, the last layer's as torch.nn.Linear's with gains of 1; it stands still in the first
-// epoch. Decay applies to all but biases.
+// Weights begin as N(0, 0.02^2), biases as 0, the last layer's as torch.nn.Linear's with gains of 1; it stands still in the
+// first epoch. Decay applies to all but biases.
 #pragma once
 #include <optional>
 #include <vector>

@@ -1,8 +1,9 @@
-// The loop of the methods that train on features: rounds of steps, a line of the log per round, checkpoints, resuming, stopping when
-// asked. As scan/train/trainer.h for images, but steps fetch their rows through the host, so they are not captured on a device.
+// The loop of the methods that train on features: rounds of steps, a line of the log per round, checkpoints, resuming,
+// stopping when asked. As scan/train/trainer.h for images, but steps fetch their rows through the host, so they are not
+// captured on a device.
 //
-// Resuming is bit-identical: what a step draws is a function of (seed, round, step), so the counters and what the method saves are
-// the whole state.
+// Resuming is bit-identical: what a step draws is a function of (seed, round, step), so the counters and what the method
+// saves are the whole state.
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>

@@ -3,8 +3,8 @@
 //   a_i = mean distance to the other rows of its cluster;  b_i = the least mean distance to the rows of another cluster
 //   s_i = (b_i - a_i) / max(a_i, b_i);  0 where its cluster has no other row
 //
-// scikit-learn's silhouette_score. Distances are of f32 products of the rows less their mean: to about 1e-3 of the rows' spread.
-// The same for any number of threads. Cost  2 rows^2 dim flop.
+// scikit-learn's silhouette_score. Distances are of f32 products of the rows less their mean: to about 1e-3 of the rows'
+// spread. The same for any number of threads. Cost 2 rows^2 dim flop.
 #pragma once
 #include <optional>
 #include <span>

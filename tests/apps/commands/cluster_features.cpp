@@ -105,7 +105,7 @@ TEST_F(ClusterProgram, RefusalsLeaveNothing) {
   refused({"--clusters", "3", "--method", "dbscan"}, 1, "--method: expected");
   refused({"--clusters", "3", "--set", "k=3"}, 1, "--set k=3: expected NAME=NUMBER");
   refused({"--clusters", "3", "--features", path("G.npy")}, 1, "2 files; --method scan takes one");
-  refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "expected [rows]");
+  refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "which int64 cannot hold");
   refused({"--clusters", "3", "--features", path("absent.npy")}, 1, "absent.npy");
   const Outcome o = kith({"cluster", "--out", path("none"), "--clusters", "3"});
   EXPECT_EQ(o.status, 2);  // --clusters belongs to --features

@@ -26,15 +26,17 @@ TEST(FeatureRows, UnitRowsAndStandardisedColumns) {
     EXPECT_NEAR(square, 1, 4 * kUnit);
     EXPECT_NEAR(product, std::sqrt(length), 4 * kUnit * std::sqrt(length));
   }
-  const FeatureRows columns(ctx, m, fit_transform(m, false, Columns::standardised));
-  const std::vector<float> standard = columns.block(0, 200).to_host();
-  for (int64_t d = 0; d < 6; ++d) {
-    double sum = 0, square = 0;
-    for (int64_t i = 0; i < 200; ++i)
-      sum += standard[i * 6 + d], square += double{standard[i * 6 + d]} * standard[i * 6 + d];
-    // Three roundings of numbers up to 4: 12 u each.
-    EXPECT_NEAR(sum / 200, 0, 16 * kUnit);
-    EXPECT_NEAR(square / 200, 1, 32 * kUnit);
+  for (const bool of_unit_rows : {false, true}) {
+    const FeatureRows columns(ctx, m, fit_transform(m, of_unit_rows, Columns::standardised));
+    const std::vector<float> standard = columns.block(0, 200).to_host();
+    for (int64_t d = 0; d < 6; ++d) {
+      double sum = 0, square = 0;
+      for (int64_t i = 0; i < 200; ++i)
+        sum += standard[i * 6 + d], square += double{standard[i * 6 + d]} * standard[i * 6 + d];
+      // Three roundings of numbers up to 4: 12 u each.
+      EXPECT_NEAR(sum / 200, 0, 16 * kUnit);
+      EXPECT_NEAR(square / 200, 1, 32 * kUnit);
+    }
   }
 }
 

@@ -12,7 +12,7 @@ constexpr TemiHeadsOptions kSmall{
 constexpr int kSteps = 4;
 constexpr double kRate = 1e-3;
 
-Tensor tensor_of(Context& ctx, const SafeTensors& file, const std::string& name) {
+Tensor temi_tensor(Context& ctx, const SafeTensors& file, const std::string& name) {
   const HostArray& a = file.arrays.at(name);
   return ctx.from(a.shape, {a.as<float>(), static_cast<size_t>(a.count())});
 }
@@ -23,7 +23,7 @@ void begin_as(Context& ctx, const SafeTensors& file, TemiHeads& heads) {
   heads.save(state);
   for (auto& [name, array] : state.arrays)
     for (const std::string part : {"student/", "teacher.body/", "teacher.last/"})
-      if (name.starts_with(part)) array = to_array(tensor_of(ctx, file, "temi." + name.substr(part.size())));
+      if (name.starts_with(part)) array = to_array(temi_tensor(ctx, file, "temi." + name.substr(part.size())));
   heads.load(state);
 }
 
@@ -32,20 +32,21 @@ TEST(Temi, StepsAreThoseOfTheAuthorsCode) {
   const SafeTensors file = golden("features");
   TemiHeads heads(ctx, 7, 4, kSmall, 1);
   begin_as(ctx, file, heads);
-  const Tensor rows = tensor_of(ctx, file, "temi.x");
+  const Tensor rows = temi_tensor(ctx, file, "temi.x");
   const auto want = values<float>(file, "temi.losses");
-  // As in Turtle.StepsAreThoseOfTheAuthorsCode: errors of gradients reach weights as their share, below 2^10 u, of steps of one size.
-  // Logits are divided by a temperature of 0.1, which amplifies a weight's error tenfold, and the bottleneck's 6 sum it.
-  const double weights = kSteps * kRate * 1024 * kUnit;
+  // As in Turtle.StepsAreThoseOfTheAuthorsCode: errors of gradients reach weights as their share, below 16 u, of steps of
+  // one size. Logits are divided by a temperature of 0.1, which amplifies a weight's error tenfold, and the bottleneck's 6
+  // sum it.
+  const double weights = kSteps * kRate * 16 * kUnit;
   for (int step = 0; step < kSteps; ++step) {
     const std::vector<float> loss =
         heads.step(rows, static_cast<float>(kRate), step == 0 ? TemiHeads::Last::still : TemiHeads::Last::trained);
     EXPECT_TRUE(close(std::vector<double>(loss.begin(), loss.end()),
                       std::vector<double>{want[2 * step], want[2 * step + 1]}, {.abs = 60 * weights + 64 * kUnit}));
   }
-  EXPECT_TRUE(
-      close(heads.prior().to_host(), tensor_of(ctx, file, "temi.prior").to_host(), {.abs = 60 * weights + 16 * kUnit}));
-  EXPECT_TRUE(close(heads.teacher_logits(rows).to_host(), tensor_of(ctx, file, "temi.teacher").to_host(),
+  EXPECT_TRUE(close(heads.prior().to_host(), temi_tensor(ctx, file, "temi.prior").to_host(),
+                    {.abs = 60 * weights + 16 * kUnit}));
+  EXPECT_TRUE(close(heads.teacher_logits(rows).to_host(), temi_tensor(ctx, file, "temi.teacher").to_host(),
                     {.abs = 6 * weights + 64 * kUnit}));
 }
 
