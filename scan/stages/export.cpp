@@ -46,7 +46,11 @@ void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
            {"kith.std", fmt::format("{}", fmt::join(std, " "))},
            {"kith.normalisation", "(x - mean) / std, in the graph"},
            {"kith.resize",
-            config.data.size > 0
+            data::is_picture_kind(config.data.spec)
+                ? fmt::format("not in the graph: the centre square, resized to {} x {} as Pillow's BILINEAR with reducing "
+                              "filter does",
+                              images.height, images.width)
+            : config.data.size > 0
                 ? fmt::format("not in the graph: exact area averages to {} x {}, rounded to whole bytes, halves up",
                               images.height, images.width)
                 : "none"},

@@ -47,7 +47,9 @@ std::vector<Kind> kinds() {
           {"stl10", shaped("stl10", 5'000, 8'000, 96, 3, 10)},
           {"fashion-mnist", shaped("fashion-mnist", 60'000, 10'000, 28, 1, 10)},
           {"mnist", shaped("mnist", 60'000, 10'000, 28, 1, 10)},
-          {"cifar-format", shaped("cifar-format", 5'000, 500, 32, 3, 4)}};
+          {"cifar-format", shaped("cifar-format", 5'000, 500, 32, 3, 4)},
+          {"folder", shaped("folder", 64'000, 2'500, 64, 3, 50)},
+          {"list", shaped("list", 5'000, 500, 64, 3, 12)}};
 }
 
 TEST(Preflight, EveryPresetPassesOnEveryDataSet) {

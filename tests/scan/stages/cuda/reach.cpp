@@ -1,4 +1,4 @@
-// What is built is plugged in: whole runs on a CUDA device reach every kernel that is launched anywhere, but for a list that
+// What is built is plugged in: whole runs on a CUDA device, of images and of features, reach every kernel that is launched anywhere, but for a list that
 // says why.
 #include <gtest/gtest.h>
 
@@ -8,6 +8,8 @@
 #include <regex>
 #include <set>
 
+#include "kernels/core/philox.h"
+#include "scan/features/cluster_features.h"
 #include "scan/pretext/task.h"
 #include "tests/scan/stages/cuda/support.h"
 
@@ -36,7 +38,6 @@ const std::map<std::string, std::string> kAllowed = {
     {"average_pool_forward", "likewise"},
     {"kmeans_fill_empty", "only where k-means loses a cluster"},
     {"log_softmax_backward", "an operation of nn: the losses of the stages hold their own softmax"},
-    {"log_softmax_forward", "likewise"},
     {"max_pool_backward", "the stem of large images"},
     {"max_pool_forward", "likewise"},
     {"ntxent_add_positives", "gradients of keys with given positives: several ranks"},
@@ -45,7 +46,6 @@ const std::map<std::string, std::string> kAllowed = {
     {"selflabel_loss_combine", "batches beyond one block"},
     {"selflabel_loss_target", "batches beyond one block"},
     {"selflabel_loss_weigh", "batches beyond one block"},
-    {"softmax_backward", "an operation of nn: the losses of the stages hold their own softmax"},
     {"topk_merge", "databases searched in several parts"},
 };
 
@@ -71,6 +71,35 @@ void collect(
   stages(session);
   for (const std::string& path : std::exchange(simt::range_log(), {}))
     reached.insert(path.substr(path.find_last_of('/') + 1));
+}
+
+// kith cluster --features, with each method.
+void collect_rows(std::set<std::string>& reached) {
+  std::vector<float> values;
+  Random random(3, 0, 0, 0);
+  for (int64_t i = 0; i < 24; ++i)
+    for (int64_t d = 0; d < 6; ++d) values.push_back((d == i % 3 ? 2.f : 0.f) + random.uniform(0, 1));
+  const std::map<std::string, std::vector<std::string>> small = {
+      {"kmeans", {"restarts=1"}},
+      {"scan", {"epochs=1", "heads=2", "neighbours=3", "batch=8"}},
+      {"turtle", {"steps=2", "inner_steps=2", "batch=8", "tries=1", "folds=2"}},
+      {"temi", {"epochs=2", "heads=2", "neighbours=3", "batch=8", "hidden=8", "bottleneck=4"}}};
+  for (const auto& [method, overrides] : small) {
+    SCOPED_TRACE(method);
+    Folder folder("reach_rows_" + method);
+    Recorder report;
+    simt::options().ranges = true;
+    Context ctx(on_cuda(DType::f32));
+    const RowClustering rows{
+        .spaces = {FeatureMatrix::of({values.data(), 24, 6})},
+        .settings =
+            resolve({.method = method, .clusters = "3", .unit = {}, .standardised = {}, .overrides = overrides}),
+        .dir = folder.path()};
+    const nlohmann::json summary = cluster_features(ctx, report, rows, expect_clusterable(rows));
+    EXPECT_EQ(summary.at("clusters"), 3) << summary;
+    for (const std::string& path : std::exchange(simt::range_log(), {}))
+      reached.insert(path.substr(path.find_last_of('/') + 1));
+  }
 }
 
 TEST_F(OnCuda, ARunReachesEveryKernel) {
@@ -103,6 +132,7 @@ TEST_F(OnCuda, ARunReachesEveryKernel) {
     collect(std::string(info.name), task, info.kind == PretextKind::moco ? DType::bf16 : DType::f32, reached,
             [](Session& s) { pretext(s); });
   }
+  collect_rows(reached);
   const std::set<std::string> all = launched_anywhere();
   ASSERT_GT(all.size(), 60u);
   for (const std::string& name : all) {
