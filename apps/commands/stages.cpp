@@ -23,6 +23,19 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
   command->callback([options, stage = std::move(stage)] { run_stage(*options, stage); });
 }
 
+// What can be said without labels.
+void print_judgement(const nlohmann::json& judged, int clusters) {
+  const nlohmann::json &silhouette = judged.at("silhouette"), &copies = judged.at("copies_train").at("images");
+  fmt::print("\n  {} of {} clusters used, mean confidence {:.1f} %", judged.at("clusters_used").get<int>(), clusters,
+             100 * judged.at("mean_confidence").get<double>());
+  if (silhouette.at("mean").is_number())
+    fmt::print(
+        ", silhouette {:.3f}{}", silhouette.at("mean").get<double>(),
+        silhouette.at("exact").get<bool>() ? "" : fmt::format(" of {} images", silhouette.at("rows").get<int64_t>()));
+  if (copies.get<int64_t>() > 0) fmt::print(", {} train images are copies of others", copies.get<int64_t>());
+  fmt::print("\n");
+}
+
 }  // namespace
 
 void print_summary(const Session& session, const StageOptions& options, const nlohmann::json& summary) {
@@ -36,6 +49,7 @@ void print_summary(const Session& session, const StageOptions& options, const nl
                                                .acc_many_to_one = row.at("acc_many_to_one")});
   const nlohmann::json& data = summary.at("data");
   if (!rows.empty()) fmt::print("\n{}", scores_text(rows, data.at("clusters") != data.at("classes")));
+  print_judgement(summary.at("final").at("judgement"), data.at("clusters"));
   fmt::print("\n  {}\n", session.dir.string());
 }
 

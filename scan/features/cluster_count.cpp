@@ -7,17 +7,8 @@
 #include "kernels/core/check.h"
 #include "kernels/kmeans.h"
 #include "nn/tensor/array.h"
-#include "scan/metrics/silhouette.h"
-#include "scan/train/sampler.h"
 
 namespace kith {
-
-std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed) {
-  std::vector<int64_t> index = epoch_order(rows, seed_of(seed, "sample"), 0);
-  index.resize(static_cast<size_t>(std::min(rows, most)));
-  std::ranges::sort(index);
-  return index;
-}
 
 std::vector<float> side_by_side(const std::vector<FeatureRows>& spaces, std::span<const int64_t> index) {
   if (spaces.size() == 1) return spaces[0].host(index);

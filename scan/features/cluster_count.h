@@ -4,14 +4,12 @@
 #include <vector>
 
 #include "scan/features/rows.h"
+#include "scan/metrics/silhouette.h"
 #include "scan/run/reporter.h"
+#include "scan/train/sampler.h"
 
 namespace kith {
 
-constexpr int64_t kSilhouetteRows = 10000;  // all rows up to here, else so many drawn uniformly
-
-// Numbers of that many rows, ascending; all of them where there are no more.
-std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed);
 // Those rows of all spaces side by side.
 std::vector<float> side_by_side(const std::vector<FeatureRows>&, std::span<const int64_t> index);
 

@@ -14,6 +14,8 @@
 
 namespace kith {
 
+constexpr int64_t kSilhouetteRows = 10000;  // what is looked at: all rows up to here, else so many drawn uniformly
+
 struct Silhouette {
   double mean = 0;
   std::vector<std::optional<double>> per_cluster;  // mean of its rows; none without a row

@@ -24,6 +24,7 @@
 #include "scan/run/profiled.h"
 #include "scan/run/timing.h"
 #include "scan/stages/predict.h"
+#include "scan/stages/result_files.h"
 #include "scan/text/json_text.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
@@ -202,37 +203,9 @@ class EvaluateStage {
     }
     const Prediction train = predict(s_, model, train_);
     begin_results(s_, "evaluate");
-    write_train(train);
-    write_paths("train", train_);
-    if (&scored_ != &train_) write_paths("test", scored_);
+    write_train_results(s_, train, classes_);
+    write_files_of_images(s_);
     return last;
-  }
-
-  void write_train(const Prediction& train) const {
-    const Rows rows = host_rows(train.probabilities);
-    const std::vector<int32_t> assignments = argmax_rows(rows.view());
-    data::write_npy<int32_t>(s_.dir / "assignments_train.npy", assignments, {train_.count});
-    const Rows unit = unit_rows(train.features);
-    const std::vector<double> means =
-        prototype_means(unit.view(), assignments, confidence_of(rows.view(), assignments), classes_);
-    data::write_npy<float>(prototypes_path(s_.dir), std::vector<float>(means.begin(), means.end()),
-                           {classes_, unit.cols});
-  }
-
-  void write_paths(const char* split, const data::Images& images) const {
-    const std::filesystem::path path = files_path(s_.dir, split);
-    if (images.files.empty()) {
-      std::filesystem::remove(path);
-      return;
-    }
-    std::string text;
-    for (const std::string& file : images.files) text += json_text(file) + "\n";
-    data::write_file(path, {data::as_bytes(text)});
-  }
-
-  Rows unit_rows(const Tensor& features) const {
-    Tape tape(s_.ctx, Tape::Mode::inference);
-    return host_rows(l2_normalize(tape, tape.constant(features)).value());
   }
 
   // Writes what users take away; returns what the summary says of the final clustering.
@@ -261,27 +234,17 @@ class EvaluateStage {
         out["per_cluster"].push_back({{"cluster", c}, {"size", std::count(assignments.begin(), assignments.end(), c)}});
     }
     const std::vector<float> confidence = confidence_of(probabilities, assignments);
-    const Rows features = unit_rows(final.features);
+    const Rows features = unit_rows(s_.ctx, final.features);
     const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
-    write_prototypes(faces, by_confidence(assignments, confidence, classes_));
-    write_page(std::move(evaluation), assignments, confidence, faces);
+    out["judgement"] = judgement(features.view(), probabilities, assignments, classes_, s_.config.seed);
+    out["judgement"]["copies_train"] = copies(train_);
+    write_prototypes(s_, faces, by_confidence(assignments, confidence, classes_));
+    write_page(std::move(evaluation), out["judgement"], assignments, confidence, faces);
     return out;
   }
 
-  // One row per cluster: its prototype, then its most confident images.
-  void write_prototypes(const std::vector<int64_t>& faces, const std::vector<std::vector<int64_t>>& members) const {
-    constexpr size_t kColumns = 10;
-    std::vector<int64_t> cells(members.size() * kColumns, -1);
-    for (size_t c = 0; c < members.size(); ++c) {
-      cells[c * kColumns] = faces[c];
-      std::copy_n(members[c].begin(), std::min(members[c].size(), kColumns - 1), cells.begin() + c * kColumns + 1);
-    }
-    data::write_png(s_.dir / "prototypes.png",
-                    data::contact_sheet(scored_, cells, kColumns, std::max(1, 64 / scored_.width)));
-  }
-
-  void write_page(std::optional<Evaluation> evaluation, std::span<const int32_t> assignments,
+  void write_page(std::optional<Evaluation> evaluation, const json& judged, std::span<const int32_t> assignments,
                   std::span<const float> confidence, std::span<const int64_t> faces) const {
     const std::filesystem::path log = s_.dir / "metrics.jsonl";
     const int64_t more = s_.data.of(data::Role::unlabelled).count;
@@ -290,7 +253,12 @@ class EvaluateStage {
                                more > 0 ? fmt::format("{} unlabelled, ", more) : "", scored_.count, scored_.height,
                                scored_.width, scored_.channels)},
         {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
-        {"Clusters", std::to_string(classes_)}};
+        {"Clusters", fmt::format("{}, {} used", classes_, judged["clusters_used"].get<int>())},
+        {"Mean confidence", fmt::format("{:.1f} %", 100 * judged["mean_confidence"].get<double>())}};
+    if (const json& silhouette = judged["silhouette"]["mean"]; !silhouette.is_null())
+      facts.emplace_back("Silhouette", fmt::format("{:.3f}", silhouette.get<double>()));
+    if (const auto count = judged["copies_train"]["images"].get<int64_t>(); count > 0)
+      facts.emplace_back("Copies among train images", std::to_string(count));
     const json times = recorded_seconds(s_);
     for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
       if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));

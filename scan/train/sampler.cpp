@@ -1,5 +1,6 @@
 #include "scan/train/sampler.h"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -30,6 +31,13 @@ int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, 
   check(anchor >= 0 && anchor < neighbours.rows, "draw_neighbour: anchor out of range");
   if (neighbours.cols == 0) return anchor;
   return neighbours.row(anchor)[draw_below(neighbours.cols, anchor, seed, epoch)];
+}
+
+std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed) {
+  std::vector<int64_t> index = epoch_order(rows, seed_of(seed, "sample"), 0);
+  index.resize(static_cast<size_t>(std::min(rows, most)));
+  std::ranges::sort(index);
+  return index;
 }
 
 }  // namespace kith

@@ -20,4 +20,7 @@ int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, 
 // Uniform on 0 .. n - 1 for one sample of one epoch.
 int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch);
 
+// Numbers of `most` of the rows, drawn uniformly, ascending; all of them where there are no more.
+std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed);
+
 }  // namespace kith

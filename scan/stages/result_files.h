@@ -1,0 +1,31 @@
+// What evaluation leaves for users beside scores: files, and what can be said of a clustering without labels.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
+
+#include "scan/stages/predict.h"
+#include "scan/train/inference.h"
+
+namespace kith {
+
+Rows unit_rows(Context&, const Tensor& features);
+
+// assignments_train.npy and prototypes.npy: what the final model says of the train images.
+void write_train_results(const Session&, const Prediction& train, int clusters);
+
+// files_train.jsonl and files_test.jsonl, where images are files; else there are none.
+void write_files_of_images(const Session&);
+
+// prototypes.png. One row per cluster: its prototype, then its most confident images.
+void write_prototypes(const Session&, std::span<const int64_t> faces, const std::vector<std::vector<int64_t>>& members);
+
+// Without labels: clusters_used, cluster_entropy (of the shares, nats), mean_confidence, mean_entropy (of the images'
+// probabilities, nats), silhouette {mean, rows, exact} of the unit features (scan/metrics/silhouette.h).
+nlohmann::json judgement(const Matrix<const float>& features, const Matrix<const float>& probabilities,
+                         std::span<const int32_t> assignments, int clusters, uint64_t seed);
+
+// Images whose pixels another image before them has: {images, first: [[copy, original], ...] of at most 20}.
+nlohmann::json copies(const data::Images&);
+
+}  // namespace kith
