@@ -41,7 +41,7 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"data/pictures", {"data/formats"}},  // bytes to pixels; knows no data set
     {"data/dataset", {"data/formats", "data/pictures"}},
     {"data/fetch", {"data/formats"}},
-    {"apps", {"apps/commands"}},
+    {"apps", {"apps/commands", "apps/answers"}},
 };
 
 // "scan/metrics" of "scan/metrics/probe.h"; the layer itself for a file that lies in no room.
