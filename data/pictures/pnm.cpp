@@ -34,7 +34,7 @@ Head read_head(Bytes file) {
 }
 
 // Of values up to `most`; of 16 bits the high byte.
-uint8_t to_byte(unsigned value, unsigned most) {
+uint8_t scaled_byte(unsigned value, unsigned most) {
   if (most == 0xffff) return static_cast<uint8_t>(value >> 8);
   return static_cast<uint8_t>((std::min(value, most) * 255 + most / 2) / most);
 }
@@ -55,7 +55,7 @@ Stored decode_pnm(Bytes file, Turn& turn) {
     for (size_t c = 0; c < 3; ++c) {
       const size_t at = p * channels + std::min(c, channels - 1);
       const unsigned value = sample == 1 ? from[at] : static_cast<unsigned>(from[2 * at] << 8 | from[2 * at + 1]);
-      rgb[3 * p + c] = to_byte(value, static_cast<unsigned>(head.most));
+      rgb[3 * p + c] = scaled_byte(value, static_cast<unsigned>(head.most));
     }
   return {.raster = whole(head.height, head.width, std::move(rgb))};
 }
