@@ -28,7 +28,8 @@
 //         fast_bf16 of kernels/gemm_bf16.h, and right everywhere.
 // Errors  Error on counts outside these limits, tau <= 0, sizes that disagree, no gradient wanted. A positive that is no key or
 //         is the anchor itself: Error on the CPU; on a device NaN for that anchor's loss and danchors, and nothing from its
-//         positive in dkeys.
+//         positive in dkeys. A NaN in an anchor reaches its loss and danchors and the dkeys of all it is compared with; one in
+//         a key the loss and danchors of every anchor compared with it, and with them all dkeys.
 // Cost    forward 2 M N dim flop, backward 4 M N dim for each pass: one for danchors, one for dkeys, one for both of NT-Xent (s
 //         is recomputed, never stored). DRAM: rows in once, lse and loss or gradients out. No M x N matrix is ever stored.
 //         CUDA: one launch each; bf16 products of more than 2048 rows one more, which makes a bf16 copy of z (two where anchors

@@ -10,7 +10,8 @@
 // zero gradient. backward takes dloss [heads] and writes d/danchors and d/dneighbours.
 // The paper writes the entropy without clamps; the authors' code clamps as above and so do we.
 //
-// Limits  rows >= 1, classes >= 2, heads >= 1. Deterministic.
+// Limits  rows >= 1, classes >= 2, heads >= 1. Deterministic. A NaN, or +infinity, reaches its head's loss and consistency,
+//         and of the gradients its own row: of a neighbour no more, of an anchor all of pbar, entropy and d/danchors too.
 // Cost    DRAM forward 8 heads rows classes B, backward 16 heads rows classes B.
 #pragma once
 #include "kernels/core/types.h"

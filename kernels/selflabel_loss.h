@@ -14,7 +14,9 @@
 //
 // Limits  rows >= 1, classes >= 2. Deterministic. Log-space. kept is a count on the queue's device: no synchronisation.
 // Errors  Error on sizes that disagree, weak and labels both or neither. A label below -1 or no class, or an index outside
-//         labels: Error on the CPU; on a device target -2, and NaN for the loss and that row's gradient.
+//         labels: Error on the CPU; on a device target -2, and NaN for the loss and that row's gradient. A weak row whose
+//         softmax is NaN (it holds a NaN or +infinity): the same target, loss and gradient on either. A strong one's reaches
+//         the loss and that row's gradient where the row is kept.
 // Cost    DRAM forward 8 rows classes B (4 with labels), backward 8 rows classes B.
 #pragma once
 #include "kernels/core/types.h"
@@ -30,7 +32,7 @@ struct SelflabelLossForward {
   std::span<const int32_t> labels = {};  // [images], or empty
   std::span<const int64_t> index = {};   // [rows] where there are labels
   SelflabelMean mean = SelflabelMean::balanced;
-  std::span<int32_t> target;     // [rows]: class, or -1 where not kept; saved for backward
+  std::span<int32_t> target;     // [rows]: class, -1 where not kept, -2 (see Errors); saved for backward
   std::span<T> weight;           // [rows]: w, 0 where not kept; saved for backward
   std::span<T> loss;             // [1]
   std::span<int32_t> kept;       // [1]

@@ -4,7 +4,8 @@
 //   dlogits_ic = dloss_i (softmax(logits_i)_c - [c = label_i])
 //
 // softmax_rows writes probabilities [rows, classes]. Limits  rows >= 0, classes >= 1, 0 <= label < classes (Error names
-// the row). Log-space, deterministic. Cost  DRAM forward 4 rows classes B, backward 8 rows classes B.
+// the row). Log-space, deterministic. A NaN logit, or +infinity, makes its row's loss, gradient and probabilities NaN.
+// Cost  DRAM forward 4 rows classes B, backward 8 rows classes B.
 #pragma once
 #include "kernels/core/types.h"
 

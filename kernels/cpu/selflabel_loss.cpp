@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "kernels/core/check.h"
 #include "kernels/cpu/softmax_rows.h"
@@ -40,6 +42,8 @@ void take_labels(const SelflabelLossForward<T>& a) {
   }
 }
 
+constexpr int32_t kNone = -1, kWrong = -2;  // targets of rows that are not kept, and of those whose softmax is NaN
+
 // The classes of the largest logits where they are confident.
 template <class T>
 void pick_targets(const SelflabelLossForward<T>& a) {
@@ -47,8 +51,10 @@ void pick_targets(const SelflabelLossForward<T>& a) {
   for_softmax_blocks(a.weak, [&](const SoftmaxBlock<T>& weak, int64_t first, int64_t rows, const T* w) {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t target = std::max_element(w + i * classes, w + (i + 1) * classes) - (w + i * classes);
-      const bool kept = 1 / weak.sum[i] > a.threshold;  // the largest exponential is exp(0)
-      a.target[first + i] = kept ? static_cast<int32_t>(target) : -1;
+      const T confidence = 1 / weak.sum[i];  // the largest exponential is exp(0)
+      a.target[first + i] = std::isnan(confidence)     ? kWrong
+                            : confidence > a.threshold ? static_cast<int32_t>(target)
+                                                       : kNone;
     }
   });
 }
@@ -60,7 +66,9 @@ void cross_entropies(const SelflabelLossForward<T>& a) {
   for_softmax_blocks(a.strong, [&](const SoftmaxBlock<T>& strong, int64_t first, int64_t rows, const T* s) {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t target = a.target[first + i];
-      a.weight[first + i] = target < 0 ? T(0) : (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]);
+      a.weight[first + i] = target == kNone    ? T(0)
+                            : target == kWrong ? std::numeric_limits<T>::quiet_NaN()
+                                               : (strong.max[i] - s[i * classes + target]) + std::log(strong.sum[i]);
     }
   });
 }
@@ -83,7 +91,10 @@ void selflabel_loss_forward(const SelflabelLossForward<T>& a) {
   };
   double loss = 0;
   for (size_t i = 0; i < a.target.size(); ++i) {
-    if (a.target[i] < 0) continue;
+    if (a.target[i] < 0) {
+      loss += a.weight[i];  // 0, or NaN
+      continue;
+    }
     const double weight = 1 / shared_by(a.target[i]);
     loss += weight * a.weight[i];
     a.weight[i] = static_cast<T>(weight);
@@ -100,8 +111,12 @@ void selflabel_loss_backward(const SelflabelLossBackward<T>& a) {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t target = a.target[first + i];
       T* d = a.dstrong.data + (first + i) * classes;
-      if (target < 0) {  // exactly zero, even where a logit is not finite
+      if (target == kNone) {  // exactly zero, even where a logit is not finite
         if (a.write == Write::overwrite) std::fill(d, d + classes, T(0));
+        continue;
+      }
+      if (target == kWrong) {
+        std::fill(d, d + classes, std::numeric_limits<T>::quiet_NaN());
         continue;
       }
       const T *e = strong.e.data() + i * classes, scale = 1 / strong.sum[i], g = a.dloss[0] * a.weight[first + i];

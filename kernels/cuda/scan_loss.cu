@@ -19,6 +19,9 @@ constexpr int64_t kOneBlock = 1 << 16;
 constexpr int kRowsPerPart = 64;
 constexpr float kLogFloor = -100.f, kPbarFloor = 1e-8f;
 
+// Not fmaxf: a NaN must reach the loss.
+__device__ __forceinline__ float at_least(float floor, float x) { return x < floor ? floor : x; }
+
 struct Sums {
   float a, b, both;  // log-sum-exp of a, of b, of a + b
   __device__ __forceinline__ float log_dot() const { return both - a - b; }
@@ -42,7 +45,7 @@ __device__ __forceinline__ float add_rows(const float* a, const float* b, int64_
   float total = 0.f;
   for (int64_t i = first; i < last; i += step) {
     const Sums s = row_sums(a + i * classes, b + i * classes, classes, lane);
-    total += fmaxf(s.log_dot(), kLogFloor);
+    total += at_least(kLogFloor, s.log_dot());
     for (int c = lane; c < classes; c += kWarp) own[c] += expf(a[i * classes + c] - s.a);
   }
   return total;
@@ -56,7 +59,7 @@ __device__ __forceinline__ void finish(const float* sums, float log_total, int64
   for (int c = static_cast<int>(threadIdx.x); c < classes; c += kWarps * kWarp) {
     const float p = sums[c] / static_cast<float>(rows);
     pbar[static_cast<int64_t>(head) * classes + c] = p;
-    const float clamped = fmaxf(p, kPbarFloor);
+    const float clamped = at_least(kPbarFloor, p);
     h -= clamped * logf(clamped);
   }
   h = block_sum<kWarps>(h, scratch);
@@ -134,19 +137,19 @@ __global__ void __launch_bounds__(kWarps* kWarp)
   const float* mean = pbar + int64_t{head} * classes;
   const Sums s = row_sums(a, b, classes, lane);
   const float g = dloss[head] / static_cast<float>(rows);
-  const float k = s.log_dot() > kLogFloor ? g : 0.f;  // a clamped term has no gradient
+  const float k = s.log_dot() < kLogFloor ? 0.f : g;  // a clamped term has no gradient
 
   // d(-lambda H) / da_c = lambda/rows p_c (h_c - sum_j p_j h_j), h = log pbar + 1, and 0 where pbar is clamped.
   float inner = 0.f;
   if (danchors != nullptr) {
     for (int c = lane; c < classes; c += kWarp)
-      if (mean[c] > kPbarFloor) inner += expf(a[c] - s.a) * (logf(mean[c]) + 1.f);
+      if (!(mean[c] < kPbarFloor)) inner += expf(a[c] - s.a) * (logf(mean[c]) + 1.f);
     inner = warp_sum(inner);
   }
   for (int c = lane; c < classes; c += kWarp) {
     const float r = expf(a[c] + b[c] - s.both);
     if (danchors != nullptr) {
-      const float p = expf(a[c] - s.a), h = mean[c] > kPbarFloor ? logf(mean[c]) + 1.f : 0.f;
+      const float p = expf(a[c] - s.a), h = mean[c] < kPbarFloor ? 0.f : logf(mean[c]) + 1.f;
       put(danchors + at + c, k * (p - r) + g * lambda * p * (h - inner), add_anchors);
     }
     if (dneighbours != nullptr) put(dneighbours + at + c, k * (expf(b[c] - s.b) - r), add_neighbours);

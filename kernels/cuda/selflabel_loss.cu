@@ -17,7 +17,8 @@ constexpr int kWarps = 16;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int64_t kOneBlock = 1 << 16;
 
-constexpr int kNone = -1, kWrong = -2;  // targets of rows that are not kept, and of rows whose label is no class
+constexpr int kNone = -1;   // target of rows that are not kept
+constexpr int kWrong = -2;  // of rows whose label is no class, or whose softmax is NaN
 
 // Where targets come from.
 struct Rule {
@@ -57,6 +58,7 @@ __device__ __forceinline__ int target_of(int64_t row, int classes, const Rule& r
     }
   }
   const float confidence = expf(best - warp_merge(acc).log_sum_exp());
+  if (!(confidence >= 0.f)) return kWrong;  // NaN
   return confidence > rule.threshold ? at : kNone;
 }
 

@@ -35,11 +35,6 @@ __device__ __forceinline__ T* row_of(const TemiLogits<T>& z, int64_t view, int64
 
 __device__ __forceinline__ float log_prior(float p) { return logf(p < kPriorFloor ? kPriorFloor : p); }
 
-// Every lane's terms as log sum exp. `poison` is 0, or NaN where a term was none, which LogSum passes over.
-__device__ __forceinline__ float finished(const LogSum& terms, float poison) {
-  return warp_merge(terms).log_sum_exp() + warp_sum(poison);
-}
-
 __global__ void __launch_bounds__(kThreads)
     teacher_kernel(TemiLogits<const float> z, int64_t rows, int classes, float inverse_temperature,
                    float* __restrict__ log_sum, float* __restrict__ products, float* __restrict__ partial) {
@@ -51,13 +46,11 @@ __global__ void __launch_bounds__(kThreads)
   for (int r = warp; r < part.rows; r += kWarps) {
     const float *a = row_of(z, 0, head, part.first + r), *b = row_of(z, 1, head, part.first + r);
     LogSum sa, sb;
-    float poison_a = 0.f, poison_b = 0.f;
     for (int c = lane; c < classes; c += kWarp) {
-      const float x = inverse_temperature * a[c], y = inverse_temperature * b[c];
-      sa.add(x), sb.add(y);
-      poison_a += 0.f * x, poison_b += 0.f * y;
+      sa.add(inverse_temperature * a[c]);
+      sb.add(inverse_temperature * b[c]);
     }
-    const float all_a = finished(sa, poison_a), all_b = finished(sb, poison_b);
+    const float all_a = warp_merge(sa).log_sum_exp(), all_b = warp_merge(sb).log_sum_exp();
     float product = 0.f;
     for (int c = lane; c < classes; c += kWarp)
       product += expf(inverse_temperature * a[c] - all_a) * expf(inverse_temperature * b[c] - all_b);
@@ -135,16 +128,14 @@ __global__ void __launch_bounds__(kThreads)
     const float *s0 = row_of(student, 0, head, row), *s1 = row_of(student, 1, head, row);
     const float *t0 = row_of(teacher, 0, head, row), *t1 = row_of(teacher, 1, head, row);
     LogSum sum0, sum1, mass0, mass1;
-    float poison0 = 0.f, poison1 = 0.f;
     for (int c = lane; c < classes; c += kWarp) {
       const float x0 = scales.student * s0[c], x1 = scales.student * s1[c], lp = log_prior(own_prior[c]);
       sum0.add(x0), sum1.add(x1);
       mass0.add(scales.beta * (scales.teacher * t1[c] + x0) - lp);
       mass1.add(scales.beta * (scales.teacher * t0[c] + x1) - lp);
-      poison0 += 0.f * x0 + 0.f * lp, poison1 += 0.f * x1 + 0.f * lp;
     }
-    const float all0 = finished(sum0, poison0), all1 = finished(sum1, poison1);
-    const float m0 = finished(mass0, poison0), m1 = finished(mass1, poison1);
+    const float all0 = warp_merge(sum0).log_sum_exp(), all1 = warp_merge(sum1).log_sum_exp();
+    const float m0 = warp_merge(mass0).log_sum_exp(), m1 = warp_merge(mass1).log_sum_exp();
     total += weight[row] * ((m0 - scales.beta * (teacher_log_sum[other + at] + all0)) +
                             (m1 - scales.beta * (teacher_log_sum[at] + all1)));
     if (lane == 0) {

@@ -242,5 +242,22 @@ TEST(ScanLoss, RejectsWrongArguments) {
   EXPECT_THROW(run(short_dloss), Error);
 }
 
+TEST(ScanLoss, NanReachesItsHead) {
+  for (const bool of_anchors : {true, false}) {
+    Problem<float> p = draw(2, 9, 5, 1.f);
+    (of_anchors ? p.anchors : p.neighbours)[9 * 5 + 5 * 5 + 1] =
+        std::numeric_limits<float>::quiet_NaN();  // head 1, row 5
+    const auto r = run(p);
+    for (size_t h = 0; h < 2; ++h) {
+      EXPECT_EQ(std::isnan(r.loss[h]), h == 1);
+      EXPECT_EQ(std::isnan(r.entropy[h]), h == 1 && of_anchors);
+    }
+    for (size_t i = 0; i < 90; ++i) {
+      EXPECT_EQ(std::isnan(r.danchors[i]), of_anchors ? i >= 45 : i / 5 == 14) << i;
+      EXPECT_EQ(std::isnan(r.dneighbours[i]), i / 5 == 14) << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -155,6 +155,19 @@ TEST(SelflabelLoss, NoConfidentRowGivesZeroLossAndZeroGradient) {
   EXPECT_EQ(r.weight, std::vector<float>(5, 0.f));
 }
 
+TEST(SelflabelLoss, AWeakRowThatIsNoNumberShowsAsNan) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+    for (const int64_t at : {0, 2, 3}) {
+      Problem<float> p = draw(5, 4, 1.f, 0.1f);  // the largest of four probabilities exceeds 0.1: all are kept
+      p.weak.view().row(2)[at] = bad;
+      const auto r = run(p);
+      EXPECT_TRUE(std::isnan(r.loss[0]));
+      EXPECT_EQ(r.target[2], -2);
+      EXPECT_EQ(r.kept[0], 4);
+      for (size_t i = 0; i < 20; ++i) EXPECT_EQ(std::isnan(r.dstrong.values[i]), i / 4 == 2) << i;
+    }
+}
+
 TEST(SelflabelLoss, MatchesPyTorch) {
   const auto file = golden("losses");
   const std::pair<std::string, SelflabelMean> cases[] = {{"selflabel.balanced", SelflabelMean::balanced},

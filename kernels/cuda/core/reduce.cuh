@@ -31,6 +31,7 @@ __device__ __forceinline__ T block_sum(T v, T* scratch) {
 }
 
 // A sum of exponentials as (max, sum of exp(x - max)); Milakov & Gimelshein 2018, Alg. 3. {-inf, 0} is the identity.
+// A NaN makes the sum NaN, and so does +infinity once it is merged with another; the maximum is never NaN.
 struct LogSum {
   float max = -INFINITY, sum = 0.f;
 
@@ -38,14 +39,13 @@ struct LogSum {
     if (x > max) {
       sum = sum * expf(max - x) + 1.f;  // the first x: 0 * exp(-inf) + 1
       max = x;
-    } else if (x > -INFINITY) {
+    } else if (x != -INFINITY) {  // a NaN is added
       sum += expf(x - max);
     }
   }
   __device__ __forceinline__ void merge(float other_max, float other_sum) {
-    const float m = fmaxf(max, other_max);
-    if (m == -INFINITY) return;  // both empty
-    sum = sum * expf(max - m) + other_sum * expf(other_max - m);
+    const float m = fmaxf(max, other_max), shift = m == -INFINITY ? 0.f : m;  // 0: both empty, but for NaN
+    sum = sum * expf(max - shift) + other_sum * expf(other_max - shift);
     max = m;
   }
   __device__ __forceinline__ float log_sum_exp() const { return max + logf(sum); }

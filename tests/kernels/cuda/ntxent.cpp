@@ -210,5 +210,34 @@ TEST_F(NtXentCuda, RejectsDimsItCannotHold) {
       Error);
 }
 
+// Every row meets the one that holds it; in one block and in several, in both forms of the exponentials. An infinity makes
+// its own row's loss, and that of rows whose product with it is one of +infinity.
+TEST_F(NtXentCuda, NanReachesEveryLossAndNoInfinityIsLost) {
+  for (const Path path : kPaths)
+    for (const float tau : {0.01f, 0.2f})
+      for (const int64_t rows : {20, 258})
+        for (const float bad : {NAN, INFINITY}) {
+          if (rows != 20 && path == Path::f32) continue;  // never in several blocks
+          SCOPED_TRACE(testing::Message()
+                       << "path " << static_cast<int>(path) << ", tau " << tau << ", " << rows << " rows, " << bad);
+          HostMatrix<float> z = draw(rows, 16, path);
+          z.view().row(5)[3] = bad;
+          const OnDevice<float> d_z(z), lse(poison<float>(rows)), loss(std::vector<float>(static_cast<size_t>(rows)));
+          const NtXentForward<float> forward{
+              .anchors = d_z.matrix(), .keys = d_z.matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()};
+          if (path == Path::f32)
+            ntxent_forward(forward, queue);
+          else
+            cuda::ntxent_forward_mma(forward, queue,
+                                     path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted);
+          const std::vector<float> losses = loss.host();
+          for (int64_t i = 0; i < rows; ++i) {
+            const float v = losses[static_cast<size_t>(i)];
+            const bool reached = std::isnan(bad) ? std::isnan(v) : !std::isfinite(v);
+            EXPECT_TRUE(reached || (bad == INFINITY && i != 5 && z.view().row(i)[3] <= 0)) << i;
+          }
+        }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -193,5 +193,26 @@ TEST_F(NtXentKeysCuda, APositiveThatIsNoneShowsAsNan) {
   }
 }
 
+// Of one anchor, and of one key; in one block and in several, in both forms of the exponentials.
+TEST_F(NtXentKeysCuda, NanReachesWhatTheContractSays) {
+  for (const Path path : kPaths)
+    for (const float tau : {0.01f, 0.2f})
+      for (const bool of_key : {false, true}) {
+        SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path) << ", tau " << tau << ", key " << of_key);
+        Contrast<float> c = draw({18, 130, 12, kNoSelf, Positives::spread}, tau, path);
+        (of_key ? c.keys : c.anchors).view().row(7)[11] = NAN;
+        const Device d(c, 0.f);
+        run(d.forward(), path);
+        run(d.backward(d.danchors.matrix(), d.dkeys.matrix(), Write::overwrite), path);
+        const std::vector<float> loss = d.loss.host(), lse = d.lse.host(), danchors = d.danchors.host();
+        for (size_t i = 0; i < 18; ++i) {
+          EXPECT_EQ(std::isnan(lse[i]), of_key || i == 7) << i;
+          EXPECT_EQ(std::isnan(loss[i]), of_key || i == 7) << i;
+          for (size_t e = 0; e < 12; ++e) EXPECT_EQ(std::isnan(danchors[12 * i + e]), of_key || i == 7) << i;
+        }
+        for (const float v : d.dkeys.host()) ASSERT_TRUE(std::isnan(v));
+      }
+}
+
 }  // namespace
 }  // namespace kith::test

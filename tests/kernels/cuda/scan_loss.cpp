@@ -128,5 +128,57 @@ TEST_F(ScanLossCuda, OnlyTheWantedGradientIsWritten) {
   for (const float v : out.host()) EXPECT_FALSE(std::isnan(v));
 }
 
+// Of anchors and of neighbours, in one block per head and in several.
+TEST_F(ScanLossCuda, NanAndInfinityReachWhatTheContractSays) {
+  for (const float bad : {NAN, INFINITY})
+    for (const auto& [rows, classes] : {std::pair{9, 3}, {9, 40}, {661, 100}})
+      for (const bool of_anchors : {true, false})
+        for (const int at : rows == 9 ? std::vector{0, 1, classes - 1} : std::vector(std::isnan(bad) ? 1 : 0, 70)) {
+          SCOPED_TRACE(testing::Message()
+                       << bad << ", " << rows << " x " << classes << ", anchors " << of_anchors << ", class " << at);
+          const int64_t size = int64_t{rows} * classes, place = size + 5 * classes + at;  // head 1, row 5
+          std::vector<float> a = normal(2 * size, Seed{1}), b = normal(2 * size, Seed{2});
+          (of_anchors ? a : b)[static_cast<size_t>(place)] = bad;
+          const OnDevice<float> d_a(a), d_b(b), loss(std::vector<float>(2)), consistency(std::vector<float>(2)),
+              entropy(std::vector<float>(2)), pbar(HostMatrix<float>(2, classes)), dloss(std::vector<float>(2, 1.f)),
+              da(std::vector<float>(a.size())), db(std::vector<float>(b.size()));
+          cuda::scan_loss_forward({.anchors = d_a.data(),
+                                   .neighbours = d_b.data(),
+                                   .heads = 2,
+                                   .rows = rows,
+                                   .classes = classes,
+                                   .lambda = 5.f,
+                                   .loss = loss.span(),
+                                   .consistency = consistency.span(),
+                                   .entropy = entropy.span(),
+                                   .pbar = pbar.matrix()},
+                                  queue);
+          cuda::scan_loss_backward({.anchors = d_a.data(),
+                                    .neighbours = d_b.data(),
+                                    .heads = 2,
+                                    .rows = rows,
+                                    .classes = classes,
+                                    .lambda = 5.f,
+                                    .pbar = pbar.matrix(),
+                                    .dloss = dloss.span(),
+                                    .danchors = da.data(),
+                                    .dneighbours = db.data()},
+                                   queue);
+          for (size_t h = 0; h < 2; ++h) {
+            EXPECT_EQ(std::isnan(loss.host()[h]), h == 1);
+            EXPECT_EQ(std::isnan(consistency.host()[h]), h == 1);
+            EXPECT_EQ(std::isnan(entropy.host()[h]), h == 1 && of_anchors);
+          }
+          const std::vector<float> mean = pbar.host(), of_a = da.host(), of_b = db.host();
+          for (int c = 0; c < 2 * classes; ++c)
+            EXPECT_EQ(std::isnan(mean[static_cast<size_t>(c)]), of_anchors && c >= classes) << c;
+          for (int64_t i = 0; i < 2 * size; ++i) {
+            const bool row = i / classes == rows + 5;
+            ASSERT_EQ(std::isnan(of_a[static_cast<size_t>(i)]), of_anchors ? i >= size : row) << i;
+            ASSERT_EQ(std::isnan(of_b[static_cast<size_t>(i)]), row) << i;
+          }
+        }
+}
+
 }  // namespace
 }  // namespace kith::test

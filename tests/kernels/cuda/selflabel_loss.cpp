@@ -149,5 +149,44 @@ TEST_F(SelflabelLossCuda, TiesAndSaturation) {
   EXPECT_EQ(expect_oracle({weak, normal_rows(4, 5, Seed{2}, 30.f), 0.1f}), 4);
 }
 
+// In one block and in several: of a strong row that is kept, of one that is not, of a weak row.
+TEST_F(SelflabelLossCuda, NanAndInfinityReachWhatTheContractSays) {
+  for (const float bad : {NAN, INFINITY})
+    for (const auto& [rows, classes] : {std::pair{20, 5}, {701, 100}})
+      for (const int at : rows == 20 ? std::vector{0, 2, classes - 1} : std::vector(std::isnan(bad) ? 1 : 0, 70))
+        for (const int row : {3, 4})
+          for (const bool of_weak : {true, false}) {
+            SCOPED_TRACE(testing::Message() << bad << ", " << rows << " x " << classes << ", row " << row << ", class "
+                                            << at << ", weak " << of_weak);
+            HostMatrix<float> weak(rows, classes, 0.f), strong = normal_rows(rows, classes, Seed{2});
+            for (int i = 0; i < rows; i += 2) weak.view().row(i)[1] = 80.f;  // even rows are kept
+            (of_weak ? weak : strong).view().row(row)[at] = bad;
+            const OnDevice<float> d_weak(weak), d_strong(strong), weight(poison<float>(rows)),
+                loss(std::vector<float>(1)), dloss(std::vector<float>{1.f}), d(HostMatrix<float>(rows, classes));
+            const OnDevice<int32_t> target(poison<int32_t>(rows)), kept(poison<int32_t>(1));
+            selflabel_loss_forward({.weak = d_weak.matrix(),
+                                    .strong = d_strong.matrix(),
+                                    .threshold = 0.5f,
+                                    .target = target.span(),
+                                    .weight = weight.span(),
+                                    .loss = loss.span(),
+                                    .kept = kept.span()},
+                                   queue);
+            selflabel_loss_backward({.strong = d_strong.matrix(),
+                                     .target = target.span(),
+                                     .weight = weight.span(),
+                                     .dloss = dloss.span(),
+                                     .dstrong = d.matrix()},
+                                    queue);
+            const bool reaches = of_weak || row == 4;
+            EXPECT_EQ(std::isnan(loss.host()[0]), reaches);
+            EXPECT_EQ(target.host()[static_cast<size_t>(row)], of_weak ? -2 : row == 4 ? 1 : -1);
+            EXPECT_EQ(kept.host()[0], (rows + 1) / 2 - (of_weak && row == 4 ? 1 : 0));
+            const std::vector<float> gradient = d.host();
+            for (int64_t i = 0; i < int64_t{rows} * classes; ++i)
+              ASSERT_EQ(std::isnan(gradient[static_cast<size_t>(i)]), reaches && i / classes == row) << i;
+          }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -61,5 +61,19 @@ TEST_F(SoftmaxCuda, SaturatedAndEqualLogits) {
   expect_oracle(normal_rows(5, 20, Seed{3}, 80.f));
 }
 
+// At every place: alone in its lane, after and before numbers of the lane, beside lanes that have none.
+TEST_F(SoftmaxCuda, NanAndInfinityReachAllOfTheirRow) {
+  for (const float bad : {NAN, INFINITY})
+    for (const auto& [classes, at] : {std::pair{3, 0}, {3, 2}, {70, 1}, {70, 33}, {70, 69}}) {
+      HostMatrix<float> x = normal_rows(3, classes, Seed{1});
+      x.view().row(1)[at] = bad;
+      const OnDevice<float> d_x(x), d_y(HostMatrix<float>(3, classes));
+      cuda::log_softmax_forward({.x = d_x.matrix(), .y = d_y.matrix()}, queue);
+      const std::vector<float> y = d_y.host();
+      for (int64_t i = 0; i < 3 * classes; ++i)
+        ASSERT_EQ(std::isnan(y[static_cast<size_t>(i)]), i / classes == 1) << bad << " at " << at << ", " << i;
+    }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -65,5 +65,28 @@ TEST_F(SoftmaxXentCuda, SaturatedAndEqualLogits) {
   expect_oracle(logits);
 }
 
+// At every place: alone in its lane, after and before numbers of the lane, beside lanes that have none.
+TEST_F(SoftmaxXentCuda, NanAndInfinityReachAllOfTheirRow) {
+  const OnDevice<int32_t> labels(std::vector<int32_t>{0, 1, 2});
+  const OnDevice<float> dloss(std::vector<float>(3, 1.f));
+  for (const float bad : {NAN, INFINITY})
+    for (const auto& [classes, at] : {std::pair{3, 0}, {3, 2}, {70, 1}, {70, 33}, {70, 69}}) {
+      HostMatrix<float> x = normal_rows(3, classes, Seed{1});
+      x.view().row(1)[at] = bad;
+      const OnDevice<float> logits(x), loss(std::vector<float>(3)), d(HostMatrix<float>(3, classes)),
+          p(HostMatrix<float>(3, classes));
+      cuda::softmax_xent_forward({.logits = logits.matrix(), .labels = labels.span(), .loss = loss.span()}, queue);
+      cuda::softmax_xent_backward(
+          {.logits = logits.matrix(), .labels = labels.span(), .dloss = dloss.span(), .dlogits = d.matrix()}, queue);
+      cuda::softmax_rows({.logits = logits.matrix(), .probabilities = p.matrix()}, queue);
+      for (size_t i = 0; i < 3; ++i) ASSERT_EQ(std::isnan(loss.host()[i]), i == 1) << bad << " at " << at;
+      const std::vector<float> gradient = d.host(), probability = p.host();
+      for (int64_t i = 0; i < 3 * classes; ++i) {
+        ASSERT_EQ(std::isnan(gradient[static_cast<size_t>(i)]), i / classes == 1) << bad << " at " << at << ", " << i;
+        ASSERT_EQ(std::isnan(probability[static_cast<size_t>(i)]), i / classes == 1) << bad << " at " << at;
+      }
+    }
+}
+
 }  // namespace
 }  // namespace kith::test
