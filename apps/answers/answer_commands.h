@@ -1,4 +1,4 @@
-// kith predict | features | neighbours | sort | gallery: what a finished run says of images.
+// kith predict | features | neighbours | graph | sort | gallery: what a finished run says of images.
 #pragma once
 #include <CLI/CLI.hpp>
 
@@ -8,6 +8,7 @@ void add_answer_commands(CLI::App& app);  // all of them
 void add_predict_command(CLI::App& app);
 void add_features_command(CLI::App& app);
 void add_neighbours_command(CLI::App& app);
+void add_graph_command(CLI::App& app);
 void add_sort_command(CLI::App& app);
 void add_gallery_command(CLI::App& app);
 

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <string>
 
 #include "apps/commands/arrays.h"
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 #include "apps/device.h"
 #include "nn/device/accelerator.h"
+#include "scan/stages/given_neighbours.h"
 
 namespace kith {
 
@@ -20,13 +22,20 @@ void add_mine_command(CLI::App& app) {
   add_from_option(*command, *stage);
   command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");
   CLI::Option* features = command->add_option("--features", arrays->features, "Search among the rows of this .npy");
+  auto neighbours = std::make_shared<std::string>();
+  command
+      ->add_option("--neighbours", *neighbours,
+                   "Take the train images' neighbours from this .npy or .npz (kith graph --help) in place of a search")
+      ->check(CLI::ExistingFile)
+      ->excludes(features);
   const auto of_arrays = [&](CLI::Option* option) { option->needs(features)->group("With --features"); };
   of_arrays(command->add_option("--k", arrays->k, "Neighbours of each row")->capture_default_str());
   of_arrays(command->add_flag("--include-self", arrays->include_self, "A row may be its own neighbour"));
   of_arrays(command->add_flag("--normalize", arrays->normalize, "Search by angle: scale rows to unit length first"));
   of_arrays(command->add_option("--scores", arrays->scores, "Write the inner products to this .npy"));
-  command->callback([command, stage, arrays] {
-    if (arrays->features.empty()) return run_stage(*stage, [](Session& s, auto&) { mine(s); });
+  command->callback([command, stage, arrays, neighbours] {
+    if (arrays->features.empty())
+      return run_stage(*stage, [&](Session& s, auto&) { neighbours->empty() ? mine(s) : mine_given(s, *neighbours); });
     refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--quiet"});
     arrays->out = stage->out;
     const OpenedContext opened =

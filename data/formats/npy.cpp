@@ -7,8 +7,10 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <istream>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -131,7 +133,7 @@ class Places {
 };
 
 struct Source {
-  std::ifstream& in;
+  std::istream& in;
   const NpyHeader& header;
   bool big_endian;
   int64_t count;
@@ -204,6 +206,25 @@ int64_t expect_whole(const NpyHeader& header, const NpyType& type, uint64_t file
   return *count;
 }
 
+template <class T>
+NpyArray<T> read_stream(std::istream& in, const std::string& name, uint64_t bytes) {
+  NpyHeader header = read_npy_header(in, name, bytes);
+  const NpyType type = parse_npy_type(header.dtype, name);
+  const int64_t count = expect_whole(header, type, bytes, name);
+  NpyArray<T> out;
+  out.values = read_as<T>(type, {in, header, type.big_endian, count, name});
+  out.shape = std::move(header.shape);
+  return out;
+}
+
+template <class T>
+std::string head_of(std::span<const T> values, const std::vector<int64_t>& shape, const std::string& name) {
+  const std::optional<int64_t> count = element_count(shape);
+  if (!count || *count != static_cast<int64_t>(values.size()))
+    fail("{}: {} values do not fill the shape ({})", name, values.size(), fmt::join(shape, ", "));
+  return npy_head(dtype_of<T>(), shape, name);
+}
+
 }  // namespace
 
 NpyLayout npy_layout(const std::filesystem::path& path) {
@@ -223,25 +244,26 @@ NpyLayout npy_layout(const std::filesystem::path& path) {
 
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path) {
-  const std::string name = path.string();
   std::ifstream in = open_file(path);
-  const uint64_t file_bytes = std::filesystem::file_size(path);
-  NpyHeader header = read_npy_header(in, name, file_bytes);
-  const NpyType type = parse_npy_type(header.dtype, name);
-  const int64_t count = expect_whole(header, type, file_bytes, name);
-  NpyArray<T> out;
-  out.values = read_as<T>(type, {in, header, type.big_endian, count, name});
-  out.shape = std::move(header.shape);
-  return out;
+  return read_stream<T>(in, path.string(), std::filesystem::file_size(path));
+}
+
+template <class T>
+NpyArray<T> parse_npy(std::string bytes, const std::string& name) {
+  const uint64_t count = bytes.size();
+  std::istringstream in(std::move(bytes));
+  return read_stream<T>(in, name, count);
 }
 
 template <class T>
 void write_npy(const std::filesystem::path& path, std::span<const T> values, const std::vector<int64_t>& shape) {
-  const std::optional<int64_t> count = element_count(shape);
-  if (!count || *count != static_cast<int64_t>(values.size()))
-    fail("{}: {} values do not fill the shape ({})", path.string(), values.size(), fmt::join(shape, ", "));
-  const std::string head = npy_head(dtype_of<T>(), shape, path.string());
+  const std::string head = head_of(values, shape, path.string());
   write_file(path, {as_bytes(head), Bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes())});
+}
+
+template <class T>
+std::string npy_bytes(std::span<const T> values, const std::vector<int64_t>& shape) {
+  return head_of(values, shape, "an array").append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
 }
 
 template NpyArray<float> read_npy(const std::filesystem::path&);
@@ -249,6 +271,10 @@ template NpyArray<double> read_npy(const std::filesystem::path&);
 template NpyArray<int32_t> read_npy(const std::filesystem::path&);
 template NpyArray<int64_t> read_npy(const std::filesystem::path&);
 template NpyArray<uint8_t> read_npy(const std::filesystem::path&);
+template NpyArray<double> parse_npy(std::string, const std::string&);
+template NpyArray<int64_t> parse_npy(std::string, const std::string&);
+template std::string npy_bytes(std::span<const float>, const std::vector<int64_t>&);
+template std::string npy_bytes(std::span<const int64_t>, const std::vector<int64_t>&);
 template void write_npy(const std::filesystem::path&, std::span<const float>, const std::vector<int64_t>&);
 template void write_npy(const std::filesystem::path&, std::span<const double>, const std::vector<int64_t>&);
 template void write_npy(const std::filesystem::path&, std::span<const int32_t>, const std::vector<int64_t>&);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace kith::data {
@@ -21,6 +22,12 @@ struct NpyArray {
 // missing or left over.
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path&);  // T: float, double, int32_t, int64_t, uint8_t
+// The same of the bytes of such a file, which errors call `name`.
+template <class T>
+NpyArray<T> parse_npy(std::string bytes, const std::string& name);  // T: double, int64_t
+// The bytes of such a file.
+template <class T>
+std::string npy_bytes(std::span<const T> values, const std::vector<int64_t>& shape);  // T: float, int64_t
 // Where the values of a file stand, for who maps it: kind i, u, f or b (bool) and bytes of an element, of which the first is
 // byte `first` of the file and need not be aligned. The file holds all of them. Error as read_npy, without looking at a value.
 struct NpyLayout {

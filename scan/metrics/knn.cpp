@@ -25,6 +25,7 @@ double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const
   for (int64_t i = 0; i < n; ++i) {
     int64_t same = 0, others = 0;
     for (const int64_t j : neighbours.row(i)) {
+      if (j == -1) break;
       if (j < 0 || j >= n) throw Error(fmt::format("neighbour {} of row {} is out of range 0..{}", j, i, n - 1));
       if (j == i) continue;
       ++others;

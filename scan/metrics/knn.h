@@ -8,7 +8,7 @@
 
 namespace kith {
 
-// Mean share of neighbours with the anchor's label; a neighbour equal to the anchor is skipped.
+// Mean share of neighbours with the anchor's label; a neighbour equal to the anchor is skipped, and -1 ends a list.
 double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels);
 
 // Weighted k-NN classifier (Wu et al. 2018): votes exp(s / tau) over the k nearest of unit-norm features.

@@ -29,8 +29,10 @@ int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch) {
 
 int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, uint64_t seed, int64_t epoch) {
   check(anchor >= 0 && anchor < neighbours.rows, "draw_neighbour: anchor out of range");
-  if (neighbours.cols == 0) return anchor;
-  return neighbours.row(anchor)[draw_below(neighbours.cols, anchor, seed, epoch)];
+  const auto row = neighbours.row(anchor);
+  const int64_t count = std::ranges::find(row, int64_t{-1}) - row.begin();
+  if (count == 0) return anchor;
+  return row[static_cast<size_t>(draw_below(count, anchor, seed, epoch))];
 }
 
 std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed) {

@@ -71,6 +71,9 @@ TEST(NeighbourPurity, SkipsTheAnchorItself) {
   EXPECT_DOUBLE_EQ(neighbour_purity({uneven.data(), 4, 2}, labels), 0.75);
   const std::vector<int64_t> self = {0, 1, 2, 3};
   EXPECT_EQ(neighbour_purity({self.data(), 4, 1}, labels), 0);
+  std::vector<int64_t> shorter(lists.begin(), lists.end());  // the same with a third column of none
+  for (int64_t row = 4; row > 0; --row) shorter.insert(shorter.begin() + 2 * row, -1);
+  EXPECT_DOUBLE_EQ(neighbour_purity({shorter.data(), 4, 3}, labels), 0.5);
   EXPECT_THROW(neighbour_purity({lists.data(), 2, 4}, labels), Error);
   const std::vector<int64_t> outside = {4, 0, 0, 0};
   EXPECT_THROW(neighbour_purity({outside.data(), 4, 1}, labels), Error);

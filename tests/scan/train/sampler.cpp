@@ -48,6 +48,21 @@ TEST(Sampler, NeighboursAreDrawnFromTheAnchorsListUniformly) {
   EXPECT_THROW(draw_below(0, 0, 7, 0), Error);
 }
 
+// Lists of one, none and all three: the draws of a whole list are what they are without padding.
+TEST(Sampler, NoNeighbourIsDrawnFromBehindTheEndOfAList) {
+  const std::vector<int64_t> lists = {2, -1, -1, -1, -1, -1, 0, 1, 3, 1, 2, -1};
+  const Matrix<const int64_t> view{lists.data(), 4, 3};
+  std::vector<int64_t> counts(4);
+  for (int64_t epoch = 0; epoch < 200; ++epoch) {
+    EXPECT_EQ(draw_neighbour(view, 0, 7, epoch), 2);
+    EXPECT_EQ(draw_neighbour(view, 1, 7, epoch), 1);
+    EXPECT_EQ(draw_neighbour(view, 2, 7, epoch), view.row(2)[static_cast<size_t>(draw_below(3, 2, 7, epoch))]);
+    ++counts[static_cast<size_t>(draw_neighbour(view, 3, 7, epoch))];
+  }
+  EXPECT_EQ(counts[1] + counts[2], 200);
+  EXPECT_NEAR(static_cast<double>(counts[1]), 100, 5 * std::sqrt(200 * 0.25));  // binomial, five standard deviations
+}
+
 TEST(Sampler, PurposesHaveKeysOfTheirOwn) {
   EXPECT_EQ(seed_of(1, "pretext/order"), seed_of(1, "pretext/order"));
   EXPECT_NE(seed_of(1, "pretext/order"), seed_of(1, "pretext/augment"));
