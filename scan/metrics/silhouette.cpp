@@ -11,7 +11,7 @@
 namespace kith {
 namespace {
 
-constexpr int64_t kQueries = 64, kColumns = 1024;  // of one product
+constexpr int64_t kRowsAtATime = 64, kColumns = 1024;  // of one product
 
 std::vector<float> centred(const Matrix<const float>& rows) {
   std::vector<double> mean(static_cast<size_t>(rows.cols));
@@ -75,7 +75,7 @@ std::optional<Silhouette> silhouette(const Matrix<const float>& rows, std::span<
     p.square.push_back(square);
   }
   std::vector<double> each(labels.size());
-  parallel_for(rows.rows, kQueries, [&](int64_t begin, int64_t end) { silhouettes_of(p, begin, end, each.data()); });
+  parallel_for(rows.rows, kRowsAtATime, [&](int64_t begin, int64_t end) { silhouettes_of(p, begin, end, each.data()); });
   Silhouette out;
   std::vector<double> sums(p.sizes.size());
   for (size_t i = 0; i < each.size(); ++i) {
