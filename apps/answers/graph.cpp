@@ -35,7 +35,8 @@ data::NpyArray<T> read_table(const path& file, const char* stage) {
   return table;
 }
 
-// Edges of each row in the order of its list. `similarity` is asked for row, column of the list and neighbour; NaN and -1 are none.
+// Edges of each row in the order of its list. `similarity` is asked for row, column of the list and neighbour; NaN and -1 are
+// none.
 template <class Similarity>
 data::CsrGraph graph_of(const data::NpyArray<int64_t>& lists, const path& file, Similarity&& similarity) {
   const int64_t rows = lists.shape[0], k = lists.shape[1];

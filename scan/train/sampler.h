@@ -14,7 +14,8 @@ uint64_t seed_of(uint64_t seed, std::string_view purpose);
 // 0 .. n - 1 in the order of one epoch (Fisher-Yates). n < 2^32.
 std::vector<int64_t> epoch_order(int64_t n, uint64_t seed, int64_t epoch);
 
-// One neighbour of `anchor`, uniform over its list, which -1 ends where it is shorter than others; `anchor` itself where it is empty.
+// One neighbour of `anchor`, uniform over its list, which -1 ends where it is shorter than others; `anchor` itself where it is
+// empty.
 int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, uint64_t seed, int64_t epoch);
 
 // Uniform on 0 .. n - 1 for one sample of one epoch.
