@@ -11,6 +11,7 @@
 #include "apps/run_stage.h"
 #include "apps/signals.h"
 #include "data/dataset/pictures.h"
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
 
@@ -135,12 +136,28 @@ std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const Traine
   return out;
 }
 
-void expect_writable(const std::string& path) {
+void expect_ending(const std::string& path, const char* option, const char* ending) {
+  if (!path.empty() && std::filesystem::path(path).extension() != ending)
+    throw Error(fmt::format("{} {}: expected a name ending in {}", option, path, ending));
+}
+
+void expect_writable(const std::string& path, const AnswerOptions& o) {
   std::error_code ignored;
   const std::filesystem::path file(path);
   if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
     throw Error(path + ": cannot create: no such folder");
   if (std::filesystem::is_directory(file, ignored)) throw Error(path + ": cannot create: a folder has this name");
+  if (!std::filesystem::exists(file, ignored)) return;
+  const auto folder = std::filesystem::weakly_canonical(file, ignored).parent_path();
+  if (!o.run.empty() &&
+      folder == std::filesystem::weakly_canonical(std::filesystem::path(o.run) / "x", ignored).parent_path())
+    throw Error(path + ": is a file of the run, which is only read; give the output another name");
+  constexpr std::string_view kList = "list:";
+  std::vector<std::string> read = o.files;
+  if (o.data.starts_with(kList)) read.push_back(o.data.substr(kList.size()));
+  for (const std::string& input : read)
+    if (data::would_touch(file, input))
+      throw Error(path + ": writing it would replace what is asked about; give the output another name");
 }
 
 }  // namespace kith

@@ -47,7 +47,11 @@ Asked open_asked(const AnswerOptions&);
 // named on standard error. Error: neither or both; a split that the data set has not.
 std::vector<NamedImages> images_asked_about(const AnswerOptions&, const TrainedRun&);
 
-// Error, one line, where `path` cannot be written, as early as that can be known: no such folder, or a folder itself.
-void expect_writable(const std::string& path);
+// Error, one line: the name of an output, if there is one, ends otherwise.
+void expect_ending(const std::string& path, const char* option, const char* ending);
+
+// Error, one line, where `path` cannot or must not be written, as early as that can be known: no such folder, or a folder itself; a
+// file of the run; a file that is asked about, or the list of them.
+void expect_writable(const std::string& path, const AnswerOptions&);
 
 }  // namespace kith

@@ -15,7 +15,8 @@ struct FeaturesOptions {
 };
 
 void run_features(const FeaturesOptions& o) {
-  expect_writable(o.out);
+  expect_ending(o.out, "--out", ".npy");
+  expect_writable(o.out, o.asked);
   const Asked asked = open_asked(o.asked);
   ImageFeatures all;
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {

@@ -103,7 +103,9 @@ void run_graph(const GraphOptions& o) {
   const bool npz = o.out.ends_with(".npz");
   if (!npz && !o.out.ends_with(".csv"))
     throw Error(fmt::format("--out {}: expected a name ending in .npz or .csv", o.out));
-  expect_writable(o.out);
+  AnswerOptions asked;
+  asked.run = o.run;
+  expect_writable(o.out, asked);
   if (o.run.empty() == o.neighbours.empty()) throw Error("expected either --run, or --neighbours and --scores");
   const data::CsrGraph graph = o.run.empty() ? graph_of_arrays(o) : graph_of_run(o);
   if (npz)

@@ -43,7 +43,8 @@ data::NpyArray<float> train_rows(const std::filesystem::path& run_dir) {
 }
 
 void run_neighbours(const NeighboursOptions& o) {
-  if (!o.out.empty()) expect_writable(o.out);
+  expect_ending(o.out, "--out", ".csv");
+  if (!o.out.empty()) expect_writable(o.out, o.asked);
   const Asked asked = open_asked(o.asked);
   const data::NpyArray<float> train = train_rows(asked.run.dir);
   if (o.k > train.shape[0]) throw Error(fmt::format("--k {}: the run has {} train images", o.k, train.shape[0]));

@@ -60,9 +60,13 @@ NamedAnswers answers_of_images(const PredictOptions& o, std::vector<float>& prob
 
 void run_predict(const PredictOptions& o) {
   const Form form = form_of(o.out);
+  expect_ending(o.probabilities, "--probabilities", ".npy");
+  if (!o.out.empty() && !o.probabilities.empty() &&
+      (data::would_touch(o.out, o.probabilities) || data::would_touch(o.probabilities, o.out)))
+    throw Error(o.out + ": --out and --probabilities are one file; give them different names");
   for (const std::string& path : {o.out, o.probabilities}) {
     if (path.empty()) continue;
-    expect_writable(path);
+    expect_writable(path, o.asked);
     for (const std::string& file : o.features)
       if (data::would_touch(path, file))
         throw Error(path + ": writing it would replace the features; give the output another name");

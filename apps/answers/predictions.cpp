@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string>
 
 #include "scan/text/json_text.h"
 
@@ -48,6 +49,7 @@ std::string json_lines(const NamedAnswers& a) {
                                    {"runner_up_confidence", one.runner_up_confidence},
                                    {"distance", nullptr}};
     if (const std::string& name = name_of(a, one.cluster); !name.empty()) line["name"] = name;
+    if (a.what == "row") line["row"] = std::stoll(a.images[i]);  // a number
     if (!std::isnan(one.distance)) line["distance"] = one.distance;
     out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }

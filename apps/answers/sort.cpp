@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "apps/answers/answer_commands.h"
@@ -21,8 +22,11 @@ struct SortOptions {
   float least = 0;
 };
 
-// Links in the folder that is read would be pictures of it the next time.
+// Links in the folder that is read would be pictures of it the next time; the run is not to be written to.
 void expect_elsewhere(const SortOptions& o) {
+  std::error_code none;
+  if (fs::equivalent(o.into, o.asked.run, none))
+    throw Error(o.into + ": --into is the run directory, which is only read");
   constexpr std::string_view kFolder = "folder:";
   if (!o.asked.data.starts_with(kFolder)) return;
   const fs::path source = fs::weakly_canonical(o.asked.data.substr(kFolder.size())),
@@ -34,6 +38,7 @@ void expect_elsewhere(const SortOptions& o) {
 }
 
 void run_sort(const SortOptions& o) {
+  if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
   expect_elsewhere(o);
   const Asked asked = open_asked(o.asked);
   NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
 #include "data/fetch/fetch.h"
+#include "data/formats/files.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
@@ -133,7 +135,12 @@ data::Wanted wanted(const InfoOptions& o) {
 void info(const InfoOptions& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
+  if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
   const data::Dataset set = data::load(options.spec, wanted(options));
+  for (const data::Split& split : set.splits)
+    for (const std::string& file : split.images.files)
+      if (!options.sheet.empty() && data::would_touch(options.sheet, file))
+        throw Error(options.sheet + ": --sheet would replace a picture of the data set; give it another name");
   const nlohmann::json description = describe(set);
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
   if (options.json) return fmt::print("{}\n", description.dump(2));

@@ -110,7 +110,7 @@ void expect_picture_size(int size) {
 }  // namespace
 
 void fail_for(const BadPicture& bad) {
-  fail("{}: {}; --set data.skip_bad=true goes on without such files", printable(bad.file), bad.reason);
+  fail("{}: {}; --skip-bad, for a run --set data.skip_bad=true, goes on without such files", printable(bad.file), bad.reason);
 }
 
 void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels) {

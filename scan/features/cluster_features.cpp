@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "data/formats/files.h"
@@ -17,6 +18,14 @@ namespace kith {
 namespace {
 
 using nlohmann::json;
+
+std::filesystem::path timing_path(const std::filesystem::path& dir) { return dir / "timing.json"; }
+
+double seconds_of_fit(const std::filesystem::path& dir) {
+  std::ifstream file(timing_path(dir));
+  const json seconds = json::parse(file, nullptr, false);
+  return seconds.is_object() ? seconds.value("fit", 0.) : 0;
+}
 
 const char* const kModelOrigin = "kith.run";
 
@@ -93,7 +102,8 @@ SafeTensors model_of(const RowRun& run) {
   RowFit fit = fit_rows(run);
   for (size_t s = 0; s < run.spaces.size(); ++s) put_transform(fit.arrays, s, run.spaces[s].transform());
   add_centroids(run, fit.arrays);
-  fit.facts["seconds"] = watch.seconds();
+  // Beside the model, whose bytes do not depend on the clock.
+  data::write_file(timing_path(run.dir), {data::as_bytes(json{{"fit", watch.seconds()}}.dump() + "\n")});
   fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
   write_safetensors(file, fit.arrays);
   remove_row_checkpoint(run);
@@ -150,12 +160,14 @@ json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, co
                    .origin = origin,
                    .checkpoint_seconds = c.checkpoint_seconds};
   SafeTensors model = model_of(run);
+  json fit = json::parse(model.metadata["kith.fit"]);
+  fit["seconds"] = seconds_of_fit(run.dir);
   Judgement judged = judge_rows(run, RowPredictor(ctx, c.settings, model), c.labels);
   json summary = {{"method", name_of(c.settings.method)},
                   {"rows", run.rows()},
                   {"settings", origin.at("settings")},
                   {"features", origin.at("features")},
-                  {"fit", json::parse(model.metadata["kith.fit"])},
+                  {"fit", std::move(fit)},
                   {"versions", {{"kith", KITH_VERSION}, {"compiler", __VERSION__}}}};
   if (candidates.contains("curve")) summary["candidates"] = candidates;
   summary.update(judged.summary);

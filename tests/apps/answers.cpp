@@ -264,6 +264,8 @@ TEST_F(Answers, AGalleryHasAPageAndASheetOfEachCluster) {
 
 TEST_F(Answers, MistakesAreOneLine) {
   std::ofstream(root_ / "text.png") << "no picture";
+  fs::copy_file(pictures()[0], root_ / "picture.npy", fs::copy_options::overwrite_existing);
+  std::ofstream(root_ / "list.csv") << "pictures/p0.png\n";
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"predict", "--run", path("run")}, "no images: name files, or a data set with --data NAME:DIR"},
       {{"predict", "--run", path("none"), "x.png"}, path("none") + ": no run directory (it has no config.toml)"},
@@ -276,6 +278,24 @@ TEST_F(Answers, MistakesAreOneLine) {
       {{"predict", "--run", path("run"), pictures()[0], "--out", path("none/p.csv")},
        path("none/p.csv") + ": cannot create: no such folder"},
       {{"predict", "--run", path("run"), pictures()[0], "--stage", "refine"}, "refine.safetensors: missing"},
+      {{"predict", "--run", path("run"), pictures()[0], "--out", path("run/assignments.npy")},
+       path("run/assignments.npy") + ": is a file of the run, which is only read; give the output another name"},
+      {{"predict", "--run", path("run"), "--data", "list:" + path("list.csv"), "--out", path("list.csv")},
+       path("list.csv") + ": writing it would replace what is asked about; give the output another name"},
+      {{"predict", "--run", path("run"), "--probabilities", pictures()[1], pictures()[0]},
+       "--probabilities " + pictures()[1] + ": expected a name ending in .npy"},
+      {{"predict", "--run", path("run"), pictures()[0], "--out", path("q.npy"), "--probabilities", path("q.npy")},
+       path("q.npy") + ": --out and --probabilities are one file; give them different names"},
+      {{"features", "--run", path("run"), path("picture.npy"), "--out", path("picture.npy")},
+       path("picture.npy") + ": writing it would replace what is asked about; give the output another name"},
+      {{"neighbours", "--run", path("run"), pictures()[0], "--out", path("run/config.toml")},
+       "--out " + path("run/config.toml") + ": expected a name ending in .csv"},
+      {{"sort", "--run", path("run"), pictures()[0], "--into", path("run")},
+       path("run") + ": --into is the run directory, which is only read"},
+      {{"sort", "--run", path("run"), pictures()[0], "--into", path("y"), "--min-confidence", "nan"},
+       "--min-confidence: expected a number from 0 to 1; found nan"},
+      {{"data", "info", "folder:" + path("pictures"), "--sheet", pictures()[0]},
+       pictures()[0] + ": --sheet would replace a picture of the data set; give it another name"},
       {{"neighbours", "--run", path("run"), pictures()[0], "--k", "61"}, "--k 61: the run has 60 train images"},
   };
   for (const auto& [words, message] : cases) {

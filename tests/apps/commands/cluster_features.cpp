@@ -121,7 +121,7 @@ TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {
   EXPECT_EQ(stopped.status, 130) << stopped.err;
   const Outcome rest = kith(command("parts", long_run));
   ASSERT_EQ(rest.status, 0) << rest.err;
-  for (const char* file : {"probabilities.npy", "distances.npy"})
+  for (const char* file : {"model.safetensors", "probabilities.npy", "distances.npy"})
     EXPECT_TRUE(content_of(root / "whole" / file) == content_of(root / "parts" / file)) << file;
 }
 

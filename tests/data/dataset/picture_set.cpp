@@ -135,7 +135,8 @@ TEST_F(Folder, BadFilesAreAnErrorOrListed) {
   text("a/0.png", "<html>");
   put("b/2.png", 30);
   EXPECT_HAS(load_error(),
-             "a/0.png: is not a picture that can be read; it is a web page (HTML); --set data.skip_bad=true");
+             "a/0.png: is not a picture that can be read; it is a web page (HTML); --skip-bad, for a run --set "
+             "data.skip_bad=true");
   const Wanted skip{.pictures = {.skip_bad = true}, .cache = cache};
   for (int round = 0; round < 2; ++round) {  // decoded, and found decoded
     const Dataset set = load(skip);

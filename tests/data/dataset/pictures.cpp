@@ -58,9 +58,10 @@ TEST_F(LoadPictures, TheFirstBadFileIsTheError) {
   put("31.png", {});
   put("17.png", {'n', 'o'});
   for (int round = 0; round < 5; ++round)
-    EXPECT_EQ(
-        error_of([&] { data::load_pictures(files, {.size = 4}); }),
-        name("17.png") + ": is not a picture that can be read; --set data.skip_bad=true goes on without such files");
+    EXPECT_EQ(error_of([&] { data::load_pictures(files, {.size = 4}); }),
+              name("17.png") +
+                  ": is not a picture that can be read; --skip-bad, for a run --set data.skip_bad=true, goes on "
+                  "without such files");
 }
 
 TEST_F(LoadPictures, BadFilesAreLeftOutOnRequestAndListed) {

@@ -88,7 +88,7 @@ TEST_F(StreamingCuda, EveryStageIsTheResidentOneBitForBit) {
   const Outcome resident = outcome_of({Residency::device}, a, stages);
   const Outcome streamed = outcome_of({Residency::host}, b, stages);
   EXPECT_EQ(resident.lines.size(), 13u);
-  EXPECT_EQ(resident.files.size(), 10u);
+  EXPECT_EQ(resident.files.size(), 11u);
   expect_same(streamed, resident);
   EXPECT_FALSE(resident.noted("streamed"));
   for (const char* stage : {"pretext", "cluster", "selflabel"})
