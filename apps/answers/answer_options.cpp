@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/commands/arrays.h"
 #include "apps/commands/stage_options.h"
 #include "apps/device.h"
 #include "apps/run_stage.h"
@@ -144,9 +145,7 @@ void expect_ending(const std::string& path, const char* option, const char* endi
 void expect_writable(const std::string& path, const AnswerOptions& o) {
   std::error_code ignored;
   const std::filesystem::path file(path);
-  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
-    throw Error(path + ": cannot create: no such folder");
-  if (std::filesystem::is_directory(file, ignored)) throw Error(path + ": cannot create: a folder has this name");
+  expect_creatable(file);
   if (!std::filesystem::exists(file, ignored)) return;
   const auto folder = std::filesystem::weakly_canonical(file, ignored).parent_path();
   if (!o.run.empty() &&

@@ -46,16 +46,9 @@ void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
     data::write_file(out, {data::as_bytes(text)});
 }
 
-NamedAnswers answers_of_images(const PredictOptions& o, std::vector<float>& probabilities) {
-  const Asked asked = open_asked(o.asked);
-  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
-  for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
-    const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
-    all.images.insert(all.images.end(), part.names.begin(), part.names.end());
-    all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
-    probabilities.insert(probabilities.end(), found.probabilities.begin(), found.probabilities.end());
-  }
-  return all;
+NamedAnswers answers_of_images(const AnswerOptions& o, std::vector<float>* probabilities) {
+  const Asked asked = open_asked(o);
+  return named_answers(asked, images_asked_about(o, asked.run), probabilities);
 }
 
 void run_predict(const PredictOptions& o) {
@@ -72,9 +65,9 @@ void run_predict(const PredictOptions& o) {
         throw Error(path + ": writing it would replace the features; give the output another name");
   }
   std::vector<float> probabilities;
+  std::vector<float>* wanted = o.probabilities.empty() ? nullptr : &probabilities;
   const NamedAnswers all =
-      o.features.empty() ? answers_of_images(o, probabilities)
-                         : answers_of_rows(o.asked, o.features, o.probabilities.empty() ? nullptr : &probabilities);
+      o.features.empty() ? answers_of_images(o.asked, wanted) : answers_of_rows(o.asked, o.features, wanted);
   write_answers(o.out, form, all);
   if (!o.probabilities.empty())
     data::write_npy<float>(o.probabilities, probabilities,

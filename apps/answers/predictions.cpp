@@ -26,6 +26,19 @@ const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
 
 }  // namespace
 
+NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& parts,
+                           std::vector<float>* probabilities) {
+  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
+  for (const NamedImages& part : parts) {
+    const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
+    all.images.insert(all.images.end(), part.names.begin(), part.names.end());
+    all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
+    if (probabilities)
+      probabilities->insert(probabilities->end(), found.probabilities.begin(), found.probabilities.end());
+  }
+  return all;
+}
+
 std::string csv(const NamedAnswers& a) {
   std::string out = a.what + ",cluster,name,confidence,runner_up,runner_up_confidence,distance\n";
   for (size_t i = 0; i < a.answers.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/answers/answer_options.h"
 #include "scan/stages/answers.h"
 
 namespace kith {
@@ -17,6 +18,9 @@ struct NamedAnswers {
   std::vector<std::string> clusters;  // names of the clusters; empty where a cluster has none
   std::string what = "image";         // or "row": the first name
 };
+
+// What the run says of all these images; their probabilities one after the other, where asked for.
+NamedAnswers named_answers(const Asked&, const std::vector<NamedImages>&, std::vector<float>* probabilities = nullptr);
 
 std::string csv_field(const std::string&);  // quoted where it must be
 std::string csv(const NamedAnswers&);

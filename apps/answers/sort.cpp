@@ -41,16 +41,12 @@ void run_sort(const SortOptions& o) {
   if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
   expect_elsewhere(o);
   const Asked asked = open_asked(o.asked);
-  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
-  for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
+  const std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);
+  for (const NamedImages& part : parts)
     if (part.images.files.empty())
       throw Error(
           fmt::format("{}: its images are no files of their own; kith predict lists their clusters", o.asked.data));
-    const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
-    all.images.insert(all.images.end(), part.names.begin(), part.names.end());
-    all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
-  }
-  const std::vector<Move> moves = sorted_places(all, o.into, o.least);
+  const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
   const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link);
   fmt::print("{}: {} of {} pictures in {} clusters {}\n", o.into, made, moves.size(), asked.run.clusters,
              o.copy ? "copied" : "linked");

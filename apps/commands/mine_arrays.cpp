@@ -21,11 +21,7 @@ constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::num
 
 // Before the search, which may be long.
 void check_output(const path& file, const path& features) {
-  std::error_code ignored;
-  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
-    throw Error(fmt::format("{}: cannot create: no such folder", file.string()));
-  if (std::filesystem::is_directory(file, ignored))
-    throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
+  expect_creatable(file);
   if (data::would_touch(file, features))
     throw Error(fmt::format("{}: writing it would replace the features {}; give the output another name", file.string(),
                             features.string()));
@@ -159,6 +155,14 @@ void complete_scores(std::vector<float>& scores, const SearchedRows& rows, const
 }
 
 }  // namespace
+
+void expect_creatable(const path& file) {
+  std::error_code ignored;
+  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
+    throw Error(fmt::format("{}: cannot create: no such folder", file.string()));
+  if (std::filesystem::is_directory(file, ignored))
+    throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
+}
 
 int mine_arrays(Context& ctx, const MineArrays& options) {
   check_outputs(options);
