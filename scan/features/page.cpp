@@ -105,8 +105,7 @@ std::string candidates(const json& s) {
 }
 
 std::string curves(const RowRun& run) {
-  if (!std::filesystem::exists(run.dir / "metrics.jsonl")) return "";
-  const std::vector<json> lines = finished_lines(read_metrics(run.dir / "metrics.jsonl"));
+  const std::vector<json> lines = finished_log(run.dir);
   std::string charts;
   for (const auto& [key, title] : {std::pair{"loss", "Loss"},
                                    {"validation_loss", "Validation loss"},

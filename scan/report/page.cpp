@@ -169,7 +169,35 @@ std::string confusion(const PageInput& in) {
     for (int k = 0; k < table.classes; ++k) map.counts.push_back(table.at(c, k));
   }
   return html_section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
-                      to_svg(map));
+                      "<div class=\"scroll\">" + to_svg(map) + "</div>\n");
+}
+
+std::string map_of(const PageInput& in) {
+  if (in.map.empty()) return "";
+  const Contingency* table = in.evaluation ? &in.evaluation->table : nullptr;
+  const std::vector<int> class_of = in.evaluation ? shown_classes(*in.evaluation) : std::vector<int>{};
+  std::vector<std::string> names(table ? static_cast<size_t>(table->clusters) : in.prototypes.size());
+  for (size_t c = 0; c < names.size(); ++c)
+    names[c] = !table            ? fmt::format("cluster {}", c)
+               : class_of[c] < 0 ? fmt::format("{}: no class", c)
+                                 : fmt::format("{}: {}", c, in.evaluation->class_names[class_of[c]]);
+  return html_section(
+      "Map",
+      fmt::format(
+          "{} of the scored images, laid out (as UMAP does it) so that neighbours in the final network's features lie "
+          "together; distances between far groups mean little. Point at one to see it, choose a cluster to see it "
+          "alone.",
+          in.map.size()),
+      map_figure(in.map, *in.images, names));
+}
+
+// What made the run, for whoever has nothing but this page.
+std::string origin(const PageInput& in) {
+  if (in.command.empty()) return "";
+  return html_section(
+      "How it was made", "This command makes it anew, where the data lies in the same place.",
+      fmt::format("<pre>{}</pre>\n<details><summary>Its whole configuration</summary><pre>{}</pre></details>\n",
+                  escape_html(in.command), escape_html(in.config)));
 }
 
 std::string clusters(const PageInput& in) {
@@ -186,7 +214,8 @@ std::string clusters(const PageInput& in) {
 }  // namespace
 
 std::string render_page(const PageInput& in) {
-  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + clusters(in) + curves(in));
+  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + map_of(in) + clusters(in) +
+                                 curves(in) + origin(in));
 }
 
 }  // namespace kith

@@ -1,4 +1,5 @@
-// The page of a run, report.html: one self-contained file (inline style, SVG and PNG; no script).
+// The page of a run, report.html: one self-contained file (inline style, SVG and PNG; a script shows the pictures of the map's
+// points, and without it all else is there).
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -10,6 +11,7 @@
 
 #include "data/dataset/dataset.h"
 #include "scan/metrics/evaluation.h"
+#include "scan/report/page_map.h"
 
 namespace kith {
 
@@ -26,6 +28,8 @@ struct PageInput {
   std::span<const float> confidence = {};     // [images], probability of the assigned cluster
   std::span<const int64_t> prototypes = {};   // [clusters], -1 for an empty one; prototypes()
   int samples_per_cluster = 24;
+  std::vector<MapPoint> map = {};
+  std::string command = {}, config = {};  // what makes this run anew, and its resolved configuration
 };
 
 // Error on lengths that do not fit the images.

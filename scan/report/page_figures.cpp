@@ -121,14 +121,11 @@ std::string to_svg(const ValueMap& map) {
       svg += fmt::format("<text class=\"name\" x=\"{:g}\" y=\"{:g}\" text-anchor=\"end\">{}</text>", left - 9,
                          y + kCellHeight / 2 + 4, escape_html(shortened(map.rows[i / columns], kLongest)));
     const double share = !map.values[i] ? 0 : high > low ? (*map.values[i] - low) / (high - low) : 0.5;
-    const auto mix = [share](int from, int to) { return from + static_cast<int>(std::lround(share * (to - from))); };
-    const std::string fill =
-        map.values[i] ? fmt::format("rgb({},{},{})", mix(228, 18), mix(237, 74), mix(246, 140)) : "#fff";
     svg += fmt::format(
-        "<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"{}\"/>"
+        "<rect class=\"shade\" x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill-opacity=\"{:.3f}\"/>"
         "<text class=\"count{}\" x=\"{:g}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>",
-        x, y, cell - 2, kCellHeight - 2, fill, share > 0.5 ? " on-dark" : "", x + cell / 2 - 1, y + kCellHeight / 2 + 3,
-        escape_html(map.texts[i]));
+        x, y, cell - 2, kCellHeight - 2, map.values[i] ? kFaintest + (1 - kFaintest) * share : 0,
+        share > 0.5 ? " on-dark" : "", x + cell / 2 - 1, y + kCellHeight / 2 + 3, escape_html(map.texts[i]));
   }
   return svg + "</svg>\n";
 }

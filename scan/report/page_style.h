@@ -4,14 +4,17 @@
 namespace kith {
 
 inline constexpr char kPageStyle[] = R"css(
-:root { --ink: #1d2530; --soft: #5d6978; --rule: #dde3ea; --ground: #f6f8fa; --blue: #2467a8; --orange: #d9711c; }
+:root { color-scheme: light dark; --ink: #1d2530; --soft: #5d6978; --rule: #dde3ea; --ground: #f6f8fa; --sheet: #fff; --blue: #2467a8; --bar: #9dbfdf; --orange: #d9711c; --frame: #c4ccd5; --faint: #e8ecf1; --deep: #124a8c; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9ef; --soft: #98a4b3; --rule: #333c48; --ground: #14181d; --sheet: #1c2229; --blue: #5b9fe0; --bar: #3c5f84; --orange: #e88b3d; --frame: #4a5563; --faint: #2a323c; --deep: #4d94dd; }
+}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 36px 28px 60px; }
 h1 { font-size: 27px; font-weight: 650; letter-spacing: -.01em; margin: 0 0 4px; }
 h2 { font-size: 19px; font-weight: 650; margin: 0 0 4px; }
 h3 { font-size: 15px; font-weight: 600; margin: 18px 0 6px; }
-section { background: #fff; border: 1px solid var(--rule); border-radius: 10px; padding: 22px 26px 24px; margin-top: 20px; }
+section { background: var(--sheet); border: 1px solid var(--rule); border-radius: 10px; padding: 22px 26px 24px; margin-top: 20px; }
 p { margin: 0 0 12px; color: var(--soft); max-width: 78ch; }
 dl { display: flex; flex-wrap: wrap; gap: 6px 30px; margin: 12px 0 0; }
 dt { color: var(--soft); font-size: 12.5px; }
@@ -24,7 +27,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.best { font-weight: 700; }
 td.bar { width: 38%; padding: 7px 0; }
 .wide td, .wide th { padding: 6px 8px; font-size: 13px; white-space: nowrap; }
-.bar div { height: 11px; border-radius: 2px; background: #9dbfdf; }
+.bar div { height: 11px; border-radius: 2px; background: var(--bar); }
 .best + td.bar div { background: var(--blue); }
 .wide { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 10px 22px; }
@@ -33,7 +36,9 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .title { font-size: 12.5px; font-weight: 600; fill: var(--ink); }
 .tick { font-size: 10.5px; fill: var(--soft); }
 .label { font-size: 11px; fill: var(--soft); }
-.grid { stroke: #e8ecf1; }
+.grid { stroke: var(--faint); }
+.ground { fill: var(--faint); }
+.shade { fill: var(--deep); }
 .axis { stroke: #8e99a6; }
 .line { fill: none; stroke: var(--blue); stroke-width: 1.8; stroke-linejoin: round; }
 .dot { fill: var(--blue); }
@@ -43,7 +48,7 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .cluster { display: grid; grid-template-columns: 176px 74px 1fr; gap: 16px; align-items: start; padding: 12px 0; border-top: 1px solid var(--rule); }
 .cluster b { display: block; font-weight: 600; line-height: 1.35; }
 .cluster small { color: var(--soft); font-size: 12.5px; line-height: 1.45; display: block; font-variant-numeric: tabular-nums; }
-.cluster img { image-rendering: pixelated; display: block; border-radius: 4px; border: 3px solid #c4ccd5; background: #fff; }
+.cluster img { image-rendering: pixelated; display: block; border-radius: 4px; border: 3px solid var(--frame); background: #fff; }
 .cluster img.right { border-color: var(--blue); }
 .cluster img.wrong { border-color: var(--orange); border-style: dashed; }
 .prototype img { width: 74px; }
@@ -51,7 +56,40 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .samples img { width: 52px; }
 .key { display: inline-block; width: 13px; height: 13px; border: 3px solid var(--blue); border-radius: 3px; vertical-align: -2px; margin-right: 6px; }
 .key.wrong { margin-left: 18px; border-color: var(--orange); border-style: dashed; }
+.heat, .values { min-width: min(100%, 560px); }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 6px; margin-bottom: 10px; }
+.legend button { font: inherit; font-size: 12.5px; color: var(--ink); background: none; border: 1px solid transparent; border-radius: 6px; padding: 3px 8px; cursor: pointer; }
+.legend button:hover, .legend button[aria-pressed="true"] { border-color: var(--frame); }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 6px; }
+.plot { position: relative; }
+.plot svg:focus-visible, .legend button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
+.plot circle { fill-opacity: .8; }
+.plot .one g:not(.on) { opacity: .12; }
+.plot circle.shown { stroke: var(--ink); stroke-width: 2; fill-opacity: 1; }
+.card { position: absolute; top: 6px; right: 6px; width: 132px; padding: 8px; background: var(--sheet); border: 1px solid var(--rule); border-radius: 8px; font-size: 12px; line-height: 1.35; pointer-events: none; overflow-wrap: anywhere; }
+.card[hidden] { display: none; }
+.card span { display: block; }
+.card span:first-child { image-rendering: pixelated; background-repeat: no-repeat; border-radius: 3px; margin-bottom: 6px; }
+.scroll { overflow-x: auto; }
+pre { overflow-x: auto; font-size: 12.5px; line-height: 1.45; margin: 8px 0 0; }
+summary { cursor: pointer; }
 footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
+@media (max-width: 640px) {
+  main { padding: 20px 10px 40px; }
+  section { padding: 16px 14px 18px; }
+  th, td { padding-left: 7px; padding-right: 7px; }
+  td.bar { width: 20%; }
+  .cluster { grid-template-columns: 1fr 60px; gap: 8px 12px; }
+  .cluster .samples { grid-column: 1 / -1; }
+  .prototype img { width: 60px; }
+  .samples img { width: 40px; border-width: 2px; }
+  .scroll svg { min-width: 520px; }
+}
+@media print {
+  :root { --ground: #fff; }
+  section { break-inside: avoid; border: 0; padding: 8px 0; }
+  .card, .legend button { border: 0; }
+}
 )css";
 
 }  // namespace kith

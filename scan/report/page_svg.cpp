@@ -173,14 +173,13 @@ std::string to_svg(const HeatMap& map) {
     for (size_t j = 0; j < columns; ++j) {
       const int64_t count = map.counts[i * columns + j];
       const double share = total == 0 ? 0 : static_cast<double>(count) / static_cast<double>(total);
-      // White to a dark blue; text turns white where the ground is dark.
-      const auto mix = [share](int from, int to) { return from + static_cast<int>(std::lround(share * (to - from))); };
       const double x = left + cell_width * static_cast<double>(j);
       svg += fmt::format(
-          "<rect x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" fill=\"rgb({},{},{})\"><title>{}, {}: {} ({:.1f} "
-          "%)</title></rect>",
-          x, y, cell_width - 1.5, cell_height - 1.5, mix(243, 18), mix(246, 74), mix(250, 140),
-          escape_html(map.rows[i]), escape_html(map.columns[j]), count, 100 * share);
+          "<rect class=\"shade\" x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\" "
+          "fill-opacity=\"{:.3f}\"><title>{}, "
+          "{}: {} ({:.1f} %)</title></rect>",
+          x, y, cell_width - 1.5, cell_height - 1.5, kFaintest + (1 - kFaintest) * share, escape_html(map.rows[i]),
+          escape_html(map.columns[j]), count, 100 * share);
       if (numbered && count > 0)
         svg += fmt::format("<text class=\"count{}\" x=\"{:g}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>",
                            share > 0.5 ? " on-dark" : "", x + cell_width / 2 - 1, y + cell_height / 2 + 3.5, count);

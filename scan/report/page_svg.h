@@ -22,6 +22,9 @@ struct LineChart {
 // Beyond 400 points, neighbours are averaged. Empty without a finite point.
 std::string to_svg(const LineChart&);
 
+// Opacity of the shade of a cell that holds nothing; a full one has 1.
+inline constexpr double kFaintest = 0.05;
+
 struct HeatMap {
   std::string x_label, y_label;
   std::vector<std::string> columns, rows;

@@ -104,6 +104,11 @@ std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {
   return kept;
 }
 
+std::vector<nlohmann::json> finished_log(const std::filesystem::path& run_dir) {
+  const std::filesystem::path log = run_dir / "metrics.jsonl";
+  return std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<nlohmann::json>{};
+}
+
 void expect_not_in_use(const std::filesystem::path& run_dir) {
   const int file = open((run_dir / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return;

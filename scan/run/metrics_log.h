@@ -44,5 +44,7 @@ std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
 
 // Lines about valid results: those of each stage up to its last finished one.
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);
+// The same of the log of a run directory; none where it has no log.
+std::vector<nlohmann::json> finished_log(const std::filesystem::path& run_dir);
 
 }  // namespace kith

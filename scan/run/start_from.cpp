@@ -38,8 +38,7 @@ void write_text(const fs::path& path, const std::string& text) { data::write_fil
 // The lines of metrics.jsonl and the seconds of timing.json that belong to the stages taken over.
 void copy_report(const std::set<std::string>& commands, const fs::path& from, const fs::path& to) {
   std::string kept;
-  const fs::path log = from / "metrics.jsonl";
-  for (const json& line : finished_lines(fs::exists(log) ? read_metrics(log) : std::vector<json>{}))
+  for (const json& line : finished_log(from))
     if (commands.contains(line.value("stage", ""))) kept += json_text(line) + "\n";
   write_text(to / "metrics.jsonl", kept);
   std::ifstream file(from / "timing.json");

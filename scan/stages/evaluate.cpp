@@ -11,6 +11,7 @@
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "kernels/kmeans.h"
+#include "scan/config/run_command.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/metrics/head_selection.h"
@@ -25,6 +26,7 @@
 #include "scan/run/timing.h"
 #include "scan/stages/predict.h"
 #include "scan/stages/result_files.h"
+#include "scan/stages/result_map.h"
 #include "scan/text/json_text.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
@@ -240,18 +242,19 @@ class EvaluateStage {
     out["judgement"] = judgement(features.view(), probabilities, assignments, classes_, s_.config.seed);
     out["judgement"]["copies_train"] = copies(train_);
     write_prototypes(s_, faces, by_confidence(assignments, confidence, classes_));
-    write_page(std::move(evaluation), out["judgement"], assignments, confidence, faces);
+    write_page(std::move(evaluation), out["judgement"], assignments, confidence, faces,
+               result_map(s_, features.view(), assignments, confidence));
     return out;
   }
 
   void write_page(std::optional<Evaluation> evaluation, const json& judged, std::span<const int32_t> assignments,
-                  std::span<const float> confidence, std::span<const int64_t> faces) const {
-    const std::filesystem::path log = s_.dir / "metrics.jsonl";
-    const int64_t more = s_.data.of(data::Role::unlabelled).count;
+                  std::span<const float> confidence, std::span<const int64_t> faces, std::vector<MapPoint> map) const {
     std::vector<std::pair<std::string, std::string>> facts = {
         {"Images", fmt::format("{} train, {}{} scored, {} x {} x {}", train_.count,
-                               more > 0 ? fmt::format("{} unlabelled, ", more) : "", scored_.count, scored_.height,
-                               scored_.width, scored_.channels)},
+                               s_.data.of(data::Role::unlabelled).count > 0
+                                   ? fmt::format("{} unlabelled, ", s_.data.of(data::Role::unlabelled).count)
+                                   : "",
+                               scored_.count, scored_.height, scored_.width, scored_.channels)},
         {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
         {"Clusters", fmt::format("{}, {} used", classes_, judged["clusters_used"].get<int>())},
         {"Mean confidence", fmt::format("{:.1f} %", 100 * judged["mean_confidence"].get<double>())}};
@@ -266,13 +269,16 @@ class EvaluateStage {
         {.title = fmt::format("{}, preset {}, seed {}", data::kind_of(s_.data.spec), s_.config.preset, s_.config.seed),
          .facts = std::move(facts),
          .methods = methods_,
-         .metrics = std::filesystem::exists(log) ? finished_lines(read_metrics(log)) : std::vector<json>{},
+         .metrics = finished_log(s_.dir),
          .refined = s_.config.refine.enabled,
          .evaluation = std::move(evaluation),
          .images = &scored_,
          .assignments = assignments,
          .confidence = confidence,
-         .prototypes = faces});
+         .prototypes = faces,
+         .map = std::move(map),
+         .command = run_command(s_.config, s_.dir.string()),
+         .config = to_toml(s_.config)});
     data::write_file(s_.dir / "report.html", {data::as_bytes(page)});
   }
 

@@ -45,9 +45,9 @@ TEST(ValueMap, ShadesFromTheLeastToTheLargest) {
                .values = {0.25, 0.75, std::nullopt, 0.5},
                .texts = {"25.0", "75.0", "-", "50.0"}};
   const std::string svg = to_svg(map);
-  EXPECT_EQ(times(svg, "fill=\"rgb(228,237,246)\""), 1);
-  EXPECT_EQ(times(svg, "fill=\"rgb(18,74,140)\""), 1);
-  EXPECT_EQ(times(svg, "fill=\"#fff\""), 1);
+  EXPECT_EQ(times(svg, "fill-opacity=\"0.050\""), 1);
+  EXPECT_EQ(times(svg, "fill-opacity=\"1.000\""), 1);
+  EXPECT_EQ(times(svg, "fill-opacity=\"0.000\""), 1);
   EXPECT_EQ(times(svg, "on-dark"), 1);
   EXPECT_EQ(times(svg, ">&lt;2&gt;<"), 1);
   map.values = {0.5, 0.5, 0.5, 0.5};  // no range

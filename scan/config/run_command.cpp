@@ -1,0 +1,45 @@
+#include "scan/config/run_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+std::string shell_word(const std::string& text) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./:=,+").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::ranges::all_of(text, plain)) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+RunConfig begun_from(const RunConfig& config) {
+  RunConfig base;
+  try {
+    base = load_config(config.preset, {"data.spec=" + config.data.spec});
+  } catch (const Error&) {  // a file of one's own that is gone
+  }
+  base.preset = config.preset;
+  return base;
+}
+
+}  // namespace
+
+std::string run_command(const RunConfig& config, const std::string& out) {
+  std::string text = fmt::format("kith run --data {} --preset {} --seed {}", shell_word(config.data.spec),
+                                 shell_word(config.preset), config.seed);
+  for (const Difference& d : differences(begun_from(config), config))
+    if (d.field != "seed" && d.field != "data.spec" && d.field != "threads")
+      text += " --set " + shell_word(d.field + "=" + d.right);
+  return text + " --out " + shell_word(out);
+}
+
+}  // namespace kith
