@@ -37,7 +37,9 @@ std::string run_command(const RunConfig& config, const std::string& out) {
   std::string text = fmt::format("kith run --data {} --preset {} --seed {}", shell_word(config.data.spec),
                                  shell_word(config.preset), config.seed);
   for (const Difference& d : differences(begun_from(config), config))
-    if (d.field != "seed" && d.field != "data.spec" && d.field != "threads")
+    if (d.field == "precision")
+      text += " --precision " + d.right.substr(1, d.right.size() - 2);  // a string of TOML
+    else if (d.field != "seed" && d.field != "data.spec" && d.field != "threads")
       text += " --set " + shell_word(d.field + "=" + d.right);
   return text + " --out " + shell_word(out);
 }

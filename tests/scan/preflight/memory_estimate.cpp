@@ -26,8 +26,9 @@ double part(const std::vector<MemoryPart>& parts, const std::string& what) {
   return 0;
 }
 
-// The bound has to be one: a step must really take that much, and not many times more (the parts of the gradients of weights,
-// which are not in it, weigh less the larger the batch).
+// The bound has to be one: a step must really take that much, and not many times more. Not in it are the gradients of weights,
+// which weigh less the larger the batch, and what convolutions work in, which differs between processors (0.44 of a step at
+// 128 images is the least seen, on an AMD EPYC without AMX).
 TEST(Footprint, BoundsATrainingStepFromBelow) {
   RunConfig config = test::tiny_config();
   config.model.width = 16;
@@ -48,7 +49,7 @@ TEST(Footprint, BoundsATrainingStepFromBelow) {
     const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
     const double said = part(f.host, "a training step");
     EXPECT_LE(said, taken) << depth << ", " << batch;
-    EXPECT_GE(said, 0.5 * taken) << depth << ", " << batch;
+    EXPECT_GE(said, 0.4 * taken) << depth << ", " << batch;
   }
 }
 
