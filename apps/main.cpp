@@ -11,6 +11,7 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
+#include "apps/commands/compare.h"
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
 #include "apps/commands/stages.h"
@@ -61,6 +62,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_stage_commands(app);
   add_answer_commands(app);
   add_ablate_command(app);
+  add_compare_command(app);
   add_data_commands(app);
   add_preset_command(app);
   add_info_command(app, wait);

@@ -217,9 +217,9 @@ class Ablation {
 
 }  // namespace
 
-void ablate(const AblateOptions& o) {
+void ablate(const AblateOptions& o, Grid grid) {
   catch_stop_signals();
-  Ablation ablation(o, load_grid(o.grid));
+  Ablation ablation(o, std::move(grid));
   const std::vector<PlannedCell> plan = plan_cells(o, ablation.grid(), ablation.states(), ablation.jobs());
   if (o.dry_run) return print_plan(ablation.grid(), plan);
   ablation.run();
@@ -242,7 +242,7 @@ void add_ablate_command(CLI::App& app) {
   command->add_flag("--dry-run", options->dry_run,
                     "Check that every run can start, list them and their work; write nothing");
   command->add_flag("--quiet", options->quiet, "No line per run");
-  command->callback([options] { ablate(*options); });
+  command->callback([options] { ablate(*options, load_grid(options->grid)); });
 }
 
 }  // namespace kith

@@ -12,6 +12,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "scan/ablate/grid.h"
+
 namespace kith {
 
 struct AblateOptions {
@@ -19,7 +21,7 @@ struct AblateOptions {
   int jobs = 1, threads = 0;  // threads: of all runs together; 0: as many as may run
   bool dry_run = false, quiet = false;
 };
-void ablate(const AblateOptions&);
+void ablate(const AblateOptions&, Grid);
 
 void add_ablate_command(CLI::App& app);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/commands/run_seeds.h"
 #include "apps/commands/stage_options.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/text/json_text.h"
@@ -53,9 +54,27 @@ void print_summary(const Session& session, const StageOptions& options, const nl
   fmt::print("\n  {}\n", session.dir.string());
 }
 
+namespace {
+
+void add_run_command(CLI::App& app) {
+  auto options = std::make_shared<StageOptions>();
+  auto seeds = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("run", "All stages, continuing where they stopped");
+  add_stage_options(*command, *options);
+  add_from_option(*command, *options);
+  command->get_option("--out")->required();
+  command->add_option("--seeds", *seeds,
+                      "Several runs, 0,1,2: --out becomes a folder of them, with means and deviations");
+  command->callback([command, options, seeds] {
+    if (command->count("--seeds") > 0) return run_seeds(*options, seeds_of(*seeds));
+    run_stage(*options, [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
+  });
+}
+
+}  // namespace
+
 void add_stage_commands(CLI::App& app) {
-  add_stage(app, "run", "All stages, continuing where they stopped",
-            [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
+  add_run_command(app);
   add_stage(app, "pretext", "Train the backbone by instance discrimination", [](Session& s, auto&) { pretext(s); });
   add_mine_command(app);
   add_cluster_command(app);

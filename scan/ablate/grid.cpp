@@ -292,4 +292,8 @@ void keep_folders(Grid& grid, const std::filesystem::path& cells) {
 
 Grid load_grid(const std::string& path) { return Reader(read_source(path)).read(); }
 
+Grid parse_grid(const std::string& text, const std::string& name) {
+  return Reader({.name = name, .text = text}).read();
+}
+
 }  // namespace kith

@@ -52,6 +52,8 @@ struct Grid {
 // values or of a field that no result depends on, a field that is set twice, two cells of one configuration, no data set,
 // more than 10,000 cells.
 Grid load_grid(const std::string& path);
+// The same of the text of a file; `name` stands for it in messages.
+Grid parse_grid(const std::string& text, const std::string& name);
 
 // Names as they are in the folder `cells`: a grid with one more axis calls a run by another name, and it is the same run.
 void keep_folders(Grid&, const std::filesystem::path& cells);

@@ -64,6 +64,22 @@ std::string markdown_field(const std::string& text) {
   return out;
 }
 
+std::string latex_field(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (text.compare(i, 2, "+-") == 0)
+      out += "$\\pm$", ++i;
+    else if (c == '\\' || c == '~' || c == '^')
+      out += fmt::format("\\char{}{{}}", static_cast<int>(c));
+    else if (std::string_view("&%$#_{}").find(c) != std::string_view::npos)
+      out += {'\\', c};
+    else
+      out += c;
+  }
+  return out;
+}
+
 Table table_of(const Grid& grid, const GridResults& results) {
   Table table{.header = grid.columns, .rows = {}};
   if (grid.columns.empty()) table.header.emplace_back("setting");
@@ -168,6 +184,20 @@ std::string to_markdown(const Grid& grid, const GridResults& results) {
   out += "|\n";
   for (const auto& row : table.rows) line(row);
   return out;
+}
+
+std::string to_latex(const Grid& grid, const GridResults& results) {
+  const Table table = table_of(grid, results);
+  const auto line = [](const std::vector<std::string>& cells) {
+    std::string out;
+    for (const std::string& cell : cells) out += (out.empty() ? "" : " & ") + latex_field(cell);
+    return out + " \\\\\n";
+  };
+  const size_t left = std::max<size_t>(grid.columns.size(), 1);
+  std::string out = fmt::format("\\begin{{tabular}}{{{}{}}}\n\\toprule\n{}\\midrule\n", std::string(left, 'l'),
+                                std::string(table.header.size() - left, 'r'), line(table.header));
+  for (const auto& row : table.rows) out += line(row);
+  return out + "\\bottomrule\n\\end{tabular}\n";
 }
 
 std::string to_text(const Grid& grid, const GridResults& results) { return to_text(table_of(grid, results)); }

@@ -41,6 +41,7 @@ GridResults collect(const Grid&, const std::vector<nlohmann::json>& summaries);
 std::string to_csv(const Grid&, const GridResults&);
 std::string to_markdown(const Grid&, const GridResults&);
 std::string to_text(const Grid&, const GridResults&);
+std::string to_latex(const Grid&, const GridResults&);  // a tabular for the package booktabs
 
 std::string spread_text(const Figure&, const Spread&);  // "35.8+-1.4"; "-" without a value
 

@@ -150,5 +150,15 @@ TEST(Results, RefinedRunsAreSeenAsSuch) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
+TEST(Results, LatexEscapesItsSigns) {
+  Grid grid = grid_of_four();
+  grid.columns = {"a_b", "50%"};
+  const std::string text = to_latex(grid, collect(grid, summaries_of_four()));
+  EXPECT_EQ(text.find("\\begin{tabular}{llr"), 0u);
+  EXPECT_NE(text.find("a\\_b & 50\\% & seeds & "), std::string::npos);
+  EXPECT_NE(text.find("62.5$\\pm$17.7"), std::string::npos);  // of 50 and 75
+  EXPECT_NE(text.find(" \\\\\n\\bottomrule\n\\end{tabular}\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kith::test

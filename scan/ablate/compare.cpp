@@ -1,0 +1,95 @@
+#include "scan/ablate/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "kernels/core/check.h"
+#include "scan/ablate/plan.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr size_t kMostColumns = 6;
+
+bool decides(const std::string& field) {
+  return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "preset";
+}
+
+json summary_of(const fs::path& run, const RunConfig& config) {
+  if (std::optional<json> summary = finished_summary(run, config)) return std::move(*summary);
+  throw Error(fmt::format("{0}: the run has not finished; kith run --out {0} continues it", run.string()));
+}
+
+bool same_setting(const RunConfig& a, const RunConfig& b) {
+  return std::ranges::none_of(differences(a, b), [](const Difference& d) { return decides(d.field); });
+}
+
+std::string folder_name(const fs::path& run) {
+  const fs::path name = run.has_filename() ? run.filename() : run.parent_path().filename();
+  return name.string();
+}
+
+// The fields in which settings differ, and what each has there.
+std::map<std::string, std::vector<std::string>> differing(const std::vector<const RunConfig*>& configs) {
+  std::map<std::string, std::vector<std::string>> out;
+  for (size_t s = 1; s < configs.size(); ++s)
+    for (const Difference& d : differences(*configs[0], *configs[s])) {
+      if (!decides(d.field)) continue;
+      auto& values = out.try_emplace(d.field, configs.size(), d.left).first->second;
+      values[s] = d.right;
+    }
+  return out;
+}
+
+}  // namespace
+
+ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
+  ComparedRuns out;
+  std::set<fs::path> seen;
+  std::vector<const RunConfig*> firsts;  // of each setting
+  std::vector<std::string> names;
+  std::map<size_t, size_t> counts;
+  out.grid.cells.reserve(runs.size());  // firsts points into them
+  for (const fs::path& run : runs) {
+    if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
+    if (!fs::exists(run / "config.toml"))
+      throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
+    RunConfig config = load_config((run / "config.toml").string(), {});
+    out.summaries.push_back(summary_of(run, config));
+    size_t setting = 0;
+    while (setting < firsts.size() && !same_setting(*firsts[setting], config)) ++setting;
+    out.grid.cells.push_back({.setting = setting, .seed = config.seed, .config = std::move(config)});
+    if (setting == firsts.size()) firsts.push_back(&out.grid.cells.back().config), names.push_back(folder_name(run));
+    ++counts[setting];
+    if (counts[setting] > out.grid.seeds.size()) out.grid.seeds.push_back(out.grid.cells.back().seed);
+  }
+  const auto fields = differing(firsts);
+  const bool by_field = !fields.empty() && fields.size() <= kMostColumns;
+  if (by_field)
+    for (const auto& [field, values] : fields) out.grid.columns.push_back(field);
+  else
+    out.grid.columns = {"run"};
+  for (size_t s = 0; s < firsts.size(); ++s) {
+    GridSetting setting{.values = {}, .name = ""};
+    if (by_field)
+      for (const auto& [field, values] : fields) {
+        setting.values.push_back(values[s]);
+        setting.name += fmt::format("{}{} = {}", setting.name.empty() ? "" : ", ", field, values[s]);
+      }
+    else
+      setting = {.values = {names[s]}, .name = names[s]};
+    out.grid.settings.push_back(std::move(setting));
+  }
+  out.grid.extents = std::vector<size_t>(out.grid.columns.size(), firsts.size());
+  return out;
+}
+
+}  // namespace kith

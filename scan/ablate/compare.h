@@ -1,0 +1,21 @@
+// Finished runs side by side, as if they were the cells of a grid: runs whose configurations differ in their seed alone are one
+// setting.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "scan/ablate/grid.h"
+
+namespace kith {
+
+struct ComparedRuns {
+  Grid grid;  // columns: the fields that differ; "run" where they are more than six, or none
+  std::vector<nlohmann::json> summaries;  // of each cell
+};
+
+// Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error
+// names the directory: it is no run, has not finished, or stands there twice.
+ComparedRuns compared_runs(const std::vector<std::filesystem::path>&);
+
+}  // namespace kith

@@ -1,0 +1,81 @@
+// kith run --seeds and kith compare as a user runs them.
+#include <algorithm>
+
+#include "apps/commands/run_seeds.h"
+#include "kernels/core/check.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class Compare : public Runs {
+ protected:
+  Outcome compare(const std::vector<std::string>& words) const {
+    std::vector<std::string> all = {"compare"};
+    all.insert(all.end(), words.begin(), words.end());
+    return kith(all);
+  }
+  std::string at(const std::string& run) const { return (root_ / run).string(); }
+};
+
+std::ptrdiff_t lines_of(const std::string& text) { return std::ranges::count(text, '\n'); }
+
+TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
+  const Outcome o = run("many", {"--seeds", "0,1"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("2/2"), std::string::npos) << o.out;
+  std::vector<std::string> runs;
+  for (const auto& entry : fs::directory_iterator(root_ / "many" / "cells"))
+    if (entry.is_directory()) runs.push_back(entry.path().string());
+  ASSERT_EQ(runs.size(), 2u);
+  // A cell is the run that one seed alone would have been.
+  ASSERT_EQ(run("one", {"--seed", "1"}).status, 0);
+  const bool second = runs[1].find("seed=1") != std::string::npos;
+  EXPECT_EQ(text_of(fs::path(runs[second ? 1 : 0]) / "probabilities.npy"),
+            text_of(root_ / "one" / "probabilities.npy"));
+
+  const Outcome table = compare({runs[0], runs[1], "--format", "csv", "--page", at("page.html")});
+  ASSERT_EQ(table.status, 0) << table.err;
+  EXPECT_EQ(lines_of(table.out), 2) << table.out;  // a header and one setting
+  // The grid of one setting has no column of its own, the comparison has the name of a run.
+  const std::string row = text_of(root_ / "many" / "table.csv");
+  EXPECT_TRUE(table.out.ends_with("," + row.substr(row.find('\n') + 1))) << table.out << row;
+  EXPECT_NE(text_of(root_ / "page.html").find("2 runs compared"), std::string::npos);
+}
+
+TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {
+  ASSERT_EQ(run("a").status, 0);
+  ASSERT_EQ(kith({"run", "--from", at("a"), "--out", at("b"), "--set", "cluster.lambda=2"}).status, 0);
+  const Outcome text = compare({at("a"), at("b")});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_NE(text.out.find("cluster.lambda"), std::string::npos) << text.out;
+  EXPECT_NE(compare({at("a"), at("b"), "--format", "markdown"}).out.find("| 2.0 | 1/1 |"), std::string::npos);
+  const Outcome latex = compare({at("a"), at("b"), "--format", "latex"});
+  EXPECT_NE(latex.out.find("2.0 & 1/1 & "), std::string::npos) << latex.out;
+  EXPECT_NE(latex.out.find("\\bottomrule"), std::string::npos);
+  EXPECT_NE(compare({at("a")}).out.find("1/1"), std::string::npos);  // one run: its folder's name
+}
+
+TEST_F(Compare, NamesWhatIsNoFinishedRun) {
+  ASSERT_EQ(kith(command("pretext", "begun")).status, 0);
+  const Outcome begun = compare({at("begun")});
+  EXPECT_EQ(begun.status, 1);
+  EXPECT_NE(begun.err.find("has not finished; kith run --out"), std::string::npos) << begun.err;
+  EXPECT_NE(compare({at("nowhere")}).err.find("nowhere: not the directory of a run"), std::string::npos);
+  EXPECT_NE(compare({at("begun"), at("begun")}).status, 0);
+  EXPECT_NE(compare({}).status, 0);
+  EXPECT_NE(run("begun", {"--seeds", "0,1"}).err.find("begun: a run directory"), std::string::npos);
+  for (const char* other : {"--profile", "--json", "--tf32"})
+    EXPECT_NE(run("new", {"--seeds", "0,1", other}).err.find("not together with --seeds"), std::string::npos);
+  EXPECT_FALSE(fs::exists(root_ / "new"));
+}
+
+TEST(Seeds, AreWholeNumbersBetweenCommas) {
+  EXPECT_EQ(seeds_of("7"), (std::vector<uint64_t>{7}));
+  EXPECT_EQ(seeds_of("2,0,1"), (std::vector<uint64_t>{2, 0, 1}));
+  for (const char* bad : {"", ",", "1,", ",1", "1,,2", "1;2", "-1", "1.5", "a", "1,1", "9223372036854775808", " 1"})
+    EXPECT_THROW(seeds_of(bad), Error) << bad;
+}
+
+}  // namespace
+}  // namespace kith::test
