@@ -47,7 +47,9 @@ __global__ void __launch_bounds__(kFinishWarps* kWarp)
   float first[1];
   load<1>(x + c).get(first);
   const double n = static_cast<double>(rows), shift = sum / n;
-  const double var = fmax(squares / n - shift * shift, 0.0), m = shift + first[0];
+  const double m = shift + first[0];
+  double var = squares / n - shift * shift;
+  if (var < 0) var = 0;  // not fmax: a NaN must reach the statistics
   mean[c] = static_cast<float>(m);
   invstd[c] = static_cast<float>(1 / sqrt(var + eps));
   if (running_mean != nullptr) running_mean[c] = static_cast<float>((1.0 - momentum) * running_mean[c] + momentum * m);
