@@ -21,7 +21,8 @@
 // the running ones, for good; all of the channel is NaN in y, and in backward's dx and dgamma. Other channels are left alone.
 //
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
-//       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y).
+//       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y). On a device
+//       two launches each, one in eval, and one for a mask where channels are no multiple of 8 or tensors not aligned.
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/core/types.h"

@@ -200,11 +200,15 @@ TEST_F(BatchNormCuda, MatchesTheOracle) {
   }
 }
 
+// Chunks of which one block joins 32, with tickets that are left as they were.
 TEST_F(BatchNormCuda, ManyChunksAndALargeMean) {
+  const OnDevice<unsigned> tickets(std::vector<unsigned>(64));
+  queue.tickets = tickets.span();
   expect_oracle({.rows = 9000, .channels = 2, .sign = Sign::from_mask});
   expect_oracle({.rows = 14000, .channels = 8, .sign = Sign::from_mask});
   expect_oracle({.rows = 300, .channels = 5, .relu = false, .offset = 1000.f});
   expect_oracle({.rows = 300, .channels = 16, .relu = false, .offset = 1000.f});
+  EXPECT_EQ(tickets.host(), std::vector<unsigned>(64));
 }
 
 // As many chunks as a device holds blocks, in other sums as right.
@@ -218,7 +222,7 @@ TEST_F(BatchNormCuda, OfDevicesOfAnySize) {
     expect_oracle({.rows = 1000, .channels = 8, .sign = Sign::from_mask});
 #ifdef KITH_SIMT
     simt::options().count = false;
-    ASSERT_FALSE(simt::records().empty());
+    ASSERT_EQ(simt::records().size(), 8u);  // two each, of f32 and of bf16
     EXPECT_EQ(simt::records()[0].kernel, "batch_norm_statistics");
     // 1000 rows, four blocks to a multiprocessor: 250 rows each, in steps of 32; of 12, 84; never fewer than one step.
     EXPECT_EQ(simt::records()[0].grid.y, multiprocessors == 1 ? 4u : multiprocessors == 3 ? 11u : 32u);
@@ -231,51 +235,6 @@ TEST_F(BatchNormCuda, UnalignedActivationsAndSharedBuffers) {
   for (const Sign sign : {Sign::from_y, Sign::from_mask})
     expect_oracle(
         {.rows = 40, .channels = 16, .residual = true, .sign = sign, .write = Write::overwrite, .in_place = true});
-}
-
-// Channels in vectors and not; in the first row, from which sums are shifted, and in others.
-TEST_F(BatchNormCuda, NanAndInfinityReachTheStatistics) {
-  for (const float bad : {NAN, INFINITY, -INFINITY})
-    for (const size_t channels : {3, 8})
-      for (const int64_t at : {0, 1, 69}) {
-        SCOPED_TRACE(testing::Message() << bad << " in row " << at << ", " << channels << " channels");
-        const auto n = static_cast<int64_t>(channels);
-        HostMatrix<float> values = normal_rows(70, n, Seed{1});
-        values.view().row(at)[1] = bad;
-        const OnDevice<float> x(values), gamma(std::vector<float>(channels, 1.f)),
-            beta(std::vector<float>(channels, 0.f)), running_mean(beta.host()), running_var(gamma.host()),
-            mean(poison<float>(n)), invstd(beta.host()), y(HostMatrix<float>(70, n)), dy(normal_rows(70, n, Seed{2})),
-            dx(HostMatrix<float>(70, n)), dgamma(beta.host());
-        batch_norm_forward(BatchNormForward<float>{.x = x.matrix(),
-                                                   .gamma = gamma.span(),
-                                                   .beta = beta.span(),
-                                                   .relu = true,
-                                                   .running_mean = running_mean.span(),
-                                                   .running_var = running_var.span(),
-                                                   .mean = mean.span(),
-                                                   .invstd = invstd.span(),
-                                                   .y = y.matrix()},
-                           queue);
-        batch_norm_backward(BatchNormBackward<float>{.x = x.matrix(),
-                                                     .y = y.matrix(),
-                                                     .dy = dy.matrix(),
-                                                     .gamma = gamma.span(),
-                                                     .mean = mean.span(),
-                                                     .invstd = invstd.span(),
-                                                     .relu = true,
-                                                     .dgamma = dgamma.span(),
-                                                     .dx = dx.matrix()},
-                            queue);
-        for (size_t c = 0; c < channels; ++c) {
-          for (const auto* v : {&mean, &running_mean}) EXPECT_EQ(std::isfinite(v->host()[c]), c != 1) << c;
-          for (const auto* v : {&running_var, &invstd, &dgamma}) EXPECT_EQ(std::isnan(v->host()[c]), c == 1) << c;
-        }
-        const std::vector<float> all = y.host(), gradient = dx.host();
-        for (size_t i = 0; i < all.size(); ++i) {
-          ASSERT_EQ(std::isnan(all[i]), i % channels == 1) << i;
-          ASSERT_EQ(std::isnan(gradient[i]), i % channels == 1) << i;
-        }
-      }
 }
 
 TEST_F(BatchNormCuda, EvalUsesTheRunningStatistics) {
