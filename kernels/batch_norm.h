@@ -17,9 +17,12 @@
 // follows from the queue's multiprocessors, so that devices with other numbers of them may differ in the last bits. torch
 // semantics: unbiased running variance; rows = 1 in train mode is an Error. dx or dresidual (not both) may be the buffer of dy;
 // y may be the buffer of residual.
+// In train mode a NaN, or an infinity, in x makes its channel's variance and invstd NaN and its mean NaN or infinite, and so
+// the running ones, for good; all of the channel is NaN in y, and in backward's dx and dgamma. Other channels are left alone.
 //
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
-//       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y).
+//       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y). On a device
+//       two launches each, one in eval, and one for a mask where channels are no multiple of 8 or tensors not aligned.
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/core/types.h"

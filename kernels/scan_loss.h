@@ -12,7 +12,7 @@
 //
 // Limits  rows >= 1, classes >= 2, heads >= 1. Deterministic. A NaN, or +infinity, reaches its head's loss and consistency,
 //         and of the gradients its own row: of a neighbour no more, of an anchor all of pbar, entropy and d/danchors too.
-// Cost    DRAM forward 8 heads rows classes B, backward 16 heads rows classes B.
+// Cost    DRAM forward 8 heads rows classes B, backward 16 heads rows classes B; on a device one launch each.
 #pragma once
 #include "kernels/core/types.h"
 

@@ -17,7 +17,7 @@
 //         labels: Error on the CPU; on a device target -2, and NaN for the loss and that row's gradient. A weak row whose
 //         softmax is NaN (it holds a NaN or +infinity): the same target, loss and gradient on either. A strong one's reaches
 //         the loss and that row's gradient where the row is kept.
-// Cost    DRAM forward 8 rows classes B (4 with labels), backward 8 rows classes B.
+// Cost    DRAM forward 8 rows classes B (4 with labels), backward 8 rows classes B; on a device one launch each.
 #pragma once
 #include "kernels/core/types.h"
 

@@ -3,9 +3,12 @@
 //   loss_i = log sum_c exp(logits_ic) - logits_i,label_i
 //   dlogits_ic = dloss_i (softmax(logits_i)_c - [c = label_i])
 //
-// softmax_rows writes probabilities [rows, classes]. Limits  rows >= 0, classes >= 1, 0 <= label < classes (Error names
-// the row). Log-space, deterministic. A NaN logit, or +infinity, makes its row's loss, gradient and probabilities NaN.
-// Cost  DRAM forward 4 rows classes B, backward 8 rows classes B.
+// softmax_rows writes probabilities [rows, classes].
+//
+// Limits  rows >= 0, classes >= 1, 0 <= label < classes. Log-space, deterministic. A NaN logit, or +infinity, makes its row's
+//         loss, gradient and probabilities NaN.
+// Errors  A label that is no class: Error on the CPU, naming the row; on a device NaN for that row's loss and gradient.
+// Cost    DRAM forward 4 rows classes B, backward 8 rows classes B; on a device one launch each.
 #pragma once
 #include "kernels/core/types.h"
 

@@ -45,7 +45,8 @@ Statistics statistics(Matrix<const A> x, const BatchNormLayout& l) {
     for (int64_t c = 0; c < channels; ++c) {
       const double sum = l.unfold(s1, c), n = static_cast<double>(end - begin);
       out[c] = static_cast<double>(shift[c]) + sum / n;
-      out[channels + c] = std::max(0.0, l.unfold(s2, c) - sum * sum / n);
+      const double squares = l.unfold(s2, c) - sum * sum / n;
+      out[channels + c] = squares < 0 ? 0 : squares;  // NaN stays
     }
   });
   Statistics s{std::vector<double>(static_cast<size_t>(channels)), std::vector<double>(static_cast<size_t>(channels))};

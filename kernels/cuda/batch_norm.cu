@@ -1,10 +1,9 @@
 // Forward. Train: a pass of shifted sums per chunk of rows (the shift is the tensor's first row, so a large mean cancels
-// nothing), a small launch that joins the chunks in f64, a pass that applies; eval: the last alone. The pass that applies
+// nothing), which joins the chunks in f64 (core/parts.cuh), and a pass that applies; eval: the last alone. The pass that applies
 // walks each chunk backwards: what the first pass read last is still in L2. Sums are added in a fixed order: the same bits in
 // every run.
 // DRAM, in elements: x twice (less what L2 kept), y once, residual once, 1 bit for the mask.
 #include "kernels/cuda/batch_norm.cuh"
-#include "kernels/cuda/core/scratch.cuh"
 
 namespace kith::kernels::cuda {
 namespace batch_norm {
@@ -13,9 +12,29 @@ namespace {
 // Blocks of a multiprocessor: 64 and 80 registers a thread.
 constexpr int kStatisticsResident = 4, kApplyResident = 3;
 
+// Where the statistics go; the running ones, or null.
+struct Statistics {
+  float eps, momentum;
+  float *mean, *invstd, *running_mean, *running_var;
+
+  // From the sums of x - first and of its squares.
+  __device__ __forceinline__ void write(const Pair& sums, double n, float first) const {
+    const int c = sums.channel;
+    const double shift = sums.a / n, m = shift + first;
+    double var = sums.b / n - shift * shift;
+    if (var < 0) var = 0;  // not fmax: a NaN must reach the statistics
+    mean[c] = static_cast<float>(m);
+    invstd[c] = static_cast<float>(1 / sqrt(var + eps));
+    if (running_mean != nullptr)
+      running_mean[c] = static_cast<float>((1.0 - momentum) * running_mean[c] + momentum * m);
+    if (running_var != nullptr)
+      running_var[c] = static_cast<float>((1.0 - momentum) * running_var[c] + momentum * var * n / (n - 1));
+  }
+};
+
 template <class A, int V>
 __global__ void __launch_bounds__(kThreads, kStatisticsResident)
-    statistics_kernel(const A* __restrict__ x, Shape s, float* __restrict__ partial) {
+    statistics_kernel(const A* __restrict__ x, Shape s, Joins joins, Statistics out) {
   constexpr int kBatch = 4;
   float shift[V] = {}, sum[V] = {}, squares[V] = {};
   if (first_channel<V>() < s.channels) load<V>(x + first_channel<V>()).get(shift);
@@ -33,26 +52,11 @@ __global__ void __launch_bounds__(kThreads, kStatisticsResident)
           squares[k] += d * d;
         }
       });
-  store_pair<V>(sum, squares, s.channels, partial);
-}
-
-template <class A>
-__global__ void __launch_bounds__(kFinishWarps* kWarp)
-    finish_statistics_kernel(const A* __restrict__ x, const float* __restrict__ partial, int64_t rows, int channels,
-                             int chunks, float eps, float momentum, float* mean, float* invstd, float* running_mean,
-                             float* running_var) {
-  double sum, squares;
-  if (!sum_chunks(partial, channels, chunks, sum, squares)) return;
-  const int c = static_cast<int>(blockIdx.x * kWarp + threadIdx.x);
+  const Pair sums = sum_pairs<V>(sum, squares, s.channels, joins);
+  if (sums.channel < 0) return;
   float first[1];
-  load<1>(x + c).get(first);
-  const double n = static_cast<double>(rows), shift = sum / n;
-  const double var = fmax(squares / n - shift * shift, 0.0), m = shift + first[0];
-  mean[c] = static_cast<float>(m);
-  invstd[c] = static_cast<float>(1 / sqrt(var + eps));
-  if (running_mean != nullptr) running_mean[c] = static_cast<float>((1.0 - momentum) * running_mean[c] + momentum * m);
-  if (running_var != nullptr)
-    running_var[c] = static_cast<float>((1.0 - momentum) * running_var[c] + momentum * var * n / (n - 1));
+  load<1>(x + sums.channel).get(first);
+  out.write(sums, static_cast<double>(s.rows), first[0]);
 }
 
 // y = relu(gamma (x - mean) s + beta + residual), s is invstd, or 1 / sqrt(variance + eps) when `variance`. `mask` is null or
@@ -112,11 +116,10 @@ template <int V, class A>
 void forward(const BatchNormForward<float, A>& a, Queue q) {
   if (a.train) {
     const Geometry<V> g(a.x.rows, a.x.cols, kStatisticsResident, q);
-    Scratch<float> partial(g.partial(), q);
-    launch("batch_norm_statistics", statistics_kernel<A, V>, g.pass(), q, a.x.data, g.shape, partial.data());
-    launch("batch_norm_finish", finish_statistics_kernel<A>, g.finish(), q, a.x.data, partial.data(), g.shape.rows,
-           g.shape.channels, g.chunks, a.eps, a.momentum, a.mean.data(), a.invstd.data(), pointer(a.running_mean),
-           pointer(a.running_var));
+    const JoinMemory<V> joins(g, q);
+    launch(
+        "batch_norm_statistics", statistics_kernel<A, V>, g.pass(), q, a.x.data, g.shape, joins.get(),
+        Statistics{a.eps, a.momentum, a.mean.data(), a.invstd.data(), pointer(a.running_mean), pointer(a.running_var)});
   }
   const Geometry<V> g(a.x.rows, a.x.cols, kApplyResident, q);
   launch("batch_norm_apply", apply_kernel<A, V>, g.pass(), q, a.x.data, g.shape, a.gamma.data(), a.beta.data(),

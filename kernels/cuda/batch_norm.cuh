@@ -9,14 +9,13 @@
 
 #include "kernels/batch_norm.h"
 #include "kernels/cuda/core/launch.cuh"
+#include "kernels/cuda/core/parts.cuh"
 #include "kernels/cuda/core/reduce.cuh"
 #include "kernels/cuda/core/vector.cuh"
 
 namespace kith::kernels::cuda::batch_norm {
 
 constexpr int kThreads = 256;
-constexpr int kFinishWarps = 16;    // of the launch that adds the chunks
-constexpr int kChunksInFlight = 8;  // loads of that launch before the first is used
 
 // What kernels need to know of the tensor.
 struct Shape {
@@ -47,10 +46,29 @@ struct Geometry {
   LaunchShape pass() const {
     return {.grid = dim3(static_cast<unsigned>(column_blocks), static_cast<unsigned>(chunks)), .block = dim3(kThreads)};
   }
-  LaunchShape finish() const {
-    return {.grid = dim3(static_cast<unsigned>(ceil_div(shape.channels, kWarp))), .block = dim3(kFinishWarps * kWarp)};
-  }
-  int64_t partial() const { return int64_t{2} * chunks * shape.channels; }
+};
+
+// What the chunks' sums are joined in: parts [column block][chunks and their joins][2][channels of a block].
+struct Joins {
+  double* parts;
+  unsigned* tickets;
+  int joins;  // of a column block
+};
+
+// Its memory, for one launch.
+template <int V>
+class JoinMemory {
+ public:
+  JoinMemory(const Geometry<V>& g, Queue q)
+      : joins_(joins_of(g.chunks)),
+        parts_(g.column_blocks * (g.chunks + joins_) * 2 * Tile<V>::kChannels, q),
+        tickets_(g.column_blocks * joins_, q) {}
+  Joins get() const { return {parts_.data(), tickets_.data(), static_cast<int>(joins_)}; }
+
+ private:
+  int64_t joins_;
+  Scratch<double> parts_;
+  Tickets tickets_;
 };
 
 // The first of this thread's channels; at or past the last for threads that have none.
@@ -102,12 +120,20 @@ __device__ __forceinline__ float normalized(float x, float mean, float scale, fl
   return fmaf(x - mean, scale, beta);
 }
 
-// Adds a and b over the rows of the block: partial [chunk][2][channels].
+// Sums of one channel over all rows.
+struct Pair {
+  double a, b;
+  int channel;
+};
+
+// Adds a and b over the rows of the block, and what the blocks of its channels have, in f64. Some threads of the block that
+// comes last have a channel of their own, and its sums; all others none: -1.
 template <int V>
-__device__ __forceinline__ void store_pair(float (&a)[V], float (&b)[V], int channels, float* partial) {
+__device__ __forceinline__ Pair sum_pairs(float (&a)[V], float (&b)[V], int channels, const Joins& j) {
   constexpr int kWarps = kThreads / kWarp, kWide = Tile<V>::kWide, kChannels = Tile<V>::kChannels;
   __shared__ float sums[2][kWarps][kChannels];
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  __shared__ double shared[kThreads];
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp, lane = thread % kWarp;
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     for (int rows = kWide; rows < kWarp; rows *= 2) {  // the rows of a warp
@@ -117,32 +143,18 @@ __device__ __forceinline__ void store_pair(float (&a)[V], float (&b)[V], int cha
     if (lane < kWide) sums[0][warp][lane * V + k] = a[k], sums[1][warp][lane * V + k] = b[k];
   }
   __syncthreads();  // the warps' sums are written
-  const int which = static_cast<int>(threadIdx.x) / kChannels, at = static_cast<int>(threadIdx.x) % kChannels;
-  const int c = static_cast<int>(blockIdx.x) * kChannels + at;
-  if (which > 1 || c >= channels) return;
-  float total = 0.f;
-  for (int w = 0; w < kWarps; ++w) total += sums[which][w][at];
-  partial[(int64_t{blockIdx.y} * 2 + which) * channels + c] = total;
-}
-
-// The chunks' pairs of channel 32 blockIdx.x + lane, added in f64: warps take every kFinishWarps-th chunk, warp 0 adds the
-// warps' sums in order and alone returns true.
-__device__ __forceinline__ bool sum_chunks(const float* partial, int channels, int chunks, double& a, double& b) {
-  __shared__ double sums[2][kFinishWarps][kWarp];
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int c = static_cast<int>(blockIdx.x) * kWarp + lane;
-  a = b = 0;
-#pragma unroll kChunksInFlight
-  for (int p = warp; p < chunks && c < channels; p += kFinishWarps) {
-    a += partial[int64_t{2} * p * channels + c];
-    b += partial[(int64_t{2} * p + 1) * channels + c];
+  const int chunk = static_cast<int>(blockIdx.y), chunks = static_cast<int>(gridDim.y);
+  double* parts = j.parts + int64_t{blockIdx.x} * (chunks + j.joins) * 2 * kChannels;
+  if (thread < 2 * kChannels) {
+    float total = 0.f;
+    for (int w = 0; w < kWarps; ++w) total += sums[thread / kChannels][w][thread % kChannels];
+    parts[int64_t{chunk} * 2 * kChannels + thread] = double{total};
   }
-  sums[0][warp][lane] = a;
-  sums[1][warp][lane] = b;
-  __syncthreads();  // the warps' sums are written
-  if (warp > 0 || c >= channels) return false;
-  for (int w = 1; w < kFinishWarps; ++w) a += sums[0][w][lane], b += sums[1][w][lane];
-  return true;
+  const double* all =
+      join_parts<kThreads>(parts, j.tickets + blockIdx.x * j.joins, chunk, chunks, 2 * kChannels, shared);
+  const int channel = static_cast<int>(blockIdx.x) * kChannels + thread;
+  if (all == nullptr || thread >= kChannels || channel >= channels) return {0, 0, -1};
+  return {all[thread], all[kChannels + thread], channel};
 }
 
 template <class T>

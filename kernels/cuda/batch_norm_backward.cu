@@ -1,9 +1,8 @@
-// Backward: a pass of sums per chunk of rows, which also writes dresidual; a small launch that joins the chunks in f64 and
+// Backward: a pass of sums per chunk of rows, which also writes dresidual, joins the chunks in f64 (core/parts.cuh) and
 // turns them into the coefficients of dx; a pass that applies, each chunk backwards (see batch_norm.cu). Where dresidual
 // holds d alone the last pass reads it in place of dy and the sign. A fixed order of additions: the same bits in every run.
 // DRAM, in elements: x and dy twice, dx; dresidual once more; y twice (once with dresidual), or 1 bit for each.
 #include "kernels/cuda/batch_norm.cuh"
-#include "kernels/cuda/core/scratch.cuh"
 
 namespace kith::kernels::cuda {
 namespace batch_norm {
@@ -69,12 +68,29 @@ struct Reader {
   }
 };
 
+// dbeta and dgamma where wanted; coefficients [3][channels] of dx = c0 d + c1 (x - mean) + c2.
+struct Sums {
+  float *coefficients, *dbeta, *dgamma;
+  int add;
+
+  // From the sums of d and of d (x - mean).
+  __device__ __forceinline__ void write(const Pair& sums, double n, int channels, double gamma, double s) const {
+    const int c = sums.channel;
+    const double scale = gamma * s;
+    coefficients[c] = static_cast<float>(scale);
+    coefficients[channels + c] = static_cast<float>(-scale * s * s * sums.b / n);
+    coefficients[2 * channels + c] = static_cast<float>(-scale * sums.a / n);
+    if (dbeta != nullptr) put(dbeta + c, static_cast<float>(sums.a), add);
+    if (dgamma != nullptr) put(dgamma + c, static_cast<float>(sums.b * s), add);
+  }
+};
+
 // dresidual may be the buffer of dy: each vector is read before it is written, by one thread.
 template <class A, int V, BatchNormSign S>
 __global__ void __launch_bounds__(kThreads, resident(S))
     backward_sums_kernel(const A* __restrict__ x, const A* dy, Shape s, const float* __restrict__ mean,
-                         const float* __restrict__ invstd, Signs<A> signs, A* dresidual, int add_residual,
-                         float* __restrict__ partial) {
+                         const float* __restrict__ invstd, Signs<A> signs, A* dresidual, int add_residual, Joins joins,
+                         Sums out) {
   Reader<A, V, S> in(x, dy, signs, mean, invstd, s.channels);
   float sum[V] = {}, dot[V] = {};
   for_rows<V, kBatch, Order::forward>(
@@ -90,23 +106,9 @@ __global__ void __launch_bounds__(kThreads, resident(S))
           dot[k] += d[k] * centered[k];
         }
       });
-  store_pair<V>(sum, dot, s.channels, partial);
-}
-
-// dbeta and dgamma where wanted; coefficients [3][channels] of dx = c0 d + c1 (x - mean) + c2.
-__global__ void __launch_bounds__(kFinishWarps* kWarp)
-    finish_sums_kernel(const float* __restrict__ partial, int64_t rows, int channels, int chunks,
-                       const float* __restrict__ gamma, const float* __restrict__ invstd,
-                       float* __restrict__ coefficients, float* dbeta, float* dgamma, int add) {
-  double sum, dot;
-  if (!sum_chunks(partial, channels, chunks, sum, dot)) return;
-  const int c = static_cast<int>(blockIdx.x * kWarp + threadIdx.x);
-  const double s = invstd[c], n = static_cast<double>(rows), scale = gamma[c] * s;
-  coefficients[c] = static_cast<float>(scale);
-  coefficients[channels + c] = static_cast<float>(-scale * s * s * dot / n);
-  coefficients[2 * channels + c] = static_cast<float>(-scale * sum / n);
-  if (dbeta != nullptr) put(dbeta + c, static_cast<float>(sum), add);
-  if (dgamma != nullptr) put(dgamma + c, static_cast<float>(dot * s), add);
+  const Pair sums = sum_pairs<V>(sum, dot, s.channels, joins);
+  if (sums.channel >= 0)
+    out.write(sums, static_cast<double>(s.rows), s.channels, signs.gamma[sums.channel], invstd[sums.channel]);
 }
 
 // dx may be the buffer of dy: each vector is read before it is written, by one thread.
@@ -149,14 +151,14 @@ void backward(const BatchNormBackward<float, A>& a, Queue q) {
                              : a.y.data        ? BatchNormSign::from_y
                                                : BatchNormSign::from_x;
   const Geometry<V> g(a.x.rows, a.x.cols, resident(sign), q);
-  Scratch<float> partial(g.partial(), q), coefficients(int64_t{3} * g.shape.channels, q);
+  const JoinMemory<V> joins(g, q);
+  const Scratch<float> coefficients(int64_t{3} * g.shape.channels, q);
+  const Sums sums{coefficients.data(), pointer(a.dbeta), pointer(a.dgamma), a.write_params == Write::add ? 1 : 0};
   with_sign(sign, [&](auto s) {
     launch("batch_norm_backward_sums", backward_sums_kernel<A, V, s.value>, g.pass(), q, a.x.data, a.dy.data, g.shape,
-           a.mean.data(), a.invstd.data(), signs, a.dresidual, a.write_residual == Write::add ? 1 : 0, partial.data());
+           a.mean.data(), a.invstd.data(), signs, a.dresidual, a.write_residual == Write::add ? 1 : 0, joins.get(),
+           sums);
   });
-  launch("batch_norm_backward_finish", finish_sums_kernel, g.finish(), q, partial.data(), g.shape.rows,
-         g.shape.channels, g.chunks, a.gamma.data(), a.invstd.data(), coefficients.data(), pointer(a.dbeta),
-         pointer(a.dgamma), a.write_params == Write::add ? 1 : 0);
   if (a.dx.data == nullptr) return;
   const bool stored = a.dresidual != nullptr && a.write_residual == Write::overwrite;  // dresidual is d
   const BatchNormSign last_sign = stored ? BatchNormSign::none : sign;

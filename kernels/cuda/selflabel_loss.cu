@@ -1,21 +1,17 @@
-// Targets come from the weak rows (one warp per row: argmax and its probability) or are given, class counts are integers, so
-// each row's weight follows from them without a sum over rows. The loss is a
-// fixed two-level sum.
-//
-// Small (rows x classes up to kOneBlock): one block, one launch. Large: a launch for targets and counts, one for weights
-// and partial losses, one that adds the partials in order. Integer atomics only; nothing returns to the host.
+// A row to 4 to 32 lanes of a warp (core/rows.cuh). Forward, one launch: a row's target comes from its weak logits or is given,
+// and its cross-entropy waits in its weight, because weights want the counts of all rows. The block that comes last
+// counts the targets, and turns cross-entropies into weights and their sum in a fixed order. Integer atomics only; nothing
+// returns to the host. Backward: a row to its lanes, nothing shared, one launch.
 // DRAM: 8 rows classes B forward, 8 backward.
-#include "kernels/cuda/core/launch.cuh"
-#include "kernels/cuda/core/reduce.cuh"
-#include "kernels/cuda/core/scratch.cuh"
+#include "kernels/cuda/core/rows.cuh"
+#include "kernels/cuda/core/ticket.cuh"
 #include "kernels/selflabel_loss.h"
 
 namespace kith::kernels::cuda {
 namespace {
 
-constexpr int kWarps = 16;
-constexpr int kThreads = kWarps * kWarp;
-constexpr int64_t kOneBlock = 1 << 16;
+constexpr int kThreads = kRowThreads, kWarps = kThreads / kWarp;
+constexpr int kSharedClasses = 8192;  // up to which the counts are in shared memory
 
 constexpr int kNone = -1;   // target of rows that are not kept
 constexpr int kWrong = -2;  // of rows whose label is no class, or whose softmax is NaN
@@ -36,28 +32,15 @@ __device__ __forceinline__ int label_of(int64_t row, int classes, const Rule& ru
 }
 
 // The class of the largest logit (the lowest on a tie) where its probability exceeds the threshold, or what is given.
-__device__ __forceinline__ int target_of(int64_t row, int classes, const Rule& rule, int lane) {
+__device__ __forceinline__ int target_of(int64_t row, int classes, const Rule& rule, const Lanes& l) {
   if (rule.weak == nullptr) return label_of(row, classes, rule);
   const float* logits = rule.weak + row * classes;
-  LogSum acc;
-  float best = -INFINITY;
+  const LogSum s = log_sum(logits, classes, l);
   int at = classes;
-  for (int c = lane; c < classes; c += kWarp) {
-    acc.add(logits[c]);
-    if (logits[c] > best) {
-      best = logits[c];
-      at = c;
-    }
-  }
-  for (int bits = kWarp / 2; bits > 0; bits /= 2) {
-    const float other = __shfl_xor_sync(kAllLanes, best, bits);
-    const int other_at = __shfl_xor_sync(kAllLanes, at, bits);
-    if (other > best || (other == best && other_at < at)) {
-      best = other;
-      at = other_at;
-    }
-  }
-  const float confidence = expf(best - warp_merge(acc).log_sum_exp());
+  for (int c = l.lane; c < classes; c += l.count)
+    if (logits[c] == s.max) at = min(at, c);
+  at = row_min(at, l);
+  const float confidence = 1.f / s.sum;     // the largest exponential is exp(0)
   if (!(confidence >= 0.f)) return kWrong;  // NaN
   return confidence > rule.threshold ? at : kNone;
 }
@@ -74,167 +57,105 @@ __device__ __forceinline__ float weight_of(int target, const int* counts, int ke
   return 1.f / static_cast<float>(mean.of > 0 ? mean.of : kept);
 }
 
-__device__ __forceinline__ float cross_entropy(const float* logits, int classes, int target, int lane) {
-  LogSum acc;
-  for (int c = lane; c < classes; c += kWarp) acc.add(logits[c]);
-  return warp_merge(acc).log_sum_exp() - logits[target];
-}
+// What all rows make together.
+struct Results {
+  float* loss;
+  int32_t *kept, *seen;  // seen [classes], or null
+};
 
-// Kept rows and classes present, from counts, for every thread of a block.
-__device__ __forceinline__ int2 totals(const int* counts, int classes, int* scratch) {
+// From the targets and cross-entropies of all rows; run by one block. counts [classes], with anything in it.
+__device__ __forceinline__ void finish(int64_t rows, int classes, Mean mean, const int32_t* target, float* weight,
+                                       int* counts, const Results& out) {
+  __shared__ int integers[kWarps];
+  __shared__ float sums[kWarps];
+  const int thread = static_cast<int>(threadIdx.x);
+  for (int c = thread; c < classes; c += kThreads) counts[c] = 0;
+  __syncthreads();  // counts are zero
+  for (int64_t i = thread; i < rows; i += kThreads)
+    if (target[i] >= 0) atomicAdd(counts + target[i], 1);
+  __syncthreads();  // counts are complete
   int kept = 0, present = 0;
-  for (int c = static_cast<int>(threadIdx.x); c < classes; c += kThreads) {
+  for (int c = thread; c < classes; c += kThreads) {
     kept += counts[c];
     present += counts[c] > 0;
+    if (out.seen != nullptr) out.seen[c] += counts[c];
   }
-  kept = block_sum<kWarps>(kept, scratch);
-  present = block_sum<kWarps>(present, scratch);
-  return make_int2(kept, present);
-}
-
-// Rows of this block: weights, and the block's share of the loss (valid in thread 0).
-__device__ __forceinline__ float weigh_rows(const float* strong, int64_t rows, int classes, const int* counts,
-                                            int2 total, Mean mean, const int32_t* target, float* weight,
-                                            float* scratch) {
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  float sum = 0.f;
-  for (int64_t i = int64_t{blockIdx.x} * kWarps + warp; i < rows; i += int64_t{gridDim.x} * kWarps) {
-    const int t = target[i];
-    const float w = weight_of(t, counts, total.x, total.y, mean);
-    if (lane == 0) weight[i] = w;
-    // The whole warp agrees on t.
-    sum += t >= 0 ? w * cross_entropy(strong + i * classes, classes, t, lane) : w;
-  }
-  if (lane == 0) scratch[warp] = sum;
-  __syncthreads();
+  kept = block_sum<kWarps>(kept, integers);
+  present = block_sum<kWarps>(present, integers);
   float loss = 0.f;
-  for (int w = 0; w < kWarps; ++w) loss += scratch[w];
-  return loss;
-}
-
-// The only block that runs adds the counts of this call to those of earlier ones.
-__device__ __forceinline__ void add_counts(const int* counts, int classes, int32_t* seen) {
-  if (seen == nullptr) return;
-  for (int c = static_cast<int>(threadIdx.x); c < classes; c += kThreads) seen[c] += counts[c];
-}
-
-// Shared memory: counts [classes], then kWarps of scratch.
-__global__ void __launch_bounds__(kThreads, 1)
-    one_block_kernel(const float* __restrict__ strong, int64_t rows, int classes, Rule rule, Mean mean, int32_t* target,
-                     float* __restrict__ weight, float* __restrict__ loss, int32_t* __restrict__ kept,
-                     int32_t* __restrict__ seen) {
-  int* counts = dynamic_shared<int>();
-  int* scratch = counts + classes;
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  for (int c = static_cast<int>(threadIdx.x); c < classes; c += kThreads) counts[c] = 0;
-  __syncthreads();  // counts are zero
-  for (int64_t i = warp; i < rows; i += kWarps) {
-    const int t = target_of(i, classes, rule, lane);
-    if (lane != 0) continue;
-    target[i] = t;
-    if (t >= 0) atomicAdd(counts + t, 1);
+#pragma unroll 4
+  for (int64_t i = thread; i < rows; i += kThreads) {
+    const int t = target[i];
+    const float w = weight_of(t, counts, kept, present, mean);
+    loss += t >= 0 ? w * weight[i] : w;
+    weight[i] = w;
   }
-  __syncthreads();  // counts are complete, and target is visible to the block
-  add_counts(counts, classes, seen);
-  const int2 total = totals(counts, classes, scratch);
-  const float sum =
-      weigh_rows(strong, rows, classes, counts, total, mean, target, weight, reinterpret_cast<float*>(scratch));
-  if (threadIdx.x == 0) {
-    *loss = sum;
-    *kept = total.x;
-  }
+  loss = block_sum<kWarps>(loss, sums);
+  if (thread != 0) return;
+  *out.loss = loss;
+  *out.kept = kept;
 }
 
 __global__ void __launch_bounds__(kThreads)
-    target_kernel(int64_t rows, int classes, Rule rule, int32_t* __restrict__ target, int* __restrict__ counts) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
-  if (i >= rows) return;
-  const int t = target_of(i, classes, rule, lane);
-  if (lane == 0) {
-    target[i] = t;
-    if (t >= 0) atomicAdd(counts + t, 1);
+    forward_kernel(const float* __restrict__ strong, int64_t rows, int classes, int lanes, Rule rule, Mean mean,
+                   int* counts, int32_t* target, float* weight, unsigned* ticket, Results out) {
+  const int64_t row = own_row(lanes);
+  if (row < rows) {
+    const Lanes l(lanes);
+    const int t = target_of(row, classes, rule, l);  // the lanes of a row agree
+    float cross_entropy = 0.f;
+    if (t >= 0) {
+      const float* logits = strong + row * classes;
+      const LogSum s = log_sum(logits, classes, l);
+      cross_entropy = (s.max - logits[t]) + logf(s.sum);  // exact where they are equal
+    }
+    if (l.lane == 0) target[row] = t, weight[row] = cross_entropy;
   }
-}
-
-// 2: left alone, ptxas aims at four blocks to a multiprocessor on sm_90a, and spills for it.
-__global__ void __launch_bounds__(kThreads, 2)
-    weigh_kernel(const float* __restrict__ strong, int64_t rows, int classes, Mean mean, const int* __restrict__ counts,
-                 const int32_t* __restrict__ target, float* __restrict__ weight, float* __restrict__ partial) {
-  __shared__ int scratch[kWarps];
-  __shared__ float sums[kWarps];
-  const int2 total = totals(counts, classes, scratch);
-  const float sum = weigh_rows(strong, rows, classes, counts, total, mean, target, weight, sums);
-  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
-}
-
-__global__ void __launch_bounds__(kThreads)
-    combine_kernel(const float* __restrict__ partial, int parts, const int* __restrict__ counts, int classes,
-                   float* __restrict__ loss, int32_t* __restrict__ kept, int32_t* __restrict__ seen) {
-  __shared__ int scratch[kWarps];
-  add_counts(counts, classes, seen);
-  const int2 total = totals(counts, classes, scratch);
-  if (threadIdx.x != 0) return;
-  float sum = 0.f;
-  for (int p = 0; p < parts; ++p) sum += partial[p];
-  *loss = sum;
-  *kept = total.x;
+  if (!last_block(ticket, gridDim.x)) return;
+  finish(rows, classes, mean, target, weight, counts != nullptr ? counts : dynamic_shared<int>(), out);
 }
 
 __global__ void __launch_bounds__(kThreads)
     backward_kernel(const float* __restrict__ strong, const int32_t* __restrict__ target,
                     const float* __restrict__ weight, const float* __restrict__ dloss, int64_t rows, int classes,
-                    float* __restrict__ dstrong, int add) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
-  if (i >= rows) return;
-  const float* logits = strong + i * classes;
-  const int t = target[i];
+                    int lanes, float* __restrict__ dstrong, int add) {
+  const int64_t row = own_row(lanes), at = row * classes;
+  if (row >= rows) return;  // the lanes of a row leave together
+  const Lanes l(lanes);
+  const int t = target[row];
   if (t < 0) {
     const float nothing = t == kNone ? 0.f : NAN;
-    for (int c = lane; c < classes; c += kWarp) put(dstrong + i * classes + c, nothing, add);
+    for (int c = l.lane; c < classes; c += l.count) put(dstrong + at + c, nothing, add);
     return;
   }
-  LogSum acc;
-  for (int c = lane; c < classes; c += kWarp) acc.add(logits[c]);
-  const float lse = warp_merge(acc).log_sum_exp(), g = *dloss * weight[i];
-  for (int c = lane; c < classes; c += kWarp)
-    put(dstrong + i * classes + c, g * (expf(logits[c] - lse) - (c == t ? 1.f : 0.f)), add);
+  const LogSum s = log_sum(strong + at, classes, l);
+  const float share = 1.f / s.sum, g = *dloss * weight[row];
+  for (int c = l.lane; c < classes; c += l.count)
+    put(dstrong + at + c, g * (expf(strong[at + c] - s.max) * share - (c == t ? 1.f : 0.f)), add);
 }
 
 }  // namespace
 
 void selflabel_loss_forward(const SelflabelLossForward<float>& a, Queue q) {
-  const int64_t rows = a.strong.rows;
-  const int classes = static_cast<int>(a.strong.cols);
+  const int64_t rows = a.strong.rows, classes = a.strong.cols;
+  const int lanes = lanes_for(classes);
   const Mean mean{a.mean == SelflabelMean::balanced ? 1 : 0, a.mean == SelflabelMean::rows ? rows : 0};
   const Rule rule{a.weak.data, a.threshold, a.labels.data(), a.index.data(), static_cast<int64_t>(a.labels.size())};
-  if (rows * classes <= kOneBlock) {
-    launch(
-        "selflabel_loss_forward", one_block_kernel,
-        {.grid = dim3(1), .block = dim3(kThreads), .smem_bytes = sizeof(int) * (static_cast<size_t>(classes) + kWarps)},
-        q, a.strong.data, rows, classes, rule, mean, a.target.data(), a.weight.data(), a.loss.data(), a.kept.data(),
-        a.seen.data());
-    return;
-  }
-  const int row_blocks = static_cast<int>(ceil_div(rows, kWarps)), parts = std::min(row_blocks, 512);
-  Scratch<int> counts(classes, q);
-  Scratch<float> partial(parts, q);
-  cuda_check(cudaMemsetAsync(counts.data(), 0, sizeof(int) * static_cast<size_t>(classes), q.stream));
-  launch("selflabel_loss_target", target_kernel,
-         {.grid = dim3(static_cast<unsigned>(row_blocks)), .block = dim3(kThreads)}, q, rows, classes, rule,
-         a.target.data(), counts.data());
-  launch("selflabel_loss_weigh", weigh_kernel, {.grid = dim3(static_cast<unsigned>(parts)), .block = dim3(kThreads)}, q,
-         a.strong.data, rows, classes, mean, counts.data(), a.target.data(), a.weight.data(), partial.data());
-  launch("selflabel_loss_combine", combine_kernel, {.grid = dim3(1), .block = dim3(kThreads)}, q, partial.data(), parts,
-         counts.data(), classes, a.loss.data(), a.kept.data(), a.seen.data());
+  const bool shared = classes <= kSharedClasses;
+  const Scratch<int> counts(shared ? 0 : classes, q);
+  const Tickets ticket(1, q);
+  LaunchShape shape = shape_of_rows(rows, lanes);
+  shape.smem_bytes = shared ? sizeof(int) * static_cast<size_t>(classes) : 0;
+  launch("selflabel_loss_forward", forward_kernel, shape, q, a.strong.data, rows, static_cast<int>(classes), lanes,
+         rule, mean, counts.data(), a.target.data(), a.weight.data(), ticket.data(),
+         Results{a.loss.data(), a.kept.data(), a.seen.data()});
 }
 
 void selflabel_loss_backward(const SelflabelLossBackward<float>& a, Queue q) {
-  launch("selflabel_loss_backward", backward_kernel,
-         {.grid = dim3(static_cast<unsigned>(ceil_div(a.strong.rows, kWarps))), .block = dim3(kThreads)}, q,
-         a.strong.data, a.target.data(), a.weight.data(), a.dloss.data(), a.strong.rows,
-         static_cast<int>(a.strong.cols), a.dstrong.data, a.write == Write::add ? 1 : 0);
+  const int lanes = lanes_for(a.strong.cols);
+  launch("selflabel_loss_backward", backward_kernel, shape_of_rows(a.strong.rows, lanes), q, a.strong.data,
+         a.target.data(), a.weight.data(), a.dloss.data(), a.strong.rows, static_cast<int>(a.strong.cols), lanes,
+         a.dstrong.data, a.write == Write::add ? 1 : 0);
 }
 
 }  // namespace kith::kernels::cuda

@@ -1,73 +1,67 @@
-// One warp per row, the classes over its lanes; a row is read twice or three times, after the first time from L1.
+// A row to 4 to 32 lanes of a warp (core/rows.cuh); a row is read twice or three times, after the first time from L1.
 // DRAM: 8 rows classes B forward, 12 rows classes B backward.
-#include "kernels/cuda/core/launch.cuh"
-#include "kernels/cuda/core/reduce.cuh"
+#include "kernels/cuda/core/rows.cuh"
 #include "kernels/softmax.h"
 
 namespace kith::kernels::cuda {
 namespace {
 
-constexpr int kWarps = 4;
-
-__global__ void __launch_bounds__(kWarps* kWarp)
-    backward_kernel(const float* __restrict__ p, const float* __restrict__ dy, int64_t rows, int classes, float* dx,
-                    int add) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp, at = row * classes;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  if (row >= rows) return;
+__global__ void __launch_bounds__(kRowThreads)
+    backward_kernel(const float* __restrict__ p, const float* __restrict__ dy, int64_t rows, int classes, int lanes,
+                    float* dx, int add) {
+  const int64_t row = own_row(lanes), at = row * classes;
+  if (row >= rows) return;  // the lanes of a row leave together
+  const Lanes l(lanes);
   float dot = 0.f;
-  for (int c = lane; c < classes; c += kWarp) dot += p[at + c] * dy[at + c];
-  dot = warp_sum(dot);
-  for (int c = lane; c < classes; c += kWarp) put(dx + at + c, p[at + c] * (dy[at + c] - dot), add);
+  for (int c = l.lane; c < classes; c += l.count) dot += p[at + c] * dy[at + c];
+  dot = row_sum(dot, l);
+  for (int c = l.lane; c < classes; c += l.count) put(dx + at + c, p[at + c] * (dy[at + c] - dot), add);
 }
 
-__global__ void __launch_bounds__(kWarps* kWarp)
-    log_forward_kernel(const float* __restrict__ x, int64_t rows, int classes, float* __restrict__ y) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp, at = row * classes;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+__global__ void __launch_bounds__(kRowThreads)
+    log_forward_kernel(const float* __restrict__ x, int64_t rows, int classes, int lanes, float* __restrict__ y) {
+  const int64_t row = own_row(lanes), at = row * classes;
   if (row >= rows) return;
-  LogSum acc;
-  for (int c = lane; c < classes; c += kWarp) acc.add(x[at + c]);
-  acc = warp_merge(acc);
-  const float log_total = logf(acc.sum);
+  const Lanes l(lanes);
+  const LogSum s = log_sum(x + at, classes, l);
+  const float log_total = logf(s.sum);
   // In this order: exact where x is near the maximum.
-  for (int c = lane; c < classes; c += kWarp) y[at + c] = (x[at + c] - acc.max) - log_total;
+  for (int c = l.lane; c < classes; c += l.count) y[at + c] = (x[at + c] - s.max) - log_total;
 }
 
-__global__ void __launch_bounds__(kWarps* kWarp)
-    log_backward_kernel(const float* __restrict__ y, const float* __restrict__ dy, int64_t rows, int classes, float* dx,
-                        int add) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp, at = row * classes;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+__global__ void __launch_bounds__(kRowThreads)
+    log_backward_kernel(const float* __restrict__ y, const float* __restrict__ dy, int64_t rows, int classes, int lanes,
+                        float* dx, int add) {
+  const int64_t row = own_row(lanes), at = row * classes;
   if (row >= rows) return;
+  const Lanes l(lanes);
   float total = 0.f;
-  for (int c = lane; c < classes; c += kWarp) total += dy[at + c];
-  total = warp_sum(total);
-  for (int c = lane; c < classes; c += kWarp) put(dx + at + c, dy[at + c] - expf(y[at + c]) * total, add);
-}
-
-LaunchShape one_warp_per_row(int64_t rows) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(rows, kWarps))), .block = dim3(kWarps * kWarp)};
+  for (int c = l.lane; c < classes; c += l.count) total += dy[at + c];
+  total = row_sum(total, l);
+  for (int c = l.lane; c < classes; c += l.count) put(dx + at + c, dy[at + c] - expf(y[at + c]) * total, add);
 }
 
 }  // namespace
 
 void softmax_backward(const SoftmaxBackward<float>& a, Queue q) {
   if (a.p.rows == 0) return;
-  launch("softmax_backward", backward_kernel, one_warp_per_row(a.p.rows), q, a.p.data, a.dy.data, a.p.rows,
-         static_cast<int>(a.p.cols), a.dx.data, a.write == Write::add ? 1 : 0);
+  const int lanes = lanes_for(a.p.cols);
+  launch("softmax_backward", backward_kernel, shape_of_rows(a.p.rows, lanes), q, a.p.data, a.dy.data, a.p.rows,
+         static_cast<int>(a.p.cols), lanes, a.dx.data, a.write == Write::add ? 1 : 0);
 }
 
 void log_softmax_forward(const LogSoftmaxForward<float>& a, Queue q) {
   if (a.x.rows == 0) return;
-  launch("log_softmax_forward", log_forward_kernel, one_warp_per_row(a.x.rows), q, a.x.data, a.x.rows,
-         static_cast<int>(a.x.cols), a.y.data);
+  const int lanes = lanes_for(a.x.cols);
+  launch("log_softmax_forward", log_forward_kernel, shape_of_rows(a.x.rows, lanes), q, a.x.data, a.x.rows,
+         static_cast<int>(a.x.cols), lanes, a.y.data);
 }
 
 void log_softmax_backward(const LogSoftmaxBackward<float>& a, Queue q) {
   if (a.y.rows == 0) return;
-  launch("log_softmax_backward", log_backward_kernel, one_warp_per_row(a.y.rows), q, a.y.data, a.dy.data, a.y.rows,
-         static_cast<int>(a.y.cols), a.dx.data, a.write == Write::add ? 1 : 0);
+  const int lanes = lanes_for(a.y.cols);
+  launch("log_softmax_backward", log_backward_kernel, shape_of_rows(a.y.rows, lanes), q, a.y.data, a.dy.data, a.y.rows,
+         static_cast<int>(a.y.cols), lanes, a.dx.data, a.write == Write::add ? 1 : 0);
 }
 
 }  // namespace kith::kernels::cuda

@@ -1,20 +1,18 @@
-// The teacher's pass: a block takes kPartRows rows of one head. Its warps own rows for the log-sum-exps and the products of both
-// views, then its threads own classes for the sums over rows: of few classes several groups of threads share the rows. A second
-// launch adds the parts into the prior and the heads into the weights, in order.
-// Forward: a warp per row of one head, both views in one pass over four rows of logits; no softmax is ever written. The block
-// that comes last for its head adds the parts in order. Backward: element by element from what forward saved, nothing is summed.
+// A row of one head belongs to 4 to 32 lanes of a warp (core/rows.cuh), a block takes kPartRows rows.
+// The teacher's pass: the lanes make the log-sum-exps and the products of both views, then the block's threads own classes for
+// the sums over its rows. A second launch adds the parts into the prior and the heads into the weights, in order.
+// Forward: both views in one pass over four rows of logits; no softmax is ever written. The parts are joined in the launch
+// (core/parts.cuh). Backward: element by element from what forward saved, nothing is summed.
 // Every sum has a fixed order, and no two threads add to one place.
 // DRAM: 8, 16 and 24 heads rows classes B, and the saved sums.
-#include "kernels/cuda/core/launch.cuh"
-#include "kernels/cuda/core/reduce.cuh"
-#include "kernels/cuda/core/scratch.cuh"
-#include "kernels/cuda/core/ticket.cuh"
+#include "kernels/cuda/core/parts.cuh"
+#include "kernels/cuda/core/rows.cuh"
 #include "kernels/temi_loss.h"
 
 namespace kith::kernels::cuda {
 namespace {
 
-constexpr int kWarps = 8, kThreads = kWarps * kWarp;
+constexpr int kThreads = 256;
 constexpr int kPartRows = 64;
 constexpr float kPriorFloor = 0x1p-126f;
 
@@ -36,26 +34,25 @@ __device__ __forceinline__ T* row_of(const TemiLogits<T>& z, int64_t view, int64
 __device__ __forceinline__ float log_prior(float p) { return logf(p < kPriorFloor ? kPriorFloor : p); }
 
 __global__ void __launch_bounds__(kThreads)
-    teacher_kernel(TemiLogits<const float> z, int64_t rows, int classes, float inverse_temperature,
+    teacher_kernel(TemiLogits<const float> z, int64_t rows, int classes, int lanes, float inverse_temperature,
                    float* __restrict__ log_sum, float* __restrict__ products, float* __restrict__ partial) {
-  __shared__ float all[2][kPartRows], sums[kThreads];
-  const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp, lane = thread % kWarp;
+  __shared__ float all[2][kPartRows], shared[kThreads];
+  const Lanes l(lanes);
   const int64_t head = blockIdx.y, heads = gridDim.y;
   const Part part = part_of(rows);
+  const auto logits_of = [&](int view, int r) { return row_of(z, view, head, part.first + r); };
 
-  for (int r = warp; r < part.rows; r += kWarps) {
-    const float *a = row_of(z, 0, head, part.first + r), *b = row_of(z, 1, head, part.first + r);
-    LogSum sa, sb;
-    for (int c = lane; c < classes; c += kWarp) {
-      sa.add(inverse_temperature * a[c]);
-      sb.add(inverse_temperature * b[c]);
-    }
-    const float all_a = warp_merge(sa).log_sum_exp(), all_b = warp_merge(sb).log_sum_exp();
+  for (int r = static_cast<int>(threadIdx.x) / lanes; r < part.rows; r += kThreads / lanes) {
+    const float *a = logits_of(0, r), *b = logits_of(1, r);
+    LogSum s[2];
+    log_sums(classes, l, s,
+             [&](int c, float(&x)[2]) { x[0] = inverse_temperature * a[c], x[1] = inverse_temperature * b[c]; });
+    const float all_a = s[0].log_sum_exp(), all_b = s[1].log_sum_exp();
     float product = 0.f;
-    for (int c = lane; c < classes; c += kWarp)
+    for (int c = l.lane; c < classes; c += l.count)
       product += expf(inverse_temperature * a[c] - all_a) * expf(inverse_temperature * b[c] - all_b);
-    product = warp_sum(product);
-    if (lane == 0) {
+    product = row_sum(product, l);
+    if (l.lane == 0) {
       all[0][r] = all_a, all[1][r] = all_b;
       log_sum[head * rows + part.first + r] = all_a;
       log_sum[(heads + head) * rows + part.first + r] = all_b;
@@ -64,25 +61,11 @@ __global__ void __launch_bounds__(kThreads)
   }
   __syncthreads();  // the log-sum-exps of the block's rows are written
 
-  float* out = partial + (head * gridDim.x + blockIdx.x) * classes;
-  // Of up to kThreads / 2 classes several groups of threads take every so many-th row each.
-  const int groups = max(1, kThreads / classes), group = thread / classes;
-  for (int c = thread % classes; group < groups && c < classes; c += kThreads) {
-    float sum = 0.f;
-    for (int r = group; r < part.rows; r += groups)
-      for (int v = 0; v < 2; ++v) sum += expf(inverse_temperature * row_of(z, v, head, part.first + r)[c] - all[v][r]);
-    if (groups == 1)
-      out[c] = sum;
-    else
-      sums[thread] = sum;
-  }
-  if (groups == 1) return;
-  __syncthreads();  // the groups' sums are written
-  if (thread < classes) {
-    float sum = 0.f;
-    for (int g = 0; g < groups; ++g) sum += sums[g * classes + thread];
-    out[thread] = sum;
-  }
+  sum_columns<kThreads>(part.rows, classes, shared, partial + (head * gridDim.x + blockIdx.x) * classes,
+                        [&](int r, int c) {
+                          return expf(inverse_temperature * logits_of(0, r)[c] - all[0][r]) +
+                                 expf(inverse_temperature * logits_of(1, r)[c] - all[1][r]);
+                        });
 }
 
 // A thread per row for its weight, then one per head and class for the prior.
@@ -111,51 +94,46 @@ struct LossScales {
   float student, teacher, beta;  // 1 / temperatures
 };
 
+// parts [heads][gridDim.x and their joins].
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(TemiLogits<const float> student, TemiLogits<const float> teacher, int64_t rows, int classes,
-                   LossScales scales, const float* __restrict__ prior, const float* __restrict__ teacher_log_sum,
-                   const float* __restrict__ weight, float* __restrict__ log_sum, float* __restrict__ log_mass,
-                   float* partial, unsigned* tickets, float* __restrict__ loss) {
-  __shared__ float scratch[kWarps];
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+                   int lanes, LossScales scales, const float* __restrict__ prior,
+                   const float* __restrict__ teacher_log_sum, const float* __restrict__ weight,
+                   float* __restrict__ log_sum, float* __restrict__ log_mass, int joins, double* parts,
+                   unsigned* tickets, float* __restrict__ loss) {
+  __shared__ float terms[kPartRows];
+  __shared__ double shared[kThreads];
+  const Lanes l(lanes);
   const int64_t head = blockIdx.y, heads = gridDim.y;
   const Part part = part_of(rows);
   const float* own_prior = prior + head * classes;
 
-  float total = 0.f;
-  for (int r = warp; r < part.rows; r += kWarps) {
+  for (int r = static_cast<int>(threadIdx.x) / lanes; r < part.rows; r += kThreads / lanes) {
     const int64_t row = part.first + r, at = head * rows + row, other = heads * rows;
     const float *s0 = row_of(student, 0, head, row), *s1 = row_of(student, 1, head, row);
     const float *t0 = row_of(teacher, 0, head, row), *t1 = row_of(teacher, 1, head, row);
-    LogSum sum0, sum1, mass0, mass1;
-    for (int c = lane; c < classes; c += kWarp) {
-      const float x0 = scales.student * s0[c], x1 = scales.student * s1[c], lp = log_prior(own_prior[c]);
-      sum0.add(x0), sum1.add(x1);
-      mass0.add(scales.beta * (scales.teacher * t1[c] + x0) - lp);
-      mass1.add(scales.beta * (scales.teacher * t0[c] + x1) - lp);
-    }
-    const float all0 = warp_merge(sum0).log_sum_exp(), all1 = warp_merge(sum1).log_sum_exp();
-    const float m0 = warp_merge(mass0).log_sum_exp(), m1 = warp_merge(mass1).log_sum_exp();
-    total += weight[row] * ((m0 - scales.beta * (teacher_log_sum[other + at] + all0)) +
-                            (m1 - scales.beta * (teacher_log_sum[at] + all1)));
-    if (lane == 0) {
-      log_sum[at] = all0, log_sum[other + at] = all1;
-      log_mass[at] = m0, log_mass[other + at] = m1;
-    }
+    LogSum s[4];
+    log_sums(classes, l, s, [&](int c, float(&x)[4]) {
+      const float lp = log_prior(own_prior[c]);
+      x[0] = scales.student * s0[c], x[1] = scales.student * s1[c];
+      x[2] = scales.beta * (scales.teacher * t1[c] + x[0]) - lp;
+      x[3] = scales.beta * (scales.teacher * t0[c] + x[1]) - lp;
+    });
+    if (l.lane != 0) continue;
+    const float all0 = s[0].log_sum_exp(), all1 = s[1].log_sum_exp();
+    const float m0 = s[2].log_sum_exp(), m1 = s[3].log_sum_exp();
+    terms[r] = weight[row] * ((m0 - scales.beta * (teacher_log_sum[other + at] + all0)) +
+                              (m1 - scales.beta * (teacher_log_sum[at] + all1)));
+    log_sum[at] = all0, log_sum[other + at] = all1;
+    log_mass[at] = m0, log_mass[other + at] = m1;
   }
-  if (lane == 0) scratch[warp] = total;
-  __syncthreads();  // the warps' sums are written
-  if (threadIdx.x == 0) {
-    float sum = 0.f;
-    for (int w = 0; w < kWarps; ++w) sum += scratch[w];
-    partial[head * gridDim.x + blockIdx.x] = sum;
-  }
-  if (!last_block(tickets + head, gridDim.x) || warp != 0) return;
-  double sum = 0;
-  for (unsigned p = static_cast<unsigned>(lane); p < gridDim.x; p += kWarp)
-    sum += double{partial[head * gridDim.x + p]};
-  sum = warp_sum(sum);
-  if (lane == 0) loss[head] = static_cast<float>(-sum / (2 * static_cast<double>(rows)));
+  __syncthreads();  // the terms of the block's rows are written
+
+  const int count = static_cast<int>(gridDim.x), place = static_cast<int>(blockIdx.x);
+  double* own = parts + head * (count + joins);
+  sum_columns<kThreads>(part.rows, 1, shared, own + place, [&](int r, int) { return double{terms[r]}; });
+  const double* total = join_parts<kThreads>(own, tickets + head * joins, place, count, 1, shared);
+  if (total != nullptr && threadIdx.x == 0) loss[head] = static_cast<float>(-*total / (2 * static_cast<double>(rows)));
 }
 
 // Block (part, head, view).
@@ -189,8 +167,8 @@ void temi_teacher(const TemiTeacher<float>& a, Queue q) {
   const unsigned parts = parts_of(a.rows);
   const Scratch<float> products(a.heads * a.rows, q), partial(a.heads * parts * a.classes, q);
   launch("temi_teacher", teacher_kernel, {.grid = dim3(parts, static_cast<unsigned>(a.heads)), .block = dim3(kThreads)},
-         q, a.teacher, a.rows, static_cast<int>(a.classes), 1.f / a.temperature, a.log_sum.data(), products.data(),
-         partial.data());
+         q, a.teacher, a.rows, static_cast<int>(a.classes), lanes_for(a.classes), 1.f / a.temperature, a.log_sum.data(),
+         products.data(), partial.data());
   const int64_t threads = a.rows + a.heads * a.classes;
   launch("temi_teacher_finish", finish_teacher_kernel,
          {.grid = dim3(static_cast<unsigned>(ceil_div(threads, kThreads))), .block = dim3(kThreads)}, q,
@@ -200,12 +178,14 @@ void temi_teacher(const TemiTeacher<float>& a, Queue q) {
 
 void temi_loss_forward(const TemiLossForward<float>& a, Queue q) {
   const unsigned parts = parts_of(a.rows), heads = static_cast<unsigned>(a.heads);
-  const Scratch<float> partial(a.heads * parts, q);
-  const Tickets tickets(a.heads, q);
+  const int64_t joins = joins_of(parts);
+  const Scratch<double> sums(a.heads * (parts + joins), q);
+  const Tickets tickets(a.heads * joins, q);
   launch("temi_loss_forward", forward_kernel, {.grid = dim3(parts, heads), .block = dim3(kThreads)}, q, a.student,
-         a.teacher, a.rows, static_cast<int>(a.classes),
+         a.teacher, a.rows, static_cast<int>(a.classes), lanes_for(a.classes),
          scales_of(a.student_temperature, a.teacher_temperature, a.beta), a.prior.data, a.teacher_log_sum.data(),
-         a.weight.data(), a.log_sum.data(), a.log_mass.data(), partial.data(), tickets.data(), a.loss.data());
+         a.weight.data(), a.log_sum.data(), a.log_mass.data(), static_cast<int>(joins), sums.data(), tickets.data(),
+         a.loss.data());
 }
 
 void temi_loss_backward(const TemiLossBackward<float>& a, Queue q) {

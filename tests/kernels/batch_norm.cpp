@@ -225,6 +225,29 @@ TEST(BatchNorm, BitEqualForAnyNumberOfThreads) {
   omp_set_num_threads(threads);
 }
 
+// At the start of a chunk, within it, and in one that others follow (65536 elements a chunk).
+TEST(BatchNorm, NanAndInfinityReachTheStatistics) {
+  for (const float bad : {NAN, INFINITY, -INFINITY})
+    for (const auto& [rows, at] : {std::pair{9, 0}, {9, 4}, {9, 8}, {40000, 0}, {40000, 7}, {40000, 39999}}) {
+      SCOPED_TRACE(testing::Message() << bad << " in row " << at << " of " << rows);
+      BatchNormProblem<float> p = draw_batch_norm(rows, 3, 0.f);
+      p.x.view().row(at)[1] = bad;
+      batch_norm_forward(p.forward(false, true), Queue{});
+      batch_norm_backward(p.backward(false, true, Write::overwrite), Queue{});
+      for (size_t c = 0; c < 3; ++c) {
+        EXPECT_EQ(std::isfinite(p.mean[c]), c != 1) << c;
+        EXPECT_EQ(std::isfinite(p.running_mean[c]), c != 1) << c;
+        EXPECT_EQ(std::isnan(p.running_var[c]), c == 1) << c;
+        EXPECT_EQ(std::isnan(p.invstd[c]), c == 1) << c;
+        EXPECT_EQ(std::isnan(p.dgamma[c]), c == 1) << c;
+      }
+      for (size_t i = 0; i < p.y.values.size(); ++i) {
+        ASSERT_EQ(std::isnan(p.y.values[i]), i % 3 == 1) << i;
+        ASSERT_EQ(std::isnan(p.dx.values[i]), i % 3 == 1) << i;
+      }
+    }
+}
+
 TEST(BatchNorm, Errors) {
   BatchNormProblem<float> p = draw_batch_norm(1, 4, 0.f);
   EXPECT_THROW(batch_norm_forward(p.forward(false, false), Queue{}), Error);  // one row in train mode

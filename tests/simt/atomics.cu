@@ -64,7 +64,7 @@ __global__ void divergent_atomics_kernel(int* out) {
     atomicAdd(out, 1);
 }
 
-// Every block writes 32 values behind out[0]; the one that takes the ticket before `early` others have come adds all.
+// Every block writes 32 values behind out[0]; the one that takes ticket[0] before `early` others have come adds all.
 __global__ void hand_over_kernel(const float* in, float* out, unsigned* ticket, HandOver without, unsigned early) {
   const unsigned i = blockIdx.x * 32 + threadIdx.x, last_ticket = gridDim.x - 1;
   out[1 + i] = in[i];
@@ -73,6 +73,7 @@ __global__ void hand_over_kernel(const float* in, float* out, unsigned* ticket, 
   const bool last = __syncthreads_or(threadIdx.x == 0 && atomicInc(ticket, last_ticket) == last_ticket - early) != 0;
   if (last && without != HandOver::readers_fence) __threadfence();
   if (!last || threadIdx.x > 0) return;
+  atomicAdd(ticket + 1, 0u);  // takes back nothing of what was handed over
   float sum = 0.f;
   for (unsigned k = 0; k < 32 * gridDim.x; ++k) sum = 0.5f * sum + out[1 + k];
   out[0] = sum;

@@ -74,7 +74,7 @@ TEST(Simt, CatchesWhatIsNotHandedOverBetweenBlocks) {
   const Device in(ramp(96));
   const auto run = [&](HandOver without, unsigned early) {
     const Device out(std::vector<float>(97));
-    const Device ticket(std::vector<unsigned>(1));
+    const Device ticket(std::vector<unsigned>(2));
     hand_over(in.get(), out.get(), ticket.get(), 3, without, early);
   };
   EXPECT_EQ(fault_of([&] { run(HandOver::nothing, 0); }), "");

@@ -86,18 +86,60 @@ class ScanLossCuda : public CudaKernel {
   }
 };
 
+// Classes around what 4, 8, 16 and 32 lanes hold, and around a block; rows around a part: 64, 32, 16, 16.
 TEST_F(ScanLossCuda, MatchesTheOracle) {
-  // One block per head: fewer rows than warps, exactly as many, more; classes around a warp.
-  for (const auto& [heads, rows, classes] : {std::tuple{1, 1, 2}, {1, 7, 31}, {2, 8, 32}, {3, 9, 33}, {7, 40, 10}}) {
+  for (const auto& [heads, rows, classes] : {std::tuple{1, 1, 2},
+                                             {7, 40, 10},
+                                             {1, 63, 10},
+                                             {2, 64, 16},
+                                             {1, 65, 3},
+                                             {3, 33, 17},
+                                             {2, 31, 20},
+                                             {1, 32, 32},
+                                             {2, 17, 33},
+                                             {1, 16, 64},
+                                             {2, 15, 65},
+                                             {2, 17, 127},
+                                             {1, 7, 128},
+                                             {2, 17, 255},
+                                             {1, 9, 256},
+                                             {1, 16, 300}}) {
     const int64_t size = int64_t{heads} * rows * classes;
     expect_oracle(heads, rows, classes, normal(size, Seed{1}, 2.f), normal(size, Seed{2}, 2.f));
   }
 }
 
-TEST_F(ScanLossCuda, SeveralPartsPerHead) {
-  const int64_t heads = 2, rows = 661, classes = 100;  // above one block's share: parts of 64 rows, the last of 21
-  expect_oracle(heads, rows, classes, normal(heads * rows * classes, Seed{1}), normal(heads * rows * classes, Seed{2}));
+// Parts of which one block adds 32: 16 of them, 33, 64; and a head for each of many.
+TEST_F(ScanLossCuda, PartsAreJoined) {
+  for (const auto& [heads, rows, classes] : {std::tuple{2, 1023, 10}, {1, 2049, 2}, {2, 1023, 65}, {50, 130, 20}}) {
+    const int64_t size = int64_t{heads} * rows * classes;
+    expect_oracle(heads, rows, classes, normal(size, Seed{1}), normal(size, Seed{2}));
+  }
 }
+
+// Of the queue: launches that follow one another, heads that share an array.
+TEST_F(ScanLossCuda, TicketsAreLeftAsTheyWere) {
+  const int64_t heads = 3, rows = 2049, classes = 2;  // 33 parts, 2 joins of them and 1 of those
+  const OnDevice<unsigned> tickets(std::vector<unsigned>(9));
+  queue.tickets = tickets.span();
+  for (int time = 0; time < 2; ++time) {
+    expect_oracle(heads, rows, classes, normal(heads * rows * classes, Seed{1}),
+                  normal(heads * rows * classes, Seed{2}));
+    EXPECT_EQ(tickets.host(), std::vector<unsigned>(9));
+  }
+}
+
+#ifdef KITH_SIMT
+TEST_F(ScanLossCuda, OneLaunchForwardAndOneBackward) {
+  simt::options().count = true;
+  simt::records().clear();
+  expect_oracle(2, 1023, 10, normal(20460, Seed{1}), normal(20460, Seed{2}));
+  simt::options().count = false;
+  ASSERT_EQ(simt::records().size(), 2u);
+  EXPECT_EQ(simt::records()[0].grid.x, 16u);  // 64 rows to a block
+  EXPECT_EQ(simt::records()[0].grid.y, 2u);
+}
+#endif
 
 TEST_F(ScanLossCuda, SaturatedLogitsAndClampedTerms) {
   const int64_t rows = 16, classes = 10;
@@ -128,7 +170,7 @@ TEST_F(ScanLossCuda, OnlyTheWantedGradientIsWritten) {
   for (const float v : out.host()) EXPECT_FALSE(std::isnan(v));
 }
 
-// Of anchors and of neighbours, in one block per head and in several.
+// Of anchors and of neighbours, in one part per head and in several.
 TEST_F(ScanLossCuda, NanAndInfinityReachWhatTheContractSays) {
   for (const float bad : {NAN, INFINITY})
     for (const auto& [rows, classes] : {std::pair{9, 3}, {9, 40}, {661, 100}})

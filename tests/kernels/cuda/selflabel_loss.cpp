@@ -85,17 +85,41 @@ class SelflabelLossCuda : public CudaKernel {
   }
 };
 
+// Classes around what 4, 8, 16 and 32 lanes hold; rows around a block: 32, 16, 8, 4.
 TEST_F(SelflabelLossCuda, MatchesTheOracle) {
-  for (const auto& [rows, classes] : {std::pair{1, 2}, {15, 31}, {16, 32}, {17, 33}, {200, 10}})
+  for (const auto& [rows, classes] :
+       {std::pair{1, 2}, {31, 10}, {32, 16}, {33, 16}, {15, 17}, {17, 32}, {9, 33}, {8, 64}, {5, 65}, {200, 10}})
     for (const SelflabelMean mean : kMeans)
       EXPECT_GT(expect_oracle(
                     {normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f), 0.3f, mean}),
                 0);
 }
 
+// More rows than the last block has threads, and counts that do not fit shared memory.
 TEST_F(SelflabelLossCuda, SeveralBlocks) {
-  EXPECT_GT(expect_oracle({normal_rows(701, 100, Seed{1}, 6.f), normal_rows(701, 100, Seed{2}, 2.f)}), 100);
+  for (const auto& [rows, classes] : {std::pair{701, 100}, {1023, 20}, {65, 300}, {130, 9000}})
+    EXPECT_GT(expect_oracle({normal_rows(rows, classes, Seed{1}, 6.f), normal_rows(rows, classes, Seed{2}, 2.f)}), 2);
 }
+
+TEST_F(SelflabelLossCuda, TheTicketIsLeftAsItWas) {
+  const OnDevice<unsigned> tickets(std::vector<unsigned>(1));
+  queue.tickets = tickets.span();
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_GT(expect_oracle({normal_rows(200, 10, Seed{1}, 6.f), normal_rows(200, 10, Seed{2}, 2.f)}), 0);
+    EXPECT_EQ(tickets.host(), std::vector<unsigned>(1));
+  }
+}
+
+#ifdef KITH_SIMT
+TEST_F(SelflabelLossCuda, OneLaunchForwardAndOneBackward) {
+  simt::options().count = true;
+  simt::records().clear();
+  expect_oracle({normal_rows(1023, 10, Seed{1}, 6.f), normal_rows(1023, 10, Seed{2}, 2.f)});
+  simt::options().count = false;
+  ASSERT_EQ(simt::records().size(), 2u);
+  EXPECT_EQ(simt::records()[0].grid.x, 32u);  // 32 rows to a block
+}
+#endif
 
 TEST_F(SelflabelLossCuda, NoConfidentRowGivesZeroLossAndZeroGradient) {
   EXPECT_EQ(expect_oracle({normal_rows(20, 5, Seed{1}), normal_rows(20, 5, Seed{2}), 1.f}), 0);

@@ -36,8 +36,8 @@ class SoftmaxXentCuda : public CudaKernel {
                                  .write = Write::add},
                                 queue);
     cuda::softmax_rows({.logits = d_logits.matrix(), .probabilities = d_p.matrix()}, queue);
-    // x - max is rounded once per unit of logit, exp has 2 ulp, a running sum of classes terms rescales at most classes
-    // times but sqrt(classes) in the mean; factor 4 in hand.
+    // x - max is rounded once per unit of logit, exp has 2 ulp, a sum of classes terms sqrt(classes) in the mean; factor 4
+    // in hand.
     double largest = 0;
     for (const float x : logits.values) largest = std::max(largest, std::abs(double{x}));
     const double e = 4 * kUnit * (2 * largest + 8 + std::sqrt(static_cast<double>(classes)));
@@ -53,8 +53,10 @@ class SoftmaxXentCuda : public CudaKernel {
   }
 };
 
+// Classes around what 4, 8, 16 and 32 lanes hold; rows around a block: 32, 16, 8, 4.
 TEST_F(SoftmaxXentCuda, MatchesTheOracle) {
-  for (const auto& [rows, classes] : {std::pair{1, 1}, {3, 31}, {4, 32}, {5, 33}, {9, 100}})
+  for (const auto& [rows, classes] :
+       {std::pair{1, 1}, {31, 2}, {32, 10}, {33, 16}, {15, 17}, {17, 32}, {7, 33}, {9, 64}, {5, 65}, {3, 300}})
     expect_oracle(normal_rows(rows, classes, Seed{1}, 2.f));
 }
 
@@ -63,6 +65,27 @@ TEST_F(SoftmaxXentCuda, SaturatedAndEqualLogits) {
   logits.view().row(1)[7] = 80.f;
   logits.view().row(2)[39] = -80.f;
   expect_oracle(logits);
+}
+
+// What the CPU refuses makes its row NaN; nothing is read beyond the row, least of all of the first and the last.
+TEST_F(SoftmaxXentCuda, LabelsThatAreNoClass) {
+  for (const int classes : {3, 40}) {
+    const std::vector<int32_t> no_classes = {-1, 0, classes, -2147483647 - 1, 1, 2147483647, classes - 1, classes};
+    const auto rows = static_cast<int64_t>(no_classes.size());
+    const OnDevice<float> logits(normal_rows(rows, classes, Seed{1})), loss(poison<float>(rows)),
+        dloss(std::vector<float>(no_classes.size(), 1.f)), d(HostMatrix<float>(rows, classes, 0.f));
+    const OnDevice<int32_t> labels(no_classes);
+    softmax_xent_forward({.logits = logits.matrix(), .labels = labels.span(), .loss = loss.span()}, queue);
+    softmax_xent_backward(
+        {.logits = logits.matrix(), .labels = labels.span(), .dloss = dloss.span(), .dlogits = d.matrix()}, queue);
+    const std::vector<float> losses = loss.host(), gradient = d.host();
+    for (size_t i = 0; i < no_classes.size(); ++i) {
+      const bool wrong = no_classes[i] < 0 || no_classes[i] >= classes;
+      EXPECT_EQ(std::isnan(losses[i]), wrong) << i;
+      for (size_t c = 0; c < static_cast<size_t>(classes); ++c)
+        EXPECT_EQ(std::isnan(gradient[i * static_cast<size_t>(classes) + c]), wrong) << i << ", " << c;
+    }
+  }
 }
 
 // At every place: alone in its lane, after and before numbers of the lane, beside lanes that have none.

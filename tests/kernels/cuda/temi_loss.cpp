@@ -49,8 +49,8 @@ class TemiLossCuda : public CudaKernel {
 };
 
 TEST_F(TemiLossCuda, MatchesTheOracle) {
-  // Rows around a block's 64 and its 8 warps; classes around a warp, and where the threads of a block are one, two and many
-  // groups: 256, 128.
+  // Rows around a block's 64, and 33 blocks; classes around what 4, 8, 16 and 32 lanes hold, and where the threads of a block
+  // are one, two and many groups: 256, 128.
   for (const auto& [heads, rows, classes] : {std::tuple{1, 1, 2},
                                              {2, 7, 31},
                                              {2, 64, 10},
@@ -60,6 +60,10 @@ TEST_F(TemiLossCuda, MatchesTheOracle) {
                                              {1, 3, 256},
                                              {1, 2, 257},
                                              {3, 130, 3},
+                                             {2, 66, 16},
+                                             {1, 31, 17},
+                                             {1, 17, 65},
+                                             {1, 2049, 2},
                                              {1, 2, 600}}) {
     const TemiProblem<float> p = draw_temi(heads, rows, classes, 1.f);
     expect_temi(p, run(p));

@@ -53,15 +53,12 @@ void Residents::pass(unsigned from) {
 void Residents::begin(const Block& b) {
   Visit& v = visits_[t_worker];
   v = {.block = b.index.x + uint64_t{b.grid.x} * (b.index.y + uint64_t{b.grid.y} * b.index.z),
-       .threads = std::vector<Writes>(b.dim.count()),
+       .threads = std::vector<Exchange>(b.dim.count()),
        .fenced = {}};
 }
 
 bool Residents::received(const Visit& v, const Block& b, const Byte& byte) const {
-  const Thread& t = b.self();
-  const bool published = byte.published_at != 0 && byte.published_at < v.met_at;
-  const bool ordered = v.met_thread == t.linear || v.met_epoch < b.epoch;
-  return published && ordered && v.threads[t.linear].fenced_at > v.met_at;
+  return byte.published_at != 0 && byte.published_at < v.threads[b.self().linear].received_at;
 }
 
 void Residents::touched(Block& b, uintptr_t address, size_t bytes, Access access) {
@@ -82,10 +79,10 @@ void Residents::touched(Block& b, uintptr_t address, size_t bytes, Access access
 void Residents::fenced(const Block& b) {
   Visit& v = visits_[t_worker];
   const unsigned thread = b.self().linear;
-  Writes& writes = v.threads[thread];
-  for (const Range& r : writes.open) v.fenced.push_back({r, thread, b.epoch});
-  writes.open.clear();
-  writes.fenced_at = ++clock_;
+  Exchange& own = v.threads[thread];
+  for (const Range& r : own.open) v.fenced.push_back({r, thread, b.epoch});
+  own.open.clear();
+  if (v.met_thread == thread || v.met_epoch < b.epoch) own.received_at = v.met_at;
 }
 
 void Residents::met(const Block& b) {

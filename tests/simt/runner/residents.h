@@ -44,9 +44,9 @@ class Residents {
     uintptr_t begin;
     size_t bytes;
   };
-  struct Writes {  // of one thread
+  struct Exchange {  // of one thread
     std::vector<Range> open;
-    uint64_t fenced_at = 0;
+    uint64_t received_at = 0;  // of the block's atomics, the last that was followed by a barrier and this thread's fence
   };
   struct Fenced {
     Range range;
@@ -55,7 +55,7 @@ class Residents {
   };
   struct Visit {  // a block while it is here
     uint64_t block = 0;
-    std::vector<Writes> threads;
+    std::vector<Exchange> threads;
     std::vector<Fenced> fenced;
     uint64_t met_at = 0;
     unsigned met_thread = 0;

@@ -42,10 +42,6 @@ const std::map<std::string, std::string> kAllowed = {
     {"max_pool_forward", "likewise"},
     {"ntxent_add_positives", "gradients of keys with given positives: several ranks"},
     {"ntxent_prepare", "batches of more than 2,048 rows"},
-    {"scan_loss_combine", "batches beyond one block"},
-    {"selflabel_loss_combine", "batches beyond one block"},
-    {"selflabel_loss_target", "batches beyond one block"},
-    {"selflabel_loss_weigh", "batches beyond one block"},
     {"topk_merge", "databases searched in several parts"},
 };
 
