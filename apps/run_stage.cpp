@@ -1,6 +1,7 @@
 #include "apps/run_stage.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -10,6 +11,7 @@
 #include "apps/commands/dry_run.h"
 #include "apps/console.h"
 #include "apps/device.h"
+#include "apps/new_folder.h"
 #include "apps/picture_progress.h"
 #include "apps/signals.h"
 #include "apps/startup_checks.h"
@@ -19,9 +21,11 @@
 #include "nn/device/plans/plan_store.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
+#include "scan/features/run.h"
 #include "scan/preflight/resources.h"
 #include "scan/run/splits.h"
 #include "scan/run/start_from.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
@@ -62,38 +66,18 @@ std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, 
 
 void require_same(const std::filesystem::path& path, const RunConfig& begun, const RunConfig& now,
                   const std::set<std::string>& named) {
-  std::string list;
+  constexpr size_t kShown = 3;
+  std::vector<std::string> list;
   bool pretext = false;
   for (const Difference& d : forbidden(begun, now, named)) {
-    list += fmt::format("{}{} was {}, now {}", list.empty() ? "" : "; ", d.field, d.left, d.right);
+    list.push_back(fmt::format("{} was {}, now {}", d.field, d.left, d.right));
     pretext |= affects_of(d.field) == Affects::pretext;
   }
   if (!list.empty())
-    throw Error(fmt::format("{}: begun with another configuration ({}); choose another --out{}", path.string(), list,
+    throw Error(fmt::format("{}: begun with another configuration ({}); choose another --out{}", path.string(),
+                            first_few(list, kShown, "; "),
                             pretext ? "" : ", or name with --set what is to change here"));
 }
-
-// A run directory, made where there is none. A command that fails before it has anything to keep leaves none behind.
-class NewFolder {
- public:
-  explicit NewFolder(std::filesystem::path path) : path_(std::move(path)) {
-    std::error_code failed;
-    made_ = std::filesystem::create_directories(path_, failed);
-    if (failed) throw Error(fmt::format("{}: cannot create: {}", path_.string(), failed.message()));
-  }
-  ~NewFolder() {
-    std::error_code ignored;
-    if (!made_ || std::filesystem::exists(path_ / "config.toml", ignored)) return;
-    std::filesystem::remove(path_ / "metrics.jsonl", ignored);
-    std::filesystem::remove(path_, ignored);  // only when nothing else is in it
-  }
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
-
- private:
-  std::filesystem::path path_;
-  bool made_ = false;
-};
 
 std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
 
@@ -110,6 +94,17 @@ std::optional<RunConfig> source_config(const StageOptions& o) {
   std::optional<RunConfig> config = begun_config(o.from);
   if (!config) throw Error(o.from + ": --from: no run directory (it has no config.toml)");
   return config;
+}
+
+// A clustering of features has no images, and another command goes on with it.
+void expect_run_of_images(const std::string& dir) {
+  std::error_code none;
+  if (dir.empty() || !std::filesystem::exists(std::filesystem::path(dir) / "run.json", none)) return;
+  const nlohmann::json settings = read_run_file(dir).at("settings");
+  throw Error(
+      fmt::format("{0}: holds a clustering of features (method {1}), without images; kith cluster --features FILE "
+                  "--method {1} --clusters N --out {0} continues it, with the features and settings it was begun with",
+                  dir, settings.value("method", "?")));
 }
 
 Residency residency_of(const std::string& stream) {
@@ -146,9 +141,26 @@ void expect_room(const data::Dataset& set, int size) {
                   images, size, size, bytes / (1 << 30), static_cast<double>(*free) / (1 << 30)));
 }
 
+// A line where fields were named that the pretext task does not look at.
+std::string without_effect(RunConfig config, const std::set<std::string>& named) {
+  using enum PretextKind;
+  const PretextKind task = config.pretext.task;
+  std::vector<std::string> idle;
+  for (const std::string& field : named)
+    if ((field.starts_with("pretext.moco.") && task != moco) || (field.starts_with("pretext.byol.") && task != byol) ||
+        (field == "pretext.tau" && task != simclr && task != moco) || (field == "pretext.form" && task != simclr))
+      idle.push_back(field);
+  if (idle.empty()) return "";
+  const std::vector<Field> all = fields(config);
+  const auto of_task = std::ranges::find(all, "pretext.task", &Field::name);
+  return fmt::format("{} {} no effect: pretext.task is {}", fmt::join(idle, ", "), idle.size() == 1 ? "has" : "have",
+                     format_value(*of_task));
+}
+
 }  // namespace
 
 ResolvedConfig resolve_config(const StageOptions& o) {
+  expect_run_of_images(o.out);
   ResolvedConfig out{.config = {}, .begun = begun_config(o.out), .source = source_config(o)};
   const RunConfig* base = out.source ? &*out.source : out.begun ? &*out.begun : nullptr;
   expect_each_once(o);
@@ -204,6 +216,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   OpenedContext opened = open_context(context_request(o, config), list_devices());
   if (opened.context->on_cpu() && o.stream == "yes") opened.line += "; images are where the CPU is, none are streamed";
   const data::Dataset data = load_data(config.data, picture_progress(console_options(o.quiet, o.json)));
+  if (const std::string idle = without_effect(config, named_fields(o)); !idle.empty())
+    fmt::print(stderr, "kith: warning: {}\n", idle);
   config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   expect_startable(o, config, *opened.context, data);
   if (o.dry_run) return print_plan(o, config, opened, data);
@@ -213,7 +227,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     take_over(*reused, config, o.from, o.out);
     begun = source;
   }
-  const NewFolder folder(o.out);
+  const NewFolder folder(o.out, "config.toml");
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);

@@ -30,12 +30,17 @@ class QuietReporter : public Reporter {
   bool stop_requested() const override { return stop_signal() != 0; }
 };
 
+// Pictures have splits where the run parted its own, and one of them is asked for.
+bool parts_pictures(const AnswerOptions& o, const TrainedRun& run) {
+  return data::is_picture_kind(o.data) && run.config.data.holdout > 0 && (o.split == "train" || o.split == "test");
+}
+
 // As the run's data configuration, of other images: all of them, as large as its network wants them.
 DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
   DataConfig config = run.config.data;
   config.spec = o.data;
   config.limit_train = config.limit_unlabelled = config.limit_test = 0;
-  config.holdout = 0;
+  if (!parts_pictures(o, run)) config.holdout = 0;
   config.classes_file.clear();
   if (data::is_picture_kind(o.data)) {
     config.size = run.shape().height;
@@ -72,6 +77,11 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
   }
   if (out.empty())
     throw Error(fmt::format("--split {}: {} has the splits {}", o.split, o.data, fmt::join(there, ", ")));
+  if (run.config.data.holdout > 0 && data::is_picture_kind(o.data) && o.split == "all")
+    fmt::print(stderr,
+               "kith: all {} pictures of {}, those of the share that the run held out among them; --split test or "
+               "train asks about one part\n",
+               out.front().images.count, o.data);
   return out;
 }
 
@@ -95,7 +105,8 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
-  command.add_option("--split", o.split, "Of the data set: train, test, unlabelled; default: all");
+  command.add_option("--split", o.split,
+                     "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
   command.add_option("files", o.files, "Picture files");
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
   add_device_option(command, o.device);

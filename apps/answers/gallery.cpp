@@ -40,6 +40,7 @@ void run_gallery(const GalleryOptions& o) {
                   .parts = parts,
                   .most = o.most,
                   .least = o.least,
+                  .background = data::parse_colour(asked.run.config.data.background),
                   .tile = o.tile};
   gallery.of_cluster.resize(gallery.clusters.size());
   for (size_t part = 0; part < parts.size(); ++part) {

@@ -37,7 +37,7 @@ data::Images tiles(const Gallery& g, const Members& members) {
   for (const Gallery::Member& m : members)
     if (const data::Images& images = part_of(g, m).images; !images.files.empty())
       files.push_back(images.files[static_cast<size_t>(m.index)]);
-  if (!files.empty()) return data::load_pictures(files, {.size = g.tile});
+  if (!files.empty()) return data::load_pictures(files, {.size = g.tile, .background = g.background});
   const data::Images& first = part_of(g, members.front()).images;
   data::Images out{.count = static_cast<int64_t>(members.size()),
                    .height = first.height,

@@ -13,6 +13,7 @@
 #include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
 #include "scan/stages/answers.h"
+#include "scan/text/csv.h"
 
 namespace kith {
 namespace {

@@ -5,19 +5,10 @@
 #include <cmath>
 #include <string>
 
+#include "scan/text/csv.h"
 #include "scan/text/json_text.h"
 
 namespace kith {
-std::string csv_field(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string out = "\"";
-  for (const char c : field) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
 namespace {
 
 const std::string& name_of(const NamedAnswers& a, int32_t cluster) {

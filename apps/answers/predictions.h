@@ -22,7 +22,6 @@ struct NamedAnswers {
 // What the run says of all these images; their probabilities one after the other, where asked for.
 NamedAnswers named_answers(const Asked&, const std::vector<NamedImages>&, std::vector<float>* probabilities = nullptr);
 
-std::string csv_field(const std::string&);  // quoted where it must be
 std::string csv(const NamedAnswers&);
 std::string json_lines(const NamedAnswers&);  // bytes of names that are no UTF-8 become U+FFFD
 

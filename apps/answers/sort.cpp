@@ -48,8 +48,12 @@ void run_sort(const SortOptions& o) {
           fmt::format("{}: its images are no files of their own; kith predict lists their clusters", o.asked.data));
   const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
   const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link);
-  fmt::print("{}: {} of {} pictures in {} clusters {}\n", o.into, made, moves.size(), asked.run.clusters,
-             o.copy ? "copied" : "linked");
+  const auto unsure = std::ranges::count_if(moves, [&](const Move& m) { return is_unsure(m, o.into); });
+  fmt::print("{}: {} pictures, {} of them in folders of {} clusters", o.into, moves.size(),
+             static_cast<int64_t>(moves.size()) - unsure, asked.run.clusters);
+  if (o.least > 0) fmt::print(" and {} in unsure, below a confidence of {}", unsure, o.least);
+  fmt::print("; {} {} now, {} were there already\n", made, o.copy ? "copied" : "linked",
+             static_cast<int64_t>(moves.size()) - made);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ std::string as_name(std::string text) {
   return text;
 }
 
+constexpr char kUnsure[] = "unsure";
+
 std::string folder_of(const NamedAnswers& a, int32_t cluster) {
   const size_t digits = std::to_string(a.clusters.size() - 1).size();
   const std::string& name = a.clusters.at(static_cast<size_t>(cluster));
@@ -69,7 +71,7 @@ std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, flo
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
     const fs::path from = a.images[i],
-                   folder = into / (one.confidence < least_confidence ? "unsure" : folder_of(a, one.cluster)),
+                   folder = into / (one.confidence < least_confidence ? kUnsure : folder_of(a, one.cluster)),
                    wanted = folder / from.filename();
     fs::path to = wanted;
     for (int& n = next.try_emplace(wanted, 2).first->second; !taken.insert(to).second;) to = numbered(wanted, n++);
@@ -77,6 +79,8 @@ std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, flo
   }
   return moves;
 }
+
+bool is_unsure(const Move& m, const fs::path& into) { return m.to.parent_path() == into / kUnsure; }
 
 int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by) {
   std::vector<const Move*> missing;

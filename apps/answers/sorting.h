@@ -17,6 +17,8 @@ struct Move {
 
 std::vector<Move> sorted_places(const NamedAnswers&, const std::filesystem::path& into, float least_confidence);
 
+bool is_unsure(const Move&, const std::filesystem::path& into);
+
 enum class SortBy : uint8_t { link, copy };
 
 // Makes the links (to the absolute paths of the files) or copies. What is there already, a link to the same file or a copy of the

@@ -73,7 +73,9 @@ class Ablation {
   fs::path folder(size_t cell) const { return cells_ / grid_.cells[cell].folder; }
 
   void run() {
-    fs::create_directories(cells_);
+    std::error_code failed;
+    fs::create_directories(cells_, failed);
+    if (failed) throw Error(fmt::format("{}: cannot create: {}", o_.out, failed.message()));
     const FolderLock lock(cells_);
     data::write_file(fs::path(o_.out) / "grid.toml", {data::as_bytes(grid_.text)});
     const auto has_pretext = [&](size_t cell) { return has_finished_pretext(folder(cell)); };
@@ -90,7 +92,7 @@ class Ablation {
     }
     write_results();
     if (stop_signal() != 0) throw Interrupted{};
-    fmt::print("\n{}\n  {}\n", to_text(grid_, collect(grid_, summaries_)), (fs::path(o_.out) / "report.html").string());
+    fmt::print("\n{}\n  {}\n", to_text(grid_, collected()), (fs::path(o_.out) / "report.html").string());
     if (!failed_.empty()) throw Error(failures());
   }
 
@@ -164,8 +166,15 @@ class Ablation {
     write_results();
   }
 
+  GridResults collected() const {
+    std::vector<fs::path> runs(states_.size());
+    for (size_t c = 0; c < runs.size(); ++c)
+      if (states_[c] == CellState::done) runs[c] = folder(c);
+    return collect(grid_, summaries_, agreement_of_seeds(grid_, runs));
+  }
+
   void write_results() const {
-    const GridResults results = collect(grid_, summaries_);
+    const GridResults results = collected();
     const fs::path out = o_.out;
     const auto done = std::ranges::count(states_, CellState::done);
     const std::string page =

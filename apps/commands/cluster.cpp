@@ -36,7 +36,7 @@ void add_cluster_command(CLI::App& app) {
   command->callback([command, stage, rows] {
     if (rows->features.empty()) return run_stage(*stage, [](Session& s, auto&) { cluster(s); });
     refuse_stage_options(*command, "--features",
-                         {"--out", "--set", "--seed", "--device", "--threads", "--quiet", "--json"});
+                         {"--out", "--set", "--seed", "--device", "--threads", "--quiet", "--json", "--dry-run"});
     if (rows->request.clusters.empty()) throw CLI::RequiredError("--clusters");
     rows->request.overrides = stage->overrides;
     rows->request.seed = stage->seed.value_or(0);
@@ -45,6 +45,7 @@ void add_cluster_command(CLI::App& app) {
     rows->threads = stage->threads.value_or(0);
     rows->quiet = stage->quiet;
     rows->json = stage->json;
+    rows->dry_run = stage->dry_run;
     cluster_rows(*rows);
   });
 }

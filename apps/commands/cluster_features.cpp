@@ -4,13 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/commands/cluster_features_plan.h"
 #include "apps/console.h"
 #include "apps/device.h"
+#include "apps/new_folder.h"
 #include "apps/signals.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "scan/features/cluster_features.h"
+#include "scan/metrics/judgement.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
 
@@ -39,6 +42,9 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
       s.at("clusters_used").get<int>(), s.at("clusters").get<int>(), s.at("mean_confidence").get<double>(),
       silhouette.at("mean").is_null() ? "none" : fmt::format("{:.3f}", silhouette.at("mean").get<double>()),
       silhouette.at("exact").get<bool>() ? "" : fmt::format(" (of {} rows)", silhouette.at("rows").get<int64_t>()));
+  if (s.at("fit").contains("agreement_of_heads"))
+    fmt::print("  the heads agree to {:.3f} (NMI)\n", s.at("fit").at("agreement_of_heads").get<double>());
+  fmt::print("{}", unusual_text(s, "near_duplicates", "outliers", "rows", "rows"));
   if (s.contains("scores") && s.at("scores").contains("acc")) {
     const nlohmann::json& scores = s.at("scores");
     fmt::print("  ACC {} NMI {} ARI {}\n", percent(scores.at("acc").get<double>()),
@@ -58,7 +64,8 @@ void cluster_rows(const ClusterFeatures& o) {
   catch_stop_signals();
   const OpenedContext opened = open_context({.device = o.device, .options = {.threads = o.threads}}, list_devices());
   const nlohmann::json origin = expect_clusterable(clustering);
-  std::filesystem::create_directories(o.out);
+  if (o.dry_run) return print_rows_plan(clustering, opened.line, o.json);
+  const NewFolder folder(o.out, "run.json");
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);

@@ -13,9 +13,10 @@ struct ClusterFeatures {
   std::string normalize, standardize;  // yes, no; empty: the method's default
   std::string labels, out, device = "auto";
   int threads = 0;
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, dry_run = false;
 };
-// What is wrong with the features is refused before anything is written. The summary on standard output.
+// What is wrong with the features is refused before anything is written. The summary on standard output; for a dry run what would
+// be done, and nothing is written.
 void cluster_rows(const ClusterFeatures&);
 
 }  // namespace kith

@@ -30,7 +30,7 @@ std::string comparison(const std::string& format, const Grid& grid, const GridRe
 
 void compare(const CompareOptions& o) {
   const ComparedRuns compared = compared_runs(o.runs);
-  const GridResults results = collect(compared.grid, compared.summaries);
+  const GridResults results = collect(compared.grid, compared.summaries, agreement_of_seeds(compared.grid, o.runs));
   if (!o.page.empty()) {
     std::vector<std::string> names;
     for (const std::filesystem::path& run : o.runs) names.push_back(run.string());

@@ -13,6 +13,7 @@
 #include "data/fetch/fetch.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
 #include "scan/preflight/resources.h"
@@ -95,7 +96,7 @@ void print_table(const nlohmann::json& info) {
                        shape[2].template get<int>());
   });
   for (size_t c = 0; c < info["classes"].size(); ++c)
-    row(fmt::format("{:>4} {}", c, info["classes"][c].get<std::string>()), [&](const auto& split) {
+    row(fmt::format("{:>4} {}", c, data::printable(info["classes"][c].get<std::string>())), [&](const auto& split) {
       const auto& counts = split["per_class"];
       return c < counts.size() ? counts[c].dump() : counts.empty() && split["count"] > 0 ? "-" : "0";
     });
@@ -145,7 +146,7 @@ void info(const InfoOptions& options) {
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
   if (options.json) return fmt::print("{}\n", description.dump(2));
   print_table(description);
-  for (const std::string& note : split_notes(set)) fmt::print("\n{}\n", note);
+  for (const std::string& note : split_notes(set, set.bad.size())) fmt::print("\n{}\n", note);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "apps/commands/arrays.h"
 #include "apps/commands/stages.h"
 
 namespace kith {
@@ -21,6 +22,7 @@ void add_export_command(CLI::App& app) {
   command->add_option("--stage", o->stage, "Whose network: cluster, selflabel, refine; default: the last of the run")
       ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
   command->callback([o] {
+    expect_creatable(o->onnx);
     const Exported e = export_onnx(o->run, o->stage, o->onnx);
     fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",
                o->onnx, e.stage, fmt::join(e.images, ", "), e.clusters, e.features);

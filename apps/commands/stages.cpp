@@ -8,6 +8,7 @@
 #include "apps/commands/run_seeds.h"
 #include "apps/commands/stage_options.h"
 #include "scan/metrics/evaluation.h"
+#include "scan/metrics/judgement.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
 
@@ -33,8 +34,11 @@ void print_judgement(const nlohmann::json& judged, int clusters) {
     fmt::print(
         ", silhouette {:.3f}{}", silhouette.at("mean").get<double>(),
         silhouette.at("exact").get<bool>() ? "" : fmt::format(" of {} images", silhouette.at("rows").get<int64_t>()));
-  if (copies.get<int64_t>() > 0) fmt::print(", {} train images are copies of others", copies.get<int64_t>());
+  if (judged.contains("agreement_of_heads"))
+    fmt::print(", the heads agree to {:.3f} (NMI)", judged.at("agreement_of_heads").get<double>());
   fmt::print("\n");
+  if (copies.get<int64_t>() > 0) fmt::print("  {} train images are copies of others\n", copies.get<int64_t>());
+  fmt::print("{}", unusual_text(judged, "near_duplicates_train", "outliers_train", "images", "train images"));
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ FolderId id_of(const fs::path& folder) {
 
 std::string first_names(std::vector<std::string> names) {
   std::ranges::sort(names);  // the system lists them in any order
+  for (std::string& name : names) name = printable(name);
   constexpr size_t kShown = 5;
   const std::vector<std::string> shown(names.begin(),
                                        names.begin() + static_cast<int64_t>(std::min(kShown, names.size())));
@@ -43,7 +44,13 @@ std::string first_names(std::vector<std::string> names) {
 // Pictures and folders below a folder.
 class Walk {
  public:
-  explicit Walk(const fs::path& root) : root_(root) {}
+  explicit Walk(const fs::path& root) : root_(root) {
+    std::error_code error;
+    for (fs::path at = fs::canonical(root, error); !error && !at.empty(); at = at.parent_path()) {
+      above_.push_back(id_of(at));
+      if (at == at.root_path()) break;
+    }
+  }
 
   std::vector<std::string> folders;  // in the root, sorted
   std::vector<std::string> left_out, loops;
@@ -51,7 +58,7 @@ class Walk {
   // Pictures that lie in the root, sorted; fills `folders`.
   std::vector<std::string> root_pictures() {
     std::vector<std::string> found;
-    const Level level{root_, {id_of(root_)}};
+    const Level level{root_, above_};
     each(level, [&](const std::string& name, const fs::path& path, bool folder) {
       if (!folder)
         add(path, found);
@@ -66,7 +73,9 @@ class Walk {
   // Pictures at any depth below a folder of the root, sorted.
   std::vector<std::string> pictures(const std::string& folder) {
     std::vector<std::string> found;
-    below({root_ / folder, {id_of(root_), id_of(root_ / folder)}}, found);
+    Level level{root_ / folder, above_};
+    level.above.push_back(id_of(root_ / folder));
+    below(level, found);
     std::ranges::sort(found);
     return found;
   }
@@ -105,13 +114,17 @@ class Walk {
   }
 
   void add(const fs::path& path, std::vector<std::string>& found) {
-    if (has_picture_ending(path.string()))
+    std::error_code error;
+    if (!fs::exists(path, error) && error == std::errc::too_many_symbolic_link_levels)
+      loops.push_back(path.lexically_relative(root_).string());
+    else if (has_picture_ending(path.string()))
       found.push_back(path.string());
     else
       left_out.push_back(path.lexically_relative(root_).string());
   }
 
   fs::path root_;
+  std::vector<FolderId> above_;  // the root and those that it lies in
 };
 
 struct Class {
@@ -141,8 +154,8 @@ void add_notes(const Walk& walk, PictureList& out) {
     out.notes.push_back(fmt::format("{} files without the ending of a picture are left out: {}", walk.left_out.size(),
                                     first_names(walk.left_out)));
   if (!walk.loops.empty())
-    out.notes.push_back(fmt::format("{} links to folders that they lie in are left out: {}", walk.loops.size(),
-                                    first_names(walk.loops)));
+    out.notes.push_back(fmt::format("{} links to themselves or to folders that they lie in are left out: {}",
+                                    walk.loops.size(), first_names(walk.loops)));
 }
 
 void add_class(Walk& walk, const Class& one, PictureList& out, std::vector<std::string>& empty) {
@@ -181,7 +194,11 @@ PictureList list_folder(const fs::path& dir, const std::string& classes_file) {
         "{}: holds {} pictures beside {} folders of pictures ({}); expected folders, which are the classes, or "
         "pictures",
         dir.string(), in_root.size(), walk.folders.size(), first_names({in_root.front(), walk.folders.front()}));
-  if (out.files.empty() && in_root.empty()) fail("{}: holds no picture, nor do folders in it", dir.string());
+  if (out.files.empty() && in_root.empty())
+    fail("{}: holds no picture, nor do folders in it{}", dir.string(),
+         walk.loops.empty() ? ""
+                            : fmt::format("; links to themselves or to folders that they lie in are left out: {}",
+                                          first_names(walk.loops)));
   if (!in_root.empty() && classes_file.empty()) {
     out = {.files = std::move(in_root), .class_names = {"unlabelled"}};
     out.labels.assign(out.files.size(), 0);

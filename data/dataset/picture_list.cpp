@@ -24,8 +24,8 @@ Fields split_at_tabs(const std::string& line) {
   return out;
 }
 
-// RFC 4180, without line ends inside of quotes.
-Fields split_at_commas(const std::string& line) {
+// RFC 4180, without line ends inside of quotes. None where a quote is not closed.
+std::optional<Fields> split_at_commas(const std::string& line) {
   Fields out(1);
   bool quoted = false;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -39,7 +39,7 @@ Fields split_at_commas(const std::string& line) {
     else
       out.back() += line[i];
   }
-  return out;
+  return quoted ? std::nullopt : std::optional(out);
 }
 
 std::optional<int64_t> as_number(const std::string& text) {
@@ -68,10 +68,17 @@ std::vector<Line> read_list(const fs::path& list) {
   const bool commas = list.extension() == ".csv";
   std::vector<Line> out;
   for (const std::string& line : read_lines(list)) {
-    const Fields fields = commas ? split_at_commas(line) : split_at_tabs(line);
+    const std::optional<Fields> split = commas ? split_at_commas(line) : std::optional(split_at_tabs(line));
+    if (!split)
+      fail("{}:{}: a quote is opened and not closed; expected \"...\" around a path or label that holds a comma",
+           list.string(), out.size() + 1);
+    const Fields& fields = *split;
     if (fields.size() > 2 || fields[0].empty())
       fail("{}:{}: expected a path, or a path and a label with a {} between, found {} fields", list.string(),
            out.size() + 1, commas ? "comma" : "tab", fields.size());
+    if (std::error_code none; out.empty() && !has_picture_ending(fields[0]) && !fs::exists(list.parent_path() / fields[0], none))
+      fail("{}:1: {} is no picture file; expected a path on each line, without a header", list.string(),
+           printable(fields[0]));
     Line one{(list.parent_path() / fields[0]).string(), {}};
     if (fields.size() == 2 && !fields[1].empty()) one.label = fields[1];
     out.push_back(std::move(one));
@@ -79,7 +86,7 @@ std::vector<Line> read_list(const fs::path& list) {
       fail("{}:{}: has {} label, and line 1 has {}; expected labels on all lines or none", list.string(), out.size(),
            out.back().label ? "a" : "no", out.front().label ? "one" : "none");
   }
-  if (out.empty()) fail("{}: holds no path, expected one a line", list.string());
+  if (out.empty()) fail("{}:1: is empty; expected the path of a picture on each line", list.string());
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -31,6 +32,29 @@ struct Named {
   std::string file;  // the name in the file
   Parts parts;       // without what wraps the model
 };
+
+// DataParallel wraps all of a model, or all of a part of it: names with and without "module" side by side are those of two files.
+void expect_one_wrapping(const std::string& file, const std::vector<std::string>& names) {
+  std::map<std::string, std::vector<std::string>> with, without;  // of each part, by what stands before "module"
+  for (const std::string& name : names) {
+    const Parts parts = split(name);
+    const auto at = std::ranges::find(parts, "module");
+    const std::string before = at == parts.end() ? "" : joined({parts.begin(), at});
+    (at == parts.end() ? without[""] : with[before]).push_back(name);
+  }
+  for (const auto& [before, wrapped] : with) {
+    std::vector<std::string> bare;
+    for (const std::string& name : without[""])
+      if (before.empty() || name.starts_with(before + ".")) bare.push_back(name);
+    if (bare.empty()) continue;
+    const auto& fewer = bare.size() <= wrapped.size() ? bare : wrapped;
+    constexpr size_t kShown = 3;
+    const auto end = fewer.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, fewer.size()));
+    throw Error(fmt::format("{}: {} names are below {}module. and {} are not; expected all or none: {}{}", file,
+                            wrapped.size(), before.empty() ? "" : before + ".", bare.size(),
+                            fmt::join(fewer.begin(), end, ", "), fewer.size() > kShown ? ", ..." : ""));
+  }
+}
 
 std::vector<Named> unwrapped(const std::vector<std::string>& names) {
   std::vector<Named> all;
@@ -148,7 +172,9 @@ void add_counters(SafeTensors& weights) {
 ForeignWeights with_our_names(const SafeTensors& file, const std::vector<std::string>& ignore) {
   ForeignWeights out;
   out.weights.file = file.file;
-  const std::vector<Named> names = unwrapped(kept_names(file, ignore, out.left_out));
+  const std::vector<std::string> kept = kept_names(file, ignore, out.left_out);
+  expect_one_wrapping(file.file, kept);
+  const std::vector<Named> names = unwrapped(kept);
   const std::optional<Layout> layout = layout_of(names);
   if (!layout)
     throw Error(

@@ -25,7 +25,8 @@ struct ForeignWeights {
 };
 
 // Without the tensors whose names begin with one of `ignore`. Error, naming the file: no ResNet in it, two tensors of one name,
-// a prefix that no name begins with.
+// a prefix that no name begins with,
+// some names of a model or of a part below "module" and others beside it.
 ForeignWeights with_our_names(const SafeTensors&, const std::vector<std::string>& ignore);
 
 }  // namespace kith

@@ -86,7 +86,11 @@ void StrictReader::finish(const std::string& prefix) {
     if (name.starts_with(prefix) && !expected.contains(name)) problems_.push_back("unexpected " + called(name));
   if (problems_.empty()) return;
   const std::string file = file_.file.empty() ? "" : file_.file + ": ";
-  throw Error(fmt::format("{}{} does not fit: {}", file, what_, fmt::join(problems_, "; ")));
+  constexpr size_t kShown = 10;
+  const size_t shown = std::min(kShown, problems_.size());
+  throw Error(fmt::format("{}{} does not fit: {}{}", file, what_,
+                          fmt::join(problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
+                          problems_.size() > shown ? fmt::format("; and {} more", problems_.size() - shown) : ""));
 }
 
 SafeTensors save_state(const StateView& view) {

@@ -213,15 +213,21 @@ class Reader {
     std::string spec = data_;
     for (const Assignment& a : all)
       if (a.field == "data.spec") spec = a.value->value_or(spec);
-    RunConfig config = load_config(variant.preset.empty() ? preset_ : variant.preset,
-                                   spec.empty() ? std::vector<std::string>{} : std::vector{"data.spec=" + spec});
+    const auto named = [&](const std::string& what, auto&& config_of) {
+      try {
+        return config_of();
+      } catch (const Error& e) {
+        throw Error(fmt::format("{}: {}: {}", source_.name, what, e.what()));
+      }
+    };
+    RunConfig config = named("preset", [&] {
+      return load_config(variant.preset.empty() ? preset_ : variant.preset,
+                         spec.empty() ? std::vector<std::string>{} : std::vector{"data.spec=" + spec});
+    });
     Places places;
     for (const Assignment& a : all) set_field(config, a.field, *a.value, source_, places);
-    try {
-      return with_overrides(std::move(config), {});  // what does not go together
-    } catch (const Error& e) {
-      throw Error(fmt::format("{}: {}: {}", source_.name, grid_.settings[setting].name, e.what()));
-    }
+    return named(grid_.settings[setting].name,
+                 [&] { return with_overrides(config, {}); });  // what does not go together
   }
 
   void make_cells() {

@@ -46,7 +46,8 @@ std::string dots(const Grid& grid, const GridResults& results) {
   DotChart chart{.x_label = "ACC, per cent", .series = {}, .rows = {}, .marks = {}};
   std::vector<Figure> shown;
   for (const Figure& f : results.figures)
-    if (const std::string key = f.key; key == "kmeans_acc" || key == "scan_acc" || key == "selflabel_acc" || key == "refine_acc")
+    if (const std::string key = f.key;
+        key == "kmeans_acc" || key == "scan_acc" || key == "selflabel_acc" || key == "refine_acc")
       shown.push_back(f);
   for (const Figure& f : shown) chart.series.emplace_back(f.title);
   for (size_t s = 0; s < std::min(grid.settings.size(), kMostRows); ++s) {
@@ -114,9 +115,10 @@ std::string table(const Grid& grid, const GridResults& results) {
   }
   return html_section(
       "Table",
-      "Per cent, mean+-standard deviation over the seeds. Labels are used for these figures only. The best of a column "
-      "is bold: "
-      "differences within the deviations are noise.",
+      "Per cent, mean+-standard deviation over the seeds. Labels are used for these figures only, and not for the "
+      "agreement "
+      "of seeds: the mean NMI of every two seeds' clusterings. The best of a column is bold: differences within the "
+      "deviations are noise.",
       fmt::format("<div style=\"overflow-x:auto\"><table class=\"wide\"><tr>{}</tr>\n{}</table></div>\n", head, rows));
 }
 

@@ -8,6 +8,9 @@
 #include <numeric>
 #include <string_view>
 
+#include "data/formats/npy.h"
+#include "scan/metrics/agreement.h"
+#include "scan/text/csv.h"
 #include "scan/text/table.h"
 
 namespace kith {
@@ -30,6 +33,7 @@ constexpr Figure kFigures[] = {{"purity", "purity"},
                                {"refine_acc_many_to_one", "refined ACC n:1"},
                                {"refine_nmi", "refined NMI"},
                                {"refine_ari", "refined ARI"},
+                               {"agreement", "agreement of seeds"},
                                {"clusters_used", "clusters used", false}};
 
 bool is_many_to_one(const Figure& f) { return std::string_view(f.key).ends_with("_many_to_one"); }
@@ -49,13 +53,6 @@ Spread spread_of(std::vector<double> values) {
   for (const double v : s.values) squares += (v - s.mean) * (v - s.mean);
   if (s.values.size() > 1) s.deviation = std::sqrt(squares / (n - 1));
   return s;
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string escaped;
-  for (const char c : text) escaped.append(c == '"' ? 2 : 1, c);
-  return fmt::format("\"{}\"", escaped);
 }
 
 std::string markdown_field(const std::string& text) {
@@ -123,7 +120,8 @@ std::vector<std::pair<Figure, double>> figures_of(const json& summary) {
   return out;
 }
 
-GridResults collect(const Grid& grid, const std::vector<json>& summaries) {
+GridResults collect(const Grid& grid, const std::vector<json>& summaries,
+                    const std::vector<std::optional<double>>& agreement) {
   constexpr size_t kCount = std::size(kFigures);
   std::vector<std::vector<std::vector<double>>> values(grid.settings.size(), std::vector<std::vector<double>>(kCount));
   GridResults out{.figures = {}, .of = {}, .finished = std::vector<int>(grid.settings.size())};
@@ -135,6 +133,9 @@ GridResults collect(const Grid& grid, const std::vector<json>& summaries) {
       for (size_t f = 0; f < kCount; ++f)
         if (std::strcmp(kFigures[f].key, figure.key) == 0) values[s][f].push_back(value);
   }
+  for (size_t s = 0; s < agreement.size(); ++s)
+    for (size_t f = 0; f < kCount; ++f)
+      if (agreement[s] && std::strcmp(kFigures[f].key, "agreement") == 0) values[s][f].push_back(*agreement[s]);
   out.of.resize(grid.settings.size());
   const bool many_to_one = std::ranges::any_of(summaries, uneven);
   for (size_t f = 0; f < kCount; ++f) {
@@ -142,6 +143,20 @@ GridResults collect(const Grid& grid, const std::vector<json>& summaries) {
     if (is_many_to_one(kFigures[f]) && !many_to_one) continue;
     out.figures.push_back(kFigures[f]);
     for (size_t s = 0; s < values.size(); ++s) out.of[s].push_back(spread_of(std::move(values[s][f])));
+  }
+  return out;
+}
+
+std::vector<std::optional<double>> agreement_of_seeds(const Grid& grid,
+                                                      const std::vector<std::filesystem::path>& runs) {
+  std::vector<std::vector<std::vector<int32_t>>> answers(grid.settings.size());
+  for (size_t c = 0; c < runs.size(); ++c)
+    if (!runs[c].empty() && std::filesystem::exists(runs[c] / "assignments.npy"))
+      answers[grid.cells[c].setting].push_back(data::read_npy<int32_t>(runs[c] / "assignments.npy").values);
+  std::vector<std::optional<double>> out;
+  for (const auto& of : answers) {
+    const bool comparable = std::ranges::all_of(of, [&](const auto& a) { return a.size() == of.front().size(); });
+    out.push_back(comparable ? mean_pairwise_nmi(of) : std::nullopt);
   }
   return out;
 }

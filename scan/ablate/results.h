@@ -1,5 +1,6 @@
 // What a grid of runs came to: per setting the mean and the standard deviation of each figure over its seeds.
 #pragma once
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -35,7 +36,14 @@ struct GridResults {
 std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
 
 // `summaries`: of each cell; null where it has not finished.
-GridResults collect(const Grid&, const std::vector<nlohmann::json>& summaries);
+// `agreement`: of each setting, how far its seeds' clusterings of the scored split agree (scan/metrics/agreement.h), where that
+// is known: a figure of one value, "agreement".
+GridResults collect(const Grid&, const std::vector<nlohmann::json>& summaries,
+                    const std::vector<std::optional<double>>& agreement = {});
+
+// What no summary says: how far the clusterings agree that the runs of a setting wrote (assignments.npy). `runs`: the directory of
+// each cell; empty where it has not finished. None where they are not of equally many images.
+std::vector<std::optional<double>> agreement_of_seeds(const Grid&, const std::vector<std::filesystem::path>& runs);
 
 // The columns of the grid, the number of finished runs, then KEY_mean and KEY_std of each figure, as they are; RFC 4180.
 std::string to_csv(const Grid&, const GridResults&);

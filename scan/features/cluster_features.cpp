@@ -73,8 +73,14 @@ void add_centroids(const RowRun& run, SafeTensors& model) {
 }
 
 // clusters.json: the candidates' silhouettes, once they are known.
-json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const std::vector<FeatureRows>& spaces) {
-  if (c.settings.clusters.size() == 1) return {{"best", c.settings.clusters[0]}};
+// run.json comes before it, once there is a number at all: what is refused begins no run.
+json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const std::vector<FeatureRows>& spaces,
+                   const json& origin) {
+  const auto begin = [&] { data::write_file(c.dir / "run.json", {data::as_bytes(json_text(origin, 2) + "\n")}); };
+  if (c.settings.clusters.size() == 1) {
+    begin();
+    return {{"best", c.settings.clusters[0]}};
+  }
   const std::filesystem::path file = c.dir / "clusters.json";
   if (std::filesystem::exists(file)) {
     const std::vector<uint8_t> bytes = data::read_file(file);
@@ -86,6 +92,7 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
   for (const ClusterCandidate& at : found.curve)
     out["curve"].push_back({{"clusters", at.clusters}, {"silhouette", at.silhouette}});
   report.note(fmt::format("{} clusters: the largest silhouette", found.best));
+  begin();
   data::write_file(file, {data::as_bytes(json_text(out, 2) + "\n")});
   return out;
 }
@@ -145,12 +152,11 @@ json expect_clusterable(const RowClustering& c) {
 }
 
 json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, const json& origin) {
-  data::write_file(c.dir / "run.json", {data::as_bytes(json_text(origin, 2) + "\n")});
   std::vector<FeatureRows> spaces;
   for (const FeatureMatrix& m : c.spaces)
     spaces.emplace_back(ctx, m, transform_for(c.settings, m),
                         FeatureRows::kResidentBytes / static_cast<int64_t>(c.spaces.size()));
-  const json candidates = candidates_of(c, ctx, report, spaces);
+  const json candidates = candidates_of(c, ctx, report, spaces, origin);
   const RowRun run{.ctx = ctx,
                    .report = report,
                    .dir = c.dir,

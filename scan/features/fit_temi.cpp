@@ -9,6 +9,7 @@
 #include "scan/features/neighbours.h"
 #include "scan/features/temi.h"
 #include "scan/features/training.h"
+#include "scan/metrics/agreement.h"
 #include "scan/train/sampler.h"
 
 namespace kith {
@@ -50,11 +51,23 @@ class TemiOnRows {
       c.state.at("temi").at("sums").get_to(sums_);
       c.state.at("temi").at("best").get_to(best_);
     };
+    warn_of_few_steps();
     train_rows(run_, t);
     return {.arrays = heads_.teacher(best_), .facts = facts()};
   }
 
  private:
+  // The authors train for 100 epochs of a million rows: by epochs alone a few thousand rows get next to nothing.
+  void warn_of_few_steps() const {
+    constexpr int64_t kFew = 1000;
+    const int64_t epochs = run_.settings.whole("epochs"), steps = epochs * steps_;
+    if (steps >= kFew) return;
+    run_.report.warn(
+        fmt::format("temi: {} epochs of {} rows are {} steps of {}, and TEMI wants {} or more: --set epochs={}, or a "
+                    "smaller batch",
+                    epochs, x_.rows(), steps, batch_, kFew, (kFew + steps_ - 1) / steps_));
+  }
+
   // From 0 in the warm-up, in steps, to where it stays; in proportion to the batch.
   float rate_at(int64_t step) const {
     const double full = run_.settings.value("lr") * static_cast<double>(batch_) / 256;
@@ -96,8 +109,7 @@ class TemiOnRows {
     for (size_t h = 0; h < sums_.size(); ++h)
       answers.push_back(labels_of_rows(run_, heads_.teacher(static_cast<int>(h)), index));
     nlohmann::json out = {{"head", best_}};
-    if (answers.size() > 1)
-      out["agreement_of_heads"] = mean_agreement(answers, static_cast<size_t>(best_), run_.clusters);
+    if (const auto agreement = mean_pairwise_nmi(answers)) out["agreement_of_heads"] = *agreement;
     return out;
   }
 

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
+#include "scan/features/neighbours.h"
 #include "scan/metrics/head_selection.h"
+#include "scan/metrics/judgement.h"
+#include "scan/metrics/listed_likeness.h"
 #include "scan/metrics/silhouette.h"
 
 namespace kith {
@@ -25,7 +29,7 @@ struct RowSums {
   std::vector<int32_t> assignments;
   std::vector<float> distances;
   std::vector<ClusterSums> clusters;
-  double confidence = 0, entropy = 0;
+  Certainty certainty;
 };
 
 // One pass over all rows: probabilities are written as they come.
@@ -33,18 +37,14 @@ RowSums write_predictions(const RowRun& run, const RowPredictor& predictor) {
   RowSums sums;
   sums.clusters.resize(static_cast<size_t>(run.clusters));
   data::NpyWriter probabilities(run.dir / "probabilities.npy", {run.rows(), run.clusters});
-  const double n = static_cast<double>(run.rows());
   predictor.of_rows(run.spaces, [&](const RowPrediction& part) {
     probabilities.append(part.probabilities);
     for (size_t i = 0; i < part.labels.size(); ++i) {
       const std::span<const float> p{part.probabilities.data() + i * sums.clusters.size(), sums.clusters.size()};
       ClusterSums& c = sums.clusters[part.labels[i]];
-      const double sure = p[part.labels[i]];
       ++c.size;
-      c.confidence += sure;
-      sums.confidence += sure / n;
-      for (const float v : p)
-        if (v > 0) sums.entropy -= v * std::log(double{v}) / n;
+      c.confidence += p[part.labels[i]];
+      sums.certainty.add(p, part.labels[i]);
       if (part.distance[i] < c.least) c.least = part.distance[i], c.nearest = part.first + static_cast<int64_t>(i);
     }
     sums.assignments.insert(sums.assignments.end(), part.labels.begin(), part.labels.end());
@@ -63,6 +63,47 @@ std::optional<Silhouette> sampled_silhouette(const RowRun& run, std::span<const 
   std::vector<int32_t> labels;
   for (const int64_t i : index) labels.push_back(assignments[i]);
   return silhouette({values.data(), rows, static_cast<int64_t>(values.size()) / rows}, labels, run.clusters);
+}
+
+// The least cosine of near-duplicates among rows whose neighbours are alike as `likeness` says.
+double least_near_cosine(std::vector<float> likeness) {
+  std::erase_if(likeness, [](float v) { return std::isnan(v); });
+  if (likeness.empty()) return kNearRowCosine;
+  const auto middle = likeness.begin() + static_cast<int64_t>(likeness.size() / 2);
+  std::ranges::nth_element(likeness, middle);
+  return std::max(kNearRowCosine, 1 - (1 - double{*middle}) / 25);
+}
+
+bool equal_rows(const FeatureMatrix& x, const NearPair& p) {
+  std::vector<float> rows(static_cast<size_t>(2 * x.cols()));
+  x.gather(std::array{p.a, p.b}, rows.data());
+  return std::equal(rows.begin(), rows.begin() + x.cols(), rows.begin() + x.cols());
+}
+
+void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, json& summary) {
+  const auto write = [&](const char* file, const std::string& text) {
+    data::write_file(run.dir / file, {data::as_bytes(text)});
+  };
+  if (!run.settings.values.contains("neighbours")) {
+    std::vector<float> nearness = distances;
+    for (float& d : nearness) d = -d;
+    const std::vector<int64_t> rows = least_rows(nearness);
+    summary["outliers"] = outliers_json(rows, distances, "distance to the mean of the cluster");
+    return write("outliers.csv", outliers_csv(rows, distances, "row,distance", {}));
+  }
+  const FeatureMatrix& x = run.only().matrix();
+  const data::NpyArray<int64_t> lists = neighbours_of(run, run.settings.whole("neighbours"));
+  ListedLikeness found =
+      listed_likeness({lists.values.data(), lists.shape[0], lists.shape[1]}, x.cols(), kNearRowCosine,
+                      [&](std::span<const int64_t> index, float* out) { x.gather(index, out); });
+  const double least = least_near_cosine(found.mean);
+  std::erase_if(found.near, [&](const NearPair& p) { return p.cosine < least || equal_rows(x, p); });
+  const NearGroups near = near_groups(found.near);
+  const std::vector<int64_t> rows = least_rows(found.mean);
+  summary["near_duplicates"] = near_duplicates_json(near, least, "rows");
+  summary["outliers"] = outliers_json(rows, found.mean, "mean cosine to the neighbours");
+  write("near_duplicates.csv", near_duplicates_csv(near, "row", {}));
+  write("outliers.csv", outliers_csv(rows, found.mean, "row,likeness", {}));
 }
 
 std::optional<Evaluation> evaluate_rows(const RowRun& run, std::span<const int32_t> assignments,
@@ -85,13 +126,9 @@ Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span
   int64_t sampled = 0;
   const std::optional<Silhouette> s = sampled_silhouette(run, sums.assignments, sampled);
   Judgement out;
-  out.summary = {{"clusters", run.clusters},
-                 {"clusters_used", usage.used},
-                 {"cluster_entropy", usage.entropy},
-                 {"mean_confidence", sums.confidence},
-                 {"mean_entropy", sums.entropy}};
-  out.summary["silhouette"] = {
-      {"mean", s ? json(s->mean) : json()}, {"rows", sampled}, {"exact", sampled == run.rows()}};
+  out.summary = judgement(sums.assignments, run.clusters, sums.certainty, s, sampled);
+  out.summary["clusters"] = run.clusters;
+  add_unusual_rows(run, sums.distances, out.summary);
   for (size_t c = 0; c < sums.clusters.size(); ++c) {
     const ClusterSums& of = sums.clusters[c];
     json line = {{"cluster", c}, {"size", of.size}};

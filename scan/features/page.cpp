@@ -31,6 +31,9 @@ std::string facts(const json& s) {
   out += fact("Clusters", fmt::format("{}, {} used", s.at("clusters").get<int>(), s.at("clusters_used").get<int>()));
   out += fact("Mean confidence", number(s.at("mean_confidence"), 3));
   out += fact("Silhouette", number(s.at("silhouette").at("mean"), 3));
+  if (s.at("fit").contains("agreement_of_heads"))
+    out += fact("Agreement of heads, NMI", number(s.at("fit").at("agreement_of_heads"), 3));
+  if (s.contains("near_duplicates")) out += fact("Near-duplicates", s.at("near_duplicates").at("rows").dump());
   out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
   return "<dl>\n" + out + "</dl>\n";
 }
@@ -73,6 +76,33 @@ std::string clusters(const json& s, const std::optional<Evaluation>& e) {
       fmt::format("<div style=\"overflow-x:auto\"><table><tr><th>cluster</th><th>rows</th><th>share</th>"
                   "<th>confidence</th><th>silhouette</th><th>nearest row</th>{}</tr>\n{}</table></div>\n",
                   e ? "<th>class</th><th>purity</th>" : "", rows));
+}
+
+std::string unusual(const json& s) {
+  std::string out;
+  if (s.contains("near_duplicates") && !s.at("near_duplicates").at("first").empty()) {
+    const json& near = s.at("near_duplicates");
+    std::string rows;
+    for (size_t g = 0; g < near.at("first").size(); ++g) {
+      std::string members;
+      for (const json& row : near.at("first")[g]) members += (members.empty() ? "" : ", ") + row.dump();
+      rows += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", g, members);
+    }
+    out += html_section(
+        "Near-duplicates",
+        fmt::format("{} rows are nearly the same as another, in {} groups: neighbours of a cosine of at least {}. The "
+                    "largest groups; all are in near_duplicates.csv.",
+                    near.at("rows").get<int64_t>(), near.at("groups").get<int64_t>(), number(near.at("cosine"), 4)),
+        fmt::format("<div class=\"wide\"><table><tr><th>group</th><th>rows</th></tr>\n{}</table></div>\n", rows));
+  }
+  std::string rows;
+  for (const json& of : s.at("outliers").at("first"))
+    rows += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", of[0].get<int64_t>(), number(of[1], 4));
+  const std::string by = s.at("outliers").at("by").get<std::string>();
+  return out + html_section("Outliers",
+                            "The rows that are least like others, by the " + by + ". More are in outliers.csv.",
+                            rows.empty() ? "" : fmt::format("<table><tr><th>row</th><th>{}</th></tr>\n{}</table>\n",
+                                                            by, rows));
 }
 
 std::string confusion(const std::optional<Evaluation>& e) {
@@ -125,8 +155,8 @@ std::string curves(const RowRun& run) {
 
 std::string render_rows_page(const RowRun& run, const json& summary, const std::optional<Evaluation>& evaluation) {
   return html_page(fmt::format("{} clusters of {} rows by {}", run.clusters, run.rows(), name_of(run.settings.method)),
-                   facts(summary) + scores(evaluation) + clusters(summary, evaluation) + confusion(evaluation) +
-                       candidates(summary) + curves(run));
+                   facts(summary) + scores(evaluation) + clusters(summary, evaluation) + unusual(summary) +
+                       confusion(evaluation) + candidates(summary) + curves(run));
 }
 
 }  // namespace kith

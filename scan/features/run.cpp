@@ -5,15 +5,16 @@
 #include <fstream>
 
 #include "kernels/core/check.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
 
 std::string difference_of(const nlohmann::json& was, const nlohmann::json& now) {
-  std::string text;
+  std::vector<std::string> found;
   const nlohmann::json left = was.flatten(), right = now.flatten();
   const auto add = [&](const std::string& key, const std::string& a, const std::string& b) {
-    text += fmt::format("{}{} was {}, now {}", text.empty() ? "" : "; ", key.substr(1), a, b);
+    found.push_back(fmt::format("{} was {}, now {}", key.substr(1), a, b));
   };
   for (const auto& [key, value] : left.items())
     if (!right.contains(key))
@@ -22,7 +23,8 @@ std::string difference_of(const nlohmann::json& was, const nlohmann::json& now) 
       add(key, value.dump(), right[key].dump());
   for (const auto& [key, value] : right.items())
     if (!left.contains(key)) add(key, "none", value.dump());
-  return text;
+  constexpr size_t kShown = 3;
+  return first_few(found, kShown, "; ");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 //   checkpoint.safetensors while a method trains
 //   neighbours.npy         of the methods that look at some
 //   model.safetensors      what kith predict needs
-//   assignments.npy, probabilities.npy, distances.npy, summary.json, report.html
+//   assignments.npy, probabilities.npy, distances.npy, near_duplicates.csv, outliers.csv, summary.json, report.html
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -10,6 +10,7 @@
 #include "scan/features/methods.h"
 #include "scan/features/neighbours.h"
 #include "scan/features/training.h"
+#include "scan/metrics/agreement.h"
 #include "scan/train/best_state.h"
 #include "scan/train/heads_step.h"
 #include "scan/train/sampler.h"
@@ -141,7 +142,7 @@ class ScanOnRows {
             {"head", head}};
   }
 
-  // Of the weights that are kept: how far the other heads agree with the chosen one.
+  // Of the weights that are kept: how far the heads agree.
   nlohmann::json facts() {
     std::vector<std::vector<int32_t>> of(static_cast<size_t>(heads_.heads()));
     for_each_batch([&](Tape&, const Var& p, std::span<const int64_t> rows) {
@@ -152,7 +153,7 @@ class ScanOnRows {
                           {"epoch", best_.epoch + 1},
                           {"head", best_.head},
                           {"validated_rows", validated_.size()}};
-    if (of.size() > 1) out["agreement_of_heads"] = mean_agreement(of, static_cast<size_t>(best_.head), run_.clusters);
+    if (const auto agreement = mean_pairwise_nmi(of)) out["agreement_of_heads"] = *agreement;
     return out;
   }
 

@@ -10,6 +10,7 @@
 
 #include "data/dataset/dataset.h"
 #include "kernels/core/check.h"
+#include "scan/text/csv.h"
 #include "scan/text/table.h"
 
 namespace kith {
@@ -83,14 +84,6 @@ std::vector<int64_t> empty_clusters(const Evaluation& e) {
   for (int c = 0; c < e.table.clusters; ++c)
     if (e.clusters[c].report.size == 0) empty.push_back(e.cluster_ids[c]);
   return empty;
-}
-
-// A field of a CSV file: quoted when it holds a comma, a quote or a line break.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string escaped;
-  for (const char c : text) escaped.append(c == '"' ? 2 : 1, c);
-  return fmt::format("\"{}\"", escaped);
 }
 
 std::string class_name(const Evaluation& e, int cls) { return cls < 0 ? "" : e.class_names[cls]; }

@@ -141,13 +141,14 @@ class Check {
 
   // With mine.k = 0 an image's partner is another view of it, and there must be one.
   void partners() {
+    std::vector<std::string> missing;
     if (c_.cluster.augment.policy == kernels::AugmentPolicy::none)
-      fault(
-          "mine.k: 0 pairs each image with another view of itself, and cluster.augment.policy = \"none\" makes no "
-          "other; "
-          "expected simclr or strong");
-    else if (c_.cluster.frozen && c_.cluster.views < 2)
-      fault("mine.k: 0 pairs each image with another view of itself; expected cluster.views of at least 2, found 1");
+      missing.emplace_back("cluster.augment.policy simclr or strong, found none");
+    if (c_.cluster.frozen && c_.cluster.views < 2)
+      missing.push_back(fmt::format("cluster.views of at least 2, found {}", c_.cluster.views));
+    if (!missing.empty())
+      fault(fmt::format("mine.k: 0 pairs each image with another view of itself; expected {}",
+                        fmt::join(missing, ", and ")));
   }
 
   void list(const char* field, int64_t k, int64_t others, const char* split) {

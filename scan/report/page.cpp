@@ -215,7 +215,7 @@ std::string clusters(const PageInput& in) {
 
 std::string render_page(const PageInput& in) {
   return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + map_of(in) + clusters(in) +
-                                 curves(in) + origin(in));
+                                 picture_sections(in) + curves(in) + origin(in));
 }
 
 }  // namespace kith

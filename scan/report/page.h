@@ -15,8 +15,19 @@
 
 namespace kith {
 
+// Pictures of a split in named rows, each with the text that it shows where the pointer rests on it.
+struct PictureSection {
+  struct Row {
+    std::string name, about;
+    std::vector<std::pair<int64_t, std::string>> pictures;
+  };
+  const data::Images* images = nullptr;
+  std::string heading, about;
+  std::vector<Row> rows;
+};
+
 struct PageInput {
-  std::string title;                                            // "cifar10, preset quick, seed 0"
+  std::string title = {};                                       // "cifar10, preset quick, seed 0"
   std::vector<std::pair<std::string, std::string>> facts = {};  // what the run was: ("Seed", "0")
   std::vector<std::pair<std::string, Scores>> methods = {};     // rows of the summary table; none without labels
   std::vector<nlohmann::json> metrics = {};                     // the lines of metrics.jsonl
@@ -28,6 +39,7 @@ struct PageInput {
   std::span<const float> confidence = {};     // [images], probability of the assigned cluster
   std::span<const int64_t> prototypes = {};   // [clusters], -1 for an empty one; prototypes()
   int samples_per_cluster = 24;
+  std::vector<PictureSection> sections = {};  // after the clusters
   std::vector<MapPoint> map = {};
   std::string command = {}, config = {};  // what makes this run anew, and its resolved configuration
 };

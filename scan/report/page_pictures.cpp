@@ -7,6 +7,7 @@
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/prototypes.h"
+#include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 #include "scan/text/table.h"
 
@@ -23,6 +24,19 @@ data::Picture thumbnail(const data::Images& images, int64_t index) {
           .width = one.width,
           .channels = one.channels,
           .pixels = {one.pixels.begin(), one.pixels.end()}};
+}
+
+std::string picture(const data::Images& images, int64_t index, const std::string& mark, const std::string& about) {
+  return fmt::format("<img class=\"{}\" title=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\">", mark,
+                     escape_html(about), escape_html(about), base64(data::encode_png(thumbnail(images, index))));
+}
+
+std::string picture_row(const std::string& name, const std::string& about, const std::string& first,
+                        const std::string& others) {
+  return fmt::format(
+      "<div class=\"cluster\"><div><b>{}</b><small>{}</small></div><div class=\"prototype\">{}</div>"
+      "<div class=\"samples\">{}</div></div>\n",
+      name, about, first, others);
 }
 
 class Rows {
@@ -58,10 +72,7 @@ class Rows {
     for (size_t m = 0; m < std::min(members.size(), static_cast<size_t>(in_.samples_per_cluster)); ++m)
       samples += image(members[m], c);
     const int64_t prototype = c < in_.prototypes.size() ? in_.prototypes[c] : -1;
-    return fmt::format(
-        "<div class=\"cluster\"><div><b>{}</b><small>{}</small></div><div class=\"prototype\">{}</div>"
-        "<div class=\"samples\">{}</div></div>\n",
-        name(c), about, prototype < 0 ? "" : image(prototype, c), samples);
+    return picture_row(name(c), about, prototype < 0 ? "" : image(prototype, c), samples);
   }
 
   std::string name(size_t c) const {
@@ -77,8 +88,7 @@ class Rows {
       mark = label == class_of_[c] ? "right" : "wrong";
       about += ", label " + in_.evaluation->class_names.at(static_cast<size_t>(label));
     }
-    return fmt::format("<img class=\"{}\" title=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\">", mark,
-                       escape_html(about), escape_html(about), base64(data::encode_png(thumbnail(*in_.images, index))));
+    return picture(*in_.images, index, mark, about);
   }
 
   const PageInput& in_;
@@ -107,5 +117,19 @@ std::vector<int> shown_classes(const Evaluation& e) {
 }
 
 std::string cluster_rows(const PageInput& in) { return in.images == nullptr ? "" : Rows(in).render(); }
+
+std::string picture_sections(const PageInput& in) {
+  std::string out;
+  for (const PictureSection& section : in.sections) {
+    std::string rows;
+    for (const PictureSection::Row& row : section.rows) {
+      std::string pictures;
+      for (const auto& [index, about] : row.pictures) pictures += picture(*section.images, index, "", about);
+      rows += picture_row(escape_html(row.name), escape_html(row.about), "", pictures);
+    }
+    out += html_section(escape_html(section.heading), escape_html(section.about), rows);
+  }
+  return out;
+}
 
 }  // namespace kith

@@ -18,4 +18,6 @@ std::vector<int> shown_classes(const Evaluation&);
 // One row per cluster: name and numbers, the prototype, the most confident samples. Empty without images.
 std::string cluster_rows(const PageInput&);
 
+std::string picture_sections(const PageInput&);  // those of PageInput, a row of pictures each
+
 }  // namespace kith

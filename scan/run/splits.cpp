@@ -6,14 +6,13 @@
 
 namespace kith {
 
-std::vector<std::string> split_notes(const data::Dataset& data) {
+std::vector<std::string> split_notes(const data::Dataset& data, size_t most_bad) {
   std::vector<std::string> notes = data.notes;
-  constexpr size_t kShown = 10;
-  if (const size_t bad = data.bad.size(); bad > 0)
-    notes.push_back(fmt::format("{} picture files cannot be decoded and are left out{}", bad,
-                                bad > kShown ? fmt::format("; {} of them:", kShown) : ":"));
-  for (size_t i = 0; i < std::min(kShown, data.bad.size()); ++i)
-    notes.push_back(fmt::format("  {}: {}", data.bad[i].file, data.bad[i].reason));
+  const size_t bad = data.bad.size(), listed = std::min(bad, most_bad);
+  if (bad > 0) notes.push_back(fmt::format("{} picture files cannot be decoded and are left out:", bad));
+  for (size_t i = 0; i < listed; ++i) notes.push_back(fmt::format("  {}: {}", data.bad[i].file, data.bad[i].reason));
+  if (bad > listed)
+    notes.push_back(fmt::format("  and {} more, all of them by kith data info {} --skip-bad", bad - listed, data.spec));
   const data::Images& scored = data.scored();
   if (const int64_t more = data.of(data::Role::unlabelled).count; more > 0)
     notes.push_back(fmt::format("{} unlabelled images: the pretext learns from them, too", more));

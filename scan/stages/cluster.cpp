@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
+#include "scan/metrics/agreement.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/head_selection.h"
 #include "scan/run/artifacts.h"
@@ -41,7 +42,27 @@ data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, i
   return lists;
 }
 
+std::vector<std::vector<int32_t>> answers_of_heads(const Rows& logits, int64_t n) {
+  std::vector<std::vector<int32_t>> out;
+  for (int64_t first = 0; first < logits.rows; first += n)
+    out.push_back(argmax_rows({logits.view().row(first).data(), n, logits.cols}));
+  return out;
+}
+
+const char* const kAgreementKey = "kith.agreement_of_heads";
+
 }  // namespace
+
+void put_agreement(SafeTensors& result, const Best& best) {
+  if (best.agreement) result.metadata[kAgreementKey] = nlohmann::json(*best.agreement).dump();
+}
+
+std::optional<double> agreement_of_heads(const SafeTensors& result) {
+  const auto found = result.metadata.find(kAgreementKey);
+  if (found == result.metadata.end()) return std::nullopt;
+  const nlohmann::json value = nlohmann::json::parse(found->second, nullptr, false);
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
 
 StepMetrics scan_terms(Context& ctx, const ScanLossOut& out) {
   Tape tape(ctx, Tape::Mode::inference);
@@ -58,11 +79,15 @@ nlohmann::json validate_epoch(const ClusterTask& task, const Tensor& logits, int
   const double loss = v.loss[v.best];
   if (!std::isfinite(loss))
     throw Error(fmt::format("cluster: the validation loss became {} in epoch {}", loss, epoch + 1));
-  if (s.config.cluster.selection == Selection::last || loss < best.loss)
-    best = {.loss = loss, .epoch = epoch, .head = v.best, .state = snapshot()};
-
   const Rows all = host_rows(logits);  // [heads n, classes]
   const int64_t n = logits.dim(1);
+  if (s.config.cluster.selection == Selection::last || loss < best.loss)
+    best = {.loss = loss,
+            .epoch = epoch,
+            .head = v.best,
+            .state = snapshot(),
+            .agreement = mean_pairwise_nmi(answers_of_heads(all, n))};
+
   const std::vector<int32_t> assignments = argmax_rows({all.view().row(v.best * n).data(), n, all.cols});
   nlohmann::json line = {{"validation_loss", loss},
                          {"validation_consistency", v.consistency[v.best]},
@@ -123,9 +148,13 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
                           [&] { return save_state(model.state()); });
   };
   train_cluster(task, model.state(), "model", optimizer, best, std::move(steps));
-  if (!same_parameters(learned, before)) return single_head(best.state, best.head);
-  s.report.warn("cluster: nothing was learned in any step; the backbone is the pretext's as it was, the head as drawn");
-  return single_head(before, best.head);
+  const bool learns = !same_parameters(learned, before);
+  if (!learns)
+    s.report.warn(
+        "cluster: nothing was learned in any step; the backbone is the pretext's as it was, the head as drawn");
+  SafeTensors kept = single_head(learns ? best.state : before, best.head);
+  put_agreement(kept, best);
+  return kept;
 }
 
 void train_cluster(const ClusterTask& task, const StateView& learned, const std::string& section, Optimizer& optimizer,

@@ -1,6 +1,7 @@
 // The two variants of the cluster stage, fine-tuned and frozen backbone, and what they share.
 #pragma once
 #include <functional>
+#include <optional>
 
 #include "data/formats/npy.h"
 #include "scan/metrics/head_selection.h"
@@ -29,6 +30,11 @@ SafeTensors cluster_frozen(const ClusterTask&);
 // line.
 nlohmann::json validate_epoch(const ClusterTask&, const Tensor& logits, int64_t epoch, Best&,
                               const std::function<SafeTensors()>& snapshot);
+
+// In the metadata of the stage's result: how far all heads agreed on the scored split in the kept epoch
+// (scan/metrics/agreement.h). None where there was one head, or an earlier version made the result.
+void put_agreement(SafeTensors& result, const Best&);
+std::optional<double> agreement_of_heads(const SafeTensors& result);
 
 // The parts in which the two variants differ; `draw` fills the numbers that a step needs for each of its samples.
 struct ClusterSteps {

@@ -79,6 +79,7 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
   train_cluster(task, model.head_state(), "heads", optimizer, best, std::move(steps));
   SafeTensors kept = single_head(best.state, best.head);
   standard.fold_into(kept);
+  put_agreement(kept, best);
   for (auto& [name, array] : task.backbone.arrays) kept.arrays[name] = array;
   return kept;
 }

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <optional>
 
-#include "data/dataset/contact_sheet.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
-#include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "kernels/kmeans.h"
-#include "scan/config/run_command.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/metrics/head_selection.h"
@@ -19,14 +16,15 @@
 #include "scan/metrics/probe.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/pretext/task.h"
-#include "scan/report/page.h"
 #include "scan/run/artifacts.h"
-#include "scan/run/metrics_log.h"
 #include "scan/run/profiled.h"
 #include "scan/run/timing.h"
+#include "scan/stages/cluster.h"
 #include "scan/stages/predict.h"
 #include "scan/stages/result_files.h"
 #include "scan/stages/result_map.h"
+#include "scan/stages/run_page.h"
+#include "scan/stages/unusual_images.h"
 #include "scan/text/json_text.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
@@ -185,7 +183,9 @@ class EvaluateStage {
   // Rows of the clustering stages; returns the final model's prediction of the scored split.
   Prediction predictions() {
     ClusterModel model(s_.ctx, s_.config, s_.data, 1);
-    load_state(model.state(), read_result(s_, "cluster"));
+    const SafeTensors clustered = read_result(s_, "cluster");
+    agreement_of_heads_ = agreement_of_heads(clustered);
+    load_state(model.state(), clustered);
     Prediction last = predict(s_, model, scored_);
     add_row("scan", "SCAN", argmax_rows(host_rows(last.probabilities).view()));
     if (s_.config.selflabel.enabled) {
@@ -240,46 +240,20 @@ class EvaluateStage {
     const std::vector<int64_t> faces = prototypes(features.view(), assignments, confidence, classes_);
     for (int c = 0; c < classes_; ++c) out["per_cluster"][c]["prototype"] = faces[c];
     out["judgement"] = judgement(features.view(), probabilities, assignments, classes_, s_.config.seed);
-    out["judgement"]["copies_train"] = copies(train_);
+    const UnusualImages unusual = unusual_images(s_);
+    out["judgement"].update(unusual.summary);
+    if (agreement_of_heads_) out["judgement"]["agreement_of_heads"] = *agreement_of_heads_;
     write_prototypes(s_, faces, by_confidence(assignments, confidence, classes_));
-    write_page(std::move(evaluation), out["judgement"], assignments, confidence, faces,
-               result_map(s_, features.view(), assignments, confidence));
+    write_run_page(s_, classes_, out["judgement"],
+                   {.methods = methods_,
+                    .evaluation = std::move(evaluation),
+                    .images = &scored_,
+                    .assignments = assignments,
+                    .confidence = confidence,
+                    .prototypes = faces,
+                    .sections = unusual_pictures(train_, unusual),
+                    .map = result_map(s_, features.view(), assignments, confidence)});
     return out;
-  }
-
-  void write_page(std::optional<Evaluation> evaluation, const json& judged, std::span<const int32_t> assignments,
-                  std::span<const float> confidence, std::span<const int64_t> faces, std::vector<MapPoint> map) const {
-    std::vector<std::pair<std::string, std::string>> facts = {
-        {"Images", fmt::format("{} train, {}{} scored, {} x {} x {}", train_.count,
-                               s_.data.of(data::Role::unlabelled).count > 0
-                                   ? fmt::format("{} unlabelled, ", s_.data.of(data::Role::unlabelled).count)
-                                   : "",
-                               scored_.count, scored_.height, scored_.width, scored_.channels)},
-        {"Network", fmt::format("ResNet-{}, width {}", s_.config.model.depth, s_.config.model.width)},
-        {"Clusters", fmt::format("{}, {} used", classes_, judged["clusters_used"].get<int>())},
-        {"Mean confidence", fmt::format("{:.1f} %", 100 * judged["mean_confidence"].get<double>())}};
-    if (const json& silhouette = judged["silhouette"]["mean"]; !silhouette.is_null())
-      facts.emplace_back("Silhouette", fmt::format("{:.3f}", silhouette.get<double>()));
-    if (const auto count = judged["copies_train"]["images"].get<int64_t>(); count > 0)
-      facts.emplace_back("Copies among train images", std::to_string(count));
-    const json times = recorded_seconds(s_);
-    for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
-      if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
-    const std::string page = render_page(
-        {.title = fmt::format("{}, preset {}, seed {}", data::kind_of(s_.data.spec), s_.config.preset, s_.config.seed),
-         .facts = std::move(facts),
-         .methods = methods_,
-         .metrics = finished_log(s_.dir),
-         .refined = s_.config.refine.enabled,
-         .evaluation = std::move(evaluation),
-         .images = &scored_,
-         .assignments = assignments,
-         .confidence = confidence,
-         .prototypes = faces,
-         .map = std::move(map),
-         .command = run_command(s_.config, s_.dir.string()),
-         .config = to_toml(s_.config)});
-    data::write_file(s_.dir / "report.html", {data::as_bytes(page)});
   }
 
   Session& s_;
@@ -287,6 +261,7 @@ class EvaluateStage {
   int classes_;
   bool labelled_;
   json table_ = json::array();
+  std::optional<double> agreement_of_heads_;
   std::vector<std::pair<std::string, Scores>> methods_;  // the rows with labels, for the page
 };
 

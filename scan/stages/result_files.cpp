@@ -1,16 +1,13 @@
 #include "scan/stages/result_files.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <unordered_map>
 
 #include "data/dataset/contact_sheet.h"
-#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "data/formats/png.h"
-#include "scan/metrics/head_selection.h"
+#include "scan/metrics/judgement.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/metrics/silhouette.h"
 #include "scan/run/artifacts.h"
@@ -30,21 +27,6 @@ void write_paths(const std::filesystem::path& path, const data::Images& images) 
   std::string text;
   for (const std::string& file : images.files) text += json_text(file) + "\n";
   data::write_file(path, {data::as_bytes(text)});
-}
-
-json sampled_silhouette(const Matrix<const float>& features, std::span<const int32_t> assignments, int clusters,
-                        uint64_t seed) {
-  const std::vector<int64_t> index = sample_of_rows(features.rows, kSilhouetteRows, seed);
-  std::vector<float> rows;
-  std::vector<int32_t> labels;
-  for (const int64_t i : index) {
-    const std::span<const float> row = features.row(i);
-    rows.insert(rows.end(), row.begin(), row.end());
-    labels.push_back(assignments[i]);
-  }
-  const auto n = static_cast<int64_t>(index.size());
-  const std::optional<Silhouette> s = silhouette({rows.data(), n, features.cols}, labels, clusters);
-  return {{"mean", s ? json(s->mean) : json()}, {"rows", n}, {"exact", n == features.rows}};
 }
 
 }  // namespace
@@ -84,35 +66,19 @@ void write_prototypes(const Session& s, std::span<const int64_t> faces,
 
 json judgement(const Matrix<const float>& features, const Matrix<const float>& probabilities,
                std::span<const int32_t> assignments, int clusters, uint64_t seed) {
-  const Usage usage = usage_of(assignments, clusters);
-  double confidence = 0, entropy = 0;
-  const auto n = static_cast<double>(probabilities.rows);
-  for (int64_t i = 0; i < probabilities.rows; ++i) {
-    confidence += probabilities.row(i)[assignments[i]] / n;
-    for (const float p : probabilities.row(i))
-      if (p > 0) entropy -= p * std::log(double{p}) / n;
+  Certainty certainty;
+  for (int64_t i = 0; i < probabilities.rows; ++i) certainty.add(probabilities.row(i), assignments[i]);
+  const std::vector<int64_t> index = sample_of_rows(features.rows, kSilhouetteRows, seed);
+  std::vector<float> rows;
+  std::vector<int32_t> labels;
+  for (const int64_t i : index) {
+    const std::span<const float> row = features.row(i);
+    rows.insert(rows.end(), row.begin(), row.end());
+    labels.push_back(assignments[i]);
   }
-  return {{"clusters_used", usage.used},
-          {"cluster_entropy", usage.entropy},
-          {"mean_confidence", confidence},
-          {"mean_entropy", entropy},
-          {"silhouette", sampled_silhouette(features, assignments, clusters, seed)}};
-}
-
-json copies(const data::Images& images) {
-  constexpr size_t kListed = 20;
-  std::unordered_map<std::string, int64_t> first;
-  json listed = json::array();
-  int64_t count = 0;
-  const auto bytes = static_cast<size_t>(images.image_bytes());
-  for (int64_t i = 0; i < images.count; ++i) {
-    const auto [at, fresh] =
-        first.emplace(data::digest({images.pixels.data() + static_cast<size_t>(i) * bytes, bytes}), i);
-    if (fresh) continue;
-    ++count;
-    if (listed.size() < kListed) listed.push_back({i, at->second});
-  }
-  return {{"images", count}, {"first", listed}};
+  const auto sample = static_cast<int64_t>(index.size());
+  return judgement(assignments, clusters, certainty, silhouette({rows.data(), sample, features.cols}, labels, clusters),
+                   sample);
 }
 
 }  // namespace kith

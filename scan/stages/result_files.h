@@ -20,12 +20,8 @@ void write_files_of_images(const Session&);
 // prototypes.png. One row per cluster: its prototype, then its most confident images.
 void write_prototypes(const Session&, std::span<const int64_t> faces, const std::vector<std::vector<int64_t>>& members);
 
-// Without labels: clusters_used, cluster_entropy (of the shares, nats), mean_confidence, mean_entropy (of the images'
-// probabilities, nats), silhouette {mean, rows, exact} of the unit features (scan/metrics/silhouette.h).
+// What scan/metrics/judgement.h says of these images, silhouettes of the unit features.
 nlohmann::json judgement(const Matrix<const float>& features, const Matrix<const float>& probabilities,
                          std::span<const int32_t> assignments, int clusters, uint64_t seed);
-
-// Images whose pixels another image before them has: {images, first: [[copy, original], ...] of at most 20}.
-nlohmann::json copies(const data::Images&);
 
 }  // namespace kith

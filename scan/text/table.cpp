@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -15,7 +16,11 @@ size_t width_of(const std::string& text) {
 
 }  // namespace
 
-std::string to_text(const Table& table, int margin) {
+std::string to_text(const Table& given, int margin) {
+  Table table = given;
+  for (std::string& cell : table.header) cell = data::printable(cell);
+  for (auto& row : table.rows)
+    for (std::string& cell : row) cell = data::printable(cell);
   const size_t columns = table.header.size();
   std::vector<size_t> width(columns);
   for (size_t j = 0; j < columns; ++j) width[j] = width_of(table.header[j]);

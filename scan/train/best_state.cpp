@@ -6,6 +6,7 @@ void Best::save(Checkpoint& c) const {
   if (epoch < 0) return;
   put_section(c.arrays, "best", state);
   c.state["best"] = {{"loss", loss}, {"epoch", epoch}, {"head", head}};
+  if (agreement) c.state["best"]["agreement"] = *agreement;
 }
 
 void Best::load(const Checkpoint& c) {
@@ -14,6 +15,7 @@ void Best::load(const Checkpoint& c) {
   found->at("loss").get_to(loss);
   found->at("epoch").get_to(epoch);
   found->at("head").get_to(head);
+  if (found->contains("agreement")) agreement = found->at("agreement").get<double>();
   state = take_section(c.arrays, "best");
 }
 

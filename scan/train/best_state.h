@@ -1,6 +1,7 @@
 // The best weights of a stage so far.
 #pragma once
 #include <limits>
+#include <optional>
 
 #include "scan/train/checkpoint.h"
 
@@ -12,6 +13,7 @@ struct Best {
   int64_t epoch = -1;
   int head = 0;
   SafeTensors state;
+  std::optional<double> agreement = {};  // of all heads then; none where there is one
 
   void save(Checkpoint&) const;
   void load(const Checkpoint&);

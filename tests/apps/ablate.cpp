@@ -6,6 +6,8 @@
 #include <sstream>
 #include <thread>
 
+#include "data/formats/npy.h"
+#include "scan/metrics/agreement.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {
@@ -71,6 +73,14 @@ TEST_F(Ablate, RunsEveryCellOnceAndTabulatesTheSeeds) {
   EXPECT_NEAR(std::stod(column(line, at)), sum / 2, 1e-5) << line;
   EXPECT_TRUE(text_of(root_ / "out" / "table.md").starts_with("| cluster.lambda | seeds |"));
   EXPECT_NE(text_of(root_ / "out" / "report.html").find("<svg class=\"dots\""), std::string::npos);
+  const ptrdiff_t agreement =
+      std::count(head.begin(), head.begin() + static_cast<ptrdiff_t>(head.find("agreement_mean")), ',');
+  std::vector<std::vector<int32_t>> answers;
+  for (const fs::path& cell : cells())
+    if (cell.filename().string().find("lambda=1") != std::string::npos)
+      answers.push_back(data::read_npy<int32_t>(cell / "assignments.npy").values);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_NEAR(std::stod(column(line, agreement)), *mean_pairwise_nmi(answers), 1e-5) << line;
 
   // A cell is what kith run makes of its configuration.
   const fs::path cell = cells()[0];
@@ -170,7 +180,17 @@ TEST_F(Ablate, WhatCannotStartSaysSoAndWritesNothing) {
   refused("cluster.classes = [3, 500]\n",
           "cluster.classes = 500, seed 0: cluster.classes: 500 clusters for 200 train images");
   refused("data.spec = [\"fashion-mnist:/nowhere\"]\n", "/nowhere, seed 0: fashion-mnist: /nowhere: no such folder");
+  std::string text = text_of(root_ / "grid.toml");
+  std::ofstream(root_ / "grid.toml") << "preset = \"quik\"\n" << text;
+  const Outcome preset = ablate();
+  EXPECT_EQ(preset.err.find("kith: error: " + (root_ / "grid.toml").string() + ": preset: quik: neither a preset"), 0u)
+      << preset.err;
   EXPECT_FALSE(fs::exists(root_ / "out"));
+  grid("mine.k = [3]\n");
+  const std::string nowhere = (root_ / "grid.toml" / "out").string();
+  const Outcome none = kith({"ablate", (root_ / "grid.toml").string(), "--out", nowhere, "--device", "cpu"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_EQ(none.err, "kith: error: " + nowhere + ": cannot create: Not a directory\n");
   fs::create_directories(root_ / "out" / "something");
   refused("mine.k = [3]\n", "--out holds something else (it has no grid.toml)");
   EXPECT_EQ(kith({"ablate", "grid.toml", "--out", "x", "--jobs", "0"}).status, 2);

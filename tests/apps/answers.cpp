@@ -99,7 +99,9 @@ TEST_F(Answers, SortingLinksOrCopiesAndOverwritesNothing) {
     EXPECT_EQ(found[rows[i + 1][1] + (name.empty() ? "" : "_" + name) + "/p" + std::to_string(i) + ".png"],
               pictures()[i]);
   }
-  EXPECT_NE(ask_files("sort", {"--into", path("sorted")}).out.find("0 of 9 pictures"), std::string::npos);  // again
+  EXPECT_NE(ask_files("sort", {"--into", path("sorted")}).out.find(
+                "9 pictures, 9 of them in folders of 3 clusters; 0 linked now, 9 were there already\n"),
+            std::string::npos);  // again
 
   const fs::path taken = root_ / "sorted" / found.begin()->first;
   fs::remove(taken);
@@ -114,7 +116,12 @@ TEST_F(Answers, SortingLinksOrCopiesAndOverwritesNothing) {
   std::ranges::sort(sure);
   ASSERT_LT(sure[3].first, sure[4].first);
   const std::string limit = std::to_string((sure[3].first + sure[4].first) / 2);
-  ASSERT_EQ(ask_files("sort", {"--into", path("copied"), "--copy", "--min-confidence", limit}).status, 0);
+  const Outcome copied = ask_files("sort", {"--into", path("copied"), "--copy", "--min-confidence", limit});
+  ASSERT_EQ(copied.status, 0);
+  EXPECT_NE(copied.out.find(": 9 pictures, 5 of them in folders of 3 clusters and 4 in unsure, below a confidence of "),
+            std::string::npos)
+      << copied.out;
+  EXPECT_NE(copied.out.find("; 9 copied now, 0 were there already\n"), std::string::npos) << copied.out;
   EXPECT_EQ(std::distance(fs::directory_iterator(root_ / "copied" / "unsure"), {}), 4);
   EXPECT_EQ(text_of(root_ / "copied" / "unsure" / sure[0].second), text_of(root_ / "pictures" / sure[0].second));
 }

@@ -46,6 +46,13 @@ TEST_F(ResolveConfig, QuickIsTheDefault) {
   EXPECT_EQ(c.pretext.train.epochs, 2);
 }
 
+TEST_F(ResolveConfig, OfManyDifferencesTheFirstAreNamed) {
+  begin(options("fashion-mnist:d"));
+  StageOptions o = options();
+  o.overrides = {"pretext.tau=0.9", "pretext.epochs=77", "model.width=3", "model.projection=9", "pretext.batch=11"};
+  EXPECT_NE(refused(o).find("; and 2 more); choose another --out"), std::string::npos) << refused(o);
+}
+
 TEST_F(ResolveConfig, ABegunDirectoryNeedsNoOptions) {
   StageOptions o = options("fashion-mnist:d");
   o.overrides = {"pretext.tau=0.25"};

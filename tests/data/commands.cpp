@@ -6,6 +6,7 @@
 #include "apps/commands/data.h"
 #include "data/dataset/dataset.h"
 #include "data/formats/png.h"
+#include "scan/run/splits.h"
 #include "tests/data/dataset/picture_files.h"
 
 namespace kith {
@@ -81,6 +82,23 @@ TEST_F(DataCommands, InfoOfPictureFiles) {
   EXPECT_EQ(info["train"]["shape"], (nlohmann::json{64, 64, 3}));
   EXPECT_EQ(info["bad"].size(), 1u);
   EXPECT_EQ(info["bad"][0]["reason"], "is not a picture that can be read");
+  ::unsetenv("KITH_CACHE");
+}
+
+// All of them, where a run names the first ten; and names as one line can hold them.
+TEST_F(DataCommands, InfoListsEveryBadFileAndEscapesNames) {
+  ::setenv("KITH_CACHE", (dir / "cache").c_str(), 1);
+  const std::filesystem::path root = dir / "photos";
+  test::write_picture(root / "a\nb/1.png", 10);
+  test::write_picture(root / "c/1.png", 10);
+  for (int i = 0; i < 13; ++i) test::write_bytes(root / "c" / (std::to_string(i) + ".jpg"), {'n', 'o'});
+  const std::string text = run({"data", "info", "folder:" + root.string(), "--size", "8", "--skip-bad"});
+  for (int i = 0; i < 13; ++i)
+    EXPECT_NE(text.find("c/" + std::to_string(i) + ".jpg: is not a picture"), std::string::npos) << i << text;
+  EXPECT_NE(text.find("   0 a\\x0ab"), std::string::npos) << text;
+  const data::Dataset set = data::load("folder:" + root.string(), {.pictures = {.size = 8, .skip_bad = true}});
+  const std::vector<std::string> notes = split_notes(set);
+  EXPECT_NE(notes.at(11).find("and 3 more, all of them by kith data info folder:"), std::string::npos) << notes[11];
   ::unsetenv("KITH_CACHE");
 }
 

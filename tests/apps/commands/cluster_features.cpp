@@ -107,8 +107,63 @@ TEST_F(ClusterProgram, RefusalsLeaveNothing) {
   refused({"--clusters", "3", "--features", path("G.npy")}, 1, "2 files; --method scan takes one");
   refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "which int64 cannot hold");
   refused({"--clusters", "3", "--features", path("absent.npy")}, 1, "absent.npy");
+  data::write_npy<float>(root / "same.npy", std::vector<float>(240, 1.f), {120, 2});
+  const Outcome same = kith({"cluster", "--features", path("same.npy"), "--clusters", "auto", "--method", "kmeans",
+                             "--out", path("none"), "--threads", "1", "--quiet"});
+  EXPECT_EQ(same.status, 1);
+  EXPECT_NE(same.err.find("too few for any candidate"), std::string::npos) << same.err;
+  EXPECT_FALSE(fs::exists(root / "none"));
+  const Outcome proc = kith({"cluster", "--features", path("F.npy"), "--clusters", "3", "--out", "/proc/nope"});
+  EXPECT_EQ(proc.status, 1);
+  EXPECT_EQ(proc.err.find("kith: error: /proc/nope: cannot create: "), 0u) << proc.err;
   const Outcome o = kith({"cluster", "--out", path("none"), "--clusters", "3"});
   EXPECT_EQ(o.status, 2);  // --clusters belongs to --features
+}
+
+TEST_F(ClusterProgram, ADryRunPrintsThePlanAndWritesNothing) {
+  const Outcome o = kith(command("dry", {"--clusters", "3", "--method", "temi", "--set", "neighbours=8", "--set",
+                                         "epochs=7", "--set", "batch=32", "--dry-run"}));
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const char* part : {"method = \"temi\"\n", "clusters = [3]\n", "epochs = 7\n", "F.npy: 120 rows of 4 dimensions",
+                           "# 21 steps\n", "of memory"})
+    EXPECT_NE(o.out.find(part), std::string::npos) << part << o.out;
+  EXPECT_FALSE(fs::exists(root / "dry"));
+  const Outcome j = kith(command("dry", {"--clusters", "3", "--method", "kmeans", "--dry-run", "--json"}));
+  const nlohmann::json plan = nlohmann::json::parse(j.out).at("plan");
+  EXPECT_EQ(plan.at("features")[0].at("rows"), 120);
+  EXPECT_EQ(plan.at("bytes"), 120 * (4 + 4 + 4 * 4));
+  EXPECT_EQ(kith(command("dry", {"--clusters", "300", "--dry-run"})).status, 1);
+}
+
+TEST_F(ClusterProgram, OtherCommandsAndSettingsAreTold) {
+  ASSERT_EQ(kith(command("one", {"--clusters", "3", "--method", "kmeans"})).status, 0);
+  const Outcome run = kith({"run", "--out", path("one")});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_NE(run.err.find(path("one") + ": holds a clustering of features (method kmeans), without images; kith cluster "
+                                       "--features FILE --method kmeans --clusters N --out " +
+                         path("one") + " continues it"),
+            std::string::npos)
+      << run.err;
+  const Outcome other = kith(command("one", {"--clusters", "3", "--method", "temi", "--set", "neighbours=5"}));
+  EXPECT_EQ(other.status, 1);
+  EXPECT_NE(other.err.find("; and "), std::string::npos) << other.err;
+  EXPECT_NE(other.err.find(" more); choose another --out"), std::string::npos) << other.err;
+  EXPECT_LT(other.err.size(), 400u) << other.err;
+}
+
+TEST_F(ClusterProgram, TemiSaysThatItsStepsAreFew) {
+  std::vector<std::string> settings = {"--clusters", "3",     "--method", "temi",    "--set", "neighbours=8",
+                                       "--set",      "epochs=2", "--set",  "batch=32", "--set", "heads=2",
+                                       "--set",      "hidden=8", "--set",  "bottleneck=4"};
+  const Outcome few = kith(command("few", settings));
+  ASSERT_EQ(few.status, 0) << few.err;
+  EXPECT_EQ(few.err.find("kith: warning: temi: 2 epochs of 120 rows are 6 steps of 32, and TEMI wants 1000 or more: "
+                         "--set epochs=334, or a smaller batch"),
+            0u)
+      << few.err;
+  settings[7] = "epochs=334";
+  const Outcome enough = kith(command("enough", settings));
+  EXPECT_EQ(enough.err, "");
 }
 
 TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {

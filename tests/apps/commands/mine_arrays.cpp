@@ -60,7 +60,7 @@ TEST_F(Arrays, MineRefusesWhatItCannotSearch) {
   EXPECT_NE(error(dir / "absent.npy", 1).find("absent.npy"), std::string::npos);
   const path nowhere = dir / "no" / "S.npy";
   EXPECT_EQ(message([&] { mine_arrays(ctx, {.features = good, .k = 1, .out = dir / "I.npy", .scores = nowhere}); }),
-            nowhere.string() + ": cannot create: no such folder");
+            nowhere.string() + ": cannot create: no such folder: " + nowhere.parent_path().string());
   EXPECT_FALSE(std::filesystem::exists(dir / "I.npy"));
 }
 

@@ -42,8 +42,12 @@ TEST_F(PictureLists, FaultsOfListsAreNamedByLine) {
   EXPECT_HAS(fault("q.png\ta\tb\n"),
              "list.txt:1: expected a path, or a path and a label with a tab between, found 3 fields");
   EXPECT_HAS(fault("q.png\ta\nq.png\tb\n"), "has the label b here and a before");
-  EXPECT_HAS(fault("q.png a\n"), "q.png a: cannot open");
-  EXPECT_HAS(fault(""), "holds no path");
+  EXPECT_HAS(fault("q.png\nq.png a\n"), "q.png a: cannot open");
+  EXPECT_HAS(fault(""), "list.txt:1: is empty; expected the path of a picture on each line");
+  EXPECT_HAS(fault("path\tlabel\nq.png\ta\n"), "list.txt:1: path is no picture file; expected a path on each line");
+  text("list.csv", "q.png,a\n\"q.png,a\n");
+  EXPECT_HAS(error_of([&] { load({}, "list:", "list.csv"); }),
+             "list.csv:2: a quote is opened and not closed; expected \"...\" around a path or label that holds a comma");
   EXPECT_HAS(error_of([&] { load({.classes_file = "x"}, "list:", "list.txt"); }),
              "data.classes_file names folders of folder:DIR");
 }

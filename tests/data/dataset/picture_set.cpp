@@ -83,9 +83,21 @@ TEST_F(Folder, LinksAreFollowedAndLoopsAreNot) {
   fs::create_directory_symlink("../a", root / "a/again");
   EXPECT_EQ(found(), (Names{"a/1.png", "a/3.png", "b/2.png"}));
   ASSERT_EQ(list().notes.size(), 1u);
-  EXPECT_HAS(list().notes[0], "3 links to folders that they lie in are left out");
+  EXPECT_HAS(list().notes[0], "3 links to themselves or to folders that they lie in are left out");
   fs::create_symlink(dir / "nowhere.png", root / "a/4.png");
   EXPECT_HAS(load_error(), "a/4.png: cannot open");
+}
+
+// A link at the top that leads to a folder above, or to itself, is no class of its own.
+TEST_F(Folder, ALoopAtTheTopIsNoClass) {
+  put("a/1.png");
+  fs::create_directory_symlink("..", root / "above");
+  fs::create_symlink("round", root / "round");
+  EXPECT_EQ(list().class_names, (Names{"a"}));
+  ASSERT_EQ(list().notes.size(), 1u);
+  EXPECT_HAS(list().notes[0], "2 links to themselves or to folders that they lie in are left out: above, round");
+  fs::remove_all(root / "a");
+  EXPECT_HAS(error(), "holds no picture, nor do folders in it; links to themselves or to folders that they lie in");
 }
 
 TEST_F(Folder, NamesThatAreNotUtf8AreNamedAsBytes) {

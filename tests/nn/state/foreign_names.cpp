@@ -183,9 +183,32 @@ TEST(foreign_names, files_without_one_resnet_are_errors) {
             "vit.safetensors: no ResNet: a tensor conv1.weight expected, by itself or below backbone., encoder. or "
             "resnet. (in nn.Sequential 0.weight); found 1 tensors, the first blocks.0.attn.qkv.weight");
   file = file_of("torchvision_18");
+  file.arrays["layer2.0.shortcut.0.weight"] = zeros({1});
+  EXPECT_EQ(error_of([&] { with_our_names(file, {}); }),
+            "torchvision_18.safetensors: both layer2.0.downsample.0.weight and layer2.0.shortcut.0.weight are "
+            "backbone.layer2.0.shortcut.0.weight");
+}
+
+// A model is wrapped whole, or a part of it is; names of both kinds are those of two files.
+TEST(foreign_names, wrapping_of_some_names_alone_is_refused) {
+  SafeTensors file = file_of("torchvision_18");
+  const size_t all = file.arrays.size();
   file.arrays["module.conv1.weight"] = zeros({1});
   EXPECT_EQ(error_of([&] { with_our_names(file, {}); }),
-            "torchvision_18.safetensors: both conv1.weight and module.conv1.weight are backbone.conv1.weight");
+            fmt::format("torchvision_18.safetensors: 1 names are below module. and {} are not; expected all or none: "
+                        "module.conv1.weight",
+                        all));
+  EXPECT_EQ(error_of([&] { with_our_names(file, {"module."}); }), "no error");
+  file = renamed(file_of("torchvision_18"), [](const std::string& name) {
+    return name.starts_with("layer4.") ? "backbone." + name : "backbone.module." + name;
+  });
+  const std::string error = error_of([&] { with_our_names(file, {}); });
+  EXPECT_NE(error.find("names are below backbone.module. and "), std::string::npos) << error;
+  EXPECT_NE(error.find("backbone.layer4.0.bn1.bias, "), std::string::npos) << error;
+  EXPECT_TRUE(error.ends_with(", ...")) << error;
+  file = renamed(file_of("torchvision_18"), [](const std::string& name) { return "backbone.module." + name; });
+  file.arrays["projector.0.weight"] = zeros({1});
+  EXPECT_EQ(error_of([&] { with_our_names(file, {}); }), "no error");  // the part that is wrapped is so as a whole
 }
 
 }  // namespace

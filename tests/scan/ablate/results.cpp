@@ -77,6 +77,19 @@ TEST(Results, MeanAndDeviationOverSeeds) {
   EXPECT_EQ(spread_text({"scan_acc", "SCAN ACC"}, {}), "-");
 }
 
+// It comes from the runs' assignments, not from their summaries, and is one number for all seeds.
+TEST(Results, AgreementOfSeedsIsAFigureOfTheSetting) {
+  const Grid grid = grid_of_four();
+  EXPECT_EQ(collect(grid, summaries_of_four()).find(0, "agreement"), nullptr);
+  const GridResults r = collect(grid, summaries_of_four(), {0.875, {}, {}, {}});
+  ASSERT_NE(r.find(0, "agreement"), nullptr);
+  EXPECT_EQ(r.find(0, "agreement")->mean, 0.875);
+  EXPECT_EQ(r.find(1, "agreement"), nullptr);
+  EXPECT_NE(to_csv(grid, r).find(",agreement_mean,agreement_std,clusters_used_mean"), std::string::npos);
+  EXPECT_NE(to_markdown(grid, r).find("| agreement of seeds |"), std::string::npos);
+  EXPECT_NE(to_markdown(grid, r).find("| 87.5 |"), std::string::npos);
+}
+
 // One run with 20 clusters for 10 classes: all are shown in both ways, and compared by the one that allows it.
 TEST(Results, ManyToOneIsShownForAllWhereOneRunNeedsIt) {
   const Grid grid = grid_of_four();

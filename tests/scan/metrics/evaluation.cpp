@@ -206,6 +206,7 @@ TEST(Evaluation, BadInputGivesOneLine) {
 TEST(Table, AlignsByCharactersAndRefusesRaggedRows) {
   EXPECT_EQ(to_text(Table{.header = {"m", "x"}, .rows = {{"né", "1"}, {"b", "12.5"}}}, 0),
             "m      x\n--------\nné     1\nb   12.5\n");
+  EXPECT_EQ(to_text(Table{.header = {"m"}, .rows = {{"a\nb"}}}, 0), "m\n------\na\\x0ab\n");
   EXPECT_THROW(to_text(Table{.header = {"m", "x"}, .rows = {{"a"}}}), Error);
   EXPECT_EQ(scores_text({{"k-means, raw pixels", {.acc = 0.5449, .nmi = 0.5, .ari = 0.123}}, {"SCAN", {.acc = 1}}}),
             "  method                 ACC   NMI   ARI\n"

@@ -228,8 +228,13 @@ TEST(Preflight, WithoutNeighboursThereMustBeOtherViews) {
   config.cluster.augment.policy = kernels::AugmentPolicy::none;
   EXPECT_EQ(
       preflight(config, test::striped_data(), kAll, kLarge).faults,
-      std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself, and cluster.augment.policy "
-                               "= \"none\" makes no other; expected simclr or strong"});
+      std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself; expected "
+                               "cluster.augment.policy simclr or strong, found none"});
+  config.cluster.frozen = true;
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+            std::vector<std::string>{
+                "mine.k: 0 pairs each image with another view of itself; expected cluster.augment.policy simclr or "
+                "strong, found none, and cluster.views of at least 2, found 1"});
 }
 
 TEST(Preflight, ViewsMayBeLargerThanTheImagesWhereTheyAreResized) {

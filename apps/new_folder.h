@@ -1,0 +1,23 @@
+// A run directory, made where there is none.
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace kith {
+
+// Error, one line, where it cannot be made. A command that fails before it has anything to keep, which is the file `kept`, leaves
+// none behind that it has made.
+class NewFolder {
+ public:
+  NewFolder(std::filesystem::path, std::string kept);
+  ~NewFolder();
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+ private:
+  std::filesystem::path path_;
+  std::string kept_;
+  bool made_ = false;
+};
+
+}  // namespace kith

@@ -1,0 +1,63 @@
+#include "scan/stages/run_page.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "data/formats/files.h"
+#include "scan/config/run_command.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/timing.h"
+
+namespace kith {
+namespace {
+
+using nlohmann::json;
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+Facts facts_of(const Session& s, int clusters, const json& judged) {
+  const data::Images &train = s.data.train(), &scored = s.data.scored();
+  const int64_t more = s.data.of(data::Role::unlabelled).count;
+  Facts facts = {{"Images", fmt::format("{} train, {}{} scored, {} x {} x {}", train.count,
+                                        more > 0 ? fmt::format("{} unlabelled, ", more) : "", scored.count,
+                                        scored.height, scored.width, scored.channels)},
+                 {"Network", fmt::format("ResNet-{}, width {}", s.config.model.depth, s.config.model.width)},
+                 {"Clusters", fmt::format("{}, {} used", clusters, judged["clusters_used"].get<int>())},
+                 {"Mean confidence", fmt::format("{:.1f} %", 100 * judged["mean_confidence"].get<double>())}};
+  if (const json& silhouette = judged["silhouette"]["mean"]; !silhouette.is_null())
+    facts.emplace_back("Silhouette", fmt::format("{:.3f}", silhouette.get<double>()));
+  if (judged.contains("agreement_of_heads"))
+    facts.emplace_back("Agreement of heads, NMI", fmt::format("{:.3f}", judged["agreement_of_heads"].get<double>()));
+  if (const auto count = judged["copies_train"]["images"].get<int64_t>(); count > 0)
+    facts.emplace_back("Copies among train images", std::to_string(count));
+  if (judged.contains("near_duplicates_train"))
+    facts.emplace_back("Near-duplicates", std::to_string(judged["near_duplicates_train"]["images"].get<int64_t>()));
+  const json times = recorded_seconds(s);
+  for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
+    if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
+  return facts;
+}
+
+}  // namespace
+
+std::string shown_data(const std::string& spec) {
+  const std::string kind = data::kind_of(spec);
+  if (!data::is_picture_kind(spec)) return kind;
+  std::filesystem::path place = std::filesystem::path(spec.substr(kind.size() + 1)).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();  // a slash at the end
+  const std::string name = place.filename().string();
+  return fmt::format("{} {}", kind, name.empty() ? place.string() : name);
+}
+
+void write_run_page(const Session& s, int clusters, const json& judged, PageInput page) {
+  page.title = fmt::format("{}, preset {}, seed {}", shown_data(s.data.spec), s.config.preset, s.config.seed);
+  page.facts = facts_of(s, clusters, judged);
+  page.metrics = finished_log(s.dir);
+  page.command = run_command(s.config, s.dir.string());
+  page.config = to_toml(s.config);
+  page.refined = s.config.refine.enabled;
+  data::write_file(s.dir / "report.html", {data::as_bytes(render_page(page))});
+}
+
+}  // namespace kith

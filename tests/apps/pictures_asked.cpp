@@ -1,0 +1,113 @@
+// A run on a folder of pictures with a held-out share and a black background, and what is asked about the same folder.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "data/formats/npy.h"
+#include "data/formats/png.h"
+#include "kernels/core/philox.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class PicturesAsked : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    root_ = fs::path(testing::TempDir()) / ("kith_pictures_asked_" + std::to_string(getpid()));
+    fs::remove_all(root_);
+    fs::create_directories(root_ / "photos");
+    for (int i = 0; i < kPictures; ++i) {
+      Random random(3, 0, static_cast<uint64_t>(i), 0);
+      std::ofstream out(root_ / "photos" / ("p" + std::to_string(i) + ".tga"), std::ios::binary);
+      for (const int v : {0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 8, 0, 32, 0x28}) out.put(static_cast<char>(v));
+      for (int at = 0; at < 64; ++at)  // 8 x 8 pixels of BGRA, the upper rows transparent
+        for (int c = 0; c < 4; ++c)
+          out.put(static_cast<char>(c == 3 ? (at < 16 ? 0 : 255) : (c == i % 3 ? 150 : 20) + random.below(60)));
+    }
+    const Outcome o = kith(run({"--set", "pretext.moco.queue=64"}));
+    ASSERT_EQ(o.status, 0) << o.err;
+    said_ = o.err;
+  }
+  static void TearDownTestSuite() { fs::remove_all(root_); }
+
+  static std::string path(const std::string& name) { return (root_ / name).string(); }
+  static std::vector<std::string> run(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"run", "--data", "folder:" + path("photos"), "--out", path("run"), "--threads", "1"};
+    for (const char* field :
+         {"data.size=8", "data.holdout=0.3", "data.background=black", "model.width=4", "model.projection=8",
+          "pretext.epochs=1", "pretext.batch=8", "mine.k=3", "mine.k_test=1", "cluster.classes=3", "cluster.epochs=1",
+          "cluster.batch=8", "cluster.heads=2", "selflabel.enabled=false", "cluster.augment.strong.cutout=2"})
+      words.insert(words.end(), {"--set", field});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  static Outcome ask(const std::string& command, std::vector<std::string> more) {
+    std::vector<std::string> words = {command,  "--run",     path("run"), "--data", "folder:" + path("photos"),
+                                      "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return kith(words);
+  }
+  // The first field of each line after the first.
+  static std::set<std::string> names_in(const std::string& csv) {
+    std::set<std::string> names;
+    for (size_t at = csv.find('\n') + 1; at < csv.size(); at = csv.find('\n', at) + 1)
+      names.insert(csv.substr(at, csv.find(',', at) - at));
+    return names;
+  }
+  static std::set<std::string> files_of(const std::string& split) {
+    std::set<std::string> names;
+    std::ifstream in(root_ / "run" / ("files_" + split + ".jsonl"));
+    for (std::string line; std::getline(in, line);) names.insert(json::parse(line).get<std::string>());
+    return names;
+  }
+
+  static constexpr int kPictures = 40;
+  static inline fs::path root_;
+  static inline std::string said_;  // on standard error by the run
+};
+
+TEST_F(PicturesAsked, AllOfTheFolderOrThePartsThatTheRunMade) {
+  const Outcome all = ask("predict", {});
+  ASSERT_EQ(all.status, 0) << all.err;
+  EXPECT_EQ(names_in(all.out).size(), size_t{kPictures});
+  EXPECT_EQ(all.err, "kith: all 40 pictures of folder:" + path("photos") +
+                         ", those of the share that the run held out among them; --split test or train asks about one "
+                         "part\n");
+  EXPECT_GE(files_of("test").size(), 2u);
+  for (const char* split : {"test", "train"}) {
+    const Outcome part = ask("predict", {"--split", split});
+    ASSERT_EQ(part.status, 0) << part.err;
+    EXPECT_EQ(names_in(part.out), files_of(split)) << split;
+    EXPECT_EQ(part.err, "");
+  }
+}
+
+TEST_F(PicturesAsked, TilesOfAGalleryHaveTheBackgroundOfTheRun) {
+  const Outcome o = ask("gallery", {"--out", path("gallery"), "--most", "1", "--least", "0", "--tile", "16"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  int sheets = 0;
+  for (const fs::directory_entry& e : fs::directory_iterator(root_ / "gallery")) {
+    if (e.path().extension() != ".png") continue;
+    ++sheets;
+    const data::Picture sheet = data::read_png(e.path());
+    EXPECT_EQ(sheet.pixels[static_cast<size_t>((2 * sheet.width + 3) * sheet.channels)], 0) << e.path();  // in the tile
+  }
+  EXPECT_GE(sheets, 1);
+}
+
+TEST_F(PicturesAsked, TheReportNamesTheFolderAndFieldsWithoutEffectAreWarnedOf) {
+  EXPECT_NE(text_of(root_ / "run" / "report.html").find("<h1>folder photos, preset quick, seed 0</h1>"),
+            std::string::npos);
+  EXPECT_NE(said_.find("kith: warning: pretext.moco.queue has no effect: pretext.task is \"simclr\"\n"),
+            std::string::npos)
+      << said_;
+  const Outcome dry = kith({"run", "--data", "folder:" + path("photos"), "--out", path("other"), "--set", "data.size=8",
+                            "--set", "cluster.classes=3", "--set", "pretext.epochs=1", "--set", "pretext.tau=0.3",
+                            "--dry-run"});
+  EXPECT_EQ(dry.err.find("no effect"), std::string::npos) << dry.err;
+}
+
+}  // namespace
+}  // namespace kith::test

@@ -1,0 +1,134 @@
+// Near-duplicates, outliers and the agreement of heads in what a whole run says of itself.
+#include "scan/stages/unusual_images.h"
+
+#include <cmath>
+
+#include "data/formats/npy.h"
+#include "scan/metrics/agreement.h"
+#include "scan/stages/cluster.h"
+#include "scan/stages/models.h"
+#include "scan/stages/run_page.h"
+#include "scan/train/checkpoint.h"
+#include "scan/train/inference.h"
+#include "tests/scan/stages/stages_support.h"
+
+namespace kith {
+namespace {
+
+using namespace test;
+
+// Image 30 is image 3 but for a little light, image 33 exactly image 6, image 40 a chessboard.
+data::Dataset with_unusual_images() {
+  data::Dataset data = striped_data();
+  data::Images& images = data.edit(data::Role::train);
+  std::vector<uint8_t> p(images.pixels.begin(), images.pixels.end());
+  for (int i = 0; i < 72; ++i) {
+    p[30 * 72 + i] = static_cast<uint8_t>(p[3 * 72 + i] + 1);
+    p[33 * 72 + i] = p[6 * 72 + i];
+    p[40 * 72 + i] = (i % 8 + i / 8) % 2 == 0 ? 0 : 255;
+  }
+  images.pixels = std::move(p);
+  return data;
+}
+
+TEST(UnusualImages, PixelsDifferAsAShareOfTheirContrast) {
+  data::Images images{.count = 4, .height = 1, .width = 4, .channels = 1};
+  // Of contrast 4 * 50^2 = 10,000 each; the second differs by 4 * 11^2, the third by 4 * 40^2 and has a contrast of 4 * 90^2.
+  images.pixels = std::vector<uint8_t>{100, 200, 100, 200, 111, 211, 111, 211, 60, 240, 60, 240, 100, 200, 100, 200};
+  EXPECT_EQ(pixel_difference(images, 0, 1), 484. / 10000);
+  EXPECT_EQ(pixel_difference(images, 2, 0), 2 * 6400. / (32400 + 10000));
+  EXPECT_EQ(pixel_difference(images, 0, 3), 0);
+  images.pixels = std::vector<uint8_t>{9, 9, 9, 9, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7};
+  EXPECT_EQ(pixel_difference(images, 0, 1), 0);
+  EXPECT_TRUE(std::isinf(pixel_difference(images, 1, 2)));
+}
+
+TEST(UnusualImages, AreListedAndShown) {
+  TinyRun run("unusual", tiny_config(), with_unusual_images());
+  run.config.cluster.train.epochs = 1;
+  run.config.selflabel.train.epochs = 1;
+  std::vector<std::string>& files = run.data.edit(data::Role::train).files;
+  for (int i = 0; i < 70; ++i) files.push_back("a," + std::to_string(i) + ".png");
+  const nlohmann::json judged = run().at("final").at("judgement");
+  EXPECT_EQ(judged.at("copies_train").at("first"), nlohmann::json::parse("[[33, 6]]"));
+  const nlohmann::json& near = judged.at("near_duplicates_train");
+  EXPECT_EQ(near.at("first"), nlohmann::json::parse("[[3, 30]]"));
+  EXPECT_EQ(near.at("images"), 2);
+  EXPECT_EQ(near.at("groups"), 1);
+  const std::string csv = bytes_of(run.file("near_duplicates.csv"));
+  EXPECT_TRUE(csv.starts_with("group,image,nearest,cosine,path\n0,3,30,")) << csv;
+  EXPECT_NE(csv.find(",\"a,30.png\"\n"), std::string::npos) << csv;
+
+  // The same from the files of the run, in plain loops.
+  const auto x = data::read_npy<float>(run.file("features_train.npy"));
+  const auto lists = data::read_npy<int64_t>(run.file("neighbours_train.npy"));
+  int64_t least = 0;
+  std::vector<double> mean(70);
+  for (int64_t i = 0; i < 70; ++i) {
+    for (int64_t j = 0; j < 5; ++j)
+      for (int64_t d = 0; d < x.shape[1]; ++d)
+        mean[i] += double{x.values[i * x.shape[1] + d]} * x.values[lists.values[i * 5 + j] * x.shape[1] + d] / 5;
+    if (mean[i] < mean[least]) least = i;
+  }
+  const nlohmann::json& first = judged.at("outliers_train").at("first");
+  ASSERT_EQ(first.size(), 10u);
+  std::vector<double> apart;
+  for (int64_t i = 0; i < 70; ++i) apart.push_back(pixel_difference(run.data.train(), i, lists.values[i * 5]));
+  std::ranges::sort(apart);
+  EXPECT_EQ(near.at("pixels").get<double>(), apart[35] / kFartherApart);  // images of a class differ by about 0.15
+  EXPECT_LT(apart[35] / kFartherApart, kNearPixels / 2);
+  EXPECT_EQ(first[0][0], least);
+  EXPECT_NEAR(first[0][1].get<double>(), mean[least], 4 * 0x1p-24);  // rows are of unit length to 3 u
+  const std::string listed = bytes_of(run.file("outliers.csv"));
+  EXPECT_TRUE(listed.starts_with("image,likeness,path\n" + std::to_string(least) + ",")) << listed;
+  EXPECT_EQ(std::ranges::count(listed, '\n'), 21);
+  const std::string page = bytes_of(run.file("report.html"));
+  for (const char* part : {"<h2>Near-duplicates</h2>", "a,30.png, cosine", "<h2>Outliers</h2>", "Agreement of heads"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+}
+
+TEST(UnusualImages, WithoutNeighboursNoneAreKnown) {
+  RunConfig config = tiny_config();
+  config.mine.k = 0;
+  config.selflabel.enabled = false;
+  TinyRun run("unusual_none", config, with_unusual_images());
+  std::ofstream(run.file("outliers.csv")) << "of earlier neighbours";
+  const nlohmann::json judged = run().at("final").at("judgement");
+  EXPECT_TRUE(judged.contains("copies_train"));
+  EXPECT_FALSE(judged.contains("near_duplicates_train"));
+  EXPECT_FALSE(judged.contains("outliers_train"));
+  EXPECT_FALSE(std::filesystem::exists(run.file("outliers.csv")));
+}
+
+// Heads that learned nothing: their answers can be told again from the pretext's backbone and the heads as drawn.
+TEST(UnusualImages, TheAgreementOfHeadsIsThatOfAllTheirAnswers) {
+  RunConfig config = tiny_config();
+  config.cluster.train.epochs = 0;
+  config.selflabel.enabled = false;
+  TinyRun run("agreement", config);
+  const nlohmann::json judged = run().at("final").at("judgement");
+  Session s{run.ctx, run.config, run.data, run.folder.path(), run.report};
+  ClusterModel model(s.ctx, s.config, s.data, config.cluster.heads);
+  load_state(model.backbone_state(), with_prefix(read_result(s, "pretext"), "backbone."));
+  const Tensor rows = infer(s, s.data.scored(), [&](Tape& t, Var x) { return model.backbone(t, x, false); });
+  std::vector<std::vector<int32_t>> answers;
+  for (int h = 0; h < config.cluster.heads; ++h) {
+    Tape tape(s.ctx, Tape::Mode::inference);
+    answers.push_back(argmax_rows(host_rows(model.heads.one(tape, tape.constant(rows), h).value()).view()));
+  }
+  EXPECT_EQ(judged.at("agreement_of_heads").get<double>(), *mean_pairwise_nmi(answers));
+  EXPECT_EQ(agreement_of_heads(read_result(s, "cluster")), mean_pairwise_nmi(answers));
+
+  TinyRun one("one_head", config);
+  one.config.cluster.heads = 1;
+  EXPECT_FALSE(one().at("final").at("judgement").contains("agreement_of_heads"));
+}
+
+TEST(RunPage, NamesTheFolderOfPictures) {
+  EXPECT_EQ(shown_data("cifar10:some/where"), "cifar10");
+  EXPECT_EQ(shown_data("folder:some/photos/"), "folder photos");
+  EXPECT_EQ(shown_data("list:/x/train.csv"), "list train.csv");
+}
+
+}  // namespace
+}  // namespace kith
