@@ -16,9 +16,11 @@
 #include "apps/commands/info.h"
 #include "apps/commands/stages.h"
 #include "apps/signals.h"
+#include "apps/usage.h"
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
 #include "scan/config/config.h"
+#include "scan/config/field_help.h"
 
 namespace kith {
 namespace {
@@ -43,6 +45,13 @@ void add_preset_command(CLI::App& app) {
   });
 }
 
+void add_fields_command(CLI::App& app) {
+  auto prefix = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("fields", "What the fields of a configuration mean: default, range, unit");
+  command->add_option("prefix", *prefix, "Section or field: cluster, cluster.optimizer, cluster.lambda; default: all");
+  command->callback([prefix] { fmt::print("{}", fields_text(*prefix)); });
+}
+
 int fail(const std::string& text, int status) {
   fmt::print(stderr, "kith: error: {}\n", text);
   return status;
@@ -65,6 +74,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_compare_command(app);
   add_data_commands(app);
   add_preset_command(app);
+  add_fields_command(app);
   add_info_command(app, wait);
   try {
     app.parse(argc, argv);
@@ -72,9 +82,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
   } catch (const CLI::ParseError& e) {
-    if (app.get_subcommands().empty() && !app.remaining().empty())
-      return fail(fmt::format("no command {} (kith --help)", app.remaining().front()), 2);
-    return fail(fmt::format("{} (kith --help)", e.what()), 2);
+    return fail(usage_error(app, e, {argv + 1, argv + argc}), 2);
   }
   return 0;
 }

@@ -26,30 +26,38 @@ TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
   for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate", "ablate",
-                              "import", "export", "data", "presets", "info"})
+                              "import", "export", "data", "presets", "fields", "compare", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
 
 TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({}, 2, "A subcommand is required (kith --help)");
-  expect_error({"rnu", "--out", "x"}, 2, "no command rnu (kith --help)");
-  expect_error({"run"}, 2, "--out is required (kith --help)");
-  expect_error({"run", "--out", ""}, 2, "--out: is empty (kith --help)");
+  expect_error({"rnu", "--out", "x"}, 2, "no command rnu; the nearest is run (kith --help)");
+  expect_error({"run"}, 2, "--out is required (kith run --help)");
+  expect_error({"run", "--out", ""}, 2, "--out: is empty (kith run --help)");
   for (const std::string text : {"-1", "abc", "", "1.5", "+1", "18446744073709551615", "99999999999999999999"})
     expect_error({"run", "--out", "x", "--seed", text}, 2,
-                 "--seed: expected a whole number, 0 to 9223372036854775807; found '" + text + "' (kith --help)");
+                 "--seed: expected a whole number, 0 to 9223372036854775807; found '" + text + "' (kith run --help)");
   for (const std::string text : {"-1", "", "4097"})
     expect_error({"run", "--out", "x", "--threads", text}, 2,
-                 "--threads: expected a whole number, 0 to 4096; found '" + text + "' (kith --help)");
-  expect_error({"run", "--out", "x", "--data", ""}, 2, "--data: is empty (kith --help)");
-  expect_error({"run", "--out", "x", "--preset", ""}, 2, "--preset: is empty (kith --help)");
-  expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith --help)");
+                 "--threads: expected a whole number, 0 to 4096; found '" + text + "' (kith run --help)");
+  expect_error({"run", "--out", "x", "--data", ""}, 2, "--data: is empty (kith run --help)");
+  expect_error({"run", "--out", "x", "--preset", ""}, 2, "--preset: is empty (kith run --help)");
+  expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith mine --help)");
   expect_error({"mine", "--features", "x.npy", "--out", "y", "--seed", "3"}, 2,
-               "--seed excludes --features (kith --help)");
-  expect_error({"evaluate"}, 2, "--out or --assignments is required (kith --help)");
-  expect_error({"evaluate", "--assignments", "a.npy"}, 2, "--assignments requires --labels (kith --help)");
-  expect_error({"presets", "--foo"}, 2, "The following argument was not expected: --foo (kith --help)");
+               "--seed excludes --features (kith mine --help)");
+  expect_error({"evaluate"}, 2, "--out or --assignments is required (kith evaluate --help)");
+  expect_error({"evaluate", "--assignments", "a.npy"}, 2, "--assignments requires --labels (kith evaluate --help)");
+  expect_error({"presets", "--foo"}, 2,
+               "kith presets has no option --foo; the nearest is --help (kith presets --help)");
+  // Not the value for the option, whatever stands first.
+  expect_error({"run", "--out", "x", "--seeed", "1"}, 2,
+               "kith run has no option --seeed; the nearest is --seed (kith run --help)");
+  expect_error({"run", "--out", "x", "--seeed=1"}, 2,
+               "kith run has no option --seeed; the nearest is --seed (kith run --help)");
+  expect_error({"data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
+  expect_error({"run", "--out", "x", "photos"}, 2, "kith run does not take 'photos' (kith run --help)");
 }
 
 TEST(Program, InfoIsOneScreen) {

@@ -72,7 +72,7 @@ TEST_F(Import, AnErrorIsOneLineAndLeavesNothing) {
     EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
     EXPECT_FALSE(fs::exists(root_ / "b")) << message;
   }
-  EXPECT_EQ(kith({"import", "--out", "x"}).err, "kith: error: file is required (kith --help)\n");
+  EXPECT_EQ(kith({"import", "--out", "x"}).err, "kith: error: file is required (kith import --help)\n");
   EXPECT_EQ(kith({"import", "x", "--out", "y", "--dry-run"}).status, 2);
 }
 
