@@ -32,7 +32,7 @@ std::string facts(const json& s) {
   out += fact("Mean confidence", number(s.at("mean_confidence"), 3));
   out += fact("Silhouette", number(s.at("silhouette").at("mean"), 3));
   if (s.at("fit").contains("agreement_of_heads"))
-    out += fact("Agreement of heads, NMI", number(s.at("fit").at("agreement_of_heads"), 3));
+    out += fact("Agreement of heads", number(s.at("fit").at("agreement_of_heads"), 3));
   if (s.contains("near_duplicates")) out += fact("Near-duplicates", s.at("near_duplicates").at("rows").dump());
   out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
   return "<dl>\n" + out + "</dl>\n";

@@ -28,7 +28,7 @@ Facts facts_of(const Session& s, int clusters, const json& judged) {
   if (const json& silhouette = judged["silhouette"]["mean"]; !silhouette.is_null())
     facts.emplace_back("Silhouette", fmt::format("{:.3f}", silhouette.get<double>()));
   if (judged.contains("agreement_of_heads"))
-    facts.emplace_back("Agreement of heads, NMI", fmt::format("{:.3f}", judged["agreement_of_heads"].get<double>()));
+    facts.emplace_back("Agreement of heads", fmt::format("{:.3f}", judged["agreement_of_heads"].get<double>()));
   if (const auto count = judged["copies_train"]["images"].get<int64_t>(); count > 0)
     facts.emplace_back("Copies among train images", std::to_string(count));
   if (judged.contains("near_duplicates_train"))

@@ -51,6 +51,7 @@ TEST_F(ResolveConfig, OfManyDifferencesTheFirstAreNamed) {
   StageOptions o = options();
   o.overrides = {"pretext.tau=0.9", "pretext.epochs=77", "model.width=3", "model.projection=9", "pretext.batch=11"};
   EXPECT_NE(refused(o).find("; and 2 more); choose another --out"), std::string::npos) << refused(o);
+  EXPECT_EQ(refused(o).find("pretext.batch was"), std::string::npos) << refused(o);  // the last of them
 }
 
 TEST_F(ResolveConfig, ABegunDirectoryNeedsNoOptions) {

@@ -35,6 +35,16 @@ TEST(state, weights_that_are_not_finite_are_named_with_their_file) {
             std::string::npos);
 }
 
+TEST(state, of_many_problems_ten_are_named) {
+  Trainer t;
+  SafeTensors none;
+  const std::string error = error_of([&] { load_state(t.view, none); });
+  size_t named = 0;
+  for (size_t at = error.find("missing "); at != std::string::npos; at = error.find("missing ", at + 1)) ++named;
+  EXPECT_EQ(named, 10u) << error;
+  EXPECT_NE(error.find(fmt::format("; and {} more", save_state(t.view).arrays.size() - 10)), std::string::npos) << error;
+}
+
 TEST(state, loading_names_every_problem_and_changes_nothing) {
   Trainer a, b({.kind = OptimizerKind::adam});
   b.step(0);
