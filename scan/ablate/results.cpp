@@ -36,6 +36,8 @@ constexpr Figure kFigures[] = {{"purity", "purity"},
                                {"agreement", "agreement of seeds"},
                                {"clusters_used", "clusters used", false}};
 
+constexpr size_t kMostAcross = 4;  // settings beside each other on a screen of 80 columns
+
 bool is_many_to_one(const Figure& f) { return std::string_view(f.key).ends_with("_many_to_one"); }
 
 // Clusters are not as many as classes: in one run of a grid is enough, so that it can be compared with the others.
@@ -215,6 +217,16 @@ std::string to_latex(const Grid& grid, const GridResults& results) {
   return out + "\\bottomrule\n\\end{tabular}\n";
 }
 
-std::string to_text(const Grid& grid, const GridResults& results) { return to_text(table_of(grid, results)); }
+std::string to_text(const Grid& grid, const GridResults& results) {
+  const Table table = table_of(grid, results);
+  if (table.rows.size() > kMostAcross) return to_text(table);
+  Table turned{.header = {table.header[0]}, .rows = {}};
+  for (const auto& row : table.rows) turned.header.push_back(row[0]);
+  for (size_t c = 1; c < table.header.size(); ++c) {
+    turned.rows.push_back({table.header[c]});
+    for (const auto& row : table.rows) turned.rows.back().push_back(row[c]);
+  }
+  return to_text(turned);
+}
 
 }  // namespace kith

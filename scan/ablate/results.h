@@ -48,6 +48,7 @@ std::vector<std::optional<double>> agreement_of_seeds(const Grid&, const std::ve
 // The columns of the grid, the number of finished runs, then KEY_mean and KEY_std of each figure, as they are; RFC 4180.
 std::string to_csv(const Grid&, const GridResults&);
 std::string to_markdown(const Grid&, const GridResults&);
+// A column for each of up to four settings, which a screen of 80 columns holds; a row for each of more.
 std::string to_text(const Grid&, const GridResults&);
 std::string to_latex(const Grid&, const GridResults&);  // a tabular for the package booktabs
 

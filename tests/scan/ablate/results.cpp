@@ -173,5 +173,18 @@ TEST(Results, LatexEscapesItsSigns) {
   EXPECT_NE(text.find(" \\\\\n\\bottomrule\n\\end{tabular}\n"), std::string::npos);
 }
 
+TEST(Results, FewSettingsStandBesideEachOther) {
+  Grid grid = grid_of_four();
+  const std::string turned = to_text(grid, collect(grid, summaries_of_four()));
+  EXPECT_EQ(turned.find("  mine.k "), 0u) << turned;
+  EXPECT_NE(turned.find("\n  SCAN ACC "), std::string::npos) << turned;
+  grid.settings.push_back({{"50", "z"}, "50 z"});
+  for (const uint64_t seed : grid.seeds) grid.cells.push_back({.setting = 4, .seed = seed, .config = {}, .folder = {}});
+  std::vector<json> summaries = summaries_of_four();
+  summaries.resize(10);
+  EXPECT_NE(to_text(grid, collect(grid, summaries)).find("SCAN ACC  "), std::string::npos);
+  EXPECT_EQ(to_text(grid, collect(grid, summaries)).find("\n  SCAN ACC "), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kith::test
