@@ -12,9 +12,11 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
 #include "apps/commands/compare.h"
+#include "apps/commands/completion.h"
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
 #include "apps/commands/stages.h"
+#include "apps/examples.h"
 #include "apps/signals.h"
 #include "apps/usage.h"
 #include "kernels/core/check.h"
@@ -76,6 +78,8 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_preset_command(app);
   add_fields_command(app);
   add_info_command(app, wait);
+  add_completion_command(app);
+  add_examples(app);
   try {
     app.parse(argc, argv);
     flush_output();

@@ -31,6 +31,30 @@ TEST(Program, HelpNamesEveryCommand) {
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
 
+// Every option of an example is one of its command, and so is every field after --set.
+TEST(Program, HelpEndsWithExamplesThatExist) {
+  for (const std::string command : {"run",     "pretext", "mine",    "cluster",  "selflabel",  "refine", "evaluate",
+                                    "import",  "export",  "predict", "features", "neighbours", "graph",  "sort",
+                                    "gallery", "ablate",  "compare", "data",     "presets",    "fields", "info"}) {
+    const std::string help = kith({command, "--help"}).out;
+    const size_t at = help.find("Examples:\n  kith " + command);
+    ASSERT_NE(at, std::string::npos) << help;
+    std::istringstream words(help.substr(at));
+    bool field = false;
+    for (std::string word; words >> word;) {
+      if (word.starts_with("--")) {
+        EXPECT_TRUE(help.substr(0, at).find("  " + word + " ") != std::string::npos ||
+                    (command == "data" && word == "--root"))
+            << command << ": " << word;
+      }
+      if (field && word != "takes:") {
+        EXPECT_EQ(kith({"fields", word.substr(0, word.find('='))}).status, 0) << word;
+      }
+      field = word == "--set";
+    }
+  }
+}
+
 TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({}, 2, "A subcommand is required (kith --help)");
   expect_error({"rnu", "--out", "x"}, 2, "no command rnu; the nearest is run (kith --help)");
