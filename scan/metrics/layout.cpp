@@ -16,7 +16,7 @@ namespace {
 using Point = std::array<double, 2>;
 
 constexpr double kA = 1.577, kB = 0.895, kClip = 4, kWidth = 20;
-constexpr int kRepelled = 5, kPowerSteps = 50, kHalvings = 64;
+constexpr int kRepelled = 5, kPowerSteps = 50, kBandwidthHalvings = 64;
 
 struct Edge {
   int64_t a, b;
@@ -67,7 +67,7 @@ double bandwidth(const std::vector<double>& d, double rho) {
   const double target = std::log2(static_cast<double>(d.size()));
   double low = 0, high = std::numeric_limits<double>::infinity(), sigma = 1, mean = 0;
   for (const double x : d) mean += x / static_cast<double>(d.size());
-  for (int i = 0; i < kHalvings; ++i) {
+  for (int i = 0; i < kBandwidthHalvings; ++i) {
     double sum = 0;
     for (const double x : d) sum += std::exp(-std::max(0.0, x - rho) / sigma);
     (sum > target ? high : low) = sigma;

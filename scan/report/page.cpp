@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "kernels/core/check.h"
 #include "scan/report/page_pictures.h"
@@ -107,13 +108,47 @@ std::string reliability(const PageInput& in) {
             : "\n");
 }
 
-// The points of one quantity of a stage over training time: the lines of steps where there are any, else those of epochs.
-std::vector<std::pair<double, double>> points_of(const std::vector<const json*>& lines, const char* key) {
+// Where the lines of a stage lie on the x axis: in epochs, those within one by the time of its course. Training time where a line
+// does not say its epoch.
+class Course {
+ public:
+  explicit Course(const std::vector<const json*>& lines) {
+    for (const json* line : lines) {
+      if (!number_at(*line, "epoch")) by_epoch_ = false;
+      if (line->value("epoch_end", false) && number_at(*line, "epoch") && number_at(*line, "seconds"))
+        ends_[line->at("epoch").get<double>()] = line->at("seconds").get<double>();
+    }
+  }
+
+  const char* label() const { return by_epoch_ ? "epoch" : "training time, s"; }
+
+  std::optional<double> at(const json& line) const {
+    const std::optional<double> seconds = number_at(line, "seconds");
+    if (!by_epoch_ || !seconds) return seconds;
+    const double epoch = line.at("epoch").get<double>();
+    const auto before = ends_.find(epoch - 1), after = ends_.find(epoch);
+    const double from = before == ends_.end() ? 0 : before->second;
+    if (after == ends_.end() || !(after->second > from)) return epoch;
+    return epoch - 1 + std::clamp((*seconds - from) / (after->second - from), 0.0, 1.0);
+  }
+
+  static std::optional<double> number_at(const json& line, const char* key) {
+    const auto value = line.find(key);
+    return value == line.end() || !value->is_number() ? std::nullopt : std::optional(value->get<double>());
+  }
+
+ private:
+  bool by_epoch_ = true;
+  std::map<double, double> ends_;  // seconds at the end of each epoch
+};
+
+// The points of one quantity of a stage: the lines of steps where there are any, else those of epochs.
+std::vector<std::pair<double, double>> points_of(const Course& course, const std::vector<const json*>& lines,
+                                                 const char* key) {
   std::vector<std::pair<double, double>> steps, epochs;
   for (const json* line : lines) {
-    const auto x = line->find("seconds"), y = line->find(key);
-    if (x == line->end() || y == line->end() || !x->is_number() || !y->is_number()) continue;
-    (line->value("epoch_end", false) ? epochs : steps).emplace_back(x->get<double>(), y->get<double>());
+    const auto x = course.at(*line), y = Course::number_at(*line, key);
+    if (x && y) (line->value("epoch_end", false) ? epochs : steps).emplace_back(*x, *y);
   }
   auto& points = steps.size() >= 3 ? steps : epochs;
   std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -133,19 +168,20 @@ std::string curves(const PageInput& in) {
   std::string out;
   for (const std::string& stage : order) {
     std::string charts;
+    const Course course(stages[stage]);
     for (const Quantity& q : kQuantities)
       charts += to_svg(LineChart{.title = q.title,
-                                 .x_label = "training time, s",
+                                 .x_label = course.label(),
                                  .y_label = q.unit,
-                                 .points = points_of(stages[stage], q.key),
+                                 .points = points_of(course, stages[stage], q.key),
                                  .range = q.range});
     if (!charts.empty())
       out += fmt::format("<h3>{}</h3>\n<div class=\"charts\">\n{}</div>\n", escape_html(stage), charts);
   }
   return html_section(
       "Training",
-      "Every stage over its own training time. The loss of the clustering stage is negative by design: it subtracts a "
-      "multiple of the entropy of the mean prediction.",
+      "The loss of the clustering stage is negative by design: it subtracts a multiple of the entropy of the mean "
+      "prediction.",
       out);
 }
 

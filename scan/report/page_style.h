@@ -42,6 +42,8 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .axis { stroke: #8e99a6; }
 .line { fill: none; stroke: var(--blue); stroke-width: 1.8; stroke-linejoin: round; }
 .dot { fill: var(--blue); }
+.value { fill: transparent; }
+.value:hover { fill: var(--blue); fill-opacity: .35; }
 .name { font-size: 11.5px; fill: var(--ink); }
 .count { font-size: 11px; fill: var(--ink); }
 .on-dark { fill: #fff; }

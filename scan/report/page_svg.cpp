@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMostPoints = 400;
 constexpr size_t kMostNumberedColumns = 20;
+constexpr size_t kMostReadable = 40;  // points of a line whose values can be read
 
 // Neighbours averaged in runs of equal length, so that a long run's chart stays small and readable.
 std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points) {
@@ -134,6 +135,12 @@ std::string to_svg(const LineChart& chart) {
   std::string path;
   for (const auto& [x, y] : points) path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", f.x(x), f.y(y));
   svg += fmt::format("<polyline class=\"line\" points=\"{}\"/>", path);
+  // Values to read where the pointer rests, without a script.
+  const size_t stride = (points.size() + kMostReadable - 1) / kMostReadable;
+  for (size_t i = 0; i < points.size(); i += stride)
+    svg += fmt::format(
+        "<circle class=\"value\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"6\"><title>{:.3g}: {:.4g}</title></circle>",
+        f.x(points[i].first), f.y(points[i].second), points[i].first, points[i].second);
   const auto& [x, y] = points.back();
   svg +=
       fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{} {:.5g}</title></circle></svg>\n",

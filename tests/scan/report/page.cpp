@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
@@ -118,6 +119,21 @@ TEST(Page, ManyToOneStandsBesideOneToOneWhereClustersAreNotAsManyAsClasses) {
   const std::string even = render_page(run.input);
   EXPECT_EQ(count(even, "many-to-one"), 0);
   EXPECT_EQ(count(even, "label is the matched class"), 1);
+}
+
+TEST(Page, CurvesRunOverEpochs) {
+  ScoredRun run;
+  EXPECT_EQ(count(render_page(run.input), "training time, s"), 2);  // of lines that do not say their epoch
+  run.input.metrics.clear();
+  for (const auto& [epoch, seconds, end] :
+       {std::tuple{1, 2.0, false}, {1, 4.0, true}, {2, 5.0, false}, {2, 6.0, false}, {2, 8.0, true}})
+    run.input.metrics.push_back(
+        json{{"stage", "pretext"}, {"epoch", epoch}, {"seconds", seconds}, {"loss", seconds}, {"epoch_end", end}});
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "training time, s"), 0);
+  // Half of the first epoch, a quarter and half of the second: each value with its place.
+  for (const char* value : {"0.5: 2", "1.25: 5", "1.5: 6"})
+    EXPECT_EQ(count(page, std::string("<title>") + value + "</title>"), 1) << value;
 }
 
 TEST(Page, SamplesAreInOrderOfConfidence) {
