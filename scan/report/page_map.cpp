@@ -14,7 +14,7 @@ namespace kith {
 namespace {
 
 constexpr int kThumbnail = 24, kSheetColumns = 40;
-constexpr int64_t kMostPoints = 2000, kMostBytes = 3'000'000;
+constexpr int64_t kMostMapPoints = 2000, kMostBytes = 3'000'000;
 constexpr double kMapWidth = 760, kMapHeight = 560, kMapMargin = 14;
 constexpr size_t kMostNamed = 40;  // clusters in the legend
 
@@ -126,7 +126,7 @@ constexpr char kMapScript[] = R"js(
 
 int64_t most_map_points(const data::Images& images) {
   const int64_t cell = cell_of(images);
-  return std::clamp<int64_t>(kMostBytes / std::max<int64_t>(cell * cell * images.channels, 1), 1, kMostPoints);
+  return std::clamp<int64_t>(kMostBytes / std::max<int64_t>(cell * cell * images.channels, 1), 1, kMostMapPoints);
 }
 
 std::string map_figure(const std::vector<MapPoint>& points, const data::Images& images,
