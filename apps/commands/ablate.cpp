@@ -21,6 +21,7 @@
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
+#include "scan/ablate/folders.h"
 #include "scan/ablate/page.h"
 #include "scan/ablate/plan.h"
 #include "scan/ablate/results.h"

@@ -4,17 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
-#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
+#include "scan/ablate/folders.h"
 #include "scan/config/config_assign.h"
 #include "scan/config/config_fields.h"
 #include "scan/config/config_text.h"
@@ -22,7 +21,7 @@
 namespace kith {
 namespace {
 
-constexpr size_t kMostCells = 10'000, kDigestDigits = 12;
+constexpr size_t kMostCells = 10'000;
 
 struct Assignment {
   std::string field;
@@ -239,35 +238,13 @@ class Reader {
         GridCell cell{.setting = s, .seed = seed, .config = configs[s], .folder = {}};
         cell.config.seed = seed;
         if (cell.config.data.spec.empty()) throw Error(source_.name + ": no data set: data = \"NAME:DIR\"");
-        const std::string digest = digest_of(cell.config);
+        const std::string digest = result_digest(cell.config);
         if (const auto [at, is_new] = seen.emplace(digest, s); !is_new)
           throw Error(fmt::format("{}: {} and {} are the same configuration", source_.name,
                                   grid_.settings[at->second].name, grid_.settings[s].name));
-        cell.folder =
-            readable(grid_.settings[s].name) + fmt::format(",seed={}-{}", seed, digest.substr(0, kDigestDigits));
+        cell.folder = cell_folder_name(grid_.settings[s].name, seed, digest);
         grid_.cells.push_back(std::move(cell));
       }
-  }
-
-  // Of all that decides a result, where it is not the default: a field that is new to the program does not age old cells.
-  static std::string digest_of(const RunConfig& config) {
-    std::string text;
-    for (const Difference& d : differences(RunConfig{}, config))
-      if (affects_of(d.field) != Affects::nothing) text += d.field + "=" + d.right + "\n";
-    return data::digest(data::as_bytes(text));
-  }
-
-  // What may stand in the name of a folder anywhere, and not too much of it.
-  static std::string readable(const std::string& name) {
-    constexpr size_t kLongest = 100;
-    std::string out;
-    for (const char c : name) {
-      if (c == ' ' || c == '"' || c == '\'') continue;
-      const bool plain =
-          std::isalnum(static_cast<unsigned char>(c)) || std::string_view("._=,+-").find(c) != std::string_view::npos;
-      out += plain ? c : '_';
-    }
-    return out.substr(0, kLongest);
   }
 
   Source source_;
@@ -282,18 +259,6 @@ class Reader {
 
 std::string Grid::name(const GridCell& cell) const {
   return fmt::format("{}, seed {}", settings[cell.setting].name, cell.seed);
-}
-
-void keep_folders(Grid& grid, const std::filesystem::path& cells) {
-  std::map<std::string, std::string> known;
-  if (std::filesystem::is_directory(cells))
-    for (const auto& entry : std::filesystem::directory_iterator(cells))
-      if (const std::string name = entry.path().filename().string();
-          entry.is_directory() && name.size() > kDigestDigits)
-        known[name.substr(name.size() - kDigestDigits)] = name;
-  for (GridCell& cell : grid.cells)
-    if (const auto at = known.find(cell.folder.substr(cell.folder.size() - kDigestDigits)); at != known.end())
-      cell.folder = at->second;
 }
 
 Grid load_grid(const std::string& path) { return Reader(read_source(path)).read(); }

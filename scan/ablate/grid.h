@@ -55,7 +55,4 @@ Grid load_grid(const std::string& path);
 // The same of the text of a file; `name` stands for it in messages.
 Grid parse_grid(const std::string& text, const std::string& name);
 
-// Names as they are in the folder `cells`: a grid with one more axis calls a run by another name, and it is the same run.
-void keep_folders(Grid&, const std::filesystem::path& cells);
-
 }  // namespace kith

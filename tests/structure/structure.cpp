@@ -33,7 +33,8 @@ const std::map<std::string, std::set<std::string>> kRooms = {
     {"scan/pretext", {"scan/config", "scan/input", "scan/run", "scan/train"}},
     {"scan/features", {"scan/text", "scan/metrics", "scan/report", "scan/run", "scan/train"}},  // no image, no stage
     {"scan/preflight", {"scan/text", "scan/config", "scan/run", "scan/pretext"}},
-    {"scan/ablate", {"scan/text", "scan/config", "scan/run", "scan/report"}},  // of finished runs; starts none
+    {"scan/ablate",
+     {"scan/text", "scan/config", "scan/metrics", "scan/run", "scan/report"}},  // of finished runs; starts none
     {"nn/state", {"nn/tensor"}},
     {"nn/ops", {"nn/tensor", "nn/device"}},
     {"nn/model", {"nn/tensor", "nn/ops", "nn/state", "nn/device"}},

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "scan/ablate/folders.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {

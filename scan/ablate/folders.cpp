@@ -1,0 +1,56 @@
+#include "scan/ablate/folders.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <map>
+#include <string_view>
+
+#include "data/dataset/digest.h"
+#include "data/formats/files.h"
+#include "scan/config/config_fields.h"
+
+namespace kith {
+namespace {
+
+constexpr size_t kDigestDigits = 12;
+
+// What may stand in the name of a folder anywhere, and not too much of it.
+std::string readable(const std::string& name) {
+  constexpr size_t kLongest = 100;
+  std::string out;
+  for (const char c : name) {
+    if (c == ' ' || c == '"' || c == '\'') continue;
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) || std::string_view("._=,+-").find(c) != std::string_view::npos;
+    out += plain ? c : '_';
+  }
+  return out.substr(0, kLongest);
+}
+
+}  // namespace
+
+std::string result_digest(const RunConfig& config) {
+  std::string text;
+  for (const Difference& d : differences(RunConfig{}, config))
+    if (affects_of(d.field) != Affects::nothing) text += d.field + "=" + d.right + "\n";
+  return data::digest(data::as_bytes(text));
+}
+
+std::string cell_folder_name(const std::string& setting, uint64_t seed, const std::string& digest) {
+  return fmt::format("{},seed={}-{}", readable(setting), seed, digest.substr(0, kDigestDigits));
+}
+
+void keep_folders(Grid& grid, const std::filesystem::path& cells) {
+  std::map<std::string, std::string> known;
+  if (std::filesystem::is_directory(cells))
+    for (const auto& entry : std::filesystem::directory_iterator(cells))
+      if (const std::string name = entry.path().filename().string();
+          entry.is_directory() && name.size() > kDigestDigits)
+        known[name.substr(name.size() - kDigestDigits)] = name;
+  for (GridCell& cell : grid.cells)
+    if (const auto at = known.find(cell.folder.substr(cell.folder.size() - kDigestDigits)); at != known.end())
+      cell.folder = at->second;
+}
+
+}  // namespace kith
