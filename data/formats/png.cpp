@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "data/formats/files.h"
+#include "data/formats/text.h"
 // Without stdio, as stb.cpp compiles it: this file reads and writes the bytes.
 #define STBI_NO_STDIO
 #define STBI_WRITE_NO_STDIO
@@ -51,11 +52,12 @@ Picture read_png(const std::filesystem::path& path) {
   if (file.size() < kSignature.size() || !std::equal(kSignature.begin(), kSignature.end(), file.begin()))
     fail("{}: not a PNG file", path.string());
   if (stbi_info_from_memory(file.data(), bytes, &out.width, &out.height, &found) == 0)
-    fail("{}: not a PNG file: {}", path.string(), stbi_failure_reason());
+    fail("{}: not a PNG file: {}", path.string(), printable(stbi_failure_reason()));
   out.channels = found < 3 ? 1 : 3;  // an alpha channel is dropped
   const std::unique_ptr<uint8_t, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(file.data(), bytes, &out.width, &out.height, &found, out.channels), stbi_image_free);
-  if (!pixels) fail("{}: cannot decode the PNG: {}", path.string(), stbi_failure_reason());
+  if (!pixels)
+    fail("{}: cannot decode the PNG: {}", path.string(), printable(stbi_failure_reason()));  // may quote bytes
   out.pixels.assign(pixels.get(), pixels.get() + int64_t{out.height} * out.width * out.channels);
   return out;
 }

@@ -48,7 +48,8 @@ toml::table parse(const Source& source) {
   try {
     return toml::parse(text, source.name);
   } catch (const toml::parse_error& e) {
-    throw Error(fmt::format("{}: {}", place(source, e.source()), e.description()));
+    throw Error(
+        fmt::format("{}: {}", place(source, e.source()), data::printable(e.description())));  // may quote a line break
   }
 }
 

@@ -22,14 +22,22 @@ void lock(int file, int how, const std::filesystem::path& run_dir) {
     throw Error(fmt::format("{}: another kith is working in this directory", run_dir.string()));
 }
 
-bool is_object(std::string_view line) { return nlohmann::json::parse(line, nullptr, false).is_object(); }
+// An object whose fields that are read everywhere have their types.
+bool is_entry(const nlohmann::json& line) {
+  if (!line.is_object()) return false;
+  const auto has = [&](const char* key, auto&& type) { return !line.contains(key) || type(line.at(key)); };
+  const auto flag = [](const nlohmann::json& value) { return value.is_boolean(); };
+  return has("stage", [](const nlohmann::json& value) { return value.is_string(); }) && has("finished", flag) &&
+         has("epoch_end", flag);
+}
+bool is_entry(std::string_view line) { return is_entry(nlohmann::json::parse(line, nullptr, false)); }
 
 // The text up to the end of its last complete line. Lines before the last were whole when it was begun.
 std::string_view complete_lines(std::string_view text) {
   while (!text.empty()) {
     const size_t last = text.size() < 2 ? std::string_view::npos : text.find_last_of('\n', text.size() - 2);
     const size_t begin = last == std::string_view::npos ? 0 : last + 1;
-    if (text.back() == '\n' && is_object(text.substr(begin))) break;
+    if (text.back() == '\n' && is_entry(text.substr(begin))) break;
     text = text.substr(0, begin);
   }
   return text;
@@ -39,7 +47,7 @@ std::string_view complete_lines(std::string_view text) {
 void require_objects(std::string_view lines, const std::filesystem::path& path) {
   for (int number = 1; !lines.empty(); ++number) {
     const size_t end = lines.find('\n') + 1;
-    if (!is_object(lines.substr(0, end)))
+    if (!is_entry(lines.substr(0, end)))
       throw Error(fmt::format("{}:{}: expected one JSON object; take the line out to go on", path.string(), number));
     lines.remove_prefix(end);
   }
@@ -87,7 +95,8 @@ std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path) {
     nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
     // The last line has no line break when the program was killed while writing it.
     if (line.is_discarded() && file.eof()) break;
-    if (!line.is_object()) throw Error(fmt::format("{}:{}: expected one JSON object", path.string(), number));
+    if (!is_entry(line))
+      throw Error(fmt::format("{}:{}: expected one JSON object, as kith writes them", path.string(), number));
     lines.push_back(std::move(line));
   }
   return lines;

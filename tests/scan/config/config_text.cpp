@@ -42,6 +42,10 @@ TEST_F(PresetFile, MayBeginWithAMark) {
   EXPECT_EQ(load("\xEF\xBB\xBF# caf\xC3\xA9 \xF0\x9F\x90\x88\r\n[mine]\r\nk = 8\r\n").mine.k, 8);
 }
 
+TEST_F(PresetFile, QuotesALineBreakAsCode) {
+  EXPECT_NE(fails("[cluster]\nfrozen = tru\n").find("\\x0a"), std::string::npos);  // toml++ quotes what it saw
+}
+
 TEST_F(PresetFile, IsReadAsUtf8Only) {
   for (const bool little : {true, false})
     EXPECT_EQ(fails(utf16("[mine]\nk = 7\n", little)), "1: expected UTF-8 text; found UTF-16, or no text at all");

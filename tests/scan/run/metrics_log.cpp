@@ -46,8 +46,9 @@ TEST_F(Log, DropsWhatACrashLeftUnfinished) {
 
 // The page reads every line after the last stage: what it cannot read is told when the log is opened.
 TEST_F(Log, NamesADamagedLineAmongOthers) {
-  for (const std::string& damage : {std::string("{\"step\":"), std::string("[2]"), std::string("{\"a\":\"\xe9\"}"),
-                                    std::string(5, '\0'), std::string()}) {
+  for (const std::string& damage :
+       {std::string("{\"step\":"), std::string("[2]"), std::string("{\"a\":\"\xe9\"}"), std::string(5, '\0'),
+        std::string(), std::string("{\"stage\":5}"), std::string("{\"finished\":\"yes\"}")}) {
     const std::string before = "{\"step\":1}\r\n" + damage + "\n{\"step\":3}\n";
     write(before);
     try {
