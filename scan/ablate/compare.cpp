@@ -28,6 +28,15 @@ json summary_of(const fs::path& run, const RunConfig& config) {
   throw Error(fmt::format("{0}: the run has not finished; kith run --out {0} continues it", run.string()));
 }
 
+void expect_run(const fs::path& run) {
+  if (fs::exists(run / "config.toml")) return;
+  if (fs::exists(run / "grid.toml"))
+    throw Error(fmt::format("{0}: a folder of runs, not a run; expected those in it, {0}/cells/*/", run.string()));
+  if (fs::exists(run / "run.json"))
+    throw Error(fmt::format("{}: a run on rows of features; only runs on images are compared", run.string()));
+  throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
+}
+
 bool same_setting(const RunConfig& a, const RunConfig& b) {
   return std::ranges::none_of(differences(a, b), [](const Difference& d) { return decides(d.field); });
 }
@@ -60,12 +69,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   out.grid.cells.reserve(runs.size());  // firsts points into them
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
-    if (!fs::exists(run / "config.toml"))
-      throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
+    expect_run(run);
     RunConfig config = load_config((run / "config.toml").string(), {});
     out.summaries.push_back(summary_of(run, config));
     size_t setting = 0;
     while (setting < firsts.size() && !same_setting(*firsts[setting], config)) ++setting;
+    for (size_t c = 0; c < out.grid.cells.size(); ++c)
+      if (out.grid.cells[c].setting == setting && out.grid.cells[c].seed == config.seed)
+        throw Error(fmt::format("{}: the same configuration and seed as {}: it would count twice", run.string(),
+                                runs[c].string()));
     out.grid.cells.push_back({.setting = setting, .seed = config.seed, .config = std::move(config)});
     if (setting == firsts.size()) firsts.push_back(&out.grid.cells.back().config), names.push_back(folder_name(run));
     ++counts[setting];
@@ -85,7 +97,8 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
         setting.name += fmt::format("{}{} = {}", setting.name.empty() ? "" : ", ", field, values[s]);
       }
     else
-      setting = {.values = {names[s]}, .name = names[s]};
+      setting.values = {counts[s] > 1 ? fmt::format("{} and {} more", names[s], counts[s] - 1) : names[s]};
+    if (!by_field) setting.name = setting.values.front();
     out.grid.settings.push_back(std::move(setting));
   }
   out.grid.extents = std::vector<size_t>(out.grid.columns.size(), firsts.size());

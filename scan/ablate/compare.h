@@ -15,7 +15,8 @@ struct ComparedRuns {
 };
 
 // Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error
-// names the directory: it is no run, has not finished, or stands there twice.
+// names the directory: it is no run, has not finished, stands there twice, or has
+// the configuration and the seed of another.
 ComparedRuns compared_runs(const std::vector<std::filesystem::path>&);
 
 }  // namespace kith

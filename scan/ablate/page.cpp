@@ -105,7 +105,7 @@ std::string table(const Grid& grid, const GridResults& results) {
     rows += "<tr>";
     for (const std::string& value : grid.settings[s].values) rows += fmt::format("<td>{}</td>", escape_html(value));
     if (grid.columns.empty()) rows += "<td>base</td>";
-    rows += fmt::format("<td>{}/{}</td>", results.finished[s], grid.seeds.size());
+    rows += fmt::format("<td>{}/{}</td>", results.finished[s], results.wanted[s]);
     for (size_t f = 0; f < best.size(); ++f) {
       const Spread& of = results.of[s][f];
       const bool most = results.figures[f].share && !of.values.empty() && of.mean == best[f];

@@ -87,7 +87,7 @@ Table table_of(const Grid& grid, const GridResults& results) {
   for (size_t s = 0; s < grid.settings.size(); ++s) {
     std::vector<std::string> row = grid.settings[s].values;
     if (row.empty()) row.push_back(grid.settings[s].name);
-    row.push_back(fmt::format("{}/{}", results.finished[s], grid.seeds.size()));
+    row.push_back(fmt::format("{}/{}", results.finished[s], results.wanted[s]));
     for (size_t f = 0; f < results.figures.size(); ++f)
       row.push_back(spread_text(results.figures[f], results.of[s][f]));
     table.rows.push_back(std::move(row));
@@ -126,10 +126,12 @@ GridResults collect(const Grid& grid, const std::vector<json>& summaries,
                     const std::vector<std::optional<double>>& agreement) {
   constexpr size_t kCount = std::size(kFigures);
   std::vector<std::vector<std::vector<double>>> values(grid.settings.size(), std::vector<std::vector<double>>(kCount));
-  GridResults out{.figures = {}, .of = {}, .finished = std::vector<int>(grid.settings.size())};
+  GridResults out{.figures = {}, .of = {}, .finished = std::vector<int>(grid.settings.size()), .wanted = {}};
+  out.wanted = out.finished;
   for (size_t c = 0; c < grid.cells.size(); ++c) {
-    if (summaries[c].is_null()) continue;
     const size_t s = grid.cells[c].setting;
+    ++out.wanted[s];
+    if (summaries[c].is_null()) continue;
     ++out.finished[s];
     for (const auto& [figure, value] : figures_of(summaries[c]))
       for (size_t f = 0; f < kCount; ++f)

@@ -27,7 +27,7 @@ struct GridResults {
   // Those that any run has; many-to-one ACC only where a run of the grid has not as many clusters as classes.
   std::vector<Figure> figures;
   std::vector<std::vector<Spread>> of;                        // [settings][figures]
-  std::vector<int> finished;                                  // runs of each setting
+  std::vector<int> finished, wanted;                          // runs of each setting
   const Spread* find(size_t setting, const char* key) const;  // nullptr where there is no value
 };
 

@@ -40,6 +40,11 @@ TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
   // The grid of one setting has no column of its own, the comparison has the name of a run.
   const std::string row = text_of(root_ / "many" / "table.csv");
   EXPECT_TRUE(table.out.ends_with("," + row.substr(row.find('\n') + 1))) << table.out << row;
+  EXPECT_NE(table.out.find(" and 1 more"), std::string::npos) << table.out;
+  EXPECT_NE(compare({at("many")}).err.find("many: a folder of runs, not a run; expected those in it"),
+            std::string::npos);
+  EXPECT_NE(compare({at("one"), runs[second ? 1 : 0]}).err.find("the same configuration and seed as "),
+            std::string::npos);
   EXPECT_NE(text_of(root_ / "page.html").find("2 runs compared"), std::string::npos);
 }
 
