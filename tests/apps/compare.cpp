@@ -41,6 +41,8 @@ TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
   const std::string row = text_of(root_ / "many" / "table.csv");
   EXPECT_TRUE(table.out.ends_with("," + row.substr(row.find('\n') + 1))) << table.out << row;
   EXPECT_NE(text_of(root_ / "page.html").find("2 runs compared"), std::string::npos);
+  EXPECT_EQ(compare({runs[0], "--page", at("page.html")}).status, 0);  // its own page is replaced
+  EXPECT_NE(text_of(root_ / "page.html").find("1 runs compared"), std::string::npos);
 }
 
 TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {
