@@ -12,6 +12,7 @@
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/new_folder.h"
+#include "apps/output_folder.h"
 #include "apps/picture_progress.h"
 #include "apps/signals.h"
 #include "apps/startup_checks.h"
@@ -23,8 +24,10 @@
 #include "scan/config/config_fields.h"
 #include "scan/features/run.h"
 #include "scan/preflight/resources.h"
+#include "scan/run/metrics_log.h"
 #include "scan/run/splits.h"
 #include "scan/run/start_from.h"
+#include "scan/run/trained_run.h"
 #include "scan/text/first_few.h"
 
 namespace kith {
@@ -92,7 +95,7 @@ std::optional<RunConfig> source_config(const StageOptions& o) {
   std::error_code none;
   if (std::filesystem::equivalent(o.from, o.out, none)) throw Error(o.from + ": --from and --out are the same folder");
   std::optional<RunConfig> config = begun_config(o.from);
-  if (!config) throw Error(o.from + ": --from: no run directory (it has no config.toml)");
+  if (!config) throw Error(o.from + ": --from: " + no_run_directory(o.from));
   return config;
 }
 
@@ -105,6 +108,16 @@ void expect_run_of_images(const std::string& dir) {
       fmt::format("{0}: holds a clustering of features (method {1}), without images; kith cluster --features FILE "
                   "--method {1} --clusters N --out {0} continues it, with the features and settings it was begun with",
                   dir, settings.value("method", "?")));
+}
+
+// A run that was killed before its first checkpoint has left its log, and no configuration to go on with.
+Error no_data_set(const std::string& out) {
+  if (std::error_code none; !std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
+    return Error("no data set: --data NAME:DIR");
+  expect_not_in_use(out);
+  return Error(out +
+               ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
+               "starts it anew");
 }
 
 Residency residency_of(const std::string& stream) {
@@ -210,9 +223,12 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now) {
 }
 
 void run_stage(const StageOptions& o, const Stage& stage) {
+  expect_no_grid(o.out);
   auto [config, begun, source] = resolve_config(o);
   catch_stop_signals();
-  if (config.data.spec.empty()) throw Error("no data set: --data NAME:DIR");
+  expect_no_foreign_results(o.out);
+  expect_outside_data("--out", o.out, config.data.spec);
+  if (config.data.spec.empty()) throw no_data_set(o.out);
   OpenedContext opened = open_context(context_request(o, config), list_devices());
   if (opened.context->on_cpu() && o.stream == "yes") opened.line += "; images are where the CPU is, none are streamed";
   const data::Dataset data = load_data(config.data, picture_progress(console_options(o.quiet, o.json)));

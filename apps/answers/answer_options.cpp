@@ -65,6 +65,7 @@ void say_left_out(const data::BadPicture& picture) {
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
   data::Dataset set = load_data(data_config(o, run));
+  for (const std::string& note : set.notes) fmt::print(stderr, "kith: {}\n", note);
   for (const data::BadPicture& picture : set.bad) say_left_out(picture);
   std::vector<NamedImages> out;
   std::vector<std::string> there;
@@ -105,8 +106,9 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
-  command.add_option("--split", o.split,
-                     "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
+  command.add_option(
+      "--split", o.split,
+      "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
   command.add_option("files", o.files, "Picture files");
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
   add_device_option(command, o.device);

@@ -8,6 +8,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/gallery_page.h"
+#include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/stages/answers.h"
@@ -31,6 +32,7 @@ void expect_new(const std::string& out) {
 }
 
 void run_gallery(const GalleryOptions& o) {
+  expect_outside_data("--out", o.out, o.asked.data);
   expect_new(o.out);
   const Asked asked = open_asked(o.asked);
   std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);

@@ -59,8 +59,7 @@ data::CsrGraph graph_of(const data::NpyArray<int64_t>& lists, const path& file, 
 }
 
 data::CsrGraph graph_of_run(const GraphOptions& o) {
-  if (!std::filesystem::exists(path(o.run) / "config.toml"))
-    throw Error(o.run + ": no run directory (it has no config.toml)");
+  if (!std::filesystem::exists(path(o.run) / "config.toml")) throw Error(o.run + ": " + no_run_directory(o.run));
   const path file = neighbours_path(o.run, o.split), of_features = features_path(o.run, o.split);
   const auto lists = read_table<int64_t>(file, "mine");
   const auto features = read_table<float>(of_features, "pretext");

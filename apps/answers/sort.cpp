@@ -8,6 +8,8 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/sorting.h"
+#include "apps/output_folder.h"
+#include "data/dataset/digest.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -27,14 +29,7 @@ void expect_elsewhere(const SortOptions& o) {
   std::error_code none;
   if (fs::equivalent(o.into, o.asked.run, none))
     throw Error(o.into + ": --into is the run directory, which is only read");
-  constexpr std::string_view kFolder = "folder:";
-  if (!o.asked.data.starts_with(kFolder)) return;
-  const fs::path source = fs::weakly_canonical(o.asked.data.substr(kFolder.size())),
-                 into = fs::weakly_canonical(o.into);
-  const auto [end, ignored] = std::mismatch(source.begin(), source.end(), into.begin(), into.end());
-  if (end == source.end())
-    throw Error(fmt::format("--into {}: lies in {}, whose pictures are sorted; expected another folder", o.into,
-                            source.string()));
+  expect_outside_data("--into", o.into, o.asked.data);
 }
 
 void run_sort(const SortOptions& o) {
@@ -46,8 +41,11 @@ void run_sort(const SortOptions& o) {
     if (part.images.files.empty())
       throw Error(
           fmt::format("{}: its images are no files of their own; kith predict lists their clusters", o.asked.data));
+  const std::string record =
+      sorting_record(data::digest_of_file(asked.run.weights.file), o.least, cluster_names(asked.run));
+  expect_same_sorting(o.into, record);
   const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
-  const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link);
+  const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link, record);
   const auto unsure = std::ranges::count_if(moves, [&](const Move& m) { return is_unsure(m, o.into); });
   fmt::print("{}: {} pictures, {} of them in folders of {} clusters", o.into, moves.size(),
              static_cast<int64_t>(moves.size()) - unsure, asked.run.clusters);

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
+#include "scan/text/json_text.h"
 
 namespace kith {
 namespace {
@@ -29,6 +32,14 @@ std::string folder_of(const NamedAnswers& a, int32_t cluster) {
   const std::string& name = a.clusters.at(static_cast<size_t>(cluster));
   return fmt::format("{:0{}}{}{}", cluster, digits, name.empty() ? "" : "_", as_name(name));
 }
+
+// One for every way to write it. A link has a name of its own.
+fs::path whole_name(const fs::path& file) {
+  const fs::path name = fs::absolute(file);
+  return fs::weakly_canonical(name.parent_path()) / name.filename();
+}
+
+fs::path record_path(const fs::path& into) { return into / ".kith_sort.json"; }
 
 fs::path numbered(const fs::path& path, int number) {
   fs::path name = path.stem();
@@ -66,9 +77,10 @@ void expect_inside(const fs::path& folder, const fs::path& into) {
 
 std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, float least_confidence) {
   std::vector<Move> moves;
-  std::set<fs::path> taken;
+  std::set<fs::path> given, taken;
   std::map<fs::path, int> next;  // number of the next file of a name
   for (size_t i = 0; i < a.answers.size(); ++i) {
+    if (!given.insert(whole_name(a.images[i])).second) continue;
     const Answer& one = a.answers[i];
     const fs::path from = a.images[i],
                    folder = into / (one.confidence < least_confidence ? kUnsure : folder_of(a, one.cluster)),
@@ -82,7 +94,32 @@ std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, flo
 
 bool is_unsure(const Move& m, const fs::path& into) { return m.to.parent_path() == into / kUnsure; }
 
-int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by) {
+std::string sorting_record(const std::string& network, float least_confidence,
+                           const std::vector<std::string>& clusters) {
+  return json_text({{"network", network}, {"min_confidence", least_confidence}, {"clusters", clusters}}) + "\n";
+}
+
+void expect_same_sorting(const fs::path& into, const std::string& record) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(record_path(into), ignored);
+  if (!fs::exists(status)) return;
+  if (!fs::is_regular_file(status))  // a link would be written through
+    throw Error(
+        fmt::format("{}: is no file inside {}; nothing was written", record_path(into).string(), into.string()));
+  const nlohmann::json now = nlohmann::json::parse(record);
+  const std::vector<uint8_t> text = data::read_file(record_path(into));
+  const nlohmann::json was = nlohmann::json::parse(text, nullptr, false);
+  if (was == now) return;
+  const auto differs = [&](const char* key) {
+    return !was.is_object() || was.value(key, nlohmann::json()) != now[key];
+  };
+  const char* other = differs("network")          ? "the network of another run or stage"
+                      : differs("min_confidence") ? "another --min-confidence"
+                                                  : "other names of the clusters";
+  throw Error(fmt::format("--into {}: holds a sorting by {}; expected another folder", into.string(), other));
+}
+
+int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by, const std::string& record) {
   std::vector<const Move*> missing;
   std::set<fs::path> folders;
   for (const Move& m : moves) folders.insert(m.to.parent_path());
@@ -93,6 +130,7 @@ int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by) {
   }
   try {
     for (const fs::path& folder : folders) fs::create_directories(folder);
+    data::write_file(record_path(into), {data::as_bytes(record)});
     for (const Move* m : missing) {
       if (by == SortBy::link)
         fs::create_symlink(fs::absolute(m->from), m->to);

@@ -17,6 +17,7 @@
 #include "apps/children.h"
 #include "apps/commands/ablate_plan.h"
 #include "apps/commands/stage_options.h"
+#include "apps/output_folder.h"
 #include "apps/signals.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -108,6 +109,7 @@ class Ablation {
     if (fs::exists(out) && !fs::is_directory(out)) throw Error(o_.out + ": --out is a file, expected a directory");
     if (fs::exists(out) && !fs::is_empty(out) && !fs::exists(out / "grid.toml"))
       throw Error(o_.out + ": --out holds something else (it has no grid.toml); choose an empty or a new folder");
+    for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
     for (size_t c = 0; c < states_.size(); ++c) {
       if (auto summary = finished_summary(folder(c), grid_.cells[c].config))
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
@@ -250,7 +252,8 @@ void add_ablate_command(CLI::App& app) {
   command->add_option("--precision", options->precision, "Precision of activations: auto, f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   command->add_flag("--dry-run", options->dry_run,
-                    "Check that every run can start, list them and their work; write nothing");
+                    "Check that every run can start, list them and their work; write nothing but the cache of decoded "
+                    "pictures");
   command->add_flag("--quiet", options->quiet, "No line per run");
   command->callback([options] { ablate(*options, load_grid(options->grid)); });
 }

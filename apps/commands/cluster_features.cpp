@@ -8,6 +8,7 @@
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/new_folder.h"
+#include "apps/output_folder.h"
 #include "apps/signals.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -56,6 +57,7 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
 }  // namespace
 
 void cluster_rows(const ClusterFeatures& o) {
+  expect_no_grid(o.out);
   RowRequest request = o.request;
   request.unit = answer_of(o.normalize);
   request.standardised = answer_of(o.standardize);

@@ -3,18 +3,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "apps/answers/answer_options.h"
 #include "data/formats/files.h"
+#include "kernels/core/check.h"
 #include "scan/ablate/compare.h"
 #include "scan/ablate/page.h"
 #include "scan/ablate/results.h"
 
 namespace kith {
 namespace {
+
+constexpr char kTitle[] = " runs compared";  // of a page, after their number
 
 struct CompareOptions {
   std::vector<std::filesystem::path> runs;
@@ -28,14 +34,30 @@ std::string comparison(const std::string& format, const Grid& grid, const GridRe
   return to_text(grid, results);
 }
 
+// Another file than a page that this command wrote stays as it is.
+void expect_page(const CompareOptions& o) {
+  expect_ending(o.page, "--page", ".html");
+  AnswerOptions asked;
+  for (const std::filesystem::path& run : o.runs) {
+    asked.run = run.string();
+    expect_writable(o.page, asked);
+  }
+  if (std::error_code ignored; !std::filesystem::exists(o.page, ignored)) return;
+  const std::vector<uint8_t> bytes = data::read_file(o.page);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.find(std::string(kTitle) + "</title>") == text.npos)
+    throw Error(o.page + ": is there already, and is no page of kith compare; give --page another name");
+}
+
 void compare(const CompareOptions& o) {
+  if (!o.page.empty()) expect_page(o);
   const ComparedRuns compared = compared_runs(o.runs);
   const GridResults results = collect(compared.grid, compared.summaries, agreement_of_seeds(compared.grid, o.runs));
   if (!o.page.empty()) {
     std::vector<std::string> names;
     for (const std::filesystem::path& run : o.runs) names.push_back(run.string());
     const std::string page = render_grid_page(compared.grid, results,
-                                              {.title = fmt::format("{} runs compared", o.runs.size()),
+                                              {.title = fmt::format("{}{}", o.runs.size(), kTitle),
                                                .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}}});
     data::write_file(o.page, {data::as_bytes(page)});
   }
@@ -54,7 +76,8 @@ void add_compare_command(CLI::App& app) {
   command->add_option("--format", options->format, "text, csv, markdown, latex")
       ->check(CLI::IsMember({"text", "csv", "markdown", "latex"}))
       ->capture_default_str();
-  command->add_option("--page", options->page, "HTML file to write beside");
+  command->add_option("--page", options->page,
+                      "HTML file to write beside, .html; replaces a page of this command alone");
   command->callback([options] { compare(*options); });
 }
 

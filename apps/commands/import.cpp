@@ -8,6 +8,7 @@
 
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
+#include "apps/output_folder.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -29,6 +30,7 @@ void expect_new(const std::filesystem::path& dir) {
 }
 
 void run_import(const ImportOptions& o) {
+  expect_no_grid(o.stage.out);
   expect_new(o.stage.out);
   const Import import = read_import(o.file, o.ignore, o.head, o.train ? ImportAs::start : ImportAs::result);
   StageOptions stage = o.stage;

@@ -9,6 +9,7 @@
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
 #include "scan/run/stage_records.h"
+#include "scan/run/stage_weights.h"
 
 namespace kith {
 namespace {
@@ -101,7 +102,7 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   std::vector<std::string> changed = changed_files(info);
   const std::string& first = info.outputs.front();
   if (info.has_weights()) {
-    was = origin_in(read_safetensors_metadata(path(first)), path(first));
+    was = origin_in(read_stage_metadata(path(first)), path(first));
     // Another origin than the record's: the command that wrote the file ended before it wrote the record.
     if (!recorded || record->second.origin != was) changed.clear();
   } else if (recorded && record->second.under_way) {

@@ -9,6 +9,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/run/ledger.h"
+#include "scan/run/stage_weights.h"
 
 namespace kith {
 namespace {
@@ -45,7 +46,7 @@ SafeTensors weights_of(const fs::path& dir, const std::string& stage) {
   if (!fs::exists(path))
     throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
                             other ? ", or take the network of the one before, --stage cluster" : ""));
-  return read_safetensors(path);
+  return read_stage_weights(path);
 }
 
 int clusters_in(const SafeTensors& weights) {
@@ -66,7 +67,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   if (!fs::exists(file))
     throw Error(dir.string() + (fs::exists(dir / "run.json")
                                     ? ": a run on rows of features, not on images; ask it with --features"
-                                    : ": no run directory (it has no config.toml)"));
+                                    : ": " + no_run_directory(dir)));
   TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
   if (run.stage.empty()) run.stage = last_stage(run.config);
   run.weights = weights_of(dir, run.stage);
@@ -76,6 +77,13 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
   return run;
+}
+
+std::string no_run_directory(const fs::path& dir) {
+  std::error_code ignored;
+  return fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored)
+             ? "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint"
+             : "no run directory (it has no config.toml)";
 }
 
 std::vector<std::string> cluster_names(const TrainedRun& run) {

@@ -27,6 +27,9 @@ struct TrainedRun {
 // directory, no weights of that stage in it, weights without the origin that kith's stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
 
+// What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
+std::string no_run_directory(const std::filesystem::path& dir);
+
 // The class that each cluster was matched to, by summary.json; empty names where labels were not there or a cluster matched none.
 std::vector<std::string> cluster_names(const TrainedRun&);
 

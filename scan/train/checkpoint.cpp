@@ -4,6 +4,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/stage_weights.h"
 
 namespace kith {
 namespace {
@@ -99,7 +100,7 @@ SafeTensors read_result(const Session& s, const std::string& stage) {
   const std::filesystem::path path = result_path(s, stage);
   if (!std::filesystem::exists(path))
     throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
-  SafeTensors file = read_safetensors(path);
+  SafeTensors file = read_stage_weights(path);
   if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
     throw Error(fmt::format("{}: made from other inputs ({}); run the {} stage first", path.string(), d.text(), stage));
   return file;

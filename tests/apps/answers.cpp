@@ -99,8 +99,8 @@ TEST_F(Answers, SortingLinksOrCopiesAndOverwritesNothing) {
     EXPECT_EQ(found[rows[i + 1][1] + (name.empty() ? "" : "_" + name) + "/p" + std::to_string(i) + ".png"],
               pictures()[i]);
   }
-  EXPECT_NE(ask_files("sort", {"--into", path("sorted")}).out.find(
-                "9 pictures, 9 of them in folders of 3 clusters; 0 linked now, 9 were there already\n"),
+  EXPECT_NE(ask_files("sort", {"--into", path("sorted")})
+                .out.find("9 pictures, 9 of them in folders of 3 clusters; 0 linked now, 9 were there already\n"),
             std::string::npos);  // again
 
   const fs::path taken = root_ / "sorted" / found.begin()->first;
@@ -138,14 +138,53 @@ TEST_F(Answers, SortingStaysInsideAndTellsFilesOfOneNameApart) {
   fs::create_directories(root_ / "outside");
   fs::create_directories(root_ / "led");
   for (const fs::directory_entry& e : fs::directory_iterator(root_ / "both"))
-    fs::create_directory_symlink(root_ / "outside", root_ / "led" / e.path().filename());
+    if (e.is_directory()) fs::create_directory_symlink(root_ / "outside", root_ / "led" / e.path().filename());
   const Outcome o = ask("sort", {"--into", path("led"), pictures()[0]});
   EXPECT_EQ(o.status, 1);
   EXPECT_NE(o.err.find("is no folder inside"), std::string::npos) << o.err;
+  fs::create_directories(root_ / "led2");
+  fs::create_symlink(root_ / "outside" / "record", root_ / "led2" / ".kith_sort.json");
+  EXPECT_NE(ask("sort", {"--into", path("led2"), pictures()[0]}).err.find(".kith_sort.json: is no file inside"),
+            std::string::npos);
   EXPECT_TRUE(fs::is_empty(root_ / "outside"));
   EXPECT_NE(ask("sort", {"--into", path("x"), "--data", "cifar-format:" + path("cifar")})
                 .err.find("its images are no files of their own"),
             std::string::npos);
+}
+
+TEST_F(Answers, SortingsDoNotMix) {
+  const auto entries = [&] {
+    std::set<std::string> all;
+    for (const fs::directory_entry& e : fs::recursive_directory_iterator(root_ / "one")) all.insert(e.path().string());
+    return all;
+  };
+  ASSERT_EQ(ask("sort", {"--into", path("one"), pictures()[0]}).status, 0);
+  const auto before = entries();
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"--min-confidence", "0.5"}, "another --min-confidence"},
+      {{"--stage", "cluster"}, "the network of another run or stage"}};
+  for (const auto& [more, other] : cases) {
+    std::vector<std::string> words = {"--into", path("one"), pictures()[1]};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome o = ask("sort", words);
+    EXPECT_EQ(o.status, 1);
+    EXPECT_EQ(o.err,
+              "kith: error: --into " + path("one") + ": holds a sorting by " + other + "; expected another folder\n");
+    EXPECT_EQ(entries(), before);
+  }
+  std::ofstream(root_ / "one" / ".kith_sort.json") << "damaged";
+  EXPECT_EQ(ask("sort", {"--into", path("one"), pictures()[1]}).status, 1);
+  EXPECT_EQ(entries(), before);
+}
+
+TEST_F(Answers, APictureGivenTwiceIsSortedOnce) {
+  const Outcome o =
+      ask("sort", {"--into", path("twice"), pictures()[0], path("pictures/../pictures/p0.png"), pictures()[0]});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find(": 1 pictures, "), std::string::npos) << o.out;
+  int links = 0;
+  for (const fs::directory_entry& e : fs::recursive_directory_iterator(root_ / "twice")) links += e.is_symlink();
+  EXPECT_EQ(links, 1);
 }
 
 TEST_F(Answers, AGalleryHasAPageAndASheetOfEachCluster) {

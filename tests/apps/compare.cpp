@@ -46,6 +46,8 @@ TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
   EXPECT_NE(compare({at("one"), runs[second ? 1 : 0]}).err.find("the same configuration and seed as "),
             std::string::npos);
   EXPECT_NE(text_of(root_ / "page.html").find("2 runs compared"), std::string::npos);
+  EXPECT_EQ(compare({runs[0], "--page", at("page.html")}).status, 0);  // its own page is replaced
+  EXPECT_NE(text_of(root_ / "page.html").find("1 runs compared"), std::string::npos);
 }
 
 TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {

@@ -1,0 +1,62 @@
+#include "apps/output_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+#include "kernels/core/check.h"
+#include "scan/run/provenance.h"
+
+namespace kith {
+namespace {
+
+namespace fs = std::filesystem;
+
+void expect_absent(const fs::path& dir, const std::string& name) {
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(dir / name, ignored)))
+    throw Error(fmt::format("{}: holds something else ({}); choose an empty or a new folder", dir.string(), name));
+}
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+// Without "." and "..", and without the empty part that "a/" ends in.
+fs::path normal(const fs::path& path) {
+  const fs::path plain = fs::absolute(path).lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+}  // namespace
+
+void expect_no_grid(const std::string& out) {
+  std::error_code ignored;
+  if (fs::exists(fs::path(out) / "grid.toml", ignored) && fs::is_directory(fs::path(out) / "cells", ignored))
+    throw Error(out + ": holds a grid of runs (kith ablate, kith run --seeds); expected another --out");
+}
+
+void expect_no_foreign_results(const std::string& out) {
+  std::error_code ignored;
+  if (fs::exists(fs::path(out) / "config.toml", ignored)) return;
+  for (const StageInfo& stage : stage_table())
+    for (const std::string& file : stage.outputs) expect_absent(out, file);
+  for (const char* beside : {"report.html", "stages.json", "timing.json", "profile.json", "prototypes.png",
+                             "prototypes.npy", "confusion.csv", "near_duplicates.csv", "outliers.csv",
+                             "files_train.jsonl", "files_test.jsonl", "start.safetensors"})
+    expect_absent(out, beside);
+}
+
+void expect_outside_data(const char* option, const std::string& path, const std::string& spec) {
+  constexpr std::string_view kFolder = "folder:";
+  if (!spec.starts_with(kFolder)) return;
+  const fs::path folder = spec.substr(kFolder.size());
+  // By its name, too: a link inside the folder is followed by who reads it.
+  if (lies_in(fs::weakly_canonical(path), fs::weakly_canonical(folder)) || lies_in(normal(path), normal(folder)))
+    throw Error(fmt::format("{} {}: lies in {}, whose pictures are read; expected another folder", option, path,
+                            fs::weakly_canonical(folder).string()));
+}
+
+}  // namespace kith

@@ -1,0 +1,48 @@
+#include "scan/run/stage_weights.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+void expect_finite(const SafeTensors& weights) {
+  for (const auto& [name, array] : weights.arrays) {
+    if (array.dtype != "F32") continue;
+    const float* values = array.as<float>();
+    for (int64_t i = 0; i < array.count(); ++i)
+      if (!std::isfinite(values[i]))
+        throw Error(fmt::format("{}: {}: element {} is {}, expected finite values", weights.file, name, i, values[i]));
+  }
+}
+
+template <class Read>
+auto with_remedy(const std::filesystem::path& file, Read&& read) {
+  try {
+    return read();
+  } catch (const Error& e) {
+    if (!std::filesystem::exists(file)) throw;
+    throw Error(fmt::format("{}; the file is damaged: remove it, and kith run makes it anew, training its stage again",
+                            e.what()));
+  }
+}
+
+}  // namespace
+
+SafeTensors read_stage_weights(const std::filesystem::path& file) {
+  return with_remedy(file, [&] {
+    SafeTensors weights = read_safetensors(file);
+    expect_finite(weights);
+    return weights;
+  });
+}
+
+std::map<std::string, std::string> read_stage_metadata(const std::filesystem::path& file) {
+  return with_remedy(file, [&] { return read_safetensors_metadata(file); });
+}
+
+}  // namespace kith

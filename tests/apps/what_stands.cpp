@@ -1,0 +1,161 @@
+// What stands where a command is to write is not lost, and nothing comes to lie among the pictures that are read.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "apps/output_folder.h"
+#include "kernels/core/check.h"
+#include "nn/state/safetensors.h"
+#include "scan/run/metrics_log.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class WhatStands : public Runs {
+ protected:
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  std::map<std::string, std::string> everything() const {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(root_))
+      all[entry.path().string()] = entry.is_regular_file() ? text_of(entry.path()) : "";
+    return all;
+  }
+  // The line of a command that must fail and leave every file as it is.
+  std::string refused(const std::vector<std::string>& words) const {
+    const auto before = everything();
+    const Outcome o = kith(words);
+    EXPECT_EQ(o.status, 1) << o.out << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+    EXPECT_TRUE(everything() == before) << "files changed: " << o.err;
+    return o.err;
+  }
+};
+
+TEST_F(WhatStands, AGridIsNoRunDirectory) {
+  fs::create_directories(root_ / "grid" / "cells");
+  std::ofstream(root_ / "grid" / "grid.toml") << "seeds = [0, 1]\n";
+  std::ofstream(root_ / "grid" / "report.html") << "of the grid";
+  const std::string line = "kith: error: " + path("grid") +
+                           ": holds a grid of runs (kith ablate, kith run --seeds); expected another --out\n";
+  for (const char* stage : {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate"})
+    EXPECT_EQ(refused(command(stage, "grid")), line) << stage;
+  EXPECT_EQ(refused(command("run", "grid", {"--dry-run"})), line);
+  EXPECT_EQ(refused({"run", "--out", path("grid")}), line);
+  EXPECT_EQ(refused({"import", path("x.safetensors"), "--out", path("grid")}), line);
+  EXPECT_EQ(refused({"cluster", "--features", path("F.npy"), "--clusters", "2", "--out", path("grid")}), line);
+}
+
+TEST_F(WhatStands, NothingIsWrittenAmongThePicturesThatAreRead) {
+  fs::create_directories(root_ / "photos" / "cat");
+  fs::create_directories(root_ / "elsewhere");
+  fs::create_directory_symlink(root_ / "elsewhere", root_ / "photos" / "link");
+  fs::create_directory_symlink(root_ / "photos", root_ / "other");
+  const std::string data = "folder:" + path("photos");
+  for (const char* out : {"photos", "photos/", "photos/run", "photos/cat/run", "elsewhere/../photos/run", "photos/link",
+                          "photos/link/run", "other/run"}) {
+    const std::string line = "kith: error: --out " + path(out) + ": lies in " + path("photos") +
+                             ", whose pictures are read; expected another folder\n";
+    EXPECT_EQ(refused({"run", "--data", data, "--out", path(out)}), line);
+    EXPECT_EQ(refused({"gallery", "--run", path("none"), "--data", data, "--out", path(out)}), line);
+  }
+  const std::string line = "kith: error: --out " + path("photos/run") + ": lies in ";
+  EXPECT_TRUE(refused({"pretext", "--data", data + "/", "--out", path("photos/run")}).starts_with(line));
+  EXPECT_TRUE(refused({"run", "--data", data, "--out", path("photos/run"), "--dry-run"}).starts_with(line));
+  EXPECT_TRUE(refused({"run", "--data", data, "--out", path("photos/run"), "--seeds", "0,1"}).starts_with(line));
+  EXPECT_TRUE(refused({"sort", "--run", path("none"), "--data", data, "--into", path("photos/run")})
+                  .starts_with("kith: error: --into " + path("photos/run") + ": lies in "));
+  for (const char* beside : {"photos2", "photos/../run", "run", "."})
+    EXPECT_NO_THROW(expect_outside_data("--out", path(beside), data)) << beside;
+  for (const std::string kind : {"list:", "cifar10:"})
+    EXPECT_NO_THROW(expect_outside_data("--out", path("photos/run"), kind + path("photos"))) << kind;
+}
+
+TEST_F(WhatStands, FilesOfOthersAreNotTakenForARun) {
+  for (const char* name : {"report.html", "summary.json", "pretext.safetensors", "confusion.csv"}) {
+    fs::remove_all(root_ / "mine");
+    fs::create_directory(root_ / "mine");
+    std::ofstream(root_ / "mine" / name) << "mine";
+    const std::string line =
+        "kith: error: " + path("mine") + ": holds something else (" + name + "); choose an empty or a new folder\n";
+    EXPECT_EQ(refused(command("run", "mine")), line);
+    EXPECT_EQ(refused(command("run", "mine", {"--dry-run"})), line);
+  }
+  fs::create_directory(root_ / "notes");
+  std::ofstream(root_ / "notes" / "notes.txt") << "mine";
+  EXPECT_EQ(run("notes", {"--dry-run"}).status, 0);
+}
+
+TEST_F(WhatStands, APageOfAComparisonReplacesNothingElse) {
+  fs::create_directory(root_ / "a");
+  std::ofstream(root_ / "a" / "report.html") << "<title>1 runs compared</title>";
+  for (const char* name : {"notes.html", "notes.md"}) std::ofstream(root_ / name) << "mine";
+  const auto page = [&](const std::string& name) { return refused({"compare", path("a"), "--page", path(name)}); };
+  EXPECT_EQ(page("notes.md"), "kith: error: --page " + path("notes.md") + ": expected a name ending in .html\n");
+  EXPECT_EQ(page("notes.html"), "kith: error: " + path("notes.html") +
+                                    ": is there already, and is no page of kith compare; give --page another name\n");
+  EXPECT_EQ(page("a/report.html"), "kith: error: " + path("a/report.html") +
+                                       ": is a file of the run, which is only read; give the output another name\n");
+}
+
+TEST_F(WhatStands, ARunThatSavedNothingSaysSo) {
+  fs::create_directory(root_ / "a");
+  std::ofstream(root_ / "a" / "metrics.jsonl") << "";
+  EXPECT_EQ(refused({"run", "--out", path("a")}),
+            "kith: error: " + path("a") +
+                ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
+                "starts it anew\n");
+  const std::string nothing =
+      "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint\n";
+  EXPECT_EQ(refused({"predict", "--run", path("a"), "x.png"}), "kith: error: " + path("a") + ": " + nothing);
+  EXPECT_EQ(refused({"graph", "--run", path("a"), "--out", path("g.npz")}),
+            "kith: error: " + path("a") + ": " + nothing);
+  EXPECT_EQ(refused({"run", "--from", path("a"), "--out", path("b")}),
+            "kith: error: " + path("a") + ": --from: " + nothing);
+  const MetricsLog other(root_ / "a" / "metrics.jsonl");
+  EXPECT_EQ(refused({"run", "--out", path("a")}),
+            "kith: error: " + path("a") + ": another kith is working in this directory\n");
+}
+
+TEST_F(WhatStands, DamagedWeightsAreNamedWithWhatToDo) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const fs::path file = root_ / "a" / "selflabel.safetensors";
+  const SafeTensors whole = read_safetensors(file);
+  const std::string remedy = "; the file is damaged: remove it, and kith run makes it anew, training its stage again\n";
+  const auto told = [&](const Outcome& o) {
+    EXPECT_EQ(o.status, 1);
+    const size_t at = o.err.find("kith: error: " + file.string() + ": ");
+    ASSERT_NE(at, std::string::npos) << o.err;
+    EXPECT_TRUE(o.err.ends_with(remedy)) << o.err;
+    EXPECT_EQ(std::ranges::count(o.err.substr(at), '\n'), 1) << o.err;
+  };
+  const auto size = fs::file_size(file);
+  for (const auto left : {size - 4, size / 2, uintmax_t{9}, uintmax_t{0}}) {
+    fs::resize_file(file, left);
+    told(run("a", {"--quiet"}));
+    told(kith({"export", "--run", path("a"), "--onnx", path("net.onnx")}));
+  }
+  SafeTensors nan = whole;
+  const float value = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(nan.arrays.at("cluster_head.0.bias").bytes.data() + sizeof value, &value, sizeof value);
+  write_safetensors(file, nan);
+  const Outcome o = run("a", {"--quiet"});
+  told(o);
+  EXPECT_NE(o.err.find("cluster_head.0.bias: element 1 is nan, expected finite values"), std::string::npos) << o.err;
+
+  fs::remove(file);
+  EXPECT_EQ(run("a", {"--quiet"}).status, 0);
+  EXPECT_EQ(read_safetensors(file).arrays.size(), whole.arrays.size());
+}
+
+TEST_F(WhatStands, ADryRunTellsOfTheCache) {
+  for (const char* command : {"run", "cluster", "ablate"}) {
+    const std::string help = kith({command, "--help"}).out;
+    EXPECT_NE(help.find("decoded"), std::string::npos) << command;
+  }
+}
+
+}  // namespace
+}  // namespace kith::test
