@@ -120,6 +120,15 @@ Error no_data_set(const std::string& out) {
                "starts it anew");
 }
 
+// The stage after this one; empty after the last, and after a whole run.
+std::string next_command(const std::string& command, const RunConfig& config) {
+  if (command == "pretext") return "mine";
+  if (command == "mine") return "cluster";
+  if (command == "cluster" && config.selflabel.enabled) return "selflabel";
+  if ((command == "cluster" || command == "selflabel") && config.refine.enabled) return "refine";
+  return command == "cluster" || command == "selflabel" || command == "refine" ? "evaluate" : "";
+}
+
 Residency residency_of(const std::string& stream) {
   return stream == "yes" ? Residency::host : stream == "no" ? Residency::device : Residency::automatic;
 }
@@ -261,6 +270,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
       data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
   };
   stage(session, o);
+  if (const std::string next = o.next.empty() ? next_command(o.command, config) : o.next; !next.empty())
+    report.note(fmt::format("next: kith {} --out {}", next, o.out));
 }
 
 }  // namespace kith

@@ -14,6 +14,7 @@ namespace kith {
 
 struct StageOptions {
   std::string command = "run";    // or a stage
+  std::string next;               // the command that is named at the end; empty: that of the next stage
   std::string data, preset, out;  // data, preset empty: as the run directory has them, else the preset quick
   std::string from;               // a run directory whose configuration and finished stages `out` begins with; or empty
   std::vector<std::string> overrides;

@@ -55,7 +55,7 @@ void print_summary(const Session& session, const StageOptions& options, const nl
   const nlohmann::json& data = summary.at("data");
   if (!rows.empty()) fmt::print("\n{}", scores_text(rows, data.at("clusters") != data.at("classes")));
   print_judgement(summary.at("final").at("judgement"), data.at("clusters"));
-  fmt::print("\n  {}\n", session.dir.string());
+  fmt::print("\n  {}\n", (session.dir / "report.html").string());
 }
 
 namespace {

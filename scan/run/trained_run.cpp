@@ -66,7 +66,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const fs::path file = dir / "config.toml";
   if (!fs::exists(file))
     throw Error(dir.string() + (fs::exists(dir / "run.json")
-                                    ? ": a run on rows of features, not on images; ask it with --features"
+                                    ? ": a run on rows of features, not on images; kith predict asks it with --features"
                                     : ": " + no_run_directory(dir)));
   TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
   if (run.stage.empty()) run.stage = last_stage(run.config);

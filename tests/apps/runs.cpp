@@ -35,6 +35,13 @@ TEST_F(Runs, StageByStageEqualsAllAtOnce) {
   for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
     const Outcome o = kith(command(stage, "b"));
     ASSERT_EQ(o.status, 0) << stage << ": " << o.err;
+    const char* next = std::string_view(stage) == "pretext"   ? "mine"
+                       : std::string_view(stage) == "mine"    ? "cluster"
+                       : std::string_view(stage) == "cluster" ? "selflabel"
+                                                              : "evaluate";
+    EXPECT_EQ(o.err.find(std::string("next: kith ") + next + " --out ") == std::string::npos,
+              std::string_view(stage) == "evaluate")
+        << o.err;
   }
   for (const char* file : {"features_test.npy", "neighbours_train.npy", "probabilities.npy", "confusion.csv"})
     EXPECT_EQ(text_of(root_ / "a" / file), text_of(root_ / "b" / file)) << file;
