@@ -13,6 +13,7 @@
 #include "apps/signals.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/files.h"
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
 
@@ -60,7 +61,7 @@ std::vector<std::string> names_of(const data::Split& split) {
 }
 
 void say_left_out(const data::BadPicture& picture) {
-  fmt::print(stderr, "kith: left out: {}: {}\n", picture.file, picture.reason);
+  fmt::print(stderr, "kith: left out: {}: {}\n", data::printable(picture.file), data::printable(picture.reason));
 }
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
@@ -105,8 +106,9 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
-  command.add_option("--split", o.split,
-                     "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
+  command.add_option(
+      "--split", o.split,
+      "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
   command.add_option("files", o.files, "Picture files");
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
   add_device_option(command, o.device);

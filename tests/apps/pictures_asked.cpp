@@ -34,7 +34,8 @@ class PicturesAsked : public testing::Test {
 
   static std::string path(const std::string& name) { return (root_ / name).string(); }
   static std::vector<std::string> run(const std::vector<std::string>& more) {
-    std::vector<std::string> words = {"run", "--data", "folder:" + path("photos"), "--out", path("run"), "--threads", "1"};
+    std::vector<std::string> words = {"run",       "--data", "folder:" + path("photos"), "--out", path("run"),
+                                      "--threads", "1"};
     for (const char* field :
          {"data.size=8", "data.holdout=0.3", "data.background=black", "model.width=4", "model.projection=8",
           "pretext.epochs=1", "pretext.batch=8", "mine.k=3", "mine.k_test=1", "cluster.classes=3", "cluster.epochs=1",
@@ -44,7 +45,7 @@ class PicturesAsked : public testing::Test {
     return words;
   }
   static Outcome ask(const std::string& command, std::vector<std::string> more) {
-    std::vector<std::string> words = {command,  "--run",     path("run"), "--data", "folder:" + path("photos"),
+    std::vector<std::string> words = {command,     "--run", path("run"), "--data", "folder:" + path("photos"),
                                       "--threads", "1"};
     words.insert(words.end(), more.begin(), more.end());
     return kith(words);
@@ -84,6 +85,28 @@ TEST_F(PicturesAsked, AllOfTheFolderOrThePartsThatTheRunMade) {
   }
 }
 
+TEST_F(PicturesAsked, LeftOutFilesAreNamedWithTheirBytesEscaped) {
+  const std::string bad = path("bad\xff.png");
+  std::ofstream(bad) << "no picture";
+  const Outcome o = kith({"predict", "--run", path("run"), path("photos/p0.tga"), bad, "--skip-bad", "--threads", "1"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.err.find("kith: left out: " + path("bad\\xff.png") + ": "), std::string::npos) << o.err;
+}
+
+TEST_F(PicturesAsked, TheMapAndTheLineOfOutliersNameFiles) {
+  const std::string page = text_of(root_ / "run" / "report.html"), summary = text_of(root_ / "run" / "summary.json");
+  EXPECT_EQ(page.find("image 0, confidence"), std::string::npos);
+  EXPECT_NE(page.find(".tga, confidence", page.find("<circle")), std::string::npos);
+  EXPECT_NE(json::parse(summary)
+                .at("final")
+                .at("judgement")
+                .at("outliers_train")
+                .at("names")[0]
+                .get<std::string>()
+                .find(".tga"),
+            std::string::npos);
+}
+
 TEST_F(PicturesAsked, TilesOfAGalleryHaveTheBackgroundOfTheRun) {
   const Outcome o = ask("gallery", {"--out", path("gallery"), "--most", "1", "--least", "0", "--tile", "16"});
   ASSERT_EQ(o.status, 0) << o.err;
@@ -103,9 +126,9 @@ TEST_F(PicturesAsked, TheReportNamesTheFolderAndFieldsWithoutEffectAreWarnedOf) 
   EXPECT_NE(said_.find("kith: warning: pretext.moco.queue has no effect: pretext.task is \"simclr\"\n"),
             std::string::npos)
       << said_;
-  const Outcome dry = kith({"run", "--data", "folder:" + path("photos"), "--out", path("other"), "--set", "data.size=8",
-                            "--set", "cluster.classes=3", "--set", "pretext.epochs=1", "--set", "pretext.tau=0.3",
-                            "--dry-run"});
+  const Outcome dry =
+      kith({"run", "--data", "folder:" + path("photos"), "--out", path("other"), "--set", "data.size=8", "--set",
+            "cluster.classes=3", "--set", "pretext.epochs=1", "--set", "pretext.tau=0.3", "--dry-run"});
   EXPECT_EQ(dry.err.find("no effect"), std::string::npos) << dry.err;
 }
 
