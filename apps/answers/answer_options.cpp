@@ -13,6 +13,7 @@
 #include "apps/signals.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/files.h"
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
 
@@ -60,7 +61,7 @@ std::vector<std::string> names_of(const data::Split& split) {
 }
 
 void say_left_out(const data::BadPicture& picture) {
-  fmt::print(stderr, "kith: left out: {}: {}\n", picture.file, picture.reason);
+  fmt::print(stderr, "kith: left out: {}: {}\n", data::printable(picture.file), data::printable(picture.reason));
 }
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {

@@ -39,8 +39,8 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
   if (o.json) return fmt::print("{}\n", json_text({{"summary", s}}));
   const nlohmann::json& silhouette = s.at("silhouette");
   fmt::print(
-      "\n  {} rows, {} of {} clusters used, mean confidence {:.3f}, silhouette {}{}\n", s.at("rows").get<int64_t>(),
-      s.at("clusters_used").get<int>(), s.at("clusters").get<int>(), s.at("mean_confidence").get<double>(),
+      "\n  {} rows, {} of {} clusters used, mean confidence {} %, silhouette {}{}\n", s.at("rows").get<int64_t>(),
+      s.at("clusters_used").get<int>(), s.at("clusters").get<int>(), percent(s.at("mean_confidence").get<double>()),
       silhouette.at("mean").is_null() ? "none" : fmt::format("{:.3f}", silhouette.at("mean").get<double>()),
       silhouette.at("exact").get<bool>() ? "" : fmt::format(" (of {} rows)", silhouette.at("rows").get<int64_t>()));
   if (s.at("fit").contains("agreement_of_heads"))

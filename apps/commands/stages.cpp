@@ -27,7 +27,7 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
 
 // What can be said without labels.
 void print_judgement(const nlohmann::json& judged, int clusters) {
-  const nlohmann::json &silhouette = judged.at("silhouette"), &copies = judged.at("copies_train").at("images");
+  const nlohmann::json& silhouette = judged.at("silhouette");
   fmt::print("\n  {} of {} clusters used, mean confidence {:.1f} %", judged.at("clusters_used").get<int>(), clusters,
              100 * judged.at("mean_confidence").get<double>());
   if (silhouette.at("mean").is_number())
@@ -37,7 +37,6 @@ void print_judgement(const nlohmann::json& judged, int clusters) {
   if (judged.contains("agreement_of_heads"))
     fmt::print(", the heads agree to {:.3f} (NMI)", judged.at("agreement_of_heads").get<double>());
   fmt::print("\n");
-  if (copies.get<int64_t>() > 0) fmt::print("  {} train images are copies of others\n", copies.get<int64_t>());
   fmt::print("{}", unusual_text(judged, "near_duplicates_train", "outliers_train", "images", "train images"));
 }
 

@@ -149,8 +149,8 @@ void measure_normalisation(Dataset& out) {
 
 void read_pictures(const PictureList& list, const Wanted& wanted, Dataset& out) {
   if (wanted.pictures.size < 1 || wanted.pictures.size > kLargestPicture)
-    fail("{}: pictures are decoded to images of one size, 1 to {} pixels: --set data.size=N", out.spec,
-         kLargestPicture);
+    fail("{}: pictures are decoded to images of one size, 1 to {} pixels: --set data.size=N; found {}", out.spec,
+         kLargestPicture, wanted.pictures.size);
   auto [contents, pixels] = find_or_decode(list, wanted, out.spec);
   for (BadPicture& bad : contents.bad) bad.file = printable(list.files[static_cast<size_t>(bad.index)]);
   if (!wanted.pictures.skip_bad && !contents.bad.empty()) fail_for(contents.bad.front());

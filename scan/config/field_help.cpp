@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
 
@@ -24,7 +25,8 @@ constexpr auto kHelp = std::to_array<Help>({
     {"tf32", "rounds the f32 operands of products on CUDA"},
     {"checkpoint_seconds", "seconds between checkpoints: what a power cut may lose"},
     {"data.spec", "data set, KIND:DIR"},
-    {"data.size", "side in pixels that images are resized to before anything else; 0: their own"},
+    {"data.size",
+     "side in pixels that images are resized to before anything else; 0: their own; folder: and list: want 1 to 1024"},
     {"data.limit_train", "the first so many train images alone; 0: all"},
     {"data.limit_unlabelled", "the first so many unlabelled images alone; 0: all"},
     {"data.limit_test", "the first so many test images alone; 0: all"},
@@ -141,12 +143,13 @@ std::string fields_text(const std::string& prefix) {
     out += fmt::format("{:<34} {:<14} {}\n    {}\n", field.name, shown_default(field), describe(field),
                        field_help(field.name));
   }
-  if (out.empty())
-    throw Error(
-        fmt::format("no field or section {}; expected one of data, model, pretext, mine, cluster, selflabel, refine, "
-                    "evaluate, or a part of one, such as cluster.optimizer",
-                    prefix));
-  return out;
+  if (!out.empty()) return out;
+  std::vector<std::string> known;
+  for (const Field& field : fields(config)) known.push_back(field.name);
+  throw Error(
+      fmt::format("no field or section {}; the nearest field is {}; sections are data, model, pretext, mine, cluster, "
+                  "selflabel, refine, evaluate, and parts of them, such as cluster.optimizer",
+                  prefix, data::nearest_name(prefix, known)));
 }
 
 }  // namespace kith

@@ -137,7 +137,8 @@ json expect_clusterable(const RowClustering& c) {
   for (const FeatureMatrix& m : c.spaces) {
     if (m.rows() != first.rows())
       throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), first.name(), first.rows()));
-    m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method));
+    m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method),
+                    !c.settings.unit && !c.settings.standardised);
   }
   if (const int least = c.settings.clusters.front(); first.rows() <= least)
     throw Error(fmt::format("{}: {} rows make no {} clusters", first.name(), first.rows(), least));

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
+#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "scan/features/neighbours.h"
@@ -80,6 +82,14 @@ bool equal_rows(const FeatureMatrix& x, const NearPair& p) {
   return std::equal(rows.begin(), rows.begin() + x.cols(), rows.begin() + x.cols());
 }
 
+// The same for rows that are equal: of both zeros one.
+std::string digest_of_row(const FeatureMatrix& x, int64_t i) {
+  std::vector<float> row(static_cast<size_t>(x.cols()));
+  x.read(i, 1, row.data());
+  for (float& v : row) v += 0.f;
+  return data::digest({reinterpret_cast<const uint8_t*>(row.data()), row.size() * sizeof(float)});
+}
+
 void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, json& summary) {
   const auto write = [&](const char* file, const std::string& text) {
     data::write_file(run.dir / file, {data::as_bytes(text)});
@@ -97,7 +107,9 @@ void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, js
       listed_likeness({lists.values.data(), lists.shape[0], lists.shape[1]}, x.cols(), kNearRowCosine,
                       [&](std::span<const int64_t> index, float* out) { x.gather(index, out); });
   const double least = least_near_cosine(found.mean);
+  const std::vector<NearPair> copies = exact_pairs(x.rows(), [&](int64_t i) { return digest_of_row(x, i); });
   std::erase_if(found.near, [&](const NearPair& p) { return p.cosine < least || equal_rows(x, p); });
+  found.near.insert(found.near.end(), copies.begin(), copies.end());
   const NearGroups near = near_groups(found.near);
   const std::vector<int64_t> rows = least_rows(found.mean);
   summary["near_duplicates"] = near_duplicates_json(near, least, "rows");
@@ -122,7 +134,8 @@ std::optional<Evaluation> evaluate_rows(const RowRun& run, std::span<const int32
 Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span<const int64_t> labels) {
   const RowSums sums = write_predictions(run, predictor);
   const Usage usage = usage_of(sums.assignments, run.clusters);
-  if (const std::string text = collapse_warning("cluster", usage, run.clusters); !text.empty()) run.report.warn(text);
+  if (const std::string text = collapse_warning("cluster", usage, run.clusters, "rows"); !text.empty())
+    run.report.warn(text);
   int64_t sampled = 0;
   const std::optional<Silhouette> s = sampled_silhouette(run, sums.assignments, sampled);
   Judgement out;
@@ -140,8 +153,10 @@ Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span
   out.evaluation = evaluate_rows(run, sums.assignments, labels);
   if (out.evaluation)
     out.summary["scores"] = to_json(*out.evaluation);
-  else
-    std::filesystem::remove(run.dir / "confusion.csv");  // of labels that there were
+  else if (std::filesystem::remove(run.dir / "confusion.csv"))
+    run.report.warn(
+        "cluster: the scores of earlier labels go: confusion.csv, and what summary.json and report.html said of them; "
+        "the same command with --labels brings them back");
   return out;
 }
 

@@ -14,15 +14,16 @@ namespace kith {
 // A near-duplicate of a row among its listed neighbours (scan/metrics/listed_likeness.h), on the rows as they are stored: of a
 // cosine of at least kNearRowCosine, and of at most a fifth of the distance of ordinary neighbours: 1 - cosine, half the squared
 // distance of unit rows, is at most a 25th of that of the median of mean(a). Features that are all alike say nothing by a fixed
-// number. Equal rows are copies, and none.
+// number. Equal rows are copies, found among all rows.
 constexpr double kNearRowCosine = 0.98;
 
 // Writes assignments.npy, probabilities.npy, distances.npy and outliers.csv, and says in JSON, without labels:
 //   clusters, what judgement() says (scan/metrics/judgement.h),
 //   per_cluster [{cluster, size, mean_confidence, silhouette, nearest}]; nearest: the row closest to the mean of the cluster
 //   outliers     rows least like their neighbours; of methods without neighbours those farthest from their cluster's mean
-//   near_duplicates, and near_duplicates.csv, of the methods with neighbours
-// and with labels what to_json(Evaluation) does, as "scores".
+//   near_duplicates, and near_duplicates.csv, of the methods with neighbours: copies and near-duplicates
+// and with labels what to_json(Evaluation) does, as "scores", beside confusion.csv. Without labels the confusion.csv of earlier
+// ones goes, with a warning.
 struct Judgement {
   nlohmann::json summary;
   std::optional<Evaluation> evaluation;

@@ -203,11 +203,11 @@ void FeatureMatrix::gather(std::span<const int64_t> index, float* out) const {
   });
 }
 
-void FeatureMatrix::expect_usable(bool directions) const {
+void FeatureMatrix::expect_usable(bool directions, bool distances) const {
   constexpr int64_t kPiece = 4096;
   const int64_t piece = std::clamp<int64_t>((int64_t{1} << 22) / cols_, 1, kPiece);
   std::vector<float> rows(static_cast<size_t>(std::min(piece, rows_) * cols_));
-  std::vector<uint8_t> wrong(static_cast<size_t>(std::min(piece, rows_)));  // 1: not finite, 2: zero
+  std::vector<uint8_t> wrong(static_cast<size_t>(std::min(piece, rows_)));  // 1: not finite, 2: zero, 3: too long
   for (int64_t first = 0; first < rows_; first += piece) {
     const int64_t count = std::min(piece, rows_ - first);
     read(first, count, rows.data());
@@ -216,7 +216,12 @@ void FeatureMatrix::expect_usable(bool directions) const {
         const std::span<const float> row{rows.data() + i * cols_, static_cast<size_t>(cols_)};
         const bool finite = std::ranges::all_of(row, [](float v) { return std::isfinite(v); });
         const bool zero = std::ranges::all_of(row, [](float v) { return v == 0; });
-        wrong[i] = static_cast<uint8_t>(!finite ? 1 : directions && zero ? 2 : 0);
+        double square = 0;
+        for (const float v : row) square += double{v} * v;
+        wrong[i] = static_cast<uint8_t>(!finite                             ? 1
+                                        : directions && zero                ? 2
+                                        : distances && square > kMostSquare ? 3
+                                                                            : 0);
       }
     });
     const auto bad = std::find_if(wrong.begin(), wrong.begin() + count, [](uint8_t w) { return w != 0; });
@@ -224,6 +229,11 @@ void FeatureMatrix::expect_usable(bool directions) const {
     const int64_t row = bad - wrong.begin();
     if (*bad == 2)
       throw Error(fmt::format("{}: row {} is zero: it has no direction; leave such rows out", name_, first + row));
+    if (*bad == 3)
+      throw Error(
+          fmt::format("{}: row {} is longer than {:.2g}, and the squares of distances would overflow f32; scale the "
+                      "features down, or bring rows to unit length",
+                      name_, first + row, std::sqrt(kMostSquare)));
     const auto* begin = rows.data() + row * cols_;
     const auto* at = std::find_if(begin, begin + cols_, [](float v) { return !std::isfinite(v); });
     throw Error(

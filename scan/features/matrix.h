@@ -36,8 +36,11 @@ class FeatureMatrix {
 
   void read(int64_t first, int64_t count, float* out) const;      // rows first .. first + count - 1, row-major
   void gather(std::span<const int64_t> index, float* out) const;  // rows of any numbers
-  // Looks at every value once. Error, naming the row: a value that is not finite in f32; with `directions` a row of zeros.
-  void expect_usable(bool directions) const;
+  // Looks at every value once. Error, naming the row: a value that is not finite in f32; with `directions` a row of zeros; with
+  // `distances` one whose squared length is above kMostSquare: |a|^2 + |b|^2 - 2 <a, b> of two rows less their mean, each at
+  // most twice as long as the longest, would reach 16 times that, 2^128, which f32 cannot hold.
+  static constexpr double kMostSquare = 0x1p124;
+  void expect_usable(bool directions, bool distances = false) const;
 
  private:
   void rows_into(int64_t first, int64_t count, float* out) const;  // on the calling thread

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scan/features/judge.h"
+#include "scan/metrics/judgement.h"
 #include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 #include "scan/run/metrics_log.h"
@@ -24,16 +25,19 @@ std::string number(const json& value, int digits) {
   return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), digits) : "-";
 }
 
+std::string share_of(const json& value) { return value.is_number() ? percent(value.get<double>()) : "-"; }
+
 std::string facts(const json& s) {
   std::string out = fact("Rows", std::to_string(s.at("rows").get<int64_t>()));
   out += fact("Method", s.at("method").get<std::string>());
   out += fact("Seed", s.at("settings").at("seed").dump());
   out += fact("Clusters", fmt::format("{}, {} used", s.at("clusters").get<int>(), s.at("clusters_used").get<int>()));
-  out += fact("Mean confidence", number(s.at("mean_confidence"), 3));
+  out += fact("Mean confidence", share_of(s.at("mean_confidence")) + " %");
   out += fact("Silhouette", number(s.at("silhouette").at("mean"), 3));
   if (s.at("fit").contains("agreement_of_heads"))
     out += fact("Agreement of heads", number(s.at("fit").at("agreement_of_heads"), 3));
-  if (s.contains("near_duplicates")) out += fact("Near-duplicates", s.at("near_duplicates").at("rows").dump());
+  if (s.contains("near_duplicates"))
+    out += fact("Copies and near-duplicates", s.at("near_duplicates").at("rows").dump());
   out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
   return "<dl>\n" + out + "</dl>\n";
 }
@@ -53,29 +57,39 @@ std::string clusters(const json& s, const std::optional<Evaluation>& e) {
   for (size_t c = 0; c < std::min(all.size(), kMostRows); ++c) {
     const json& of = all[c];
     const int64_t size = of.at("size").get<int64_t>();
-    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", c, size,
-                        percent(static_cast<double>(size) / s.at("rows").get<double>()),
-                        number(of.at("mean_confidence"), 3), number(of.at("silhouette"), 3),
-                        of.at("nearest").is_null() ? "-" : of.at("nearest").dump());
+    rows +=
+        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", c, size,
+                    percent(static_cast<double>(size) / s.at("rows").get<double>()), share_of(of.at("mean_confidence")),
+                    number(of.at("silhouette"), 3), of.at("nearest").is_null() ? "-" : of.at("nearest").dump());
     if (e) {
       const ClusterReport& r = e->clusters[c].report;
-      rows += fmt::format("<td>{}</td><td>{}</td>", r.cls < 0 ? "-" : escape_html(e->class_names[r.cls]),
-                          percent(r.purity));
+      const auto shown = [&](int k, double share) {
+        return k < 0 || r.size == 0
+                   ? "<td>-</td><td>-</td>"
+                   : fmt::format("<td>{}</td><td>{}</td>", escape_html(e->class_names[k]), percent(share));
+      };
+      rows += shown(r.cls, r.share) + shown(r.most, r.purity);
     }
     rows += "</tr>\n";
   }
   std::string about = fmt::format(
-      "Share of the rows in per cent; mean probability of the own cluster; mean silhouette{}; the row nearest to the "
+      "Share of the rows and mean probability of the own cluster in per cent; mean silhouette{}; the row nearest to "
+      "the "
       "cluster's mean.",
       s.at("silhouette").at("exact").get<bool>()
           ? ""
           : fmt::format(" of {} rows drawn at random", s.at("silhouette").at("rows").get<int64_t>()));
+  if (e)
+    about +=
+        " Class: the one that the cluster is matched to, one-to-one, and the share of the cluster that is of it; it "
+        "need "
+        "not be the most frequent one, whose share is the purity.";
   if (all.size() > kMostRows) about += fmt::format(" The first {} of {}.", kMostRows, all.size());
   return html_section(
       "Clusters", about,
       fmt::format("<div style=\"overflow-x:auto\"><table><tr><th>cluster</th><th>rows</th><th>share</th>"
                   "<th>confidence</th><th>silhouette</th><th>nearest row</th>{}</tr>\n{}</table></div>\n",
-                  e ? "<th>class</th><th>purity</th>" : "", rows));
+                  e ? "<th>class</th><th>of it</th><th>most frequent</th><th>purity</th>" : "", rows));
 }
 
 std::string unusual(const json& s) {
@@ -90,19 +104,20 @@ std::string unusual(const json& s) {
     }
     out += html_section(
         "Near-duplicates",
-        fmt::format("{} rows are nearly the same as another, in {} groups: neighbours of a cosine of at least {}. The "
-                    "largest groups; all are in near_duplicates.csv.",
-                    near.at("rows").get<int64_t>(), near.at("groups").get<int64_t>(), number(near.at("cosine"), 4)),
+        fmt::format("{} rows are {}, in {} groups: equal rows, and neighbours of a cosine of at least {}. The largest "
+                    "groups; all are in near_duplicates.csv, which says which are equal.",
+                    near.at("rows").get<int64_t>(),
+                    likeness_text(near.at("rows").get<int64_t>(), near.at("exact").get<int64_t>()),
+                    near.at("groups").get<int64_t>(), number(near.at("cosine"), 4)),
         fmt::format("<div class=\"wide\"><table><tr><th>group</th><th>rows</th></tr>\n{}</table></div>\n", rows));
   }
   std::string rows;
   for (const json& of : s.at("outliers").at("first"))
     rows += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", of[0].get<int64_t>(), number(of[1], 4));
   const std::string by = s.at("outliers").at("by").get<std::string>();
-  return out + html_section("Outliers",
-                            "The rows that are least like others, by the " + by + ". More are in outliers.csv.",
-                            rows.empty() ? "" : fmt::format("<table><tr><th>row</th><th>{}</th></tr>\n{}</table>\n",
-                                                            by, rows));
+  return out + html_section(
+                   "Outliers", "The rows that are least like others, by the " + by + ". More are in outliers.csv.",
+                   rows.empty() ? "" : fmt::format("<table><tr><th>row</th><th>{}</th></tr>\n{}</table>\n", by, rows));
 }
 
 std::string confusion(const std::optional<Evaluation>& e) {

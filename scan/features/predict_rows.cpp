@@ -83,7 +83,7 @@ void RowPredictor::operator()(const std::vector<FeatureMatrix>& matrices, const 
       throw Error(fmt::format("{}: rows of {} dimensions; the run's have {}", m.name(), m.cols(), dims[s]));
     if (m.rows() != matrices[0].rows())
       throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), matrices[0].name(), matrices[0].rows()));
-    m.expect_usable(settings_.unit);
+    m.expect_usable(settings_.unit, !settings_.unit && !settings_.standardised);
     spaces.emplace_back(ctx_, m, transforms_[s], 0);
   }
   of_rows(spaces, use);

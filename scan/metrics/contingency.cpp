@@ -113,13 +113,17 @@ std::vector<ClusterReport> cluster_report(const Contingency& table, const Matchi
   check(matching.class_of.size() == static_cast<size_t>(table.clusters), "cluster_report: matching of another table");
   std::vector<ClusterReport> report(table.clusters);
   for (int c = 0; c < table.clusters; ++c) {
-    int64_t most = 0;
+    ClusterReport& of = report[c];
+    of.cls = matching.class_of[c];
     for (int k = 0; k < table.classes; ++k) {
-      report[c].size += table.at(c, k);
-      most = std::max(most, table.at(c, k));
+      of.size += table.at(c, k);
+      if (table.at(c, k) > (of.most < 0 ? 0 : table.at(c, of.most))) of.most = k;
     }
-    report[c].cls = matching.class_of[c];
-    report[c].purity = report[c].size == 0 ? 0 : static_cast<double>(most) / static_cast<double>(report[c].size);
+    const auto share = [&](int k) {
+      return k < 0 || of.size == 0 ? 0 : static_cast<double>(table.at(c, k)) / static_cast<double>(of.size);
+    };
+    of.share = share(of.cls);
+    of.purity = share(of.most);
   }
   return report;
 }

@@ -44,7 +44,9 @@ double top_k_accuracy(const Matrix<const float>& probabilities, std::span<const 
 struct ClusterReport {
   int64_t size = 0;
   int cls = -1;       // matched class
-  double purity = 0;  // share of the most frequent class
+  int most = -1;      // the most frequent class, the first on a tie; -1 without a sample
+  double share = 0;   // of the matched class
+  double purity = 0;  // of the most frequent class
 };
 std::vector<ClusterReport> cluster_report(const Contingency&, const Matching&);
 

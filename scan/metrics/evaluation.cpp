@@ -114,7 +114,7 @@ Table cluster_table(const Evaluation& e) {
                                                 : fmt::format(" {}", class_name(e, report.cls));
     std::vector<std::string> row = {fmt::format("{}{}", e.cluster_ids[c], what), fmt::format("{}", report.size)};
     if (e.scores) {
-      row.push_back(percent(report.purity));
+      row.push_back(report.size == 0 ? "-" : percent(report.purity));
       for (int k = 0; k < e.table.classes; ++k) row.push_back(fmt::format("{}", e.table.at(c, k)));
     }
     out.rows.push_back(std::move(row));
@@ -188,9 +188,15 @@ nlohmann::json to_json(const Evaluation& e) {
     nlohmann::json cluster = {{"cluster", e.cluster_ids[c]}, {"size", report.size}};
     if (e.has_probabilities) cluster["mean_confidence"] = e.clusters[c].mean_confidence;
     if (e.scores) {
-      const nlohmann::json cls = report.cls < 0 ? nlohmann::json(nullptr) : nlohmann::json(e.class_ids[report.cls]);
+      const auto id = [&](int k) { return k < 0 ? nlohmann::json() : nlohmann::json(e.class_ids[k]); };
+      const auto share = [&](int k, double of) {
+        return k < 0 || report.size == 0 ? nlohmann::json() : nlohmann::json(of);
+      };
+      const nlohmann::json cls = id(report.cls);
       cluster["class"] = cls;
-      cluster["purity"] = report.purity;
+      cluster["class_share"] = share(report.cls, report.share);
+      cluster["most_frequent"] = id(report.most);
+      cluster["purity"] = share(report.most, report.purity);
       out["matching"].push_back(cls);
       nlohmann::json row = nlohmann::json::array();
       for (int k = 0; k < e.table.classes; ++k) row.push_back(e.table.at(c, k));

@@ -46,9 +46,12 @@ struct Evaluation {
 Evaluation evaluate_clustering(const EvaluationInput&);
 
 // n, clusters, classes, noise (samples in no cluster, where there are any), labelled, cluster_ids, class_ids,
-// class_names, empty_clusters, per_cluster [{cluster, size, class, purity, mean_confidence}]; with scores acc,
-// acc_many_to_one, nmi, ari, ami, top5 (with probabilities), matching (class per cluster, null where unmatched) and
-// confusion (clusters x classes). Without scores per_cluster has neither class nor purity.
+// class_names, empty_clusters, per_cluster [{cluster, size, mean_confidence}]; with scores acc, acc_many_to_one, nmi, ari,
+// ami, top5 (with probabilities), matching (class per cluster, null where unmatched) and confusion (clusters x classes), and in
+// per_cluster
+//   class          the matched class (one-to-one), null where unmatched;  class_share: the share of its samples that are of it
+//   most_frequent  the class of most of its samples;                      purity: the share of those
+// Shares and most_frequent are null for an empty cluster, class_share too where there is no class.
 nlohmann::json to_json(const Evaluation&);
 
 // One row per cluster: cluster,class,size, then its count of every class under the class's name (RFC 4180).

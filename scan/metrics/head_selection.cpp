@@ -60,10 +60,10 @@ Usage usage_of(std::span<const int32_t> assignments, int classes) {
   return usage;
 }
 
-std::string collapse_warning(const std::string& stage, const Usage& usage, int classes) {
+std::string collapse_warning(const std::string& stage, const Usage& usage, int classes, const std::string& unit) {
   if (usage.used <= 1 || usage.entropy < 0.05 * std::log(classes))
-    return fmt::format("{}: the clustering has collapsed: nearly all images are in one of {} clusters (entropy {:.2f})",
-                       stage, classes, usage.entropy);
+    return fmt::format("{}: the clustering has collapsed: nearly all {} are in one of {} clusters (entropy {:.2f})",
+                       stage, unit, classes, usage.entropy);
   if (usage.used < classes) return fmt::format("{}: {} of {} clusters are empty", stage, classes - usage.used, classes);
   return "";
 }

@@ -23,6 +23,7 @@ struct Usage {
 Usage usage_of(std::span<const int32_t> assignments, int classes);
 
 // A warning where nearly all samples are in one cluster or some clusters are empty; else "".
-std::string collapse_warning(const std::string& stage, const Usage&, int classes);
+// `unit`: what the samples are.
+std::string collapse_warning(const std::string& stage, const Usage&, int classes, const std::string& unit = "images");
 
 }  // namespace kith

@@ -41,11 +41,20 @@ json near_duplicates_json(const NearGroups& near, double least_cosine, const std
   json first = json::array();
   for (size_t g = 0; g < std::min(near.groups.size(), kListed); ++g) {
     json group = json::array();
-    for (size_t m = 0; m < std::min(near.groups[g].size(), kListedOfGroup); ++m)
-      group.push_back(near.groups[g][m].row);
+    for (size_t m = 0; m < std::min(near.groups[g].size(), kListedOfGroup); ++m) group.push_back(near.groups[g][m].row);
     first.push_back(std::move(group));
   }
-  return {{unit, near.rows}, {"groups", near.groups.size()}, {"cosine", least_cosine}, {"first", std::move(first)}};
+  return {{unit, near.rows},
+          {"exact", near.exact},
+          {"groups", near.groups.size()},
+          {"cosine", least_cosine},
+          {"first", std::move(first)}};
+}
+
+std::string likeness_text(int64_t rows, int64_t exact) {
+  if (exact == 0) return "nearly the same as another";
+  if (exact == rows) return "the same as another";
+  return fmt::format("the same or nearly the same as another, {} of them exactly", exact);
 }
 
 json outliers_json(std::span<const int64_t> rows, std::span<const float> value, const std::string& by) {
@@ -59,22 +68,25 @@ std::string unusual_text(const json& judged, const std::string& near, const std:
                          const std::string& unit, const std::string& called) {
   constexpr size_t kNamed = 5;
   std::string out;
-  if (judged.contains(near) && judged.at(near).at(unit).get<int64_t>() > 0)
-    out += fmt::format("  {} {} are nearly the same as another, in {} groups (near_duplicates.csv)\n",
-                       judged.at(near).at(unit).get<int64_t>(), called, judged.at(near).at("groups").get<int64_t>());
+  if (const int64_t rows = judged.contains(near) ? judged.at(near).at(unit).get<int64_t>() : 0; rows > 0)
+    out += fmt::format("  {} {} are {}, in {} groups (near_duplicates.csv)\n", rows, called,
+                       likeness_text(rows, judged.at(near).at("exact").get<int64_t>()),
+                       judged.at(near).at("groups").get<int64_t>());
   if (!judged.contains(outliers) || judged.at(outliers).at("first").empty()) return out;
   const json& first = judged.at(outliers).at("first");
+  const json names = judged.at(outliers).value("names", json());
   out += fmt::format("  least like others: {}", called);
   for (size_t i = 0; i < std::min(first.size(), kNamed); ++i)
-    out += fmt::format("{} {}", i == 0 ? "" : ",", first[i][0].get<int64_t>());
+    out += fmt::format("{} {}", i == 0 ? "" : ",", names.is_null() ? first[i][0].dump() : names[i].get<std::string>());
   return out + " (outliers.csv)\n";
 }
 
 std::string near_duplicates_csv(const NearGroups& near, const std::string& unit, const MoreColumns& more) {
-  std::string out = fmt::format("group,{},nearest,cosine{}\n", unit, more.header);
+  std::string out = fmt::format("group,{},nearest,cosine,exact{}\n", unit, more.header);
   for (size_t g = 0; g < near.groups.size(); ++g)
     for (const NearGroups::Member& m : near.groups[g])
-      out += fmt::format("{},{},{},{:.6g}{}\n", g, m.row, m.nearest, m.cosine, more.of ? more.of(m.row) : "");
+      out += fmt::format("{},{},{},{:.6g},{}{}\n", g, m.row, m.nearest, m.cosine, m.exact ? "yes" : "no",
+                         more.of ? more.of(m.row) : "");
   return out;
 }
 

@@ -5,6 +5,9 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
 
 #include "kernels/core/parallel.h"
 
@@ -83,6 +86,15 @@ ListedLikeness listed_likeness(const Matrix<const int64_t>& lists, int64_t dim, 
   return out;
 }
 
+std::vector<NearPair> exact_pairs(int64_t rows, const std::function<std::string(int64_t)>& digest_of) {
+  std::unordered_map<std::string, int64_t> first;
+  std::vector<NearPair> out;
+  for (int64_t i = 0; i < rows; ++i)
+    if (const auto [at, fresh] = first.emplace(digest_of(i), i); !fresh)
+      out.push_back({.a = at->second, .b = i, .cosine = 1, .exact = true});
+  return out;
+}
+
 NearGroups near_groups(std::span<const NearPair> pairs) {
   std::map<int64_t, int64_t> up;  // towards the first row of a group
   const auto root = [&](int64_t row) {
@@ -93,8 +105,9 @@ NearGroups near_groups(std::span<const NearPair> pairs) {
   for (const NearPair& p : pairs) {
     for (const auto& [row, other] : {std::pair{p.a, p.b}, std::pair{p.b, p.a}}) {
       up.emplace(row, row);
-      auto& m = members.try_emplace(row, NearGroups::Member{row, other, p.cosine}).first->second;
-      if (p.cosine > m.cosine || (p.cosine == m.cosine && other < m.nearest)) m.nearest = other, m.cosine = p.cosine;
+      auto& m = members.try_emplace(row, NearGroups::Member{row, other, p.cosine, p.exact}).first->second;
+      if (std::tuple(p.exact, p.cosine, -other) > std::tuple(m.exact, m.cosine, -m.nearest))
+        m = {.row = row, .nearest = other, .cosine = p.cosine, .exact = p.exact};
     }
     const int64_t a = root(p.a), b = root(p.b);
     up[std::max(a, b)] = std::min(a, b);
@@ -102,6 +115,7 @@ NearGroups near_groups(std::span<const NearPair> pairs) {
   std::map<int64_t, std::vector<NearGroups::Member>> groups;
   for (const auto& [row, member] : members) groups[root(row)].push_back(member);
   NearGroups out{.rows = static_cast<int64_t>(members.size()), .groups = {}};
+  out.exact = std::ranges::count_if(members, [](const auto& m) { return m.second.exact; });
   for (auto& [first, group] : groups) out.groups.push_back(std::move(group));
   std::ranges::stable_sort(out.groups, [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return out;

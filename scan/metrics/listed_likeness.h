@@ -5,13 +5,15 @@
 //   listed(a)    the rows of a's list up to -1, without a itself
 //   mean(a)      mean of cosine(a, b) over listed(a)
 //   near pair    a < b, one of which lists the other, of a cosine of at least `least`
-//   group        rows that near pairs connect, directly or through others
+//   exact pair   a < b of equal content, a the first with it; found in all rows, listed or not; its cosine counts as 1
+//   group        rows that near and exact pairs connect, directly or through others
 //
 // Deterministic on any number of threads. Cost 2 rows k dim flop.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/core/types.h"
@@ -21,6 +23,7 @@ namespace kith {
 struct NearPair {
   int64_t a = 0, b = 0;
   float cosine = 0;
+  bool exact = false;
   auto operator<=>(const NearPair&) const = default;
 };
 
@@ -32,12 +35,16 @@ struct ListedLikeness {
 using RowsOf = std::function<void(std::span<const int64_t> index, float* out)>;
 ListedLikeness listed_likeness(const Matrix<const int64_t>& lists, int64_t dim, double least, const RowsOf& rows);
 
+// The exact pairs of rows 0 .. rows - 1, whose content has these digests: one for each row that another before it equals.
+std::vector<NearPair> exact_pairs(int64_t rows, const std::function<std::string(int64_t)>& digest_of);
+
 struct NearGroups {
   struct Member {
-    int64_t row = 0, nearest = 0;  // the partner of its greatest cosine, the lowest on a tie
+    int64_t row = 0, nearest = 0;  // an exact partner, else that of its greatest cosine; the lowest on a tie
     float cosine = 0;
+    bool exact = false;  // `nearest` is equal
   };
-  int64_t rows = 0;                         // in all groups
+  int64_t rows = 0, exact = 0;              // in all groups, and those of them that equal another
   std::vector<std::vector<Member>> groups;  // the largest first, then by their first row; rows ascend
 };
 NearGroups near_groups(std::span<const NearPair>);

@@ -242,7 +242,11 @@ std::string clusters(const PageInput& in) {
       "confident samples.";
   if (in.evaluation)
     about += fmt::format(
-        "</p>\n<p><span class=\"key\"></span>label is the {} class<span class=\"key wrong\"></span>another label",
+        "</p>\n<p>{} Purity: the share of the most frequent class.</p>\n<p><span class=\"key\"></span>label is the {} "
+        "class<span class=\"key wrong\"></span>another label",
+        uneven(in) ? "A cluster is named after its most frequent class."
+                   : "A cluster is named after the class it is matched to, one-to-one, which need not be its most "
+                     "frequent one.",
         uneven(in) ? "cluster's most frequent" : "matched");
   return html_section("Clusters", about, cluster_rows(in));
 }

@@ -68,11 +68,13 @@ std::string to_svg(const DotChart& chart) {
         at + 5, kColours[s], at + 14, escape_html(chart.series[s]));
     at += 34 + 6.4 * static_cast<double>(chart.series[s].size());
   }
-  for (const double v : ticks(low, high, 6))
+  const std::vector<double> places = ticks(low, high, 6);
+  const std::vector<std::string> labels = tick_labels(places);
+  for (size_t i = 0; i < places.size(); ++i)
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:g}\" y2=\"{2:g}\"/>"
-        "<text class=\"tick\" x=\"{0:.1f}\" y=\"{3:g}\" text-anchor=\"middle\">{4:.4g}</text>",
-        x(v), top, base, base + 15, v);
+        "<text class=\"tick\" x=\"{0:.1f}\" y=\"{3:g}\" text-anchor=\"middle\">{4}</text>",
+        x(places[i]), top, base, base + 15, labels[i]);
   for (size_t r = 0; r < chart.rows.size(); ++r) {
     const double first = top + row_height * static_cast<double>(r);
     svg += fmt::format(

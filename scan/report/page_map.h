@@ -12,7 +12,7 @@ struct MapPoint {
   int64_t image = 0;
   float x = 0, y = 0;  // in any unit, y upwards
   int32_t cluster = 0;
-  std::string about;  // "image 7, confidence 0.912, label bag"
+  std::string about;  // "image 7, confidence 0.912, label bag"; a file's name in place of "image 7"
 };
 
 // How many images of this size a page has room for: their thumbnails take at most 3 MB before they are packed.

@@ -7,6 +7,7 @@
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/prototypes.h"
+#include "scan/report/image_name.h"
 #include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 #include "scan/text/table.h"
@@ -65,7 +66,7 @@ class Rows {
     double confidence = 0;
     for (const int64_t i : members) confidence += in_.confidence[i];
     std::string about = fmt::format("{} images", members.size());
-    if (in_.evaluation) about += fmt::format("<br>purity {} %", percent(in_.evaluation->clusters[c].report.purity));
+    if (in_.evaluation && !members.empty()) about += "<br>" + agreement_of(c);
     if (!members.empty())
       about += fmt::format("<br>confidence {}", percent(confidence / static_cast<double>(members.size())) + " %");
     std::string samples;
@@ -75,6 +76,15 @@ class Rows {
     return picture_row(name(c), about, prototype < 0 ? "" : image(prototype, c), samples);
   }
 
+  // What share is of the class that the row is named after, and of the most frequent one where that is another.
+  std::string agreement_of(size_t c) const {
+    const ClusterReport& report = in_.evaluation->clusters[c].report;
+    if (report.most == class_of_[c]) return fmt::format("purity {} %", percent(report.purity));
+    const std::string most = fmt::format("most frequent: {}, {} %",
+                                         escape_html(in_.evaluation->class_names[report.most]), percent(report.purity));
+    return class_of_[c] < 0 ? most : fmt::format("{} % are of it; {}", percent(report.share), most);
+  }
+
   std::string name(size_t c) const {
     if (!in_.evaluation) return fmt::format("Cluster {}", c);
     const int cls = class_of_[c];
@@ -82,7 +92,8 @@ class Rows {
   }
 
   std::string image(int64_t index, size_t c) const {
-    std::string mark, about = fmt::format("image {}, confidence {:.3f}", index, in_.confidence[index]);
+    std::string mark;
+    std::string about = fmt::format("{}, confidence {:.3f}", image_name(*in_.images, index), in_.confidence[index]);
     if (in_.evaluation && !in_.images->labels.empty()) {
       const int32_t label = in_.images->labels[index];
       mark = label == class_of_[c] ? "right" : "wrong";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "kernels/core/check.h"
 
@@ -32,11 +33,16 @@ std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<doubl
   return out;
 }
 
-// 12000 -> "12k", 0.0004 -> "0.0004", 0.00001 -> "1e-05".
-std::string tick_label(double v) {
-  if (std::abs(v) < 1e-12) return "0";
-  if (std::abs(v) >= 10000) return fmt::format("{:g}k", v / 1000);
-  return fmt::format("{:.4g}", v);
+// 12000 -> "12k", 0.0004 -> "0.0004", 0.00001 -> "1e-05"; with more digits where 4 miss the value by more than `off`.
+std::string tick_label(double v, double off) {
+  if (std::abs(v) < off) return "0";
+  const double unit = std::abs(v) >= 10000 ? 1000 : 1;
+  std::string text;
+  for (int digits = 4; digits <= 17; ++digits) {
+    text = fmt::format("{:.{}g}", v / unit, digits);
+    if (std::abs(std::stod(text) * unit - v) <= off) break;
+  }
+  return text + (unit > 1 ? "k" : "");
 }
 
 // The plot area of a line chart inside its picture, and the map of values to it.
@@ -109,6 +115,13 @@ std::vector<double> ticks(double low, double high, int count) {
   return out;
 }
 
+std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
+  std::vector<std::string> out;
+  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : std::abs(ticks.empty() ? 0 : ticks[0]);
+  for (const double v : ticks) out.push_back(tick_label(v, std::max(step / 100, 1e-12)));
+  return out;
+}
+
 std::string to_svg(const LineChart& chart) {
   const auto points = thinned(chart.points);
   if (points.empty()) return "";
@@ -118,14 +131,16 @@ std::string to_svg(const LineChart& chart) {
       "<svg class=\"chart\" viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\">"
       "<text class=\"title\" x=\"{:g}\" y=\"16\">{}</text>",
       f.width, f.height, escape_html(chart.title), f.left, escape_html(chart.title));
-  for (const double v : ticks(f.y0, f.y1, 4))
+  const std::vector<double> heights = ticks(f.y0, f.y1, 4), places = ticks(f.x0, f.x1, 4);
+  const std::vector<std::string> of_heights = tick_labels(heights), of_places = tick_labels(places);
+  for (size_t i = 0; i < heights.size(); ++i)
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{:g}\" x2=\"{:g}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>"
         "<text class=\"tick\" x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>",
-        f.left, end, f.y(v), f.y(v), f.left - 6, f.y(v) + 3.5, tick_label(v));
-  for (const double v : ticks(f.x0, f.x1, 4))
-    svg += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>", f.x(v),
-                       base + 14, tick_label(v));
+        f.left, end, f.y(heights[i]), f.y(heights[i]), f.left - 6, f.y(heights[i]) + 3.5, of_heights[i]);
+  for (size_t i = 0; i < places.size(); ++i)
+    svg += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>", f.x(places[i]),
+                       base + 14, of_places[i]);
   svg += fmt::format(
       "<line class=\"axis\" x1=\"{:g}\" x2=\"{:g}\" y1=\"{:g}\" y2=\"{:g}\"/>"
       "<text class=\"label\" x=\"{:g}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>"

@@ -13,6 +13,9 @@ std::string escape_html(const std::string&);
 // Round tick positions that cover [low, high] from within, about `count` of them; one tick when the range is empty.
 std::vector<double> ticks(double low, double high, int count);
 
+// Texts of ticks() that read back as the ticks to a hundredth of their distance: 12000 is "12k".
+std::vector<std::string> tick_labels(const std::vector<double>& ticks);
+
 struct LineChart {
   enum class Range : uint8_t { data, from_zero };  // of the y axis
   std::string title, x_label, y_label;             // labels carry the unit

@@ -23,13 +23,18 @@
 namespace kith {
 namespace {
 
+// What a split is to people: without test images the train images are scored, by shorter lists.
+std::string images_of(const Session& s, const std::string& split) {
+  return split == "test" && s.data.test().count == 0 ? "the train images, as they are scored," : split + " images";
+}
+
 void tell_purity(Session& s, const std::string& split, const data::Images& images, const Matrix<const int64_t>& lists) {
   if (!images.labelled()) return;
   const double purity = neighbour_purity(lists, images.labels);
   s.report.metric({{"stage", "mine"}, {"split", split}, {"k", lists.cols}, {"purity", purity}});
   s.report.note(
-      fmt::format("mine: {:.2f} % of the {} nearest {} neighbours share the label (labels used for this line only)",
-                  100 * purity, lists.cols, split));
+      fmt::format("mine: {:.2f} % of the {} nearest neighbours of {} share the label (labels used for this line only)",
+                  100 * purity, lists.cols, images_of(s, split)));
 }
 
 Neighbours mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
@@ -39,9 +44,9 @@ Neighbours mine_split(Session& s, const std::string& split, const data::Images& 
       nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
   if (found.uncertified > 0)
     s.report.note(
-        fmt::format("mine: {} lists of {} {} images were searched again in f64: their features are equal or "
+        fmt::format("mine: {} lists of {} {} were searched again in f64: their features are equal or "
                     "differ less than a quick search can tell",
-                    found.uncertified, images.count, split));
+                    found.uncertified, images.count, images_of(s, split)));
   tell_purity(s, split, images, found.view());
   return found;
 }

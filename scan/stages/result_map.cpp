@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "scan/metrics/layout.h"
+#include "scan/report/image_name.h"
 #include "scan/train/sampler.h"
 
 namespace kith {
@@ -25,7 +26,7 @@ std::vector<MapPoint> result_map(const Session& s, const Matrix<const float>& fe
     const int64_t image = p * images.count / count;
     points[p].image = image;
     points[p].cluster = assignments[image];
-    points[p].about = fmt::format("image {}, confidence {:.3f}", image, confidence[image]);
+    points[p].about = fmt::format("{}, confidence {:.3f}", image_name(images, image), confidence[image]);
     if (images.labelled())
       points[p].about += ", label " + s.data.class_names.at(static_cast<size_t>(images.labels[image]));
     rows.insert(rows.end(), features.row(image).begin(), features.row(image).end());

@@ -29,10 +29,8 @@ Facts facts_of(const Session& s, int clusters, const json& judged) {
     facts.emplace_back("Silhouette", fmt::format("{:.3f}", silhouette.get<double>()));
   if (judged.contains("agreement_of_heads"))
     facts.emplace_back("Agreement of heads", fmt::format("{:.3f}", judged["agreement_of_heads"].get<double>()));
-  if (const auto count = judged["copies_train"]["images"].get<int64_t>(); count > 0)
-    facts.emplace_back("Copies among train images", std::to_string(count));
-  if (judged.contains("near_duplicates_train"))
-    facts.emplace_back("Near-duplicates", std::to_string(judged["near_duplicates_train"]["images"].get<int64_t>()));
+  facts.emplace_back("Copies and near-duplicates",
+                     std::to_string(judged["near_duplicates_train"]["images"].get<int64_t>()));
   const json times = recorded_seconds(s);
   for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
     if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));

@@ -7,13 +7,13 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "scan/metrics/judgement.h"
+#include "scan/report/image_name.h"
 #include "scan/run/artifacts.h"
 #include "scan/text/csv.h"
 
@@ -62,12 +62,30 @@ void write_lists(const Session& s, const UnusualImages& u) {
     path = {.header = ",path",
             .of = [&](int64_t i) { return fmt::format(",{}", csv_field(train.files[static_cast<size_t>(i)])); }};
   data::write_file(s.dir / "near_duplicates.csv", {data::as_bytes(near_duplicates_csv(u.near, "image", path))});
-  data::write_file(s.dir / "outliers.csv",
-                   {data::as_bytes(outliers_csv(u.outliers, u.likeness, "image,likeness", path))});
+  if (u.likeness.empty())
+    std::filesystem::remove(s.dir / "outliers.csv");  // of earlier neighbours
+  else
+    data::write_file(s.dir / "outliers.csv",
+                     {data::as_bytes(outliers_csv(u.outliers, u.likeness, "image,likeness", path))});
 }
 
-std::string name_of(const data::Images& images, int64_t i) {
-  return images.files.empty() ? fmt::format("image {}", i) : images.files[static_cast<size_t>(i)];
+nlohmann::json copies_json(const std::vector<NearPair>& copies) {
+  constexpr size_t kListed = 20;
+  nlohmann::json listed = nlohmann::json::array();
+  for (size_t i = 0; i < std::min(copies.size(), kListed); ++i) listed.push_back({copies[i].b, copies[i].a});
+  return {{"images", copies.size()}, {"first", listed}};
+}
+
+nlohmann::json named_outliers(const data::Images& train, const UnusualImages& u) {
+  nlohmann::json out = outliers_json(u.outliers, u.likeness, "mean cosine to the neighbours");
+  if (!train.files.empty())
+    for (const nlohmann::json& of : out.at("first")) out["names"].push_back(image_name(train, of[0].get<int64_t>()));
+  return out;
+}
+
+std::string about_member(const data::Images& train, const NearGroups::Member& m) {
+  return m.exact ? fmt::format("{}, exact copy of {}", image_name(train, m.row), image_name(train, m.nearest))
+                 : fmt::format("{}, cosine {:.3f}", image_name(train, m.row), m.cosine);
 }
 
 }  // namespace
@@ -79,41 +97,32 @@ double pixel_difference(const data::Images& images, int64_t a, int64_t b) {
   return apart == 0 ? 0 : 2 * apart / (contrast(x) + contrast(y));
 }
 
-nlohmann::json copies(const data::Images& images) {
-  constexpr size_t kListed = 20;
-  std::unordered_map<std::string, int64_t> first;
-  nlohmann::json listed = nlohmann::json::array();
-  int64_t count = 0;
-  for (int64_t i = 0; i < images.count; ++i) {
-    const auto [at, fresh] = first.emplace(data::digest(pixels_of(images, i)), i);
-    if (fresh) continue;
-    ++count;
-    if (listed.size() < kListed) listed.push_back({i, at->second});
-  }
-  return {{"images", count}, {"first", listed}};
-}
-
 UnusualImages unusual_images(const Session& s) {
   const data::Images& train = s.data.train();
+  const std::vector<NearPair> copies =
+      exact_pairs(train.count, [&](int64_t i) { return data::digest(pixels_of(train, i)); });
   UnusualImages out;
-  out.summary["copies_train"] = copies(train);
+  out.summary["copies_train"] = copies_json(copies);
   const auto lists = data::read_npy<int64_t>(neighbours_path(s.dir, "train"));
-  if (lists.shape.at(1) == 0) {
-    for (const char* file : {"near_duplicates.csv", "outliers.csv"}) std::filesystem::remove(s.dir / file);
-    return out;
+  const bool listed = lists.shape.at(1) > 0;
+  std::vector<NearPair> pairs;
+  double limit = 0;
+  if (listed) {
+    ListedLikeness found = likeness_of(lists, read_features(s, "train", train.count));
+    limit = near_limit(train, {lists.values.data(), lists.shape[0], lists.shape[1]});
+    std::erase_if(found.near, [&](const NearPair& p) {
+      const double apart = pixel_difference(train, p.a, p.b);
+      return apart == 0 || apart > limit;
+    });
+    pairs = std::move(found.near);
+    out.likeness = std::move(found.mean);
+    out.outliers = least_rows(out.likeness);
+    out.summary["outliers_train"] = named_outliers(train, out);
   }
-  ListedLikeness found = likeness_of(lists, read_features(s, "train", train.count));
-  const double limit = near_limit(train, {lists.values.data(), lists.shape[0], lists.shape[1]});
-  std::erase_if(found.near, [&](const NearPair& p) {
-    const double apart = pixel_difference(train, p.a, p.b);
-    return apart == 0 || apart > limit;
-  });
-  out.near = near_groups(found.near);
-  out.likeness = std::move(found.mean);
-  out.outliers = least_rows(out.likeness);
+  pairs.insert(pairs.end(), copies.begin(), copies.end());
+  out.near = near_groups(pairs);
   out.summary["near_duplicates_train"] = near_duplicates_json(out.near, kNearCosine, "images");
   out.summary["near_duplicates_train"]["pixels"] = limit;
-  out.summary["outliers_train"] = outliers_json(out.outliers, out.likeness, "mean cosine to the neighbours");
   write_lists(s, out);
   return out;
 }
@@ -126,19 +135,22 @@ std::vector<PictureSection> unusual_pictures(const data::Images& train, const Un
         .images = &train,
         .heading = "Near-duplicates",
         .about = fmt::format(
-            "{} train images are nearly the same as another, in {} groups: neighbours whose features have a cosine of "
-            "at least {} and whose pixels differ by at most {:.2g} % of their contrast. The largest groups; all are in "
+            "{} train images are {}, in {} groups: images of the same pixels{}. The largest groups; all are in "
             "near_duplicates.csv.",
-            u.near.rows, u.near.groups.size(), kNearCosine,
-            100 * u.summary.at("near_duplicates_train").at("pixels").get<double>()),
+            u.near.rows, likeness_text(u.near.rows, u.near.exact), u.near.groups.size(),
+            u.likeness.empty()
+                ? ""
+                : fmt::format(
+                      ", and neighbours whose features have a cosine of at least {} and whose pixels differ by at "
+                      "most {:.2g} % of their contrast",
+                      kNearCosine, 100 * u.summary.at("near_duplicates_train").at("pixels").get<double>())),
         .rows = {}};
     for (size_t g = 0; g < std::min(u.near.groups.size(), kGroups); ++g) {
       const auto& group = u.near.groups[g];
       PictureSection::Row row{
           .name = fmt::format("Group {}", g), .about = fmt::format("{} images", group.size()), .pictures = {}};
       for (size_t m = 0; m < std::min(group.size(), kOfGroup); ++m)
-        row.pictures.emplace_back(group[m].row,
-                                  fmt::format("{}, cosine {:.3f}", name_of(train, group[m].row), group[m].cosine));
+        row.pictures.emplace_back(group[m].row, about_member(train, group[m]));
       near.rows.push_back(std::move(row));
     }
     out.push_back(std::move(near));
@@ -152,7 +164,7 @@ std::vector<PictureSection> unusual_pictures(const data::Images& train, const Un
                           .rows = {{.name = "Least alike", .about = "", .pictures = {}}}};
   for (size_t i = 0; i < std::min(u.outliers.size(), kOutliers); ++i)
     outliers.rows[0].pictures.emplace_back(u.outliers[i],
-                                           fmt::format("{}, likeness {:.3f}", name_of(train, u.outliers[i]),
+                                           fmt::format("{}, likeness {:.3f}", image_name(train, u.outliers[i]),
                                                        u.likeness[static_cast<size_t>(u.outliers[i])]));
   out.push_back(std::move(outliers));
   return out;

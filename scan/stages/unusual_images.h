@@ -10,14 +10,12 @@
 
 namespace kith {
 
-// Images whose pixels another image before them has: {images, first: [[copy, original], ...] of at most 20}.
-nlohmann::json copies(const data::Images&);
-
 // How far the pixels of two images are apart, as a share of their contrast, at the size that the network sees:
 //   sum (a - b)^2 / (sum (a - mean of a)^2 + sum (b - mean of b)^2) * 2
 // 0 for copies alone; infinite for two that have no contrast.
 double pixel_difference(const data::Images&, int64_t a, int64_t b);
 
+// Copies: train images of the same pixels, whether they list each other or not.
 // Near-duplicates: two train images that are no copies, of which one lists the other as a neighbour,
 //   whose mined features have a cosine of at least kNearCosine, and
 //   whose pixels differ by at most min(kNearPixels, M / kFartherApart), M the median of the difference of each image and the
@@ -30,13 +28,14 @@ constexpr double kNearCosine = 0.95, kNearPixels = 0.1, kFartherApart = 15;
 
 // An outlier: an image whose features have little in common with its neighbours' (scan/metrics/listed_likeness.h, mean).
 struct UnusualImages {
-  NearGroups near;
-  std::vector<float> likeness;    // [train]
+  NearGroups near;                // of copies and near-duplicates
+  std::vector<float> likeness;    // [train], or empty without neighbours
   std::vector<int64_t> outliers;  // the least like its neighbours first
-  nlohmann::json summary;         // copies_train; and where there are neighbours near_duplicates_train (pixels: the
-                                  // largest difference), outliers_train
+  // copies_train {images: those whose pixels an image before them has, first: [[copy, original], ...] of at most 20},
+  // near_duplicates_train (copies among them; pixels: the largest difference), and where there are neighbours outliers_train.
+  nlohmann::json summary;
 };
-// Writes near_duplicates.csv and outliers.csv; without neighbours (mine.k = 0) there are none, and such files go.
+// Writes near_duplicates.csv and outliers.csv; without neighbours (mine.k = 0) copies alone are known, and outliers.csv goes.
 UnusualImages unusual_images(const Session&);
 
 // The pictures of both, for report.html.

@@ -96,6 +96,28 @@ TEST_F(PicturesAsked, WhatAFolderLeavesOutIsTold) {
   EXPECT_NE(o.err.find("notes.txt"), std::string::npos) << o.err;
 }
 
+TEST_F(PicturesAsked, LeftOutFilesAreNamedWithTheirBytesEscaped) {
+  const std::string bad = path("bad\xff.png");
+  std::ofstream(bad) << "no picture";
+  const Outcome o = kith({"predict", "--run", path("run"), path("photos/p0.tga"), bad, "--skip-bad", "--threads", "1"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.err.find("kith: left out: " + path("bad\\xff.png") + ": "), std::string::npos) << o.err;
+}
+
+TEST_F(PicturesAsked, TheMapAndTheLineOfOutliersNameFiles) {
+  const std::string page = text_of(root_ / "run" / "report.html"), summary = text_of(root_ / "run" / "summary.json");
+  EXPECT_EQ(page.find("image 0, confidence"), std::string::npos);
+  EXPECT_NE(page.find(".tga, confidence", page.find("<circle")), std::string::npos);
+  EXPECT_NE(json::parse(summary)
+                .at("final")
+                .at("judgement")
+                .at("outliers_train")
+                .at("names")[0]
+                .get<std::string>()
+                .find(".tga"),
+            std::string::npos);
+}
+
 TEST_F(PicturesAsked, TilesOfAGalleryHaveTheBackgroundOfTheRun) {
   const Outcome o = ask("gallery", {"--out", path("gallery"), "--most", "1", "--least", "0", "--tile", "16"});
   ASSERT_EQ(o.status, 0) << o.err;

@@ -56,7 +56,8 @@ class ClusterProgram : public testing::Test {
 TEST_F(ClusterProgram, ClustersScoresAndPredicts) {
   const Outcome o = kith(command("run", {"--clusters", "3", "--method", "kmeans", "--labels", path("L.npy")}));
   ASSERT_EQ(o.status, 0) << o.err;
-  EXPECT_NE(o.out.find("120 rows, 3 of 3 clusters used"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("120 rows, 3 of 3 clusters used, mean confidence 100.0 %, silhouette"), std::string::npos)
+      << o.out;
   EXPECT_NE(o.out.find("ACC 100.0 NMI 100.0 ARI 100.0"), std::string::npos) << o.out;
   const Outcome p = kith({"predict", "--run", path("run"), "--features", path("new.npy"), "--out", path("p.csv")});
   ASSERT_EQ(p.status, 0) << p.err;
@@ -90,6 +91,36 @@ TEST_F(ClusterProgram, SeveralSpacesAndJson) {
   const nlohmann::json summary = nlohmann::json::parse(o.out.substr(last)).at("summary");
   EXPECT_EQ(summary.at("features").size(), 2u);
   EXPECT_EQ(summary.at("fit").at("generalisation").size(), 1u);
+}
+
+TEST_F(ClusterProgram, WithoutLabelsTheScoresOfEarlierOnesGoWithAWarning) {
+  const std::vector<std::string> plain = {"--clusters", "3", "--method", "kmeans"};
+  std::vector<std::string> labelled = plain;
+  labelled.insert(labelled.end(), {"--labels", path("L.npy")});
+  ASSERT_EQ(kith(command("run", labelled)).err, "");
+  const std::string scores = content_of(root / "run" / "summary.json");
+  const Outcome without = kith(command("run", plain));
+  EXPECT_EQ(without.status, 0);
+  EXPECT_TRUE(without.err.starts_with("kith: warning: cluster: the scores of earlier labels go: confusion.csv,"))
+      << without.err;
+  EXPECT_FALSE(fs::exists(root / "run" / "confusion.csv"));
+  EXPECT_EQ(kith(command("run", plain)).err, "");  // there are none any more
+  ASSERT_EQ(kith(command("run", labelled)).err, "");
+  EXPECT_EQ(content_of(root / "run" / "summary.json"), scores);
+}
+
+// Squares of such rows overflow f32; of unit length they are as good as any.
+TEST_F(ClusterProgram, RowsTooLongForF32AreRefusedUnlessBroughtToUnitLength) {
+  std::vector<float> x = data::read_npy<float>(root / "F.npy").values;
+  for (float& v : x) v *= 1e37f;
+  data::write_npy<float>(root / "F.npy", x, {120, 4});
+  const Outcome o = kith(command("far", {"--clusters", "3", "--method", "kmeans", "--normalize", "no"}));
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("F.npy: row 0 is longer than 4.6e+18"), std::string::npos) << o.err;
+  EXPECT_FALSE(fs::exists(root / "far"));
+  const Outcome unit = kith(command("far", {"--clusters", "3", "--method", "kmeans", "--normalize", "yes"}));
+  EXPECT_EQ(unit.status, 0) << unit.err;
+  EXPECT_EQ(unit.out.find("nan"), std::string::npos) << unit.out;
 }
 
 TEST_F(ClusterProgram, RefusalsLeaveNothing) {
@@ -139,8 +170,9 @@ TEST_F(ClusterProgram, OtherCommandsAndSettingsAreTold) {
   ASSERT_EQ(kith(command("one", {"--clusters", "3", "--method", "kmeans"})).status, 0);
   const Outcome run = kith({"run", "--out", path("one")});
   EXPECT_EQ(run.status, 1);
-  EXPECT_NE(run.err.find(path("one") + ": holds a clustering of features (method kmeans), without images; kith cluster "
-                                       "--features FILE --method kmeans --clusters N --out " +
+  EXPECT_NE(run.err.find(path("one") +
+                         ": holds a clustering of features (method kmeans), without images; kith cluster "
+                         "--features FILE --method kmeans --clusters N --out " +
                          path("one") + " continues it"),
             std::string::npos)
       << run.err;
@@ -152,9 +184,9 @@ TEST_F(ClusterProgram, OtherCommandsAndSettingsAreTold) {
 }
 
 TEST_F(ClusterProgram, TemiSaysThatItsStepsAreFew) {
-  std::vector<std::string> settings = {"--clusters", "3",     "--method", "temi",    "--set", "neighbours=8",
-                                       "--set",      "epochs=2", "--set",  "batch=32", "--set", "heads=2",
-                                       "--set",      "hidden=8", "--set",  "bottleneck=4"};
+  std::vector<std::string> settings = {"--clusters", "3",        "--method", "temi",        "--set", "neighbours=8",
+                                       "--set",      "epochs=2", "--set",    "batch=32",    "--set", "heads=2",
+                                       "--set",      "hidden=8", "--set",    "bottleneck=4"};
   const Outcome few = kith(command("few", settings));
   ASSERT_EQ(few.status, 0) << few.err;
   EXPECT_EQ(few.err.find("kith: warning: temi: 2 epochs of 120 rows are 6 steps of 32, and TEMI wants 1000 or more: "

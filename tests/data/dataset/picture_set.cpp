@@ -100,6 +100,11 @@ TEST_F(Folder, ALoopAtTheTopIsNoClass) {
   EXPECT_HAS(error(), "holds no picture, nor do folders in it; links to themselves or to folders that they lie in");
 }
 
+TEST_F(Folder, ASizeThatPicturesCannotHaveIsNamed) {
+  put("a/1.png");
+  EXPECT_HAS(load_error({.pictures = {.size = 2000}}), "1 to 1024 pixels: --set data.size=N; found 2000");
+}
+
 TEST_F(Folder, NamesThatAreNotUtf8AreNamedAsBytes) {
   put("a/1.png");
   put("a/\xff.png");

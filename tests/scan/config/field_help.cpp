@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/dataset/pictures.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
 
@@ -30,7 +31,16 @@ TEST(FieldHelp, ShowsAFieldASectionOrAll) {
   EXPECT_EQ(optimizer.find("pretext"), std::string::npos);
   RunConfig config;
   EXPECT_EQ(static_cast<size_t>(std::ranges::count(fields_text(""), '\n')), 2 * fields(config).size());
-  EXPECT_THROW(fields_text("clus"), Error);
+  try {
+    fields_text("cluster.lamda");
+    ADD_FAILURE() << "no error";
+  } catch (const Error& e) {
+    EXPECT_TRUE(
+        std::string(e.what()).starts_with("no field or section cluster.lamda; the nearest field is cluster.lambda;"))
+        << e.what();
+  }
+  EXPECT_NE(field_help("data.size").find("folder: and list: want 1 to " + std::to_string(data::kLargestPicture)),
+            std::string::npos);
 }
 
 }  // namespace

@@ -25,15 +25,19 @@ FeatureMatrix with_unusual_rows() {
 
 TEST_F(RowRuns, NearDuplicatesAndOutliersAreListed) {
   const nlohmann::json s = run(clustering("unusual", "scan", {with_unusual_rows()}, kShort));
-  EXPECT_EQ(s.at("near_duplicates").at("first"), nlohmann::json::parse("[[10, 40]]"));
-  EXPECT_EQ(s.at("near_duplicates").at("rows"), 2);
+  EXPECT_EQ(s.at("near_duplicates").at("first"), nlohmann::json::parse("[[10, 40], [11, 41]]"));
+  EXPECT_EQ(s.at("near_duplicates").at("rows"), 4);
+  EXPECT_EQ(s.at("near_duplicates").at("exact"), 2);
   EXPECT_EQ(s.at("outliers").at("first").size(), 10u);
   EXPECT_EQ(s.at("outliers").at("first")[0][0], 7);
   const std::string csv = file_bytes(root / "unusual" / "near_duplicates.csv");
-  EXPECT_TRUE(csv.starts_with("group,row,nearest,cosine\n0,10,40,")) << csv;
+  EXPECT_TRUE(csv.starts_with("group,row,nearest,cosine,exact\n0,10,40,")) << csv;
+  EXPECT_TRUE(csv.ends_with("\n1,11,41,1,yes\n1,41,11,1,yes\n")) << csv;
   EXPECT_TRUE(file_bytes(root / "unusual" / "outliers.csv").starts_with("row,likeness\n7,"));
   const std::string page = file_bytes(root / "unusual" / "report.html");
-  for (const char* part : {"<td>10, 40</td>", "<h2>Outliers</h2>", "Agreement of heads"})
+  for (const char* part :
+       {"<td>10, 40</td>", "<td>11, 41</td>", "4 rows are the same or nearly the same as another, 2 of them exactly",
+        "<h2>Outliers</h2>", "Agreement of heads"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   const double agreement = s.at("fit").at("agreement_of_heads").get<double>();
   EXPECT_GT(agreement, 0);
@@ -64,6 +68,25 @@ TEST_F(RowRuns, NearDuplicatesOfRowsThatAreAllAlikeMustBeMoreAlike) {
   // Means are rounded to f32: to u of 1, a 25th of which remains.
   EXPECT_NEAR(s.at("near_duplicates").at("cosine").get<double>(), 1 - (1 - mean[75]) / 25, kUnit);
   EXPECT_LT(s.at("near_duplicates").at("rows").get<int64_t>(), 15);
+}
+
+// Of 50 rows of a cluster one is of class 1 and one cluster alone has it: it is matched to that class.
+TEST_F(RowRuns, ThePageTellsTheMatchedClassFromTheMostFrequent) {
+  RowClustering c = clustering("matched", "kmeans", {FeatureMatrix::of(blobs(150, 4, 3, 0.3f).view())});
+  c.labels.assign(150, 0);
+  c.labels[0] = 1;
+  const nlohmann::json s = run(c);
+  const nlohmann::json& clusters = s.at("scores").at("per_cluster");
+  const auto matched =
+      std::ranges::find(clusters, nlohmann::json(1), [](const nlohmann::json& of) { return of.at("class"); });
+  ASSERT_NE(matched, clusters.end());
+  EXPECT_EQ(matched->at("class_share"), 0.02);
+  const std::string page = file_bytes(root / "matched" / "report.html");
+  for (const char* part :
+       {"<th>class</th><th>of it</th><th>most frequent</th><th>purity</th>",
+        "<td>1</td><td>2.0</td><td>0</td><td>98.0</td>", "<td>0</td><td>100.0</td><td>0</td><td>100.0</td>",
+        "<td>-</td><td>-</td><td>0</td><td>100.0</td>", "Class: the one that the cluster is matched to"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
 TEST_F(RowRuns, WithoutNeighboursOutliersAreFarFromTheirMean) {

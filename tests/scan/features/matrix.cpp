@@ -118,6 +118,14 @@ TEST_F(FeatureFiles, UnusableRowsAreNamed) {
   const std::string large = npy("large", "<f8", false, 1, 2, bytes_of<double>({1, 1e39}));
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(large).expect_usable(false); }),
             large + ": value [0, 1] is inf in f32; expected finite features");
+  // 2^62 is as long as a row may be where distances are taken: its square is 2^124.
+  const std::string apart = npy("long", "<f4", false, 2, 2, bytes_of<float>({0, 0x1p62f, -1e37f, 1}));
+  EXPECT_NO_THROW(FeatureMatrix::open(apart).expect_usable(true));
+  EXPECT_EQ(
+      message_of([&] { FeatureMatrix::open(apart).expect_usable(false, true); }),
+      apart +
+          ": row 1 is longer than 4.6e+18, and the squares of distances would overflow f32; scale the features down, "
+          "or bring rows to unit length");
   const std::string empty = npy("empty", "<f4", false, 0, 2, "");
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(empty); }),
             empty + ": 0 rows of 2 dimensions; expected at least 1 of each");

@@ -152,7 +152,10 @@ TEST(Metrics, ClusterReport) {
   EXPECT_EQ(report[0].size, 3);
   EXPECT_EQ(report[0].cls, 1);
   EXPECT_DOUBLE_EQ(report[0].purity, 2.0 / 3);
+  EXPECT_EQ(report[0].most, 1);
+  EXPECT_DOUBLE_EQ(report[0].share, 2.0 / 3);
   EXPECT_EQ(report[1].size, 0);
+  EXPECT_EQ(report[1].most, -1);
   EXPECT_EQ(report[1].purity, 0);
   EXPECT_EQ(report[2].cls, 0);
 }

@@ -51,12 +51,26 @@ TEST(Evaluation, JsonHoldsEveryScore) {
   EXPECT_EQ(j["empty_clusters"].dump(), "[2]");
   EXPECT_EQ(j["per_cluster"][0]["size"], 3);
   EXPECT_DOUBLE_EQ(j["per_cluster"][0]["purity"], 2.0 / 3);
+  EXPECT_EQ(j["per_cluster"][0]["most_frequent"], 1);
+  for (const char* key : {"class_share", "most_frequent", "purity"})
+    EXPECT_TRUE(j["per_cluster"][2][key].is_null()) << key;  // of no sample
   EXPECT_NEAR(j["per_cluster"][0]["mean_confidence"], 0.7, kUnit);
   EXPECT_EQ(j["per_cluster"][3]["mean_confidence"], 1.0);
   EXPECT_EQ(j["per_cluster"][2]["mean_confidence"], 0.0);
   EXPECT_EQ(confusion_csv(e),
             "cluster,class,size,a,\"b, \"\"c\"\"\",d\n"
             "0,\"b, \"\"c\"\"\",3,1,2,0\n1,a,2,2,0,0\n2,,0,0,0,0\n3,d,1,0,0,1\n");
+}
+
+// Cluster 1 is matched to class 0, which cluster 0 leaves, though most of it is of class 1.
+TEST(Evaluation, TheMatchedClassNeedNotBeTheMostFrequent) {
+  const Ints assignments = {0, 0, 0, 1, 1, 1}, labels = {1, 1, 1, 1, 1, 0};
+  const nlohmann::json c =
+      to_json(evaluate_clustering({.assignments = assignments, .labels = labels}))["per_cluster"][1];
+  EXPECT_EQ(c["class"], 0);
+  EXPECT_DOUBLE_EQ(c["class_share"], 1.0 / 3);
+  EXPECT_EQ(c["most_frequent"], 1);
+  EXPECT_DOUBLE_EQ(c["purity"], 2.0 / 3);
 }
 
 TEST(Evaluation, WithoutProbabilitiesNeitherTopFiveNorConfidence) {
@@ -172,7 +186,7 @@ TEST(Evaluation, TextShowsScoresMatrixAndEmptyClusters) {
             "  -----------------------------------------\n"
             "  0 dog           3    66.7    1    2     0\n"
             "  1 cat           2   100.0    2    0     0\n"
-            "  2 unmatched     0     0.0    0    0     0\n"
+            "  2 unmatched     0       -    0    0     0\n"
             "  3 frog          1   100.0    0    0     1\n"
             "\n"
             "1 of 4 clusters are empty: 2\n");

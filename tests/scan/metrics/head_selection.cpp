@@ -76,6 +76,7 @@ TEST(Validation, CollapseIsSaidInOneLine) {
   EXPECT_EQ(collapse_warning("cluster", usage_of(even, 3), 3), "");
   EXPECT_EQ(collapse_warning("cluster", usage_of(most, 3), 3), "cluster: 1 of 3 clusters are empty");
   EXPECT_TRUE(collapse_warning("cluster", usage_of(one, 3), 3).starts_with("cluster: the clustering has collapsed"));
+  EXPECT_NE(collapse_warning("cluster", usage_of(one, 3), 3, "rows").find("nearly all rows are"), std::string::npos);
 }
 
 TEST(Features, NearestCutsKAndCanIncludeTheRowItself) {

@@ -106,13 +106,33 @@ TEST(NearGroupsOfRows, ConnectPairsLargestFirst) {
   EXPECT_EQ(near.groups[0][1].cosine, 0.99f);
   EXPECT_EQ(near.groups[0][3].nearest, 3);  // the lower of two at 0.97
   EXPECT_EQ(near_groups({}).groups.size(), 0u);
-  EXPECT_EQ(near_duplicates_csv(near, "row", {}).substr(0, 50), "group,row,nearest,cosine\n0,2,3,0.99\n0,3,2,0.99\n0,4");
+  EXPECT_EQ(near_duplicates_csv(near, "row", {}).substr(0, 51),
+            "group,row,nearest,cosine,exact\n0,2,3,0.99,no\n0,3,2,");
   const nlohmann::json j = near_duplicates_json(near, 0.9, "rows");
-  EXPECT_EQ(j, (nlohmann::json{{"rows", 8}, {"groups", 3}, {"cosine", 0.9}, {"first", rows}}));
+  EXPECT_EQ(j, (nlohmann::json{{"rows", 8}, {"exact", 0}, {"groups", 3}, {"cosine", 0.9}, {"first", rows}}));
   const nlohmann::json judged = {{"near", j}, {"out", {{"first", {{7, 0.5}, {1, 0.75}}}}}};
   EXPECT_EQ(unusual_text(judged, "near", "out", "rows", "rows"),
             "  8 rows are nearly the same as another, in 3 groups (near_duplicates.csv)\n"
             "  least like others: rows 7, 1 (outliers.csv)\n");
+}
+
+TEST(NearGroupsOfRows, HoldExactCopiesAndSayWhichTheyAre) {
+  const std::vector<std::string> content = {"a", "b", "a", "c", "a"};
+  std::vector<NearPair> pairs = exact_pairs(5, [&](int64_t i) { return content[i]; });
+  EXPECT_EQ(pairs, (std::vector<NearPair>{{0, 2, 1, true}, {0, 4, 1, true}}));
+  pairs.push_back({1, 2, 1});  // of cosine 1, as directions may have it, and not equal
+  const NearGroups near = near_groups(pairs);
+  EXPECT_EQ(near.rows, 4);
+  EXPECT_EQ(near.exact, 3);
+  EXPECT_EQ(near_duplicates_csv(near, "row", {}),
+            "group,row,nearest,cosine,exact\n0,0,2,1,yes\n0,1,2,1,no\n0,2,0,1,yes\n0,4,0,1,yes\n");
+  const nlohmann::json judged = {{"near", near_duplicates_json(near, 0.9, "rows")},
+                                 {"out", {{"first", {{3, 0.5}}}, {"names", {"c.png"}}}}};
+  EXPECT_EQ(
+      unusual_text(judged, "near", "out", "rows", "images"),
+      "  4 images are the same or nearly the same as another, 3 of them exactly, in 1 groups (near_duplicates.csv)\n"
+      "  least like others: images c.png (outliers.csv)\n");
+  EXPECT_EQ(likeness_text(2, 2), "the same as another");
 }
 
 TEST(LeastRows, AreAHundredthOrTwenty) {

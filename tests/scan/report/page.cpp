@@ -121,6 +121,30 @@ TEST(Page, ManyToOneStandsBesideOneToOneWhereClustersAreNotAsManyAsClasses) {
   EXPECT_EQ(count(even, "label is the matched class"), 1);
 }
 
+// Both clusters hold more of class 1; one of them is matched to class 0 all the same.
+TEST(Page, AMatchedClassThatIsNotTheMostFrequentIsSaid) {
+  ScoredRun run;
+  run.images.labels = {1, 1, 1, 1, 1, 0};
+  run.input.evaluation = evaluate_clustering(
+      {.assignments = run.assignments, .labels = run.images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 2});
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(count(page, "<b>1: a&lt;b&gt;</b><small>3 images<br>33.3 % are of it; most frequent: c&amp;d, 66.7 %<br>"),
+            1);
+  EXPECT_EQ(count(page, "<b>0: c&amp;d</b><small>3 images<br>purity 100.0 %<br>"), 1);
+  EXPECT_EQ(count(page, "matched to, one-to-one, which need not be its most frequent one"), 1);
+  const ScoredRun uneven;  // three clusters, the last of them empty
+  EXPECT_EQ(count(cluster_rows(uneven.input), "<small>0 images</small>"), 1);
+}
+
+TEST(Page, ImagesAreCalledByTheirFiles) {
+  ScoredRun run;
+  run.images.files = {"a.png", "b/<1>.png", "c\xff.png", "d.png", "e.png", "f.png"};
+  const std::string rows = cluster_rows(run.input);
+  EXPECT_EQ(count(rows, "title=\"b/&lt;1&gt;.png, confidence 0.900, label c&amp;d\""), 1);
+  EXPECT_EQ(count(rows, "title=\"c\\xff.png, confidence 0.700"), 2);
+  EXPECT_EQ(count(rows, "image 1"), 0);
+}
+
 TEST(Page, CurvesRunOverEpochs) {
   ScoredRun run;
   EXPECT_EQ(count(render_page(run.input), "training time, s"), 2);  // of lines that do not say their epoch
@@ -183,6 +207,20 @@ TEST(Svg, TicksAreRoundAndInside) {
   EXPECT_EQ(ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
   EXPECT_EQ(ticks(-11.2, -8.4, 4), (std::vector<double>{-11, -10, -9}));
   EXPECT_EQ(ticks(3, 3, 4), (std::vector<double>{3}));
+}
+
+TEST(Svg, LabelsOfTicksDiffer) {
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(tick_labels({1.7845, 1.785, 1.7855, 1.786}), (Labels{"1.7845", "1.785", "1.7855", "1.786"}));
+  EXPECT_EQ(tick_labels({-0.1 - 0.2, 0, 0.1 + 0.2}), (Labels{"-0.3", "0", "0.3"}));
+  EXPECT_EQ(tick_labels({10000, 12500}), (Labels{"10k", "12.5k"}));
+  EXPECT_EQ(tick_labels({1234567, 1234568}), (Labels{"1234.567k", "1234.568k"}));
+  EXPECT_EQ(tick_labels({1e-5, 2e-5}), (Labels{"1e-05", "2e-05"}));
+  EXPECT_EQ(tick_labels({3}), Labels{"3"});
+  std::vector<std::pair<double, double>> points = {{0, 1.7849}, {1, 1.7861}};
+  const std::string svg = to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = points});
+  EXPECT_EQ(count(svg, ">1.785<"), 1);
+  EXPECT_EQ(count(svg, ">1.7855<"), 1);
 }
 
 TEST(Svg, ChartsOfFewManyAndBrokenPoints) {

@@ -16,6 +16,20 @@ namespace {
 
 using nlohmann::json;
 
+TEST(Clusters, WithoutTestImagesTheLineOfTheMineStageSpeaksOfTrainImages) {
+  data::Dataset data = striped_data();
+  data.splits.pop_back();
+  TinyRun run("mine_line", tiny_config(), std::move(data));
+  run();
+  const auto said = [&](const std::string& part) {
+    return std::ranges::count_if(run.report.notes,
+                                 [&](const std::string& n) { return n.find(part) != std::string::npos; });
+  };
+  EXPECT_EQ(said("nearest neighbours of train images share the label"), 1);
+  EXPECT_EQ(said("nearest neighbours of the train images, as they are scored, share the label"), 1);
+  EXPECT_EQ(said("test"), 0);
+}
+
 TEST(Clusters, MoreOrFewerThanClassesGoThroughEveryStage) {
   for (const int clusters : {2, 6}) {  // of 3 classes
     for (const bool frozen : {false, true}) {

@@ -52,12 +52,14 @@ TEST(UnusualImages, AreListedAndShown) {
   const nlohmann::json judged = run().at("final").at("judgement");
   EXPECT_EQ(judged.at("copies_train").at("first"), nlohmann::json::parse("[[33, 6]]"));
   const nlohmann::json& near = judged.at("near_duplicates_train");
-  EXPECT_EQ(near.at("first"), nlohmann::json::parse("[[3, 30]]"));
-  EXPECT_EQ(near.at("images"), 2);
-  EXPECT_EQ(near.at("groups"), 1);
+  EXPECT_EQ(near.at("first"), nlohmann::json::parse("[[3, 30], [6, 33]]"));
+  EXPECT_EQ(near.at("images"), 4);
+  EXPECT_EQ(near.at("exact"), 2);
+  EXPECT_EQ(near.at("groups"), 2);
   const std::string csv = bytes_of(run.file("near_duplicates.csv"));
-  EXPECT_TRUE(csv.starts_with("group,image,nearest,cosine,path\n0,3,30,")) << csv;
-  EXPECT_NE(csv.find(",\"a,30.png\"\n"), std::string::npos) << csv;
+  EXPECT_TRUE(csv.starts_with("group,image,nearest,cosine,exact,path\n0,3,30,")) << csv;
+  EXPECT_NE(csv.find(",no,\"a,30.png\"\n"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("1,33,6,1,yes,\"a,33.png\"\n"), std::string::npos) << csv;
 
   // The same from the files of the run, in plain loops.
   const auto x = data::read_npy<float>(run.file("features_train.npy"));
@@ -78,16 +80,18 @@ TEST(UnusualImages, AreListedAndShown) {
   EXPECT_EQ(near.at("pixels").get<double>(), apart[35] / kFartherApart);  // images of a class differ by about 0.15
   EXPECT_LT(apart[35] / kFartherApart, kNearPixels / 2);
   EXPECT_EQ(first[0][0], least);
+  EXPECT_EQ(judged.at("outliers_train").at("names")[0], "a," + std::to_string(least) + ".png");
   EXPECT_NEAR(first[0][1].get<double>(), mean[least], 4 * 0x1p-24);  // rows are of unit length to 3 u
   const std::string listed = bytes_of(run.file("outliers.csv"));
   EXPECT_TRUE(listed.starts_with("image,likeness,path\n" + std::to_string(least) + ",")) << listed;
   EXPECT_EQ(std::ranges::count(listed, '\n'), 21);
   const std::string page = bytes_of(run.file("report.html"));
-  for (const char* part : {"<h2>Near-duplicates</h2>", "a,30.png, cosine", "<h2>Outliers</h2>", "Agreement of heads"})
+  for (const char* part : {"<h2>Near-duplicates</h2>", "a,30.png, cosine", "a,33.png, exact copy of a,6.png",
+                           "<h2>Outliers</h2>", "Agreement of heads"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
-TEST(UnusualImages, WithoutNeighboursNoneAreKnown) {
+TEST(UnusualImages, WithoutNeighboursCopiesAloneAreKnown) {
   RunConfig config = tiny_config();
   config.mine.k = 0;
   config.selflabel.enabled = false;
@@ -95,7 +99,10 @@ TEST(UnusualImages, WithoutNeighboursNoneAreKnown) {
   std::ofstream(run.file("outliers.csv")) << "of earlier neighbours";
   const nlohmann::json judged = run().at("final").at("judgement");
   EXPECT_TRUE(judged.contains("copies_train"));
-  EXPECT_FALSE(judged.contains("near_duplicates_train"));
+  EXPECT_EQ(judged.at("near_duplicates_train").at("first"), nlohmann::json::parse("[[6, 33]]"));
+  EXPECT_EQ(bytes_of(run.file("near_duplicates.csv")),
+            "group,image,nearest,cosine,exact\n0,6,33,1,yes\n0,33,6,1,yes\n");
+  EXPECT_NE(bytes_of(run.file("report.html")).find("image 33, exact copy of image 6"), std::string::npos);
   EXPECT_FALSE(judged.contains("outliers_train"));
   EXPECT_FALSE(std::filesystem::exists(run.file("outliers.csv")));
 }
