@@ -21,7 +21,7 @@ struct Gallery {
   std::vector<std::string> clusters;            // names, or empty
   std::vector<std::vector<Member>> of_cluster;  // the most confident first
   std::span<const NamedImages> parts;
-  int most = 40, least = 10;  // of each cluster
+  int most = 40, least = 10;               // of each cluster
   data::Colour background = data::kWhite;  // of the run: behind transparent pixels
   int tile = 128;  // side, pixels; images that are no files are drawn at the whole multiple of theirs up to it
 };

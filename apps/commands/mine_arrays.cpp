@@ -159,8 +159,7 @@ void complete_scores(std::vector<float>& scores, const SearchedRows& rows, const
 void expect_creatable(const path& file) {
   std::error_code ignored;
   if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
-    throw Error(
-        fmt::format("{}: cannot create: no such folder: {}", file.string(), file.parent_path().string()));
+    throw Error(fmt::format("{}: cannot create: no such folder: {}", file.string(), file.parent_path().string()));
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
 }

@@ -76,7 +76,8 @@ std::vector<Line> read_list(const fs::path& list) {
     if (fields.size() > 2 || fields[0].empty())
       fail("{}:{}: expected a path, or a path and a label with a {} between, found {} fields", list.string(),
            out.size() + 1, commas ? "comma" : "tab", fields.size());
-    if (std::error_code none; out.empty() && !has_picture_ending(fields[0]) && !fs::exists(list.parent_path() / fields[0], none))
+    if (std::error_code none;
+        out.empty() && !has_picture_ending(fields[0]) && !fs::exists(list.parent_path() / fields[0], none))
       fail("{}:1: {} is no picture file; expected a path on each line, without a header", list.string(),
            printable(fields[0]));
     Line one{(list.parent_path() / fields[0]).string(), {}};
