@@ -135,10 +135,14 @@ TEST_F(Ablate, StopsWhenAsked) {
   std::string text = text_of(root_ / "grid.toml");
   text.replace(text.find("epochs = 3"), 10, "epochs = 90000");
   std::ofstream(root_ / "grid.toml") << text;
-  const Outcome o = ablate({}, "out", {.signal = 15, .after_ms = 1500});
+  const auto saved = [this] {
+    return fs::exists(root_ / "out" / "cells") && !cells().empty() &&
+           fs::exists(cells()[0] / "checkpoint_pretext.safetensors");
+  };
+  const Outcome o = ablate({}, "out", {.signal = 15, .ready = saved});
   EXPECT_EQ(o.status, 128 + 15) << o.err;
   EXPECT_NE(o.err.find("cluster.lambda = 1, seed 0: stopped"), std::string::npos) << o.err;
-  EXPECT_TRUE(fs::exists(cells()[0] / "checkpoint_pretext.safetensors"));  // it was asked, and saved
+  ASSERT_TRUE(saved());  // it was asked, and saved
 
   // Killed, it cannot ask; its runs stop all the same, and leave their folders to the next command.
   EXPECT_EQ(ablate({}, "out", {.signal = 9, .after_ms = 1500}).status, 128 + 9);

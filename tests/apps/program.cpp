@@ -63,6 +63,8 @@ Outcome kith(const std::vector<std::string>& arguments, Interruption interruptio
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("cannot start " KITH_PROGRAM);
   if (interruption.signal != 0) {
+    for (int i = 0; interruption.ready && i < 6000 && !interruption.ready(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     std::this_thread::sleep_for(std::chrono::milliseconds(interruption.after_ms));
     kill(child, interruption.signal);  // not reaped yet, so the number is still the child's
   }

@@ -1,5 +1,6 @@
 // Runs the built program as a user does.
 #pragma once
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@ struct Outcome {
 struct Interruption {
   int signal = 0;  // 0: none
   int after_ms = 0;
+  std::function<bool()> ready = {};  // awaited first, two minutes at most: however slow the machine is
 };
 // Variables and their values; an empty value: without that variable.
 using Environment = std::vector<std::pair<std::string, std::string>>;
