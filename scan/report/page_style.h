@@ -58,7 +58,6 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .samples img { width: 52px; }
 .key { display: inline-block; width: 13px; height: 13px; border: 3px solid var(--blue); border-radius: 3px; vertical-align: -2px; margin-right: 6px; }
 .key.wrong { margin-left: 18px; border-color: var(--orange); border-style: dashed; }
-.heat, .values { min-width: min(100%, 560px); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 6px; margin-bottom: 10px; }
 .legend button { font: inherit; font-size: 12.5px; color: var(--ink); background: none; border: 1px solid transparent; border-radius: 6px; padding: 3px 8px; cursor: pointer; }
 .legend button:hover, .legend button[aria-pressed="true"] { border-color: var(--frame); }
@@ -85,7 +84,7 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
   .cluster .samples { grid-column: 1 / -1; }
   .prototype img { width: 60px; }
   .samples img { width: 40px; border-width: 2px; }
-  .scroll svg { min-width: 520px; }
+  .scroll svg { min-width: min(var(--width), 520px); }
 }
 @media print {
   :root { --ground: #fff; }

@@ -176,13 +176,18 @@ std::string to_svg(const HeatMap& map) {
   const double grid_width = cell_width * static_cast<double>(columns),
                grid_height = cell_height * static_cast<double>(rows);
   // Slanted names of the last columns stick out to the right.
-  const double width = left + grid_width + 5 * static_cast<double>(longest_column) + 8, height = top + grid_height + 8;
+  const double width = left + grid_width + 5 * static_cast<double>(longest_column) + 8;
+  // The label of the rows runs along them, and needs its length where they are few; it is centred on the whole height.
+  const double label = 6.2 * static_cast<double>(map.y_label.size()),
+               height = std::max(top + grid_height + 8, label + 8);
+  const double middle = std::max(top + grid_height / 2, label / 2 + 4);
   std::string svg = fmt::format(
-      "<svg class=\"heat\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{0:g}px\" role=\"img\" aria-label=\"{2} by "
-      "{3}\">"
+      "<svg class=\"heat\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{0:g}px;--width:{0:g}px\" role=\"img\" "
+      "aria-label=\"{2} by {3}\">"
       "<text class=\"label\" x=\"{4:g}\" y=\"14\" text-anchor=\"middle\">{3}</text>"
       "<text class=\"label\" transform=\"translate(13 {5:g}) rotate(-90)\" text-anchor=\"middle\">{2}</text>",
-      width, height, escape_html(map.y_label), escape_html(map.x_label), left + grid_width / 2, top + grid_height / 2);
+      width, height, escape_html(map.y_label), escape_html(map.x_label), left + grid_width / 2,
+      std::min(middle, height - label / 2 - 4));
   for (size_t j = 0; j < columns; ++j)
     svg += fmt::format("<text class=\"name\" transform=\"translate({:g} {:g}) rotate(-40)\">{}</text>",
                        left + cell_width * (static_cast<double>(j) + 0.5), top - 6, escape_html(map.columns[j]));
