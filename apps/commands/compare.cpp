@@ -62,7 +62,7 @@ void compare(const CompareOptions& o) {
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
-  if (results.figures.empty()) fmt::print("no figures: runs without labels have none to compare\n");
+  if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
 }
 
 }  // namespace
