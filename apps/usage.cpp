@@ -11,20 +11,6 @@
 namespace kith {
 namespace {
 
-std::vector<std::string> command_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  return names;
-}
-
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  return names;
-}
-
 // The word that was not expected, the first on the command line: an option before a value, which may be its own; but where a
 // command is wanted, that before its options.
 std::string unexpected_word(const CLI::App& app, std::span<char* const> words, bool options_first) {
@@ -39,6 +25,20 @@ std::string unexpected_word(const CLI::App& app, std::span<char* const> words, b
 }
 
 }  // namespace
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
 
 std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span<char* const> words) {
   std::string name = "kith";

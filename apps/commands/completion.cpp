@@ -1,11 +1,13 @@
 #include "apps/commands/completion.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "apps/usage.h"
 #include "scan/config/config.h"
 #include "scan/config/config_fields.h"
 
@@ -48,19 +50,12 @@ void replace(std::string& text, std::string_view mark, const std::string& by) {
   text.replace(text.find(mark), mark.size(), by);
 }
 
-std::string long_options(const CLI::App& command) {
-  std::string out;
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) out += (out.empty() ? "--" : " --") + name;
-  return out;
-}
-
 // "        run) words='--data --out' ;;" for every command below.
 std::string option_cases(const CLI::App& app, const std::string& above) {
   std::string out;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     const std::string name = above + command->get_name();
-    out += fmt::format("        '{}') words='{}' ;;\n", name, long_options(*command));
+    out += fmt::format("        '{}') words='{}' ;;\n", name, fmt::join(option_names(*command), " "));
     out += option_cases(*command, name + " ");
   }
   return out;
@@ -81,14 +76,11 @@ std::string field_lists() {
 }  // namespace
 
 std::string completion_script(const CLI::App& app, bool zsh) {
-  std::string function(kFunction), commands, presets;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    commands += (commands.empty() ? "" : " ") + command->get_name();
-  for (const std::string& name : preset_names()) presets += (presets.empty() ? "" : " ") + name;
+  std::string function(kFunction);
   replace(function, "@OPTIONS@", option_cases(app, ""));
-  replace(function, "@COMMANDS@", commands);
+  replace(function, "@COMMANDS@", fmt::format("{}", fmt::join(command_names(app), " ")));
   return fmt::format("{}{}_kith_presets='{}'\n{}", zsh ? "autoload -U +X bashcompinit && bashcompinit\n" : "",
-                     field_lists(), presets, function);
+                     field_lists(), fmt::join(preset_names(), " "), function);
 }
 
 void add_completion_command(CLI::App& app) {

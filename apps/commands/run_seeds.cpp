@@ -12,6 +12,7 @@
 #include "apps/commands/ablate.h"
 #include "kernels/core/check.h"
 #include "scan/ablate/grid.h"
+#include "scan/config/run_command.h"
 
 namespace kith {
 namespace {
@@ -29,7 +30,7 @@ std::string grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds)
     text += fmt::format("{} = {}\n", d.field == "data.spec" ? "data" : d.field, d.right);
   text += "[set]\n";
   static const std::set<std::string> kOptions = {"preset", "seed", "threads", "precision", "data.spec"};
-  for (const Difference& d : differences(load_config(config.preset, {"data.spec=" + config.data.spec}), config))
+  for (const Difference& d : differences_from_preset(config))
     if (!kOptions.contains(d.field)) text += fmt::format("{} = {}\n", d.field, d.right);
   return text;
 }

@@ -33,10 +33,14 @@ RunConfig begun_from(const RunConfig& config) {
 
 }  // namespace
 
+std::vector<Difference> differences_from_preset(const RunConfig& config) {
+  return differences(begun_from(config), config);
+}
+
 std::string run_command(const RunConfig& config, const std::string& out) {
   std::string text = fmt::format("kith run --data {} --preset {} --seed {}", shell_word(config.data.spec),
                                  shell_word(config.preset), config.seed);
-  for (const Difference& d : differences(begun_from(config), config))
+  for (const Difference& d : differences_from_preset(config))
     if (d.field == "precision")
       text += " --precision " + d.right.substr(1, d.right.size() - 2);  // a string of TOML
     else if (d.field != "seed" && d.field != "data.spec" && d.field != "threads")

@@ -9,18 +9,13 @@
 #include "scan/report/page_pictures.h"
 #include "scan/report/page_svg.h"
 #include "scan/run/metrics_log.h"
+#include "tests/scan/report/occurrences.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
 namespace {
 
 using nlohmann::json;
-
-int64_t count(const std::string& text, const std::string& part) {
-  int64_t n = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 std::span<const uint8_t> bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -55,43 +50,44 @@ struct ScoredRun {
 
 TEST(Page, SaysHowReliableTheLabelsOfRefinementWere) {
   ScoredRun run;
-  EXPECT_EQ(count(render_page(run.input), "Reliable labels"), 0);
+  EXPECT_EQ(occurrences(render_page(run.input), "Reliable labels"), 0);
   run.input.metrics.push_back(
       json{{"stage", "refine"}, {"reliable", 5}, {"of", 9}, {"reliable_per_cluster", {2, 3, 0}}, {"precision", 0.8}});
-  EXPECT_EQ(count(render_page(run.input), "Reliable labels"), 0);  // of a refinement that is not part of the result
+  EXPECT_EQ(occurrences(render_page(run.input), "Reliable labels"),
+            0);  // of a refinement that is not part of the result
   run.input.refined = true;
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "5 of 9 labels were learned from. 5 are reliable"), 1);
-  EXPECT_EQ(count(page, "80.0 % of all of them are right"), 1);
-  EXPECT_EQ(count(page, "<tr><td>Images</td><td>2</td><td>3</td><td>0</td></tr>"), 1);
+  EXPECT_EQ(occurrences(page, "5 of 9 labels were learned from. 5 are reliable"), 1);
+  EXPECT_EQ(occurrences(page, "80.0 % of all of them are right"), 1);
+  EXPECT_EQ(occurrences(page, "<tr><td>Images</td><td>2</td><td>3</td><td>0</td></tr>"), 1);
   run.input.metrics.back()["below_the_rule"] = 2;
-  EXPECT_EQ(count(render_page(run.input), "3 are reliable"), 1);
-  EXPECT_EQ(count(render_page(run.input), "2 are not, taken where clusters had too few"), 1);
+  EXPECT_EQ(occurrences(render_page(run.input), "3 are reliable"), 1);
+  EXPECT_EQ(occurrences(render_page(run.input), "2 are not, taken where clusters had too few"), 1);
   run.input.metrics.back().erase("precision");
-  EXPECT_EQ(count(render_page(run.input), "of them are right"), 0);
+  EXPECT_EQ(occurrences(render_page(run.input), "of them are right"), 0);
 }
 
 TEST(Page, HoldsEveryPieceAndEscapesText) {
   const ScoredRun run;
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "<h1>set &lt;1&gt;</h1>"), 1);
-  EXPECT_EQ(count(page, "<dt>Se&quot;ed</dt><dd>0 &amp; 1</dd>"), 1);
-  EXPECT_EQ(count(page, "<td>SCAN &lt;x&gt;</td><td class=\"best\">62.5</td>"), 1);
-  EXPECT_EQ(count(page, "class=\"best\">"), 4);       // one per column
-  EXPECT_EQ(count(page, "<svg class=\"chart\""), 2);  // loss and lr
-  EXPECT_EQ(count(page, "<svg class=\"heat\""), 1);
-  EXPECT_EQ(count(page, "<rect "), 6);
-  EXPECT_EQ(count(page, "<div class=\"cluster\">"), 3);
-  EXPECT_EQ(count(page, "<img class=\"right\""), 6);  // five samples and the prototype of cluster 1
-  EXPECT_EQ(count(page, "<img class=\"wrong\""), 2);  // sample 2, and the same as the prototype of cluster 0
-  EXPECT_EQ(count(page, "a<b>"), 0);
-  EXPECT_EQ(count(page, "c&d"), 0);
-  EXPECT_EQ(count(page, "nan"), 0);
-  EXPECT_EQ(count(page, "<script"), 0);
-  EXPECT_EQ(count(page, "src=\"http"), 0);
+  EXPECT_EQ(occurrences(page, "<h1>set &lt;1&gt;</h1>"), 1);
+  EXPECT_EQ(occurrences(page, "<dt>Se&quot;ed</dt><dd>0 &amp; 1</dd>"), 1);
+  EXPECT_EQ(occurrences(page, "<td>SCAN &lt;x&gt;</td><td class=\"best\">62.5</td>"), 1);
+  EXPECT_EQ(occurrences(page, "class=\"best\">"), 4);       // one per column
+  EXPECT_EQ(occurrences(page, "<svg class=\"chart\""), 2);  // loss and lr
+  EXPECT_EQ(occurrences(page, "<svg class=\"heat\""), 1);
+  EXPECT_EQ(occurrences(page, "<rect "), 6);
+  EXPECT_EQ(occurrences(page, "<div class=\"cluster\">"), 3);
+  EXPECT_EQ(occurrences(page, "<img class=\"right\""), 6);  // five samples and the prototype of cluster 1
+  EXPECT_EQ(occurrences(page, "<img class=\"wrong\""), 2);  // sample 2, and the same as the prototype of cluster 0
+  EXPECT_EQ(occurrences(page, "a<b>"), 0);
+  EXPECT_EQ(occurrences(page, "c&d"), 0);
+  EXPECT_EQ(occurrences(page, "nan"), 0);
+  EXPECT_EQ(occurrences(page, "<script"), 0);
+  EXPECT_EQ(occurrences(page, "src=\"http"), 0);
   for (const char* tag : {"section", "div", "svg", "table", "tr", "td", "p"})
-    EXPECT_EQ(count(page, std::string("<") + tag + ">") + count(page, std::string("<") + tag + " "),
-              count(page, std::string("</") + tag + ">"))
+    EXPECT_EQ(occurrences(page, std::string("<") + tag + ">") + occurrences(page, std::string("<") + tag + " "),
+              occurrences(page, std::string("</") + tag + ">"))
         << tag;
 }
 
@@ -106,19 +102,20 @@ TEST(Page, ManyToOneStandsBesideOneToOneWhereClustersAreNotAsManyAsClasses) {
   run.input.evaluation = evaluated(3);
   EXPECT_EQ(shown_classes(*run.input.evaluation), (std::vector<int>{0, 0, 1}));  // a tie goes to the first
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "<th>ACC, many-to-one</th>"), 1);
-  EXPECT_EQ(count(page, "<td class=\"best\">87.5</td>"), 1);
-  EXPECT_EQ(count(page, "cluster: most frequent class"), 2);  // the label, and the same for who cannot see it
-  EXPECT_EQ(count(page, "label is the cluster&#39;s most frequent class") + count(page, "label is the cluster's most"),
+  EXPECT_EQ(occurrences(page, "<th>ACC, many-to-one</th>"), 1);
+  EXPECT_EQ(occurrences(page, "<td class=\"best\">87.5</td>"), 1);
+  EXPECT_EQ(occurrences(page, "cluster: most frequent class"), 2);  // the label, and the same for who cannot see it
+  EXPECT_EQ(occurrences(page, "label is the cluster&#39;s most frequent class") +
+                occurrences(page, "label is the cluster's most"),
             1);
-  EXPECT_EQ(count(page, "no class"), 0);
+  EXPECT_EQ(occurrences(page, "no class"), 0);
 
   run.assignments = {0, 0, 0, 1, 1, 1};
   run.input.evaluation = evaluated(2);
   EXPECT_EQ(shown_classes(*run.input.evaluation), (std::vector<int>{1, 0}));
   const std::string even = render_page(run.input);
-  EXPECT_EQ(count(even, "many-to-one"), 0);
-  EXPECT_EQ(count(even, "label is the matched class"), 1);
+  EXPECT_EQ(occurrences(even, "many-to-one"), 0);
+  EXPECT_EQ(occurrences(even, "label is the matched class"), 1);
 }
 
 // Both clusters hold more of class 1; one of them is matched to class 0 all the same.
@@ -128,36 +125,37 @@ TEST(Page, AMatchedClassThatIsNotTheMostFrequentIsSaid) {
   run.input.evaluation = evaluate_clustering(
       {.assignments = run.assignments, .labels = run.images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 2});
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "<b>1: a&lt;b&gt;</b><small>3 images<br>33.3 % are of it; most frequent: c&amp;d, 66.7 %<br>"),
-            1);
-  EXPECT_EQ(count(page, "<b>0: c&amp;d</b><small>3 images<br>purity 100.0 %<br>"), 1);
-  EXPECT_EQ(count(page, "matched to, one-to-one, which need not be its most frequent one"), 1);
+  EXPECT_EQ(
+      occurrences(page, "<b>1: a&lt;b&gt;</b><small>3 images<br>33.3 % are of it; most frequent: c&amp;d, 66.7 %<br>"),
+      1);
+  EXPECT_EQ(occurrences(page, "<b>0: c&amp;d</b><small>3 images<br>purity 100.0 %<br>"), 1);
+  EXPECT_EQ(occurrences(page, "matched to, one-to-one, which need not be its most frequent one"), 1);
   const ScoredRun uneven;  // three clusters, the last of them empty
-  EXPECT_EQ(count(cluster_rows(uneven.input), "<small>0 images</small>"), 1);
+  EXPECT_EQ(occurrences(cluster_rows(uneven.input), "<small>0 images</small>"), 1);
 }
 
 TEST(Page, ImagesAreCalledByTheirFiles) {
   ScoredRun run;
   run.images.files = {"a.png", "b/<1>.png", "c\xff.png", "d.png", "e.png", "f.png"};
   const std::string rows = cluster_rows(run.input);
-  EXPECT_EQ(count(rows, "title=\"b/&lt;1&gt;.png, confidence 0.900, label c&amp;d\""), 1);
-  EXPECT_EQ(count(rows, "title=\"c\\xff.png, confidence 0.700"), 2);
-  EXPECT_EQ(count(rows, "image 1"), 0);
+  EXPECT_EQ(occurrences(rows, "title=\"b/&lt;1&gt;.png, confidence 0.900, label c&amp;d\""), 1);
+  EXPECT_EQ(occurrences(rows, "title=\"c\\xff.png, confidence 0.700"), 2);
+  EXPECT_EQ(occurrences(rows, "image 1"), 0);
 }
 
 TEST(Page, CurvesRunOverEpochs) {
   ScoredRun run;
-  EXPECT_EQ(count(render_page(run.input), "training time, s"), 2);  // of lines that do not say their epoch
+  EXPECT_EQ(occurrences(render_page(run.input), "training time, s"), 2);  // of lines that do not say their epoch
   run.input.metrics.clear();
   for (const auto& [epoch, seconds, end] :
        {std::tuple{1, 2.0, false}, {1, 4.0, true}, {2, 5.0, false}, {2, 6.0, false}, {2, 8.0, true}})
     run.input.metrics.push_back(
         json{{"stage", "pretext"}, {"epoch", epoch}, {"seconds", seconds}, {"loss", seconds}, {"epoch_end", end}});
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "training time, s"), 0);
+  EXPECT_EQ(occurrences(page, "training time, s"), 0);
   // Half of the first epoch, a quarter and half of the second: each value with its place.
   for (const char* value : {"0.5: 2", "1.25: 5", "1.5: 6"})
-    EXPECT_EQ(count(page, std::string("<title>") + value + "</title>"), 1) << value;
+    EXPECT_EQ(occurrences(page, std::string("<title>") + value + "</title>"), 1) << value;
 }
 
 TEST(Page, SamplesAreInOrderOfConfidence) {
@@ -175,9 +173,9 @@ TEST(Page, WithoutLabelsImagesOrMetrics) {
   run.input.methods.clear();
   run.input.metrics.clear();
   const std::string page = render_page(run.input);
-  EXPECT_EQ(count(page, "<img class=\"\""), 8);
-  EXPECT_EQ(count(page, "<section>"), 1);
-  EXPECT_EQ(count(render_page({.title = "nothing"}), "<section>"), 0);
+  EXPECT_EQ(occurrences(page, "<img class=\"\""), 8);
+  EXPECT_EQ(occurrences(page, "<section>"), 1);
+  EXPECT_EQ(occurrences(render_page({.title = "nothing"}), "<section>"), 0);
 }
 
 TEST(Page, LengthsMustFit) {
@@ -200,7 +198,7 @@ TEST(Page, PicturesAreThePixels) {
   const ScoredRun run;
   const std::string png =
       base64(data::encode_png({.height = 2, .width = 2, .channels = 1, .pixels = {100, 100, 100, 100}}));
-  EXPECT_EQ(count(render_page(run.input), png), 8);
+  EXPECT_EQ(occurrences(render_page(run.input), png), 8);
 }
 
 TEST(Svg, TicksAreRoundAndInside) {
@@ -219,8 +217,8 @@ TEST(Svg, LabelsOfTicksDiffer) {
   EXPECT_EQ(tick_labels({3}), Labels{"3"});
   std::vector<std::pair<double, double>> points = {{0, 1.7849}, {1, 1.7861}};
   const std::string svg = to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = points});
-  EXPECT_EQ(count(svg, ">1.785<"), 1);
-  EXPECT_EQ(count(svg, ">1.7855<"), 1);
+  EXPECT_EQ(occurrences(svg, ">1.785<"), 1);
+  EXPECT_EQ(occurrences(svg, ">1.7855<"), 1);
 }
 
 TEST(Svg, ChartsOfFewManyAndBrokenPoints) {
@@ -229,13 +227,13 @@ TEST(Svg, ChartsOfFewManyAndBrokenPoints) {
   EXPECT_EQ(to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = {{0, kNan}}}), "");
   const std::string one =
       to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = {{5, 7}, {6, kNan}}});
-  EXPECT_EQ(count(one, "nan"), 0);
-  EXPECT_EQ(count(one, "inf"), 0);
+  EXPECT_EQ(occurrences(one, "nan"), 0);
+  EXPECT_EQ(occurrences(one, "inf"), 0);
   std::vector<std::pair<double, double>> many;
   for (int i = 0; i < 10001; ++i) many.emplace_back(i, 2 * i);
   const std::string thin = to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = many});
   const size_t from = thin.find("points=\"") + 8;
-  EXPECT_LE(count(thin.substr(from, thin.find('"', from) - from), ","), 400);
+  EXPECT_LE(occurrences(thin.substr(from, thin.find('"', from) - from), ","), 400);
 }
 
 TEST(Metrics, ReadsLinesAndForgivesOnlyACutLastLine) {

@@ -3,15 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "kernels/core/check.h"
+#include "tests/scan/report/occurrences.h"
 
 namespace kith::test {
 namespace {
-
-int times(const std::string& text, const std::string& part) {
-  int n = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 TEST(DotChart, ShowsEveryRunItsMeanAndTheDeviation) {
   const DotChart chart{.x_label = "ACC <%>",
@@ -20,17 +15,17 @@ TEST(DotChart, ShowsEveryRunItsMeanAndTheDeviation) {
                        .marks = {{{.values = {30, 34}, .mean = 32, .deviation = 2.8}, {}},
                                  {{.values = {40}, .mean = 40, .deviation = 0}, {.values = {50}, .mean = 50}}}};
   const std::string svg = to_svg(chart);
-  EXPECT_EQ(times(svg, "r=\"2.2\""), 4);           // runs
-  EXPECT_EQ(times(svg, "<title>"), 3);             // means
-  EXPECT_EQ(times(svg, "stroke-width=\"2\""), 1);  // one has a deviation
-  EXPECT_EQ(times(svg, "<title>a &amp; b, SCAN: 32.0</title>"), 1);
-  EXPECT_EQ(times(svg, "ACC &lt;%&gt;"), 2);
-  EXPECT_EQ(times(svg, "nan") + times(svg, "inf"), 0);
+  EXPECT_EQ(occurrences(svg, "r=\"2.2\""), 4);           // runs
+  EXPECT_EQ(occurrences(svg, "<title>"), 3);             // means
+  EXPECT_EQ(occurrences(svg, "stroke-width=\"2\""), 1);  // one has a deviation
+  EXPECT_EQ(occurrences(svg, "<title>a &amp; b, SCAN: 32.0</title>"), 1);
+  EXPECT_EQ(occurrences(svg, "ACC &lt;%&gt;"), 2);
+  EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0);
 }
 
 TEST(DotChart, OfOneValueAndOfNone) {
   DotChart chart{.x_label = "x", .series = {"s"}, .rows = {"r"}, .marks = {{{.values = {5}, .mean = 5}}}};
-  EXPECT_EQ(times(to_svg(chart), "nan") + times(to_svg(chart), "inf"), 0);
+  EXPECT_EQ(occurrences(to_svg(chart), "nan") + occurrences(to_svg(chart), "inf"), 0);
   chart.marks[0][0].values.clear();
   EXPECT_EQ(to_svg(chart), "");
   chart.marks.clear();
@@ -45,13 +40,13 @@ TEST(ValueMap, ShadesFromTheLeastToTheLargest) {
                .values = {0.25, 0.75, std::nullopt, 0.5},
                .texts = {"25.0", "75.0", "-", "50.0"}};
   const std::string svg = to_svg(map);
-  EXPECT_EQ(times(svg, "fill-opacity=\"0.050\""), 1);
-  EXPECT_EQ(times(svg, "fill-opacity=\"1.000\""), 1);
-  EXPECT_EQ(times(svg, "fill-opacity=\"0.000\""), 1);
-  EXPECT_EQ(times(svg, "on-dark"), 1);
-  EXPECT_EQ(times(svg, ">&lt;2&gt;<"), 1);
+  EXPECT_EQ(occurrences(svg, "fill-opacity=\"0.050\""), 1);
+  EXPECT_EQ(occurrences(svg, "fill-opacity=\"1.000\""), 1);
+  EXPECT_EQ(occurrences(svg, "fill-opacity=\"0.000\""), 1);
+  EXPECT_EQ(occurrences(svg, "on-dark"), 1);
+  EXPECT_EQ(occurrences(svg, ">&lt;2&gt;<"), 1);
   map.values = {0.5, 0.5, 0.5, 0.5};  // no range
-  EXPECT_EQ(times(to_svg(map), "nan"), 0);
+  EXPECT_EQ(occurrences(to_svg(map), "nan"), 0);
   map.values = {std::nullopt, std::nullopt, std::nullopt, std::nullopt};
   EXPECT_EQ(to_svg(map), "");
   map.texts.pop_back();

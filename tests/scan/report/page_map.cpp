@@ -1,16 +1,11 @@
 #include "scan/report/page_map.h"
 
 #include "kernels/core/check.h"
+#include "tests/scan/report/occurrences.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
 namespace {
-
-int64_t occurrences(const std::string& text, const std::string& part) {
-  int64_t n = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 data::Images images_of(int64_t count, int side, int channels) {
   data::Images out{.count = count, .height = side, .width = side, .channels = channels};
