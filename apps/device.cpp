@@ -21,13 +21,12 @@ OpenedContext open(const ContextRequest& request, const DeviceChoice& choice) {
 }  // namespace
 
 DType resolve_precision(Precision precision, Device device, bool cpu_bf16) {
-  const bool on_cpu = device == Device::cpu;
-  if (precision == Precision::bf16 && on_cpu && !cpu_bf16)
+  const bool multiplied = device != Device::cpu || cpu_bf16;
+  if (precision == Precision::bf16 && !multiplied)
     throw Error(
         "precision bf16 needs a CUDA device or a processor with AVX512_BF16 or AMX, and this would run on a processor "
         "without; --precision f32 runs here, and continues a run that was begun in bf16");
-  if (precision == Precision::automatic) return on_cpu ? DType::f32 : DType::bf16;
-  return precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  return precision != Precision::f32 && multiplied ? DType::bf16 : DType::f32;
 }
 
 OpenedContext open_context(const ContextRequest& request, const DeviceList& list) {

@@ -24,7 +24,8 @@ struct OpenedContext {
 // Error, one line: a device asked for by name is not available. `auto` falls back to the CPU and says why.
 OpenedContext open_context(const ContextRequest&, const DeviceList&);
 
-// automatic: bf16 on CUDA, f32 on the CPU. Error for bf16 on a processor that does not multiply it.
+// automatic: bf16 on CUDA and on a processor that multiplies it (AVX512_BF16 or AMX), where a step takes 0.6 to 0.85 of f32's time;
+// else f32. Error for bf16 by name on a processor that does not.
 DType resolve_precision(Precision, Device, bool cpu_bf16 = cpu_multiplies_bf16());
 
 }  // namespace kith

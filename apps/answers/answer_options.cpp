@@ -129,14 +129,19 @@ Asked open_asked(const AnswerOptions& o) {
   catch_stop_signals();
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
+  // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.
+  const bool may_widen = o.precision.empty() && config.precision == Precision::bf16;
   OpenedContext opened =
       open_context({.device = o.device,
-                    .precision = config.precision,
+                    .precision = may_widen ? Precision::automatic : config.precision,
                     .options = {.threads = o.threads.value_or(config.threads),
                                 .seed = config.seed,
                                 .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}},
                    list_devices());
   if (!opened.warning.empty()) asked.report->warn(opened.warning);
+  if (may_widen && opened.context->precision() == DType::f32)
+    asked.report->warn(
+        "the run is in bf16, which this processor does not multiply; it answers in f32, a little differently");
   asked.context = std::move(opened.context);
   return asked;
 }

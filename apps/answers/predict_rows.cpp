@@ -15,8 +15,8 @@ NamedAnswers answers_of_rows(const AnswerOptions& o, const std::vector<std::stri
     throw Error("--features: rows of features have neither --data nor files nor a --stage");
   std::vector<FeatureMatrix> spaces;
   for (const std::string& file : features) spaces.push_back(FeatureMatrix::open(file));
-  const OpenedContext opened =
-      open_context({.device = o.device, .options = {.threads = o.threads.value_or(0)}}, list_devices());
+  const OpenedContext opened = open_context(
+      {.device = o.device, .precision = Precision::f32, .options = {.threads = o.threads.value_or(0)}}, list_devices());
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   const RowPredictor predictor(*opened.context, o.run);
   const auto clusters = static_cast<size_t>(predictor.clusters());

@@ -64,7 +64,8 @@ void cluster_rows(const ClusterFeatures& o) {
   RowClustering clustering{.spaces = {}, .settings = resolve(request), .dir = o.out, .labels = row_labels(o.labels)};
   for (const std::string& file : o.features) clustering.spaces.push_back(FeatureMatrix::open(file));
   catch_stop_signals();
-  const OpenedContext opened = open_context({.device = o.device, .options = {.threads = o.threads}}, list_devices());
+  const OpenedContext opened = open_context(
+      {.device = o.device, .precision = Precision::f32, .options = {.threads = o.threads}}, list_devices());
   const nlohmann::json origin = expect_clusterable(clustering);
   if (o.dry_run) return print_rows_plan(clustering, opened.line, o.json);
   const NewFolder folder(o.out, "run.json");

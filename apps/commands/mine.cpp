@@ -38,8 +38,9 @@ void add_mine_command(CLI::App& app) {
       return run_stage(*stage, [&](Session& s, auto&) { neighbours->empty() ? mine(s) : mine_given(s, *neighbours); });
     refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--quiet"});
     arrays->out = stage->out;
-    const OpenedContext opened =
-        open_context({.device = stage->device, .options = {.threads = stage->threads.value_or(0)}}, list_devices());
+    const OpenedContext opened = open_context(
+        {.device = stage->device, .precision = Precision::f32, .options = {.threads = stage->threads.value_or(0)}},
+        list_devices());
     if (!stage->quiet) fmt::print(stderr, "{}\n", opened.line);
     if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
     mine_arrays(*opened.context, *arrays);

@@ -55,7 +55,8 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   add_device_option(command, o.device);
   command
       .add_option("--precision", o.precision,
-                  "Precision of activations: auto (bf16 on CUDA, f32 on the CPU), f32, bf16")
+                  "Precision of activations: auto (bf16 on CUDA and on processors with AVX512_BF16 or AMX, else f32), "
+                  "f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   command.add_flag("--tf32", o.tf32, "Round f32 operands of products to TF32 on CUDA");
   command.add_flag("--no-graphs", o.no_graphs, "Launch every kernel by itself on CUDA, for debugging");

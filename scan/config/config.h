@@ -15,7 +15,7 @@
 
 namespace kith {
 
-enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: bf16 on CUDA, f32 on the CPU
+enum class Precision : uint8_t { automatic, f32, bf16 };  // of activations; automatic: apps/device.h
 enum class Selection : uint8_t { best_loss, last };       // which epoch (and head) a stage keeps
 enum class HeadStart : uint8_t { random, kmeans };        // of cluster heads: scan/stages/head_start.h
 

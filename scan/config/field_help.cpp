@@ -21,7 +21,7 @@ constexpr auto kHelp = std::to_array<Help>({
     {"preset", "what the configuration began with: a preset of kith presets, or a TOML file"},
     {"seed", "of all randomness"},
     {"threads", "0: as many as may run; no result depends on it"},
-    {"precision", "of activations; auto: bf16 on CUDA, f32 on the CPU"},
+    {"precision", "of activations; auto: bf16 where the device or processor multiplies it, else f32"},
     {"tf32", "rounds the f32 operands of products on CUDA"},
     {"checkpoint_seconds", "seconds between checkpoints: what a power cut may lose"},
     {"data.spec", "data set, KIND:DIR"},

@@ -63,6 +63,30 @@ TEST_F(Answers, PicturesAreToldElsewhereAndInEveryForm) {
   EXPECT_EQ(at, 9u);
 }
 
+// A run in bf16 answers where nothing multiplies it: in f32, and it says so. By name bf16 is refused there.
+TEST_F(Answers, ARunInBf16AnswersOnEveryProcessor) {
+  const fs::path run = root_ / "bf16";
+  fs::copy(root_ / "run", run, fs::copy_options::recursive);
+  std::string config = text_of(run / "config.toml");
+  if (const size_t f32 = config.find("precision = \"f32\""); f32 != std::string::npos)
+    config.replace(f32, 17, "precision = \"bf16\"");
+  ASSERT_NE(config.find("precision = \"bf16\""), std::string::npos);
+  std::ofstream(run / "config.toml", std::ios::binary) << config;
+  const std::vector<std::string> words{"predict", "--run", run.string(), pictures()[0], "--device", "cpu"};
+  const auto without = [](std::vector<std::string> asked) {
+    return kith(asked, {}, nullptr, {{"DNNL_MAX_CPU_ISA", "AVX512_CORE"}});
+  };
+  const Outcome o = without(words);
+  EXPECT_EQ(o.status, 0);
+  EXPECT_EQ(table(o.out).size(), 2u);
+  EXPECT_EQ(o.err,
+            "kith: warning: the run is in bf16, which this processor does not multiply; it answers in f32, a little "
+            "differently\n");
+  std::vector<std::string> named = words;
+  named.insert(named.end(), {"--precision", "bf16"});
+  EXPECT_EQ(without(named).status, 1);
+}
+
 TEST_F(Answers, FeaturesAreThoseOfTheRun) {
   const Outcome o =
       ask("features", {"--data", "cifar-format:" + path("cifar"), "--split", "test", "--out", path("f.npy")});

@@ -29,7 +29,7 @@ const DeviceList kMissing{
     .devices = std::vector<DeviceInfo>(1000, {.name = "NVIDIA H100", .sm = 90, .memory_bytes = int64_t{80} << 30})};
 
 TEST(OpenContext, AutoTakesTheCpuAndSaysWhy) {
-  const OpenedContext opened = open_context({.options = {.threads = 2}}, kNoCuda);
+  const OpenedContext opened = open_context({.precision = Precision::f32, .options = {.threads = 2}}, kNoCuda);
   EXPECT_TRUE(opened.context->on_cpu());
   EXPECT_EQ(opened.line,
             "CPU, 2 threads, f32; no GPU: this build of kith has no CUDA code: configure it with cmake --preset cuda "
@@ -39,9 +39,13 @@ TEST(OpenContext, AutoTakesTheCpuAndSaysWhy) {
 }
 
 TEST(OpenContext, TheCpuByNameNeedsNoReason) {
-  EXPECT_EQ(open_context({.device = "cpu", .options = {.threads = 1}}, kMissing).line, "CPU, 1 thread, f32");
-  EXPECT_EQ(open_context({.device = "cpu", .options = {.threads = 1, .math = {.tf32 = true}}}, kNoCuda).line,
-            "CPU, 1 thread, f32; TF32 is not for the CPU");
+  EXPECT_EQ(open_context({.device = "cpu", .precision = Precision::f32, .options = {.threads = 1}}, kMissing).line,
+            "CPU, 1 thread, f32");
+  EXPECT_EQ(
+      open_context({.device = "cpu", .precision = Precision::f32, .options = {.threads = 1, .math = {.tf32 = true}}},
+                   kNoCuda)
+          .line,
+      "CPU, 1 thread, f32; TF32 is not for the CPU");
 }
 
 TEST(OpenContext, WhatIsAskedForByNameIsAnErrorWhereItIsNot) {
@@ -61,13 +65,14 @@ TEST(OpenContext, ACardThatCannotBeOpenedIsAWarningForAutoAndAnErrorByName) {
 }
 
 TEST(Precision, FollowsTheDevice) {
-  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu), DType::f32);
-  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cuda), DType::bf16);
+  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu, false), DType::f32);
+  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cuda, false), DType::bf16);
   EXPECT_EQ(resolve_precision(Precision::f32, Device::cuda), DType::f32);
   EXPECT_EQ(resolve_precision(Precision::bf16, Device::cuda), DType::bf16);
   EXPECT_EQ(resolve_precision(Precision::f32, Device::cpu), DType::f32);
   EXPECT_EQ(resolve_precision(Precision::bf16, Device::cpu, true), DType::bf16);
-  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu, true), DType::f32);
+  EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu, true), DType::bf16);
+  EXPECT_EQ(resolve_precision(Precision::f32, Device::cpu, true), DType::f32);
   EXPECT_EQ(resolve_precision(Precision::bf16, Device::cuda, false), DType::bf16);
   EXPECT_EQ(error_of([] {
               resolve_precision(Precision::bf16, Device::cpu, false);

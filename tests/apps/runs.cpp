@@ -100,8 +100,8 @@ TEST_F(Runs, ALogThatLacksTheEndOfAStageIsCompleted) {
 }
 
 TEST_F(Runs, AProfileIsATablePerStageAndAFile) {
-  ASSERT_EQ(run("plain", {"--quiet"}).status, 0);
-  const Outcome o = run("profiled", {"--profile"});
+  ASSERT_EQ(run("plain", {"--quiet", "--precision", "f32"}).status, 0);
+  const Outcome o = run("profiled", {"--profile", "--precision", "f32"});
   ASSERT_EQ(o.status, 0) << o.err;
   const json profile = json::parse(text_of(root_ / "profiled" / "profile.json"));
   EXPECT_EQ(profile.size(), 5u);
@@ -141,7 +141,7 @@ TEST_F(Runs, Bf16OnTheCpuResumesToTheBit) {
 
 // The directory records the precision it was begun in; another one is taken only by name, and not in silence.
 TEST_F(Runs, KeepThePrecisionTheyWereBegunIn) {
-  const Outcome first = kith(command("pretext", "a", {"--device", "cpu"}));
+  const Outcome first = kith(command("pretext", "a", {"--device", "cpu", "--precision", "f32"}));
   ASSERT_EQ(first.status, 0) << first.err;
   EXPECT_TRUE(first.err.starts_with("CPU, 1 thread, f32\n")) << first.err;
   const fs::path config = root_ / "a" / "config.toml";

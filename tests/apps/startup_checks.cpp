@@ -37,7 +37,7 @@ TEST_F(Runs, ADryRunSeesAnotherKithInTheDirectory) {
 }
 
 TEST_F(Runs, ADryRunSaysWhereItsMinutesComeFrom) {
-  const Outcome o = run("a", {"--dry-run", "--device", "cpu"});
+  const Outcome o = run("a", {"--dry-run", "--device", "cpu", "--precision", "f32"});
   EXPECT_NE(o.out.find("precision = \"f32\""), std::string::npos);
   EXPECT_NE(o.out.find("\n# CPU, 1 thread, f32\n"), std::string::npos) << o.out;
   EXPECT_NE(o.out.find(" GFLOP/s that a product of matrices reached here just now, beside what else runs\n"),
