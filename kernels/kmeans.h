@@ -8,13 +8,16 @@
 //   shift is <= tol * mean column variance, or at max_iterations. `restarts` seedings; the one with the least inertia
 //   is kept (lowest restart on a tie).
 //
-// Labels are those of f64 distances to the f32 centroids: f32 settles what its error bound can (on the CPU a product,
-// |m|^2 - 2 <x, m>; on a device sums of squared differences), f64 compares the rest. Means and inertia are f64.
+// Labels are those of f64 distances to the f32 centroids: f32 settles what its error bound can (on the CPU bounds that are
+// kept from one iteration to the next, Hamerly 2010, then a product, |m|^2 - 2 <x, m>; on a device sums of squared
+// differences), f64 compares the rest. Means and inertia are f64; on the CPU the sums behind a mean are those of the
+// iteration before, corrected by the rows that changed.
 // Deterministic for one seed, whatever the number of threads. A device draws the same rows as the CPU and compares by the
 // same rule; only the f64 sums behind a mean are added in another order. There an entry waits for its result: k-means is
 // not part of a captured step.
 // Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
-// Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B. x is never copied.
+// Cost  per iteration 2 rows clusters dim flop, DRAM 4 rows dim B; on the CPU of those rows that the bounds leave open: all
+// of the first iteration, few of the last. x is never copied.
 #pragma once
 #include <cmath>
 

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
+#include "kernels/cpu/kmeans_bounds.h"
 #include "kernels/cpu/kmeans_steps.h"
 
 namespace kith::kernels::cpu {
@@ -52,6 +54,28 @@ double move_centroids(const ClusterSums& sums, Matrix<T> centroids) {
   return shift;
 }
 
+// The oracle's assignments: all rows, by definition.
+struct PlainRows {
+  Matrix<const double> x;
+  explicit PlainRows(Matrix<const double> rows) : x(rows) {}
+  void forget() {}
+  int64_t assign(Matrix<const double> centroids, std::span<int32_t> labels, ClusterSums& sums) {
+    const std::vector<int32_t> before(labels.begin(), labels.end());
+    assign_rows<double>(x, centroids, labels);
+    sums.sum.assign(static_cast<size_t>(centroids.size()), 0.0);
+    sums.count.assign(static_cast<size_t>(centroids.rows), 0);
+    int64_t changed = 0;
+    for (int64_t i = 0; i < x.rows; ++i) {
+      changed += labels[i] != before[i];
+      ++sums.count[labels[i]];
+      for (int64_t j = 0; j < x.cols; ++j) sums.sum[labels[i] * x.cols + j] += x.data[i * x.cols + j];
+    }
+    return changed;
+  }
+};
+template <class T>
+using Assignment = std::conditional_t<std::is_same_v<T, float>, BoundedRows, PlainRows>;
+
 // One seeding, iterated until it stands.
 template <class T>
 KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> centroids, std::span<int32_t> labels) {
@@ -59,14 +83,18 @@ KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> 
   std::fill(labels.begin(), labels.end(), -1);
   KMeansResult result;
   ClusterSums sums;
+  Assignment<T> assignment(a.x);
   while (result.iterations < a.max_iterations) {
     ++result.iterations;
-    const int64_t changed = assign_rows<T>(a.x, centroids, labels, &sums);
+    const int64_t changed = assignment.assign(centroids, labels, sums);
     if (changed == 0) break;  // the centroids are the means of these very rows
-    fill_empty<T>(a.x, centroids, labels, sums);
+    if (std::ranges::find(sums.count, 0) != sums.count.end()) {
+      fill_empty<T>(a.x, centroids, labels, sums);
+      assignment.forget();
+    }
     if (move_centroids(sums, centroids) <= tolerance) break;
   }
-  assign_rows<T>(a.x, centroids, labels, nullptr);
+  assignment.assign(centroids, labels, sums);
   std::vector<double> distance;
   result.inertia = label_distances<T>(a.x, centroids, labels, distance);
   return result;
@@ -93,7 +121,7 @@ KMeansResult kmeans(const KMeans<T>& a) {
 
 template <class T>
 void kmeans_assign(const KMeansAssign<T>& a) {
-  assign_rows<T>(a.x, a.centroids, a.labels, nullptr);
+  assign_rows<T>(a.x, a.centroids, a.labels);
   if (a.distance.empty()) return;
   std::vector<double> distance;
   label_distances<T>(a.x, a.centroids, a.labels, distance);

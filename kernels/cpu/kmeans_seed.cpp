@@ -33,19 +33,49 @@ struct Closest {
   }
 };
 
+// The rows' nearest centroids so far, and how far those are from the candidates: a candidate that is twice as far from a
+// row's centroid as the row is cannot be nearer to the row.
+template <class T>
+struct Rivals {
+  Matrix<const T> x;
+  std::vector<int64_t> centroid_rows;
+  std::vector<int32_t> nearest;  // of each row, into centroid_rows
+
+  // A quarter of the squared distances of the candidate from the centroids, less than f64 distances err.
+  std::vector<double> limits(int64_t candidate) const {
+    std::vector<double> out;
+    for (const int64_t row : centroid_rows)
+      out.push_back(0.25 * (1 - 1e-9) * squared_distance(x.data + candidate * x.cols, x.data + row * x.cols, x.cols));
+    return out;
+  }
+
+  void add(int64_t row, const std::vector<double>& before, const std::vector<double>& after) {
+    nearest.resize(after.size());
+    for (size_t i = 0; i < after.size(); ++i)
+      if (after[i] < before[i]) nearest[i] = static_cast<int32_t>(centroid_rows.size());
+    centroid_rows.push_back(row);
+  }
+};
+
 // For each candidate row: what would be `closest` were it chosen. One pass over x.
 template <class T>
-void consider(Matrix<const T> x, const std::vector<int64_t>& candidates, const std::vector<double>& closest,
+void consider(const Rivals<T>& rivals, const std::vector<int64_t>& candidates, const std::vector<double>& closest,
               std::vector<Closest>& out) {
+  const Matrix<const T> x = rivals.x;
   const int64_t chunks = ceil_div(x.rows, kGrain);
-  for (Closest& o : out)
-    o.distance.resize(static_cast<size_t>(x.rows)), o.chunk_sum.assign(static_cast<size_t>(chunks), 0);
+  std::vector<std::vector<double>> limits;
+  for (size_t k = 0; k < candidates.size(); ++k) {
+    out[k].distance.resize(static_cast<size_t>(x.rows)), out[k].chunk_sum.assign(static_cast<size_t>(chunks), 0);
+    limits.push_back(rivals.limits(candidates[k]));
+  }
   parallel_for(x.rows, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (size_t k = 0; k < candidates.size(); ++k) {
-        const double d = squared_distance(x.data + i * x.cols, x.data + candidates[k] * x.cols, x.cols);
-        out[k].distance[i] = std::min(d, closest[i]);
-        out[k].chunk_sum[begin / kGrain] += out[k].distance[i];
+        double d = closest[i];
+        if (limits[k].empty() || limits[k][rivals.nearest[i]] < d)
+          d = std::min(d, squared_distance(x.data + i * x.cols, x.data + candidates[k] * x.cols, x.cols));
+        out[k].distance[i] = d;
+        out[k].chunk_sum[begin / kGrain] += d;
       }
   });
   for (Closest& o : out) {
@@ -62,16 +92,18 @@ void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random) {
   const auto draw = [&] { return static_cast<int64_t>(random.uniform53() * static_cast<double>(x.rows)); };
   Closest closest;
   closest.distance.assign(static_cast<size_t>(x.rows), std::numeric_limits<double>::infinity());
+  Rivals<T> rivals{.x = x, .centroid_rows = {}, .nearest = {}};
   for (int64_t c = 0; c < centroids.rows; ++c) {
     std::vector<int64_t> candidates;
     // Nothing is left at a distance when every distinct row is a centroid: then any row will do.
     for (size_t k = 0; k < (c == 0 ? 1 : trials); ++k)
       candidates.push_back(c > 0 && closest.total > 0 ? closest.pick(random.uniform53()) : draw());
     std::vector<Closest> next(candidates.size());
-    consider(x, candidates, closest.distance, next);
+    consider(rivals, candidates, closest.distance, next);
     size_t best = 0;
     for (size_t k = 1; k < next.size(); ++k)
       if (next[k].total < next[best].total) best = k;
+    rivals.add(candidates[best], closest.distance, next[best].distance);
     closest = std::move(next[best]);
     std::copy_n(x.data + candidates[best] * x.cols, x.cols, centroids.data + c * x.cols);
   }

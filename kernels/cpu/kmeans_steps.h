@@ -14,9 +14,8 @@ struct ClusterSums {
   std::vector<int64_t> count;  // [clusters]
 };
 
-// Writes labels, returns how many changed; fills sums unless null.
 template <class T>
-int64_t assign_rows(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums* sums);
+void assign_rows(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels);
 
 // Squared distance of each row to the centroid of its label; returns their sum.
 template <class T>

@@ -87,6 +87,28 @@ TEST(KMeans, FindsSeparatedBlobsAsTheOracleDoes) {
   }
 }
 
+// Clouds that overlap take many iterations, in which bounds settle ever more rows: after each of them, and at the end, the labels
+// are those of an oracle that compares every row with every centroid. Some rows are equal, and so are some of their labels' rivals.
+TEST(KMeans, BoundsChangeNoLabel) {
+  HostMatrix<float> x = blobs(1500, 7, 3, 1.5f);
+  std::copy_n(x.values.begin(), 7 * 40, x.values.begin() + 7 * 900);
+  const HostMatrix<double> x64 = widen(x);
+  int64_t most = 0;
+  for (const int64_t iterations : {1, 2, 3, 5, 9, 17, 300})
+    for (const int64_t clusters : {2, 9, 40}) {
+      const Options o{.clusters = clusters, .restarts = 1, .max_iterations = iterations};
+      const Result<float> got = run(x, o);
+      const Result<double> want = run(x64, o);
+      // The oracle's centroids are f64: a label may differ where a row is as near to two f32 centroids as those were rounded.
+      expect_consistent(x, got);
+      EXPECT_EQ(got.labels, want.labels) << iterations << " iterations, " << clusters << " clusters";
+      EXPECT_EQ(got.iterations, want.iterations);
+      EXPECT_TRUE(close(got.centroids.values, want.centroids.values, {.rel = 2 * kUnit}));
+      most = std::max(most, got.iterations);
+    }
+  EXPECT_GE(most, 20);
+}
+
 TEST(KMeans, InertiaIsThatOfScikitLearn) {
   const SafeTensors file = golden("kmeans");
   HostMatrix<float> x(400, 8);

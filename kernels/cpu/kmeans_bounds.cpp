@@ -1,0 +1,157 @@
+#include "kernels/cpu/kmeans_bounds.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+#include "kernels/cpu/kmeans_score.h"
+#include "kernels/gemm.h"
+
+namespace kith::kernels::cpu {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kWiden = 0x1p-21f;
+
+constexpr float kSmallest = std::numeric_limits<float>::min();  // below it the roundings are no longer relative
+
+float above(double v) { return static_cast<float>(v) * (1 + kWiden) + kSmallest; }
+float below(double v) { return static_cast<float>(v) * (1 - kWiden) - kSmallest; }
+
+// The least of n values but the one at `skip`.
+float least_but(const float* v, int64_t n, int64_t skip) {
+  return std::min(least_of(v, skip), least_of(v + skip + 1, n - skip - 1));
+}
+
+}  // namespace
+
+struct BoundedRows::Moves {
+  std::vector<float> moved, half_gap;  // of each centroid, above and below
+  float most = 0, second = 0;          // of moved
+  int32_t farthest = -1;
+
+  float of_others(int32_t label) const { return label == farthest ? second : most; }
+};
+
+// Rows that are compared with every centroid, a tile at a time, and what they change in the sums.
+struct BoundedRows::Chunk {
+  std::vector<float> rows, product;
+  std::vector<int64_t> index;
+  std::vector<double> change;  // [clusters, dim], empty until a row changes
+  std::vector<int64_t> count;
+  int64_t changed = 0;
+
+  void add(const float* row, int64_t dim, int64_t clusters, int32_t from, int32_t to) {
+    if (change.empty()) change.resize(static_cast<size_t>(clusters * dim)), count.resize(static_cast<size_t>(clusters));
+    double* __restrict gains = change.data() + to * dim;
+    for (int64_t j = 0; j < dim; ++j) gains[j] += static_cast<double>(row[j]);
+    ++count[to], ++changed;
+    if (from < 0) return;
+    double* __restrict loses = change.data() + from * dim;
+    for (int64_t j = 0; j < dim; ++j) loses[j] -= static_cast<double>(row[j]);
+    --count[from];
+  }
+};
+
+BoundedRows::BoundedRows(Matrix<const float> x)
+    : x_(x), upper_(static_cast<size_t>(x.rows)), lower_(static_cast<size_t>(x.rows)) {
+  forget();
+}
+
+void BoundedRows::forget() {
+  std::ranges::fill(upper_, kInfinity);
+  std::ranges::fill(lower_, 0.f);
+}
+
+BoundedRows::Moves BoundedRows::moves_to(Matrix<const float> centroids) const {
+  const int64_t clusters = centroids.rows, dim = centroids.cols;
+  Moves m{.moved = std::vector<float>(static_cast<size_t>(clusters)),
+          .half_gap = std::vector<float>(static_cast<size_t>(clusters))};
+  parallel_for(clusters, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const float* at = centroids.data + c * dim;
+      if (!centroids_.empty()) m.moved[c] = above(std::sqrt(squared_distance(at, centroids_.data() + c * dim, dim)));
+      double gap = std::numeric_limits<double>::infinity();
+      for (int64_t d = 0; d < clusters; ++d)
+        if (d != c) gap = std::min(gap, squared_distance(at, centroids.data + d * dim, dim));
+      m.half_gap[c] = below(0.5 * std::sqrt(gap));
+    }
+  });
+  for (int64_t c = 0; c < clusters; ++c) {
+    if (m.moved[c] > m.most)
+      m.second = std::exchange(m.most, m.moved[c]), m.farthest = static_cast<int32_t>(c);
+    else
+      m.second = std::max(m.second, m.moved[c]);
+  }
+  return m;
+}
+
+bool BoundedRows::settled(int64_t row, int32_t label, const Moves& moves, Matrix<const float> centroids) {
+  if (label < 0) return false;
+  float &upper = upper_[row], &lower = lower_[row];
+  upper = above(upper + moves.moved[label]);
+  lower = below(std::max(0.f, lower - moves.of_others(label)));
+  const float limit = std::max(lower, moves.half_gap[label]);
+  if (upper < limit) return true;
+  upper = above(std::sqrt(squared_distance(x_.data + row * x_.cols, centroids.data + label * x_.cols, x_.cols)));
+  return upper < limit;
+}
+
+int64_t BoundedRows::assign(Matrix<const float> centroids, std::span<int32_t> labels, ClusterSums& sums) {
+  const int64_t clusters = centroids.rows, dim = x_.cols, grain = chunk_rows(x_.rows, clusters, dim),
+                tile = tile_rows(clusters, dim);
+  const Scorer scorer(centroids);
+  const Moves moves = moves_to(centroids);
+  std::vector<Chunk> chunks(static_cast<size_t>(ceil_div(x_.rows, grain)));
+  const auto compare = [&](Chunk& c) {
+    const int64_t count = static_cast<int64_t>(c.index.size());
+    gemm(Op::none, Op::none, count, clusters, dim, 1.f, c.rows.data(), dim, scorer.e.data(), clusters, 0.f,
+         c.product.data(), clusters);
+    for (int64_t i = 0; i < count; ++i) {
+      const float* row = c.rows.data() + i * dim;
+      float* scores = c.product.data() + i * clusters;
+      const int64_t at = c.index[i];
+      const int32_t label = nearest(scorer, scores, row, centroids);
+      if (label < 0) throw Error(fmt::format("kmeans: row {} of x holds a NaN or an infinity", at));
+      const double d2 = squared_distance(row, centroids.data + label * dim, dim);
+      upper_[at] = above(std::sqrt(d2));
+      const float further = least_but(scores, clusters, label) - scores[label] - scorer.margin(row);
+      lower_[at] = below(std::sqrt(std::max(0.0, d2 + static_cast<double>(further))));
+      if (label != labels[at]) c.add(row, dim, clusters, std::exchange(labels[at], label), label);
+    }
+    c.index.clear();
+  };
+  parallel_for(x_.rows, grain, [&](int64_t begin, int64_t end) {
+    Chunk& c = chunks[begin / grain];
+    for (int64_t i = begin; i < end; ++i) {
+      if (settled(i, labels[i], moves, centroids)) continue;
+      if (c.rows.empty())
+        c.rows.resize(static_cast<size_t>(tile * dim)), c.product.resize(static_cast<size_t>(tile * clusters));
+      std::copy_n(x_.data + i * dim, dim, c.rows.data() + static_cast<int64_t>(c.index.size()) * dim);
+      c.index.push_back(i);
+      if (static_cast<int64_t>(c.index.size()) == tile) compare(c);
+    }
+    if (!c.index.empty()) compare(c);
+    c.rows = {}, c.product = {};
+  });
+  centroids_.assign(centroids.data, centroids.data + centroids.size());
+
+  sums.sum.resize(static_cast<size_t>(clusters * dim)), sums.count.resize(static_cast<size_t>(clusters));
+  std::erase_if(chunks, [](const Chunk& c) { return c.changed == 0; });
+  parallel_for(clusters * dim, 4096, [&](int64_t begin, int64_t end) {
+    for (const Chunk& c : chunks)
+      for (int64_t i = begin; i < end; ++i) sums.sum[i] += c.change[i];
+  });
+  int64_t changed = 0;
+  for (const Chunk& c : chunks) {
+    changed += c.changed;
+    for (int64_t k = 0; k < clusters; ++k) sums.count[k] += c.count[k];
+  }
+  return changed;
+}
+
+}  // namespace kith::kernels::cpu
