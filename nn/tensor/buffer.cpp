@@ -7,11 +7,13 @@
 namespace kith {
 namespace {
 
-constexpr size_t kSmallest = 256;
+constexpr size_t kSmallest = 256, kLarge = size_t{1} << 18;
 
 }  // namespace
 
-Pool::Pool(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) { memory_->join(*this); }
+Pool::Pool(std::shared_ptr<Memory> memory) : memory_(std::move(memory)), arena_(memory_->arena()) {
+  memory_->join(*this);
+}
 
 Pool::~Pool() {
   memory_->leave(*this);
@@ -22,6 +24,7 @@ Pool::~Pool() {
 void Pool::trim() noexcept {
   const std::lock_guard lock(mutex_);
   if (held_) return;
+  if (arena_) arena_->trim();
   for (auto& [capacity, blocks] : free_) {
     for (void* block : blocks) memory_->release(block);
     bytes_ -= static_cast<int64_t>(capacity * blocks.size());
@@ -40,7 +43,11 @@ size_t Pool::bucket(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+size_t Pool::capacity(size_t bytes) const { return arena_ && bytes >= kLarge ? bytes : bucket(bytes); }
+
 void* Pool::take(size_t capacity) {
+  if (arena_ && capacity >= kLarge)
+    if (void* block = arena_->take(capacity)) return block;
   {
     const std::lock_guard lock(mutex_);
     std::vector<void*>& blocks = free_[capacity];
@@ -64,6 +71,7 @@ void* Pool::take(size_t capacity) {
 }
 
 void Pool::give(void* block, size_t capacity) noexcept {
+  if (arena_ && arena_->owns(block)) return arena_->give(block, capacity);
   const std::lock_guard lock(mutex_);
   std::vector<void*>& blocks = free_.find(capacity)->second;
   try {
@@ -76,16 +84,16 @@ void Pool::give(void* block, size_t capacity) noexcept {
 
 int64_t Pool::bytes() const {
   const std::lock_guard lock(mutex_);
-  return bytes_;
+  return bytes_ + (arena_ ? arena_->bytes() : 0);
 }
 
 int64_t Pool::misses() const {
   const std::lock_guard lock(mutex_);
-  return misses_;
+  return misses_ + (arena_ ? arena_->growths() : 0);
 }
 
 Buffer::Buffer(std::shared_ptr<Pool> pool, size_t bytes)
-    : pool_(std::move(pool)), capacity_(Pool::bucket(bytes)), data_(pool_->take(capacity_)) {}
+    : pool_(std::move(pool)), capacity_(pool_->capacity(bytes)), data_(pool_->take(capacity_)) {}
 
 Buffer::~Buffer() { pool_->give(data_, capacity_); }
 

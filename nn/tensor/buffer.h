@@ -13,7 +13,8 @@
 
 namespace kith {
 
-// When the memory runs out, all its pools release their free blocks, and the request is made once more.
+// Blocks of one size are kept for each other; large ones of the host are cut from a range of addresses (arena.h), where free
+// neighbours join. When the memory runs out, all its pools release their free blocks, and the request is made once more.
 class Pool final : public CacheOwner, public ScratchAllocator {
  public:
   explicit Pool(std::shared_ptr<Memory> memory);
@@ -23,11 +24,12 @@ class Pool final : public CacheOwner, public ScratchAllocator {
 
   // Capacity of the block that serves a request: four sizes per octave, so at most a quarter is unused.
   static size_t bucket(size_t bytes);
+  size_t capacity(size_t bytes) const;  // that, or the request itself where it is cut from a range
   Memory& memory() const { return *memory_; }
-  void* take(size_t capacity);  // capacity is a bucket size
+  void* take(size_t capacity);  // as capacity() says
   void give(void* block, size_t capacity) noexcept;
-  void* allocate(size_t bytes) override { return take(bucket(bytes)); }
-  void free(void* block, size_t bytes) noexcept override { give(block, bucket(bytes)); }
+  void* allocate(size_t bytes) override { return take(capacity(bytes)); }
+  void free(void* block, size_t bytes) noexcept override { give(block, capacity(bytes)); }
   void trim() noexcept override;
   // From now on free blocks stay: a captured graph uses them. They go with the pool.
   void hold();
@@ -36,6 +38,7 @@ class Pool final : public CacheOwner, public ScratchAllocator {
 
  private:
   std::shared_ptr<Memory> memory_;
+  std::unique_ptr<Arena> arena_;
   mutable std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;
   int64_t bytes_ = 0, misses_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -45,6 +46,15 @@ void* HostMemory::allocate(size_t bytes) {
 }
 
 void HostMemory::release(void* block) noexcept { std::free(block); }
+
+std::unique_ptr<Arena> HostMemory::arena() {
+#ifdef __SANITIZE_ADDRESS__
+  return nullptr;
+#else
+  const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && bytes > 0 ? Arena::reserve(2 * static_cast<size_t>(pages) * static_cast<size_t>(bytes)) : nullptr;
+#endif
+}
 
 void HostMemory::upload(void* to, const void* from, size_t bytes) { copy(to, from, bytes); }
 

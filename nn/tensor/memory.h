@@ -1,10 +1,12 @@
 // Memory: where a context's blocks come from, and how bytes get in and out of them. One kind per device.
 #pragma once
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "kernels/core/types.h"
+#include "nn/tensor/arena.h"
 
 namespace kith {
 
@@ -27,6 +29,8 @@ class Memory {
   // a graph is captured (a check says so).
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* block) noexcept = 0;
+  // A range that large blocks of one pool are cut from, where there is such a thing; else null.
+  virtual std::unique_ptr<Arena> arena() { return nullptr; }
 
   // In the order of the queue. upload returns when `from` may change; download waits for its bytes.
   virtual void upload(void* to, const void* from, size_t bytes) = 0;
@@ -53,6 +57,7 @@ class HostMemory final : public Memory {
   Device device() const override { return Device::cpu; }
   void* allocate(size_t bytes) override;
   void release(void* block) noexcept override;
+  std::unique_ptr<Arena> arena() override;  // null under the address sanitizer, which knows blocks by themselves
   void upload(void* to, const void* from, size_t bytes) override;
   void download(void* to, const void* from, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;

@@ -19,8 +19,8 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
   const std::array<int, 4> blocks = blocks_of(model.depth);
   const ResNetConfig net{.depth = model.depth, .width = model.width};
   std::vector<ConvLayer> layers;
-  const auto conv = [&](int kernel, double in, double out, Size to) {
-    layers.push_back({.kernel = kernel, .in = in, .out = out, .area = to.area()});
+  const auto conv = [&](int kernel, double in, double out, Size to, bool shortcut = false) {
+    layers.push_back({.kernel = kernel, .in = in, .out = out, .area = to.area(), .shortcut = shortcut});
   };
   Size size{height, width};
   double in = model.width;
@@ -45,7 +45,7 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
         conv(3, in, out, size);
         conv(3, out, out, size);
       }
-      if (stride != 1 || in != out) conv(1, in, out, size);  // the shortcut
+      if (stride != 1 || in != out) conv(1, in, out, size, true);
       in = out;
     }
   }

@@ -10,6 +10,7 @@ struct ConvLayer {
   int kernel;
   double in, out;  // channels
   double area;     // pixels of its output
+  bool shortcut;   // what becomes of its output is added to a block's, and not kept for backward
   double outputs() const { return area * out; }
   double weights() const { return kernel * kernel * in * out; }
 };

@@ -130,7 +130,7 @@ class Counter {
     const DataShape views = views_of(d_, augment);
     double sum = static_cast<double>(views.height) * views.width * views.channels;
     for (const ConvLayer& layer : backbone_layers(c_.model, views.height, views.width, views.channels))
-      sum += 2 * layer.outputs();
+      sum += (layer.shortcut ? 1 : 2) * layer.outputs();
     return sum;
   }
 

@@ -27,13 +27,11 @@ void add_in_order(const Tensor& parts, float* out, Write write) {
     float* total = parts.data();
     for (int64_t b = 1; b < blocks; ++b) {
       const float* part = parts.data() + b * count;
-#pragma omp simd
       for (int64_t i = begin; i < end; ++i) total[i] += part[i];
     }
     if (write == Write::overwrite)
       std::copy(total + begin, total + end, out + begin);
     else
-#pragma omp simd
       for (int64_t i = begin; i < end; ++i) out[i] += total[i];
   });
 }

@@ -27,8 +27,7 @@ double part(const std::vector<MemoryPart>& parts, const std::string& what) {
 }
 
 // The bound has to be one: a step must really take that much, and not many times more. Not in it are the gradients of weights,
-// which weigh less the larger the batch, and what convolutions work in, which differs between processors (0.44 of a step at
-// 128 images is the least seen, on an AMD EPYC without AMX).
+// which weigh less the larger the batch, and what convolutions work in, which differs between processors.
 TEST(Footprint, BoundsATrainingStepFromBelow) {
   RunConfig config = test::tiny_config();
   config.model.width = 16;
@@ -49,7 +48,7 @@ TEST(Footprint, BoundsATrainingStepFromBelow) {
     const Footprint f = of("pretext", footprints(config, shape_of(data), Device::cpu, DType::f32));
     const double said = part(f.host, "a training step");
     EXPECT_LE(said, taken) << depth << ", " << batch;
-    EXPECT_GE(said, 0.4 * taken) << depth << ", " << batch;
+    EXPECT_GE(said, 0.6 * taken) << depth << ", " << batch;
   }
 }
 
