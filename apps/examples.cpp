@@ -52,6 +52,9 @@ constexpr auto kExamples = std::to_array<std::pair<std::string_view, std::string
     {"compare",
      "kith compare runs/a runs/b\n"
      "kith compare runs/grid/cells/*/ --format markdown --page compared.html"},
+    {"watch",
+     "kith watch runs/a\n"
+     "kith watch runs/a --serve 0                                        prints the address of a page that grows"},
     {"data", "kith data fetch cifar10 --root datasets"},
     {"data fetch", "kith data fetch fashion-mnist --root datasets"},
     {"data info",

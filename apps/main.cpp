@@ -16,6 +16,7 @@
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
 #include "apps/commands/stages.h"
+#include "apps/commands/watch.h"
 #include "apps/examples.h"
 #include "apps/signals.h"
 #include "apps/usage.h"
@@ -74,6 +75,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_answer_commands(app);
   add_ablate_command(app);
   add_compare_command(app);
+  add_watch_command(app);
   add_data_commands(app);
   add_preset_command(app);
   add_fields_command(app);

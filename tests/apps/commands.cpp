@@ -26,16 +26,17 @@ TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
   for (const char* command : {"run", "pretext", "mine", "cluster", "selflabel", "refine", "evaluate", "ablate",
-                              "import", "export", "data", "presets", "fields", "compare", "info"})
+                              "import", "export", "data", "presets", "fields", "compare", "watch", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
 }
 
 // Every option of an example is one of its command, and so is every field after --set.
 TEST(Program, HelpEndsWithExamplesThatExist) {
-  for (const std::string command : {"run",     "pretext", "mine",    "cluster",  "selflabel",  "refine", "evaluate",
-                                    "import",  "export",  "predict", "features", "neighbours", "graph",  "sort",
-                                    "gallery", "ablate",  "compare", "data",     "presets",    "fields", "info"}) {
+  for (const std::string command :
+       {"run",     "pretext", "mine",     "cluster",    "selflabel", "refine", "evaluate", "import",
+        "export",  "predict", "features", "neighbours", "graph",     "sort",   "gallery",  "ablate",
+        "compare", "watch",   "data",     "presets",    "fields",    "info"}) {
     const std::string help = kith({command, "--help"}).out;
     const size_t at = help.find("Examples:\n  kith " + command);
     ASSERT_NE(at, std::string::npos) << help;

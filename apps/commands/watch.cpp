@@ -1,0 +1,77 @@
+#include "apps/commands/watch.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "apps/commands/watch_server.h"
+#include "apps/signals.h"
+#include "kernels/core/check.h"
+#include "scan/run/progress.h"
+#include "scan/run/reporter.h"
+
+namespace kith {
+namespace {
+
+struct WatchOptions {
+  std::string run;
+  std::optional<int> port;
+};
+
+void wait_a_second() {
+  for (int i = 0; i < 10; ++i) {
+    if (stop_signal() != 0) throw Interrupted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void watch(const WatchOptions& o) {
+  catch_stop_signals();
+  read_progress(o.run);  // refused before a page is served
+  std::optional<WatchServer> server;
+  if (o.port) {
+    server.emplace(o.run, *o.port);
+    fmt::print("{}\n", server->url());
+    std::fflush(stdout);
+  }
+  std::map<std::string, std::string> shown;
+  for (;; wait_a_second()) {
+    const RunProgress progress = read_progress(o.run);
+    if (server) continue;  // until it is stopped
+    for (const StageProgress& stage : progress.stages) {
+      const std::string line = fmt::format("{:<9} {:<8} {}", stage.name, name_of(stage.state), stage.text);
+      if (stage.state == StageProgress::State::waiting || shown[stage.name] == line) continue;
+      shown[stage.name] = line;
+      fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+      std::fflush(stdout);
+    }
+    if (progress.finished) return;
+    if (!progress.worked_on)
+      throw Error(
+          fmt::format("{}: is not finished, and nobody works on it; kith run --out {} continues it", o.run, o.run));
+  }
+}
+
+}  // namespace
+
+void add_watch_command(CLI::App& app) {
+  auto options = std::make_shared<WatchOptions>();
+  CLI::App* command =
+      app.add_subcommand("watch", "How far a run has come, until it has finished; with --serve as a page");
+  command->add_option("run", options->run, "Run directory")->required();
+  command
+      ->add_option(
+          "--serve", options->port,
+          "Serve the growing report on this port of 127.0.0.1, 0: any; its address, which nobody can guess, is "
+          "printed")
+      ->check(CLI::Range(0, 65535));
+  command->callback([options] { watch(*options); });
+}
+
+}  // namespace kith

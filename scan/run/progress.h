@@ -1,0 +1,33 @@
+// How far a run has come, read from its directory while another process works there: nothing is written or locked.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scan/config/config.h"
+
+namespace kith {
+
+struct StageProgress {
+  enum class State : uint8_t { waiting, begun, finished };
+  std::string name;
+  State state = State::waiting;
+  std::string text;  // "epoch 3 of 14, loss 3.44, k-NN accuracy 61.2 %, 151 s"; empty where nothing was logged
+};
+
+struct RunProgress {
+  RunConfig config;                   // without a data set until the run has written its own, with its first result
+  std::vector<nlohmann::json> lines;  // of metrics.jsonl, the attempt that is under way included
+  std::vector<StageProgress> stages;  // in their order; evaluation, which logs nothing, is the last
+  bool worked_on = false;             // a process has the run's log open
+  bool finished = false;              // all of them, and nobody works on it
+};
+
+// Error where the directory holds no run.
+RunProgress read_progress(const std::filesystem::path& run_dir);
+
+std::string_view name_of(StageProgress::State);
+
+}  // namespace kith

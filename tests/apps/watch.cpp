@@ -1,0 +1,79 @@
+// kith watch: in words until a run has finished, and as a page that nobody but its owner reaches.
+#include <httplib.h>
+
+#include <chrono>
+#include <future>
+
+#include "scan/run/metrics_log.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+TEST_F(Runs, AreWatchedUntilTheyHaveFinished) {
+  ASSERT_EQ(run("a").status, 0);
+  const Outcome o = kith({"watch", (root_ / "a").string()});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(o.err, "");
+  EXPECT_EQ(o.out.find("pretext   finished epoch 3 of 3, loss "), 0u) << o.out;
+  EXPECT_NE(o.out.find("\nevaluate  finished\n"), std::string::npos) << o.out;
+
+  fs::remove(root_ / "a" / "summary.json");
+  const Outcome given_up = kith({"watch", (root_ / "a").string()});
+  EXPECT_EQ(given_up.status, 1);
+  EXPECT_NE(given_up.err.find("is not finished, and nobody works on it; kith run --out "), std::string::npos);
+  const Outcome nothing = kith({"watch", (root_ / "none").string()});
+  EXPECT_EQ(nothing.status, 1);
+  EXPECT_NE(nothing.err.find("no run is there"), std::string::npos) << nothing.err;
+}
+
+TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
+  ASSERT_EQ(run("a").status, 0);
+  const fs::path address = root_ / "address";
+  std::ofstream(address) << "";
+  const auto url = [&] {
+    const std::string text = text_of(address);
+    return text.ends_with("/\n") ? text.substr(0, text.size() - 1) : "";
+  };
+  std::promise<void> asked;
+  const std::shared_future<void> done = asked.get_future().share();
+  std::future<Outcome> served = std::async(std::launch::async, [&] {
+    const auto ready = [&] { return done.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+    return kith({"watch", (root_ / "a").string(), "--serve", "0"}, {.signal = 15, .ready = ready}, address.c_str());
+  });
+  for (int i = 0; i < 3000 && url().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const std::string at = url(), host = at.substr(0, at.find('/', 7)), path = at.substr(host.size());
+  ASSERT_EQ(at.find("http://127.0.0.1:"), 0u) << at;
+  EXPECT_EQ(path.size(), 34u) << at;  // 128 bits
+
+  httplib::Client client(host);
+  const auto status = [&](const std::string& asked_for, const httplib::Headers& headers = {}) {
+    const auto answer = client.Get(asked_for, headers);
+    return answer ? answer->status : 0;
+  };
+  const auto report = client.Get(path);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->body, text_of(root_ / "a" / "report.html"));  // it has finished
+  EXPECT_EQ(json::parse(client.Get(path + "state")->body).at("finished"), true);
+  {
+    const MetricsLog at_work(root_ / "a" / "metrics.jsonl");  // as a process that continues it
+    const auto page = client.Get(path);
+    ASSERT_TRUE(page);
+    EXPECT_NE(page->body.find("<dt>pretext</dt><dd>finished: epoch 3 of 3, loss "), std::string::npos) << page->body;
+    EXPECT_NE(page->body.find("fetch(\"state\""), std::string::npos);
+    EXPECT_NE(page->get_header_value("Content-Security-Policy").find("default-src 'none'"), std::string::npos);
+    EXPECT_EQ(json::parse(client.Get(path + "state")->body).at("finished"), false);
+  }
+  for (const std::string& other :
+       {std::string("/"), std::string("/report.html"), path.substr(0, 33), path + "config.toml",
+        path + "../config.toml", path + "%2e%2e/config.toml", "/" + std::string(32, '0') + "/"})
+    EXPECT_EQ(status(other), 404) << other;
+  EXPECT_EQ(status(path, {{"Host", "example.com"}}), 403);
+  const auto posted = client.Post(path, "x", "text/plain");
+  EXPECT_TRUE(posted && posted->status >= 400);
+  asked.set_value();
+  EXPECT_EQ(served.get().status, 143);
+}
+
+}  // namespace
+}  // namespace kith::test

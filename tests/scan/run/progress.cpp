@@ -1,0 +1,76 @@
+// How far a run has come, told by its files alone.
+#include "scan/run/progress.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "kernels/core/check.h"
+#include "scan/run/metrics_log.h"
+
+namespace kith {
+namespace {
+
+using State = StageProgress::State;
+
+class Progress : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::remove_all(dir_);
+    std::filesystem::create_directories(dir_);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+  void configure(const std::vector<std::string>& fields = {}) const {
+    std::ofstream(dir_ / "config.toml") << to_toml(load_config("quick", fields));
+  }
+  void log(const std::string& lines) const { std::ofstream(dir_ / "metrics.jsonl", std::ios::app) << lines; }
+  std::vector<std::string> states() const {
+    std::vector<std::string> out;
+    for (const StageProgress& s : read_progress(dir_).stages)
+      out.push_back(s.name + " " + std::string(name_of(s.state)));
+    return out;
+  }
+  const std::filesystem::path dir_ =
+      testing::TempDir() + "kith_progress_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+};
+
+TEST_F(Progress, FollowsTheLinesOfEachStage) {
+  configure({"pretext.epochs=14"});
+  EXPECT_EQ(states(), (std::vector<std::string>{"pretext waiting", "mine waiting", "cluster waiting",
+                                                "selflabel waiting", "evaluate waiting"}));
+  log(R"({"stage":"pretext","epoch":3,"loss":3.25,"images_per_second":100.4,"seconds":7.6})"
+      "\n"
+      R"({"stage":"pretext","epoch":3,"step":50,"lo)");  // cut off: it is being written
+  EXPECT_EQ(states()[0], "pretext begun");
+  EXPECT_EQ(read_progress(dir_).stages[0].text, "epoch 3 of 14, loss 3.250, 100 images/s, 8 s");
+  EXPECT_EQ(read_progress(dir_).lines.size(), 1u);
+  EXPECT_FALSE(read_progress(dir_).finished);
+}
+
+TEST_F(Progress, IsFinishedWithTheSummaryOfAllStages) {
+  configure({"selflabel.enabled=false"});
+  for (const char* stage : {"pretext", "mine", "cluster"})
+    log(std::string("{\"stage\":\"") + stage + "\",\"finished\":true}\n");
+  EXPECT_EQ(states(),
+            (std::vector<std::string>{"pretext finished", "mine finished", "cluster finished", "evaluate waiting"}));
+  std::ofstream(dir_ / "summary.json") << "{}";
+  EXPECT_TRUE(read_progress(dir_).finished);
+  log("{\"stage\":\"cluster\",\"epoch\":1}\n");  // once more
+  EXPECT_FALSE(read_progress(dir_).finished);
+}
+
+// A run that has begun has its log open, and no configuration yet. Looking does not stand in its way.
+TEST_F(Progress, SeesAProcessAtWorkAndHoldsNoLock) {
+  EXPECT_THROW(read_progress(dir_), Error);
+  {
+    const MetricsLog open(dir_ / "metrics.jsonl");
+    EXPECT_TRUE(read_progress(dir_).worked_on);
+    EXPECT_EQ(states()[0], "pretext waiting");
+  }
+  configure();
+  EXPECT_FALSE(read_progress(dir_).worked_on);
+  const MetricsLog again(dir_ / "metrics.jsonl");
+}
+
+}  // namespace
+}  // namespace kith
