@@ -63,6 +63,7 @@ constexpr auto kExamples = std::to_array<std::pair<std::string_view, std::string
     {"presets", "kith presets quick"},
     {"fields", "kith fields cluster"},
     {"info", "kith info --json"},
+    {"man", "kith man | man -l -"},
     {"completion",
      "eval \"$(kith completion bash)\"                                   in ~/.bashrc\n"
      "eval \"$(kith completion zsh)\"                                    in ~/.zshrc"},

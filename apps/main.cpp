@@ -15,6 +15,7 @@
 #include "apps/commands/completion.h"
 #include "apps/commands/data.h"
 #include "apps/commands/info.h"
+#include "apps/commands/man_page.h"
 #include "apps/commands/stages.h"
 #include "apps/commands/watch.h"
 #include "apps/examples.h"
@@ -81,6 +82,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_fields_command(app);
   add_info_command(app, wait);
   add_completion_command(app);
+  add_man_command(app);
   add_examples(app);
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,22 @@ TEST(Completion, IsForBashAndZsh) {
   EXPECT_TRUE(kith({"completion", "zsh"}).out.starts_with("autoload -U +X bashcompinit"));
   EXPECT_EQ(kith({"completion", "fish"}).status, 2);
   EXPECT_EQ(kith({"completion"}).status, 2);
+}
+
+// Every command and option has its place, and no line of a text is taken for a request of roff.
+TEST(ManPage, HasEveryCommandAndNoStrayRequest) {
+  const std::string page = kith({"man"}).out;
+  for (const char* has :
+       {".TH KITH 1", ".SS run\n", ".SS data fetch\n", ".B \\-\\-min\\-confidence\n", ".SS watch\n", "\nExamples:\n"})
+    EXPECT_NE(page.find(has), std::string::npos) << has;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(".")) {
+      const std::string request = line.substr(0, line.find(' '));
+      EXPECT_NE(std::string(".TH .SH .SS .TP .B .I .RI .PP .nf .fi ").find(request + " "), std::string::npos) << line;
+    }
+    EXPECT_FALSE(line.starts_with("'")) << line;
+  }
 }
 
 }  // namespace

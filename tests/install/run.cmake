@@ -9,6 +9,12 @@ endfunction()
 
 file(REMOVE_RECURSE ${WORK})
 step(${CMAKE_COMMAND} --install ${KITH_BUILD} --prefix ${WORK}/prefix)
+foreach(text man/man1/kith.1 bash-completion/completions/kith)
+  file(SIZE ${WORK}/prefix/share/${text} bytes)
+  if(bytes LESS 1000)
+    message(FATAL_ERROR "share/${text}: ${bytes} bytes, a text with every command expected")
+  endif()
+endforeach()
 step(${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
      -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 step(${CMAKE_COMMAND} --build ${WORK}/build)
