@@ -7,14 +7,14 @@
 namespace kith {
 namespace {
 
-constexpr size_t kPage = 4096, kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096, kRange = size_t{2} << 20;  // a range is whole huge pages
 
 size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
 }  // namespace
 
 std::unique_ptr<Arena> Arena::reserve(size_t bytes) {
-  bytes = rounded(bytes, kHugePage);
+  bytes = rounded(bytes, kRange);
   void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return nullptr;
   // Activations are swept from end to end: huge pages save most of the address translation. Only a hint.
