@@ -73,6 +73,13 @@ void expect_inside(const fs::path& folder, const fs::path& into) {
   throw Error(fmt::format("{}: is no folder inside {}; nothing was written", folder.string(), into.string()));
 }
 
+// On a full disk nothing of the copy is left.
+void copy_whole(const fs::path& from, const fs::path& to) {
+  if (fs::exists(fs::symlink_status(to))) throw Error(to.string() + ": is there by now; it was left as it is");
+  const std::vector<uint8_t> bytes = data::read_file(from);
+  data::write_file(to, {{bytes.data(), bytes.size()}});
+}
+
 }  // namespace
 
 std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, float least_confidence) {
@@ -135,7 +142,7 @@ int64_t put(const std::vector<Move>& moves, const fs::path& into, SortBy by, con
       if (by == SortBy::link)
         fs::create_symlink(fs::absolute(m->from), m->to);
       else
-        fs::copy_file(m->from, m->to, fs::copy_options::none);  // an error where there is one by now
+        copy_whole(m->from, m->to);
     }
   } catch (const fs::filesystem_error& e) {
     const fs::path& at = e.path2().empty() ? e.path1() : e.path2();

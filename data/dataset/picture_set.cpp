@@ -37,13 +37,16 @@ struct Selection {
 // Paths, sizes and times of the files; a file that is not there has none.
 std::string state_of(const PictureList& list, const Wanted& wanted) {
   const auto& [size, background, skip_bad] = wanted.pictures;
-  std::string text = fmt::format("1 {} {} {} {} {} {} {}\n", size, background[0], background[1], background[2],
+  std::string text = fmt::format("2 {} {} {} {} {} {} {}\n", size, background[0], background[1], background[2],
                                  wanted.holdout, wanted.train, wanted.test);
   for (const std::string& file : list.files) {
     struct stat about {};
     const bool there = ::stat(file.c_str(), &about) == 0;
-    text += fmt::format("{}{}{} {} {}\n", file, '\0', there ? about.st_size : -1, there ? about.st_mtim.tv_sec : 0,
-                        there ? about.st_mtim.tv_nsec : 0);
+    // The time of change tells a file that was exchanged for one of its size whose own time was put back.
+    text += file + '\0' + std::to_string(there ? about.st_size : -1);
+    for (const timespec& time : {about.st_mtim, about.st_ctim})
+      text += fmt::format(" {} {}", there ? time.tv_sec : 0, there ? time.tv_nsec : 0);
+    text += '\n';
   }
   return digest(as_bytes(text));
 }

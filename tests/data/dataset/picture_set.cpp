@@ -224,6 +224,14 @@ TEST_F(Folder, DecodedPicturesAreKeptUntilAFileChanges) {
   EXPECT_TRUE(decodes(wanted));
   EXPECT_EQ(load(wanted).train().pixels[12], 21);
   EXPECT_EQ(first.train().pixels[12], 20);  // its file has no name any more, and is there
+  const fs::path exchanged = root / "b" / "1.png";  // for one of its size, its time put back
+  const auto time = fs::last_write_time(exchanged);
+  const auto bytes = fs::file_size(exchanged);
+  put("b/1.png", 23);
+  ASSERT_EQ(fs::file_size(exchanged), bytes);
+  fs::last_write_time(exchanged, time);
+  EXPECT_TRUE(decodes(wanted));
+  EXPECT_EQ(load(wanted).train().pixels[12], 23);
   Wanted black = wanted;
   black.pictures.background = {0, 0, 0};
   EXPECT_TRUE(decodes(black));
