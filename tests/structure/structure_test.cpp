@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <regex>
+#include <set>
 #include <sstream>
+#include <string>
 
 namespace kith::test {
 namespace {
@@ -34,6 +39,28 @@ TEST(Structure, LinkLinesStateTheSameGraph) {
     EXPECT_TRUE(may_include(from, to)) << "kith_" << from << " links kith_" << to;
   }
   EXPECT_GE(count, 3);
+}
+
+// tests/METHOD.md says which test shows what.
+TEST(MethodTable, NamesTestsThatExist) {
+  const std::filesystem::path root = KITH_SOURCE_DIR;
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  std::set<std::string> tests;
+  const std::regex test(R"(TEST(?:_F|_P)?\((\w+),\s*(\w+)\))"), named(R"(`([A-Za-z_]\w*)\.([A-Za-z_]\w*)(\*?)`)");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "tests")) {
+    if (entry.path().extension() != ".cpp") continue;
+    const std::string text = text_of(entry.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), test), end; at != end; ++at)
+      tests.insert((*at)[1].str() + "." + (*at)[2].str());
+  }
+  const std::string table = text_of(root / "tests/METHOD.md");
+  int count = 0;
+  for (std::sregex_iterator at(table.begin(), table.end(), named), end; at != end; ++at, ++count)
+    EXPECT_TRUE(tests.contains((*at)[1].str() + "." + (*at)[2].str())) << (*at)[0];
+  EXPECT_GE(count, 50);
 }
 
 // A small tree with one fault of each kind.
