@@ -48,7 +48,7 @@ demo: configure
 # One build and all of its tests: where nvcc is, the CUDA build, whose tests are those of the CPU and the SIMT runner as well.
 # Tests of the fetching of data use curl on local files.
 test: setup
-	@.ci/setup curl
+	@.ci/setup curl libopenmpi-dev openmpi-bin
 	@.ci/cuda_libraries
 	cmake --preset $(tested)
 	cmake --build --preset $(tested) $(jobs)
@@ -78,7 +78,7 @@ counts:
 	bench/counts/run $(ARGS) build/counts/bench/kernels/bench_counts
 
 asan: setup
-	@.ci/setup curl
+	@.ci/setup curl libopenmpi-dev openmpi-bin
 	cmake --preset asan
 	cmake --build --preset asan $(jobs)
 	ctest --preset asan

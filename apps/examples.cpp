@@ -18,7 +18,8 @@ constexpr auto kExamples = std::to_array<std::pair<std::string_view, std::string
      "kith run --out runs/a                                             continues\n"
      "kith run --data folder:photos --out runs/photos --set cluster.classes=20 --set data.holdout=0.1\n"
      "kith run --from runs/a --out runs/b --set cluster.classes=20      another clustering of the same features\n"
-     "kith run --data cifar10:datasets --preset quick --seeds 0,1,2 --out runs/three"},
+     "kith run --data cifar10:datasets --preset quick --seeds 0,1,2 --out runs/three\n"
+     "kith run --data cifar10:datasets --preset quick --ranks 4 --out runs/b"},
     {"pretext", "kith pretext --data folder:photos --preset quick --out runs/photos --set pretext.epochs=50"},
     {"mine",
      "kith mine --out runs/a --set mine.k=50\n"

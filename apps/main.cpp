@@ -1,6 +1,7 @@
 // The program kith: its commands, and how what they throw becomes a line and an exit status.
-//   0 done   1 error   2 wrong usage   130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP after saving
+//   0 done   1 error   2 wrong usage   130, 143, 129, 138 stopped by Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 after saving
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include "apps/commands/stages.h"
 #include "apps/commands/watch.h"
 #include "apps/examples.h"
+#include "apps/launch.h"
 #include "apps/signals.h"
 #include "apps/usage.h"
 #include "kernels/core/check.h"
@@ -102,10 +104,13 @@ int main(int argc, char** argv) {
   try {
     const kith::ThreadWait wait = kith::settle_thread_wait(argv);
     kith::catch_lost_files();
+    kith::expect_command_of_ranks({argv + 1, argv + argc});
     return kith::parse_and_run(argc, argv, wait);
+  } catch (const kith::EndQuietly& e) {
+    return e.status;
   } catch (const kith::Interrupted&) {
     fmt::print(stderr, "kith: stopped; the same command continues\n");
-    return 128 + kith::stop_signal();
+    return 128 + (kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1);  // another rank was asked
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(
         std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);

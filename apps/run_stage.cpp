@@ -8,25 +8,11 @@
 #include <tuple>
 #include <utility>
 
-#include "apps/commands/dry_run.h"
-#include "apps/console.h"
-#include "apps/device.h"
-#include "apps/new_folder.h"
-#include "apps/output_folder.h"
-#include "apps/picture_progress.h"
-#include "apps/signals.h"
-#include "apps/startup_checks.h"
-#include "data/formats/files.h"
 #include "kernels/core/check.h"
-#include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
-#include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/features/run.h"
 #include "scan/preflight/resources.h"
-#include "scan/run/metrics_log.h"
-#include "scan/run/splits.h"
-#include "scan/run/start_from.h"
 #include "scan/run/trained_run.h"
 #include "scan/text/first_few.h"
 
@@ -34,13 +20,6 @@ namespace kith {
 namespace {
 
 bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects::arithmetic; }
-
-// Fields that an override names: its text up to the sign.
-std::set<std::string> named_fields(const StageOptions& o) {
-  std::set<std::string> named;
-  for (const std::string& text : o.overrides) named.insert(overridden_field(text));
-  return named;
-}
 
 // An option and an override that name the same field: which of them is meant is not known.
 void expect_each_once(const StageOptions& o) {
@@ -82,8 +61,6 @@ void require_same(const std::filesystem::path& path, const RunConfig& begun, con
                             pretext ? "" : ", or name with --set what is to change here"));
 }
 
-std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
-
 // The configuration of a run directory that was begun.
 std::optional<RunConfig> begun_config(const std::string& run_dir) {
   if (run_dir.empty() || !std::filesystem::exists(config_path(run_dir))) return {};
@@ -110,45 +87,6 @@ void expect_run_of_images(const std::string& dir) {
                   dir, settings.value("method", "?")));
 }
 
-// A run that was killed before its first checkpoint has left its log, and no configuration to go on with.
-Error no_data_set(const std::string& out) {
-  if (std::error_code none; !std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
-    return Error("no data set: --data NAME:DIR");
-  expect_not_in_use(out);
-  return Error(out +
-               ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
-               "starts it anew");
-}
-
-// The stage after this one; empty after the last, and after a whole run.
-std::string next_command(const std::string& command, const RunConfig& config) {
-  if (command == "pretext") return "mine";
-  if (command == "mine") return "cluster";
-  if (command == "cluster" && config.selflabel.enabled) return "selflabel";
-  if ((command == "cluster" || command == "selflabel") && config.refine.enabled) return "refine";
-  return command == "cluster" || command == "selflabel" || command == "refine" ? "evaluate" : "";
-}
-
-Residency residency_of(const std::string& stream) {
-  return stream == "yes" ? Residency::host : stream == "no" ? Residency::device : Residency::automatic;
-}
-
-ContextRequest context_request(const StageOptions& o, const RunConfig& config) {
-  return {.device = o.device,
-          .precision = config.precision,
-          .options = {.threads = config.threads,
-                      .seed = config.seed,
-                      .graphs = !o.no_graphs,
-                      .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()}}};
-}
-
-void start_profile(Context& ctx, Reporter& report) {
-  ctx.profile(measure_ceilings(ctx), Profiler::kListed);
-  report.note(
-      fmt::format("profile: {} runs of each training step and each batch are listed by operation{}", Profiler::kListed,
-                  ctx.on_cpu() || !ctx.graphs() ? "" : "; listed steps are launched one by one, later ones replayed"));
-}
-
 // Before the images are resized: what cannot be held would end in a failed allocation.
 void expect_room(const data::Dataset& set, int size) {
   int64_t images = 0;
@@ -163,23 +101,15 @@ void expect_room(const data::Dataset& set, int size) {
                   images, size, size, bytes / (1 << 30), static_cast<double>(*free) / (1 << 30)));
 }
 
-// A line where fields were named that the pretext task does not look at.
-std::string without_effect(RunConfig config, const std::set<std::string>& named) {
-  using enum PretextKind;
-  const PretextKind task = config.pretext.task;
-  std::vector<std::string> idle;
-  for (const std::string& field : named)
-    if ((field.starts_with("pretext.moco.") && task != moco) || (field.starts_with("pretext.byol.") && task != byol) ||
-        (field == "pretext.tau" && task != simclr && task != moco) || (field == "pretext.form" && task != simclr))
-      idle.push_back(field);
-  if (idle.empty()) return "";
-  const std::vector<Field> all = fields(config);
-  const auto of_task = std::ranges::find(all, "pretext.task", &Field::name);
-  return fmt::format("{} {} no effect: pretext.task is {}", fmt::join(idle, ", "), idle.size() == 1 ? "has" : "have",
-                     format_value(*of_task));
+}  // namespace
+
+std::set<std::string> named_fields(const StageOptions& o) {
+  std::set<std::string> named;
+  for (const std::string& text : o.overrides) named.insert(overridden_field(text));
+  return named;
 }
 
-}  // namespace
+std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
 
 ResolvedConfig resolve_config(const StageOptions& o) {
   expect_run_of_images(o.out);
@@ -229,49 +159,6 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now) {
     if (is_arithmetic(d))
       named += fmt::format("{}{} was {}, now {}", named.empty() ? "" : "; ", d.field, d.left, d.right);
   return named.empty() ? "" : named + ": results will differ a little from a run in one arithmetic";
-}
-
-void run_stage(const StageOptions& o, const Stage& stage) {
-  expect_no_grid(o.out);
-  auto [config, begun, source] = resolve_config(o);
-  catch_stop_signals();
-  expect_no_foreign_results(o.out);
-  expect_outside_data("--out", o.out, config.data.spec);
-  if (config.data.spec.empty()) throw no_data_set(o.out);
-  OpenedContext opened = open_context(context_request(o, config), list_devices());
-  if (opened.context->on_cpu() && o.stream == "yes") opened.line += "; images are where the CPU is, none are streamed";
-  const data::Dataset data = load_data(config.data, picture_progress(console_options(o.quiet, o.json)));
-  if (const std::string idle = without_effect(config, named_fields(o)); !idle.empty())
-    fmt::print(stderr, "kith: warning: {}\n", idle);
-  config.precision = opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
-  expect_startable(o, config, *opened.context, data);
-  if (o.dry_run) return print_plan(o, config, opened, data);
-  std::optional<ReusePlan> reused;
-  if (!begun && !o.from.empty()) {
-    reused = plan_reuse(config, data, o.from, o.command);
-    take_over(*reused, config, o.from, o.out);
-    begun = source;
-  }
-  const NewFolder folder(o.out, "config.toml");
-  ConsoleReporter report(o.out, console_options(o.quiet, o.json));
-  report.note(opened.line);
-  if (!opened.warning.empty()) report.warn(opened.warning);
-  for (const std::string& note : split_notes(data)) report.note(note);
-  if (begun && begun->precision != Precision::automatic)
-    if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
-  if (reused) {
-    for (const std::string& line : reused->notes) report.note(line);
-    for (const std::string& line : reused->warnings) report.warn(line);
-  }
-  if (o.profile) start_profile(*opened.context, report);
-  Session session{*opened.context, config, data, o.out, report, residency_of(o.stream)};
-  session.ledger.before_write = [&, written = false]() mutable {
-    if (!std::exchange(written, true))
-      data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
-  };
-  stage(session, o);
-  if (const std::string next = o.next.empty() ? next_command(o.command, config) : o.next; !next.empty())
-    report.note(fmt::format("next: kith {} --out {}", next, o.out));
 }
 
 }  // namespace kith

@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct StageOptions {
   std::vector<std::string> overrides;
   std::optional<uint64_t> seed;
   std::optional<int> threads;
+  std::optional<int> ranks;  // processes; none: as many as a launcher started, or one
   std::string device = "auto";
   std::string precision;  // auto, f32, bf16; empty: as the configuration says
   std::string stream = "auto";
@@ -31,6 +33,11 @@ struct ResolvedConfig {
   RunConfig config;
   std::optional<RunConfig> begun, source;  // of the directories --out and --from, as they stand there
 };
+
+// Fields that --set names: the text of each up to its sign.
+std::set<std::string> named_fields(const StageOptions&);
+
+std::filesystem::path config_path(const std::string& run_dir);
 
 // The configuration that the options ask for. A field of a run directory that was begun may change only if
 //   no result depends on it (its entry in the table of fields; precision and TF32 by name; a precision of auto stays the one
@@ -49,7 +56,7 @@ data::Dataset load_data(const DataConfig&, std::function<void(int64_t done, int6
 
 // Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for. The directory's
 // configuration is written when the stage has a first result or checkpoint to keep: a command that fails before changes
-// nothing.
+// nothing. Of several ranks (apps/launch.h) each runs `stage`, with the configuration of the first.
 using Stage = std::function<void(Session&, const StageOptions&)>;
 void run_stage(const StageOptions&, const Stage& stage);
 

@@ -13,11 +13,13 @@ namespace kith {
 namespace {
 
 std::atomic<int> received{0};  // a handler can reach nothing but a global
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<bool> quiet{false};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 void handle(int signal) {
   int none = 0;
   if (!received.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  if (quiet || signal == SIGUSR1) return;  // SIGUSR1 is sent by programs
   constexpr char kText[] = "\nkith: stopping: saves first; once more ends at once\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
 }
@@ -51,9 +53,15 @@ void catch_stop_signals() {
   action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGUSR1, &action, nullptr);
   struct sigaction hangup {};
   sigaction(SIGHUP, nullptr, &hangup);
   if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup ignores it: the run goes on
+}
+
+void catch_stop_signals_quietly() {
+  quiet = true;
+  catch_stop_signals();
 }
 
 void catch_lost_files() {

@@ -8,6 +8,7 @@
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
+#include "nn/device/ranks/mpi_ranks.h"
 #include "nn/tensor/context.h"
 
 namespace kith {
@@ -57,6 +58,8 @@ Machine this_machine(const ThreadWait& wait) {
             .threads = Context().threads(),
             .wait = wait,
             .onednn = onednn_version(),
+            .mpi = mpi_version(),
+            .launcher = mpi_launcher(),
             .cuda = list_devices(),
             .libraries = {},
             .missing = {},
@@ -75,6 +78,7 @@ std::string to_text(const Machine& m) {
   row("processor", fmt::format("{}, {} threads", m.processor, m.threads));
   row("", "waiting threads: " + to_string(m.wait));
   row("", "oneDNN " + m.onednn);
+  row("ranks", m.mpi.empty() ? "one: no MPI in this build (KITH_MPI)" : fmt::format("{}, {}", m.mpi, m.launcher));
   row("CUDA", driver_text(m.cuda));
   for (size_t i = 0; i < m.cuda.devices.size(); ++i) {
     const DeviceInfo& d = m.cuda.devices[i];
@@ -104,6 +108,8 @@ nlohmann::json to_json(const Machine& m) {
           {"threads", m.threads},
           {"wait", {{"policy", m.wait.policy}, {"spins", m.wait.spins}, {"chosen", m.wait.chosen}}},
           {"onednn", m.onednn},
+          {"mpi", m.mpi},
+          {"launcher", m.launcher},
           {"cuda", {{"built", m.cuda.built}, {"runtime", m.cuda.runtime}, {"driver", m.cuda.driver}}},
           {"devices", devices},
           {"libraries", m.libraries},

@@ -16,6 +16,7 @@ struct Machine {
   int threads = 0;
   ThreadWait wait;
   std::string onednn;
+  std::string mpi, launcher;  // of ranks that are processes; empty: this build has none
   DeviceList cuda;
   std::string libraries;  // of the device
   std::string missing;    // why libraries is empty; one line

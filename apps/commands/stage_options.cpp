@@ -52,6 +52,11 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(INT64_MAX));
   command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
       ->check(whole_number(4096));
+  command
+      .add_option("--ranks", o.ranks,
+                  "Processes that train together, each on a share of every batch: mpirun is started with this command "
+                  "(--threads are each one's; default: its share of the processors)")
+      ->check(whole_number(4096));
   add_device_option(command, o.device);
   command
       .add_option("--precision", o.precision,

@@ -7,6 +7,7 @@
 
 #include "apps/commands/run_seeds.h"
 #include "apps/commands/stage_options.h"
+#include "nn/device/ranks/collective.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/metrics/judgement.h"
 #include "scan/text/json_text.h"
@@ -43,6 +44,7 @@ void print_judgement(const nlohmann::json& judged, int clusters) {
 }  // namespace
 
 void print_summary(const Session& session, const StageOptions& options, const nlohmann::json& summary) {
+  if (session.ctx.collective().rank() != 0) return;
   if (options.json) return fmt::print("{}\n", json_text({{"summary", summary}}));
   std::vector<std::pair<std::string, Scores>> rows;
   for (const nlohmann::json& row : summary.at("table"))

@@ -8,7 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/optim.h"
-#include "nn/device/collective.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/state/state.h"
 
 namespace kith {
@@ -58,7 +58,7 @@ void Optimizer::zero_grad() {
 
 void Optimizer::reduce() {
   flat_.expect_bound();
-  if (!std::exchange(reduced_, true)) ctx_.collective().all_reduce(flat_.grads().span(), Reduction::mean, ctx_.queue());
+  if (!std::exchange(reduced_, true)) ctx_.collective().all_reduce(flat_.grads().span(), ctx_.queue());
 }
 
 void Optimizer::step(float lr) {

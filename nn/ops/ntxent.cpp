@@ -3,6 +3,7 @@
 #include "kernels/ntxent.h"
 
 #include "nn/ops/ops.h"
+#include "nn/ops/ranks.h"
 
 namespace kith {
 namespace {
@@ -84,15 +85,17 @@ Var contrastive(Tape& tape, Var anchors, Var keys, const Array<int32_t>& positiv
   return recorded(tape, "contrastive", anchors, keys, {.positive = positive, .self_offset = self_offset, .tau = tau});
 }
 
-Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form) {
-  Var loss = ntxent(tape, z, tau);
+Var ntxent_mean_of(Tape& tape, Var loss, NtXentForm form) {
   if (form == NtXentForm::symmetric) return mean(tape, loss);
   const int64_t rows = loss.value().dim(0);
-  // First views only: their weights are 2 / rows, those of the second 0.
-  std::vector<float> weights(static_cast<size_t>(rows));
-  for (size_t i = 0; i < weights.size(); i += 2) weights[i] = 2.f / static_cast<float>(rows);
+  std::vector<float> weights;
+  for (int64_t i = 0; i < rows; ++i) weights.push_back(ntxent_weight(form, i, rows));
   Var first = tape.constant(tape.context().constant({1, rows}, std::move(weights)));
   return reshape(tape, linear(tape, reshape(tape, loss, {1, rows}), first, {}), {});
+}
+
+Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form) {
+  return ntxent_mean_of(tape, ntxent(tape, z, tau), form);
 }
 
 }  // namespace kith

@@ -8,7 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
-#include "nn/device/collective.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/device/threads.h"
 #include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"

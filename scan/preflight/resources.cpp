@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/device/accelerator.h"
+#include "nn/device/ranks/collective.h"
 
 namespace kith {
 namespace {
@@ -94,6 +95,7 @@ std::optional<int64_t> free_disk_bytes(const fs::path& dir) {
 Resources free_resources(Context& ctx, const fs::path& dir) {
   Resources r{.device = ctx.queue().device,
               .precision = ctx.precision(),
+              .ranks = ctx.collective().size(),
               .host_bytes = free_host_bytes(),
               .device_bytes = {},
               .disk_bytes = free_disk_bytes(dir)};

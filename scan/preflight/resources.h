@@ -11,6 +11,7 @@ namespace kith {
 struct Resources {
   Device device = Device::cpu;
   DType precision = DType::f32;
+  int ranks = 1;                                                // that train together
   std::optional<int64_t> host_bytes, device_bytes, disk_bytes;  // free
 };
 Resources free_resources(Context&, const std::filesystem::path& dir);

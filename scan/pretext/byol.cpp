@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "nn/model/heads.h"
+#include "nn/ops/ranks.h"
 #include "scan/input/views.h"
 #include "scan/pretext/follower.h"
 #include "scan/pretext/task.h"
@@ -50,7 +51,7 @@ class Byol : public PretextTask {
   Var loss(Tape& tape, const Step& step) override {
     const Tensor views[] = {views_(step.batch, step.live, {.count = 1, .first = 0}),
                             views_(step.batch, step.live, {.count = 1, .first = 1})};
-    const Var one = direction(tape, views[0], views[1]), other = direction(tape, views[1], views[0]);
+    const Var one = direction(tape, step, views[0], views[1]), other = direction(tape, step, views[1], views[0]);
     return add(tape, one, other);
   }
 
@@ -63,11 +64,11 @@ class Byol : public PretextTask {
   void load(const SafeTensors& from) override { follower_.load(from); }
 
  private:
-  Var direction(Tape& tape, const Tensor& from, const Tensor& to) {
+  Var direction(Tape& tape, const Step& step, const Tensor& from, const Tensor& to) {
     Tape apart(ctx_, Tape::Mode::inference);
-    const Tensor target = target_(apart, apart.constant(to), true).value();
+    const Tensor target = whole_batch(apart, target_(apart, apart.constant(to), true), step.bounds).value();
     const Var prediction = predictor_(tape, online_(tape, tape.constant(from), true), true);
-    return mean(tape, cosine_loss(tape, prediction, target));
+    return mean(tape, cosine_loss(tape, whole_batch(tape, prediction, step.bounds), target));
   }
 
   Context& ctx_;

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/core/check.h"
 #include "kernels/core/philox.h"
 #include "kernels/ntxent.h"
+#include "nn/device/ranks/collective.h"
 #include "scan/input/views.h"
 #include "scan/pretext/follower.h"
 #include "scan/pretext/projected.h"
@@ -29,6 +31,7 @@ class Moco : public PretextTask {
         follower_(ctx_, queries_.state(), keys_.state()),
         views_(images, data, c.pretext.augment, seed_of(c.seed, "pretext/augment")),
         rows_(ctx_.empty({batch_ + config_.moco.queue, c.model.mined()})) {
+    check(ctx_.collective().size() == 1, "moco: trains on one rank");
     fill_queue(seed_of(c.seed, "pretext/queue"));
     // Query i's key was dealt to hand i % shards, as its card i / shards.
     for (int64_t s = 0; s < config_.moco.shards; ++s) {

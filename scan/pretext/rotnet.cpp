@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/model/initialise.h"
+#include "nn/ops/ranks.h"
 #include "scan/input/views.h"
 #include "scan/pretext/task.h"
 #include "scan/train/sampler.h"
@@ -44,7 +46,9 @@ class RotNet : public PretextTask {
     const int height = c.pretext.augment.side(images.images().height),
               width = c.pretext.augment.side(images.images().width);
     check(height == width, fmt::format("rotnet: square images expected, found {} x {}", height, width));
-    from_ = Array<int64_t>(ctx_, pixels_of_turns(batch_, height));
+    const std::vector<int64_t> shares = share_bounds(batch_, ctx_.collective().size());
+    const auto rank = static_cast<size_t>(ctx_.collective().rank());
+    from_ = Array<int64_t>(ctx_, pixels_of_turns(shares[rank + 1] - shares[rank], height));
     std::vector<int32_t> turns;
     for (int64_t i = 0; i < batch_ * kTurns; ++i) turns.push_back(static_cast<int32_t>(i % kTurns));
     turns_ = Array<int32_t>(ctx_, turns);
@@ -63,7 +67,8 @@ class RotNet : public PretextTask {
     const Shape& s = images.shape();
     const Tensor turned = gather_rows(ctx_, images.reshape({s[0] * s[1] * s[2], s[3]}), from_.span());
     const Var features = backbone_(tape, tape.constant(turned.reshape({s[0] * kTurns, s[1], s[2], s[3]})), true);
-    return mean(tape, softmax_xent(tape, head_(tape, features), turns_));
+    return mean(tape,
+                softmax_xent(tape, whole_batch(tape, head_(tape, features), step.bounds_of_views(kTurns)), turns_));
   }
 
   Var features(Tape& tape, Var images) override { return l2_normalize(tape, backbone_(tape, images, false)); }
@@ -74,8 +79,8 @@ class RotNet : public PretextTask {
   ResNet backbone_;
   Linear head_;
   Views views_;
-  Array<int64_t> from_;   // of every turned pixel
-  Array<int32_t> turns_;  // of every turned image
+  Array<int64_t> from_;   // of every turned pixel of this rank
+  Array<int32_t> turns_;  // of every turned image of all ranks
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // SimCLR (Chen et al. 2020, arXiv:2002.05709): two augmented views of every image, NT-Xent on the normalised projection.
+#include "nn/ops/ranks.h"
 #include "scan/input/views.h"
 #include "scan/pretext/projected.h"
 
@@ -17,7 +18,7 @@ class SimClr : public PretextTask {
 
   Var loss(Tape& tape, const Step& step) override {
     const Var images = tape.constant(views_(step.batch, step.live, {.count = 2}));
-    return ntxent_mean(tape, network_(tape, images, true), config_.tau, config_.form);
+    return ntxent_mean(tape, network_(tape, images, true), config_.tau, config_.form, step.bounds_of_views(2));
   }
 
   Var features(Tape& tape, Var images) override { return network_(tape, images, false); }

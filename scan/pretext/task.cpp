@@ -21,6 +21,7 @@ double keys(const RunConfig& c, double trained) {
   return trained + static_cast<double>(c.pretext.moco.queue + c.pretext.train.batch) * c.model.mined();
 }
 std::string shards_fault(const RunConfig& c, const PretextShape& s) {
+  if (s.ranks > 1) return fmt::format("pretext.task: moco trains on one rank; found {} ranks", s.ranks);
   const int64_t batch = std::min(c.pretext.train.batch, s.images), shards = c.pretext.moco.shards;
   if (batch % shards == 0 && batch / shards >= 2) return {};
   return fmt::format(

@@ -43,6 +43,7 @@ class PretextTask {
 struct PretextShape {
   int64_t images;
   int height, width;
+  int ranks = 1;
 };
 
 struct PretextTaskInfo {

@@ -3,14 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/core/check.h"
+#include "nn/ops/ranks.h"
 #include "scan/metrics/agreement.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/head_selection.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/ranks.h"
 #include "scan/stages/head_start.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
@@ -39,6 +42,18 @@ data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, i
     if (!none && split == "train" && i % k > 0 && lists.values[static_cast<size_t>(i - 1)] == -1)
       throw Error(fmt::format("{}: row {} has the neighbour {} after -1, which ends a list", path.string(), i / k, j));
   }
+  return lists;
+}
+
+data::NpyArray<int64_t> lists_of_first(const Session& s, const std::string& split, int64_t rows, int64_t least) {
+  const std::string bytes = text_of_first(s.ctx.collective(), [&] {
+    const data::NpyArray<int64_t> lists = read_lists(s, split, rows, least);
+    return std::string(reinterpret_cast<const char*>(lists.values.data()), lists.values.size() * sizeof(int64_t));
+  });
+  data::NpyArray<int64_t> lists;
+  lists.values.resize(bytes.size() / sizeof(int64_t));
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(lists.values.data()));
+  lists.shape = {rows, static_cast<int64_t>(lists.values.size()) / rows};
   return lists;
 }
 
@@ -133,7 +148,8 @@ SafeTensors cluster_tuned(const ClusterTask& task) {
     // Two passes, not one of twice the batch: anchors and neighbours have batch statistics of their own.
     const Var anchors = cluster_logits(task, model, tape, features(tape, at.batch, at.live, 0));
     const Var others = cluster_logits(task, model, tape, features(tape, at.drawn[0], at.live, 1));
-    const ScanLossOut out = scan_loss(tape, anchors, others, config.lambda);
+    const ScanLossOut out = scan_loss(tape, whole_batch(tape, anchors, at.bounds, 1),
+                                      whole_batch(tape, others, at.bounds, 1), config.lambda);
     optimizer.zero_grad();
     tape.backward(sum(tape, out.loss));
     optimizer.step(at.live);
@@ -170,6 +186,7 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
   t.draw = std::move(steps.draw);
   t.optimizer = &optimizer;
   t.counters = counters_of(learned);
+  t.averaged = learned;
   t.end_epoch = steps.end_epoch;
   t.save = [&](Checkpoint& c) {
     put_section(c.arrays, section, save_state(learned));
@@ -194,8 +211,8 @@ void cluster(Session& s) {
   start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),
-                   .train = read_lists(s, "train", s.data.train().count, s.config.mine.k > 0 ? 1 : 0),
-                   .scored = read_lists(s, "test", s.data.scored().count, 1),
+                   .train = lists_of_first(s, "train", s.data.train().count, s.config.mine.k > 0 ? 1 : 0),
+                   .scored = lists_of_first(s, "test", s.data.scored().count, 1),
                    .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
   check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
   s.report.note(

@@ -65,9 +65,9 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
     rows[1] = b + n * draw_below(config.views, a, seed_of(seed, "cluster/neighbour-view"), epoch);
   };
   steps.step = [&](const Step& at) -> StepMetrics {
-    const ScanLossOut out =
-        heads_gradients(s.ctx, model.heads, optimizer, gather_rows(s.ctx, train_rows, at.drawn[0].index),
-                        gather_rows(s.ctx, train_rows, at.drawn[1].index), config.lambda, config.temperature);
+    const ScanLossOut out = heads_gradients(
+        s.ctx, model.heads, optimizer, gather_rows(s.ctx, train_rows, at.drawn[0].index),
+        gather_rows(s.ctx, train_rows, at.drawn[1].index), config.lambda, config.temperature, at.bounds);
     optimizer.step(at.live);
     return scan_terms(s.ctx, out);
   };

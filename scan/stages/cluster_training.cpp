@@ -27,6 +27,7 @@ Training ClusterTraining::training(const std::string& stage, const TrainConfig& 
   t.config = config;
   t.optimizer = &optimizer;
   t.counters = counters_of(model.state());
+  t.averaged = model.state();
   return t;
 }
 

@@ -18,6 +18,7 @@
 #include "scan/pretext/task.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/ranks.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/predict.h"
@@ -268,9 +269,11 @@ class EvaluateStage {
 }  // namespace
 
 json evaluate(Session& s) {
-  start_stage(s, "evaluate");
   json summary;
-  profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
+  alone(s.ctx.collective(), [&] {
+    start_stage(s, "evaluate");
+    profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
+  });
   return summary;
 }
 

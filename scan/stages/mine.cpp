@@ -13,6 +13,7 @@
 #include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/ranks.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
 #include "scan/stages/given_neighbours.h"
@@ -106,14 +107,13 @@ void mine_splits(Session& s, const std::filesystem::path& given) {
 
 }  // namespace
 
-void mine(Session& s) {
-  start_stage(s, "mine");
-  profiled(s, "mine", [&] { mine_splits(s, {}); });
-}
+void mine(Session& s) { mine_given(s, {}); }
 
 void mine_given(Session& s, const std::filesystem::path& file) {
-  start_stage(s, "mine");
-  profiled(s, "mine", [&] { mine_splits(s, file); });
+  alone(s.ctx.collective(), [&] {
+    start_stage(s, "mine");
+    profiled(s, "mine", [&] { mine_splits(s, file); });
+  });
 }
 
 }  // namespace kith

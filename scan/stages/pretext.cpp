@@ -9,6 +9,7 @@
 #include "scan/metrics/knn.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
+#include "scan/run/ranks.h"
 #include "scan/train/inference.h"
 #include "scan/train/statistics.h"
 #include "scan/train/step_readback.h"
@@ -42,6 +43,7 @@ void train_pretext(Session& s, PretextTask& task, const ImageSource& images) {
   t.config = config.train;
   t.optimizer = &optimizer;
   t.counters = counters_of(task.state());
+  t.averaged = task.state();
   t.decay = [&](double progress) { return byol_decay(config.byol.momentum, progress); };
   t.step = [&](const Step& at) -> StepMetrics {
     Tape tape(s.ctx);
@@ -58,9 +60,12 @@ void train_pretext(Session& s, PretextTask& task, const ImageSource& images) {
   };
   t.end_epoch = [&](int64_t epoch) {
     nlohmann::json line = nlohmann::json::object();
-    if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0)
-      if (const auto accuracy = knn(s, features(s, task, s.data.train()), features(s, task, s.data.scored())))
-        line["knn"] = *accuracy;
+    if (config.knn_every > 0 && (epoch + 1) % config.knn_every == 0) {
+      const Tensor train = features(s, task, s.data.train()), scored = features(s, task, s.data.scored());
+      alone(s.ctx.collective(), [&] {
+        if (const auto accuracy = knn(s, train, scored)) line["knn"] = *accuracy;
+      });
+    }
     return line;
   };
   t.save = [&](Checkpoint& c) {
@@ -105,28 +110,7 @@ SafeTensors start_weights(const Session& s) {
   return read_safetensors(path);
 }
 
-void train_and_project(Session& s) {
-  const Ledger::Standing trained = s.ledger.standing("pretext");
-  if (trained.state == Ledger::State::refused) throw s.ledger.refusal("pretext", trained);
-  const ImageSource& images = s.images.of(s.data.pretext_images());
-  const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
-  if (trained.state == Ledger::State::valid) {
-    load_state(task->state(), read_result(s, "pretext"));
-  } else if (!s.config.pretext.weights.empty()) {
-    throw Error(
-        fmt::format("{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import "
-                    "writes into a new run directory",
-                    (s.dir / "pretext.safetensors").string(), s.config.pretext.weights));
-  } else {
-    if (!s.config.pretext.start.empty()) begin_with(start_weights(s), *task);
-    train_pretext(s, *task, images);
-    if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());
-    write_result(s, "pretext", save_state(task->state()));
-    remove_checkpoint(s, "pretext");
-  }
-  start_stage(s, "features");
-  const Tensor train = features(s, *task, s.data.train());
-  const Tensor scored = features(s, *task, s.data.scored());
+void write_features(const Session& s, const Tensor& train, const Tensor& scored) {
   begin_results(s, "features");
   data::write_npy<float>(features_path(s.dir, "train"), train.to_host(), train.shape());
   data::write_npy<float>(features_path(s.dir, "test"), scored.to_host(), scored.shape());
@@ -136,6 +120,35 @@ void train_and_project(Session& s) {
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));
   }
   report_finished(s, "pretext");
+}
+
+void train_and_project(Session& s) {
+  const bool trained = answer_of_first(s.ctx.collective(), [&] {
+    const Ledger::Standing standing = s.ledger.standing("pretext");
+    if (standing.state == Ledger::State::refused) throw s.ledger.refusal("pretext", standing);
+    return standing.state == Ledger::State::valid;
+  });
+  const ImageSource& images = s.images.of(s.data.pretext_images());
+  const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
+  if (trained) {
+    load_state(task->state(), read_result(s, "pretext"));
+  } else if (!s.config.pretext.weights.empty()) {
+    throw Error(
+        fmt::format("{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import "
+                    "writes into a new run directory",
+                    (s.dir / "pretext.safetensors").string(), s.config.pretext.weights));
+  } else {
+    if (!s.config.pretext.start.empty())
+      begin_with(file_of_first(s.ctx.collective(), [&] { return start_weights(s); }), *task);
+    train_pretext(s, *task, images);
+    if (s.config.pretext.statistics == Statistics::reestimate) reestimate(s, task->backbone());
+    write_result(s, "pretext", save_state(task->state()));
+    remove_checkpoint(s, "pretext");
+  }
+  start_stage(s, "features");
+  const Tensor train = features(s, *task, s.data.train());
+  const Tensor scored = features(s, *task, s.data.scored());
+  alone(s.ctx.collective(), [&] { write_features(s, train, scored); });
 }
 
 }  // namespace

@@ -13,11 +13,13 @@
 #include "kernels/agreement.h"
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
+#include "nn/device/ranks/collective.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/neighbour_search.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/metrics/reliable.h"
 #include "scan/run/profiled.h"
+#include "scan/run/ranks.h"
 #include "scan/stages/cluster_training.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
@@ -194,10 +196,14 @@ class Refinement {
 
 void refine(Session& s) {
   if (!s.config.refine.enabled) throw Error("refine.enabled is false in this run; --set refine.enabled=true");
-  start_stage(s, "refine");
-  profiled(s, "refine", [&] { write_result(s, "refine", Refinement(s).run()); });
-  remove_checkpoint(s, "refine");
-  report_finished(s, "refine");
+  const int ranks = s.ctx.collective().size();
+  alone(s.ctx.collective(), [&] {
+    if (ranks > 1) s.report.note(fmt::format("refine: is not shared out: one rank trains, {} wait", ranks - 1));
+    start_stage(s, "refine");
+    profiled(s, "refine", [&] { write_result(s, "refine", Refinement(s).run()); });
+    remove_checkpoint(s, "refine");
+    report_finished(s, "refine");
+  });
 }
 
 }  // namespace kith

@@ -1,8 +1,12 @@
 // All stages, each skipped when its results were made from what is there now.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "scan/run/ranks.h"
 #include "scan/stages/stages.h"
 #include "scan/train/checkpoint.h"
 
@@ -18,29 +22,26 @@ bool taken_over(Session& s, const std::string& stage) {
   return standing.state == Ledger::State::valid;
 }
 
-void say_done(const Session& s, const std::string& command) {
-  complete_log(s, command);
-  s.report.note(fmt::format("{}: done earlier", command));
-}
-
-void unless_taken_over(Session& s, const std::string& stage, void (*make)(Session&)) {
-  if (taken_over(s, stage))
-    say_done(s, stage);
-  else
-    make(s);
+// Unless all that the command makes stands.
+void unless_taken_over(Session& s, const std::string& command, const std::vector<std::string>& stages,
+                       void (*make)(Session&)) {
+  const bool done = answer_of_first(s.ctx.collective(), [&] {
+    if (!std::ranges::all_of(stages, [&](const std::string& stage) { return taken_over(s, stage); })) return false;
+    complete_log(s, command);
+    s.report.note(fmt::format("{}: done earlier", command));
+    return true;
+  });
+  if (!done) make(s);
 }
 
 }  // namespace
 
 nlohmann::json run(Session& s) {
-  if (taken_over(s, "pretext") && taken_over(s, "features"))
-    say_done(s, "pretext");
-  else
-    pretext(s);
-  unless_taken_over(s, "mine", mine);
-  unless_taken_over(s, "cluster", cluster);
-  if (s.config.selflabel.enabled) unless_taken_over(s, "selflabel", selflabel);
-  if (s.config.refine.enabled) unless_taken_over(s, "refine", refine);
+  unless_taken_over(s, "pretext", {"pretext", "features"}, pretext);
+  unless_taken_over(s, "mine", {"mine"}, mine);
+  unless_taken_over(s, "cluster", {"cluster"}, cluster);
+  if (s.config.selflabel.enabled) unless_taken_over(s, "selflabel", {"selflabel"}, selflabel);
+  if (s.config.refine.enabled) unless_taken_over(s, "refine", {"refine"}, refine);
   return evaluate(s);
 }
 

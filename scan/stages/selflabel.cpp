@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
+#include "nn/ops/ranks.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/run/profiled.h"
 #include "scan/stages/cluster_training.h"
@@ -90,18 +91,20 @@ class SelfLabelling {
       Tape inference(s_.ctx, Tape::Mode::inference);
       plain = t_.logits(inference, plain_(at.batch, at.live), PassOf::plain).value();
     }
-    return by_share ? Tensor() : plain;
+    if (by_share) return {};
+    Tape inference(s_.ctx, Tape::Mode::inference);
+    return whole_batch(inference, inference.constant(plain), at.bounds).value();
   }
 
   StepMetrics step(const Step& at) {
     const Tensor weak = weak_logits(at);
     Tape tape(s_.ctx);
-    const Var strong = t_.logits(tape, strong_(at.batch, at.live), PassOf::augmented);
+    const Var strong = whole_batch(tape, t_.logits(tape, strong_(at.batch, at.live), PassOf::augmented), at.bounds);
     const SelflabelOut out =
         selflabel_loss(tape, weak, strong,
                        {.threshold = config_.threshold,
                         .labels = device_labels_.span(),
-                        .index = weak.empty() ? at.batch.index : std::span<const int64_t>(),
+                        .index = weak.empty() ? at.whole : std::span<const int64_t>(),
                         .mean = config_.balance ? kernels::SelflabelMean::balanced : kernels::SelflabelMean::kept,
                         .seen = seen_.span()});
     t_.optimizer.zero_grad();
@@ -112,7 +115,7 @@ class SelfLabelling {
             {.name = "kept",
              .value = {},
              .count = out.kept,
-             .scale = 1 / static_cast<double>(at.batch.index.size()),
+             .scale = 1 / static_cast<double>(at.whole.size()),
              .skipped_if_zero = true}};
   }
 

@@ -15,6 +15,9 @@
 // with a note, if files of an earlier stage or its own fields have changed since. Other images, or other fields of the pretext
 // stage, are an Error. A single stage always runs, but only on inputs that belong together. A file that others changed or wrote
 // is used as it is, with a warning. A data set without test images is scored on its train split.
+//
+// Of several ranks each calls the same stages (scan/run/ranks.h): pretext (SimCLR, RotNet, BYOL), cluster and selflabel train on
+// shares of every batch; mine, refine and evaluate are rank 0's alone.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
@@ -23,12 +26,13 @@
 namespace kith {
 
 // Each throws Interrupted after saving when asked to stop; Error on NaN loss (names stage, epoch, step).
-void pretext(Session&);             // -> pretext.safetensors, features_*.npy
-void mine(Session&);                // -> neighbours_*.npy
-void cluster(Session&);             // -> cluster.safetensors
-void selflabel(Session&);           // -> selflabel.safetensors
-void refine(Session&);              // -> refine.safetensors
-nlohmann::json evaluate(Session&);  // -> assignments, confusion, prototypes, summary.json; returns the summary
-nlohmann::json run(Session&);       // all of them, continuing where it stopped
+void pretext(Session&);    // -> pretext.safetensors, features_*.npy
+void mine(Session&);       // -> neighbours_*.npy
+void cluster(Session&);    // -> cluster.safetensors
+void selflabel(Session&);  // -> selflabel.safetensors
+void refine(Session&);     // -> refine.safetensors
+nlohmann::json evaluate(
+    Session&);                 // -> assignments, confusion, prototypes, summary.json; returns the summary, on rank 0
+nlohmann::json run(Session&);  // all of them, continuing where it stopped
 
 }  // namespace kith

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "kernels/core/check.h"
+#include "nn/device/ranks/collective.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/ranks.h"
 #include "scan/run/stage_weights.h"
 
 namespace kith {
@@ -40,8 +42,10 @@ SafeTensors take_section(const SafeTensors& file, const std::string& section) {
 }
 
 void start_stage(Session& s, const std::string& stage) {
-  report_all(s, s.ledger.require_inputs(stage));
-  s.ledger.origin(stage);
+  alone(s.ctx.collective(), [&] {
+    report_all(s, s.ledger.require_inputs(stage));
+    s.ledger.origin(stage);
+  });
 }
 
 void begin_results(const Session& s, const std::string& stage) { report_all(s, s.ledger.begin(stage)); }
@@ -68,7 +72,9 @@ void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) 
   write_safetensors(checkpoint_path(s, stage), c.arrays);
 }
 
-std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& stage) {
+namespace {
+
+std::optional<Checkpoint> read_own_checkpoint(const Session& s, const std::string& stage) {
   const std::filesystem::path path = checkpoint_path(s, stage);
   if (!std::filesystem::exists(path)) return {};
   if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
@@ -84,19 +90,36 @@ std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& s
   return c;
 }
 
+}  // namespace
+
+std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& stage) {
+  if (s.ctx.collective().size() == 1) return read_own_checkpoint(s, stage);
+  std::optional<Checkpoint> c;
+  if (!answer_of_first(s.ctx.collective(), [&] { return (c = read_own_checkpoint(s, stage)).has_value(); })) return {};
+  Checkpoint all;
+  all.arrays = file_of_first(s.ctx.collective(), [&] { return c->arrays; });
+  all.state = nlohmann::json::parse(all.arrays.metadata.at(kState));
+  return all;
+}
+
 void remove_checkpoint(const Session& s, const std::string& stage) {
+  if (s.ctx.collective().rank() != 0) return;
   std::error_code ignored;  // a checkpoint that stays behind is harmless: the result is looked at first
   std::filesystem::remove(checkpoint_path(s, stage), ignored);
 }
 
 void write_result(const Session& s, const std::string& stage, SafeTensors weights) {
-  weights.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
-  begin_results(s, stage);
-  write_safetensors(result_path(s, stage), weights);
-  finish_results(s, stage);
+  alone(s.ctx.collective(), [&] {
+    weights.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
+    begin_results(s, stage);
+    write_safetensors(result_path(s, stage), weights);
+    finish_results(s, stage);
+  });
 }
 
-SafeTensors read_result(const Session& s, const std::string& stage) {
+namespace {
+
+SafeTensors read_own_result(const Session& s, const std::string& stage) {
   const std::filesystem::path path = result_path(s, stage);
   if (!std::filesystem::exists(path))
     throw Error(fmt::format("{}: missing; run the {} stage first", path.string(), stage));
@@ -104,6 +127,12 @@ SafeTensors read_result(const Session& s, const std::string& stage) {
   if (const OriginDifference d = s.ledger.compare(stage, file.metadata, path); d.any())
     throw Error(fmt::format("{}: made from other inputs ({}); run the {} stage first", path.string(), d.text(), stage));
   return file;
+}
+
+}  // namespace
+
+SafeTensors read_result(const Session& s, const std::string& stage) {
+  return file_of_first(s.ctx.collective(), [&] { return read_own_result(s, stage); });
 }
 
 }  // namespace kith

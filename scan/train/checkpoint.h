@@ -1,4 +1,5 @@
-// Files of a stage: the checkpoint while it runs, and its result.
+// Files of a stage: the checkpoint while it runs, and its result. Of several ranks the first reads and writes them; what it read
+// all have. begin_results, finish_results and write_checkpoint are for the first alone (scan/run/ranks.h).
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -9,6 +9,7 @@
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
 #include "kernels/topk.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/tensor/array.h"
 #include "scan/input/image_stream.h"
 
@@ -50,13 +51,34 @@ Tensor infer(const Views& views, const Reporter& report, const std::function<Var
   std::iota(numbers.begin(), numbers.end(), 0);
   for (int64_t first = 0; first < count; first += kInferenceBatch) bounds.push_back(first);
   bounds.push_back(count);
+  // Whole batches to each rank: rows are the same on any number of them.
+  Collective& ranks = ctx.collective();
+  const std::vector<int64_t> shares = share_bounds(static_cast<int64_t>(bounds.size()) - 1, ranks.size());
+  const auto own = static_cast<size_t>(ranks.rank());
   Tensor all;
-  for_each_batch(views, report, numbers, bounds, view, [&](const Tensor& images, int64_t first) {
+  const auto pass = [&](const Tensor& images, int64_t first) {
     Tape tape(ctx, Tape::Mode::inference);
     const Tensor out = net(tape, tape.constant(images)).value();
     if (all.empty()) all = ctx.empty({count, out.dim(-1)});
     all.copy_rows_from(first, out);
-  });
+  };
+  bool stopped = false;
+  try {
+    for_each_batch(views, report, numbers,
+                   std::span(bounds).subspan(static_cast<size_t>(shares[own]),
+                                             static_cast<size_t>(shares[own + 1] - shares[own] + 1)),
+                   view, pass);
+  } catch (const Interrupted&) {
+    stopped = true;
+  }
+  if (ranks.highest(stopped ? 1 : 0) != 0) throw Interrupted{};
+  if (ranks.size() == 1) return all;
+  const int64_t columns = ranks.highest(all.empty() ? 0 : static_cast<int32_t>(all.dim(1)));
+  if (all.empty()) all = ctx.empty({count, columns});
+  std::vector<int64_t> bytes;
+  for (const int64_t batch : shares)
+    bytes.push_back(bounds[static_cast<size_t>(batch)] * columns * static_cast<int64_t>(sizeof(float)));
+  ranks.all_gather(std::as_writable_bytes(all.span()), bytes, ctx.queue());
   return all;
 }
 

@@ -17,6 +17,7 @@ void for_each_batch(const Views&, const Reporter&, std::span<const int64_t> orde
 
 // net(images) of every image, batch by batch, nothing recorded: [count, cols]. Throws Interrupted when asked to stop.
 // `view` chooses the augmented view (epoch 0) where `views` augments. The result lies on the context's device.
+// Of several ranks each passes its share of the batches, and all have the result, the same as one rank's.
 Tensor infer(const Views& views, const Reporter& report, const std::function<Var(Tape&, Var)>& net, uint32_t view = 0);
 
 // The same for the un-augmented images of a split, normalised as the session's data set.

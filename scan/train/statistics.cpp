@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scan/run/ranks.h"
 #include "scan/train/inference.h"
 #include "scan/train/sampler.h"
 
@@ -12,7 +13,9 @@ std::optional<float> momentum_of(Statistics statistics, PassOf pass) {
   return moves ? std::nullopt : std::optional(0.f);
 }
 
-void reestimate(const Session& s, ResNet& backbone) {
+namespace {
+
+void reestimate_here(const Session& s, ResNet& backbone) {
   constexpr int64_t kLargest = 256;
   const data::Images& images = s.data.train();
   const int64_t batches = (images.count + kLargest - 1) / kLargest;
@@ -25,6 +28,16 @@ void reestimate(const Session& s, ResNet& backbone) {
                    Tape tape(s.ctx, Tape::Mode::inference);
                    backbone(tape, tape.constant(batch), true, static_cast<float>(here / (before + here)));
                  });
+}
+
+}  // namespace
+
+// One batch after another: not to be shared out.
+void reestimate(const Session& s, ResNet& backbone) {
+  alone(s.ctx.collective(), [&] { reestimate_here(s, backbone); });
+  StateView view;
+  backbone.state(view, "");
+  take_statistics_of_first(s.ctx.collective(), view);
 }
 
 bool same_parameters(const StateView& view, const SafeTensors& before) {

@@ -4,18 +4,29 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/tensor/profile.h"
 
 namespace kith {
 
+std::vector<int64_t> Step::bounds_of_views(int64_t views) const {
+  std::vector<int64_t> rows = bounds;
+  for (int64_t& b : rows) b *= views;
+  return rows;
+}
+
 StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const ImageSource* images)
     : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws) {
+  step_.bounds = share_bounds(batch, ctx.collective().size());
+  const auto rank = static_cast<size_t>(ctx.collective().rank());
+  first_ = step_.bounds[rank], share_ = step_.bounds[rank + 1] - first_;
   host_.resize(static_cast<size_t>(steps * record_bytes()));
   if (!ctx.on_cpu()) {
     epoch_ = Array<std::byte>(ctx, static_cast<int64_t>(host_.size()));
     now_ = Array<std::byte>(ctx, record_bytes());
   }
   if (images != nullptr && images->streamed()) {
+    check(share_ == batch, "StepFeed: images are not streamed to several ranks");
     stream_.emplace(*images, (1 + draws) * batch);
     part_bytes_ = batch * images->images().image_bytes();
   }
@@ -23,12 +34,12 @@ StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const 
 }
 
 int64_t StepFeed::record_bytes() const {
-  return static_cast<int64_t>(sizeof(LiveStep)) + (1 + draws_) * batch_ * static_cast<int64_t>(sizeof(int64_t));
+  return static_cast<int64_t>(sizeof(LiveStep)) + (batch_ + draws_ * share_) * static_cast<int64_t>(sizeof(int64_t));
 }
 
 std::span<const int64_t> StepFeed::samples_of(int64_t step) const {
   const std::byte* record = host_.data() + step * record_bytes();
-  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>((1 + draws_) * batch_)};
+  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>(batch_ + draws_ * share_)};
 }
 
 void StepFeed::begin_epoch(std::span<const int64_t> order, const std::function<void(int64_t, int64_t*)>& draw,
@@ -42,9 +53,9 @@ void StepFeed::begin_epoch(std::span<const int64_t> order, const std::function<v
     auto* index = reinterpret_cast<int64_t*>(record + sizeof(LiveStep));
     for (int64_t i = 0; i < batch_; ++i) {
       index[i] = order[static_cast<size_t>(s * batch_ + i)];
-      if (draws_ == 0) continue;
+      if (draws_ == 0 || i < first_ || i >= first_ + share_) continue;
       draw(index[i], drawn.data());
-      for (int d = 0; d < draws_; ++d) index[(1 + d) * batch_ + i] = drawn[static_cast<size_t>(d)];
+      for (int d = 0; d < draws_; ++d) index[batch_ + d * share_ + i - first_] = drawn[static_cast<size_t>(d)];
     }
   }
   if (!ctx_.on_cpu()) epoch_.copy_from(host_);
@@ -65,13 +76,14 @@ void StepFeed::advance(int64_t step) {
     stream_->next();
   }
   const auto* index = reinterpret_cast<const int64_t*>(record + sizeof(LiveStep));
-  const auto part = [&](int64_t p) {
-    return Samples{.index = {index + p * batch_, static_cast<size_t>(batch_)},
+  const auto part = [&](int64_t p, const int64_t* samples) {
+    return Samples{.index = {samples, static_cast<size_t>(share_)},
                    .images = stream_ ? stream_->data() + p * part_bytes_ : nullptr};
   };
   step_.live = reinterpret_cast<const LiveStep*>(record);
-  step_.batch = part(0);
-  for (int d = 0; d < draws_; ++d) step_.drawn[static_cast<size_t>(d)] = part(1 + d);
+  step_.whole = {index, static_cast<size_t>(batch_)};
+  step_.batch = part(0, index + first_);
+  for (int d = 0; d < draws_; ++d) step_.drawn[static_cast<size_t>(d)] = part(1 + d, index + batch_ + d * share_);
 }
 
 void StepFeed::passed() {

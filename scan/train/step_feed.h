@@ -18,14 +18,19 @@ namespace kith {
 
 // In the memory of the context's device.
 struct Step {
-  Samples batch;
+  Samples batch;                   // of several ranks: this one's share
   std::vector<Samples> drawn;      // what Training::draw drew for each of them
   const LiveStep* live = nullptr;  // epoch, learning rate, number of the optimiser's step
+  std::span<const int64_t> whole;  // the samples of all ranks, in the order of their shares
+  std::vector<int64_t> bounds;     // of the ranks' shares in it
+
+  std::vector<int64_t> bounds_of_views(int64_t views) const;  // where a sample is so many rows
 };
 
 class StepFeed {
  public:
-  // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples. `images`, where steps look at
+  // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples, of which each of the context's ranks
+  // has its share (share_bounds). `images`, where steps look at
   // some: samples and what is drawn for them are numbers of its images.
   StepFeed(Context&, int64_t batch, int64_t steps, int draws, const ImageSource* images);
 
@@ -44,8 +49,9 @@ class StepFeed {
 
   Context& ctx_;
   int64_t batch_, steps_;
+  int64_t first_ = 0, share_ = 0;  // of this rank in a batch
   int draws_;
-  std::vector<std::byte> host_;  // [steps][LiveStep, index, drawn 0, drawn 1, ...]
+  std::vector<std::byte> host_;  // [steps][LiveStep, index, drawn 0, drawn 1, ...]; drawn of the share alone
   Array<std::byte> epoch_, now_;
   int64_t part_bytes_ = 0;  // of the images of a batch
   std::optional<ImageStream> stream_;

@@ -8,8 +8,10 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/device/replay.h"
 #include "nn/tensor/profile.h"
+#include "scan/run/ranks.h"
 #include "scan/run/timing.h"
 #include "scan/train/sampler.h"
 #include "scan/train/step_feed.h"
@@ -36,6 +38,12 @@ class Loop {
     check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
     if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
     c.batch = std::min(c.batch, t_.samples);  // said at the start: scan/preflight/preflight.h
+    const int ranks = s.ctx.collective().size();
+    if (c.batch / ranks < 2)
+      throw Error(
+          fmt::format("{}: a batch of {} images leaves a rank of {} with fewer than 2; take fewer ranks, or a "
+                      "larger batch with --set {}.batch=N",
+                      t_.stage, c.batch, ranks, t_.stage));
     steps_per_epoch_ = t_.samples / c.batch;
     feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
     if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
@@ -46,10 +54,17 @@ class Loop {
     s_.report.begin(t_.stage, epoch_ * steps_per_epoch_ + step_, t_.config.epochs * steps_per_epoch_);
     for (; epoch_ < t_.config.epochs; ++epoch_) run_epoch();
     s_.report.end();
-    record_seconds(s_, t_.stage, seconds());
+    if (s_.ctx.collective().rank() == 0) record_seconds(s_, t_.stage, seconds());
   }
 
  private:
+  enum Next : int32_t { go, save_first, stop_now };
+  // The most that any rank asks for.
+  int32_t what_next() const {
+    const bool late = checkpoint_watch_.seconds() >= static_cast<double>(s_.config.checkpoint_seconds);
+    return s_.ctx.collective().highest(s_.report.stop_requested() ? stop_now : late ? save_first : go);
+  }
+
   double seconds() const { return earlier_seconds_ + watch_.seconds(); }
 
   float rate_at(int64_t step) const {
@@ -62,7 +77,7 @@ class Loop {
   }
 
   void run_epoch() {
-    if (s_.report.stop_requested()) stop();
+    if (what_next() == Next::stop_now) stop();
     if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
     const std::vector<int64_t> order = epoch_order(t_.samples, order_seed_, epoch_);
     const int64_t before = (t_.optimizer != nullptr ? t_.optimizer->steps() : 0) + 1 - step_;
@@ -81,8 +96,9 @@ class Loop {
       one_step();
       ++step_;
       s_.report.step(t_.config.batch);
-      if (s_.report.stop_requested()) stop();
-      if (checkpoint_watch_.seconds() >= static_cast<double>(s_.config.checkpoint_seconds)) save();
+      const int32_t next = what_next();
+      if (next == Next::stop_now) stop();
+      if (next == Next::save_first) save();
     }
     drain();
     end_epoch();
@@ -95,6 +111,7 @@ class Loop {
     feed_->advance(step_);
     run_step();
     feed_->passed();
+    average_statistics(s_.ctx.collective(), t_.averaged);
     if (t_.optimizer != nullptr) t_.optimizer->count_step();
     images_ += t_.config.batch;
     readback_.push(step_, [this](int64_t step, std::span<const double> values) { use(step, values); });
@@ -200,13 +217,18 @@ class Loop {
 
   void save() {
     drain();
+    alone(s_.ctx.collective(), [this, ranks = s_.ctx.collective().size()] { write(ranks); });
+    checkpoint_watch_ = {};
+  }
+
+  void write(int ranks) {
     Checkpoint c;
     t_.save(c);
     c.state["loop"] = {
         {"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},    {"counted", counted_},
         {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}, {"log", s_.report.log_position()}};
+    if (ranks > 1) c.state["loop"]["ranks"] = ranks;
     write_checkpoint(s_, t_.stage, std::move(c));
-    checkpoint_watch_ = {};
   }
 
   [[noreturn]] void stop() {
@@ -230,6 +252,11 @@ class Loop {
     loop.at("last_loss").get_to(last_loss_);
     s_.report.rewind_log(loop.at("log").get<int64_t>());
     t_.load(*c);
+    if (const int ranks = s_.ctx.collective().size(), before = loop.value("ranks", 1); before != ranks)
+      s_.report.note(
+          fmt::format("{}: goes on with {} rank{}, saved by {}: sums, and the shares that batch norm sees, "
+                      "differ from here on",
+                      t_.stage, ranks, ranks == 1 ? "" : "s", before));
     s_.report.note(
         fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
   }

@@ -3,6 +3,10 @@
 //
 // Resuming is bit-identical: batches and augmentation are functions of (seed, epoch, sample), so the counters and what
 // the stage saves (weights, running statistics, optimiser, best state so far) are the whole state.
+//
+// Of several ranks (scan/run/ranks.h) each runs it, on its share of every batch. Batches and draws are the same for any number of
+// ranks; only sums differ, and batch norm, which normalises a rank's share by that share's own statistics. As many ranks again
+// give the same bits, resumed or not; a run may go on with another number of them, and says so.
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -25,13 +29,14 @@ struct Training {
   TrainConfig config;
   const ImageSource* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
-  // wait for a result. Metrics are averaged over the epoch for the log; skipped batches do not enter the averages.
+  // wait for a result. Metrics are those of the whole batch, the same on every rank. They are averaged over the epoch for the log; skipped batches do not enter the averages.
   std::function<StepMetrics(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
   std::function<float(double progress)> decay = {};  // LiveStep::decay of a step, by the share of all steps before it
   Optimizer* optimizer = nullptr;                    // counts its steps here; null: the stage has none
   std::vector<int64_t*> counters = {};  // that step() counts up (batches tracked): counted on when it is replayed
+  StateView averaged = {};              // whose running statistics become their mean over the ranks after every step
   std::function<void(int64_t epoch)> begin_epoch;          // may be empty; not repeated when an epoch is resumed
   std::function<nlohmann::json(int64_t epoch)> end_epoch;  // may be empty; the fields join the epoch's line
   std::function<void(Checkpoint&)> save;
@@ -42,7 +47,8 @@ struct Training {
 std::vector<int64_t*> counters_of(const StateView&);
 
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
-// checkpoint. A batch larger than the data set is cut to it (preflight() warns of it); fewer than 2 samples are an Error.
+// checkpoint. A batch larger than the data set is cut to it (preflight() warns of it). Error: fewer than 2 samples, or than 2 on one
+// of the ranks.
 void train(const Session&, Training);
 
 }  // namespace kith

@@ -15,6 +15,8 @@ Machine with_cards() {
           .threads = 16,
           .wait = {.policy = "", .spins = "1000", .chosen = false},
           .onednn = "2.6.3",
+          .mpi = "Open MPI 4.1.4",
+          .launcher = "/usr/bin/mpirun",
           .cuda = {.built = true,
                    .driver = 13000,
                    .runtime = 13000,
@@ -33,6 +35,7 @@ TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
       "processor   A processor, 16 threads\n"
       "            waiting threads: spin 1000 times, then sleep\n"
       "            oneDNN 2.6.3\n"
+      "ranks       Open MPI 4.1.4, /usr/bin/mpirun\n"
       "CUDA        built with 13.0, the driver serves 13.0\n"
       "            cuda:0, Tesla T4 (sm_75, 15.0 GiB)\n"
       "              --device cuda:0: cuda:0 is Tesla T4 of compute capability 7.5, kith needs 8.0 or newer (Ampere)\n"
@@ -45,12 +48,14 @@ TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
 
 TEST(Info, WithoutLibrariesOrDriver) {
   Machine m = with_cards();
+  m.mpi.clear();
   m.cuda.driver = 0;
   m.cuda.devices.clear();
   m.libraries.clear();
   m.missing = "libcudnn.so.9 cannot be loaded";
   m.plans.clear();
   const std::string text = to_text(m);
+  EXPECT_NE(text.find("ranks       one: no MPI in this build (KITH_MPI)\n"), std::string::npos) << text;
   EXPECT_NE(text.find("CUDA        built with 13.0, no driver answers\n"), std::string::npos) << text;
   EXPECT_NE(text.find("            libcudnn.so.9 cannot be loaded\n"), std::string::npos) << text;
   EXPECT_NE(text.find("plans       in memory only: KITH_CACHE and HOME are not set\n"), std::string::npos) << text;

@@ -213,6 +213,22 @@ TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {
   EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
 }
 
+TEST(Preflight, EveryRankHasTwoImagesOfABatch) {
+  RunConfig config = tiny_config();
+  Resources machine = kLarge;
+  machine.ranks = 5;
+  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, machine).faults.empty());
+  config.cluster.train.batch = 9;
+  config.refine.train.batch = 9;  // rank 0 alone
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, machine).faults,
+            (std::vector<std::string>{
+                "cluster.batch: 9 images leave one of 5 ranks with fewer than 2; expected at least 10"}));
+  config.cluster.train.batch = 10;
+  config.pretext.task = PretextKind::moco;
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, machine).faults,
+            (std::vector<std::string>{"pretext.task: moco trains on one rank; found 5 ranks"}));
+}
+
 TEST(Preflight, WithoutNeighboursThereMustBeOtherViews) {
   RunConfig config = tiny_config();
   config.mine.k = 0;
@@ -226,10 +242,9 @@ TEST(Preflight, WithoutNeighboursThereMustBeOtherViews) {
   config.cluster.frozen = false;  // a view of its own for each of the pair
   EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
   config.cluster.augment.policy = kernels::AugmentPolicy::none;
-  EXPECT_EQ(
-      preflight(config, test::striped_data(), kAll, kLarge).faults,
-      std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself; expected "
-                               "cluster.augment.policy simclr or strong, found none"});
+  EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
+            std::vector<std::string>{"mine.k: 0 pairs each image with another view of itself; expected "
+                                     "cluster.augment.policy simclr or strong, found none"});
   config.cluster.frozen = true;
   EXPECT_EQ(preflight(config, test::striped_data(), kAll, kLarge).faults,
             std::vector<std::string>{

@@ -1,0 +1,162 @@
+#include "apps/launch.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "apps/signals.h"
+#include "kernels/core/check.h"
+#include "nn/device/ranks/mpi_ranks.h"
+#include "nn/device/threads.h"
+#include "scan/run/ranks.h"
+#include "scan/run/reporter.h"
+
+namespace kith {
+namespace {
+
+constexpr const char* kLaunched = "KITH_RANKS";  // of the ranks that kith has started
+
+// The words of this command, program first.
+std::vector<std::string> own_command() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> words;
+  for (size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) words.emplace_back(text.c_str() + at);
+  if (words.empty()) throw Error("--ranks: /proc/self/cmdline cannot be read");
+  words.front() = std::filesystem::read_symlink("/proc/self/exe").string();
+  return words;
+}
+
+// The launcher in a process group of its own: a Ctrl-C of the terminal comes here alone, and goes on as a signal that leaves
+// ranks the time to save.
+int run_launcher(const std::vector<std::string>& words) {
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  catch_stop_signals();
+  const pid_t parent = ::getpid(), child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(143);
+    ::execvp(argv.front(), argv.data());
+    ::_exit(127);
+  }
+  if (child < 0) throw Error(fmt::format("{}: cannot be started: {}", words.front(), std::strerror(errno)));
+  bool told = false;
+  int status = 0;
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    if (!told && stop_signal() != 0) ::kill(child, SIGUSR1), told = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw Error(words.front() + ": cannot be started");
+  if (told) return 128 + stop_signal();
+  const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  // mpirun itself is quiet, and so is a rank that had no time to speak.
+  for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
+    if (ended == 128 + signal)
+      throw Error(
+          fmt::format("a rank was ended by signal {} ({}), and with it the others; the last checkpoint stands, "
+                      "the same command continues",
+                      signal, ::strsignal(signal)));
+  return ended;
+}
+
+[[noreturn]] void launch(int ranks) {
+  if (mpi_version().empty()) mpi_ranks();  // says what is missing
+  std::vector<std::string> words = launch_words(mpi_launcher(), mpi_version(), ranks, ::geteuid() == 0);
+  for (std::string& word : own_command()) words.push_back(std::move(word));
+  ::setenv(kLaunched, std::to_string(ranks).c_str(), 1);
+  if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  ::setenv("OMP_NUM_THREADS", std::to_string(threads_of_rank(available_processors(), ranks)).c_str(), 0);
+  throw EndQuietly{run_launcher(words)};
+}
+
+}  // namespace
+
+std::vector<std::string> launch_words(const std::string& launcher, const std::string& version, int ranks,
+                                      bool as_root) {
+  std::vector<std::string> words = {std::filesystem::exists(launcher) ? launcher : "mpirun"};
+  if (version.starts_with("Open MPI")) {
+    if (as_root) words.emplace_back("--allow-run-as-root");
+    for (const char* word : {"--quiet", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"})
+      words.emplace_back(word);
+  }
+  words.insert(words.end(), {"-np", std::to_string(ranks)});
+  return words;
+}
+
+int threads_of_rank(int available, int here) { return std::max(available / std::max(here, 1), 1); }
+
+void expect_command_of_ranks(const std::vector<std::string>& arguments) {
+  const std::optional<Announced> announced = announced_ranks();
+  if (!announced || announced->size == 1) return;
+  const auto has = [&](const std::string& word) {
+    return std::ranges::any_of(arguments, [&](const std::string& a) { return a == word || a.starts_with(word + "="); });
+  };
+  static const std::vector<std::string> kShared = {"run",       "pretext", "mine",    "cluster",
+                                                   "selflabel", "refine",  "evaluate"};
+  std::string what;
+  if (arguments.empty() || std::ranges::find(kShared, arguments.front()) == kShared.end())
+    what = arguments.empty() ? "" : " " + arguments.front();
+  else
+    for (const char* option : {"--seeds", "--features", "--assignments", "--help", "-h"})
+      if (has(option)) what = " " + arguments.front() + " " + option;
+  if (what.empty() && !arguments.empty()) return;
+  if (announced->rank != 0) throw EndQuietly{1};
+  throw Error(fmt::format("kith{} works as one process; the launcher started {} ({})", what, announced->size,
+                          announced->variable));
+}
+
+std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
+  const std::optional<Announced> announced = announced_ranks();
+  if (announced) {
+    if (wanted && *wanted != announced->size)
+      throw Error(
+          fmt::format("--ranks {}, but the launcher started {} ({})", *wanted, announced->size, announced->variable));
+    if (announced->size > 1) return mpi_ranks();
+  } else if (wanted.value_or(1) > 1) {
+    if (std::getenv(kLaunched) != nullptr)
+      throw Error(fmt::format("--ranks {}: {} announces no ranks: it belongs to another MPI than {}", *wanted,
+                              mpi_launcher(), mpi_version()));
+    launch(*wanted);
+  }
+  return one_rank();
+}
+
+void as_rank(Collective& ranks, const std::function<void()>& f) {
+  if (ranks.size() == 1) return f();
+  try {
+    f();
+  } catch (const Interrupted&) {
+    if (ranks.rank() == 0) throw;
+    throw EndQuietly{0};
+  } catch (const SaidByAnother&) {
+    throw EndQuietly{0};
+  } catch (const ErrorOfAll& e) {  // before MPI ends: a launcher that sees one end with an error stops the others
+    fmt::print(stderr, "kith: error: {}\n", e.what());
+    throw EndQuietly{1};
+  } catch (const std::exception& e) {
+    // Where all stop for one reason, such as a loss that is no number, the first says it, and ends the others before they do.
+    if (ranks.rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(2));
+    fmt::print(stderr, "kith: error: rank {} of {}: {}\n", ranks.rank(), ranks.size(), e.what());
+    std::fflush(stderr);
+    abort_ranks(1);
+    throw;
+  }
+}
+
+}  // namespace kith

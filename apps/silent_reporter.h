@@ -1,0 +1,19 @@
+// The Reporter of ranks other than the first: what they would say, the first says.
+#pragma once
+#include "apps/signals.h"
+#include "scan/run/reporter.h"
+
+namespace kith {
+
+class SilentReporter : public Reporter {
+ public:
+  void begin(std::string_view, int64_t, int64_t) override {}
+  void step(int64_t) override {}
+  void end() override {}
+  void metric(const nlohmann::json&) override {}
+  void note(const std::string&) override {}
+  void warn(const std::string&) override {}
+  bool stop_requested() const override { return stop_signal() != 0; }
+};
+
+}  // namespace kith

@@ -1,0 +1,207 @@
+// run_stage: from a command's options to its stage, as one process or as one of several.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "apps/commands/dry_run.h"
+#include "apps/console.h"
+#include "apps/device.h"
+#include "apps/launch.h"
+#include "apps/new_folder.h"
+#include "apps/output_folder.h"
+#include "apps/picture_progress.h"
+#include "apps/run_stage.h"
+#include "apps/signals.h"
+#include "apps/silent_reporter.h"
+#include "apps/startup_checks.h"
+#include "data/formats/files.h"
+#include "kernels/core/check.h"
+#include "nn/device/accelerator.h"
+#include "nn/device/plans/plan_store.h"
+#include "nn/device/ranks/mpi_ranks.h"
+#include "nn/device/threads.h"
+#include "nn/tensor/profile.h"
+#include "scan/config/config_fields.h"
+#include "scan/run/metrics_log.h"
+#include "scan/run/ranks.h"
+#include "scan/run/splits.h"
+#include "scan/run/start_from.h"
+
+namespace kith {
+namespace {
+
+// A run that was killed before its first checkpoint has left its log, and no configuration to go on with.
+Error no_data_set(const std::string& out) {
+  if (std::error_code none; !std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
+    return Error("no data set: --data NAME:DIR");
+  expect_not_in_use(out);
+  return Error(out +
+               ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
+               "starts it anew");
+}
+
+// The stage after this one; empty after the last, and after a whole run.
+std::string next_command(const std::string& command, const RunConfig& config) {
+  if (command == "pretext") return "mine";
+  if (command == "mine") return "cluster";
+  if (command == "cluster" && config.selflabel.enabled) return "selflabel";
+  if ((command == "cluster" || command == "selflabel") && config.refine.enabled) return "refine";
+  return command == "cluster" || command == "selflabel" || command == "refine" ? "evaluate" : "";
+}
+
+Residency residency_of(const std::string& stream) {
+  return stream == "yes" ? Residency::host : stream == "no" ? Residency::device : Residency::automatic;
+}
+
+ContextRequest context_request(const StageOptions& o, const RunConfig& config,
+                               const std::shared_ptr<Collective>& ranks) {
+  const bool several = ranks->size() > 1;
+  int threads = config.threads;
+  if (several && threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr)
+    threads = threads_of_rank(available_processors(), announced_ranks().value_or(Announced{}).here);
+  return {.device = several ? "cpu" : o.device,
+          .precision = config.precision,
+          .options = {.threads = threads,
+                      .seed = config.seed,
+                      .graphs = !o.no_graphs,
+                      .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()},
+                      .collective = ranks}};
+}
+
+void start_profile(Context& ctx, Reporter& report) {
+  ctx.profile(measure_ceilings(ctx), Profiler::kListed);
+  report.note(
+      fmt::format("profile: {} runs of each training step and each batch are listed by operation{}", Profiler::kListed,
+                  ctx.on_cpu() || !ctx.graphs() ? "" : "; listed steps are launched one by one, later ones replayed"));
+}
+
+// A line where fields were named that the pretext task does not look at.
+std::string without_effect(RunConfig config, const std::set<std::string>& named) {
+  using enum PretextKind;
+  const PretextKind task = config.pretext.task;
+  std::vector<std::string> idle;
+  for (const std::string& field : named)
+    if ((field.starts_with("pretext.moco.") && task != moco) || (field.starts_with("pretext.byol.") && task != byol) ||
+        (field == "pretext.tau" && task != simclr && task != moco) || (field == "pretext.form" && task != simclr))
+      idle.push_back(field);
+  if (idle.empty()) return "";
+  const std::vector<Field> all = fields(config);
+  const auto of_task = std::ranges::find(all, "pretext.task", &Field::name);
+  return fmt::format("{} {} no effect: pretext.task is {}", fmt::join(idle, ", "), idle.size() == 1 ? "has" : "have",
+                     format_value(*of_task));
+}
+
+// What needs neither a device nor images.
+ResolvedConfig begin(const StageOptions& o, int ranks) {
+  expect_no_grid(o.out);
+  ResolvedConfig resolved = resolve_config(o);
+  const std::string& spec = resolved.config.data.spec;
+  expect_no_foreign_results(o.out);
+  expect_outside_data("--out", o.out, spec);
+  if (spec.empty()) throw no_data_set(o.out);
+  if (ranks > 1 && o.device.starts_with("cuda"))
+    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", o.device));
+  return resolved;
+}
+
+// All ranks have the configuration of the first.
+void share(Collective& ranks, RunConfig& config) {
+  std::istringstream lines(text_of_first(ranks, [&] {
+    std::string text;
+    for (const Difference& d : differences(RunConfig{}, config)) text += fmt::format("{}={}\n", d.field, d.right);
+    return text;
+  }));
+  if (ranks.rank() == 0) return;
+  std::vector<std::string> overrides;
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with("preset=")) overrides.push_back(line);
+  config = with_overrides({}, overrides);
+}
+
+struct Started {
+  ResolvedConfig resolved;
+  OpenedContext opened;
+  data::Dataset data;
+};
+
+void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, Started& s) {
+  RunConfig& config = s.resolved.config;
+  const bool first = ranks->rank() == 0;
+  together(*ranks, [&] { s.opened = open_context(context_request(o, config, ranks), list_devices()); });
+  if (s.opened.context->on_cpu() && o.stream == "yes")
+    s.opened.line += "; images are where the CPU is, none are streamed";
+  if (ranks->size() > 1) s.opened.line += fmt::format("; {} ranks, {}", ranks->size(), ranks->engine());
+  // One after the other: pictures are decoded once.
+  alone(*ranks, [&] { s.data = load_data(config.data, picture_progress(console_options(o.quiet, o.json))); });
+  together(*ranks, [&] {
+    if (!first) s.data = load_data(config.data);
+  });
+  config.precision = s.opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
+  together(*ranks, [&] {
+    if (!first) return;
+    if (const std::string idle = without_effect(config, named_fields(o)); !idle.empty())
+      fmt::print(stderr, "kith: warning: {}\n", idle);
+    expect_startable(o, config, *s.opened.context, s.data);
+  });
+}
+
+// Of the first rank, which alone writes.
+void lead(const StageOptions& o, const Stage& stage, Started& s) {
+  auto& [config, begun, source] = s.resolved;
+  std::optional<ReusePlan> reused;
+  if (!begun && !o.from.empty()) {
+    reused = plan_reuse(config, s.data, o.from, o.command);
+    take_over(*reused, config, o.from, o.out);
+    begun = source;
+  }
+  const NewFolder folder(o.out, "config.toml");
+  ConsoleReporter report(o.out, console_options(o.quiet, o.json));
+  report.note(s.opened.line);
+  if (!s.opened.warning.empty()) report.warn(s.opened.warning);
+  for (const std::string& note : split_notes(s.data)) report.note(note);
+  if (begun && begun->precision != Precision::automatic)
+    if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
+  if (reused) {
+    for (const std::string& line : reused->notes) report.note(line);
+    for (const std::string& line : reused->warnings) report.warn(line);
+  }
+  if (o.profile) start_profile(*s.opened.context, report);
+  Session session{*s.opened.context, config, s.data, o.out, report, residency_of(o.stream)};
+  session.ledger.before_write = [&, written = false]() mutable {
+    if (!std::exchange(written, true))
+      data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
+  };
+  stage(session, o);
+  if (const std::string next = o.next.empty() ? next_command(o.command, config) : o.next; !next.empty())
+    report.note(fmt::format("next: kith {} --out {}", next, o.out));
+}
+
+void follow(const StageOptions& o, const Stage& stage, Started& s) {
+  SilentReporter report;
+  Session session{*s.opened.context, s.resolved.config, s.data, o.out, report, residency_of(o.stream)};
+  stage(session, o);
+}
+
+}  // namespace
+
+void run_stage(const StageOptions& o, const Stage& stage) {
+  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  as_rank(*ranks, [&] {
+    Started s;
+    alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });
+    ranks->rank() == 0 ? catch_stop_signals() : catch_stop_signals_quietly();
+    if (ranks->size() > 1) share(*ranks, s.resolved.config);
+    open_all(o, ranks, s);
+    if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
+    if (ranks->rank() == 0) print_plan(o, s.resolved.config, s.opened, s.data);
+  });
+}
+
+}  // namespace kith

@@ -1,0 +1,40 @@
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+#include "nn/device/ranks/mpi_ranks.h"
+
+namespace kith {
+namespace {
+
+// A whole number of at least `least`.
+std::optional<int> number_in(const char* variable, int least) {
+  const char* value = std::getenv(variable);
+  if (value == nullptr) return {};
+  const std::string_view text = value;
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < least) return {};
+  return number;
+}
+
+struct Variables {
+  const char *size, *rank, *here;
+};
+constexpr Variables kLaunchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
+                                    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS"},
+                                    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_TASKS_PER_NODE"}};
+
+}  // namespace
+
+std::optional<Announced> announced_ranks() {
+  for (const Variables& v : kLaunchers)
+    if (const std::optional<int> size = number_in(v.size, 1))
+      return Announced{.rank = number_in(v.rank, 0).value_or(0),
+                       .size = *size,
+                       .here = number_in(v.here, 1).value_or(*size),
+                       .variable = v.size};
+  return {};
+}
+
+}  // namespace kith

@@ -1,0 +1,171 @@
+// Runs by several processes, started by --ranks: results, stopping, what a rank that dies leaves, refusals.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+#include "apps/launch.h"
+#include "nn/device/ranks/mpi_ranks.h"
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+const Environment kBusyMachine = {{"OMP_WAIT_POLICY", "passive"}};
+
+class RanksRuns : public Runs {
+ protected:
+  void SetUp() override {
+    if (mpi_version().empty()) GTEST_SKIP() << "no MPI in this build (KITH_MPI)";
+    Runs::SetUp();
+  }
+  Outcome ranks(int count, const fs::path& out, std::vector<std::string> more = {}, Interruption interruption = {}) {
+    more.insert(more.end(), {"--ranks", std::to_string(count)});
+    return kith(command("run", out, more), std::move(interruption), nullptr, kBusyMachine);
+  }
+  // Until there is a checkpoint, which a run with --set checkpoint_seconds=0 writes after every step.
+  Interruption once_saved(
+      int signal, const fs::path& out, std::function<void()> before = [] {}) const {
+    return {.signal = signal, .after_ms = 0, .ready = [this, out, before] {
+              const bool there = fs::exists(root_ / out / "checkpoint_pretext.safetensors");
+              if (there) before();
+              return there;
+            }};
+  }
+  void expect_same(const fs::path& a, const fs::path& b) const {
+    for (const char* file : {"pretext.safetensors", "features_test.npy", "neighbours_train.npy", "cluster.safetensors",
+                             "selflabel.safetensors", "probabilities.npy", "confusion.csv"})
+      EXPECT_TRUE(text_of(root_ / a / file) == text_of(root_ / b / file)) << file << " differs";
+  }
+};
+
+int64_t lines_with(const std::string& text, const std::string& part) {
+  int64_t count = 0;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) count += line.find(part) != std::string::npos ? 1 : 0;
+  return count;
+}
+
+const std::vector<std::string> kOften = {"--set", "checkpoint_seconds=0"};
+
+TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
+  const Outcome whole = ranks(2, "a");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  EXPECT_EQ(lines_with(whole.out, "SCAN + self-labelling"), 1) << whole.out;  // said by one
+  EXPECT_EQ(lines_with(whole.err, "pretext: epoch 1/3"), 1) << whole.err;
+  EXPECT_EQ(lines_with(whole.err, "; 2 ranks, " + mpi_version()), 1) << whole.err;
+  const Outcome stopped = ranks(2, "b", kOften, once_saved(SIGINT, "b"));
+  EXPECT_EQ(stopped.status, 130) << stopped.err;
+  EXPECT_EQ(lines_with(stopped.err, "kith: stopped; the same command continues"), 1) << stopped.err;
+  const Outcome rest = ranks(2, "b");
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  EXPECT_EQ(lines_with(rest.err, "pretext: continues in epoch"), 1) << rest.err;
+  expect_same("a", "b");
+}
+
+// The process with that rank of the run in `out`; 0: none.
+pid_t process_of_rank(int rank, const fs::path& out) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string variables = text_of(entry.path() / "environ"), words = text_of(entry.path() / "cmdline");
+    if (words.find(out.string() + '\0') == std::string::npos) continue;
+    if (variables.find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') == std::string::npos) continue;
+    return std::stoi(name);
+  }
+  return 0;
+}
+
+TEST_F(RanksRuns, ARankThatIsKilledLeavesTheLastCheckpoint) {
+  ASSERT_EQ(ranks(2, "a").status, 0);
+  for (const int rank : {0, 1}) {
+    const fs::path out = fmt::format("b{}", rank);
+    const Outcome killed = ranks(2, out, kOften, once_saved(SIGCONT, out, [&] {
+                                   if (const pid_t process = process_of_rank(rank, root_ / out); process > 0)
+                                     ::kill(process, SIGKILL);
+                                 }));
+    EXPECT_EQ(killed.status, 1) << killed.err;
+    EXPECT_NE(killed.err.find("kith: error: a rank was ended by signal 9 "), std::string::npos) << killed.err;
+    ASSERT_FALSE(fs::exists(root_ / out / "summary.json"));
+    const Outcome rest = ranks(2, out);
+    ASSERT_EQ(rest.status, 0) << rest.err;
+    EXPECT_EQ(lines_with(rest.err, "pretext: continues in epoch"), 1) << rest.err;
+    expect_same("a", out);
+  }
+}
+
+TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
+  const auto refused = [&](int count, std::vector<std::string> more, const std::string& line) {
+    const Outcome o = ranks(count, "refused", std::move(more));
+    EXPECT_EQ(o.status, 1);
+    EXPECT_EQ(lines_with(o.err, "kith: error: "), 1) << o.err;
+    EXPECT_NE(o.err.find("kith: error: " + line), std::string::npos) << o.err;
+    EXPECT_FALSE(fs::exists(root_ / "refused"));
+  };
+  refused(2, {"--set", "pretext.task=moco"}, "pretext.task: moco trains on one rank; found 2 ranks\n");
+  refused(3, {"--set", "pretext.batch=5"},
+          "pretext.batch: 5 images leave one of 3 ranks with fewer than 2; expected at least 6\n");
+  refused(2, {"--device", "cuda"}, "--device cuda: several ranks compute on CPUs; expected auto or cpu\n");
+  refused(2, {"--set", "data.spec=fashion-mnist:/nowhere"}, "--data and --set data.spec=");
+}
+
+TEST_F(RanksRuns, AnErrorOfAllIsSaidOnce) {
+  const Outcome o = ranks(3, "nan", {"--set", "pretext.schedule.lr=1e30"});
+  EXPECT_NE(o.status, 0);
+  EXPECT_EQ(lines_with(o.err, "kith: error: "), 1) << o.err;
+  EXPECT_NE(o.err.find("kith: error: rank 0 of 3: pretext: "), std::string::npos) << o.err;
+}
+
+TEST_F(Runs, SigUsr1SavesAndStopsWithoutAWord) {
+  const Outcome o = kith(command("run", "a", {"--set", "checkpoint_seconds=0"}),
+                         {.signal = SIGUSR1, .after_ms = 0, .ready = [this] {
+                            return fs::exists(root_ / "a" / "checkpoint_pretext.safetensors");
+                          }});
+  EXPECT_EQ(o.status, 128 + SIGUSR1) << o.err;
+  EXPECT_EQ(o.err.find("kith: stopping"), std::string::npos) << o.err;
+  EXPECT_TRUE(o.err.ends_with("kith: stopped; the same command continues\n")) << o.err;
+  EXPECT_EQ(run("a").status, 0);
+}
+
+TEST(Launch, SaysWhatDoesNotFit) {
+  const auto error = [](const std::vector<std::string>& words, const Environment& variables) {
+    const Outcome o = kith(words, {}, nullptr, variables);
+    EXPECT_EQ(o.status, 1) << o.err;
+    EXPECT_EQ(o.out, "");
+    return o.err;
+  };
+  EXPECT_EQ(error({"run", "--out", "x", "--ranks", "2"}, {{"OMPI_COMM_WORLD_SIZE", "3"}}),
+            "kith: error: --ranks 2, but the launcher started 3 (OMPI_COMM_WORLD_SIZE)\n");
+  EXPECT_EQ(error({"info"}, {{"OMPI_COMM_WORLD_SIZE", "2"}}),
+            "kith: error: kith info works as one process; the launcher started 2 (OMPI_COMM_WORLD_SIZE)\n");
+  EXPECT_EQ(error({"info"}, {{"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_RANK", "1"}}), "");
+  EXPECT_EQ(error({"cluster", "--features", "f.npy", "--out", "x"}, {{"PMI_SIZE", "2"}}),
+            "kith: error: kith cluster --features works as one process; the launcher started 2 (PMI_SIZE)\n");
+  if (mpi_version().empty()) {
+    EXPECT_NE(error({"run", "--out", "x", "--ranks", "2"}, {}).find("several ranks need MPI"), std::string::npos);
+    return;
+  }
+  // A launcher of another MPI, which this program's knows nothing of.
+  EXPECT_NE(error({"run", "--out", "x"}, {{"PMI_SIZE", "2"}})
+                .find("kith: error: the launcher started 2 ranks (PMI_SIZE), " + mpi_version() +
+                      " finds 1: the launcher belongs to another MPI; use "),
+            std::string::npos);
+  EXPECT_EQ(error({"run", "--out", "x", "--ranks", "2"}, {{"KITH_RANKS", "2"}}),
+            fmt::format("kith: error: --ranks 2: {} announces no ranks: it belongs to another MPI than {}\n",
+                        mpi_launcher(), mpi_version()));
+}
+
+TEST(Launch, Words) {
+  EXPECT_EQ(launch_words("/", "Open MPI 4.1.4", 3, true),
+            (std::vector<std::string>{"/", "--allow-run-as-root", "--quiet", "--oversubscribe", "--bind-to", "none",
+                                      "--mca", "mpi_yield_when_idle", "1", "-np", "3"}));
+  EXPECT_EQ(launch_words("/not/there", "MPICH 4.0.2", 2, true), (std::vector<std::string>{"mpirun", "-np", "2"}));
+  EXPECT_EQ(threads_of_rank(8, 3), 2);
+  EXPECT_EQ(threads_of_rank(2, 4), 1);
+}
+
+}  // namespace
+}  // namespace kith::test
