@@ -1,5 +1,6 @@
 // What ptxas reports about each kernel (registers, shared memory, stack, spills), compared with kernels/cuda/budget.toml.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -32,11 +33,16 @@ void read_report(const std::string& stem, const std::string& text, Measured& out
 std::string function_name(const std::string& mangled);
 
 Budget parse_budget(const std::string& toml, const std::string& source);
+// The compiler that a budget names as its own; empty where it names none.
+std::string compiler_of(const std::string& toml, const std::string& source);
 // Lines of a new file, every limit as measured; registers rounded up to 8, the unit in which they are given to a warp.
-std::string write_budget(const Measured&);
+std::string write_budget(const Measured&, const std::string& compiler);
+
+// Whether the compiler that measured is the budget's. Of another, registers and stack are its own affair.
+enum class Compiler : uint8_t { same, other };
 
 // One line per violation: a spill, a value above its limit, a kernel or an architecture that only one side knows.
-std::vector<std::string> violations(const Measured&, const Budget&);
+std::vector<std::string> violations(const Measured&, const Budget&, Compiler);
 std::string table(const Measured&, const Budget&);
 
 }  // namespace kith::budget

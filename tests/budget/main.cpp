@@ -16,7 +16,8 @@ std::string read(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-int run(const std::filesystem::path& file, const std::vector<std::string>& objects, bool write) {
+int run(const std::filesystem::path& file, const std::vector<std::string>& objects, const std::string& compiler,
+        bool write) {
   using namespace kith::budget;
   Measured measured;
   for (const std::string& object : objects) {
@@ -24,13 +25,18 @@ int run(const std::filesystem::path& file, const std::vector<std::string>& objec
     read_report(stem, read(object + ".ptxas"), measured);
   }
   if (write) {
-    std::ofstream(file) << write_budget(measured);
+    std::ofstream(file) << write_budget(measured, compiler);
     fmt::print("{}{} written\n", table(measured, {}), file.string());
     return 0;
   }
-  const Budget budget = parse_budget(read(file), file.string());
+  const std::string text = read(file), theirs = compiler_of(text, file.string());
+  const Budget budget = parse_budget(text, file.string());
   fmt::print("{}", table(measured, budget));
-  const std::vector<std::string> found = violations(measured, budget);
+  const std::vector<std::string> found =
+      violations(measured, budget, compiler == theirs ? Compiler::same : Compiler::other);
+  if (compiler != theirs)
+    fmt::print("warning: the budget is of {}, this is {}: registers and stack above it are no fault\n", theirs,
+               compiler);
   for (const std::string& line : found) fmt::print("{}\n", line);
   fmt::print("{} kernels, {} violations\n", measured.size(), found.size());
   return found.empty() ? 0 : 1;
@@ -40,15 +46,16 @@ int run(const std::filesystem::path& file, const std::vector<std::string>& objec
 
 int main(int argc, char** argv) {
   CLI::App app("Compares what the kernels of a CUDA build use with a budget.", "cuda_budget");
-  std::string file;
+  std::string file, compiler;
   std::vector<std::string> objects;
   bool write = false;
   app.add_option("--budget", file, "budget.toml")->required();
+  app.add_option("--compiler", compiler, "what compiled the objects: nvcc 13.0.48")->required();
   app.add_option("objects", objects, "objects of .cu files, each with its .ptxas report beside it")->required();
   app.add_flag("--write", write, "write the file anew, as measured, instead of comparing");
   CLI11_PARSE(app, argc, argv);
   try {
-    return run(file, objects, write);
+    return run(file, objects, compiler, write);
   } catch (const std::exception& e) {
     fmt::print(stderr, "cuda_budget: {}\n", e.what());
     return 1;

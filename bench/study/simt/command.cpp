@@ -1,16 +1,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <ostream>
 
-#include "bench/study/simt/study.h"
+#include "bench/study/simt/predict.h"
 
 namespace kith::study {
-namespace {
 
 // rows=4096
-void apply(Sizes& sizes, const std::string& text) {
+void set_size(Sizes& sizes, const std::string& text) {
   const size_t equals = text.find('=');
   int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -21,33 +21,69 @@ void apply(Sizes& sizes, const std::string& text) {
   sizes.set(text.substr(0, equals), value);
 }
 
+namespace {
+
+Sizes chosen(const Study& s, const std::vector<std::string>& given) {
+  Sizes sizes = s.sizes;
+  for (const std::string& text : given) set_size(sizes, text);
+  return sizes;
+}
+
 void show(std::ostream& out, const std::string& kernel, const std::vector<std::string>& given, bool as_json) {
   const Study& s = study(kernel);
-  Sizes sizes = s.sizes;
-  for (const std::string& text : given) apply(sizes, text);
-  const Result result = run(s, sizes);
+  const Result result = run(s, chosen(s, given));
   out << (as_json ? json(result) : table(result));
+}
+
+// Of one kernel at the sizes given, or of all at the sizes that runs have.
+void show_predictions(std::ostream& out, const Card& c, const std::string& kernel,
+                      const std::vector<std::string>& given) {
+  const Registers registers = registers_of_launches(KITH_CUDA_SOURCES);
+  simt::options().registers = registers;
+  const auto row = [&](const Study& s, const Sizes& sizes) {
+    const Result r = run(s, sizes, 90, static_cast<int>(c.multiprocessors.value));
+    out << prediction_row(r, predict(r, c, registers)) << std::flush;
+  };
+  std::vector<const Study*> wanted;
+  if (kernel.empty())
+    for (const Study& s : studies()) wanted.push_back(&s);
+  else
+    wanted.push_back(&study(kernel));
+  std::vector<std::vector<Sizes>> sizes;  // before anything is written: what is wrong with them is an error alone
+  for (const Study* s : wanted) sizes.push_back(given.empty() ? sizes_of_runs(*s) : std::vector{chosen(*s, given)});
+  out << prediction_head(c);
+  for (size_t i = 0; i < wanted.size(); ++i)
+    for (const Sizes& each : sizes[i]) row(*wanted[i], each);
+  out << "\n" << card_facts(c);
 }
 
 }  // namespace
 
 int command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   CLI::App app("Runs one CUDA kernel on the CPU and shows its traffic beside its contract's cost.", "kith_simt");
-  std::string kernel;
+  std::string kernel, card_name;
   std::vector<std::string> sizes;
   bool list = false, as_json = false;
   auto* what = app.add_option_group("what");
-  what->add_option("--kernel", kernel, "entry to run, one of --list");
-  what->add_flag("--list", list, "name the entries and their sizes, with defaults");
-  what->require_option(1);
+  auto* one = what->add_option("--kernel", kernel, "entry to run, one of --list");
+  auto* names = what->add_flag("--list", list, "name the entries and their sizes, with defaults");
+  auto* prediction =
+      what->add_option("--predict", card_name,
+                       "h100 or h200: the time that each of its limits alone would take, by the counts; of all "
+                       "entries (minutes), or of --kernel");
+  what->require_option(1, 2);
+  names->excludes(one)->excludes(prediction);
   app.add_option("--size", sizes, "other sizes: rows=4096,dim=128")->delimiter(',');
   app.add_option("--workers", simt::options().workers, "threads that run blocks, 0: all cores; 1 in a debugger")
       ->check(CLI::NonNegativeNumber);
-  app.add_flag("--json", as_json, "write JSON");
+  app.add_flag("--json", as_json, "write JSON")->excludes(prediction);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
     if (list) {
       for (const Study& s : studies()) out << fmt::format("{:<26}{}\n", s.name, s.sizes.text());
+    } else if (!card_name.empty()) {
+      if (kernel.empty() && !sizes.empty()) throw Error("--size is of one kernel: --kernel names it");
+      show_predictions(out, card(card_name), kernel, sizes);
     } else {
       show(out, kernel, sizes, as_json);
     }

@@ -50,11 +50,11 @@ const Study& study(std::string_view name) {
   throw Error(fmt::format("there is no kernel '{}'; --list names them", name));
 }
 
-Result run(const Study& s, const Sizes& sizes) {
+Result run(const Study& s, const Sizes& sizes, int sm, int multiprocessors) {
   simt::options().count = true;
   simt::options().orders = 1;  // the traffic is the same in every order
   simt::records().clear();
-  const Cost cost = s.run(sizes, Queue{Device::cuda, nullptr, 80, simt::kMultiprocessors});
+  const Cost cost = s.run(sizes, Queue{Device::cuda, nullptr, sm, multiprocessors});
   return {.kernel = s.name, .sizes = sizes, .cost = cost, .launches = simt::records()};
 }
 

@@ -46,7 +46,8 @@ struct Result {
   Cost cost;  // of the contract
   std::vector<simt::LaunchRecord> launches;
 };
-Result run(const Study&, const Sizes&);
+// For a device of that capability (times ten) with that many multiprocessors, by which entries cut their work.
+Result run(const Study&, const Sizes&, int sm = 80, int multiprocessors = simt::kMultiprocessors);
 
 // Bytes of 32-byte sectors that loads and stores touch.
 uint64_t sector_bytes(const simt::Counts&);

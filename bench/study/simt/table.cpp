@@ -41,6 +41,7 @@ constexpr Line kLines[] = {
     {"collectives, of warps", [](const simt::Counts& c) { return c.collectives; }},
     {"  mma.sync", [](const simt::Counts& c) { return c.mma; }},
     {"  flop in mma.sync", [](const simt::Counts& c) { return c.mma_flops; }},
+    {"exponentials and the like, of threads", [](const simt::Counts& c) { return c.special; }},
 };
 
 // Launches of one kernel with one shape, together.
@@ -120,7 +121,8 @@ std::string json(const Result& r) {
                 {"warp_barriers", c.warp_barriers},
                 {"collectives", c.collectives},
                 {"mma", c.mma},
-                {"mma_flops", c.mma_flops}};
+                {"mma_flops", c.mma_flops},
+                {"special", c.special}};
   };
   Json out{{"kernel", r.kernel}, {"sizes", Json::object()}, {"launches", Json::array()}};
   for (const auto& [name, value] : r.sizes.all()) out["sizes"][name] = value;

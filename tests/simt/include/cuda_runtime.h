@@ -143,11 +143,21 @@ inline float off_by(double exact, float x, double ulps) {
   const double unit = std::ldexp(1.0, std::max(std::ilogb(rounded), -126) - 23);
   return static_cast<float>(exact + ((mixed >> 13 & 1) != 0 ? ulps : -ulps) * unit);
 }
-inline float device_expf(float x) { return x == 0.f ? 1.f : off_by(std::exp(double{x}), x, 1); }
-inline float device_logf(float x) { return x == 1.f ? 0.f : off_by(std::log(double{x}), x, 1); }
-inline float device_erfcf(float x) { return x == 0.f ? 1.f : off_by(std::erfc(double{x}), x, 4); }
+inline float device_expf(float x) {
+  simt::count_special();
+  return x == 0.f ? 1.f : off_by(std::exp(double{x}), x, 1);
+}
+inline float device_logf(float x) {
+  simt::count_special();
+  return x == 1.f ? 0.f : off_by(std::log(double{x}), x, 1);
+}
+inline float device_erfcf(float x) {
+  simt::count_special();
+  return x == 0.f ? 1.f : off_by(std::erfc(double{x}), x, 4);
+}
 }  // namespace simt_detail
 inline float __expf(float x) {
+  simt::count_special();
   return x == 0.f ? 1.f : simt_detail::off_by(std::exp(double{x}), x, 2 + std::floor(std::abs(1.173 * x)));
 }
 #define expf(x) ::simt_detail::device_expf(x)
@@ -159,7 +169,10 @@ inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 inline float __fdiv_rn(float a, float b) { return a / b; }
-inline float rsqrtf(float x) { return 1.f / std::sqrt(x); }
+inline float rsqrtf(float x) {
+  simt::count_special();
+  return 1.f / std::sqrt(x);
+}
 inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1.f) : 0.f; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
 inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }

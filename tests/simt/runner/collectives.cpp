@@ -40,6 +40,9 @@ void count_mma(uint64_t flops) {
   ++c.mma;
   c.mma_flops += flops;
 }
+void count_special() {
+  if (Block* b = current_block_or_null()) ++b->counts.special;
+}
 void fault(const std::string& what) { current_block().fail(what); }
 
 int block_barrier(Vote vote, int predicate, Where where) {
@@ -236,6 +239,14 @@ void compare(const Kernel& kernel, const Snapshot& first, uint64_t order) {
 }
 
 }  // namespace
+
+int resident_blocks(const std::string& name, int threads, size_t dynamic_shared) {
+  constexpr int kMostRegisters = 255;
+  const auto known = options().registers.find(name);
+  const int registers = known == options().registers.end() ? kMostRegisters : known->second;
+  const auto by_shared = static_cast<int>((size_t{164} << 10) / (dynamic_shared + 1024));
+  return std::max(1, std::min({32, 2048 / threads, 65536 / ((registers + 7) / 8 * 8 * threads), by_shared}));
+}
 
 void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared) {
   if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)

@@ -15,6 +15,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -44,6 +45,7 @@ struct Counts {
   uint64_t shared_ideal = 0;                                   // passes they would have taken without conflicts
   uint64_t block_barriers = 0, warp_barriers = 0, collectives = 0;
   uint64_t mma = 0, mma_flops = 0;  // warp-wide matrix instructions, and what they compute
+  uint64_t special = 0;             // exponentials, logarithms, erfc and reciprocal roots, by threads
   uint64_t async_bytes = 0;         // loaded by cp.async; its loads and stores are counted above like any other
   uint64_t atomics = 0;             // by threads
   uint64_t global_atomics = 0;      // of them, where blocks meet
@@ -73,6 +75,8 @@ struct Options {
   uint64_t patience = uint64_t{1} << 28;
   size_t stack_bytes = 256 << 10;
   size_t memory_limit = 0;  // bytes of device memory beyond which allocations in the order of a stream fail; 0: 8 GiB
+  std::map<std::string, int>
+      registers;                    // per thread, of launches by name; as many as there can be where it says nothing
   size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
 };
 Options& options();
@@ -94,6 +98,8 @@ struct Kernel {
   const void* module;
 };
 void launch(const Kernel&, Extent grid, Extent block, size_t dynamic_shared);
+// Blocks of the launch of that name that a multiprocessor of the device holds at a time.
+int resident_blocks(const std::string& name, int threads, size_t dynamic_shared);
 
 // ---- inside a kernel ----
 using Where = std::source_location;
@@ -119,6 +125,7 @@ void async_commit();
 void async_wait(unsigned groups_left);  // cp.async.wait_group
 
 void count_mma(uint64_t flops);  // by one lane of the warp
+void count_special();
 // An access made on behalf of the current thread (ldmatrix, atomics): checked and counted like a plain one.
 enum class Access : uint8_t { read, write, atomic };
 void touch(const void* address, size_t bytes, Access access, const void* site);

@@ -64,6 +64,7 @@ void Counts::add(const Counts& c) {
   warp_barriers += c.warp_barriers;
   collectives += c.collectives;
   mma += c.mma;
+  special += c.special;
   async_bytes += c.async_bytes;
   mma_flops += c.mma_flops;
   atomics += c.atomics;
