@@ -15,6 +15,8 @@
 // not part of a captured step.
 // Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
 // Cost  per iteration 2 rows clusters dim flop; DRAM 4 rows dim B. x is never copied.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         kmeans_assign 1, 1.2; kmeans steps, 18.5;
 #pragma once
 #include <cmath>
 
