@@ -21,6 +21,8 @@
 //
 // A device draws the same parameters and computes the same bytes (its exp, log, sin and cos may differ from the host's
 // in the last bit of a double: that moves a pixel only when a value falls within 1e-15 of a boundary).
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         augment 2, 2.1;
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/core/types.h"

@@ -9,6 +9,8 @@
 // Limits  dim >= 1. Sums are accumulated in f64. A NaN reaches its row's loss and dx alone.
 // Errors  Error on sizes that disagree.
 // Cost    DRAM forward 8 rows dim B, backward 12 rows dim B: nothing is saved, backward takes the three sums again.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         cosine_loss_forward 1, 1.1; cosine_loss_backward 1, 1.7;
 #pragma once
 #include "kernels/core/types.h"
 

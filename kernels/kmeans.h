@@ -18,6 +18,8 @@
 // Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
 // Cost  per iteration 2 rows clusters dim flop, DRAM 4 rows dim B; on the CPU of those rows that the bounds leave open: all
 // of the first iteration, few of the last. x is never copied.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         kmeans_assign 1, 1.2; kmeans steps, 18.5;
 #pragma once
 #include <cmath>
 

@@ -15,6 +15,9 @@
 // Limits  kernel_height kernel_width <= 256 for max; padding < both sides of the kernel; the kernel fits the padded image.
 // Cost    DRAM: x, y and a byte of position per output once; backward the same (dy, dx). Windows that overlap are read again
 //         from L1 and L2.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         max_pool_forward 1, 1.9; max_pool_backward 1, 2.4; average_pool_forward 1, 2;
+//         average_pool_backward 1, 2.2; global_average_pool_forward 1, 1; global_average_pool_backward 1, 2;
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/core/philox.h"  // KITH_HOST_DEVICE

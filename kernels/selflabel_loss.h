@@ -18,6 +18,8 @@
 //         softmax is NaN (it holds a NaN or +infinity): the same target, loss and gradient on either. A strong one's reaches
 //         the loss and that row's gradient where the row is kept.
 // Cost    DRAM forward 8 rows classes B (4 with labels), backward 8 rows classes B; on a device one launch each.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         selflabel_loss_forward 1, 7.3; selflabel_loss_backward 1, 5.9;
 #pragma once
 #include "kernels/core/types.h"
 

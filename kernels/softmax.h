@@ -7,6 +7,8 @@
 //
 // Limits  rows >= 0, classes >= 1. Deterministic. A NaN makes all of its row NaN, and so does +infinity in x.
 // Cost    DRAM 8 rows classes B forward, 12 rows classes B backward.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         softmax_backward 1, 4.8; log_softmax_forward 1, 5.7; log_softmax_backward 1, 3.8;
 #pragma once
 #include "kernels/core/types.h"
 

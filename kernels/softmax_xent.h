@@ -9,6 +9,8 @@
 //         loss, gradient and probabilities NaN.
 // Errors  A label that is no class: Error on the CPU, naming the row; on a device NaN for that row's loss and gradient.
 // Cost    DRAM forward 4 rows classes B, backward 8 rows classes B; on a device one launch each.
+// Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
+//         softmax_xent_forward 1, 6.7; softmax_xent_backward 1, 5.8; softmax_rows 1, 5.7;
 #pragma once
 #include "kernels/core/types.h"
 

@@ -1,5 +1,5 @@
 // The two CUDA paths of NT-Xent. f32 (ntxent.cu): one warp per anchor, for verification and small problems. bf16
-// (ntxent_mma.cu, ntxent_mma_backward.cu): tiles through the matrix units.
+// (ntxent_mma.cu, ntxent_mma_pairs.cu, ntxent_mma_backward.cu): tiles through the matrix units.
 #pragma once
 #include "kernels/ntxent.h"
 
@@ -14,7 +14,11 @@ constexpr float kSmallestBoundedTau = 2.f / 83.f;
 enum class Operands { by_size, converted, prepared };
 constexpr int kConvertedRows = 2048;
 
-void ntxent_forward_mma(const NtXentForward<float>&, Queue, Operands = Operands::by_size);
+// Forward of NT-Xent takes rows in groups (ntxent_mma_pairs.cu): those of a block, and twice as many while there are more groups
+// than this, so that the parts of a row's sum stay few.
+constexpr int kFewGroups = 64;
+
+void ntxent_forward_mma(const NtXentForward<float>&, Queue, Operands = Operands::by_size, int few_groups = kFewGroups);
 void ntxent_backward_mma(const NtXentBackward<float>&, Queue, Operands = Operands::by_size);
 
 }  // namespace kith::kernels::cuda

@@ -1,9 +1,10 @@
-// The bf16 path: tiles of 16-row strips through mma.sync m16n8k16, operands in bf16, everything else in f32. Forward; backward
-// is ntxent_mma_backward.cu, what they share ntxent_tiles.cuh.
+// The bf16 path: tiles of 16-row sets through mma.sync m16n8k16, operands in bf16, everything else in f32. Forward of anchors
+// against keys; of NT-Xent, whose scores are symmetric, it is ntxent_mma_pairs.cu, backward ntxent_mma_backward.cu, what all
+// share ntxent_tiles.cuh.
 //
 // z is rounded to bf16 rows of Dim elements (dim padded to 32, 64, 128 or 256 with zeros), while a tile is loaded or, for
-// many rows, once by a launch before. A block holds kWarps strips of 16 anchors as matrix fragments in registers and streams
-// column tiles of 64 rows through shared memory, two in flight. A warp's strip of scores (16 x 64) stays in 32 registers per
+// many rows, once by a launch before. A warp holds one or two sets of 16 anchors as matrix fragments in registers; the block
+// streams column tiles of 64 rows through shared memory, two in flight. The scores of a set (16 x 64) stay in 32 registers per
 // lane: exp and row sums; quads of lanes add their columns at the end.
 //
 // Column tiles are divided among `splits` blocks where the rows alone would not fill the device, two or more to a block so
@@ -11,8 +12,8 @@
 // positive pair in f32: one launch, and the same bits in every run, whichever block is last.
 //
 // Rows of shared memory are Dim + 8 elements apart: 16 bytes past a multiple of 128, so the 8 rows of an ldmatrix meet no
-// bank twice. Traffic L2 -> SM: 2 rows^2 Dim / (16 kWarps) B of tiles and 2 splits rows Dim B of anchors,
-// twice that where they are rounded on the way. Memory: the copy, 2 rows Dim B, where there is one; 8 splits rows B.
+// bank twice. Traffic L2 -> SM: 2 M N Dim / rows of a block B of tiles and 2 splits M Dim B of anchors, twice that where
+// they are rounded on the way. Memory: the copies, 2 (M + N) Dim B, where there are any; 8 splits M B.
 #include "kernels/cuda/core/ticket.cuh"
 #include "kernels/cuda/ntxent_tiles.cuh"
 
@@ -28,49 +29,51 @@ __global__ void __launch_bounds__(256) prepare_kernel(const float* __restrict__ 
   copy[at] = __float2bfloat16(r < rows && d < dim ? z[r * dim + d] : 0.f);
 }
 
-// Adds the columns of this warp's strip: sum of exp(s - 1 / tau), or (max, sum), of its 16 rows into row_max, row_sum.
+// Adds this block's columns to its rows: sum of exp(s - 1 / tau), or (max, sum), into row_max and row_sum [rows of the block].
 template <int Dim, Range R, class Source>
-__device__ __forceinline__ void sum_rows(const Source& rows, const Source& columns, const Pass& p, int tile_count,
+__device__ __forceinline__ void sum_rows(const Source& rows, const Source& columns, const Pass& p, Tiles tiles,
                                          float* row_max, float* row_sum) {
-  __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
-  __nv_bfloat16* tiles = strips + kRows * (Dim + kPad);
+  constexpr int kSets = Source::kSets;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int block_first = static_cast<int>(blockIdx.x) * kRows, strip = warp * 16 + lane / 4;
-  const Strip<Dim> own = load_strip<Dim>(strips, rows, block_first, warp, lane);
+  const int block_first = static_cast<int>(blockIdx.x) * rows_of(kSets), strip = warp * 16 * kSets + lane / 4;
+  const int self = block_first + strip + p.self;
 
-  const int self[2] = {block_first + strip + p.self, block_first + strip + 8 + p.self};
-  LogSum acc[2];
-  if constexpr (R == Range::bounded) acc[0].max = acc[1].max = p.inv_tau;
-  for_each_tile<Dim>(
-      tiles, columns, tile_count, [](int, __nv_bfloat16*, int) {},
-      [&](int, const __nv_bfloat16* tile, int first) {
-        float s[kStrip][4];
-        scores<Dim>(s, own, tile, lane);
+  LogSum acc[kSets][2];
 #pragma unroll
-        for (int j = 0; j < kStrip; ++j)
+  for (int i = 0; i < 2 * kSets; ++i)
+    if constexpr (R == Range::bounded) acc[i / 2][i % 2].max = p.inv_tau;
+  stream<Dim, Dim <= 128 ? Fragments::kept : Fragments::read>(
+      rows, block_first, columns, tiles, [](int, __nv_bfloat16*, int) {},
+      [&](const auto& own, int, const __nv_bfloat16* tile, int first) {
+        float s[kSets][kStrip][4];
+        scores(s, own, tile, lane);
 #pragma unroll
-          for (int r = 0; r < 4; ++r) {
-            const int k = first + 8 * j + 2 * (lane % 4) + r % 2, half = r / 2;
-            if (k >= p.column_count || k == self[half]) continue;
-            const float x = s[j][r] * p.inv_tau;
-            if constexpr (R == Range::bounded)
-              // argument in [-2 / tau, 0]: relative error 2^-21 + |x| 2^-23, below bf16's
-              acc[half].sum += __expf(x - p.inv_tau);
-            else
-              acc[half].add(x);
-          }
+        for (int set = 0; set < kSets; ++set)
+#pragma unroll
+          for (int j = 0; j < kStrip; ++j)
+#pragma unroll
+            for (int r = 0; r < 4; ++r) {
+              const int k = first + 8 * j + 2 * (lane % 4) + r % 2, half = r / 2;
+              if (k >= p.column_count || k == self + 16 * set + 8 * half) continue;
+              const float x = s[set][j][r] * p.inv_tau;
+              if constexpr (R == Range::bounded)
+                // argument in [-2 / tau, 0]: relative error 2^-21 + |x| 2^-23, below bf16's
+                acc[set][half].sum += __expf(x - p.inv_tau);
+              else
+                acc[set][half].add(x);
+            }
       });
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
+  for (int i = 0; i < 2 * kSets; ++i) {
+    LogSum& row = acc[i / 2][i % 2];
     for (int bits = 1; bits < 4; bits *= 2) {  // the quad of lanes that shares a row
-      const float m = __shfl_xor_sync(kAllLanes, acc[half].max, bits),
-                  x = __shfl_xor_sync(kAllLanes, acc[half].sum, bits);
+      const float m = __shfl_xor_sync(kAllLanes, row.max, bits), x = __shfl_xor_sync(kAllLanes, row.sum, bits);
       if constexpr (R == Range::bounded)
-        acc[half].sum += x;
+        row.sum += x;
       else
-        acc[half].merge(m, x);
+        row.merge(m, x);
     }
-    if (lane % 4 == 0) row_max[strip + 8 * half] = acc[half].max, row_sum[strip + 8 * half] = acc[half].sum;
+    if (lane % 4 == 0) row_max[strip + 8 * i] = row.max, row_sum[strip + 8 * i] = row.sum;
   }
 }
 
@@ -79,9 +82,12 @@ template <int Dim, Range R, class Source>
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(Source rows, Source columns, Pass p, int tile_count, float* partial, unsigned* tickets,
                    float* __restrict__ lse, float* __restrict__ loss) {
+  constexpr int kRows = rows_of(Source::kSets);
+  static_assert(kRows <= kThreads, "a thread to a row");
   // In place of the strips, which are not needed any more by then.
   float *row_max = dynamic_shared<float>(), *row_sum = row_max + kRows, *row_lse = row_sum + kRows;
-  sum_rows<Dim, R>(rows, columns, p, tile_count, row_max, row_sum);
+  sum_rows<Dim, R>(rows, columns, p, {static_cast<int>(blockIdx.y), tile_count, static_cast<int>(gridDim.y)}, row_max,
+                   row_sum);
   __syncthreads();  // the sums of all strips are written
 
   const int t = static_cast<int>(threadIdx.x), first = static_cast<int>(blockIdx.x) * kRows, row = first + t;
@@ -107,20 +113,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   if (mine) lse[row] = row_lse[t] = acc.log_sum_exp();
   __syncthreads();  // row_lse is written
-
-  // The score of the positive, in f32. Of NT-Xent both rows of a pair are here and share it: a warp takes 8 pairs, four at a
-  // time; else its 16 rows.
-  const int warp = t / kWarp, lane = t % kWarp, step = p.square ? 2 : 1;
-#pragma unroll 4
-  for (int turn = 0; turn < 16 / step; ++turn) {
-    const int strip = 16 * warp + turn * step, a = first + strip;
-    const int positive = a < p.row_count ? p.positive_column(a) : -1;
-    float s = 0.f;
-    for (int d = lane; d < p.dim && positive >= 0; d += kWarp)
-      s += p.rows[int64_t{a} * p.dim + d] * p.columns[int64_t{positive} * p.dim + d];
-    s = warp_sum(s) * p.inv_tau;
-    if (lane < step && a < p.row_count) loss[a + lane] = positive < 0 ? NAN : row_lse[strip + lane] - s;
-  }
+  put_losses(p, first, kRows, row_lse, loss);
 }
 
 }  // namespace
@@ -136,15 +129,19 @@ void ntxent_prepare(const Plan& plan, const Pass& p, __nv_bfloat16* copy, Queue 
   prepare(p.rows, p.row_count, plan.row_elements(), copy + plan.column_elements());
 }
 
-void ntxent_forward_mma(const NtXentForward<float>& a, Queue q, Operands operands) {
+void ntxent_forward_mma(const NtXentForward<float>& a, Queue q, Operands operands, int few_groups) {
   const Pass p = rows_are_anchors(a);
   const Plan plan(p, a.tau, operands);
-  const int splits = plan.splits(plan.tile_count / 2, q);
   Scratch<__nv_bfloat16> copy(plan.copy_elements(), q);
-  Scratch<float> partial(splits > 1 ? int64_t{plan.range == Range::any ? 2 : 1} * splits * p.row_count : 0, q);
-  const Tickets tickets(splits > 1 ? plan.row_tiles : 0, q);
   ntxent_prepare(plan, p, copy.data(), q);
+  if (ntxent_forward_by_pairs(a, plan, p, copy.data(), few_groups, q)) return;
   with_constants(plan, p, copy.data(), [&](auto dim, auto range, auto rows, auto columns) {
+    const int resident = resident_blocks("ntxent_forward_mma", forward_kernel<dim.value, range.value, decltype(rows)>,
+                                         kThreads, plan.smem_bytes());
+    // At least two tiles to a block, so that one arrives while another is multiplied.
+    const int splits = plan.splits(resident, plan.tile_count / 2, q);
+    const Scratch<float> partial(splits > 1 ? int64_t{plan.range == Range::any ? 2 : 1} * splits * p.row_count : 0, q);
+    const Tickets tickets(splits > 1 ? plan.row_tiles : 0, q);
     launch("ntxent_forward_mma", forward_kernel<dim.value, range.value, decltype(rows)>, plan.shape(splits), q, rows,
            columns, p, plan.tile_count, partial.data(), tickets.data(), a.lse.data(), a.loss.data());
   });

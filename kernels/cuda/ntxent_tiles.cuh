@@ -6,19 +6,23 @@
 #include "kernels/cuda/core/launch.cuh"
 #include "kernels/cuda/core/mma.cuh"
 #include "kernels/cuda/core/reduce.cuh"
+#include "kernels/cuda/core/splits.h"
 #include "kernels/cuda/ntxent_pass.cuh"
 
 namespace kith::kernels::cuda {
 
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
-constexpr int kRows = 16 * kWarps;  // rows of a block
-constexpr int kCols = 64;           // columns of a tile
-constexpr int kStrip = kCols / 8;   // 16 x 8 accumulators of a warp's strip of scores
+constexpr int kCols = 64;          // columns of a tile
+constexpr int kStrip = kCols / 8;  // 16 x 8 accumulators of 16 rows of scores
 constexpr int kPad = 8;
-constexpr int kFill =
-    2;  // blocks to a multiprocessor; fewer row tiles than fill the device are split, and need a ticket each
-static_assert(kRows == kCols, "one padding serves rows and columns");
+
+// Sets of 16 rows that a warp holds. A fragment of the column tile that is read from shared memory serves one product of each:
+// two halve those reads. Problems with few rows keep one, for twice the blocks; at Dim 256 accumulators of backward leave no
+// registers for a second.
+__host__ __device__ constexpr int sets_of(int dim, bool prepared) { return prepared && dim <= 128 ? 2 : 1; }
+__host__ __device__ constexpr int rows_of(int sets) { return 16 * kWarps * sets; }  // of a block
+static_assert(rows_of(1) == kCols, "one padding serves rows and columns");
 
 // Which pass of exponentials is safe (see kSmallestBoundedTau).
 enum class Range { bounded, any };
@@ -33,6 +37,7 @@ __device__ __forceinline__ uint32_t pack(float low, float high) {
 // Rows as bf16, from a copy that is padded to whole tiles with zeros.
 template <int Dim>
 struct Prepared {
+  static constexpr int kSets = sets_of(Dim, true);
   const __nv_bfloat16* z;
 
   template <int Count>  // rows, from `first`, into shared memory, 16 bytes per copy
@@ -48,6 +53,7 @@ struct Prepared {
 // The same from f32, rounded on the way through registers: twice the bytes, a launch less.
 template <int Dim>
 struct Converted {
+  static constexpr int kSets = sets_of(Dim, false);
   const float* z;
   int rows, dim;
   int whole;  // whether all groups of four start on 16 bytes
@@ -61,7 +67,7 @@ struct Converted {
   }
   template <int Count>
   __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
-    constexpr int kPieces = Dim / 4;                // a warp reads whole sectors
+    constexpr int kPieces = Dim / 4;                                // a warp reads whole sectors
 #pragma unroll(Dim == 128 ? 8 : Dim == 32 ? 4 : 3)  // loads in flight: as many as registers allow
     for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
       const int r = i / kPieces, p = i % kPieces;
@@ -71,123 +77,169 @@ struct Converted {
   }
 };
 
-// A warp's 16 rows as A fragments. They stay in registers up to Dim 128; at 256 the accumulators of backward need those
-// registers, and each fragment is read again for every tile: one ldmatrix beside four for the tile.
-template <int Dim>
+// A warp's sets of 16 rows as A fragments: kept in registers, or read again for every tile, an ldmatrix a set beside four for
+// the tile.
+enum class Fragments { kept, read };
+template <int Dim, int Sets, Fragments F>
 class Strip {
  public:
-  __device__ __forceinline__ Strip(const __nv_bfloat16* strip, int lane)
-      : row_(strip + (lane % 8 + 8 * (lane / 8 % 2)) * (Dim + kPad) + 8 * (lane / 16)) {
-    if constexpr (kKept) {
+  __device__ __forceinline__ Strip(const __nv_bfloat16* strips, int warp, int lane)
+      : row_(strips + (16 * Sets * warp + lane % 8 + 8 * (lane / 8 % 2)) * (Dim + kPad) + 8 * (lane / 16)) {
+    if constexpr (F == Fragments::kept) {
 #pragma unroll
-      for (int k = 0; k < Dim / 16; ++k) ldmatrix_x4(kept_[k], row_ + 16 * k);
+      for (int set = 0; set < Sets; ++set)
+#pragma unroll
+        for (int k = 0; k < Dim / 16; ++k) ldmatrix_x4(kept_[set][k], at(set, k));
     }
   }
-  __device__ __forceinline__ void fragment(uint32_t (&a)[4], int k) const {
-    if constexpr (kKept) {
+  __device__ __forceinline__ void fragment(uint32_t (&a)[4], int set, int k) const {
+    if constexpr (F == Fragments::kept) {
 #pragma unroll
-      for (int r = 0; r < 4; ++r) a[r] = kept_[k][r];
+      for (int r = 0; r < 4; ++r) a[r] = kept_[set][k][r];
     } else {
-      ldmatrix_x4(a, row_ + 16 * k);
+      ldmatrix_x4(a, at(set, k));
     }
   }
 
  private:
-  static constexpr bool kKept = Dim <= 128;
+  __device__ __forceinline__ const __nv_bfloat16* at(int set, int k) const {
+    return row_ + 16 * set * (Dim + kPad) + 16 * k;
+  }
   const __nv_bfloat16* row_;
-  uint32_t kept_[kKept ? Dim / 16 : 1][4];
+  uint32_t kept_[F == Fragments::kept ? Sets : 1][F == Fragments::kept ? Dim / 16 : 1][4];
 };
 
-// The block's strips from row `first` on through shared memory; each warp keeps its own.
-template <int Dim, class Source>
-__device__ __forceinline__ Strip<Dim> load_strip(__nv_bfloat16* strips, const Source& source, int64_t first, int warp,
-                                                 int lane) {
-  source.template load<kRows>(strips, first);
-  cp_async_commit();
-  cp_async_wait<0>();
-  __syncthreads();  // the strips have arrived for all warps
-  return Strip<Dim>(strips + warp * 16 * (Dim + kPad), lane);
-}
-
-// s[j] = a strip of 16 rows times columns 8j .. 8j + 7 of the tile.
-template <int Dim>
-__device__ __forceinline__ void scores(float (&s)[kStrip][4], const Strip<Dim>& strip, const __nv_bfloat16* tile,
-                                       int lane) {
+// s[set][j] = 16 rows times columns 8j .. 8j + 7 of the tile, or of what is left of it.
+template <int Dim, int Sets, Fragments F, int Count>
+__device__ __forceinline__ void scores(float (&s)[Sets][Count][4], const Strip<Dim, Sets, F>& strip,
+                                       const __nv_bfloat16* tile, int lane) {
 #pragma unroll
-  for (int j = 0; j < kStrip; ++j)
+  for (int set = 0; set < Sets; ++set)
 #pragma unroll
-    for (int r = 0; r < 4; ++r) s[j][r] = 0.f;
+    for (int j = 0; j < Count; ++j)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) s[set][j][r] = 0.f;
 #pragma unroll(Dim <= 128 ? Dim / 16 : 1)  // at 256 an unrolled loop would keep too many fragments alive
   for (int k = 0; k < Dim / 16; ++k) {
-    uint32_t a[4];
-    strip.fragment(a, k);
+    uint32_t a[Sets][4];
 #pragma unroll
-    for (int j = 0; j < kStrip; j += 2) {
+    for (int set = 0; set < Sets; ++set) strip.fragment(a[set], set, k);
+#pragma unroll
+    for (int j = 0; j < Count; j += 2) {
       uint32_t b[4];  // columns 8j..8j+7 (b[0], b[1]) and 8j+8..8j+15 (b[2], b[3])
       ldmatrix_x4(b, tile + (8 * j + 8 * (lane / 16) + lane % 8) * (Dim + kPad) + 16 * k + 8 * (lane / 8 % 2));
-      mma_bf16(s[j], a, {b[0], b[1]});
-      mma_bf16(s[j + 1], a, {b[2], b[3]});
+#pragma unroll
+      for (int set = 0; set < Sets; ++set) {
+        mma_bf16(s[set][j], a[set], {b[0], b[1]});
+        mma_bf16(s[set][j + 1], a[set], {b[2], b[3]});
+      }
     }
   }
 }
 
-// Streams this block's column tiles: body(stage, tile, first column) for each, with the next one on its way; also(stage, tile,
-// first column) where a tile is loaded, to load what belongs to it. Ends after a barrier: strips and tiles are free.
-template <int Dim, class Source, class Also, class Body>
-__device__ __forceinline__ void for_each_tile(__nv_bfloat16* tiles, const Source& source, int tile_count, Also also,
-                                              Body body) {
-  const int first = static_cast<int>(blockIdx.y), step = static_cast<int>(gridDim.y);
-  const auto fetch = [&](int stage, int t) {
-    if (t < tile_count) {
-      source.template load<kCols>(tiles + stage * kCols * (Dim + kPad), int64_t{t} * kCols);
-      also(stage, tiles + stage * kCols * (Dim + kPad), t * kCols);
+// Column tiles of a block: begin, begin + step, ... below end.
+struct Tiles {
+  int begin, end, step;
+};
+
+// Streams the rows from first_row on, and the column tiles past them: body(strip, stage, tile, first column) for each, with the
+// next one on its way; also(stage, tile, first column) where a tile is loaded, to load what belongs to it. Ends after a
+// barrier: shared memory, of which this takes strips [rows of the block] and two tiles [kCols], is free.
+template <int Dim, Fragments F, class Source, class Also, class Body>
+__device__ __forceinline__ void stream(const Source& rows, int64_t first_row, const Source& columns, Tiles t, Also also,
+                                       Body body) {
+  constexpr int kSets = Source::kSets;
+  __nv_bfloat16* strips = dynamic_shared<__nv_bfloat16>();
+  __nv_bfloat16* tiles = strips + rows_of(kSets) * (Dim + kPad);
+  const auto fetch = [&](int stage, int tile) {
+    if (tile < t.end) {
+      columns.template load<kCols>(tiles + stage * kCols * (Dim + kPad), int64_t{tile} * kCols);
+      also(stage, tiles + stage * kCols * (Dim + kPad), tile * kCols);
     }
     cp_async_commit();  // an empty group past the last tile keeps the count
   };
-  fetch(0, first);
-  fetch(1, first + step);
+  rows.template load<rows_of(kSets)>(strips, first_row);
+  cp_async_commit();
+  fetch(0, t.begin);
+  fetch(1, t.begin + t.step);
+  cp_async_wait<2>();
+  __syncthreads();  // the strips have arrived for all warps
+  const Strip<Dim, kSets, F> strip(strips, static_cast<int>(threadIdx.x) / kWarp,
+                                   static_cast<int>(threadIdx.x) % kWarp);
   int stage = 0;
-  for (int t = first; t < tile_count; t += step) {
+  for (int tile = t.begin; tile < t.end; tile += t.step) {
     cp_async_wait<1>();
     __syncthreads();  // the tile of this round has arrived for all warps
-    body(stage, tiles + stage * kCols * (Dim + kPad), t * kCols);
+    body(strip, stage, tiles + stage * kCols * (Dim + kPad), tile * kCols);
     __syncthreads();  // all warps have read it: the next copy overwrites it
-    fetch(stage, t + 2 * step);
+    fetch(stage, tile + 2 * t.step);
     stage ^= 1;
   }
   cp_async_wait<0>();
 }
 
+// The losses of `count` rows from `first` on, whose lse stands in shared memory: the score of the positive in f32. Of NT-Xent
+// both rows of a pair are here and share it.
+__device__ __forceinline__ void put_losses(const Pass& p, int first, int count, const float* row_lse,
+                                           float* __restrict__ loss) {
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp,
+            step = p.square ? 2 : 1;
+#pragma unroll 4  // loads in flight
+  for (int at = warp * step; at < count; at += kWarps * step) {
+    const int a = first + at, positive = a < p.row_count ? p.positive_column(a) : -1;
+    float s = 0.f;
+    for (int d = lane; d < p.dim && positive >= 0; d += kWarp)
+      s += p.rows[int64_t{a} * p.dim + d] * p.columns[int64_t{positive} * p.dim + d];
+    s = warp_sum(s) * p.inv_tau;
+    if (lane < step && a < p.row_count) loss[a + lane] = positive < 0 ? NAN : row_lse[at + lane] - s;
+  }
+}
+
 struct Plan {
-  int padded_dim, row_tiles, tile_count;
+  int padded_dim, tile_count;
   Range range;
   bool prepared;
   bool one_array;  // rows and columns have one copy
+  int block_rows;  // of a row tile
+  int row_tiles;
 
   Plan(const Pass& p, float tau, Operands operands)
       : padded_dim(p.dim <= 32    ? 32
                    : p.dim <= 64  ? 64
                    : p.dim <= 128 ? 128
                                   : 256),
-        row_tiles(static_cast<int>(ceil_div(p.row_count, kRows))),
         tile_count(static_cast<int>(ceil_div(p.column_count, kCols))),
         range(tau >= kSmallestBoundedTau ? Range::bounded : Range::any),
         prepared(operands == Operands::prepared || (operands == Operands::by_size && p.row_count > kConvertedRows)),
-        one_array(p.rows == p.columns && p.row_count == p.column_count) {}
-  // Blocks among which the column tiles of a row tile are divided, so that the device is filled.
-  int splits(int most, Queue q) const {
-    return std::clamp(static_cast<int>(ceil_div(kFill * multiprocessors(q), row_tiles)), 1, std::max(1, most));
+        one_array(p.rows == p.columns && p.row_count == p.column_count),
+        block_rows(rows_of(sets_of(padded_dim, prepared))),
+        row_tiles(static_cast<int>(ceil_div(p.row_count, block_rows))) {}
+  size_t smem_bytes() const {
+    return sizeof(__nv_bfloat16) * static_cast<size_t>((block_rows + 2 * kCols) * (padded_dim + kPad));
+  }
+  // Blocks among which the column tiles of a row tile are divided, at most `most`, where a multiprocessor holds `resident`.
+  int splits(int resident, int most, Queue q) const {
+    return fullest_splits(row_tiles, int64_t{resident} * multiprocessors(q), most);
   }
   LaunchShape shape(int blocks) const {
     return {.grid = dim3(static_cast<unsigned>(row_tiles), static_cast<unsigned>(blocks)),
             .block = dim3(kThreads),
-            .smem_bytes = sizeof(__nv_bfloat16) * (kRows + 2 * kCols) * static_cast<size_t>(padded_dim + kPad)};
+            .smem_bytes = smem_bytes()};
+  }
+  // Rows of the columns' copy, of whole tiles; of whole row tiles too where it is the rows' as well.
+  int64_t column_rows() const {
+    return std::max(int64_t{tile_count} * kCols, one_array ? int64_t{row_tiles} * block_rows : 0);
   }
   // Of the bf16 copy: the columns', then the rows', each [whole tiles][padded dim].
-  int64_t column_elements() const { return prepared ? int64_t{tile_count} * kCols * padded_dim : 0; }
-  int64_t row_elements() const { return prepared && !one_array ? int64_t{row_tiles} * kRows * padded_dim : 0; }
+  int64_t column_elements() const { return prepared ? column_rows() * padded_dim : 0; }
+  int64_t row_elements() const { return prepared && !one_array ? int64_t{row_tiles} * block_rows * padded_dim : 0; }
   int64_t copy_elements() const { return column_elements() + row_elements(); }
 };
+
+// Forward of NT-Xent by half of its scores (ntxent_mma_pairs.cu). False, and nothing done, where that is not for this problem:
+// anchors and keys that are two arrays, exponents without a bound, a padded dim of 256, more than 131,072 rows.
+bool ntxent_forward_by_pairs(const NtXentForward<float>&, const Plan&, const Pass&, const __nv_bfloat16* copy,
+                             int few_groups, Queue);
 
 // Writes the bf16 copy: launches of its own, where the problem is large.
 void ntxent_prepare(const Plan&, const Pass&, __nv_bfloat16* copy, Queue);

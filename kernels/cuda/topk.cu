@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "kernels/cuda/core/splits.h"
 #include "kernels/cuda/topk.cuh"
 #include "kernels/topk.h"
 
@@ -14,21 +15,6 @@ constexpr int64_t kLargestK = 256, kLargestDim = 4096, kLargestRows = int64_t{1}
 constexpr int kPerSm = 2;  // blocks of the scan on a multiprocessor at a time
 constexpr int64_t kSpare =
     12;  // candidates beyond k: what lies between the k-th score and the last must exceed the bound
-
-// Into how many parts the tiles of the database are divided: the fewest whose waves of blocks are nearly full. At least two
-// tiles each, so that one arrives while another is multiplied.
-int choose_splits(int64_t row_tiles, int64_t tiles, Queue q) {
-  const int64_t slots = int64_t{kPerSm} * multiprocessors(q);
-  const int64_t most = std::clamp(tiles / 2, int64_t{1}, std::max(int64_t{8}, ceil_div(slots, row_tiles)));
-  int64_t best = 1;
-  double best_share = 0;
-  for (int64_t splits = 1; splits <= most; ++splits) {
-    const auto blocks = static_cast<double>(row_tiles * splits);
-    const double share = blocks / static_cast<double>(ceil_div(row_tiles * splits, slots) * slots);
-    if (share > 1.03 * best_share) best = splits, best_share = share;
-  }
-  return static_cast<int>(best);
-}
 
 int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
 
@@ -76,7 +62,8 @@ void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Qu
   s.exact = a.exact.data;
   s.indices = a.indices.data;
 
-  s.splits = choose_splits(ceil_div(a.queries.rows, kTopKTile), s.tiles(), q);
+  // At least two tiles of the database to a part, so that one arrives while another is multiplied.
+  s.splits = fullest_splits(ceil_div(a.queries.rows, kTopKTile), int64_t{kPerSm} * multiprocessors(q), s.tiles() / 2);
   Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
       half_queries(padded(a.queries.rows) * s.padded_dim, q);
   Scratch<TopKQueryBound> query_bound(a.queries.rows, q);

@@ -1,6 +1,7 @@
 // The one launcher: a range of its name, shared-memory opt-in, status check, debug synchronisation. KITH_SYNC_LAUNCH=1 waits after each launch.
 // Under the SIMT runner (KITH_SIMT) the same call executes the kernel on the CPU.
 #pragma once
+#include <algorithm>
 #include <cstdlib>
 
 #include "kernels/core/check.h"
@@ -27,6 +28,33 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // here has more than kMostStatic of static (tests/budget).
 constexpr size_t kMostStatic = 16u << 10, kUnasked = (48u << 10) - kMostStatic;
 
+#ifndef KITH_SIMT
+template <class... P>
+void allow_shared(void (*kernel)(P...), size_t smem_bytes) {
+  if (smem_bytes <= kUnasked) return;
+  cudaFuncAttributes has;
+  cuda_check(cudaFuncGetAttributes(&has, kernel));
+  const auto wanted = static_cast<int>(smem_bytes);  // raised, never lowered: a graph may hold a launch with more
+  if (wanted > has.maxDynamicSharedSizeBytes)
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, wanted));
+}
+#endif
+
+// Blocks of a kernel, launched by that name, that a multiprocessor holds at a time: by registers, threads and shared memory.
+template <class... P>
+int resident_blocks(const char* name, void (*kernel)(P...), int threads, size_t smem_bytes) {
+#ifdef KITH_SIMT
+  (void)kernel;
+  return simt::resident_blocks(name, threads, smem_bytes);
+#else
+  (void)name;
+  allow_shared(kernel, smem_bytes);
+  int blocks = 0;
+  cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, smem_bytes));
+  return std::max(blocks, 1);  // none fit: the launch will say so
+#endif
+}
+
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue queue, A... args) {
   const LaunchRange range(name);
@@ -34,14 +62,7 @@ void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue que
   (void)queue;
   simt_detail::launch(name, kernel, shape.grid, shape.block, shape.smem_bytes, args...);
 #else
-  if (shape.smem_bytes > kUnasked) {
-    cudaFuncAttributes has;
-    cuda_check(cudaFuncGetAttributes(&has, kernel));
-    const auto wanted =
-        static_cast<int>(shape.smem_bytes);  // raised, never lowered: a graph may hold a launch with more
-    if (wanted > has.maxDynamicSharedSizeBytes)
-      cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, wanted));
-  }
+  allow_shared(kernel, shape.smem_bytes);
   // clang-format off
   kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream>>>(args...);
   // clang-format on

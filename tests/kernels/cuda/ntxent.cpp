@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/core/bf16.h"
+#include "kernels/cuda/core/splits.h"
 #include "kernels/cuda/ntxent.cuh"
 #include "tests/support/device.h"
 
@@ -18,9 +19,9 @@ constexpr Path kPaths[] = {Path::f32, Path::converted, Path::prepared};
 class NtXentCuda : public CudaKernel {
  protected:
   // z holds bf16 numbers where products are bf16: both sides then multiply the same operands. It starts `shifted` elements
-  // behind an aligned address.
+  // behind an aligned address. `few_groups`: of forward's rows.
   void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Path path,
-                     size_t shifted = 0) {
+                     size_t shifted = 0, int few_groups = cuda::kFewGroups) {
     const int64_t rows = z.rows, dim = z.cols;
     SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau << ", path " << static_cast<int>(path));
     const HostMatrix<double> wide = widen(z);
@@ -57,7 +58,7 @@ class NtXentCuda : public CudaKernel {
       ntxent_backward(backward, queue);
     } else {
       const auto operands = path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted;
-      cuda::ntxent_forward_mma(forward, queue, operands);
+      cuda::ntxent_forward_mma(forward, queue, operands, few_groups);
       cuda::ntxent_backward_mma(backward, queue, operands);
     }
     // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
@@ -104,13 +105,16 @@ TEST_F(NtXentCuda, F32MatchesTheOracle) {
 }
 
 TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
-  // 64 is one tile of rows and of columns; each padded dim (32, 64, 128, 256) exactly, below and above. 130: three column
-  // tiles, in one block of forward and in two of backward; 258: five in two, a block holds three; 386: seven in three.
+  // 64 is one tile of columns and, of converted rows, one of rows and a group of forward; of prepared ones 128 are, up to dim
+  // 128. Each padded dim (32, 64, 128, 256) exactly, below and above. 130: three column tiles, in two blocks of backward; 258:
+  // five in two, a block holds three; 386: seven in three.
   for (const Path path : {Path::converted, Path::prepared})
     for (const auto& [rows, dim] : {std::pair{4, 1},
                                     {62, 32},
                                     {64, 33},
                                     {66, 64},
+                                    {126, 32},
+                                    {128, 31},
                                     {130, 100},
                                     {258, 16},
                                     {386, 10},
@@ -120,6 +124,44 @@ TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
                                     {34, 256}})
       expect_oracle(draw(rows, dim, path), 0.2f, normal(rows, Seed{3}), path);
   expect_oracle(draw(66, 36, Path::converted), 0.2f, normal(66, Seed{3}), Path::converted, 1);
+}
+
+// Groups of forward that are more than one block's rows: two or three of 128, 256 or 512 rows, of which the last has 2, 64 or
+// 130; of one group there are no columns to add.
+TEST_F(NtXentCuda, GroupsOfSeveralBlocksRows) {
+  for (const Path path : {Path::converted, Path::prepared})
+    for (const auto& [rows, few] : {std::pair{130, 2}, {258, 2}, {258, 1}, {320, 3}, {386, 2}})
+      expect_oracle(draw(rows, 12, path), 0.2f, normal(rows, Seed{3}), path, 0, few);
+}
+
+// What the sums are made of follows from the rows alone: the same bits on devices of any size.
+TEST_F(NtXentCuda, ForwardIsTheSameOnEveryDevice) {
+  const int64_t rows = 258;
+  for (const Path path : {Path::converted, Path::prepared}) {
+    const OnDevice<float> z(draw(rows, 16, path));
+    std::vector<float> first;
+    for (const int multiprocessors : {1, 132}) {
+      Queue q = queue;
+      q.multiprocessors = multiprocessors;
+      const OnDevice<float> lse(poison<float>(rows)), loss(poison<float>(rows));
+      cuda::ntxent_forward_mma(
+          {.anchors = z.matrix(), .keys = z.matrix(), .tau = 0.2f, .lse = lse.span(), .loss = loss.span()}, q,
+          path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted);
+      if (first.empty()) first = loss.host();
+      EXPECT_EQ(loss.host(), first);
+    }
+  }
+}
+
+TEST(Splits, FillADevice) {
+  EXPECT_EQ(cuda::fullest_splits(32, 264, 8), 8);    // 256 blocks of 264; five would be 160
+  EXPECT_EQ(cuda::fullest_splits(64, 264, 11), 4);   // 256; five are 320, two waves of which the second has 56
+  EXPECT_EQ(cuda::fullest_splits(128, 264, 16), 2);  // 256
+  EXPECT_EQ(cuda::fullest_splits(64, 396, 32), 6);   // 384
+  EXPECT_EQ(cuda::fullest_splits(264, 264, 9), 1);
+  EXPECT_EQ(cuda::fullest_splits(32, 264, 5), 5);     // no more than are wanted
+  EXPECT_GE(cuda::fullest_splits(1, 264, 500), 257);  // nearly all that fit
+  EXPECT_EQ(cuda::fullest_splits(32, 264, 0), 1);
 }
 
 // Both forms of the exponentials, in one block and joined from several.
@@ -191,14 +233,16 @@ TEST_F(NtXentCuda, OfDevicesOfAnySize) {
 
 TEST_F(NtXentCuda, RejectsAQueueWithoutMultiprocessors) {
   queue.multiprocessors = 0;
-  const OnDevice<float> z(HostMatrix<float>(4, 8)), out(poison<float>(4));
-  EXPECT_THROW(ntxent_forward({.anchors = z.matrix(),
-                               .keys = z.matrix(),
-                               .tau = 0.1f,
-                               .lse = out.span(),
-                               .loss = out.span(),
-                               .products = Products::bf16},
-                              queue),
+  const OnDevice<float> z(HostMatrix<float>(4, 8)), dz(HostMatrix<float>(4, 8)), of_rows(poison<float>(4));
+  EXPECT_THROW(ntxent_backward({.anchors = z.matrix(),
+                                .keys = z.matrix(),
+                                .lse = of_rows.span(),
+                                .dloss = of_rows.span(),
+                                .tau = 0.1f,
+                                .danchors = dz.matrix(),
+                                .dkeys = dz.matrix(),
+                                .products = Products::bf16},
+                               queue),
                Error);
 }
 

@@ -41,6 +41,7 @@ const std::map<std::string, std::string> kAllowed = {
     {"max_pool_backward", "the stem of large images"},
     {"max_pool_forward", "likewise"},
     {"ntxent_add_positives", "gradients of keys with given positives: several ranks"},
+    {"ntxent_add_splits", "batches of more than 2,048 rows"},
     {"ntxent_prepare", "batches of more than 2,048 rows"},
     {"topk_merge", "databases searched in several parts"},
 };
