@@ -18,13 +18,13 @@ struct EndQuietly {
 // Before the command line is read. Error, on the first process: a launcher started several of a command that works as one.
 void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
-// The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has started
-// them, mpirun is started with this command, and this process throws EndQuietly once that has ended; Ctrl-C and SIGTERM reach the
-// ranks as SIGUSR1 meanwhile, on which they save and stop. Error: no MPI; the launcher announced another number.
+// The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has
+// started them, mpirun is started with this command, and this process throws EndQuietly once that has ended; Ctrl-C and SIGTERM
+// reach the ranks as SIGUSR1 meanwhile, on which they save and stop. Error: no MPI; the launcher announced another number.
 std::shared_ptr<Collective> join_ranks(std::optional<int> wanted);
 
-// mpirun's words before the command's: as many ranks on this machine, whatever its processors; no rank bound to one of them, since
-// two commands side by side would share the first; waiting ranks give way to others.
+// mpirun's words before the command's: as many ranks on this machine, whatever its processors; no rank bound to one of them,
+// since two commands side by side would share the first; waiting ranks give way to others.
 std::vector<std::string> launch_words(const std::string& launcher, const std::string& version, int ranks, bool as_root);
 
 // Threads of each of `here` ranks on a machine: their share of what may run, at least 1.

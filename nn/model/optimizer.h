@@ -23,9 +23,9 @@ struct OptimizerConfig {
 // Moves the parameters into FlatParameters, so that at most one optimiser at a time works on a parameter.
 //
 // With several ranks (nn/device/ranks/collective.h) the gradients become their sum over the ranks, in one reduction of the whole
-// buffer: in gradients() or step(), whichever comes first after zero_grad(). The loss is that of the whole batch on every rank, and
-// a rank's gradient is what came through its own rows (nn/ops/ops.h). Between the two there must be no backward. A number that
-// allows a step must be the same on every rank; the `finite` of gradients() is.
+// buffer: in gradients() or step(), whichever comes first after zero_grad(). The loss is that of the whole batch on every rank,
+// and a rank's gradient is what came through its own rows (nn/ops/ops.h). Between the two there must be no backward. A number
+// that allows a step must be the same on every rank; the `finite` of gradients() is.
 class Optimizer {
  public:
   Optimizer(Context&, const std::vector<NamedParameter>&, const OptimizerConfig&);

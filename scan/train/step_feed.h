@@ -29,8 +29,8 @@ struct Step {
 
 class StepFeed {
  public:
-  // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples, of which each of the context's ranks
-  // has its share (share_bounds). `images`, where steps look at
+  // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples, of which each of the context's
+  // ranks has its share (share_bounds). `images`, where steps look at
   // some: samples and what is drawn for them are numbers of its images.
   StepFeed(Context&, int64_t batch, int64_t steps, int draws, const ImageSource* images);
 

@@ -29,7 +29,8 @@ struct Training {
   TrainConfig config;
   const ImageSource* images = nullptr;  // that steps look at: samples and drawn numbers are theirs; null: at none
   // One optimiser step. On a device it is captured and replayed, so all that changes must come from Step, and nothing may
-  // wait for a result. Metrics are those of the whole batch, the same on every rank. They are averaged over the epoch for the log; skipped batches do not enter the averages.
+  // wait for a result. Metrics are those of the whole batch, the same on every rank. They are averaged over the epoch for the
+  // log; skipped batches do not enter the averages.
   std::function<StepMetrics(const Step&)> step;
   int draws = 0;  // numbers drawn for every sample of a batch, by the next
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
@@ -47,8 +48,8 @@ struct Training {
 std::vector<int64_t*> counters_of(const StateView&);
 
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
-// checkpoint. A batch larger than the data set is cut to it (preflight() warns of it). Error: fewer than 2 samples, or than 2 on one
-// of the ranks.
+// checkpoint. A batch larger than the data set is cut to it (preflight() warns of it). Error: fewer than 2 samples, or than 2 on
+// one of the ranks.
 void train(const Session&, Training);
 
 }  // namespace kith

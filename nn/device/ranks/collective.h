@@ -9,15 +9,16 @@
 //   highest      the largest of the ranks' numbers, on every rank             waits; what all decide together: stop, save, failed
 //
 // Every rank makes the same calls in the same order. All but barrier and highest are enqueued: x is memory of the queue's device,
-// is read and written in the order of the queue, and must live until the work is done. On a device they may be captured in a graph.
+// is read and written in the order of the queue, and must live until the work is done. On a device they may be captured in a
+// graph.
 //
 // Sum  every rank gets the same bits: x_0 + x_1 + ... in the order of the ranks, whatever the length, the engine and its version.
 // Another number of ranks changes the sum; one of s numbers x then differs by at most 2 (s - 1) 2^-24 sum |x|. A NaN or an
 // infinity on one rank reaches all of them.
 // Decisions are integers: the largest of floats with a NaN among them is another one on each rank in some MPIs.
-// Errors  Error, before anything is sent, for parts that `size` does not divide, for bounds that do not rise from 0 to the end, and
-// for a root that is no rank; Error on every rank that is left when one of them is gone (of MPI: its launcher ends them). Lengths
-// that differ between ranks are not detected.
+// Errors  Error, before anything is sent, for parts that `size` does not divide, for bounds that do not rise from 0 to the end,
+// and for a root that is no rank; Error on every rank that is left when one of them is gone (of MPI: its launcher ends them).
+// Lengths that differ between ranks are not detected.
 // Cost  bytes that a rank sends, of B bytes over R ranks: all_reduce 2 B (R - 1) / R, all_gather B (R - 1) / R, broadcast B.
 #pragma once
 #include <cstddef>
@@ -73,11 +74,12 @@ class Collective {
 std::unique_ptr<Collective> one_rank();
 
 // Ranks that are threads of this process, one object for each: a rank calls its own alone, from one thread. A rank is gone when
-// its object is destroyed. Threads that wait sleep. For tests, sanitizers, programs of your own. At most `most_bytes` go at a time.
+// its object is destroyed. Threads that wait sleep. For tests, sanitizers, programs of your own. At most `most_bytes` go at a
+// time.
 std::vector<std::shared_ptr<Collective>> thread_ranks(int count, size_t most_bytes = size_t{1} << 30);
 
-// Where the share of a rank in `whole` rows begins and ends: bounds[r] = whole r / ranks, so that shares differ by one row at most
-// and stand in the order of the rows. [ranks + 1]
+// Where the share of a rank in `whole` rows begins and ends: bounds[r] = whole r / ranks, so that shares differ by one row at
+// most and stand in the order of the rows. [ranks + 1]
 std::vector<int64_t> share_bounds(int64_t whole, int ranks);
 
 }  // namespace kith

@@ -25,7 +25,8 @@ std::string mpi_version();   // "Open MPI 4.1.4"; empty: this build has no MPI
 std::string mpi_launcher();  // path of mpirun, as it was when this was built
 
 // All processes of the launcher; to be called once, by the main thread. MPI ends when it is destroyed.
-// Error: no MPI in this build; MPI does not start; its size is not the announced one, because the launcher belongs to another MPI.
+// Error: no MPI in this build; MPI does not start; its size is not the announced one, because the launcher belongs to another
+// MPI.
 std::shared_ptr<Collective> mpi_ranks(size_t most_bytes = size_t{1} << 30);
 
 // Ends all processes with that exit status, where MPI has begun; returns where it has not.

@@ -125,7 +125,8 @@ TEST(RanksOps, ViewsOfOneImageMayNotBeApart) {
   });
 }
 
-// Weights used before whole_batch() by each rank on its own rows: their gradients, summed by the optimiser, are those of one rank.
+// Weights used before whole_batch() by each rank on its own rows: their gradients, summed by the optimiser, are those of one
+// rank.
 TEST(RanksOps, SummedGradientsAreThoseOfTheWholeBatch) {
   constexpr int64_t kRows = 19, kIn = 7, kClasses = 5;
   const Values x = test::normal(kRows * kIn, {4});

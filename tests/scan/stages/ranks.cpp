@@ -1,4 +1,5 @@
-// Whole runs by several ranks, as threads of this process: the same bits again, stopped and resumed or not; what rank 0 does alone.
+// Whole runs by several ranks, as threads of this process: the same bits again, stopped and resumed or not; what rank 0 does
+// alone.
 #include "scan/run/ranks.h"
 
 #include <functional>
