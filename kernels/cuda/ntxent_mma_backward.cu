@@ -119,8 +119,8 @@ __device__ __forceinline__ void add_product(float (&sums)[Sets][Dim / 8][4], con
 
 // partial [splits][rows][Dim]; tickets [row tiles], null: the splits are added by the next launch.
 template <int Dim, Range R, class Source>
-__global__ void __launch_bounds__(kThreads) backward_kernel(Source rows, Source columns, Pass p, int tile_count,
-                                                            Gradient g, float* partial, unsigned* tickets) {
+__global__ void __launch_bounds__(kThreads, 2) backward_kernel(Source rows, Source columns, Pass p, int tile_count,
+                                                               Gradient g, float* partial, unsigned* tickets) {
   constexpr int kSets = Source::kSets, kRows = rows_of(kSets);
   const int t = static_cast<int>(threadIdx.x), lane = t % kWarp;
   const int block_first = static_cast<int>(blockIdx.x) * kRows, splits = static_cast<int>(gridDim.y);

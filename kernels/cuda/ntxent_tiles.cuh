@@ -67,7 +67,7 @@ struct Converted {
   }
   template <int Count>
   __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
-    constexpr int kPieces = Dim / 4;                                // a warp reads whole sectors
+    constexpr int kPieces = Dim / 4;                // a warp reads whole sectors
 #pragma unroll(Dim == 128 ? 8 : Dim == 32 ? 4 : 3)  // loads in flight: as many as registers allow
     for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
       const int r = i / kPieces, p = i % kPieces;
