@@ -11,10 +11,8 @@
 #include <thread>
 
 #include "apps/commands/watch_server.h"
-#include "apps/signals.h"
 #include "kernels/core/check.h"
 #include "scan/run/progress.h"
-#include "scan/run/reporter.h"
 
 namespace kith {
 namespace {
@@ -24,15 +22,7 @@ struct WatchOptions {
   std::optional<int> port;
 };
 
-void wait_a_second() {
-  for (int i = 0; i < 10; ++i) {
-    if (stop_signal() != 0) throw Interrupted();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-}
-
 void watch(const WatchOptions& o) {
-  catch_stop_signals();
   read_progress(o.run);  // refused before a page is served
   std::optional<WatchServer> server;
   if (o.port) {
@@ -41,7 +31,7 @@ void watch(const WatchOptions& o) {
     std::fflush(stdout);
   }
   std::map<std::string, std::string> shown;
-  for (;; wait_a_second()) {
+  for (;; std::this_thread::sleep_for(std::chrono::seconds(1))) {  // a signal ends it; there is nothing to save
     const RunProgress progress = read_progress(o.run);
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {

@@ -125,6 +125,11 @@ struct WatchServer::Impl {
 WatchServer::WatchServer(std::filesystem::path run_dir, int port) : impl_(std::make_unique<Impl>(std::move(run_dir))) {
   Impl& s = *impl_;
   s.server.set_payload_max_length(0);
+  // The library's own options would let a second program share the port, each getting some of the requests.
+  s.server.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   s.server.Get(".*",
                [&s](const httplib::Request& request, httplib::Response& response) { s.answer(request, response); });
   const int bound = port == 0                                  ? s.server.bind_to_any_port("127.0.0.1")

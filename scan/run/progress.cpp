@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
+#include <utility>
 
 #include "kernels/core/check.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -37,16 +42,58 @@ std::optional<double> number(const json& line, const char* key) {
   return value == line.end() || !value->is_number() ? std::nullopt : std::optional(value->get<double>());
 }
 
-// Whether a process holds the lock of the log. Asked of the system's list: to try the lock would take it, and a run that began at
-// that moment would be refused.
-bool in_use(const std::filesystem::path& log) {
+// The process that holds the lock of the log, or 0. Asked of the system's list: to try the lock would take it, and a run that
+// began at that moment would be refused.
+int64_t worker_of(const std::filesystem::path& log) {
   struct stat about {};
-  if (::stat(log.c_str(), &about) != 0) return false;
+  if (::stat(log.c_str(), &about) != 0) return 0;
   std::ifstream locks("/proc/locks");
-  const std::string file = fmt::format(" {:02x}:{:02x}:{} ", major(about.st_dev), minor(about.st_dev), about.st_ino);
-  for (std::string line; std::getline(locks, line);)
-    if (line.find("FLOCK") != line.npos && line.find(file) != line.npos) return true;
-  return false;
+  const std::string file = fmt::format("{:02x}:{:02x}:{}", major(about.st_dev), minor(about.st_dev), about.st_ino);
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);  // "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"
+    std::string number, kind, advice, mode, at;
+    int64_t process = 0;
+    if (words >> number >> kind >> advice >> mode >> process >> at && kind == "FLOCK" && at == file) return process;
+  }
+  return 0;
+}
+
+// When it was started, in seconds since 1970; 0 where that cannot be told.
+double start_of(int64_t process) {
+  std::ifstream system("/proc/stat"), own(fmt::format("/proc/{}/stat", process));
+  double boot = 0;
+  for (std::string word; system >> word;)
+    if (word == "btime") system >> boot;
+  std::string text;
+  std::getline(own, text);
+  const size_t behind = text.rfind(')');  // of the name, which may hold anything
+  if (behind == text.npos) return 0;
+  std::istringstream fields(text.substr(behind + 1));
+  std::string field;
+  for (int i = 0; i < 20; ++i) fields >> field;  // the twentieth behind the name is the start in ticks since boot
+  return boot + std::strtod(field.c_str(), nullptr) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+// Whether the configuration was written before the process began that works here: until its first result it may have another.
+bool is_older(const std::filesystem::path& config, int64_t process) {
+  struct stat about {};
+  return process != 0 && ::stat(config.c_str(), &about) == 0 &&
+         static_cast<double>(about.st_mtim.tv_sec) + 1 < start_of(process);
+}
+
+// Of each stage the lines of its last attempt alone.
+std::vector<json> last_attempts(std::vector<json> lines) {
+  std::map<std::string, size_t> begins;  // of a stage's attempt
+  std::map<std::string, bool> ended;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string stage = lines[i].value("stage", "");
+    if (!begins.contains(stage) || ended[stage]) begins[stage] = i;
+    ended[stage] = lines[i].value("finished", false);
+  }
+  std::vector<json> kept;
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (i >= begins[lines[i].value("stage", "")]) kept.push_back(std::move(lines[i]));
+  return kept;
 }
 
 int64_t epochs_of(const RunConfig& c, const std::string& stage) {
@@ -56,7 +103,7 @@ int64_t epochs_of(const RunConfig& c, const std::string& stage) {
   return stage == "refine" ? c.refine.train.epochs : 0;
 }
 
-StageProgress progress_of(const std::string& stage, const RunConfig& config, const std::vector<json>& lines) {
+StageProgress progress_of(const std::string& stage, int64_t epochs, const std::vector<json>& lines) {
   StageProgress out;
   out.name = stage;
   std::array<std::optional<double>, kFigures.size()> last;
@@ -69,8 +116,7 @@ StageProgress progress_of(const std::string& stage, const RunConfig& config, con
       if (const auto value = number(line, kFigures[i].key)) last[i] = value;
   }
   const auto add = [&](const std::string& text) { out.text += (out.text.empty() ? "" : ", ") + text; };
-  if (const int64_t epochs = epochs_of(config, stage); epoch && epochs > 0)
-    add(fmt::format("epoch {:.0f} of {}", *epoch, epochs));
+  if (epoch) add(fmt::format("epoch {:.0f}", *epoch) + (epochs > 0 ? fmt::format(" of {}", epochs) : ""));
   for (size_t i = 0; i < kFigures.size(); ++i)
     if (last[i]) add(fmt::format(fmt::runtime(kFigures[i].format), kFigures[i].scale * *last[i]));
   return out;
@@ -86,25 +132,34 @@ std::string_view name_of(StageProgress::State state) {
 RunProgress read_progress(const std::filesystem::path& run_dir) {
   const std::filesystem::path config = run_dir / "config.toml", log = run_dir / "metrics.jsonl";
   RunProgress out;
-  out.worked_on = in_use(log);
-  if (std::filesystem::exists(config))
+  const int64_t worker = worker_of(log);
+  out.worked_on = worker != 0;
+  const bool known = std::filesystem::exists(config), certain = known && !is_older(config, worker);
+  if (known)
     out.config = load_config(config.string(), {});
+  else if (std::filesystem::exists(run_dir / "grid.toml"))
+    throw Error(fmt::format("{0}: a folder of runs; expected one of those in it, {0}/cells/NAME", run_dir.string()));
+  else if (std::filesystem::exists(run_dir / "run.json"))
+    throw Error(run_dir.string() + ": a run on rows of features; only runs on images are watched");
   else if (!out.worked_on)
-    throw Error(run_dir.string() + ": no run is there: config.toml or a process at work expected");
-  if (std::filesystem::exists(log)) out.lines = read_metrics(log);
+    throw Error(run_dir.string() + (std::filesystem::exists(log)
+                                        ? ": a run began here and ended before it had saved anything"
+                                        : ": no run is there: config.toml or a process at work expected"));
+  if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
   std::vector<std::string> stages = {"pretext", "mine", "cluster"};
   if (out.config.selflabel.enabled) stages.emplace_back("selflabel");
   if (out.config.refine.enabled) stages.emplace_back("refine");
-  for (const std::string& stage : stages) out.stages.push_back(progress_of(stage, out.config, out.lines));
-  const bool trained =
-      std::ranges::all_of(out.stages, [](const StageProgress& s) { return s.state == State::finished; });
-  const bool evaluated = trained && std::filesystem::exists(run_dir / "summary.json") && !out.worked_on;
-  out.stages.push_back({.name = "evaluate",
-                        .state = evaluated                  ? State::finished
-                                 : trained && out.worked_on ? State::begun
-                                                            : State::waiting,
-                        .text = {}});
-  out.finished = evaluated;
+  bool standing = true;  // all stages so far
+  for (const std::string& stage : stages) {
+    StageProgress s = progress_of(stage, certain ? epochs_of(out.config, stage) : 0, out.lines);
+    if (!standing) s = {.name = stage, .state = State::waiting, .text = {}};  // what it has is of an earlier attempt
+    standing = standing && s.state == State::finished;
+    out.stages.push_back(std::move(s));
+  }
+  out.finished = standing && !out.worked_on && std::filesystem::exists(run_dir / "summary.json") &&
+                 follow(read_records(run_dir), out.config);
+  const State evaluated = out.finished ? State::finished : standing && out.worked_on ? State::begun : State::waiting;
+  out.stages.push_back({.name = "evaluate", .state = evaluated, .text = {}});
   return out;
 }
 

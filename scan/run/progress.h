@@ -19,7 +19,7 @@ struct StageProgress {
 
 struct RunProgress {
   RunConfig config;                   // without a data set until the run has written its own, with its first result
-  std::vector<nlohmann::json> lines;  // of metrics.jsonl, the attempt that is under way included
+  std::vector<nlohmann::json> lines;  // of metrics.jsonl, each stage's last attempt
   std::vector<StageProgress> stages;  // in their order; evaluation, which logs nothing, is the last
   bool worked_on = false;             // a process has the run's log open
   bool finished = false;              // all of them, and nobody works on it

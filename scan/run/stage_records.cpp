@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "data/formats/files.h"
@@ -15,6 +16,14 @@ using nlohmann::json;
 std::filesystem::path records_path(const std::filesystem::path& run_dir) { return run_dir / "stages.json"; }
 
 }  // namespace
+
+bool follow(const StageRecords& records, const RunConfig& config) {
+  return std::ranges::all_of(stage_table(), [&](const StageInfo& stage) {
+    const auto record = records.find(stage.name);
+    return record == records.end() || !takes_part(config, stage.name) ||
+           (!record->second.under_way && record->second.origin.fields == deciding_fields(config, stage.affects));
+  });
+}
 
 StageRecords read_records(const std::filesystem::path& run_dir) {
   const std::filesystem::path path = records_path(run_dir);

@@ -16,6 +16,9 @@ struct StageRecord {
 };
 using StageRecords = std::map<std::string, StageRecord>;
 
+// Whether each stage's result, of those that are there and take part, was made with this configuration, and whole.
+bool follow(const StageRecords&, const RunConfig&);
+
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
 void write_record(const std::filesystem::path& run_dir, const std::string& stage,
                   const StageRecord&);  // beside the others

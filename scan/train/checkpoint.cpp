@@ -59,10 +59,19 @@ void report_finished(const Session& s, const std::string& command) {
 void complete_log(const Session& s, const std::string& command) {
   const std::filesystem::path log = s.dir / "metrics.jsonl";
   if (!std::filesystem::exists(log)) return;
-  bool open = false;  // lines of the stage, and none that ends them
+  bool open = false, earlier = false;  // lines of the stage, and none that ends them; such a line before them
   for (const nlohmann::json& line : read_metrics(log))
-    if (line.value("stage", "") == command) open = !line.value("finished", false);
-  if (open) report_finished(s, command);
+    if (line.value("stage", "") == command) {
+      open = !line.value("finished", false);
+      earlier |= !open;
+    }
+  if (!open) return;
+  // Lines behind those of the valid result, written after it was recorded, are of an attempt that was killed: they go.
+  if (earlier && std::filesystem::last_write_time(log) > std::filesystem::last_write_time(s.dir / "stages.json")) {
+    s.report.begin(command, 0, 0);
+    return s.report.end();
+  }
+  report_finished(s, command);
 }
 
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {

@@ -18,11 +18,11 @@ namespace kith {
 
 // In the memory of the context's device.
 struct Step {
-  Samples batch;                   // of several ranks: this one's share
-  std::vector<Samples> drawn;      // what Training::draw drew for each of them
-  const LiveStep* live = nullptr;  // epoch, learning rate, number of the optimiser's step
-  std::span<const int64_t> whole;  // the samples of all ranks, in the order of their shares
-  std::vector<int64_t> bounds;     // of the ranks' shares in it
+  Samples batch;                        // of several ranks: this one's share
+  std::vector<Samples> drawn;           // what Training::draw drew for each of them
+  const LiveStep* live = nullptr;       // epoch, learning rate, number of the optimiser's step
+  std::span<const int64_t> whole = {};  // the samples of all ranks, in the order of their shares
+  std::vector<int64_t> bounds = {};     // of the ranks' shares in it
 
   std::vector<int64_t> bounds_of_views(int64_t views) const;  // where a sample is so many rows
 };
