@@ -20,8 +20,10 @@ std::filesystem::path records_path(const std::filesystem::path& run_dir) { retur
 bool follow(const StageRecords& records, const RunConfig& config) {
   return std::ranges::all_of(stage_table(), [&](const StageInfo& stage) {
     const auto record = records.find(stage.name);
-    return record == records.end() || !takes_part(config, stage.name) ||
-           (!record->second.under_way && record->second.origin.fields == deciding_fields(config, stage.affects));
+    if (record == records.end() || !takes_part(config, stage.name)) return true;
+    Origin::Values fields = record->second.origin.fields;
+    if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
+    return !record->second.under_way && fields == deciding_fields(config, stage.affects);
   });
 }
 

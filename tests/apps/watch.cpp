@@ -27,6 +27,44 @@ TEST_F(Runs, AreWatchedUntilTheyHaveFinished) {
   EXPECT_NE(nothing.err.find("no run is there"), std::string::npos) << nothing.err;
 }
 
+// What a finished run says of an earlier configuration is not compared as that of the one it was begun with again.
+TEST_F(Runs, AreNotComparedWhileTheyAreMadeAnew) {
+  ASSERT_EQ(run("a").status, 0);
+  ASSERT_EQ(kith({"compare", (root_ / "a").string()}).status, 0);
+  std::string config = text_of(root_ / "a" / "config.toml");  // as the first checkpoint of the next attempt leaves it
+  const std::string before = "[cluster]\nepochs = 3\n";
+  ASSERT_NE(config.find(before), std::string::npos);
+  config.replace(config.find(before), before.size(), "[cluster]\nepochs = 4\n");
+  std::ofstream(root_ / "a" / "config.toml", std::ios::binary) << config;
+  const Outcome o = kith({"compare", (root_ / "a").string()});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_NE(o.err.find("the run has not finished"), std::string::npos) << o.err;
+  EXPECT_NE(kith({"watch", (root_ / "a").string()}).err.find("is not finished"), std::string::npos);
+}
+
+// An attempt that was killed before its first checkpoint leaves nothing: not its lines either.
+TEST_F(Runs, LinesOfAKilledAttemptGo) {
+  ASSERT_EQ(run("a").status, 0);
+  const std::vector<json> before = log_of(root_ / "a");
+  const auto more = [&] { return log_of(root_ / "a").size() > before.size() + 2; };
+  kith(command("run", "a", {"--set", "cluster.epochs=5000"}), {.signal = 9, .ready = more});
+  ASSERT_GT(log_of(root_ / "a").size(), before.size());
+  ASSERT_EQ(text_of(root_ / "a" / "config.toml").find("epochs = 5000"), std::string::npos);
+  ASSERT_EQ(run("a").status, 0);
+  EXPECT_EQ(log_of(root_ / "a"), before);
+}
+
+TEST_F(Runs, OfOtherKindsAreNotWatched) {
+  fs::create_directories(root_ / "grid");
+  std::ofstream(root_ / "grid" / "grid.toml") << "";
+  EXPECT_NE(kith({"watch", (root_ / "grid").string()}).err.find("a folder of runs; expected one of those in it"),
+            std::string::npos);
+  fs::create_directories(root_ / "dead");
+  std::ofstream(root_ / "dead" / "metrics.jsonl") << "";
+  EXPECT_NE(kith({"watch", (root_ / "dead").string()}).err.find("ended before it had saved anything"),
+            std::string::npos);
+}
+
 TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
   ASSERT_EQ(run("a").status, 0);
   const fs::path address = root_ / "address";
@@ -45,6 +83,9 @@ TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
   const std::string at = url(), host = at.substr(0, at.find('/', 7)), path = at.substr(host.size());
   ASSERT_EQ(at.find("http://127.0.0.1:"), 0u) << at;
   EXPECT_EQ(path.size(), 34u) << at;  // 128 bits
+  const Outcome second = kith({"watch", (root_ / "a").string(), "--serve", host.substr(host.rfind(':') + 1)});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_NE(second.err.find("cannot be bound"), std::string::npos) << second.err;
 
   httplib::Client client(host);
   const auto status = [&](const std::string& asked_for, const httplib::Headers& headers = {}) {
@@ -53,7 +94,7 @@ TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
   };
   const auto report = client.Get(path);
   ASSERT_TRUE(report);
-  EXPECT_EQ(report->body, text_of(root_ / "a" / "report.html"));  // it has finished
+  EXPECT_TRUE(report->body == text_of(root_ / "a" / "report.html"));  // it has finished
   EXPECT_EQ(json::parse(client.Get(path + "state")->body).at("finished"), true);
   {
     const MetricsLog at_work(root_ / "a" / "metrics.jsonl");  // as a process that continues it

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "kernels/core/check.h"
@@ -57,6 +58,32 @@ TEST_F(Progress, IsFinishedWithTheSummaryOfAllStages) {
   EXPECT_TRUE(read_progress(dir_).finished);
   log("{\"stage\":\"cluster\",\"epoch\":1}\n");  // once more
   EXPECT_FALSE(read_progress(dir_).finished);
+}
+
+// A stage that is run again is told by its new lines alone, and what comes behind it will be run again.
+TEST_F(Progress, AnEarlierAttemptIsLeftOut) {
+  configure({"cluster.epochs=7"});
+  for (const char* stage : {"pretext", "mine"}) log(std::string("{\"stage\":\"") + stage + "\",\"finished\":true}\n");
+  log("{\"stage\":\"cluster\",\"epoch\":7,\"loss\":-9,\"acc\":0.5}\n{\"stage\":\"cluster\",\"finished\":true}\n");
+  log("{\"stage\":\"selflabel\",\"epoch\":1,\"loss\":2}\n{\"stage\":\"selflabel\",\"finished\":true}\n");
+  EXPECT_EQ(read_progress(dir_).stages[2].text, "epoch 7 of 7, loss -9.000, ACC 50.0 %");
+  log("{\"stage\":\"cluster\",\"epoch\":1,\"loss\":-8}\n");
+  EXPECT_EQ(states(), (std::vector<std::string>{"pretext finished", "mine finished", "cluster begun",
+                                                "selflabel waiting", "evaluate waiting"}));
+  EXPECT_EQ(read_progress(dir_).stages[2].text, "epoch 1 of 7, loss -8.000");
+  EXPECT_EQ(read_progress(dir_).stages[3].text, "");
+  EXPECT_EQ(read_progress(dir_).lines.size(), 5u);
+}
+
+// Until its first result a process may have another configuration than the one that is there: how many epochs it has, nobody knows.
+TEST_F(Progress, TotalsOfAnEarlierConfigurationAreNotTold) {
+  configure({"pretext.epochs=7"});
+  log("{\"stage\":\"pretext\",\"epoch\":3}\n");
+  const MetricsLog open(dir_ / "metrics.jsonl");
+  EXPECT_EQ(read_progress(dir_).stages[0].text, "epoch 3 of 7");  // written by this process, which began before
+  std::filesystem::last_write_time(dir_ / "config.toml",
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::hours(1000));
+  EXPECT_EQ(read_progress(dir_).stages[0].text, "epoch 3");
 }
 
 // A run that has begun has its log open, and no configuration yet. Looking does not stand in its way.
