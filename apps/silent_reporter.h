@@ -1,4 +1,4 @@
-// The Reporter of ranks other than the first: what they would say, the first says.
+// A Reporter that says nothing: of ranks other than the first, which speaks for them, and of commands that answer.
 #pragma once
 #include "apps/signals.h"
 #include "scan/run/reporter.h"

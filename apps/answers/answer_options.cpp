@@ -11,6 +11,7 @@
 #include "apps/device.h"
 #include "apps/run_stage.h"
 #include "apps/signals.h"
+#include "apps/silent_reporter.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
@@ -20,15 +21,9 @@
 namespace kith {
 namespace {
 
-class QuietReporter : public Reporter {
+class QuietReporter final : public SilentReporter {
  public:
-  void begin(std::string_view, int64_t, int64_t) override {}
-  void step(int64_t) override {}
-  void end() override {}
-  void metric(const nlohmann::json&) override {}
-  void note(const std::string&) override {}
   void warn(const std::string& text) override { fmt::print(stderr, "kith: warning: {}\n", text); }
-  bool stop_requested() const override { return stop_signal() != 0; }
 };
 
 // Pictures have splits where the run parted its own, and one of them is asked for.
