@@ -7,6 +7,7 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "nn/device/dense_math.h"
 #include "nn/device/plans/plan_store.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/tensor/context.h"
@@ -58,6 +59,7 @@ Machine this_machine(const ThreadWait& wait) {
             .threads = Context().threads(),
             .wait = wait,
             .onednn = onednn_version(),
+            .bf16 = cpu_multiplies_bf16(),
             .mpi = mpi_version(),
             .launcher = mpi_launcher(),
             .cuda = list_devices(),
@@ -78,6 +80,8 @@ std::string to_text(const Machine& m) {
   row("processor", fmt::format("{}, {} threads", m.processor, m.threads));
   row("", "waiting threads: " + to_string(m.wait));
   row("", "oneDNN " + m.onednn);
+  row("",
+      m.bf16 ? "bf16 is multiplied: --precision auto takes it" : "bf16 is not multiplied: --precision auto takes f32");
   row("ranks", m.mpi.empty() ? "one: no MPI in this build (KITH_MPI)" : fmt::format("{}, {}", m.mpi, m.launcher));
   row("CUDA", driver_text(m.cuda));
   for (size_t i = 0; i < m.cuda.devices.size(); ++i) {
@@ -108,6 +112,7 @@ nlohmann::json to_json(const Machine& m) {
           {"threads", m.threads},
           {"wait", {{"policy", m.wait.policy}, {"spins", m.wait.spins}, {"chosen", m.wait.chosen}}},
           {"onednn", m.onednn},
+          {"bf16", m.bf16},
           {"mpi", m.mpi},
           {"launcher", m.launcher},
           {"cuda", {{"built", m.cuda.built}, {"runtime", m.cuda.runtime}, {"driver", m.cuda.driver}}},

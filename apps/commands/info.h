@@ -16,6 +16,7 @@ struct Machine {
   int threads = 0;
   ThreadWait wait;
   std::string onednn;
+  bool bf16 = false;          // multiplied by the processor
   std::string mpi, launcher;  // of ranks that are processes; empty: this build has none
   DeviceList cuda;
   std::string libraries;  // of the device

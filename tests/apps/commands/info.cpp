@@ -15,6 +15,7 @@ Machine with_cards() {
           .threads = 16,
           .wait = {.policy = "", .spins = "1000", .chosen = false},
           .onednn = "2.6.3",
+          .bf16 = true,
           .mpi = "Open MPI 4.1.4",
           .launcher = "/usr/bin/mpirun",
           .cuda = {.built = true,
@@ -35,6 +36,7 @@ TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
       "processor   A processor, 16 threads\n"
       "            waiting threads: spin 1000 times, then sleep\n"
       "            oneDNN 2.6.3\n"
+      "            bf16 is multiplied: --precision auto takes it\n"
       "ranks       Open MPI 4.1.4, /usr/bin/mpirun\n"
       "CUDA        built with 13.0, the driver serves 13.0\n"
       "            cuda:0, Tesla T4 (sm_75, 15.0 GiB)\n"
