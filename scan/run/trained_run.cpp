@@ -64,10 +64,7 @@ std::string last_stage(const RunConfig& config) {
 
 TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const fs::path file = dir / "config.toml";
-  if (!fs::exists(file))
-    throw Error(dir.string() + (fs::exists(dir / "run.json")
-                                    ? ": a run on rows of features, not on images; kith predict asks it with --features"
-                                    : ": " + no_run_directory(dir)));
+  if (!fs::exists(file)) throw Error(dir.string() + ": " + no_run_directory(dir));
   TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
   if (run.stage.empty()) run.stage = last_stage(run.config);
   run.weights = weights_of(dir, run.stage);
@@ -81,6 +78,8 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
 
 std::string no_run_directory(const fs::path& dir) {
   std::error_code ignored;
+  if (fs::exists(dir / "run.json", ignored))
+    return "a run on rows of features, not on images; kith predict asks it with --features";
   return fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored)
              ? "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint"
              : "no run directory (it has no config.toml)";

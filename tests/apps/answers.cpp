@@ -231,6 +231,17 @@ TEST_F(Answers, AGalleryHasAPageAndASheetOfEachCluster) {
       0);
 }
 
+TEST_F(Answers, AClusteringOfFeaturesIsNoRunOfImages) {
+  fs::create_directories(root_ / "features_run");
+  std::ofstream(root_ / "features_run" / "run.json") << "{}";
+  std::ofstream(root_ / "features_run" / "metrics.jsonl") << "";
+  for (const Outcome& o : {ask("neighbours", {pictures()[0]}, "features_run"),
+                           kith({"run", "--from", path("features_run"), "--out", path("from_features")})}) {
+    EXPECT_EQ(o.status, 1);
+    EXPECT_NE(o.err.find("a run on rows of features, not on images"), std::string::npos) << o.err;
+  }
+}
+
 TEST_F(Answers, MistakesAreOneLine) {
   std::ofstream(root_ / "text.png") << "no picture";
   fs::copy_file(pictures()[0], root_ / "picture.npy", fs::copy_options::overwrite_existing);
