@@ -92,7 +92,8 @@ std::vector<std::string> launch_words(const std::string& launcher, const std::st
   std::vector<std::string> words = {std::filesystem::exists(launcher) ? launcher : "mpirun"};
   if (version.starts_with("Open MPI")) {
     if (as_root) words.emplace_back("--allow-run-as-root");
-    for (const char* word : {"--quiet", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"})
+    if (version.starts_with("Open MPI 4.")) words.emplace_back("--quiet");  // 5 has no such option, and ends at it
+    for (const char* word : {"--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"})
       words.emplace_back(word);
   }
   words.insert(words.end(), {"-np", std::to_string(ranks)});

@@ -162,6 +162,9 @@ TEST(Launch, Words) {
   EXPECT_EQ(launch_words("/", "Open MPI 4.1.4", 3, true),
             (std::vector<std::string>{"/", "--allow-run-as-root", "--quiet", "--oversubscribe", "--bind-to", "none",
                                       "--mca", "mpi_yield_when_idle", "1", "-np", "3"}));
+  EXPECT_EQ(launch_words("/", "Open MPI 5.0.7", 2, false),
+            (std::vector<std::string>{"/", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
+                                      "-np", "2"}));
   EXPECT_EQ(launch_words("/not/there", "MPICH 4.0.2", 2, true), (std::vector<std::string>{"mpirun", "-np", "2"}));
   EXPECT_EQ(threads_of_rank(8, 3), 2);
   EXPECT_EQ(threads_of_rank(2, 4), 1);
