@@ -17,8 +17,8 @@ for option in --tag-output --quiet -q; do
   run "$option" -np 1 echo started
   echo "$option: exit status $status, printed by the rank: $(grep -c started "$place/out" || true), said: $(grep -m1 Option "$place/err" | tr -s ' ' || true)"
   case $option in
-    --tag-output) [ "$status" = 0 ] && grep -q started "$place/out" ;;
-    *) [ "$status" = 213 ] && ! grep -q started "$place/out" ;;
+    --tag-output) { [ "$status" = 0 ] && grep -q started "$place/out"; } || exit 1 ;;
+    *) { [ "$status" = 213 ] && ! grep -q started "$place/out"; } || exit 1 ;;
   esac
 done
 # Seen on Debian 12, Python 3.11, amd64:
