@@ -19,8 +19,8 @@
 #include "apps/picture_progress.h"
 #include "apps/run_stage.h"
 #include "apps/signals.h"
-#include "apps/silent_reporter.h"
 #include "apps/startup_checks.h"
+#include "apps/stoppable_reporter.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -184,7 +184,7 @@ void lead(const StageOptions& o, const Stage& stage, Started& s) {
 }
 
 void follow(const StageOptions& o, const Stage& stage, Started& s) {
-  SilentReporter report;
+  StoppableReporter report;
   Session session{*s.opened.context, s.resolved.config, s.data, o.out, report, residency_of(o.stream)};
   stage(session, o);
 }

@@ -11,7 +11,7 @@
 #include "apps/device.h"
 #include "apps/run_stage.h"
 #include "apps/signals.h"
-#include "apps/silent_reporter.h"
+#include "apps/stoppable_reporter.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
@@ -21,7 +21,7 @@
 namespace kith {
 namespace {
 
-class QuietReporter final : public SilentReporter {
+class QuietReporter final : public StoppableReporter {
  public:
   void warn(const std::string& text) override { fmt::print(stderr, "kith: warning: {}\n", text); }
 };

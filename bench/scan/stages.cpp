@@ -14,25 +14,15 @@
 #include "bench/nn/resnet18.h"
 #include "bench/support.h"
 #include "scan/preflight/work_estimate.h"
+#include "scan/run/silent_reporter.h"
 
 namespace kith {
 namespace {
 
 using bench::Format;
 
-class Quiet : public Reporter {
- public:
-  void begin(std::string_view, int64_t, int64_t) override {}
-  void step(int64_t) override {}
-  void end() override {}
-  void metric(const nlohmann::json&) override {}
-  void note(const std::string&) override {}
-  void warn(const std::string&) override {}
-  bool stop_requested() const override { return false; }
-};
-
 // Times the steps after the first `skipped`, which plan, search and capture; then asks the stage to stop.
-class StepClock final : public Quiet {
+class StepClock final : public SilentReporter {
  public:
   StepClock(Context& ctx, int64_t skipped, int64_t timed) : ctx_(ctx), skipped_(skipped), timed_(timed) {}
   void step(int64_t) override {
@@ -99,7 +89,7 @@ void run(Stage stage, Session& s) {
 
 bench::Timing timed(Stage stage, Context& ctx, const RunConfig& config, const data::Dataset& data, int64_t steps) {
   const Folder folder;
-  Quiet quiet;
+  SilentReporter quiet;
   Session before{ctx, config, data, folder.path, quiet};
   if (stage != Stage::pretext) pretext(before), mine(before);
   if (stage == Stage::selflabel) cluster(before);

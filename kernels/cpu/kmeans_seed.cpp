@@ -41,7 +41,7 @@ struct Rivals {
   std::vector<int64_t> centroid_rows;
   std::vector<int32_t> nearest;  // of each row, into centroid_rows
 
-  // A quarter of the squared distances of the candidate from the centroids, less than f64 distances err.
+  // A quarter of the squared distances of the candidate from the centroids, lowered by more than f64 distances err.
   std::vector<double> limits(int64_t candidate) const {
     std::vector<double> out;
     for (const int64_t row : centroid_rows)

@@ -146,11 +146,10 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
                                         ? ": a run began here and ended before it had saved anything"
                                         : ": no run is there: config.toml or a process at work expected"));
   if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
-  std::vector<std::string> stages = {"pretext", "mine", "cluster"};
-  if (out.config.selflabel.enabled) stages.emplace_back("selflabel");
-  if (out.config.refine.enabled) stages.emplace_back("refine");
   bool standing = true;  // all stages so far
-  for (const std::string& stage : stages) {
+  for (const StageInfo& info : stage_table()) {
+    const std::string& stage = info.name;
+    if (stage != info.command || stage == "evaluate" || !takes_part(out.config, stage)) continue;
     StageProgress s = progress_of(stage, certain ? epochs_of(out.config, stage) : 0, out.lines);
     if (!standing) s = {.name = stage, .state = State::waiting, .text = {}};  // what it has is of an earlier attempt
     standing = standing && s.state == State::finished;

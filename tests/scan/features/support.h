@@ -14,6 +14,7 @@
 
 #include "kernels/core/philox.h"
 #include "scan/features/cluster_features.h"
+#include "scan/run/silent_reporter.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
@@ -34,16 +35,12 @@ inline std::vector<int64_t> blob_labels(int64_t rows, int clusters) {
   return labels;
 }
 
-class StoppingReporter : public Reporter {
+class StoppingReporter : public SilentReporter {
  public:
   int64_t stop_after = std::numeric_limits<int64_t>::max(), steps = 0;
   std::vector<nlohmann::json> lines;
-  void begin(std::string_view, int64_t, int64_t) override {}
   void step(int64_t) override { ++steps; }
-  void end() override {}
   void metric(const nlohmann::json& line) override { lines.push_back(line); }
-  void note(const std::string&) override {}
-  void warn(const std::string&) override {}
   bool stop_requested() const override { return steps >= stop_after; }
 };
 
