@@ -108,7 +108,7 @@ void expect_safetensors(const std::filesystem::path& file) {
   char start[2] = {};
   if (in.read(start, 2) && ((start[0] == 'P' && start[1] == 'K') || start[0] == '\x80'))
     throw Error(file.string() +
-                ": looks like a file of torch.save; expected safetensors, README has the lines that convert it");
+                ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace kith::test {
 namespace {
@@ -41,13 +42,37 @@ TEST(Structure, LinkLinesStateTheSameGraph) {
   EXPECT_GE(count, 3);
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// A link of a text is a path from its own folder.
+TEST(Texts, TheirLinksLeadSomewhere) {
+  const std::filesystem::path root = KITH_SOURCE_DIR;
+  std::vector<std::filesystem::path> texts;
+  for (const auto& entry : std::filesystem::directory_iterator(root))
+    if (entry.path().extension() == ".md") texts.push_back(entry.path());
+  for (const char* folder : {"docs", "bench", "tests", "findings"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder))
+      if (entry.path().extension() == ".md") texts.push_back(entry.path());
+  const std::regex link(R"(\]\(([^)#\s]*)(#[^)\s]*)?\))");
+  int count = 0;
+  for (const auto& text : texts) {
+    const std::string body = text_of(text);
+    for (std::sregex_iterator at(body.begin(), body.end(), link), end; at != end; ++at) {
+      const std::string to = (*at)[1];
+      if (to.starts_with("http") || to.empty()) continue;
+      EXPECT_TRUE(std::filesystem::exists(text.parent_path() / to)) << text.string() << ": " << to;
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 30);
+}
+
 // tests/METHOD.md says which test shows what.
 TEST(MethodTable, NamesTestsThatExist) {
   const std::filesystem::path root = KITH_SOURCE_DIR;
-  const auto text_of = [](const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  };
   std::set<std::string> tests;
   const std::regex test(R"(TEST(?:_F|_P)?\((\w+),\s*(\w+)\))"), named(R"(`([A-Za-z_]\w*)\.([A-Za-z_]\w*)(\*?)`)");
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "tests")) {

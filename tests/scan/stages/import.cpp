@@ -141,7 +141,7 @@ TEST_F(Imports, OtherFilesAreCalledWhatTheyAre) {
   std::ofstream(pth) << "PK\x03\x04 and more";
   EXPECT_EQ(
       error_of([&] { import(to, pth); }),
-      pth.string() + ": looks like a file of torch.save; expected safetensors, README has the lines that convert it");
+      pth.string() + ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
   EXPECT_EQ(error_of([&] { import(to, folder_.path()); }),
             folder_.path().string() + ": is a directory; expected a safetensors file");
   SafeTensors half = weights("pretext");
