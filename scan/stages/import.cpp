@@ -97,8 +97,7 @@ void say_what_was_read(Session& s, const Import& import) {
   if (model.stem != Stem::imagenet && (begins("projector.") || begins("classifier.")))
     s.report.warn(
         "import: these names are solo-learn's, whose networks for CIFAR pad the first convolution by 2 where kith's "
-        "pad "
-        "by 1: features differ a little from those that were learned");
+        "pad by 1: features differ a little from those that were learned");
 }
 
 // What people have instead. A file of torch.save begins as an archive or as a pickle.
@@ -107,8 +106,9 @@ void expect_safetensors(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   char start[2] = {};
   if (in.read(start, 2) && ((start[0] == 'P' && start[1] == 'K') || start[0] == '\x80'))
-    throw Error(file.string() +
-                ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
+    throw Error(
+        file.string() +
+        ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
 }
 
 }  // namespace
