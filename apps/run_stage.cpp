@@ -28,7 +28,8 @@ void expect_each_once(const StageOptions& o) {
                                              {o.seed.has_value(), "--seed", "seed"},
                                              {o.threads.has_value(), "--threads", "threads"},
                                              {!o.precision.empty(), "--precision", "precision"},
-                                             {o.tf32, "--tf32", "tf32"}})
+                                             {o.tf32, "--tf32", "tf32"},
+                                             {o.recompute, "--recompute", "recompute"}})
     if (given && named.contains(field))
       throw Error(fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
 }
@@ -124,6 +125,7 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));
   if (!o.precision.empty()) overrides.push_back("precision=" + o.precision);
   if (o.tf32) overrides.push_back("tf32=true");
+  if (o.recompute) overrides.push_back("recompute=true");
   out.config = base && o.preset.empty() ? with_overrides(*base, overrides)
                                         : load_config(o.preset.empty() ? "quick" : o.preset, overrides);
   // A new folder begun with --from is what the same command makes, or nothing.

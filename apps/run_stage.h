@@ -25,7 +25,7 @@ struct StageOptions {
   std::string device = "auto";
   std::string precision;  // auto, f32, bf16; empty: as the configuration says
   std::string stream = "auto";
-  bool tf32 = false, no_graphs = false, profile = false;
+  bool tf32 = false, recompute = false, no_graphs = false, profile = false;
   bool dry_run = false, quiet = false, json = false;
 };
 

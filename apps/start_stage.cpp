@@ -71,6 +71,7 @@ ContextRequest context_request(const StageOptions& o, const RunConfig& config,
           .options = {.threads = threads,
                       .seed = config.seed,
                       .graphs = !o.no_graphs,
+                      .recompute = config.recompute,
                       .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()},
                       .collective = ranks}};
 }

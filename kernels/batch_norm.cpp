@@ -31,10 +31,11 @@ void validate(const BatchNormForward<float, A>& a) {
   expect_channels(a.beta, a.x.cols, "beta");
   expect_like<A>(a.y, a.x, "y");
   if (a.train) {
-    check(a.x.rows >= 2, fmt::format("batch_norm: train mode needs at least 2 rows, found {}", a.x.rows));
+    check(a.again || a.x.rows >= 2, fmt::format("batch_norm: train mode needs at least 2 rows, found {}", a.x.rows));
     expect_channels(a.mean, a.x.cols, "mean");
     expect_channels(a.invstd, a.x.cols, "invstd");
   }
+  check(a.train || !a.again, "batch_norm: again is of train mode");
   if (!a.train || !a.running_mean.empty()) expect_channels(a.running_mean, a.x.cols, "running_mean");
   if (!a.train || !a.running_var.empty()) expect_channels(a.running_var, a.x.cols, "running_var");
   check(a.mask.empty() || a.relu, "batch_norm: a mask without relu");

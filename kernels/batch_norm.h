@@ -3,6 +3,7 @@
 //   x [rows, channels], rows = N H W;  u = gamma (x - mean_c) / sqrt(var_c + eps) + beta + residual;  y = relu ? max(u, 0) : u
 //   train: mean, var over rows (biased); running <- (1 - momentum) running + momentum (mean, var rows / (rows - 1))
 //   eval:  mean, var are the running ones
+//   train, again: the same y once more, to the bit, from the mean and invstd that train mode wrote; x is read once
 //   backward (train), d = dy [y > 0] when relu:  dresidual = d;  dbeta = sum d;  dgamma = sum d xhat;
 //            dx = gamma invstd (d - dbeta / rows - xhat dgamma / rows)
 //
@@ -22,7 +23,7 @@
 //
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
 //       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y). On a device
-//       two launches each, one in eval, and one for a mask where channels are no multiple of 8 or tensors not aligned.
+//       two launches each, one in eval and again, and one for a mask where channels are no multiple of 8 or tensors not aligned.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
 //         batch_norm_forward 2, 1.6; batch_norm_backward 2, 1.3;
 #pragma once
@@ -38,10 +39,11 @@ struct BatchNormForward {
   const A* residual = nullptr;     // [rows, channels] or null
   bool relu = false;
   bool train = true;
+  bool again = false;  // with train: mean and invstd are read, nothing but y and mask is written
   T eps = T(1e-5), momentum = T(0.1);
   // [channels]; read in eval, updated in train (may be empty in train: no update)
   std::span<T> running_mean = {}, running_var = {};
-  std::span<T> mean = {}, invstd = {};  // [channels]; written in train; saved for backward
+  std::span<T> mean = {}, invstd = {};  // [channels]; written in train, read again; saved for backward
   Matrix<A> y;                          // [rows, channels]; may not alias x
   std::span<uint32_t> mask = {};        // with relu, where wanted: batch_norm_mask_words(rows, channels)
 };
@@ -89,6 +91,10 @@ constexpr Cost batch_norm_forward_cost(double rows, double channels, bool residu
                                        BatchNormSign sign = BatchNormSign::from_x) {
   const double mask = sign == BatchNormSign::from_mask ? 1. / 8 : 0;
   return {.flops = 8 * rows * channels, .bytes = ((residual ? 4 : 3) * element + mask) * rows * channels};
+}
+// In eval mode, and again: x is read once.
+constexpr Cost batch_norm_apply_cost(double rows, double channels, bool residual, double element = 4) {
+  return {.flops = 4 * rows * channels, .bytes = (residual ? 3 : 2) * element * rows * channels};
 }
 constexpr Cost batch_norm_backward_cost(double rows, double channels, bool residual,
                                         BatchNormSign sign = BatchNormSign::from_y, double element = 4) {

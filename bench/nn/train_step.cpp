@@ -1,6 +1,6 @@
 // One training step (trainer.h). Images per second count views. On a GPU the step is what nn/device/replay.h captures, and the
 // floor is that of the convolutions' arithmetic. Args: width, views, side, channels, what operands are (0 f32, 1 TF32, on a GPU,
-// 2 bf16); on a GPU whether one graph is replayed.
+// 2 bf16); on a GPU whether one graph is replayed. train_step_recompute computes normalisations again in the backward pass.
 #include <array>
 
 #include "bench/nn/trainer.h"
@@ -31,14 +31,16 @@ testing::AssertionResult verified(Context& ctx, const Shape4& s, Format format) 
   return test::close(losses(ctx, small, 1), losses(cpu, small, 1), {.rel = bench::rounding_of(format)});
 }
 
-void train_step(benchmark::State& state) {
+void run_steps(benchmark::State& state, bool recompute) {
   const Shape4 s{.width = static_cast<int>(state.range(0)),
                  .views = state.range(1),
                  .side = state.range(2),
                  .channels = static_cast<int>(state.range(3))};
   const bool on_cpu = bench::target() == bench::Target::cpu;
   const auto format = static_cast<Format>(state.range(4));
-  Context ctx(bench::options_of(format, !on_cpu && state.range(5) != 0));
+  ContextOptions options = bench::options_of(format, !on_cpu && state.range(5) != 0);
+  options.recompute = recompute;
+  Context ctx(options);
   if (const auto ok = verified(ctx, s, format); !ok) return bench::fail(state, ok.message());
   Trainer trainer(ctx, s);
   const double flops = bench::training_flops(bench::resnet18(s.views, s.side, s.channels, s.width));
@@ -50,6 +52,9 @@ void train_step(benchmark::State& state) {
   state.counters["images/s"] =
       benchmark::Counter(static_cast<double>(s.views), benchmark::Counter::kIsIterationInvariantRate);
 }
+
+void train_step(benchmark::State& state) { run_steps(state, false); }
+void train_step_recompute(benchmark::State& state) { run_steps(state, true); }
 
 constexpr std::array<int64_t, 4> kCpu[] = {{16, 16, 32, 3},  {16, 32, 32, 3},  {16, 64, 32, 3}, {16, 128, 32, 3},
                                            {16, 256, 32, 3}, {16, 512, 32, 3}, {32, 64, 32, 3}, {64, 64, 32, 3},
@@ -69,6 +74,7 @@ bench::Sizes sizes() {
   return s;
 }
 const bench::Entry kStep{"train_step", train_step, sizes()};
+const bench::Entry kAgain{"train_step_recompute", train_step_recompute, sizes()};
 
 }  // namespace
 }  // namespace kith

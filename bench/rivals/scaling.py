@@ -75,13 +75,15 @@ def memory():
     import train_step as script
     samples = {}
     for precision in common.precisions():
-        samples[f"kith {precision}"] = process("train_step", *MEMORY, script.FORMATS[precision], TRAINED)
+        for name, recompute in (("kith", 0), ("kith recompute", 1)):
+            samples[f"{name} {precision}"] = process("train_step", *MEMORY, script.FORMATS[precision], TRAINED, recompute)
         samples[f"pytorch {precision}"] = rival_process("train_step", *MEMORY, precision)
     samples = excess(samples)
-    shares = {p: round(samples[f"kith {p}"]["excess"] / samples[f"pytorch {p}"]["excess"], 3) for p in common.precisions()}
+    shares = {f"{name} {p}": round(samples[f"{name} {p}"]["excess"] / samples[f"pytorch {p}"]["excess"], 3)
+              for p in common.precisions() for name in ("kith", "kith recompute")}
     width, views, side, channels = MEMORY
     return [{"width": width, "views": views, "side": side, "channels": channels, "steps": TRAINED, "memory": samples,
-             "kith_over_pytorch": shares}], {"torch": script.torch.__version__}
+             "over_pytorch": shares}], {"torch": script.torch.__version__}
 
 
 def ceilings():

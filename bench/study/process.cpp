@@ -2,7 +2,8 @@
 //
 //   bench_process ceilings                                          of a machine, as a profile measures them (nn/tensor/ceilings.h)
 //   bench_process topk ROWS DIM K QUERIES                           memory of a search; as many queries as rows: a set in itself
-//   bench_process train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS memory of training steps; FORMAT: bench/nn/train_step.cpp
+//   bench_process train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS RECOMPUTE
+//                 memory of training steps; FORMAT as in bench/nn/train_step.cpp, RECOMPUTE 0 or 1
 //
 // "before": bytes resident before the rows, or the network and its images, were made. "peak": the most that were resident from
 // then on. Both are of /proc/self/status, the peak (VmHWM) reset at "before": unlike getrusage's it does not begin with that of
@@ -61,8 +62,10 @@ void search(int64_t rows, int64_t dim, int64_t k, int64_t queries) {
                 Queue{});
 }
 
-void train(const Shape4& shape, Format format, int64_t steps) {
-  Context ctx(options_of(format, false));
+void train(const Shape4& shape, Format format, int64_t steps, bool recompute) {
+  ContextOptions options = options_of(format, false);
+  options.recompute = recompute;
+  Context ctx(options);
   Trainer trainer(ctx, shape);
   for (int64_t i = 0; i < steps; ++i) trainer.step();
 }
@@ -72,13 +75,13 @@ int run(const std::string& what, const std::vector<int64_t>& n) {
     print_ceilings();
   else if (what == "topk" && n.size() == 4)
     print_memory([&] { search(n[0], n[1], n[2], n[3]); });
-  else if (what == "train_step" && n.size() == 6)
+  else if (what == "train_step" && n.size() == 7)
     print_memory([&] {
       train({.width = static_cast<int>(n[0]), .views = n[1], .side = n[2], .channels = static_cast<int>(n[3])},
-            static_cast<Format>(n[4]), n[5]);
+            static_cast<Format>(n[4]), n[5], n[6] != 0);
     });
   else
-    throw Error("ceilings | topk ROWS DIM K QUERIES | train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS");
+    throw Error("ceilings | topk ROWS DIM K QUERIES | train_step WIDTH VIEWS SIDE CHANNELS FORMAT STEPS RECOMPUTE");
   return 0;
 }
 

@@ -93,7 +93,7 @@ void batch_norm_forward(const BatchNormForward<T, A>& a) {
   if (a.x.size() == 0) return;
   const BatchNormLayout l(a.x.rows, a.x.cols);
   AlignedVector<float> mean(a.running_mean.begin(), a.running_mean.end()), invstd(static_cast<size_t>(l.channels));
-  if (a.train) {
+  if (a.train && !a.again) {
     const Statistics s = statistics(a.x, l);
     const double rows = static_cast<double>(l.rows), momentum = a.momentum;
     for (int64_t c = 0; c < l.channels; ++c) {
@@ -106,6 +106,8 @@ void batch_norm_forward(const BatchNormForward<T, A>& a) {
       update(a.running_mean, s.mean[c]);
       update(a.running_var, s.squares[c] / (rows - 1));
     }
+  }
+  if (a.train) {
     mean.assign(a.mean.begin(), a.mean.end());
     invstd.assign(a.invstd.begin(), a.invstd.end());
   } else {

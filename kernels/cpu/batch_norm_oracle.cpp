@@ -12,7 +12,10 @@ void batch_norm_forward<double, double>(const BatchNormForward<double>& a) {
   const double n = static_cast<double>(rows);
   for (int64_t c = 0; c < channels; ++c) {
     double mean = 0, var = 0;
-    if (a.train) {
+    if (a.train && a.again) {
+      mean = a.mean[c];
+      var = 1 / (a.invstd[c] * a.invstd[c]) - a.eps;
+    } else if (a.train) {
       for (int64_t r = 0; r < rows; ++r) mean += a.x.data[r * channels + c] / n;
       for (int64_t r = 0; r < rows; ++r) var += std::pow(a.x.data[r * channels + c] - mean, 2) / n;
       a.mean[c] = mean;

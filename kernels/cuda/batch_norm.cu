@@ -1,6 +1,6 @@
 // Forward. Train: a pass of shifted sums per chunk of rows (the shift is the tensor's first row, so a large mean cancels
-// nothing), which joins the chunks in f64 (core/parts.cuh), and a pass that applies; eval: the last alone. The pass that applies
-// walks each chunk backwards: what the first pass read last is still in L2. Sums are added in a fixed order: the same bits in
+// nothing), which joins the chunks in f64 (core/parts.cuh), and a pass that applies; eval, again: the last alone. That pass
+// walks each chunk backwards: what the first read last is still in L2. Sums are added in a fixed order: the same bits in
 // every run.
 // DRAM, in elements: x twice (less what L2 kept), y once, residual once, 1 bit for the mask.
 #include "kernels/cuda/batch_norm.cuh"
@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(kThreads) mask_kernel(const A* __restrict__ y,
 
 template <int V, class A>
 void forward(const BatchNormForward<float, A>& a, Queue q) {
-  if (a.train) {
+  if (a.train && !a.again) {
     const Geometry<V> g(a.x.rows, a.x.cols, kStatisticsResident, q);
     const JoinMemory<V> joins(g, q);
     launch(

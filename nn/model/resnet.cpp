@@ -67,27 +67,29 @@ ResNet::Block ResNet::make_block(Context& ctx, int64_t in, int64_t channels, int
   return block;
 }
 
-// The options are those of a normalisation with ReLU.
-Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options) {
-  BatchNormOptions linear = options;
+Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options, bool keeps_output) {
+  options.recompute = tape.context().recompute();
+  BatchNormOptions linear = options, last = options;
   linear.relu = false;
+  last.recompute = options.recompute && !keeps_output;
   Var shortcut = x;
   if (b.shortcut_conv) shortcut = (*b.shortcut_bn)(tape, (*b.shortcut_conv)(tape, x), linear);
   const Var y = b.bn1(tape, b.conv1(tape, x), options);
-  if (!b.conv3) return b.bn2(tape, b.conv2(tape, y), options, shortcut);
+  if (!b.conv3) return b.bn2(tape, b.conv2(tape, y), last, shortcut);
   const Var z = b.bn2(tape, b.conv2(tape, y), options);
-  return (*b.bn3)(tape, (*b.conv3)(tape, z), options, shortcut);
+  return (*b.bn3)(tape, (*b.conv3)(tape, z), last, shortcut);
 }
 
 Var ResNet::operator()(Tape& tape, Var x, bool train, std::optional<float> momentum) {
   const Shape& shape = x.value().shape();
   check(shape.size() == 4 && shape[3] == config_.in_channels,
         fmt::format("ResNet: images [N, H, W, {}] expected, found {}", config_.in_channels, to_string(shape)));
-  const BatchNormOptions options{.train = train, .relu = true, .momentum = momentum};
+  const BatchNormOptions options{
+      .train = train, .relu = true, .momentum = momentum, .recompute = tape.context().recompute()};
   Var y = bn1_(tape, conv1_(tape, x), options);
   if (const std::optional<PoolSpec> pool = stem_pool(config_.stem)) y = max_pool(tape, y, *pool);
   for (std::vector<Block>& layer : layers_)
-    for (Block& b : layer) y = block(tape, b, y, options);
+    for (size_t b = 0; b < layer.size(); ++b) y = block(tape, layer[b], y, options, b % 2 == 1);
   return global_average_pool(tape, y);
 }
 

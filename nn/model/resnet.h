@@ -48,7 +48,8 @@ class ResNet {
   BatchNorm bn1_;
   std::vector<std::vector<Block>> layers_;
   Block make_block(Context&, int64_t in, int64_t channels, int stride, uint64_t seed, const std::string& name) const;
-  Var block(Tape&, Block&, Var x, BatchNormOptions);
+  // The options are those of a normalisation with ReLU. An output that is not kept is made again from the last one that is.
+  Var block(Tape&, Block&, Var x, BatchNormOptions, bool keeps_output);
 };
 
 }  // namespace kith

@@ -11,7 +11,8 @@ namespace kith {
 namespace {
 
 struct Saved {
-  Tensor x, y, gamma, beta, mean, invstd;  // y only where a residual hides its sign and no mask tells it
+  Tensor x, gamma, beta, mean, invstd;
+  Kept y;  // only where a residual hides its sign and no mask tells it
   Array<uint32_t> mask;
   BatchNormOptions options;
 };
@@ -41,9 +42,10 @@ template <class A>
 void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   check(s.options.train, "batch_norm: no backward in eval mode; use an inference tape or train mode");
   const auto channels = static_cast<double>(dy.dim(-1)), rows = static_cast<double>(dy.size()) / channels;
+  const Tensor y = s.y.value();
   grads.op().charge(kernels::batch_norm_backward_cost(rows, channels, grads.wanted(3), sign_of(s), sizeof(A)));
   kernels::BatchNormBackward<float, A> args{.x = matrix_of<A>(s.x),
-                                            .y = matrix_of<A>(s.y),
+                                            .y = matrix_of<A>(y),
                                             .dy = matrix_of<A>(dy),
                                             .gamma = s.gamma.span(),
                                             .mean = s.mean.span(),
@@ -75,6 +77,35 @@ void backward(const Saved& s, const Tensor& dy, Grads& grads) {
   kernels::batch_norm_backward(args, grads.queue());
 }
 
+// y, and what train mode saves.
+template <class A>
+kernels::BatchNormForward<float, A> forward_of(const Saved& s, const Tensor& residual, float eps, const Tensor& y) {
+  return {.x = matrix_of<A>(s.x),
+          .gamma = s.gamma.span(),
+          .beta = s.beta.span(),
+          .residual = residual.empty() ? nullptr : static_cast<const A*>(residual.raw()),
+          .relu = s.options.relu,
+          .train = s.options.train,
+          .eps = eps,
+          .mean = s.mean.span(),
+          .invstd = s.invstd.span(),
+          .y = matrix_of<A>(y)};
+}
+
+template <class A>
+std::shared_ptr<Recipe> recipe_of(Context& ctx, const Saved& saved, const std::optional<Var>& residual, float eps) {
+  return std::make_shared<Recipe>([&ctx, saved, kept = residual ? Kept(*residual) : Kept(), eps] {
+    const Tensor r = kept.value();
+    const auto channels = static_cast<double>(saved.x.dim(-1)), rows = static_cast<double>(saved.x.size()) / channels;
+    const OpScope op(ctx, "batch_norm again", kernels::batch_norm_apply_cost(rows, channels, !r.empty(), sizeof(A)));
+    Tensor y = ctx.empty(saved.x.shape(), saved.x.dtype());
+    kernels::BatchNormForward<float, A> args = forward_of<A>(saved, r, eps, y);
+    args.again = true;
+    kernels::batch_norm_forward(args, ctx.queue());
+    return y;
+  });
+}
+
 template <class A>
 Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNormState& state, BatchNormOptions options,
           const std::optional<Var>& residual) {
@@ -82,11 +113,11 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   const Tensor& xv = x.value();
   const int64_t channels = xv.dim(-1);
   Saved saved{.x = xv,
-              .y = {},
               .gamma = gamma.value(),
               .beta = beta.value(),
               .mean = {},
               .invstd = {},
+              .y = {},
               .mask = {},
               .options = options};
   if (options.train) saved.mean = ctx.empty({channels}), saved.invstd = ctx.empty({channels});
@@ -98,26 +129,18 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   const bool running = !options.train || momentum != 0;
   const OpScope op(ctx, "batch_norm", forward_cost(xv, residual.has_value(), options.train, sign_of(saved)));
   Tensor y = ctx.empty(xv.shape(), xv.dtype());
-  kernels::batch_norm_forward(
-      kernels::BatchNormForward<float, A>{
-          .x = matrix_of<A>(xv),
-          .gamma = gamma.value().span(),
-          .beta = beta.value().span(),
-          .residual = residual ? static_cast<const A*>(residual->value().raw()) : nullptr,
-          .relu = options.relu,
-          .train = options.train,
-          .eps = state.eps,
-          .momentum = momentum,
-          .running_mean = running ? state.running_mean.span() : std::span<float>(),
-          .running_var = running ? state.running_var.span() : std::span<float>(),
-          .mean = saved.mean.span(),
-          .invstd = saved.invstd.span(),
-          .y = matrix_of<A>(y),
-          .mask = saved.mask.span()},
-      ctx.queue());
-  if (hidden && ctx.on_cpu()) saved.y = y;
-  return tape.record("batch_norm", {x, gamma, beta, residual.value_or(Var())}, y,
-                     [saved = std::move(saved)](const Tensor& dy, Grads& grads) { backward<A>(saved, dy, grads); });
+  kernels::BatchNormForward<float, A> args =
+      forward_of<A>(saved, residual ? residual->value() : Tensor(), state.eps, y);
+  args.momentum = momentum;
+  if (running) args.running_mean = state.running_mean.span(), args.running_var = state.running_var.span();
+  args.mask = saved.mask.span();
+  kernels::batch_norm_forward(args, ctx.queue());
+  std::shared_ptr<Recipe> recipe;
+  if (options.recompute && options.train && tape.recording()) recipe = recipe_of<A>(ctx, saved, residual, state.eps);
+  if (hidden && ctx.on_cpu()) saved.y = recipe ? Kept(recipe) : Kept(y);
+  return tape.record(
+      "batch_norm", {x, gamma, beta, residual.value_or(Var())}, y,
+      [saved = std::move(saved)](const Tensor& dy, Grads& grads) { backward<A>(saved, dy, grads); }, std::move(recipe));
 }
 
 }  // namespace

@@ -41,10 +41,11 @@ Var conv2d(Tape& tape, Var x, Var weight, ConvSpec spec) {
   Tensor y = ctx.empty({s.images, s.out_height(), s.out_width(), s.out}, dtype);
   ctx.math().conv_forward(s, dtype, x.value().raw(), w.raw(), y.raw());
 
-  return tape.record("conv2d", {x, weight}, y, [xv = x.value(), w, s, dtype, element](const Tensor& dy, Grads& grads) {
+  return tape.record("conv2d", {x, weight}, y, [kept = Kept(x), w, s, dtype, element](const Tensor& dy, Grads& grads) {
     DenseMath& math = grads.context().math();
     if (grads.wanted(1)) {
       grads.op().part("weights", s.cost(Pass::backward_weights, element), dtype);
+      const Tensor xv = kept.value();
       math.conv_backward_weights(s, dtype, xv.raw(), dy.raw(), grads.data(1), grads.write(1));
     }
     if (grads.wanted(0)) {

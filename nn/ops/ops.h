@@ -25,6 +25,8 @@ struct BatchNormOptions {
   // In train mode: how far the running statistics move towards those of the batch. Empty: by the state's momentum; 0: they
   // are neither read nor written; 1: they become the batch's.
   std::optional<float> momentum = {};
+  // In train mode: the operations after this one do not keep its output until their backward, but make it again then, to the bit.
+  bool recompute = false;
 };
 // No backward in eval mode. The residual may not be x itself.
 Var batch_norm(Tape&, Var x, Var gamma, Var beta, BatchNormState&, BatchNormOptions, std::optional<Var> residual = {});

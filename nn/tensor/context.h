@@ -16,8 +16,11 @@ struct ContextOptions {
   int index = 0;    // of the CUDA device
   int threads = 0;  // of the CPU; 0: available_processors() (threads.h), or OMP_NUM_THREADS
   uint64_t seed = 0;
-  DType precision = DType::f32;                 // of the backbone's activations; master weights are f32 always
-  bool graphs = true;                           // on CUDA, replay a training step as one graph
+  DType precision = DType::f32;  // of the backbone's activations; master weights are f32 always
+  bool graphs = true;            // on CUDA, replay a training step as one graph
+  // Normalisations are computed again in the backward pass rather than kept: about two thirds of the memory of a step of ResNet,
+  // the same bits.
+  bool recompute = false;
   MathOptions math = {};                        // on CUDA
   std::shared_ptr<Collective> collective = {};  // null: one rank
 };
@@ -43,6 +46,7 @@ class Context {
   int threads() const { return options_.threads; }
   DType precision() const { return options_.precision; }
   bool graphs() const { return options_.graphs; }
+  bool recompute() const { return options_.recompute; }
   std::string describe() const;  // one line for the log: device, libraries, precision
 
   Tensor empty(Shape, DType = DType::f32);  // uninitialised; 64-byte aligned; recycled through a pool

@@ -75,10 +75,18 @@ Var Tape::leaf(Tensor value) {
   return v;
 }
 
-Var Tape::record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward) {
+Tensor Kept::value() const {
+  if (!recipe_) return tensor_;
+  if (recipe_->made.empty()) recipe_->made = recipe_->make();
+  return recipe_->made;
+}
+
+Var Tape::record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward,
+                 std::shared_ptr<Recipe> recipe) {
   Var v = constant(std::move(out));
   if (!recording() || std::ranges::none_of(inputs, &Var::wants_grad)) return v;
   v.node_ = add_slot({.grad = {}, .shape = v.value().shape(), .dtype = v.value().dtype()});
+  v.recipe_ = std::move(recipe);
   Node node{.op = op, .inputs = {}, .output = v.node_, .backward = std::move(backward)};
   for (const Var& input : inputs) node.inputs.push_back(input.node_);
   nodes_.push_back(std::move(node));

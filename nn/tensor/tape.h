@@ -8,7 +8,9 @@
 //   tape.backward(loss);                             // fills Parameter::grad
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/tensor/profile.h"
@@ -30,6 +32,12 @@ void sync_bf16_copy(const Parameter&);
 
 class Tape;
 
+// How a value is made again in the backward pass where it was not kept: once, for all that ask.
+struct Recipe {
+  std::function<Tensor()> make;
+  Tensor made = {};
+};
+
 class Var {
  public:
   Var() = default;
@@ -39,8 +47,26 @@ class Var {
 
  private:
   friend class Tape;
+  friend class Kept;
   Tensor value_, bf16_copy_;
+  std::shared_ptr<Recipe> recipe_;
   int64_t node_ = -1;  // slot that receives the gradient; -1: none
+};
+
+// What a node keeps of a value until its backward: the tensor, or where there is one the recipe. The value that was made is gone
+// with the last that kept the recipe.
+class Kept {
+ public:
+  Kept() = default;
+  explicit Kept(const Var& v) : tensor_(v.recipe_ ? Tensor() : v.value_), recipe_(v.recipe_) {}
+  explicit Kept(Tensor value) : tensor_(std::move(value)) {}
+  explicit Kept(std::shared_ptr<Recipe> recipe) : recipe_(std::move(recipe)) {}
+  bool empty() const { return !recipe_ && tensor_.empty(); }
+  Tensor value() const;  // in the backward pass
+
+ private:
+  Tensor tensor_;
+  std::shared_ptr<Recipe> recipe_;
 };
 
 // What a backward lambda sees of its inputs' gradients.
@@ -79,8 +105,10 @@ class Tape {
   Var constant(Tensor value);   // no gradient
   Var parameter(Parameter& p);  // gradient lands in p.grad
   Var leaf(Tensor value);       // gradient kept for grad(var) after backward (tests, saliency)
-  // `backward` may be dropped (and its captures freed) when no input wants a gradient.
-  Var record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward);
+  // `backward` may be dropped (and its captures freed) when no input wants a gradient. With a recipe those who keep `out` by a
+  // Kept give its memory back after the forward pass.
+  Var record(const char* op, std::vector<Var> inputs, Tensor out, Backward backward,
+             std::shared_ptr<Recipe> recipe = {});
 
   void backward(const Var& scalar);  // seed 1
   void backward(const std::vector<std::pair<Var, Tensor>>& seeds);

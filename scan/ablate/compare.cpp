@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr size_t kMostColumns = 6;
 
 bool decides(const std::string& field) {
-  return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "preset";
+  return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "recompute" && field != "preset";
 }
 
 json summary_of(const fs::path& run, const RunConfig& config) {

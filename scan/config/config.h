@@ -162,6 +162,7 @@ struct RunConfig {
   int threads = 0;
   Precision precision = Precision::automatic;  // a run directory keeps the one it was begun in
   bool tf32 = false;                // on CUDA, f32 operands of convolutions and products may be rounded to TF32
+  bool recompute = false;           // normalisations are computed again in the backward pass rather than kept
   int64_t checkpoint_seconds = 60;  // at most this much work is lost by a power cut
   DataConfig data;
   ModelConfig model;

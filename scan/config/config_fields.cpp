@@ -249,6 +249,7 @@ std::vector<Field> fields(RunConfig& c) {
   t.add("threads", c.threads, at_most(kMostThreads));
   t.add("precision", c.precision, kAny, Affects::arithmetic);
   t.add("tf32", c.tf32, kAny, Affects::arithmetic);
+  t.add("recompute", c.recompute);
   t.add("checkpoint_seconds", c.checkpoint_seconds, kNonNegative);
   t.affects(Affects::images);
   t.section("data", [&] {

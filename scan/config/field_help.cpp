@@ -23,6 +23,9 @@ constexpr auto kHelp = std::to_array<Help>({
     {"threads", "0: as many as may run; no result depends on it"},
     {"precision", "of activations; auto: bf16 where the device or processor multiplies it, else f32"},
     {"tf32", "rounds the f32 operands of products on CUDA"},
+    {"recompute",
+     "a training step computes normalisations twice and takes about two thirds of the memory; the results are the "
+     "same"},
     {"checkpoint_seconds", "seconds between checkpoints: what a power cut may lose"},
     {"data.spec", "data set, KIND:DIR"},
     {"data.size",

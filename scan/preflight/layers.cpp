@@ -19,8 +19,8 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
   const std::array<int, 4> blocks = blocks_of(model.depth);
   const ResNetConfig net{.depth = model.depth, .width = model.width};
   std::vector<ConvLayer> layers;
-  const auto conv = [&](int kernel, double in, double out, Size to, bool shortcut = false) {
-    layers.push_back({.kernel = kernel, .in = in, .out = out, .area = to.area(), .shortcut = shortcut});
+  const auto conv = [&](int kernel, double in, double out, Size to, bool shortcut = false, bool kept = false) {
+    layers.push_back({.kernel = kernel, .in = in, .out = out, .area = to.area(), .shortcut = shortcut, .kept = kept});
   };
   Size size{height, width};
   double in = model.width;
@@ -36,14 +36,15 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
     const double channels = static_cast<double>(model.width) * (1 << stage), out = channels * net.expansion();
     for (int block = 0; block < blocks[static_cast<size_t>(stage)]; ++block) {
       const int stride = stage > 0 && block == 0 ? 2 : 1;
+      const bool kept = block % 2 == 1;  // nn/model/resnet.cpp
       const Size before = std::exchange(size, size.strided(3, stride, 1));
       if (net.bottleneck()) {
         conv(1, in, channels, before);
         conv(3, channels, channels, size);
-        conv(1, channels, out, size);
+        conv(1, channels, out, size, false, kept);
       } else {
         conv(3, in, out, size);
-        conv(3, out, out, size);
+        conv(3, out, out, size, false, kept);
       }
       if (stride != 1 || in != out) conv(1, in, out, size, true);
       in = out;

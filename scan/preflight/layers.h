@@ -11,6 +11,7 @@ struct ConvLayer {
   double in, out;  // channels
   double area;     // pixels of its output
   bool shortcut;   // what becomes of its output is added to a block's, and not kept for backward
+  bool kept;       // what becomes of its output is kept even by a run that recomputes
   double outputs() const { return area * out; }
   double weights() const { return kernel * kernel * in * out; }
 };

@@ -130,7 +130,7 @@ class Counter {
     const DataShape views = views_of(d_, augment);
     double sum = static_cast<double>(views.height) * views.width * views.channels;
     for (const ConvLayer& layer : backbone_layers(c_.model, views.height, views.width, views.channels))
-      sum += (layer.shortcut ? 1 : 2) * layer.outputs();
+      sum += (layer.shortcut || (c_.recompute && !layer.kept) ? 1 : 2) * layer.outputs();
     return sum;
   }
 
@@ -140,7 +140,8 @@ class Counter {
     f.device.push_back(weights(t, count));
     f.device.push_back({fmt::format("a training step of {} x {} images", std::max(views, 1), batch),
                         activation_ * batch * (views > 0 ? views * kept(augment) : 2 * largest_),
-                        fmt::format("a smaller --set {}.batch=N, or a narrower --set model.width=N", f.stage)});
+                        fmt::format("{}a smaller --set {}.batch=N, or a narrower --set model.width=N",
+                                    views > 0 && !c_.recompute ? "--recompute, " : "", f.stage)});
     f.disk += copies(t) * kFloat * count;
   }
 

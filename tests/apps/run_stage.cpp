@@ -97,6 +97,18 @@ TEST_F(ResolveConfig, PrecisionIsTheOneOfTheBeginningUnlessNamed) {
             "one arithmetic");
 }
 
+// No result depends on it: a run that was begun without goes on with it, and nothing is said.
+TEST_F(ResolveConfig, NormalisationsMayBeComputedAgainInARunThatWasBegunWithout) {
+  begin(options("fashion-mnist:d"));
+  StageOptions o = options();
+  o.recompute = true;
+  const ResolvedConfig resolved = resolve_config(o);
+  EXPECT_TRUE(resolved.config.recompute);
+  EXPECT_EQ(changed_arithmetic(*resolved.begun, resolved.config), "");
+  o.overrides = {"recompute=false"};
+  EXPECT_THROW(resolve_config(o), Error);
+}
+
 // The message of the Error that the options meet, without the path it begins with.
 std::string ResolveConfig::refused(const StageOptions& o) {
   try {

@@ -237,6 +237,40 @@ TEST_F(BatchNormCuda, UnalignedActivationsAndSharedBuffers) {
         {.rows = 40, .channels = 16, .residual = true, .sign = sign, .write = Write::overwrite, .in_place = true});
 }
 
+TEST_F(BatchNormCuda, AgainGivesTheSameBitsInOneLaunch) {
+  for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{700, 16}, {45, 3}})
+    for (const bool residual : {false, true}) {
+      const OnDevice<float> x(normal_rows(rows, channels, Seed{1})), r(normal_rows(rows, channels, Seed{2})),
+          gamma(normal(channels, Seed{3})), beta(normal(channels, Seed{4})), mean(poison<float>(channels)),
+          invstd(poison<float>(channels)), y(HostMatrix<float>(rows, channels, NAN)),
+          later(HostMatrix<float>(rows, channels, NAN));
+      BatchNormForward<float> a{.x = {x.data(), rows, channels},
+                                .gamma = gamma.span(),
+                                .beta = beta.span(),
+                                .residual = residual ? r.data() : nullptr,
+                                .relu = true,
+                                .mean = mean.span(),
+                                .invstd = invstd.span(),
+                                .y = {y.data(), rows, channels}};
+      batch_norm_forward(a, queue);
+      const std::vector<float> first_mean = mean.host(), first_invstd = invstd.host();
+      a.again = true;
+      a.y.data = later.data();
+#ifdef KITH_SIMT
+      simt::options().count = true;
+      simt::records().clear();
+#endif
+      batch_norm_forward(a, queue);
+#ifdef KITH_SIMT
+      simt::options().count = false;
+      EXPECT_EQ(simt::records().size(), 1u);
+#endif
+      EXPECT_EQ(later.host(), y.host());
+      EXPECT_EQ(mean.host(), first_mean);
+      EXPECT_EQ(invstd.host(), first_invstd);
+    }
+}
+
 TEST_F(BatchNormCuda, EvalUsesTheRunningStatistics) {
   const HostMatrix<float> x = normal_rows(6, 3, Seed{1});
   const OnDevice<float> d_x(x), gamma(std::vector<float>{1, 2, 3}), beta(std::vector<float>{0, 1, 0}),

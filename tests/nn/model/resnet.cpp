@@ -57,6 +57,31 @@ struct BackboneAndHead {
   }
 };
 
+// Every depth's blocks, a stem with and without a pool: the same bits from less memory.
+TEST(resnet, recomputes_its_normalisations_to_the_bit) {
+  for (const auto& [depth, stem] : {std::pair{18, Stem::cifar}, {34, Stem::stl}, {50, Stem::imagenet}})
+    for (const DType precision : {DType::f32, DType::bf16}) {
+      if (precision == DType::bf16 && !cpu_multiplies_bf16()) continue;
+      const auto run = [&](bool recompute) {
+        Context ctx({.threads = 1, .precision = precision, .recompute = recompute});
+        BackboneAndHead net(ctx, {.depth = depth, .width = 4, .in_channels = 3, .stem = stem}, 8, 1);
+        const StateView state = net.state();
+        const int64_t before = ctx.pool_bytes();
+        Tape tape(ctx);
+        Tensor images = ctx.empty({128, 32, 32, 3}, precision);
+        images.copy_from(test::normal(images.size(), {5}));
+        tape.backward(mean(tape, net.head(tape, net.backbone(tape, tape.constant(images), true))));
+        std::vector<std::vector<float>> gradients;
+        for (const NamedParameter& p : state.parameters) gradients.push_back(p.parameter->grad.to_host());
+        return std::pair(gradients, ctx.pool_bytes() - before);
+      };
+      const auto [kept, much] = run(false);
+      const auto [made_again, less] = run(true);
+      EXPECT_EQ(kept, made_again) << depth;
+      EXPECT_LT(static_cast<double>(less), 0.9 * static_cast<double>(much)) << depth;
+    }
+}
+
 void check_against(const std::string& name, const ResNetConfig& config) {
   Context ctx({.threads = 2});
   const int layers = config.depth + 3;  // convolutions, those of the shortcuts among them

@@ -24,10 +24,12 @@ data::Dataset images() { return striped_data(3, 7, 4); }
 struct Way {
   Residency images;
   bool graphs = true;
+  bool recompute = false;
 
   ContextOptions options() const {
     ContextOptions o = on_cuda();
     o.graphs = graphs;
+    o.recompute = recompute;
     return o;
   }
 };
@@ -93,6 +95,13 @@ TEST_F(StreamingCuda, EveryStageIsTheResidentOneBitForBit) {
   EXPECT_FALSE(resident.noted("streamed"));
   for (const char* stage : {"pretext", "cluster", "selflabel"})
     EXPECT_TRUE(streamed.noted(std::string(stage) + ": the images are streamed"));
+}
+
+TEST_F(StreamingCuda, NormalisationsMayBeComputedAgainBitForBit) {
+  const Folder a("kept"), b("recomputed");
+  const std::vector<Stage> stages = {pretext, mine, cluster};
+  expect_same(outcome_of({.images = Residency::device, .recompute = true}, b, stages),
+              outcome_of({Residency::device}, a, stages));
 }
 
 TEST_F(StreamingCuda, WithoutGraphsAndInterruptedInTheMiddleOfEpochs) {
