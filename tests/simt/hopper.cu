@@ -43,11 +43,13 @@ __global__ void product_kernel(const __grid_constant__ CUtensorMap map_a, const 
     if (wrong == Wrong::expects_too_much) bytes += 16;
     if (wrong == Wrong::expects_too_little) bytes -= kPiece;
     mbarrier_arrive_expect(&full, bytes);
+    if (wrong == Wrong::written_before_copy) tile_b[0] = 0;
     for (int p = 0; p < kPieces; ++p) {
       tensor_copy(tile_a + p * kPiece, map_a, 0, p * kColumns, &full);
       tensor_copy(tile_b + p * kPiece, map_b, 0, p * kColumns, &full);
     }
   }
+  if (wrong == Wrong::ends_before_copies) return;
   __syncthreads();
   if (wrong != Wrong::unwaited_copy) mbarrier_wait(&full, wrong == Wrong::other_parity ? 1 : 0);
   if (wrong == Wrong::unfenced_store) {
@@ -69,6 +71,7 @@ __global__ void product_kernel(const __grid_constant__ CUtensorMap map_a, const 
       const int piece = k / kColumns * kPiece, shift = wrong == Wrong::start_of_descriptor ? kBytes : 0;
       operand_a = wgmma_along(wgmma_operand(tile_a + piece + shift, named), k % kColumns);
       operand_b = wgmma_along(wgmma_operand(tile_b + piece, named), k % kColumns);
+      if (wrong == Wrong::thread_of_its_own && thread == 77) operand_b = operand_a;
     }
     if (registers != 0) {
       wgmma_wait<0>();  // the last product still reads the fragment

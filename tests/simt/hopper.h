@@ -24,7 +24,10 @@ enum class Wrong {
   expects_too_much,      // more bytes than the copies bring
   expects_too_little,    // fewer
   unfenced_store,        // threads write an operand, no fence.proxy.async
-  one_warp_less          // takes part in the product
+  one_warp_less,         // takes part in the product
+  thread_of_its_own,     // names another operand than the others
+  written_before_copy,   // memory that a copy fills, no fence.proxy.async between
+  ends_before_copies
 };
 // d [64][64] = a [64][64] b [64][64] transposed, of bf16 or fp16 bits, in steps of 16 along K. With A in registers where asked.
 struct ProductOf {

@@ -121,6 +121,7 @@ TEST_F(SimtHopper, CatchesWrongProducts) {
   EXPECT_FAULT(run(Wrong::start_of_descriptor), "a start 128 bytes into a pattern of 1024: past its first row");
   EXPECT_FAULT(run(Wrong::unfenced_store), "wrote with no fence.proxy.async between");
   EXPECT_FAULT(run(Wrong::one_warp_less), "wgmma.mma_async");
+  EXPECT_FAULT(run(Wrong::thread_of_its_own), "operands are not the same in all threads of the warpgroup");
   run(Wrong::nothing);
   EXPECT_EQ(p.d.host(), expected(1));
 }
@@ -132,6 +133,8 @@ TEST_F(SimtHopper, CatchesWrongWaitsForCopies) {
   };
   EXPECT_FAULT(run(Wrong::no_fence_of_barrier), "an mbarrier with no fence.proxy.async since its initialisation");
   EXPECT_FAULT(run(Wrong::unwaited_copy), "a product reads shared byte");
+  EXPECT_FAULT(run(Wrong::written_before_copy), "that thread 0 wrote with no fence.proxy.async between");
+  EXPECT_FAULT(run(Wrong::ends_before_copies), "ends with 2 tensor copies under way");
   EXPECT_NE(fault_of([&] { run(Wrong::other_parity); }), "");  // passes too early, or never
   EXPECT_FAULT(run(Wrong::expects_too_much), "deadlock");
   EXPECT_FAULT(run(Wrong::expects_too_much), "phase 0, 0 of 1 arrivals missing, 16 bytes expected that have not come");
@@ -203,7 +206,7 @@ TEST_F(SimtHopper, CountsCopiesAndProducts) {
   EXPECT_EQ(c.global_load_bytes, c.tensor_bytes);
   EXPECT_EQ(c.global_load_sectors, c.tensor_bytes / 32);
   EXPECT_EQ(c.wgmma, 4u);
-  EXPECT_EQ(c.mma, 4u);
+  EXPECT_EQ(c.mma, 0u);
   EXPECT_EQ(c.wgmma_flops, 2u * kSide * kSide * kSide);
   EXPECT_EQ(c.shared_wavefronts, c.tensor_bytes / 128 + 4 * 2 * 16 + 1);
   EXPECT_EQ(c.shared_ideal, c.shared_wavefronts);

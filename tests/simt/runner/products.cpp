@@ -236,10 +236,8 @@ void wgmma(const Wgmma& w, Where where) {
     for (unsigned v = 0; v < w.n / 2; ++v) values[v] = d[row_of(i, v / 2 % 2) * w.n + v / 4 * 8 + 2 * (i % 4) + v % 2];
     keep(*b.threads[first + i], deposit(i), std::move(values));
   }
-  const uint64_t flops = uint64_t{2} * kM * w.n * kK;
-  count_mma(flops);
   ++b.counts.wgmma;
-  b.counts.wgmma_flops += flops;
+  b.counts.wgmma_flops += uint64_t{2} * kM * w.n * kK;
 }
 
 void wgmma_commit() {

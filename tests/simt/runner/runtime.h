@@ -49,8 +49,8 @@ struct Counts {
   uint64_t shared_wavefronts = 0;                              // passes over the 32 banks they took
   uint64_t shared_ideal = 0;                                   // passes they would have taken without conflicts
   uint64_t block_barriers = 0, warp_barriers = 0, collectives = 0;
-  uint64_t mma = 0, mma_flops = 0;      // matrix instructions of warps and warpgroups, and what they compute
-  uint64_t wgmma = 0, wgmma_flops = 0;  // of them, the warpgroups'
+  uint64_t mma = 0, mma_flops = 0;      // matrix instructions of warps, and what they compute
+  uint64_t wgmma = 0, wgmma_flops = 0;  // those of warpgroups
   uint64_t special = 0;                 // exponentials, logarithms, erfc and reciprocal roots, by threads
   uint64_t async_bytes = 0;             // loaded by cp.async; its loads and stores are counted above like any other
   uint64_t tensor_bytes = 0;            // that tensor copies loaded; counted above too, in wavefronts of 128 bytes
