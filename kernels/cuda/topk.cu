@@ -12,7 +12,7 @@ namespace kith::kernels::cuda {
 namespace {
 
 constexpr int64_t kLargestK = 256, kLargestDim = 4096, kLargestRows = int64_t{1} << 31;
-constexpr int kPerSm = 2;  // blocks of the scan on a multiprocessor at a time
+constexpr int kPerSm = 2, kPerSm90 = 1;  // blocks of topk_scan, and of topk_scan_sm90, on a multiprocessor at a time
 constexpr int64_t kSpare =
     12;  // candidates beyond k: what lies between the k-th score and the last must exceed the bound
 
@@ -63,7 +63,9 @@ void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Qu
   s.indices = a.indices.data;
 
   // At least two tiles of the database to a part, so that one arrives while another is multiplied.
-  s.splits = fullest_splits(ceil_div(a.queries.rows, kTopKTile), int64_t{kPerSm} * multiprocessors(q), s.tiles() / 2);
+  const bool sm90 = topk_sm90_supports(s.padded_dim, q);
+  s.splits = fullest_splits(ceil_div(a.queries.rows, kTopKTile), int64_t{sm90 ? kPerSm90 : kPerSm} * multiprocessors(q),
+                            s.tiles() / 2);
   Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
       half_queries(padded(a.queries.rows) * s.padded_dim, q);
   Scratch<TopKQueryBound> query_bound(a.queries.rows, q);
@@ -83,7 +85,7 @@ void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Qu
   cuda_check(cudaMemsetAsync(s.database_bound, 0, sizeof(TopKDatabaseBound), q.stream));
   topk_prepare_database(s, q);
   topk_prepare_queries(s, q);
-  topk_scan(s, q);
+  sm90 ? topk_scan_sm90(s, q) : topk_scan(s, q);
   topk_finish(s, q);
   topk_search_again(s, q);
 }

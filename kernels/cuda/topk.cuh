@@ -215,8 +215,10 @@ void topk_prepare_database(const TopKSearch&,
                            Queue);  // mean, half_database, database_bound; finds rows that are not finite
 void topk_prepare_queries(const TopKSearch&, Queue);  // half_queries, query_bound; after the database
 void topk_scan(const TopKSearch&, Queue);             // lists: the best candidates by fp16 score, of each split
-void topk_finish(const TopKSearch&, Queue);           // scores, indices, of certain queries; uncertain
-void topk_search_again(const TopKSearch&, Queue);     // scores, indices of the uncertain ones
+bool topk_sm90_supports(int padded_dim, Queue);       // whether the same can be done by
+void topk_scan_sm90(const TopKSearch&, Queue);
+void topk_finish(const TopKSearch&, Queue);        // scores, indices, of certain queries; uncertain
+void topk_search_again(const TopKSearch&, Queue);  // scores, indices of the uncertain ones
 
 // The whole search of a database that is the rows from `first` on of a larger one; indices count from the larger one's
 // row 0. Where it has fewer than k rows, lists end with (-inf, -1). Scores may be null. Enqueues and returns.

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "tests/simt/expect_fault.h"
 #include "tests/simt/faults.h"
 #include "tests/simt/runner/device.h"
 #include "tests/simt/runner/stream.h"
@@ -21,21 +22,6 @@ std::vector<float> ramp(int n) {
   std::iota(v.begin(), v.end(), 0.f);
   return v;
 }
-
-// The message of the Fault that f must throw; empty when it throws none.
-std::string fault_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const simt::Fault& e) {
-    return e.what();
-  }
-  return "";
-}
-#define EXPECT_FAULT(call, text)                                                              \
-  do {                                                                                        \
-    const std::string message = fault_of([&] { call; });                                      \
-    EXPECT_NE(message.find(text), std::string::npos) << "the fault was: '" << message << "'"; \
-  } while (false)
 
 TEST(Simt, RunsRightKernels) {
   const Device in(ramp(150)), out(std::vector<float>(150));

@@ -29,9 +29,10 @@ Sizes chosen(const Study& s, const std::vector<std::string>& given) {
   return sizes;
 }
 
-void show(std::ostream& out, const std::string& kernel, const std::vector<std::string>& given, bool as_json) {
+void show(std::ostream& out, const std::string& kernel, const std::vector<std::string>& given,
+          const simt::Described& device, bool as_json) {
   const Study& s = study(kernel);
-  const Result result = run(s, chosen(s, given));
+  const Result result = run(s, chosen(s, given), device.sm, device.multiprocessors);
   out << (as_json ? json(result) : table(result));
 }
 
@@ -77,6 +78,10 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
   app.add_option("--workers", simt::options().workers, "threads that run blocks, 0: all cores; 1 in a debugger")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--json", as_json, "write JSON")->excludes(prediction);
+  std::string device = "a100";
+  app.add_option("--device", device, "the device that the runner stands for: a100 or h100")
+      ->check(CLI::IsMember({"a100", "h100"}))
+      ->excludes(prediction);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
     if (list) {
@@ -85,7 +90,7 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
       if (kernel.empty() && !sizes.empty()) throw Error("--size is of one kernel: --kernel names it");
       show_predictions(out, card(card_name), kernel, sizes);
     } else {
-      show(out, kernel, sizes, as_json);
+      show(out, kernel, sizes, device == "h100" ? simt::kH100 : simt::kA100, as_json);
     }
     return 0;
   } catch (const CLI::ParseError& e) {

@@ -30,7 +30,9 @@ std::array<double, kLimits> of_launch(const Card& c, const simt::Counts& n, doub
   std::array<double, kLimits> us{};
   us[kL2] = std::max(bytes / (c.l2.value * 1e6), bytes / (c.l2_port.value * clocks_per_us));
   us[kShared] = static_cast<double>(n.shared_wavefronts) * 128 / (c.shared.value * clocks_per_us);
-  us[kMatrix] = static_cast<double>(n.mma_flops) / (c.matrix.value * c.matrix_share.value * 1e6 * fill);
+  us[kMatrix] = (static_cast<double>(n.mma_flops) / c.matrix_share.value +
+                 static_cast<double>(n.wgmma_flops) / c.wgmma_share.value) /
+                (c.matrix.value * 1e6 * fill);
   us[kFp32] = flops / (c.fp32.value * 1e6 * fill);
   us[kSpecial] = static_cast<double>(n.special) / (c.special.value * clocks_per_us);
   us[kLaunch] = c.launch.value;
@@ -87,7 +89,7 @@ Prediction predict(const Result& r, const Card& c, const Registers& registers) {
     const double fill = fill_of(c, l.grid.count(), resident);
     // Arithmetic outside the matrix units is not counted: the contract's, divided among the launches like their traffic.
     const double share = static_cast<double>(sector_bytes(l.counts)) / static_cast<double>(sector_bytes(sum));
-    const auto us = of_launch(c, l.counts, fill, sum.mma == 0 ? share * r.cost.flops : 0);
+    const auto us = of_launch(c, l.counts, fill, sum.mma + sum.wgmma == 0 ? share * r.cost.flops : 0);
     for (size_t i = 0; i < kLimits; ++i) p.us[i] += us[i];
     const double own = *std::max_element(us.begin(), us.begin() + kLaunch);
     if (own <= longest) continue;

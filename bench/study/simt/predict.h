@@ -21,7 +21,7 @@ struct Fact {
 
 struct Card {
   std::string_view name, title;
-  Fact multiprocessors, clock, dram, l2, l2_port, shared, matrix, matrix_share, fp32, special, launch;
+  Fact multiprocessors, clock, dram, l2, l2_port, shared, matrix, matrix_share, wgmma_share, fp32, special, launch;
   Fact registers, shared_memory, threads, blocks;  // of a multiprocessor
 
   std::vector<std::pair<const char*, const Fact*>> facts() const;

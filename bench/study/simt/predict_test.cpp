@@ -72,6 +72,11 @@ TEST(Predict, TimesByHand) {
   EXPECT_EQ(p.us[kFp32], 0);
   EXPECT_EQ(p.largest(), kMatrix);
 
+  // Of warpgroups likewise, at a share of their own.
+  n.wgmma_flops = static_cast<uint64_t>(2 * 989e6 * 0.8);
+  EXPECT_NEAR(predict(r, c, {}).us[kMatrix], 7, 1e-6);
+  n.wgmma_flops = 0;
+
   // 264 blocks of which a multiprocessor holds one by its registers are two waves, and 140 more than one and a half.
   r.launches[0].grid.x = 140;
   p = predict(r, c, {{"k", 255}});
@@ -86,8 +91,8 @@ TEST(Predict, TimesByHand) {
 TEST(Predict, KnowsTheRegistersOfLaunches) {
   const Registers registers = registers_of_launches(KITH_CUDA_SOURCES);
   EXPECT_GE(registers.size(), 50u);
-  for (const char* name :
-       {"ntxent_forward_mma", "ntxent_backward_mma", "topk_scan", "batch_norm_apply", "augment_simclr"}) {
+  for (const char* name : {"ntxent_forward_mma", "ntxent_backward_mma", "topk_scan", "topk_scan_sm90",
+                           "batch_norm_apply", "augment_simclr"}) {
     ASSERT_TRUE(registers.contains(name)) << name;
     EXPECT_GT(registers.at(name), 0) << name;
     EXPECT_EQ(registers.at(name) % 8, 0) << name;

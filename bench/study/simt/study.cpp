@@ -51,6 +51,7 @@ const Study& study(std::string_view name) {
 }
 
 Result run(const Study& s, const Sizes& sizes, int sm, int multiprocessors) {
+  simt::describe(sm >= 90 ? simt::kH100 : simt::kA100);
   simt::options().count = true;
   simt::options().orders = 1;  // the traffic is the same in every order
   simt::records().clear();

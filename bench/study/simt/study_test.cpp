@@ -71,6 +71,23 @@ TEST(Study, CountsTheProductsOfNtXent) {
   EXPECT_EQ(json["total"]["shared_wavefronts"], json["total"]["shared_ideal"]);
 }
 
+// On an H100 one tile of 128 queries and 256 rows, by two warpgroups, four products of 16 elements each; an A100 has none.
+TEST(Study, CountsTheProductsOfTheDeviceChosen) {
+  const auto counts = [](const std::string& device) {
+    const Output o =
+        kith_simt({"--kernel", "topk", "--size", "queries=128,database=256,dim=64,k=5", "--device", device, "--json"});
+    EXPECT_EQ(o.status, 0) << o.err;
+    return nlohmann::json::parse(o.out)["total"];
+  };
+  const nlohmann::json h100 = counts("h100"), a100 = counts("a100");
+  EXPECT_EQ(h100["wgmma"], 2 * 4);
+  EXPECT_EQ(h100["wgmma_flops"], 2 * 128 * 256 * 64);
+  EXPECT_EQ(h100["tensor_bytes"], (128 + 256) * 64 * 2);
+  EXPECT_EQ(h100["mma_flops"], 0);
+  EXPECT_EQ(a100["wgmma"], 0);
+  EXPECT_EQ(a100["mma_flops"], h100["wgmma_flops"]);
+}
+
 // Tensors of more slots than one launch takes, in launches of one shape: one column.
 TEST(Study, FoldsLaunchesOfOneShape) {
   const std::vector<std::string> arguments = {"--kernel", "ema_step", "--size", "tensors=500,weights=1"};

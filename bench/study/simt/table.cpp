@@ -30,6 +30,7 @@ constexpr Line kLines[] = {
     {"loads, bytes requested", [](const simt::Counts& c) { return c.global_load_bytes; }},
     {"  bytes of 32-byte sectors", [](const simt::Counts& c) { return 32 * c.global_load_sectors; }},
     {"  by cp.async", [](const simt::Counts& c) { return c.async_bytes; }},
+    {"  by tensor copies", [](const simt::Counts& c) { return c.tensor_bytes; }},
     {"stores, bytes requested", [](const simt::Counts& c) { return c.global_store_bytes; }},
     {"  bytes of 32-byte sectors", [](const simt::Counts& c) { return 32 * c.global_store_sectors; }},
     {"atomics, of threads", [](const simt::Counts& c) { return c.atomics; }},
@@ -41,6 +42,8 @@ constexpr Line kLines[] = {
     {"collectives, of warps", [](const simt::Counts& c) { return c.collectives; }},
     {"  mma.sync", [](const simt::Counts& c) { return c.mma; }},
     {"  flop in mma.sync", [](const simt::Counts& c) { return c.mma_flops; }},
+    {"products of warpgroups, wgmma", [](const simt::Counts& c) { return c.wgmma; }},
+    {"  flop in wgmma", [](const simt::Counts& c) { return c.wgmma_flops; }},
     {"exponentials and the like, of threads", [](const simt::Counts& c) { return c.special; }},
 };
 
@@ -101,7 +104,7 @@ std::string table(const Result& r) {
   };
   out += fmt::format("\n{:<8}{:>22}{:>24}{:<14}{:>8}\n", "", "necessary (contract)", "done", "", "ratio");
   compare("bytes", r.cost.bytes, sector_bytes(sum), " in sectors");
-  compare("flop", r.cost.flops, sum.mma_flops, " in mma.sync");
+  compare("flop", r.cost.flops, sum.mma_flops + sum.wgmma_flops, sum.wgmma > 0 ? " in wgmma" : " in mma.sync");
   return out + "\nSectors count every request of a warp, also those that a cache answers.\n";
 }
 
@@ -113,6 +116,7 @@ std::string json(const Result& r) {
                 {"global_load_sectors", c.global_load_sectors},
                 {"global_store_sectors", c.global_store_sectors},
                 {"async_bytes", c.async_bytes},
+                {"tensor_bytes", c.tensor_bytes},
                 {"atomics", c.atomics},
                 {"shared_accesses", c.shared_accesses},
                 {"shared_wavefronts", c.shared_wavefronts},
@@ -122,6 +126,8 @@ std::string json(const Result& r) {
                 {"collectives", c.collectives},
                 {"mma", c.mma},
                 {"mma_flops", c.mma_flops},
+                {"wgmma", c.wgmma},
+                {"wgmma_flops", c.wgmma_flops},
                 {"special", c.special}};
   };
   Json out{{"kernel", r.kernel}, {"sizes", Json::object()}, {"launches", Json::array()}};

@@ -25,7 +25,8 @@ KITH_NO_HOOKS float element(uint32_t reg, int half) {
 inline double power_of_two(int e) { return std::bit_cast<double>(static_cast<uint64_t>(e + 1023) << 52); }
 // The e of 2^e <= |v| < 2^(e + 1), and at least -1022.
 inline int exponent_of(double v) {
-  return std::max(static_cast<int>(std::bit_cast<uint64_t>(v) >> 52 & 0x7FF), 1) - 1023;
+  const int biased = static_cast<int>(std::bit_cast<uint64_t>(v) >> 52 & 0x7FF);
+  return (biased > 1 ? biased : 1) - 1023;
 }
 
 // Four exact products and a sum, as the matrix units add them: aligned to the largest of the five, what lies below 24 bits of it
@@ -35,7 +36,7 @@ KITH_NO_HOOKS inline float fused(float sum, const double (&products)[4]) {
   const double terms[5] = {sum, products[0], products[1], products[2], products[3]};
   double largest = 0, plain = 0;
   for (const double t : terms) {
-    largest = std::max(largest, std::abs(t));
+    largest = std::abs(t) > largest ? std::abs(t) : largest;  // std::max would be a call here
     plain += t;
   }
   if (!(largest > 0 && std::isfinite(plain))) return static_cast<float>(plain);
@@ -46,7 +47,7 @@ KITH_NO_HOOKS inline float fused(float sum, const double (&products)[4]) {
   for (const double t : terms) total += static_cast<double>(static_cast<int64_t>(t * per_unit));  // cut towards zero
   total *= unit;
   if (total == 0) return 0;
-  const int last = std::max(exponent_of(total), -126) - 23;
+  const int of_total = exponent_of(total), last = (of_total > -126 ? of_total : -126) - 23;
   return static_cast<float>(static_cast<double>(static_cast<int64_t>(total * power_of_two(-last))) *
                             power_of_two(last));
 }

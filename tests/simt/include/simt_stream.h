@@ -78,11 +78,11 @@ inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   *p = {.name = "SIMT runner",
-        .major = 8,
-        .minor = 0,
-        .multiProcessorCount = simt::kMultiprocessors,
+        .major = simt::options().device.sm / 10,
+        .minor = simt::options().device.sm % 10,
+        .multiProcessorCount = simt::options().device.multiprocessors,
         .totalGlobalMem = size_t{8} << 30,
-        .sharedMemPerBlockOptin = size_t{227} << 10};
+        .sharedMemPerBlockOptin = simt::options().device.block_shared};
   return cudaSuccess;
 }
 template <class F>

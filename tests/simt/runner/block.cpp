@@ -72,6 +72,8 @@ void Block::start(Thread& t) {
       if (aborting_) throw Abort{};
       kernel->invoke(kernel->closure);
       if (!t.open.empty() || !t.groups.empty()) fail("exited with cp.async copies that no wait has completed");
+      if (t.products != nullptr && !t.products->accumulators.empty())
+        fail("exited with products of its warpgroup that no wgmma.wait_group has completed");
       lane_done(t);
     } catch (const Abort&) {
     } catch (...) {
@@ -93,6 +95,10 @@ void Block::lane_done(Thread& t) {
       fail(fmt::format("exited while lane {} waits for it in {} (line {}, mask {:#010x})", other->lane, other->waiting,
                        other->where.line(), other->mask));
   }
+  for (const auto& other : threads)
+    if (other->state == State::warpgroup && other->linear / kWarpgroup == t.linear / kWarpgroup)
+      fail(fmt::format("exited while thread {} waits for its warpgroup in {} (line {})", other->linear, other->waiting,
+                       other->where.line()));
   if (live > 0 && at_barrier == live) release_block_barrier();
 }
 
@@ -109,6 +115,12 @@ void Block::release_block_barrier() {
                               t->where.line(), name_of(*first), first->where.line()));
   }
   const int waiting = static_cast<int>(at_barrier);
+  if (units.order.on()) {
+    std::vector<Order::Party> all;
+    for (const auto& t : threads)
+      if (t->state == State::block_barrier) all.push_back(static_cast<Order::Party>(t->linear));
+    units.order.meet(all);
+  }
   for (const auto& t : threads) {
     if (t->state != State::block_barrier) continue;
     t->vote_count = count;
@@ -126,8 +138,7 @@ void Block::release_block_barrier() {
 void Block::deadlock() {
   std::map<std::string, std::vector<unsigned>> groups;
   for (const auto& t : threads)
-    if (t->state != State::done)
-      groups[fmt::format("{} (line {}, mask {:#010x})", t->waiting, t->where.line(), t->mask)].push_back(t->linear);
+    if (t->state != State::done) groups[waits_for(*t)].push_back(t->linear);
   std::string text;
   for (const auto& [what, ids] : groups) {
     text += fmt::format("; {} threads wait in {}: {}", ids.size(), what, ids[0]);
@@ -135,6 +146,19 @@ void Block::deadlock() {
     if (ids.size() > 40) text += " ...";
   }
   throw Fault(fmt::format("{} block ({}, {}, {}): deadlock{}", kernel->name, index.x, index.y, index.z, text));
+}
+
+std::string Block::waits_for(const Thread& t) const {
+  if (t.state == State::mbarrier) {
+    const auto at = reinterpret_cast<uintptr_t>(t.in);
+    const bool dynamic = dynamic_region.touches(at);
+    const auto base = reinterpret_cast<uintptr_t>((dynamic ? dynamic_region : static_region).base);
+    return fmt::format("{} (parity {}) of the mbarrier at {} shared byte {}: {}", t.waiting, t.predicate,
+                       dynamic ? "dynamic" : "static", at - base, units.barriers.at(at).text());
+  }
+  if (t.state == State::warpgroup || t.state == State::registers)
+    return fmt::format("{} (line {})", t.waiting, t.where.line());
+  return fmt::format("{} (line {}, mask {:#010x})", t.waiting, t.where.line(), t.mask);
 }
 
 void Block::prepare(size_t dynamic_shared) {
@@ -156,6 +180,7 @@ void Block::prepare(size_t dynamic_shared) {
   live = count;
   at_barrier = 0;
   epoch = 0;
+  units.begin(count);
   for (unsigned i = 0; i < count; ++i) {
     Thread& t = *threads[i];
     t.linear = i;
@@ -166,6 +191,8 @@ void Block::prepare(size_t dynamic_shared) {
     t.open.clear();
     t.groups.clear();
     t.occurrences.clear();
+    t.products.reset();
+    t.polls = 0;
     warps[t.warp].live |= 1u << t.lane;
     start(t);
   }
@@ -201,8 +228,11 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
         progress = true;
         if (error_) std::rethrow_exception(error_);
       }
-      if (!progress) deadlock();
+      // Copies arrive in the first order as soon as all threads have had a turn, then whenever the seed says so.
+      if (!progress && units.transfers.empty()) deadlock();
+      if (live > 0) land_transfers(order == 0, !progress);
     }
+    units_done();
     finish_gathers();
     counts.static_shared =
         static_cast<uint64_t>(std::count_if(static_region.shadow.begin(), static_region.shadow.end(),

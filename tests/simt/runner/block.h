@@ -9,17 +9,18 @@
 #include <unordered_map>
 
 #include "tests/simt/runner/runtime.h"
+#include "tests/simt/runner/units.h"
 
 namespace simt {
 
-constexpr unsigned kWarp = 32;
+constexpr unsigned kWarp = 32, kWarpgroup = 128;
 
 struct AsyncCopy {
   unsigned char* to;
   std::vector<unsigned char> bytes;
 };
 
-enum class State : uint8_t { ready, block_barrier, warp_barrier, collective, done };
+enum class State : uint8_t { ready, block_barrier, warp_barrier, collective, mbarrier, warpgroup, registers, done };
 
 struct Thread {
   Extent index;
@@ -39,6 +40,8 @@ struct Thread {
   std::vector<AsyncCopy> open;
   std::deque<std::vector<AsyncCopy>> groups;
   std::unordered_map<const void*, uint32_t> occurrences;  // of each instruction since the last block barrier
+  std::unique_ptr<InFlight> products;                     // once it has taken part in one, or in their fence
+  unsigned polls = 0;                                     // of an mbarrier, in vain, one after the other
 };
 
 // Accesses of one warp instruction, gathered lane by lane.
@@ -57,11 +60,14 @@ struct Warp {
 // What is known about a byte of shared memory: its last writer and reader since the last block barrier. Several readers, or
 // several that wrote by atomics, are kMany; their warp is known while it is one.
 struct Shadow {
-  enum Content : uint8_t { unwritten, written, pending };
+  enum Content : uint8_t { unwritten, written, pending, in_transfer, mbarrier };
   uint32_t write_block_epoch = 0, write_warp_epoch = 0, read_block_epoch = 0, read_warp_epoch = 0;
   uint16_t writer = kNone, writer_warp = kNone, reader = kNone, reader_warp = kNone;
   Content content = unwritten;
   bool atomic = false;  // the last write was one
+  bool copied = false;  // the last write was a tensor copy's,
+  Swizzle swizzle = Swizzle::none;
+  Order::Byte order;  // instead of all that is said of threads and epochs, while the block's order is followed
   static constexpr uint16_t kNone = 0xFFFF, kMany = 0xFFFE;
 };
 
@@ -109,17 +115,33 @@ class Block {
   SharedRegion dynamic_region, static_region;
   Module module;
   Counts counts;
+  Units units;
 
   void touch(uintptr_t address, size_t bytes, Access access, const void* site);
   bool shared(uintptr_t address) const { return dynamic_region.touches(address) || static_region.touches(address); }
   void write_pending(const AsyncCopy&, const Thread&);
   void finish_gathers();
+  // Accesses of copies and products, which see shared memory through their own proxy.
+  enum class Unit : uint8_t { copy, product };
+  void check_unit(uintptr_t address, size_t bytes, Unit, const Order::Knowledge&, Order::Stamp, Swizzle);
+  void follow_order();  // from now on
+  void copy_reads(uintptr_t global, size_t bytes);
+  void land_transfers(bool all, bool at_least_one);
+  void complete_phase(Mbarrier&, uintptr_t at);  // where all has come: wakes who waits
+  Warpgroup& warpgroup_of(const Thread&, const char* what);
+  bool warpgroup_arrives(State, const char* name, const void* in, Where);  // true in the last of its threads
+  std::string party_name(Order::Party) const;
 
  private:
   void prepare(size_t dynamic_shared);
   void start(Thread&);
   [[noreturn]] void deadlock();
   void check_shared(SharedRegion&, uintptr_t address, size_t bytes, Access access);
+  void check_order(SharedRegion&, size_t first, size_t bytes, Access access);
+  void check_content(const Shadow&, size_t at, bool reads);
+  void check_registers(Thread&, uintptr_t address, size_t bytes, Access access);
+  std::string waits_for(const Thread&) const;
+  void units_done();  // faults where something is left over
   void gather(uintptr_t address, size_t bytes, Access access, bool shared, const void* site);
   void count_global(const Gather&);
   void count_shared(Gather&);

@@ -20,6 +20,11 @@ Options& options() {
   return o;
 }
 
+void describe(const Described& device) {
+  options().device = device;
+  options().shared_limit = device.block_shared;
+}
+
 std::vector<LaunchRecord>& records() {
   static std::vector<LaunchRecord> r;
   return r;
@@ -76,7 +81,7 @@ bool all_arrived(Block& b, const Thread& t) {
   for (unsigned l = 0; l < kWarp; ++l) {
     if ((t.mask >> l & 1) == 0 || l == t.lane) continue;
     const Thread& other = *b.threads[t.warp * kWarp + l];
-    if (other.state == State::ready || other.state == State::block_barrier) {
+    if (other.state != State::warp_barrier && other.state != State::collective) {
       complete = false;
     } else if (other.mask != t.mask || (other.waiting != t.waiting && std::strcmp(other.waiting, t.waiting) != 0)) {
       b.fail(fmt::format("{} (line {}, mask {:#010x}) meets lane {} in {} (line {}, mask {:#010x})", t.waiting,
@@ -103,8 +108,13 @@ void warp_barrier(unsigned mask, Where where) {
   // A barrier of part of a warp orders only its lanes; the shadow knows whole warps, so it ignores such a one.
   if (mask == b.warps[t.warp].live) ++b.warps[t.warp].epoch;
   ++b.counts.warp_barriers;
-  for (unsigned l = 0; l < kWarp; ++l)
-    if (mask >> l & 1) b.threads[t.warp * kWarp + l]->state = State::ready;
+  std::vector<Order::Party> lanes;
+  for (unsigned l = 0; l < kWarp; ++l) {
+    if ((mask >> l & 1) == 0) continue;
+    b.threads[t.warp * kWarp + l]->state = State::ready;
+    lanes.push_back(static_cast<Order::Party>(t.warp * kWarp + l));
+  }
+  if (b.units.order.on()) b.units.order.meet(lanes);
   b.yield();
 }
 
@@ -244,7 +254,7 @@ int resident_blocks(const std::string& name, int threads, size_t dynamic_shared)
   constexpr int kMostRegisters = 255;
   const auto known = options().registers.find(name);
   const int registers = known == options().registers.end() ? kMostRegisters : known->second;
-  const auto by_shared = static_cast<int>((size_t{164} << 10) / (dynamic_shared + 1024));
+  const auto by_shared = static_cast<int>(options().device.shared / (dynamic_shared + 1024));
   return std::max(1, std::min({32, 2048 / threads, 65536 / ((registers + 7) / 8 * 8 * threads), by_shared}));
 }
 

@@ -46,7 +46,10 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
     fail(fmt::format("{} accesses without meeting another thread: an endless loop, or a spin on one",
                      options().patience));
   const auto stack = reinterpret_cast<const char*>(a);
-  if (stack >= t.stack_low && stack < t.stack_high) return;
+  if (stack >= t.stack_low && stack < t.stack_high) {
+    if (t.products != nullptr) check_registers(t, a, bytes, access);
+    return;
+  }
   const auto check_alignment = [&] {
     if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && a % bytes != 0)
       fail(fmt::format("misaligned access of {} bytes at address {:#x}", bytes, a));
@@ -78,10 +81,27 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   fail(fmt::format("{} of {} bytes out of bounds: {}", verb, bytes, describe_address(a)));
 }
 
+void Block::check_content(const Shadow& s, size_t at, bool reads) {
+  switch (s.content) {
+    case Shadow::pending:
+      fail(fmt::format("touches shared byte {} while cp.async fills it", at));
+    case Shadow::in_transfer:
+      fail(fmt::format("touches shared byte {} while a tensor copy fills it", at));
+    case Shadow::mbarrier:
+      fail(fmt::format("touches shared byte {}, which belongs to an mbarrier", at));
+    case Shadow::unwritten:
+      if (reads) fail(fmt::format("reads shared byte {} that nothing wrote", at));
+      break;
+    case Shadow::written:
+      break;
+  }
+}
+
 void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access access) {
   if (r.shadow.empty()) return;
   const Thread& t = *current_;
   const size_t first = a - reinterpret_cast<uintptr_t>(r.base);
+  if (units.order.on()) return check_order(r, first, bytes, access);
   const auto me = static_cast<uint16_t>(t.linear);
   const uint32_t warp_epoch = warps[t.warp].epoch;
   // Whether an earlier access of another thread is not separated from this one by a barrier.
@@ -103,8 +123,7 @@ void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access acce
   const char* verb = atomic ? "updates" : reads ? "reads" : "writes";
   for (size_t i = first; i < first + bytes; ++i) {
     Shadow& s = r.shadow[i];
-    if (s.content == Shadow::pending) fail(fmt::format("touches shared byte {} while cp.async fills it", i));
-    if (reads && s.content == Shadow::unwritten) fail(fmt::format("reads shared byte {} that nothing wrote", i));
+    check_content(s, i, reads);
     if (!(atomic && s.atomic) && races(s.writer, s.writer_warp, s.write_block_epoch, s.write_warp_epoch))
       fail(fmt::format("data race: {} shared byte {} that {} wrote with no barrier between", verb, i,
                        s.writer == Shadow::kMany ? "other threads" : fmt::format("thread {}", s.writer)));
@@ -121,6 +140,7 @@ void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access acce
     join(s.writer, s.writer_warp, atomic && s.atomic && s.write_block_epoch == epoch);
     s.content = Shadow::written;
     s.atomic = atomic && !plain;
+    s.copied = false;
     s.write_block_epoch = epoch;
     s.write_warp_epoch = warp_epoch;
   }
@@ -134,6 +154,8 @@ void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
     for (size_t i = first; i < first + copy.bytes.size(); ++i) {
       Shadow& s = r->shadow[i];
       s.content = Shadow::written;
+      s.copied = false;
+      if (units.order.on()) s.order = {units.order.only(units.order.now(static_cast<Order::Party>(t.linear))), 0};
       s.writer = static_cast<uint16_t>(t.linear);
       s.writer_warp = static_cast<uint16_t>(t.warp);
       s.atomic = false;

@@ -27,8 +27,13 @@ struct Fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Of the device that the runner stands for, an A100: kernels cut their work as they would there.
-inline constexpr int kMultiprocessors = 108;
+// The device that the runner stands for: kernels cut their work as they would there.
+struct Described {
+  int sm, multiprocessors;
+  size_t block_shared, shared;  // bytes of shared memory that a block can have, and of a multiprocessor
+};
+inline constexpr Described kA100{80, 108, 163 << 10, 164 << 10}, kH100{90, 132, 227 << 10, 228 << 10};
+inline constexpr int kMultiprocessors = kA100.multiprocessors;
 
 struct Extent {
   unsigned x = 1, y = 1, z = 1;
@@ -44,12 +49,14 @@ struct Counts {
   uint64_t shared_wavefronts = 0;                              // passes over the 32 banks they took
   uint64_t shared_ideal = 0;                                   // passes they would have taken without conflicts
   uint64_t block_barriers = 0, warp_barriers = 0, collectives = 0;
-  uint64_t mma = 0, mma_flops = 0;  // warp-wide matrix instructions, and what they compute
-  uint64_t special = 0;             // exponentials, logarithms, erfc and reciprocal roots, by threads
-  uint64_t async_bytes = 0;         // loaded by cp.async; its loads and stores are counted above like any other
-  uint64_t atomics = 0;             // by threads
-  uint64_t global_atomics = 0;      // of them, where blocks meet
-  uint64_t static_shared = 0;       // bytes of static shared memory that a block wrote, the most of all (needs races)
+  uint64_t mma = 0, mma_flops = 0;      // matrix instructions of warps, and what they compute
+  uint64_t wgmma = 0, wgmma_flops = 0;  // those of warpgroups
+  uint64_t special = 0;                 // exponentials, logarithms, erfc and reciprocal roots, by threads
+  uint64_t async_bytes = 0;             // loaded by cp.async; its loads and stores are counted above like any other
+  uint64_t tensor_bytes = 0;            // that tensor copies loaded; counted above too, in wavefronts of 128 bytes
+  uint64_t atomics = 0;                 // by threads
+  uint64_t global_atomics = 0;          // of them, where blocks meet
+  uint64_t static_shared = 0;  // bytes of static shared memory that a block wrote, the most of all (needs races)
   void add(const Counts&);
 };
 
@@ -76,10 +83,12 @@ struct Options {
   size_t stack_bytes = 256 << 10;
   size_t memory_limit = 0;  // bytes of device memory beyond which allocations in the order of a stream fail; 0: 8 GiB
   std::map<std::string, int>
-      registers;                    // per thread, of launches by name; as many as there can be where it says nothing
-  size_t shared_limit = 163 << 10;  // static + dynamic shared memory of a block (sm_80; sm_90 has 227 KiB)
+      registers;             // per thread, of launches by name; as many as there can be where it says nothing
+  Described device = kA100;  // set with shared_limit by describe()
+  size_t shared_limit = kA100.block_shared;  // static + dynamic shared memory of a block
 };
 Options& options();
+void describe(const Described&);        // from now on
 std::vector<LaunchRecord>& records();   // appended by every launch while options().count
 std::vector<std::string>& range_log();  // NVTX ranges, "pretext/training step/conv2d", while options().ranges
 

@@ -67,6 +67,9 @@ void Counts::add(const Counts& c) {
   special += c.special;
   async_bytes += c.async_bytes;
   mma_flops += c.mma_flops;
+  wgmma += c.wgmma;
+  wgmma_flops += c.wgmma_flops;
+  tensor_bytes += c.tensor_bytes;
   atomics += c.atomics;
   global_atomics += c.global_atomics;
   static_shared = std::max(static_shared, c.static_shared);

@@ -1,0 +1,94 @@
+// The scan by wgmma and tensor copies (kernels/cuda/topk_sm90.cu): lists are those of every other path. Under the runner the device
+// is an H100; on a GPU of another kind there is nothing to test.
+#include <algorithm>
+
+#include "kernels/topk.h"
+#include "tests/kernels/cuda/topk_problem.h"
+
+namespace kith::test {
+namespace {
+
+class TopKSm90 : public TopKCuda {
+ protected:
+  void SetUp() override {
+    TopKCuda::SetUp();
+#ifdef KITH_SIMT
+    simt::describe(simt::kH100);
+    queue.sm = simt::kH100.sm;
+    queue.multiprocessors = simt::kH100.multiprocessors;
+#else
+    if (!IsSkipped() && queue.sm != 90) GTEST_SKIP() << "no device of compute capability 9.0";
+#endif
+  }
+#ifdef KITH_SIMT
+  void TearDown() override { simt::describe(simt::kA100); }
+
+  // Names of the launches of one search.
+  std::vector<std::string> launches(int64_t dim) {
+    simt::options().count = true;
+    simt::records().clear();
+    on_device(unit_rows(2, dim, Seed{1}), unit_rows(9, dim, Seed{2}), 1);
+    simt::options().count = false;
+    std::vector<std::string> names;
+    for (const simt::LaunchRecord& r : simt::records()) names.push_back(r.kernel);
+    return names;
+  }
+#endif
+};
+
+TEST_F(TopKSm90, EqualsBruteForce) {
+  struct Shape {
+    int64_t queries, database, dim, k;
+  };
+  // One row; a tile of 256 rows - 1, all, + 1, three tiles in one split and five in two; 128 queries - 1, all, + 1; slabs of 64
+  // elements - 1, all, + 1, more slabs than stages, and all of the largest dim, for which there are two stages.
+  for (const auto& [queries, database, dim, k] : {Shape{1, 1, 1, 1},
+                                                  {3, 255, 63, 1},
+                                                  {127, 256, 64, 20},
+                                                  {128, 257, 65, 21},
+                                                  {129, 513, 33, 5},
+                                                  {2, 1281, 9, 40},
+                                                  {66, 257, 330, 20},
+                                                  {2, 257, 512, 3}})
+    expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
+}
+
+TEST_F(TopKSm90, LargestK) { expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256); }
+
+// Every score beats the limit: buffers are full several times in a tile. And ties, some across tiles.
+TEST_F(TopKSm90, BuffersThatOverflow) {
+  HostMatrix<float> rising(600, 3), distinct = unit_rows(20, 17, Seed{4}), copies(600, 17);
+  for (int64_t j = 0; j < 600; ++j) {
+    rising.view().row(j)[0] = static_cast<float>(j + 1);
+    std::copy_n(distinct.view().row(j % 20).data(), 17, copies.view().row(j).data());
+  }
+  expect_exact(HostMatrix<float>(20, 3, 1.f), rising, 40);
+  expect_exact(unit_rows(20, 17, Seed{5}), copies, 45);
+}
+
+TEST_F(TopKSm90, SelfIsExcluded) {
+  const HostMatrix<float> x = unit_rows(130, 9, Seed{3});
+  expect_exact(x, x, 10, {.exclude_self = true});
+}
+
+TEST_F(TopKSm90, DatabaseInChunks) {
+  const HostMatrix<float> queries = unit_rows(5, 70, Seed{1}), database = unit_rows(600, 70, Seed{2});
+  const TopKResult got = streamed(queries, database, 7, 260), want = brute_force(queries, database, 7, {});
+  EXPECT_EQ(got.indices, want.indices);
+  EXPECT_EQ(got.scores, want.scores);
+}
+
+#ifdef KITH_SIMT
+TEST_F(TopKSm90, OnlyWhereItCan) {
+  const auto uses = [&](int64_t dim) { return std::ranges::count(launches(dim), "topk_scan_sm90"); };
+  EXPECT_EQ(uses(512), 1);
+  EXPECT_EQ(uses(513), 0);
+  for (const int other : {80, 89, 100}) {
+    queue.sm = other;
+    EXPECT_EQ(uses(64), 0) << other;
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace kith::test
