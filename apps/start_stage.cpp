@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,8 +24,6 @@
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
-#include "nn/device/ranks/mpi_ranks.h"
-#include "nn/device/threads.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/metrics_log.h"
@@ -62,13 +59,9 @@ Residency residency_of(const std::string& stream) {
 
 ContextRequest context_request(const StageOptions& o, const RunConfig& config,
                                const std::shared_ptr<Collective>& ranks) {
-  const bool several = ranks->size() > 1;
-  int threads = config.threads;
-  if (several && threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr)
-    threads = threads_of_rank(available_processors(), announced_ranks().value_or(Announced{}).here);
-  return {.device = several ? "cpu" : o.device,
+  return {.device = ranks->size() > 1 ? "cpu" : o.device,
           .precision = config.precision,
-          .options = {.threads = threads,
+          .options = {.threads = threads_of_rank(*ranks, config.threads),
                       .seed = config.seed,
                       .graphs = !o.no_graphs,
                       .math = {.tf32 = config.tf32, .plan_folder = default_plan_folder()},
@@ -106,8 +99,7 @@ ResolvedConfig begin(const StageOptions& o, int ranks) {
   expect_no_foreign_results(o.out);
   expect_outside_data("--out", o.out, spec);
   if (spec.empty()) throw no_data_set(o.out);
-  if (ranks > 1 && o.device.starts_with("cuda"))
-    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", o.device));
+  expect_device_of_ranks(o.device, ranks);
   return resolved;
 }
 
