@@ -129,7 +129,9 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
   together(*ranks, [&] { s.opened = open_context(context_request(o, config, ranks), list_devices()); });
   if (s.opened.context->on_cpu() && o.stream == "yes")
     s.opened.line += "; images are where the CPU is, none are streamed";
-  if (ranks->size() > 1) s.opened.line += fmt::format("; {} ranks, {}", ranks->size(), ranks->engine());
+  if (ranks->size() > 1)
+    s.opened.line += fmt::format("; {} ranks, {}{}", ranks->size(), ranks->engine(),
+                                 o.sync_bn ? "; batch norm of the whole batch" : "");
   // One after the other: pictures are decoded once.
   alone(*ranks, [&] { s.data = load_data(config.data, picture_progress(console_options(o.quiet, o.json))); });
   together(*ranks, [&] {
@@ -185,6 +187,7 @@ void follow(const StageOptions& o, const Stage& stage, Started& s) {
 
 void run_stage(const StageOptions& o, const Stage& stage) {
   const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  if (o.sync_bn) ranks->batch_norm = Collective::BatchNorm::whole;
   as_rank(*ranks, [&] {
     Started s;
     alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });

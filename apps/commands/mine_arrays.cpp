@@ -59,8 +59,8 @@ FeatureMatrix open_rows(const MineArrays& options) {
   return FeatureMatrix::open(name);
 }
 
-// Rows of the file in f64, a piece at a time: of unit length, or as they are. By the largest element first: no square overflows or
-// vanishes. A row of zeros stays.
+// Rows of the file in f64, a piece at a time: of unit length, or as they are. By the largest element first: no square
+// overflows or vanishes. A row of zeros stays.
 class Rows {
  public:
   Rows(const FeatureMatrix& file, bool normalize) : file_(file), normalize_(normalize) {}
@@ -108,8 +108,8 @@ void expect_finite(const FeatureMatrix& file) {
   });
 }
 
-// What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the database, or
-// empty.
+// What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the
+// database, or empty.
 struct Searched {
   std::string warning;
   std::vector<double> less;

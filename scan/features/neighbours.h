@@ -5,8 +5,8 @@
 
 namespace kith {
 
-// The lists of scan/metrics/blocked_search.h on unit rows in f32, without the row itself: [rows, k], the nearest first. Error: k is
-// not below the number of rows.
+// The lists of scan/metrics/blocked_search.h on unit rows in f32, without the row itself: [rows, k], the nearest first.
+// Error: k is not below the number of rows.
 data::NpyArray<int64_t> nearest_rows(Context&, const FeatureMatrix&, int64_t k, int64_t block_rows = 0);
 
 // The same for a run's only space, kept in its neighbours.npy.

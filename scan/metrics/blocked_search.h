@@ -5,11 +5,12 @@
 // rounded, equal ones by the row's index in the whole table: the lists are the same, to the bit, for any number of ranks and
 // any size of the blocks.
 //
-// Memory  of a rank: the lists of all rows, (8 + 4 with scores) B an entry; 36 B an entry of a part's lists; and of one block on the CPU
-//         4 dim B a row twice, for the queries and the database, and up to 20 dim B a row more for what the kernel makes of
-//         them. By default a block has at most 128 MiB of rows.
-// Cost    on the CPU a block among its own rows takes half the products, and with others all of them: of R ranks and P blocks each rank makes
-//         (1 - 1 / (2 P)) / R of the products of all pairs.
+// Memory  of a rank: the lists of all rows, (8 + 4 with scores) B an entry; 36 B an entry of a part's lists; and of a block on
+//         the CPU 4 dim B a row twice, for the queries and the database, and up to 20 dim B a row more for what the kernel
+//         makes of them. By default a block has at most 128 MiB of rows; one rank takes up to 256 MiB on the CPU, and 4 GiB
+//         on a device, as one block.
+// Cost    on the CPU a block among its own rows takes half the products, and with others all of them: of R ranks and P blocks
+//         each rank makes (1 - 1 / (2 P)) / R of the products of all pairs.
 // A rank that cannot read throws out of the search, and leaves the others waiting.
 #pragma once
 #include <functional>
