@@ -108,6 +108,14 @@ int threads_of_rank(const Collective& ranks, int asked) {
 }
 
 void expect_command_of_ranks(const std::vector<std::string>& arguments) {
+  if (const std::optional<Announced> started = announced_without_mpi(); started && started->size > 1) {
+    if (started->rank != 0) throw EndQuietly{1};
+    throw Error(fmt::format(
+        "the launcher started {0} processes by {1} and RANK, without MPI, by which ranks find each other: start "
+        "them by mpirun -np {0}, or srun --mpi=pmix, or kith run --ranks {0}, and without these variables "
+        "(bench/cluster/torchrun.sh)",
+        started->size, started->variable));
+  }
   const std::optional<Announced> announced = announced_ranks();
   if (!announced || announced->size == 1) return;
   const auto has = [&](const std::string& word) {

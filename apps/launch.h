@@ -15,7 +15,8 @@ struct EndQuietly {
   int status = 0;
 };
 
-// Before the command line is read. Error, on the first process: a launcher started several of a command that works as one.
+// Before the command line is read. Error, on the first process: a launcher started several of a command that works as one, or one
+// that knows no MPI started several, of which each would take itself for the only one.
 void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
 // The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has

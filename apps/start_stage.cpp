@@ -195,7 +195,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     open_all(o, ranks, s);
     if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
-    if (ranks->rank() == 0) print_plan(o, s.resolved.config, s.opened, s.data);
+    print_plan(o, s.resolved.config, s.opened, s.data);
   });
 }
 

@@ -33,7 +33,7 @@ std::vector<Rows> cut(int64_t rows, int64_t parts) {
 
 // On the CPU one block only where that is as quick as ever, and small: the kernel holds the lists of all of a block's rows open.
 int64_t default_block_rows(const Context& ctx, const BlockedSearch& a) {
-  constexpr int64_t kBlock = int64_t{128} << 20, kWhole = int64_t{256} << 20, kDeviceWhole = int64_t{4} << 30;
+  constexpr int64_t kBlock = int64_t{64} << 20, kWhole = int64_t{256} << 20, kDeviceWhole = int64_t{4} << 30;
   const int64_t row = a.cols * static_cast<int64_t>(sizeof(float));
   if (!ctx.on_cpu()) return a.rows <= kDeviceWhole / row ? a.rows : std::min(kBlock / row, kDeviceQueries);
   const int64_t open = (int64_t{256} << 20) / ((2 * a.k + 32) * 16);  // kernels/topk.h

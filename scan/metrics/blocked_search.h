@@ -7,7 +7,7 @@
 //
 // Memory  of a rank: the lists of all rows, (8 + 4 with scores) B an entry; 36 B an entry of a part's lists; and of a block on
 //         the CPU 4 dim B a row twice, for the queries and the database, and up to 20 dim B a row more for what the kernel
-//         makes of them. By default a block has at most 128 MiB of rows; one rank takes up to 256 MiB on the CPU, and 4 GiB
+//         makes of them. By default a block has at most 64 MiB of rows; one rank takes up to 256 MiB on the CPU, and 4 GiB
 //         on a device, as one block.
 // Cost    on the CPU a block among its own rows takes half the products, and with others all of them: of R ranks and P blocks
 //         each rank makes (1 - 1 / (2 P)) / R of the products of all pairs.

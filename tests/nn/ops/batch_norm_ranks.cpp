@@ -18,7 +18,7 @@ namespace {
 
 using Values = std::vector<float>;
 
-constexpr int64_t kImages = 13, kPixels = 6, kChannels = 5, kRows = kImages * kPixels, kSize = kRows * kChannels;
+constexpr int64_t kImages = 13, kPixels = 6, kChannels = 5, kAllRows = kImages * kPixels, kSize = kAllRows * kChannels;
 constexpr float kMomentum = 0.25f;
 
 // Of one rank, or of the images of all in their order; parameter gradients are a rank's own.
@@ -65,7 +65,7 @@ struct Bound {
   double y = 0, dx = 0, dgamma = 0, dbeta = 0, mean = 0, var = 0;
 };
 Bound bound_of(const Problem& p, int64_t c) {
-  constexpr double kU = 0x1p-24, kN = kRows, kSum = 2 * kN * kU + 8 * kU;
+  constexpr double kU = 0x1p-24, kN = kAllRows, kSum = 2 * kN * kU + 8 * kU;
   std::vector<double> x, r;
   for (int64_t i = c; i < kSize; i += kChannels)
     x.push_back(p.x[static_cast<size_t>(i)]), r.push_back(p.residual[static_cast<size_t>(i)]);
@@ -150,7 +150,7 @@ TEST(BatchNormOfRanks, AnySharesGiveWhatOneRankDoes) {
     // The running variance is that of n - 1 rows, and is rounded about 2.
     for (size_t c = 0; c < kChannels; ++c)
       EXPECT_NEAR(parts[0].var[c], want.var[c],
-                  kMomentum * bounds[c].var * kRows / (kRows - 1) + 4 * test::kUnit * want.var[c]);
+                  kMomentum * bounds[c].var * kAllRows / (kAllRows - 1) + 4 * test::kUnit * want.var[c]);
     EXPECT_EQ(all.dresidual, want.dresidual);
   }
 }
@@ -170,7 +170,7 @@ TEST(BatchNormOfRanks, OwnStatisticsAndEvalModeTalkToNobody) {
     BatchNormState state{.running_mean = ctx.full({kChannels}, 1), .running_var = ctx.full({kChannels}, 2)};
     Tape tape(ctx, Tape::Mode::inference);
     const Var one = tape.constant(ctx.full({kChannels}, 1));
-    batch_norm(tape, tape.constant(ctx.from({kRows, kChannels}, p.x)), one, one, state, {.train = false});
+    batch_norm(tape, tape.constant(ctx.from({kAllRows, kChannels}, p.x)), one, one, state, {.train = false});
     ranks->barrier();
   });
   Context one({.threads = 1});

@@ -42,7 +42,7 @@ RunConfig one_step(PretextKind kind, int64_t images) {
   return c;
 }
 
-std::map<std::string, std::vector<float>> numbers_of(const StateView& view) {
+std::map<std::string, std::vector<float>> weights_of(const StateView& view) {
   std::map<std::string, std::vector<float>> out;
   for (const NamedParameter& p : view.parameters) out[p.name] = p.parameter->value.to_host();
   return out;
@@ -71,9 +71,9 @@ StepTaken step_of(const RunConfig& config, int count, BatchNorm by, uint64_t mov
     const auto task = pretext_task(config.pretext.task).make(s.config, s.data, images);
     if (moved != 0) move_weights(task->state(), moved);
     StepTaken& to = taken[static_cast<size_t>(own->rank())];
-    to.gradient = numbers_of(task->state());
+    to.gradient = weights_of(task->state());
     train_pretext(s, *task, images);
-    to.after = numbers_of(task->state());
+    to.after = weights_of(task->state());
     for (auto& [name, values] : to.gradient)
       for (size_t i = 0; i < values.size(); ++i) values[i] -= to.after.at(name)[i];
     for (const nlohmann::json& line : report.lines)
