@@ -102,7 +102,20 @@ std::vector<std::string> launch_words(const std::string& launcher, const std::st
 
 int threads_of_rank(int available, int here) { return std::max(available / std::max(here, 1), 1); }
 
+int threads_of_rank(const Collective& ranks, int asked) {
+  if (ranks.size() == 1 || asked != 0 || std::getenv("OMP_NUM_THREADS") != nullptr) return asked;
+  return threads_of_rank(available_processors(), announced_ranks().value_or(Announced{}).here);
+}
+
 void expect_command_of_ranks(const std::vector<std::string>& arguments) {
+  if (const std::optional<Announced> started = announced_without_mpi(); started && started->size > 1) {
+    if (started->rank != 0) throw EndQuietly{1};
+    throw Error(fmt::format(
+        "the launcher started {0} processes by {1} and RANK, without MPI, by which ranks find each other: start "
+        "them by mpirun -np {0}, or srun --mpi=pmix, or kith run --ranks {0}, and without these variables "
+        "(bench/cluster/torchrun.sh)",
+        started->size, started->variable));
+  }
   const std::optional<Announced> announced = announced_ranks();
   if (!announced || announced->size == 1) return;
   const auto has = [&](const std::string& word) {
@@ -114,8 +127,9 @@ void expect_command_of_ranks(const std::vector<std::string>& arguments) {
   if (arguments.empty() || std::ranges::find(kShared, arguments.front()) == kShared.end())
     what = arguments.empty() ? "" : " " + arguments.front();
   else
-    for (const char* option : {"--seeds", "--features", "--assignments", "--help", "-h"})
-      if (has(option)) what = " " + arguments.front() + " " + option;
+    for (const std::string option : {"--seeds", "--features", "--assignments", "--help", "-h"})
+      if (has(option) && !(arguments.front() == "mine" && option == "--features"))
+        what = " " + arguments.front() + " " + option;
   if (what.empty() && !arguments.empty()) return;
   if (announced->rank != 0) throw EndQuietly{1};
   throw Error(fmt::format("kith{} works as one process; the launcher started {} ({})", what, announced->size,
@@ -136,6 +150,11 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
     launch(*wanted);
   }
   return one_rank();
+}
+
+void expect_device_of_ranks(const std::string& device, int ranks) {
+  if (ranks > 1 && device.starts_with("cuda"))
+    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", device));
 }
 
 void as_rank(Collective& ranks, const std::function<void()>& f) {

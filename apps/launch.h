@@ -15,7 +15,8 @@ struct EndQuietly {
   int status = 0;
 };
 
-// Before the command line is read. Error, on the first process: a launcher started several of a command that works as one.
+// Before the command line is read. Error, on the first process: a launcher started several of a command that works as one, or one
+// that knows no MPI started several, of which each would take itself for the only one.
 void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
 // The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has
@@ -29,6 +30,11 @@ std::vector<std::string> launch_words(const std::string& launcher, const std::st
 
 // Threads of each of `here` ranks on a machine: their share of what may run, at least 1.
 int threads_of_rank(int available, int here);
+// The same of this process, where the command line asks for none (0) and OMP_NUM_THREADS says nothing; else what they say.
+int threads_of_rank(const Collective&, int asked);
+
+// Error: several ranks and a GPU.
+void expect_device_of_ranks(const std::string& device, int ranks);
 
 // f as one of the ranks. Where one ends by an Error of its own, that is said with its rank, and all are ended with status 1. What
 // ends all of them together (scan/run/ranks.h) is said once: that rank ends with status 1, the others with 0. Interrupted comes

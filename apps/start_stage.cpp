@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,8 +24,6 @@
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
-#include "nn/device/ranks/mpi_ranks.h"
-#include "nn/device/threads.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/metrics_log.h"
@@ -62,13 +59,9 @@ Residency residency_of(const std::string& stream) {
 
 ContextRequest context_request(const StageOptions& o, const RunConfig& config,
                                const std::shared_ptr<Collective>& ranks) {
-  const bool several = ranks->size() > 1;
-  int threads = config.threads;
-  if (several && threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr)
-    threads = threads_of_rank(available_processors(), announced_ranks().value_or(Announced{}).here);
-  return {.device = several ? "cpu" : o.device,
+  return {.device = ranks->size() > 1 ? "cpu" : o.device,
           .precision = config.precision,
-          .options = {.threads = threads,
+          .options = {.threads = threads_of_rank(*ranks, config.threads),
                       .seed = config.seed,
                       .graphs = !o.no_graphs,
                       .recompute = config.recompute,
@@ -107,8 +100,7 @@ ResolvedConfig begin(const StageOptions& o, int ranks) {
   expect_no_foreign_results(o.out);
   expect_outside_data("--out", o.out, spec);
   if (spec.empty()) throw no_data_set(o.out);
-  if (ranks > 1 && o.device.starts_with("cuda"))
-    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", o.device));
+  expect_device_of_ranks(o.device, ranks);
   return resolved;
 }
 
@@ -138,7 +130,9 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
   together(*ranks, [&] { s.opened = open_context(context_request(o, config, ranks), list_devices()); });
   if (s.opened.context->on_cpu() && o.stream == "yes")
     s.opened.line += "; images are where the CPU is, none are streamed";
-  if (ranks->size() > 1) s.opened.line += fmt::format("; {} ranks, {}", ranks->size(), ranks->engine());
+  if (ranks->size() > 1)
+    s.opened.line += fmt::format("; {} ranks, {}{}", ranks->size(), ranks->engine(),
+                                 o.sync_bn ? "; batch norm of the whole batch" : "");
   // One after the other: pictures are decoded once.
   alone(*ranks, [&] { s.data = load_data(config.data, picture_progress(console_options(o.quiet, o.json))); });
   together(*ranks, [&] {
@@ -194,6 +188,7 @@ void follow(const StageOptions& o, const Stage& stage, Started& s) {
 
 void run_stage(const StageOptions& o, const Stage& stage) {
   const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  if (o.sync_bn) ranks->batch_norm = Collective::BatchNorm::whole;
   as_rank(*ranks, [&] {
     Started s;
     alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });
@@ -201,7 +196,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     open_all(o, ranks, s);
     if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
-    if (ranks->rank() == 0) print_plan(o, s.resolved.config, s.opened, s.data);
+    print_plan(o, s.resolved.config, s.opened, s.data);
   });
 }
 

@@ -31,7 +31,8 @@ void validate(const BatchNormForward<float, A>& a) {
   expect_channels(a.beta, a.x.cols, "beta");
   expect_like<A>(a.y, a.x, "y");
   if (a.train) {
-    check(a.again || a.x.rows >= 2, fmt::format("batch_norm: train mode needs at least 2 rows, found {}", a.x.rows));
+    check(a.again || a.whole != nullptr || a.x.rows >= 2,
+          fmt::format("batch_norm: train mode needs at least 2 rows, found {}", a.x.rows));
     expect_channels(a.mean, a.x.cols, "mean");
     expect_channels(a.invstd, a.x.cols, "invstd");
   }
@@ -44,7 +45,7 @@ void validate(const BatchNormForward<float, A>& a) {
 
 template <class A>
 void validate(const BatchNormBackward<float, A>& a) {
-  check(a.x.rows >= 1, "batch_norm: backward without rows");
+  check(a.whole != nullptr || a.x.rows >= 1, "batch_norm: backward without rows");
   expect_like(a.dy, a.x, "dy");
   expect_channels(a.gamma, a.x.cols, "gamma");
   expect_channels(a.mean, a.x.cols, "mean");
@@ -60,9 +61,14 @@ void validate(const BatchNormBackward<float, A>& a) {
   }
 }
 
+void expect_cpu(const BatchNormWhole* whole, Queue q) {
+  if (whole != nullptr) require_cpu(q, "batch_norm of a share of a batch");
+}
+
 template <class A>
 void forward(const BatchNormForward<float, A>& a, Queue q) {
   validate(a);
+  expect_cpu(a.whole, q);
   if (q.device == Device::cuda) return cuda::batch_norm_forward(a, q);
   cpu::batch_norm_forward(a);
 }
@@ -70,11 +76,24 @@ void forward(const BatchNormForward<float, A>& a, Queue q) {
 template <class A>
 void backward(const BatchNormBackward<float, A>& a, Queue q) {
   validate(a);
+  expect_cpu(a.whole, q);
   if (q.device == Device::cuda) return cuda::batch_norm_backward(a, q);
   cpu::batch_norm_backward(a);
 }
 
 }  // namespace
+
+void batch_norm_merge(int64_t before, std::span<double> mean, std::span<double> squares, int64_t here,
+                      std::span<const double> mean_here, std::span<const double> squares_here) {
+  if (here == 0) return;
+  const double all = static_cast<double>(before + here), step = static_cast<double>(here) / all;
+  const double spread = static_cast<double>(before) * static_cast<double>(here) / all;
+  for (size_t c = 0; c < mean.size(); ++c) {
+    const double delta = mean_here[c] - mean[c];
+    mean[c] += delta * step;
+    squares[c] += squares_here[c] + delta * delta * spread;
+  }
+}
 
 void batch_norm_forward(const BatchNormForward<float>& a, Queue q) { forward(a, q); }
 void batch_norm_forward(const BatchNormForward<float, bf16>& a, Queue q) { forward(a, q); }

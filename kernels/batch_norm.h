@@ -21,16 +21,34 @@
 // In train mode a NaN, or an infinity, in x makes its channel's variance and invstd NaN and its mean NaN or infinite, and so
 // the running ones, for good; all of the channel is NaN in y, and in backward's dx and dgamma. Other channels are left alone.
 //
+// A batch may be shared: with `whole` x has the rows of one share, maybe none, and mean, var and rows above are of all shares, on
+// the CPU. Forward's moments and backward's sums go through it; dbeta and dgamma stay this share's, to be summed by the caller.
+//
 // Cost  forward train 12 B per element (x twice, y), residual 4 more; backward 20 B (x and dy twice, dx), 8 more with y
 //       (read twice; with dresidual once, and dresidual written: the second pass reads it in place of dy and y). On a device
 //       two launches each, one in eval and again, and one for a mask where channels are no multiple of 8 or tensors not aligned.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
 //         batch_norm_forward 2, 1.6; batch_norm_backward 2, 1.3;
 #pragma once
+#include <functional>
+
 #include "kernels/core/bf16.h"
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
+
+// The shares of a batch. Each share calls both once, of forward and of backward, and gets what all get, in the same bits.
+struct BatchNormWhole {
+  // [channels] means and sums of (x - mean)^2, of `rows` rows of this share, become those of all shares, whose rows are returned:
+  // at least 2.
+  std::function<int64_t(int64_t rows, std::span<double> mean, std::span<double> squares)> moments;
+  // Sums over `rows` rows of this share become those over all, whose rows are returned.
+  std::function<int64_t(int64_t rows, std::span<double> sums)> sums;
+};
+
+// Means and squares, as above, of `before` rows become those of `before + here` (Chan et al. 1979). here = 0 changes nothing.
+void batch_norm_merge(int64_t before, std::span<double> mean, std::span<double> squares, int64_t here,
+                      std::span<const double> mean_here, std::span<const double> squares_here);
 
 template <class T, class A = T>
 struct BatchNormForward {
@@ -43,9 +61,10 @@ struct BatchNormForward {
   T eps = T(1e-5), momentum = T(0.1);
   // [channels]; read in eval, updated in train (may be empty in train: no update)
   std::span<T> running_mean = {}, running_var = {};
-  std::span<T> mean = {}, invstd = {};  // [channels]; written in train, read again; saved for backward
-  Matrix<A> y;                          // [rows, channels]; may not alias x
-  std::span<uint32_t> mask = {};        // with relu, where wanted: batch_norm_mask_words(rows, channels)
+  std::span<T> mean = {}, invstd = {};    // [channels]; written in train, read again; saved for backward
+  Matrix<A> y;                            // [rows, channels]; may not alias x
+  std::span<uint32_t> mask = {};          // with relu, where wanted: batch_norm_mask_words(rows, channels)
+  const BatchNormWhole* whole = nullptr;  // in train mode: x is a share of a batch
 };
 
 template <class T, class A = T>
@@ -62,6 +81,7 @@ struct BatchNormBackward {
   Write write_residual = Write::overwrite;
   std::span<const T> beta = {};  // relu without a residual, without mask and y: the sign of y comes from x
   std::span<const uint32_t> mask = {};
+  const BatchNormWhole* whole = nullptr;
 };
 
 constexpr int64_t batch_norm_mask_words(int64_t rows, int64_t channels) { return (rows * channels + 31) / 32; }

@@ -14,8 +14,9 @@ struct MineArrays {
   bool normalize = false;        // search by angle: rows are scaled to unit length first
   std::filesystem::path out;     // [n, k] int64
   std::filesystem::path scores;  // [n, k] f32; empty: not written
+  int64_t block_rows = 0;        // of a block of the search; 0: the search's own choice
 };
-// Nearest neighbours by inner product, found on the context's device (mine_arrays.cpp).
+// Nearest neighbours by inner product, found on the context's device, by all its ranks (mine_arrays.cpp). Each maps the file.
 //
 // normalize: rows are scaled to unit length in f64, with lengths from 1e-308 to 1e308, and then rounded to f32. Rows within a
 // narrow cone are searched less their mean, which keeps the order and loses fewer digits: lists are by angle down to about 1e-6.
@@ -23,7 +24,8 @@ struct MineArrays {
 // Errors      outputs that are one file, the features, or folders; values that are not finite; without normalize values beyond
 //             f32's range, rows too short for it, and, where scores are written, products beyond it.
 // On standard error: zero rows under normalize; lengths that differ without it.
-// Memory      12 B an element on the host. Nothing is written before the search is done; files appear whole or not at all.
+// Memory      beside the mapped features that of scan/metrics/blocked_search.h. Nothing is written before the search is done; files
+//             appear whole or not at all.
 int mine_arrays(Context&, const MineArrays&);
 
 struct EvaluateArrays {

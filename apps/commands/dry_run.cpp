@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "apps/startup_checks.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/tensor/ceilings.h"
+#include "scan/preflight/scaling.h"
 #include "scan/preflight/work_estimate.h"
+#include "scan/text/table.h"
 
 namespace kith {
 namespace {
@@ -48,6 +53,78 @@ void print_text(const DataShape& shape, double forward, const std::vector<Row>& 
   }
   fmt::print("# {:<10} {:>24}views {:>9}FLOP  {:>14} at {}FLOP/s: {}\n", "total", amount(views), amount(flops),
              duration_text(flops / rate.flops), amount(rate.flops), rate.source);
+}
+
+std::string milliseconds(double seconds) { return fmt::format("{:.3g}", 1e3 * seconds); }
+
+// Of each of several ranks that measure at the same time: the slowest one's.
+RankRates measured_rates(Collective& ranks, const AssumedRate& rate) {
+  RankRates out = measure_link(ranks);
+  constexpr double kUnit = 1e6;  // a whole number of these
+  out.flops = -kUnit * ranks.highest(-static_cast<int32_t>(std::min(rate.flops / kUnit, 2e9)));
+  return out;
+}
+
+struct Predicted {
+  RankRates rates;
+  std::vector<StepTraffic> steps;
+  std::vector<RankRates> gpus;
+};
+
+// Milliseconds of a step of each stage, and of mining, by one choice of rates.
+std::vector<std::string> predicted_row(const std::string& name, const Predicted& p, const RunConfig& config,
+                                       const DataShape& shape, const RankRates& rates) {
+  std::vector<std::string> row = {name};
+  for (const StepTraffic& step : p.steps) {
+    const StepTime t = step_time(step, rates);
+    row.push_back(fmt::format("{} + {}", milliseconds(t.compute), milliseconds(t.talk)));
+  }
+  const StepTime mining = mining_time(config, shape, rates);
+  row.push_back(fmt::format("{} + {}", milliseconds(mining.compute), milliseconds(mining.talk)));
+  return row;
+}
+
+void print_ranks(const Predicted& p, const RunConfig& config, const DataShape& shape) {
+  Table table{.header = {"ms to compute + to talk"}, .rows = {}};
+  for (const StepTraffic& step : p.steps) table.header.push_back(step.stage + " step");
+  table.header.emplace_back("mining");
+  RankRates alone = p.rates;
+  alone.ranks = 1;
+  table.rows.push_back(predicted_row("1 rank", p, config, shape, alone));
+  table.rows.push_back(predicted_row(fmt::format("{} ranks", p.rates.ranks), p, config, shape, p.rates));
+  for (const RankRates& gpu : p.gpus)
+    table.rows.push_back(
+        predicted_row(fmt::format("PREDICTION {} GPU{}{}", gpu.ranks, gpu.ranks > 1 ? "s, " : "", gpu.source), p,
+                      config, shape, gpu));
+  fmt::print("# ranks      {}: {:.1f} us a call, {:.2f} GB/s; {}FLOP/s each while all compute\n", p.rates.source,
+             1e6 * p.rates.call_seconds, p.rates.bytes / 1e9, amount(p.rates.flops));
+  std::string line;
+  for (const char c : to_text(table, 0)) {
+    if (line.empty()) line = "# ";
+    line += c;
+    if (c == '\n') fmt::print("{}", std::exchange(line, ""));
+  }
+  fmt::print(
+      "# GPUs: H200s by published rates of their links, all else assumed; nothing of them was measured, and ranks "
+      "compute on CPUs\n");
+}
+
+nlohmann::json ranks_json(const Predicted& p, const RunConfig& config, const DataShape& shape) {
+  const auto times = [&](const RankRates& rates) {
+    nlohmann::json out = {{"ranks", rates.ranks},
+                          {"flops_per_second", rates.flops},
+                          {"call_seconds", rates.call_seconds},
+                          {"bytes_per_second", rates.bytes},
+                          {"source", rates.source},
+                          {"steps", nlohmann::json::object()}};
+    const auto of = [](const StepTime& t) { return nlohmann::json{{"compute", t.compute}, {"talk", t.talk}}; };
+    for (const StepTraffic& step : p.steps) out["steps"][step.stage] = of(step_time(step, rates));
+    out["mining"] = of(mining_time(config, shape, rates));
+    return out;
+  };
+  nlohmann::json gpus = nlohmann::json::array();
+  for (const RankRates& gpu : p.gpus) gpus.push_back(times(gpu));
+  return {{"measured", times(p.rates)}, {"gpus_predicted_not_measured", std::move(gpus)}};
 }
 
 nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, const DataShape& shape,
@@ -95,13 +172,26 @@ std::string duration_text(double seconds) {
 
 void print_plan(const StageOptions& o, const RunConfig& config, const OpenedContext& opened,
                 const data::Dataset& data) {
-  const DataShape shape = shape_of(data);
-  const std::vector<Row> rows = rows_of(o, config, data);
+  Collective& ranks = opened.context->collective();
+  ranks.barrier();
   const AssumedRate rate = rate_of(*opened.context, config);
-  if (o.json) return fmt::print("{}\n", nlohmann::json{{"plan", to_json(config, opened, shape, rows, rate)}}.dump());
+  std::optional<Predicted> predicted;
+  const DataShape shape = shape_of(data);
+  if (ranks.size() > 1)
+    predicted = {.rates = measured_rates(ranks, rate),
+                 .steps = step_traffic(config, shape, ranks.batch_norm),
+                 .gpus = gpu_rates(DType::bf16, false)};
+  if (ranks.rank() != 0) return;
+  const std::vector<Row> rows = rows_of(o, config, data);
+  if (o.json) {
+    nlohmann::json plan = to_json(config, opened, shape, rows, rate);
+    if (predicted) plan["ranks"] = ranks_json(*predicted, config, shape);
+    return fmt::print("{}\n", nlohmann::json{{"plan", std::move(plan)}}.dump());
+  }
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   fmt::print("{}\n# {}\n", to_toml(config), opened.line);
   print_text(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate);
+  if (predicted) print_ranks(*predicted, config, shape);
 }
 
 }  // namespace kith

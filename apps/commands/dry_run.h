@@ -10,6 +10,8 @@ namespace kith {
 
 // On standard output: TOML with the plan in comments, or with --json one line, {"plan": ...}. The stages that the command
 // would run, those that are done named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
+// Of several ranks also what they need for a step and for mining, and what GPUs would (scan/preflight/scaling.h); every rank calls
+// it, the first prints.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);
 
 AssumedRate rate_of(Context&, const RunConfig&);  // measured now on the CPU

@@ -8,10 +8,37 @@
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 #include "apps/device.h"
+#include "apps/launch.h"
 #include "nn/device/accelerator.h"
+#include "scan/run/ranks.h"
 #include "scan/stages/given_neighbours.h"
 
 namespace kith {
+namespace {
+
+// By all ranks, each on the CPU where there are several.
+void mine_rows(const StageOptions& o, const MineArrays& arrays) {
+  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  as_rank(*ranks, [&] {
+    OpenedContext opened;
+    together(*ranks, [&] {
+      expect_device_of_ranks(o.device, ranks->size());
+      const int threads = threads_of_rank(*ranks, o.threads.value_or(0));
+      opened = open_context({.device = ranks->size() > 1 ? "cpu" : o.device,
+                             .precision = Precision::f32,
+                             .options = {.threads = threads, .collective = ranks}},
+                            list_devices());
+    });
+    if (ranks->rank() == 0) {
+      if (ranks->size() > 1) opened.line += fmt::format("; {} ranks, {}", ranks->size(), ranks->engine());
+      if (!o.quiet) fmt::print(stderr, "{}\n", opened.line);
+      if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
+    }
+    mine_arrays(*opened.context, arrays);
+  });
+}
+
+}  // namespace
 
 void add_mine_command(CLI::App& app) {
   auto stage = std::make_shared<StageOptions>();
@@ -21,7 +48,8 @@ void add_mine_command(CLI::App& app) {
   stage->command = "mine";
   add_from_option(*command, *stage);
   command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");
-  CLI::Option* features = command->add_option("--features", arrays->features, "Search among the rows of this .npy");
+  CLI::Option* features = command->add_option("--features", arrays->features,
+                                              "Search among the rows of this .npy, mapped; --ranks share the search");
   auto neighbours = std::make_shared<std::string>();
   command
       ->add_option("--neighbours", *neighbours,
@@ -36,14 +64,9 @@ void add_mine_command(CLI::App& app) {
   command->callback([command, stage, arrays, neighbours] {
     if (arrays->features.empty())
       return run_stage(*stage, [&](Session& s, auto&) { neighbours->empty() ? mine(s) : mine_given(s, *neighbours); });
-    refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--quiet"});
+    refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--ranks", "--quiet"});
     arrays->out = stage->out;
-    const OpenedContext opened = open_context(
-        {.device = stage->device, .precision = Precision::f32, .options = {.threads = stage->threads.value_or(0)}},
-        list_devices());
-    if (!stage->quiet) fmt::print(stderr, "{}\n", opened.line);
-    if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
-    mine_arrays(*opened.context, *arrays);
+    mine_rows(*stage, *arrays);
   });
 }
 

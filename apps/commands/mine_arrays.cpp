@@ -1,20 +1,29 @@
 // kith mine --features: neighbours among the rows of anyone's array.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/commands/arrays.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
-#include "scan/metrics/neighbour_search.h"
+#include "kernels/core/parallel.h"
+#include "nn/device/ranks/collective.h"
+#include "scan/features/matrix.h"
+#include "scan/metrics/blocked_search.h"
+#include "scan/run/ranks.h"
 
 namespace kith {
 namespace {
 
-using data::NpyArray;
 using std::filesystem::path;
 
 constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
@@ -35,123 +44,171 @@ void check_outputs(const MineArrays& options) {
     throw Error(fmt::format("{}: --out and --scores are one file; give them different names", options.out.string()));
 }
 
-NpyArray<double> read_features(const MineArrays& options) {
-  NpyArray<double> array = data::read_npy<double>(options.features);
+FeatureMatrix open_rows(const MineArrays& options) {
   const std::string name = options.features.string();
-  if (array.shape.size() != 2)
-    throw Error(fmt::format("{}: shape [{}]; expected [rows, dimensions]", name, fmt::join(array.shape, ", ")));
-  if (array.shape[1] < 1) throw Error(fmt::format("{}: rows of 0 dimensions; expected at least 1", name));
-  const auto bad = std::find_if(array.values.begin(), array.values.end(), [](double v) { return !std::isfinite(v); });
-  if (bad != array.values.end()) {
-    const int64_t at = bad - array.values.begin();
-    throw Error(fmt::format("{}: value [{}, {}] is {}; expected finite features", name, at / array.shape[1],
-                            at % array.shape[1], *bad));
-  }
-  if (array.shape[0] < 2) throw Error(fmt::format("{}: {} rows; expected at least 2", name, array.shape[0]));
+  const data::NpyLayout layout = data::npy_layout(options.features);
+  if (layout.shape.size() != 2)
+    throw Error(fmt::format("{}: shape [{}]; expected [rows, dimensions]", name, fmt::join(layout.shape, ", ")));
+  const int64_t rows = layout.shape[0];
+  if (layout.shape[1] < 1) throw Error(fmt::format("{}: rows of 0 dimensions; expected at least 1", name));
+  if (rows < 2) throw Error(fmt::format("{}: {} rows; expected at least 2", name, rows));
   constexpr int64_t kMost = 4096;  // of kernels::topk
-  const int64_t most = std::min(kMost, array.shape[0] - (options.include_self ? 0 : 1));
+  const int64_t most = std::min(kMost, rows - (options.include_self ? 0 : 1));
   if (options.k < 1 || options.k > most)
-    throw Error(fmt::format("{}: k is {}; expected 1..{} for {} rows", name, options.k, most, array.shape[0]));
-  return array;
+    throw Error(fmt::format("{}: k is {}; expected 1..{} for {} rows", name, options.k, most, rows));
+  return FeatureMatrix::open(name);
 }
 
-// Scales every row to unit length. By the largest element first: no square overflows or vanishes.
-void normalize(NpyArray<double>& array, const path& file) {
-  const int64_t dim = array.shape[1];
-  int64_t zeros = 0, first_zero = 0;
-  for (int64_t i = 0; i < array.shape[0]; ++i) {
-    const std::span<double> row{array.values.data() + i * dim, static_cast<size_t>(dim)};
+// Rows of the file in f64, a piece at a time: of unit length, or as they are. By the largest element first: no square
+// overflows or vanishes. A row of zeros stays.
+class Rows {
+ public:
+  Rows(const FeatureMatrix& file, bool normalize) : file_(file), normalize_(normalize) {}
+
+  // use(row of the file, its numbers), in the order of the rows.
+  template <class Use>
+  void each(int64_t first, int64_t count, const Use& use) const {
+    const int64_t dim = file_.cols(), piece = std::clamp<int64_t>((int64_t{1} << 18) / dim, 1, 4096);
+    std::vector<double> values(static_cast<size_t>(std::min(piece, count) * dim));
+    for (int64_t begin = first; begin < first + count; begin += piece) {
+      const int64_t n = std::min(piece, first + count - begin);
+      file_.read(begin, n, values.data());
+      parallel_for(normalize_ ? n : 0, 64, [&](int64_t from, int64_t to) {
+        for (int64_t i = from; i < to; ++i) to_unit({values.data() + i * dim, static_cast<size_t>(dim)});
+      });
+      for (int64_t i = 0; i < n; ++i)
+        use(begin + i, std::span<const double>(values.data() + i * dim, static_cast<size_t>(dim)));
+    }
+  }
+  template <class Use>
+  void each(const Use& use) const {
+    each(0, file_.rows(), use);
+  }
+
+ private:
+  static void to_unit(std::span<double> row) {
     double largest = 0, square = 0;
     for (const double v : row) largest = std::max(largest, std::abs(v));
-    if (largest == 0) {
-      if (zeros++ == 0) first_zero = i;
-      continue;
-    }
+    if (largest == 0) return;
     for (double& v : row) v /= largest, square += v * v;
     const double length = std::sqrt(square);
     for (double& v : row) v /= length;
   }
-  if (zeros != 0)
-    fmt::print(
-        stderr,
-        "kith: warning: {}: row {} is zero{}: without a direction, its neighbours are the rows in order of index\n",
-        file.string(), first_zero, zeros == 1 ? "" : fmt::format(", and {} more", zeros - 1));
+
+  const FeatureMatrix& file_;
+  bool normalize_;
+};
+
+void expect_finite(const FeatureMatrix& file) {
+  Rows(file, false).each([&](int64_t i, std::span<const double> row) {
+    const auto bad = std::ranges::find_if_not(row, [](double v) { return std::isfinite(v); });
+    if (bad != row.end())
+      throw Error(
+          fmt::format("{}: value [{}, {}] is {}; expected finite features", file.name(), i, bad - row.begin(), *bad));
+  });
 }
 
-// Operands of the search. `less` was subtracted from the rows of `database`, or is empty: then they are the queries.
-struct SearchedRows {
-  std::vector<float> queries, database;
+// What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the
+// database, or empty.
+struct Searched {
+  std::string warning;
   std::vector<double> less;
 };
 
 // Unit rows. Where they lie within a narrow cone, products near 1 would lose in f32 what tells them apart: the mean is taken
 // from the database, in f64, before rounding. <q, x - m> orders rows as <q, x> does.
-SearchedRows unit_rows(const NpyArray<double>& array) {
-  const int64_t rows = array.shape[0], dim = array.shape[1];
-  SearchedRows out;
-  out.queries.assign(array.values.begin(), array.values.end());
-  std::vector<double> mean(dim);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t d = 0; d < dim; ++d) mean[d] += array.values[i * dim + d] / static_cast<double>(rows);
+Searched look_at_unit_rows(const FeatureMatrix& file) {
+  int64_t zeros = 0, first_zero = 0;
+  std::vector<double> mean(static_cast<size_t>(file.cols()));
+  Rows(file, true).each([&](int64_t i, std::span<const double> row) {
+    for (size_t d = 0; d < row.size(); ++d) mean[d] += row[d] / static_cast<double>(file.rows());
+    if (std::ranges::all_of(row, [](double v) { return v == 0; }) && zeros++ == 0) first_zero = i;
+  });
+  Searched out;
+  if (zeros != 0)
+    out.warning =
+        fmt::format("{}: row {} is zero{}: without a direction, its neighbours are the rows in order of index",
+                    file.name(), first_zero, zeros == 1 ? "" : fmt::format(", and {} more", zeros - 1));
   double square = 0;
   for (const double m : mean) square += m * m;
   constexpr double kNarrow = 1. / 64;  // the rows' mean squared distance from their mean, 1 - |m|^2
-  if (1 - square >= kNarrow) return out;
-  out.database.resize(array.values.size());
-  for (size_t i = 0; i < array.values.size(); ++i)
-    out.database[i] = static_cast<float>(array.values[i] - mean[i % mean.size()]);
-  out.less = std::move(mean);
+  if (1 - square < kNarrow) out.less = std::move(mean);
   return out;
 }
 
 // Rows as they are, in f32. Elements may vanish, rows not.
-SearchedRows rows_as_given(const NpyArray<double>& array, const path& file) {
-  const int64_t dim = array.shape[1];
+Searched look_at_rows_as_given(const FeatureMatrix& file) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
-  for (int64_t i = 0; i < array.shape[0]; ++i) {
+  Rows(file, false).each([&](int64_t i, std::span<const double> row) {
     double square = 0, largest = 0;
-    for (int64_t d = 0; d < dim; ++d) {
-      const double v = array.values[i * dim + d];
+    for (size_t d = 0; d < row.size(); ++d) {
+      const double v = row[d];
       if (std::abs(v) > kLargest)
         throw Error(
             fmt::format("{}: value [{}, {}] is {:.4g}, beyond the range of f32, in which rows are searched; "
                         "scale the rows, or give --normalize",
-                        file.string(), i, d, v));
+                        file.name(), i, d, v));
       square += v * v, largest = std::max(largest, std::abs(v));
     }
     if (largest > 0 && largest < kLeast)
       throw Error(
           fmt::format("{}: row {} has no element above {:.4g}, too small for f32, in which rows are searched; "
                       "scale the rows, or give --normalize",
-                      file.string(), i, largest));
+                      file.name(), i, largest));
     least = std::min(least, std::sqrt(square)), most = std::max(most, std::sqrt(square));
-  }
-  constexpr double kSlack = 1e-2;    // rows of one length, rounded to bf16
+  });
+  constexpr double kSlack = 1e-2;  // rows of one length, rounded to bf16
+  Searched out;
   if (most - least > kSlack * most)  // inner products rank by angle only when the rows have one length
-    fmt::print(
-        stderr,
-        "kith: warning: {}: rows have lengths {:.4g} to {:.4g}, so long rows attract; --normalize searches by angle\n",
-        file.string(), least, most);
-  SearchedRows out;
-  out.queries.reserve(array.values.size());
-  for (const double v : array.values) out.queries.push_back(static_cast<float>(v));
+    out.warning =
+        fmt::format("{}: rows have lengths {:.4g} to {:.4g}, so long rows attract; --normalize searches by angle",
+                    file.name(), least, most);
   return out;
 }
 
 // The products of whole rows.
-void complete_scores(std::vector<float>& scores, const SearchedRows& rows, const MineArrays& options) {
-  const int64_t dim = static_cast<int64_t>(rows.less.size());
-  for (size_t at = 0; at < scores.size(); ++at) {
-    const int64_t row = static_cast<int64_t>(at) / options.k;
-    double product = 0;
-    for (int64_t d = 0; d < dim; ++d) product += double{rows.queries[row * dim + d]} * rows.less[d];
-    scores[at] = static_cast<float>(scores[at] + product);
-    if (!std::isfinite(scores[at]) && !options.scores.empty())
-      throw Error(
-          fmt::format("{}: an inner product of row {} is beyond the range of f32, in which scores are written; "
-                      "scale the rows, or leave --scores out",
-                      options.features.string(), row));
-  }
+void complete_scores(std::vector<float>& scores, const Rows& rows, const Searched& searched,
+                     const MineArrays& options) {
+  const auto add = [&](int64_t i, double product) {
+    for (float& score : std::span(scores).subspan(static_cast<size_t>(i * options.k), static_cast<size_t>(options.k))) {
+      score = static_cast<float>(score + product);
+      if (!std::isfinite(score))
+        throw Error(
+            fmt::format("{}: an inner product of row {} is beyond the range of f32, in which scores are written; "
+                        "scale the rows, or leave --scores out",
+                        options.features.string(), i));
+    }
+  };
+  const auto count = static_cast<int64_t>(scores.size()) / options.k;
+  if (searched.less.empty())
+    for (int64_t i = 0; i < count; ++i) add(i, 0);
+  else
+    rows.each([&](int64_t i, std::span<const double> row) {
+      double product = 0;
+      for (size_t d = 0; d < row.size(); ++d) product += double{static_cast<float>(row[d])} * searched.less[d];
+      add(i, product);
+    });
+}
+
+NeighbourSearch::Lists search(Context& ctx, const FeatureMatrix& file, const Rows& rows, const Searched& searched,
+                              const MineArrays& options) {
+  const auto reader = [&rows](const std::vector<double>& of) {
+    return [&rows, &less = of](int64_t first, Matrix<float> out) {
+      rows.each(first, out.rows, [&](int64_t i, std::span<const double> row) {
+        float* const to = out.row(i - first).data();
+        for (size_t d = 0; d < row.size(); ++d) to[d] = static_cast<float>(less.empty() ? row[d] : row[d] - less[d]);
+      });
+    };
+  };
+  const std::vector<double> nothing;
+  return nearest_in_blocks(ctx, {.rows = file.rows(),
+                                 .cols = file.cols(),
+                                 .k = options.k,
+                                 .exclude_self = !options.include_self,
+                                 .database = reader(searched.less),
+                                 .queries = searched.less.empty() ? BlockedSearch::Read() : reader(nothing),
+                                 .scores = !options.scores.empty(),
+                                 .block_rows = options.block_rows});
 }
 
 }  // namespace
@@ -165,22 +222,27 @@ void expect_creatable(const path& file) {
 }
 
 int mine_arrays(Context& ctx, const MineArrays& options) {
-  check_outputs(options);
-  SearchedRows rows;
-  Matrix<const float> queries;
-  {
-    NpyArray<double> features = read_features(options);
-    if (options.normalize) normalize(features, options.features);
-    rows = options.normalize ? unit_rows(features) : rows_as_given(features, options.features);
-    queries = {rows.queries.data(), features.shape[0], features.shape[1]};
-  }
-  const Matrix<const float> database{rows.less.empty() ? queries.data : rows.database.data(), queries.rows,
-                                     queries.cols};
-  NeighbourSearch::Lists found = NeighbourSearch(ctx, database)(queries, options.k, !options.include_self);
-  complete_scores(found.score, rows, options);
-  data::write_npy<int64_t>(options.out, found.index, {queries.rows, options.k});
-  if (!options.scores.empty()) data::write_npy<float>(options.scores, found.score, {queries.rows, options.k});
-  fmt::print("{} neighbours of each of {} rows: {}\n", options.k, queries.rows, options.out.string());
+  Collective& ranks = ctx.collective();
+  const bool first = ranks.rank() == 0;
+  together(ranks, [&] {
+    if (first) check_outputs(options);
+  });
+  std::optional<FeatureMatrix> file;
+  Searched searched;
+  together(ranks, [&] {
+    file = open_rows(options);
+    expect_finite(*file);
+    searched = options.normalize ? look_at_unit_rows(*file) : look_at_rows_as_given(*file);
+  });
+  if (first && !searched.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", searched.warning);
+  const Rows rows(*file, options.normalize);
+  NeighbourSearch::Lists found = search(ctx, *file, rows, searched, options);
+  alone(ranks, [&] {
+    if (!options.scores.empty()) complete_scores(found.score, rows, searched, options);
+    data::write_npy<int64_t>(options.out, found.index, {file->rows(), options.k});
+    if (!options.scores.empty()) data::write_npy<float>(options.scores, found.score, {file->rows(), options.k});
+    fmt::print("{} neighbours of each of {} rows: {}\n", options.k, file->rows(), options.out.string());
+  });
   return 0;
 }
 

@@ -56,6 +56,7 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
   for (const auto& [given, option] : {std::tuple{o.seed.has_value(), "--seed"},
                                       {!o.from.empty(), "--from"},
                                       {o.ranks.has_value(), "--ranks"},
+                                      {o.sync_bn, "--sync-bn"},
                                       {o.profile, "--profile"},
                                       {o.json, "--json"},
                                       {o.tf32, "--tf32"},

@@ -57,6 +57,10 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
                   "Processes that train together, each on a share of every batch: mpirun is started with this command "
                   "(--threads are each one's; default: its share of the processors)")
       ->check(whole_number(4096));
+  command.add_flag(
+      "--sync-bn", o.sync_bn,
+      "Of several ranks: batch norm in training by the statistics of the whole batch, as one rank has them, "
+      "not of each one's share");
   add_device_option(command, o.device);
   command
       .add_option("--precision", o.precision,

@@ -50,17 +50,12 @@ Statistics statistics(Matrix<const A> x, const BatchNormLayout& l) {
     }
   });
   Statistics s{std::vector<double>(static_cast<size_t>(channels)), std::vector<double>(static_cast<size_t>(channels))};
+  const auto width = static_cast<size_t>(channels);
   for (int64_t chunk = 0, seen = 0; chunk < l.chunks(); ++chunk) {
-    const double* part = partial.data() + chunk * 2 * channels;
-    const int64_t count = std::min(l.grain, l.rows - seen);
-    const double before = static_cast<double>(seen), here = static_cast<double>(count), all = before + here;
-    const double step = here / all, spread = before * here / all;
-    for (int64_t c = 0; c < channels; ++c) {
-      const double delta = part[c] - s.mean[c];
-      s.mean[c] += delta * step;
-      s.squares[c] += part[channels + c] + delta * delta * spread;
-    }
-    seen += count;
+    const std::span<const double> part(partial.data() + chunk * 2 * channels, 2 * width);
+    const int64_t here = std::min(l.grain, l.rows - seen);
+    batch_norm_merge(seen, s.mean, s.squares, here, part.first(width), part.last(width));
+    seen += here;
   }
   return s;
 }
@@ -90,12 +85,13 @@ void apply_forward(const BatchNormForward<float, A>& a, const BatchNormLayout& l
 
 template <class T, class A>
 void batch_norm_forward(const BatchNormForward<T, A>& a) {
-  if (a.x.size() == 0) return;
+  if (a.x.size() == 0 && a.whole == nullptr) return;
   const BatchNormLayout l(a.x.rows, a.x.cols);
   AlignedVector<float> mean(a.running_mean.begin(), a.running_mean.end()), invstd(static_cast<size_t>(l.channels));
   if (a.train && !a.again) {
-    const Statistics s = statistics(a.x, l);
-    const double rows = static_cast<double>(l.rows), momentum = a.momentum;
+    Statistics s = statistics(a.x, l);
+    const int64_t whole = a.whole != nullptr ? a.whole->moments(l.rows, s.mean, s.squares) : l.rows;
+    const double rows = static_cast<double>(whole), momentum = a.momentum;
     for (int64_t c = 0; c < l.channels; ++c) {
       a.mean[c] = static_cast<float>(s.mean[c]);
       a.invstd[c] = static_cast<float>(1 / std::sqrt(s.squares[c] / rows + static_cast<double>(a.eps)));

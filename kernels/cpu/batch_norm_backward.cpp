@@ -114,9 +114,7 @@ void visit(Store store, F&& f) {
   if (store == Store::add) f(std::integral_constant<Store, Store::add>{});
 }
 
-struct Sums {
-  std::vector<double> d, dx;  // [channels]: sum d, sum d (x - mean)
-};
+using Sums = std::vector<double>;  // [2, channels]: sum d, sum d (x - mean)
 
 template <class A>
 Sums reduce(const BatchNormBackward<float, A>& a, const BatchNormLayout& l, const Parameters& p, From from,
@@ -133,12 +131,9 @@ Sums reduce(const BatchNormBackward<float, A>& a, const BatchNormLayout& l, cons
     double* out = partial.data() + begin / l.grain * 2 * channels;
     for (int64_t c = 0; c < channels; ++c) out[c] = l.unfold(s1, c), out[channels + c] = l.unfold(s2, c);
   });
-  Sums sums{std::vector<double>(static_cast<size_t>(channels)), std::vector<double>(static_cast<size_t>(channels))};
+  Sums sums(static_cast<size_t>(2 * channels));
   for (int64_t chunk = 0; chunk < l.chunks(); ++chunk)
-    for (int64_t c = 0; c < channels; ++c) {
-      sums.d[c] += partial[chunk * 2 * channels + c];
-      sums.dx[c] += partial[(chunk * 2 + 1) * channels + c];
-    }
+    for (int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[chunk * 2 * channels + c];
   return sums;
 }
 
@@ -146,25 +141,26 @@ Sums reduce(const BatchNormBackward<float, A>& a, const BatchNormLayout& l, cons
 
 template <class T, class A>
 void batch_norm_backward(const BatchNormBackward<T, A>& a) {
-  if (a.x.size() == 0) return;
+  if (a.x.size() == 0 && a.whole == nullptr) return;
   const BatchNormLayout l(a.x.rows, a.x.cols);
   const Parameters p{l.repeat([&](int64_t c) { return a.mean[c]; }),
                      l.repeat([&](int64_t c) { return a.gamma[c] * a.invstd[c]; }),
                      l.repeat([&](int64_t c) { return a.beta.empty() ? 0.f : a.beta[c]; })};
   const From from = !a.relu ? From::dy : !a.mask.empty() ? From::mask : a.y.data ? From::y : From::x;
   const Store store = !a.dresidual ? Store::no : a.write_residual == Write::add ? Store::add : Store::over;
-  const Sums sums = reduce(a, l, p, from, store);
+  Sums sums = reduce(a, l, p, from, store);
+  const double *const d = sums.data(), *const dx = d + l.channels;
   for (int64_t c = 0; c < l.channels; ++c) {
-    write_channel(a.dbeta, c, sums.d[c], a.write_params);
-    write_channel(a.dgamma, c, sums.dx[c] * a.invstd[c], a.write_params);
+    write_channel(a.dbeta, c, d[c], a.write_params);
+    write_channel(a.dgamma, c, dx[c] * a.invstd[c], a.write_params);
   }
+  const double rows = static_cast<double>(a.whole != nullptr ? a.whole->sums(l.rows, sums) : l.rows);
   if (!a.dx.data) return;
-  const double rows = static_cast<double>(l.rows);
   const Gradient g{l.repeat([&](int64_t c) {
                      const double invstd = a.invstd[c];
-                     return -a.gamma[c] * invstd * invstd * invstd * sums.dx[c] / rows;
+                     return -a.gamma[c] * invstd * invstd * invstd * dx[c] / rows;
                    }),
-                   l.repeat([&](int64_t c) { return -a.gamma[c] * a.invstd[c] * sums.d[c] / rows; })};
+                   l.repeat([&](int64_t c) { return -a.gamma[c] * a.invstd[c] * d[c] / rows; })};
   const bool stored = store == Store::over;  // d stands in dresidual: one stream instead of dy and y
   const A* source = stored ? a.dresidual : a.dy.data;
   parallel_for_reversed(l, [&](int64_t begin, int64_t end) {

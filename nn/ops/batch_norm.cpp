@@ -1,9 +1,16 @@
-// batch_norm  x [..., C] (+ residual) -> same shape and dtype; statistics over all leading extents
+// batch_norm  x [..., C] (+ residual) -> same shape and dtype; statistics over all leading extents, and, where ranks normalise
+// the whole batch (nn/device/ranks/collective.h), over the rows of all ranks
 #include "kernels/batch_norm.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <span>
+#include <vector>
+
 #include "kernels/core/check.h"
+#include "nn/device/ranks/collective.h"
 #include "nn/ops/ops.h"
 #include "nn/tensor/array.h"
 
@@ -15,6 +22,7 @@ struct Saved {
   Kept y;  // only where a residual hides its sign and no mask tells it
   Array<uint32_t> mask;
   BatchNormOptions options;
+  bool whole = false;  // statistics are of all ranks' rows
 };
 
 kernels::BatchNormSign sign_of(const Saved& s) {
@@ -36,6 +44,54 @@ Cost forward_cost(const Tensor& x, bool residual, bool train, kernels::BatchNorm
                                                static_cast<double>(size_of(x.dtype())), sign);
   if (!train) cost.bytes -= static_cast<double>(x.bytes());
   return cost;
+}
+
+// Of every rank its rows and `own` numbers, all in the order of the ranks: use(rows before, rows, numbers). Returns the rows of
+// all.
+template <class Use>
+int64_t exchange(Collective& ranks, int64_t rows, std::span<const double> own, const Use& use) {
+  const size_t each = own.size() + 1;
+  std::vector<double> all(each * static_cast<size_t>(ranks.size()));
+  const std::span<double> here = std::span(all).subspan(each * static_cast<size_t>(ranks.rank()), each);
+  here[0] = static_cast<double>(rows);  // exact below 2^53
+  std::ranges::copy(own, here.begin() + 1);
+  ranks.all_gather(std::as_writable_bytes(std::span(all)), Queue{});
+  int64_t before = 0;
+  for (size_t r = 0; r < static_cast<size_t>(ranks.size()); ++r) {
+    const std::span<const double> part = std::span<const double>(all).subspan(r * each, each);
+    const auto count = static_cast<int64_t>(part[0]);
+    use(before, count, part.subspan(1));
+    before += count;
+  }
+  return before;
+}
+
+kernels::BatchNormWhole whole_of(Collective& ranks) {
+  return {.moments =
+              [&ranks](int64_t rows, std::span<double> mean, std::span<double> squares) {
+                std::vector<double> own(mean.begin(), mean.end());
+                own.insert(own.end(), squares.begin(), squares.end());
+                std::ranges::fill(mean, 0), std::ranges::fill(squares, 0);
+                const int64_t all = exchange(ranks, rows, own, [&](int64_t before, int64_t here, auto of) {
+                  kernels::batch_norm_merge(before, mean, squares, here, of.first(mean.size()), of.last(mean.size()));
+                });
+                check(all >= 2,
+                      fmt::format("batch_norm: train mode needs at least 2 rows, found {} on all ranks", all));
+                return all;
+              },
+          .sums =
+              [&ranks](int64_t rows, std::span<double> sums) {
+                const std::vector<double> own(sums.begin(), sums.end());
+                std::ranges::fill(sums, 0);
+                return exchange(ranks, rows, own, [&](int64_t, int64_t, auto of) {
+                  for (size_t i = 0; i < sums.size(); ++i) sums[i] += of[i];
+                });
+              }};
+}
+
+bool normalises_whole(Context& ctx, BatchNormOptions options) {
+  Collective& ranks = ctx.collective();
+  return options.train && ranks.size() > 1 && ranks.batch_norm == Collective::BatchNorm::whole;
 }
 
 template <class A>
@@ -74,6 +130,8 @@ void backward(const Saved& s, const Tensor& dy, Grads& grads) {
     args.dresidual = static_cast<A*>(grads.tensor(3).raw());
     args.write_residual = grads.write(3);
   }
+  const kernels::BatchNormWhole whole = whole_of(grads.context().collective());
+  if (s.whole) args.whole = &whole;
   kernels::batch_norm_backward(args, grads.queue());
 }
 
@@ -119,7 +177,9 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
               .invstd = {},
               .y = {},
               .mask = {},
-              .options = options};
+              .options = options,
+              .whole = normalises_whole(ctx, options)};
+  const kernels::BatchNormWhole whole = whole_of(ctx.collective());
   if (options.train) saved.mean = ctx.empty({channels}), saved.invstd = ctx.empty({channels});
   // Where a residual hides the sign of y, a device keeps a bit of each element; the CPU reads y again, which is as fast.
   const bool hidden = options.relu && residual && options.train && tape.recording();
@@ -134,6 +194,7 @@ Var apply(Tape& tape, const Var& x, const Var& gamma, const Var& beta, BatchNorm
   args.momentum = momentum;
   if (running) args.running_mean = state.running_mean.span(), args.running_var = state.running_var.span();
   args.mask = saved.mask.span();
+  if (saved.whole) args.whole = &whole;
   kernels::batch_norm_forward(args, ctx.queue());
   std::shared_ptr<Recipe> recipe;
   if (options.recompute && options.train && tape.recording()) recipe = recipe_of<A>(ctx, saved, residual, state.eps);

@@ -62,36 +62,40 @@ struct Bool {
   uint8_t byte;
 };
 
-template <class From>
-float as_float(From value) {
+template <class To, class From>
+To number_as(From value) {
   if constexpr (std::is_same_v<From, Half>)
     return half_to_float(value.bits);
   else if constexpr (std::is_same_v<From, bf16>)
     return widen(value);
   else if constexpr (std::is_same_v<From, Bool>)
-    return value.byte != 0 ? 1.f : 0.f;
+    return value.byte != 0 ? To{1} : To{0};
   else
-    return static_cast<float>(value);
+    return static_cast<To>(value);
 }
 
-// `count` elements, `from_step` bytes apart, to places `to_step` floats apart. The source need not be aligned.
-template <class From>
-void convert_run(const uint8_t* from, int64_t count, int64_t from_step, bool big_endian, float* to, int64_t to_step) {
+// `count` elements, `from_step` bytes apart, to places `to_step` numbers apart. The source need not be aligned.
+template <class To, class From>
+void convert_run(const uint8_t* from, int64_t count, int64_t from_step, bool big_endian, To* to, int64_t to_step) {
   for (int64_t i = 0; i < count; ++i, from += from_step, to += to_step) {
     std::array<uint8_t, sizeof(From)> bytes;
     std::memcpy(bytes.data(), from, sizeof(From));
     if (big_endian) std::ranges::reverse(bytes);
-    *to = as_float(std::bit_cast<From>(bytes));
+    *to = number_as<To>(std::bit_cast<From>(bytes));
   }
 }
 
-using Convert = void (*)(const uint8_t*, int64_t, int64_t, bool, float*, int64_t);
-Convert converter_of(Number n) {
-  constexpr std::array<Convert, 13> all = {
-      convert_run<Half>,     convert_run<bf16>,     convert_run<float>,   convert_run<double>,  convert_run<int8_t>,
-      convert_run<int16_t>,  convert_run<int32_t>,  convert_run<int64_t>, convert_run<uint8_t>, convert_run<uint16_t>,
-      convert_run<uint32_t>, convert_run<uint64_t>, convert_run<Bool>};
+template <class To>
+using Convert = void (*)(const uint8_t*, int64_t, int64_t, bool, To*, int64_t);
+template <class To, class... From>
+Convert<To> converter_among(Number n) {
+  constexpr std::array<Convert<To>, sizeof...(From)> all = {convert_run<To, From>...};
   return all[static_cast<size_t>(n)];
+}
+template <class To>
+Convert<To> converter_of(Number n) {
+  return converter_among<To, Half, bf16, float, double, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
+                         uint64_t, Bool>(n);
 }
 
 Number number_in(const data::NpyLayout& l) {
@@ -180,19 +184,24 @@ std::string FeatureMatrix::digest() const {
                      fortran_ ? " by columns" : "", data::digest(bytes_));
 }
 
-void FeatureMatrix::rows_into(int64_t first, int64_t count, float* out) const {
+template <class To>
+void FeatureMatrix::rows_into(int64_t first, int64_t count, To* out) const {
   const int64_t item = info_of(number_).bytes;
-  const Convert convert = converter_of(number_);
+  const Convert<To> convert = converter_of<To>(number_);
   if (!fortran_) return convert(bytes_.data() + first * cols_ * item, count * cols_, item, big_endian_, out, 1);
   for (int64_t c = 0; c < cols_; ++c)
     convert(bytes_.data() + (c * rows_ + first) * item, count, item, big_endian_, out + c, cols_);
 }
 
-void FeatureMatrix::read(int64_t first, int64_t count, float* out) const {
+template <class To>
+void FeatureMatrix::read_as(int64_t first, int64_t count, To* out) const {
   check(first >= 0 && count >= 0 && first + count <= rows_, "features: rows out of range");
   parallel_for(count, kRowsAtOnce,
                [&](int64_t begin, int64_t end) { rows_into(first + begin, end - begin, out + begin * cols_); });
 }
+
+void FeatureMatrix::read(int64_t first, int64_t count, float* out) const { read_as(first, count, out); }
+void FeatureMatrix::read(int64_t first, int64_t count, double* out) const { read_as(first, count, out); }
 
 void FeatureMatrix::gather(std::span<const int64_t> index, float* out) const {
   parallel_for(static_cast<int64_t>(index.size()), kRowsAtOnce, [&](int64_t begin, int64_t end) {

@@ -34,7 +34,9 @@ class FeatureMatrix {
   int64_t cols() const { return cols_; }
   std::string digest() const;  // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
 
-  void read(int64_t first, int64_t count, float* out) const;      // rows first .. first + count - 1, row-major
+  // Rows first .. first + count - 1, row-major. As double every number but an integer beyond 2^53 is the file's own.
+  void read(int64_t first, int64_t count, float* out) const;
+  void read(int64_t first, int64_t count, double* out) const;
   void gather(std::span<const int64_t> index, float* out) const;  // rows of any numbers
   // Looks at every value once. Error, naming the row: a value that is not finite in f32; with `directions` a row of zeros; with
   // `distances` one whose squared length is above kMostSquare: |a|^2 + |b|^2 - 2 <a, b> of two rows less their mean, each at
@@ -43,7 +45,10 @@ class FeatureMatrix {
   void expect_usable(bool directions, bool distances = false) const;
 
  private:
-  void rows_into(int64_t first, int64_t count, float* out) const;  // on the calling thread
+  template <class To>
+  void rows_into(int64_t first, int64_t count, To* out) const;  // on the calling thread
+  template <class To>
+  void read_as(int64_t first, int64_t count, To* out) const;
 
   std::string name_;
   data::Pixels bytes_;

@@ -13,8 +13,6 @@ namespace {
 
 // Longest lists of a search on a device; beyond, the CPU finds the same lists.
 constexpr int64_t kDeviceK = 256, kDeviceDim = 4096;
-// Queries of one search on a device: bounds the memory that they, their lists and the search's candidates take.
-constexpr int64_t kDeviceQueries = int64_t{1} << 17;
 
 Cost cost_of(const Matrix<const float>& queries, const Matrix<const float>& database, int64_t k) {
   return kernels::topk_cost(static_cast<double>(queries.rows), static_cast<double>(database.rows),
@@ -22,6 +20,10 @@ Cost cost_of(const Matrix<const float>& queries, const Matrix<const float>& data
 }
 
 }  // namespace
+
+bool searched_on_device(const Context& ctx, int64_t k, int64_t cols) {
+  return !ctx.on_cpu() && k <= kDeviceK && cols <= kDeviceDim;
+}
 
 NeighbourSearch::NeighbourSearch(Context& ctx, Matrix<const float> database) : ctx_(ctx), host_(database) {
   if (ctx.on_cpu() || database.cols > kDeviceDim) return;
@@ -49,7 +51,7 @@ NeighbourSearch::Lists NeighbourSearch::on_host(Matrix<const float> queries, int
 
 NeighbourSearch::Lists NeighbourSearch::operator()(Matrix<const float> queries, int64_t k, bool exclude_self,
                                                    int64_t query_offset) const {
-  if (ctx_.on_cpu() || k > kDeviceK || host_.cols > kDeviceDim) return on_host(queries, k, exclude_self, query_offset);
+  if (!searched_on_device(ctx_, k, host_.cols)) return on_host(queries, k, exclude_self, query_offset);
   Lists out;
   for (int64_t first = 0; first < queries.rows; first += kDeviceQueries) {
     const int64_t rows = std::min(kDeviceQueries, queries.rows - first);

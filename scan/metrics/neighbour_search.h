@@ -6,6 +6,11 @@
 
 namespace kith {
 
+// Whether such a search runs on the context's device; else the CPU finds the same lists.
+bool searched_on_device(const Context&, int64_t k, int64_t cols);
+// Queries of one search on a device: bounds the memory that they, their lists and the search's candidates take.
+inline constexpr int64_t kDeviceQueries = int64_t{1} << 17;
+
 // Keeps a reference to `database`, and a copy of it on the device where it fits there (it is streamed otherwise).
 class NeighbourSearch {
  public:

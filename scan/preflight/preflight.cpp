@@ -167,9 +167,9 @@ class Check {
     const auto epochs = static_cast<double>(t.epochs);
     const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;
     if (t.batch > images) warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, images));
-    if (const int64_t batch = std::min(t.batch, images); stage != "refine" && batch / free_.ranks < 2)
-      fault(fmt::format("{}.batch: {} images leave one of {} ranks with fewer than 2; expected at least {}", stage,
-                        batch, free_.ranks, 2 * free_.ranks));
+    if (const int64_t batch = std::min(t.batch, images); stage != "refine" && batch / free_.ranks < free_.least_share)
+      fault(fmt::format("{}.batch: {} images leave one of {} ranks with fewer than {}; expected at least {}", stage,
+                        batch, free_.ranks, free_.least_share, free_.least_share * free_.ranks));
     if (t.schedule.warmup_epochs > epochs)
       warn(fmt::format("{}.schedule.warmup_epochs: {} of {} epochs, the learning rate never gets to {}", stage,
                        t.schedule.warmup_epochs, t.epochs, t.schedule.lr));

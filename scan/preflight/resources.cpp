@@ -96,6 +96,7 @@ Resources free_resources(Context& ctx, const fs::path& dir) {
   Resources r{.device = ctx.queue().device,
               .precision = ctx.precision(),
               .ranks = ctx.collective().size(),
+              .least_share = ctx.collective().batch_norm == Collective::BatchNorm::whole ? 1 : 2,
               .host_bytes = free_host_bytes(),
               .device_bytes = {},
               .disk_bytes = free_disk_bytes(dir)};

@@ -12,6 +12,7 @@ struct Resources {
   Device device = Device::cpu;
   DType precision = DType::f32;
   int ranks = 1;                                                // that train together
+  int least_share = 2;                                          // images of a batch that each must have
   std::optional<int64_t> host_bytes, device_bytes, disk_bytes;  // free
 };
 Resources free_resources(Context&, const std::filesystem::path& dir);

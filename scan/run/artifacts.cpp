@@ -23,20 +23,33 @@ std::filesystem::path files_path(const std::filesystem::path& run_dir, const std
   return run_dir / ("files_" + split + ".jsonl");
 }
 
-data::NpyArray<float> read_features(const Session& s, const std::string& split, int64_t rows) {
-  const std::filesystem::path path = features_path(s.dir, split);
+void expect_features(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path))
     throw Error(fmt::format("{}: missing; run the pretext stage first", path.string()));
+}
+
+void expect_feature_shape(const std::filesystem::path& path, const std::vector<int64_t>& shape,
+                          const std::string& split, int64_t rows) {
+  if (shape.size() == 2 && shape[0] == rows) return;
+  throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
+                          split, to_string(shape)));
+}
+
+void expect_finite_features(const std::filesystem::path& path, int64_t first, const Matrix<const float>& rows) {
+  const std::span<const float> values = rows.span();
+  const auto bad = std::ranges::find_if_not(values, [](float x) { return std::isfinite(x); });
+  if (bad == values.end()) return;
+  const int64_t at = bad - values.begin();
+  throw Error(fmt::format("{}: the feature at row {}, column {} is {}; expected finite numbers", path.string(),
+                          first + at / rows.cols, at % rows.cols, *bad));
+}
+
+data::NpyArray<float> read_features(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = features_path(s.dir, split);
+  expect_features(path);
   data::NpyArray<float> features = data::read_npy<float>(path);
-  if (features.shape.size() != 2 || features.shape[0] != rows)
-    throw Error(fmt::format("{}: {} rows of features expected, one per {} image; found shape {}", path.string(), rows,
-                            split, to_string(features.shape)));
-  const auto bad = std::ranges::find_if_not(features.values, [](float x) { return std::isfinite(x); });
-  if (bad != features.values.end()) {
-    const int64_t at = bad - features.values.begin(), columns = features.shape[1];
-    throw Error(fmt::format("{}: the feature at row {}, column {} is {}; expected finite numbers", path.string(),
-                            at / columns, at % columns, *bad));
-  }
+  expect_feature_shape(path, features.shape, split, rows);
+  expect_finite_features(path, 0, {features.values.data(), rows, features.shape[1]});
   return features;
 }
 

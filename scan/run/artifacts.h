@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "data/formats/npy.h"
 #include "scan/run/session.h"
@@ -15,7 +16,12 @@ std::filesystem::path prototypes_path(
 // The files of a split's images, a JSON text a line; there where images come from files.
 std::filesystem::path files_path(const std::filesystem::path& run_dir, const std::string& split);
 
-// Features of a split that the pretext stage wrote, one row per image. Error: missing, or of other images.
+// Features of a split that the pretext stage wrote, one row per image. Error: missing, of other images, or not finite.
 data::NpyArray<float> read_features(const Session&, const std::string& split, int64_t rows);
+// The same complaints, for who reads them by pieces: of the file, of its shape, and of rows that begin with `first`.
+void expect_features(const std::filesystem::path&);
+void expect_feature_shape(const std::filesystem::path&, const std::vector<int64_t>& shape, const std::string& split,
+                          int64_t rows);
+void expect_finite_features(const std::filesystem::path&, int64_t first, const Matrix<const float>& rows);
 
 }  // namespace kith

@@ -1,16 +1,21 @@
 // Nearest neighbours in the pretext features.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/formats/npy.h"
+#include "kernels/core/check.h"
+#include "scan/features/matrix.h"
 #include "scan/input/views.h"
+#include "scan/metrics/blocked_search.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/knn.h"
 #include "scan/metrics/neighbour_lists.h"
-#include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
@@ -38,18 +43,49 @@ void tell_purity(Session& s, const std::string& split, const data::Images& image
                   100 * purity, lists.cols, images_of(s, split)));
 }
 
-Neighbours mine_split(Session& s, const std::string& split, const data::Images& images, int64_t k) {
-  const data::NpyArray<float> features = read_features(s, split, images.count);
+// What rank 0 maps, which alone has the run directory. Every value was looked at.
+FeatureMatrix map_features(const Session& s, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = features_path(s.dir, split);
+  expect_features(path);
+  expect_feature_shape(path, data::npy_layout(path).shape, split, rows);
+  FeatureMatrix features = FeatureMatrix::open(path.string());
+  constexpr int64_t kPiece = 4096;
+  std::vector<float> piece(static_cast<size_t>(std::min(kPiece, rows) * features.cols()));
+  for (int64_t first = 0; first < rows; first += kPiece) {
+    const Matrix<float> part{piece.data(), std::min(kPiece, rows - first), features.cols()};
+    features.read(first, part.rows, part.data);
+    expect_finite_features(path, first, part);
+  }
+  return features;
+}
+
+struct Mined {
+  std::optional<FeatureMatrix> train, scored;  // of rank 0
+  int64_t cols = 0;
+};
+
+// By all ranks, of rows that rank 0 sends to the others block by block.
+Neighbours mine_split(Session& s, const std::string& split, const data::Images& images,
+                      const std::optional<FeatureMatrix>& features, int64_t cols, int64_t k) {
   if (k == 0) return {.rows = images.count, .k = 0, .index = {}, .score = {}};
-  const Neighbours found =
-      nearest(s.ctx, {features.values.data(), features.shape[0], features.shape[1]}, k, s.config.mine.include_self);
+  check(images.count >= 2, "nearest neighbours: at least two images are needed");
+  const bool itself = s.config.mine.include_self;
+  const int64_t columns = std::min(k, images.count - 1) + (itself ? 1 : 0);
+  NeighbourSearch::Lists found = nearest_in_blocks(
+      s.ctx, {.rows = images.count,
+              .cols = cols,
+              .k = columns,
+              .exclude_self = !itself,
+              .database = [&](int64_t first, Matrix<float> out) { features->read(first, out.rows, out.data); },
+              .by_first = true});
   if (found.uncertified > 0)
     s.report.note(
-        fmt::format("mine: {} lists of {} {} were searched again in f64: their features are equal or "
+        fmt::format("mine: {} searches for lists of {} {} were made again in f64: features are equal or "
                     "differ less than a quick search can tell",
                     found.uncertified, images.count, images_of(s, split)));
-  tell_purity(s, split, images, found.view());
-  return found;
+  Neighbours lists{.rows = images.count, .k = columns, .index = std::move(found.index), .score = {}};
+  tell_purity(s, split, images, lists.view());
+  return lists;
 }
 
 Neighbours given_split(Session& s, const std::filesystem::path& file, const data::Images& images) {
@@ -76,33 +112,49 @@ void disown(const Session& s, const std::string& file) {
 }
 
 // Features of two networks have no neighbours in common.
-void require_one_width(const Session& s) {
-  const int64_t train = read_features(s, "train", s.data.train().count).shape[1];
-  const int64_t scored = read_features(s, "test", s.data.scored().count).shape[1];
-  if (train != scored)
-    throw Error(
-        fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
-                    features_path(s.dir, "test").string(), scored, train));
+void require_one_width(const Session& s, const Mined& of) {
+  if (of.train->cols() == of.scored->cols()) return;
+  throw Error(
+      fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
+                  features_path(s.dir, "test").string(), of.scored->cols(), of.train->cols()));
+}
+
+Mined open_features(Session& s) {
+  Mined of;
+  const std::string cols = text_of_first(s.ctx.collective(), [&] {
+    of.train = map_features(s, "train", s.data.train().count);
+    of.scored = map_features(s, "test", s.data.scored().count);
+    require_one_width(s, of);
+    return std::to_string(of.train->cols());
+  });
+  of.cols = std::stoll(cols);
+  return of;
 }
 
 // `given`: the file of the train images' lists; empty: they are searched for.
 void mine_splits(Session& s, const std::filesystem::path& given) {
-  require_one_width(s);
+  Collective& ranks = s.ctx.collective();
+  const Mined of = open_features(s);
   const Stopwatch watch;
   s.report.begin("mine", 0, 2);
-  const Neighbours train =
-      given.empty() ? mine_split(s, "train", s.data.train(), s.config.mine.k) : given_split(s, given, s.data.train());
+  Neighbours train;
+  if (given.empty())
+    train = mine_split(s, "train", s.data.train(), of.train, of.cols, s.config.mine.k);
+  else
+    alone(ranks, [&] { train = given_split(s, given, s.data.train()); });
   s.report.step(s.data.train().count);
-  const Neighbours scored = mine_split(s, "test", s.data.scored(), s.config.mine.k_test);
+  const Neighbours scored = mine_split(s, "test", s.data.scored(), of.scored, of.cols, s.config.mine.k_test);
   s.report.step(s.data.scored().count);
-  begin_results(s, "mine");
-  write_lists(s, "train", train);
-  write_lists(s, "test", scored);
-  finish_results(s, "mine");
-  if (!given.empty()) disown(s, neighbours_path(s.dir, "train").filename().string());
-  report_finished(s, "mine");
+  alone(ranks, [&] {
+    begin_results(s, "mine");
+    write_lists(s, "train", train);
+    write_lists(s, "test", scored);
+    finish_results(s, "mine");
+    if (!given.empty()) disown(s, neighbours_path(s.dir, "train").filename().string());
+    report_finished(s, "mine");
+    record_seconds(s, "mine", watch.seconds());
+  });
   s.report.end();
-  record_seconds(s, "mine", watch.seconds());
 }
 
 }  // namespace
@@ -110,10 +162,8 @@ void mine_splits(Session& s, const std::filesystem::path& given) {
 void mine(Session& s) { mine_given(s, {}); }
 
 void mine_given(Session& s, const std::filesystem::path& file) {
-  alone(s.ctx.collective(), [&] {
-    start_stage(s, "mine");
-    profiled(s, "mine", [&] { mine_splits(s, file); });
-  });
+  start_stage(s, "mine");
+  profiled(s, "mine", [&] { mine_splits(s, file); });
 }
 
 }  // namespace kith

@@ -17,7 +17,7 @@
 // is used as it is, with a warning. A data set without test images is scored on its train split.
 //
 // Of several ranks each calls the same stages (scan/run/ranks.h): pretext (SimCLR, RotNet, BYOL), cluster and selflabel train on
-// shares of every batch; mine, refine and evaluate are rank 0's alone.
+// shares of every batch, mine searches in shares; refine and evaluate are rank 0's alone.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

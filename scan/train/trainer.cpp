@@ -38,12 +38,13 @@ class Loop {
     check(c.epochs >= 0 && c.batch >= 2, t_.stage + ": epochs >= 0 and batch >= 2 expected");
     if (t_.samples < 2) throw Error(fmt::format("{}: {} images, at least 2 are needed", t_.stage, t_.samples));
     c.batch = std::min(c.batch, t_.samples);  // said at the start: scan/preflight/preflight.h
-    const int ranks = s.ctx.collective().size();
-    if (c.batch / ranks < 2)
+    const int ranks = s.ctx.collective().size(),
+              least = s.ctx.collective().batch_norm == Collective::BatchNorm::whole ? 1 : 2;
+    if (c.batch / ranks < least)
       throw Error(
-          fmt::format("{}: a batch of {} images leaves a rank of {} with fewer than 2; take fewer ranks, or a "
+          fmt::format("{}: a batch of {} images leaves a rank of {} with fewer than {}; take fewer ranks, or a "
                       "larger batch with --set {}.batch=N",
-                      t_.stage, c.batch, ranks, t_.stage));
+                      t_.stage, c.batch, ranks, least, t_.stage));
     steps_per_epoch_ = t_.samples / c.batch;
     feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
     if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
@@ -227,7 +228,10 @@ class Loop {
     c.state["loop"] = {
         {"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},    {"counted", counted_},
         {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}, {"log", s_.report.log_position()}};
-    if (ranks > 1) c.state["loop"]["ranks"] = ranks;
+    if (ranks > 1) {
+      c.state["loop"]["ranks"] = ranks;
+      c.state["loop"]["whole_batch_norm"] = s_.ctx.collective().batch_norm == Collective::BatchNorm::whole;
+    }
     write_checkpoint(s_, t_.stage, std::move(c));
   }
 
@@ -252,13 +256,23 @@ class Loop {
     loop.at("last_loss").get_to(last_loss_);
     s_.report.rewind_log(loop.at("log").get<int64_t>());
     t_.load(*c);
-    if (const int ranks = s_.ctx.collective().size(), before = loop.value("ranks", 1); before != ranks)
+    note_ranks(loop);
+    s_.report.note(
+        fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
+  }
+
+  // What makes it another run than that of the checkpoint.
+  void note_ranks(const nlohmann::json& loop) const {
+    const int ranks = s_.ctx.collective().size(), before = loop.value("ranks", 1);
+    const bool whole = s_.ctx.collective().batch_norm == Collective::BatchNorm::whole;
+    if (before != ranks)
       s_.report.note(
           fmt::format("{}: goes on with {} rank{}, saved by {}: sums, and the shares that batch norm sees, "
                       "differ from here on",
                       t_.stage, ranks, ranks == 1 ? "" : "s", before));
-    s_.report.note(
-        fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
+    else if (ranks > 1 && whole != loop.value("whole_batch_norm", false))
+      s_.report.note(fmt::format("{}: goes on {} --sync-bn, saved {} it: another run from here on", t_.stage,
+                                 whole ? "with" : "without", whole ? "without" : "with"));
   }
 
   const Session& s_;

@@ -49,7 +49,7 @@ std::vector<int64_t*> counters_of(const StateView&);
 
 // Runs, or resumes, to the last epoch; records the stage's seconds. The caller writes the result, then removes the
 // checkpoint. A batch larger than the data set is cut to it (preflight() warns of it). Error: fewer than 2 samples, or than 2 on
-// one of the ranks.
+// one of the ranks (1 where their batch norm is of the whole batch).
 void train(const Session&, Training);
 
 }  // namespace kith

@@ -66,6 +66,30 @@ TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
   expect_same("a", "b");
 }
 
+TEST_F(RanksRuns, RowsOfAnArrayAreMinedTogether) {
+  ASSERT_EQ(run("a").status, 0);
+  const std::string features = (root_ / "a" / "features_train.npy").string();
+  const auto mined = [&](const std::string& out, const std::vector<std::string>& more, const std::string& k = "5") {
+    std::vector<std::string> words = {"mine", "--features", features, "--k", k, "--out", (root_ / out).string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return kith(words, {}, nullptr, kBusyMachine);
+  };
+  ASSERT_EQ(mined("one.npy", {"--threads", "1"}).status, 0);
+  const Outcome two = mined("two.npy", {"--ranks", "2"});
+  ASSERT_EQ(two.status, 0) << two.err;
+  EXPECT_EQ(lines_with(two.out, "5 neighbours of each of 200 rows: "), 1) << two.out;
+  EXPECT_EQ(lines_with(two.err, "; 2 ranks, " + mpi_version()), 1) << two.err;
+  EXPECT_TRUE(text_of(root_ / "two.npy") == text_of(root_ / "one.npy"));
+  const Outcome wrong = mined("three.npy", {"--ranks", "2"}, "200");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_EQ(wrong.err.substr(wrong.err.find("kith: error: ")),
+            "kith: error: " + features + ": k is 200; expected 1..199 for 200 rows\n");
+  EXPECT_FALSE(fs::exists(root_ / "three.npy"));
+  const Outcome device = mined("three.npy", {"--ranks", "2", "--device", "cuda"});
+  EXPECT_EQ(device.status, 1);
+  EXPECT_EQ(device.err, "kith: error: --device cuda: several ranks compute on CPUs; expected auto or cpu\n");
+}
+
 // The process with that rank of the run in `out`; 0: none.
 pid_t process_of_rank(int rank, const fs::path& out) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
@@ -112,6 +136,29 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
   refused(2, {"--set", "data.spec=fashion-mnist:/nowhere"}, "--data and --set data.spec=");
 }
 
+TEST_F(RanksRuns, NormaliseTheWholeBatchWhereTheyAreTold) {
+  const Outcome o = ranks(2, "a", {"--sync-bn", "--set", "pretext.batch=3", "--set", "selflabel.enabled=false"});
+  ASSERT_EQ(o.status, 0) << o.err;  // of 3 images a rank has one
+  EXPECT_EQ(lines_with(o.err, "; 2 ranks, " + mpi_version() + "; batch norm of the whole batch"), 1) << o.err;
+}
+
+TEST_F(RanksRuns, ADryRunPredictsStepsAndMining) {
+  const Outcome o = ranks(2, "a", {"--dry-run"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(lines_with(o.out, "# ranks      " + mpi_version() + ", measured now: "), 1) << o.out;
+  EXPECT_EQ(lines_with(o.out, "# 2 ranks "), 1) << o.out;
+  EXPECT_EQ(lines_with(o.out, "PREDICTION"), 7) << o.out;
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+  const Outcome j = ranks(2, "a", {"--dry-run", "--json"});
+  ASSERT_EQ(j.status, 0) << j.err;
+  const json plan = json::parse(j.out).at("plan").at("ranks");
+  EXPECT_EQ(plan.at("measured").at("ranks"), 2);
+  EXPECT_EQ(plan.at("gpus_predicted_not_measured").size(), 7u);
+  for (const char* stage : {"pretext", "cluster", "selflabel"})
+    EXPECT_GT(plan.at("measured").at("steps").at(stage).at("compute").get<double>(), 0) << stage;
+  EXPECT_GT(plan.at("measured").at("mining").at("talk").get<double>(), 0);
+}
+
 TEST_F(RanksRuns, AnErrorOfAllIsSaidOnce) {
   const Outcome o = ranks(3, "nan", {"--set", "pretext.schedule.lr=1e30"});
   EXPECT_NE(o.status, 0);
@@ -144,6 +191,14 @@ TEST(Launch, SaysWhatDoesNotFit) {
   EXPECT_EQ(error({"info"}, {{"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_RANK", "1"}}), "");
   EXPECT_EQ(error({"cluster", "--features", "f.npy", "--out", "x"}, {{"PMI_SIZE", "2"}}),
             "kith: error: kith cluster --features works as one process; the launcher started 2 (PMI_SIZE)\n");
+  EXPECT_EQ(
+      error({"run", "--out", "x"}, {{"WORLD_SIZE", "4"}, {"RANK", "0"}}),
+      "kith: error: the launcher started 4 processes by WORLD_SIZE and RANK, without MPI, by which ranks find each "
+      "other: start them by mpirun -np 4, or srun --mpi=pmix, or kith run --ranks 4, and without these variables "
+      "(bench/cluster/torchrun.sh)\n");
+  EXPECT_EQ(error({"run", "--out", "x"}, {{"WORLD_SIZE", "4"}, {"RANK", "2"}}), "");
+  EXPECT_EQ(kith({"presets"}, {}, nullptr, {{"WORLD_SIZE", "1"}, {"RANK", "0"}}).status, 0);
+  EXPECT_EQ(kith({"presets"}, {}, nullptr, {{"WORLD_SIZE", "4"}}).status, 0);  // of something else
   if (mpi_version().empty()) {
     EXPECT_NE(error({"run", "--out", "x", "--ranks", "2"}, {}).find("several ranks need MPI"), std::string::npos);
     return;

@@ -37,4 +37,12 @@ std::optional<Announced> announced_ranks() {
   return {};
 }
 
+std::optional<Announced> announced_without_mpi() {
+  constexpr const char* kSize = "WORLD_SIZE";
+  const std::optional<int> size = number_in(kSize, 1), rank = number_in("RANK", 0);
+  if (announced_ranks() || !size || !rank) return {};
+  return Announced{
+      .rank = *rank, .size = *size, .here = number_in("LOCAL_WORLD_SIZE", 1).value_or(*size), .variable = kSize};
+}
+
 }  // namespace kith

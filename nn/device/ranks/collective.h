@@ -22,6 +22,7 @@
 // Cost  bytes that a rank sends, of B bytes over R ranks: all_reduce 2 B (R - 1) / R, all_gather B (R - 1) / R, broadcast B.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,6 +39,11 @@ class Collective {
   int rank() const { return alone_ ? 0 : place(); }  // of this process, 0 .. size - 1
   int size() const { return alone_ ? 1 : places(); }
   virtual std::string engine() const = 0;  // "threads", "Open MPI 4.1.4"
+
+  // What training normalises by: the statistics of a rank's own rows, or of those of all ranks (nn/ops/batch_norm.cpp). Every
+  // rank says the same.
+  enum class BatchNorm : uint8_t { own, whole };
+  BatchNorm batch_norm = BatchNorm::own;
 
   void all_reduce(std::span<float> x, Queue);
   // Part r is bytes bounds[r] .. bounds[r + 1] - 1 of all; bounds [size + 1].

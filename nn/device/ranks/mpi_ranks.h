@@ -20,6 +20,8 @@ struct Announced {
   std::string variable;  // that said so
 };
 std::optional<Announced> announced_ranks();
+// The same of launchers that know no MPI, torchrun and its like: WORLD_SIZE and RANK. None: an MPI's launcher is there too.
+std::optional<Announced> announced_without_mpi();
 
 std::string mpi_version();   // "Open MPI 4.1.4"; empty: this build has no MPI
 std::string mpi_launcher();  // path of mpirun, as it was when this was built

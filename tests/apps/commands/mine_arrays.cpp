@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
+#include <memory>
+#include <tuple>
 
 #include "tests/apps/commands/arrays.h"
+#include "tests/nn/device/ranks.h"
 #include "tests/support/compare.h"
 
 namespace kith::test {
@@ -184,6 +188,40 @@ TEST_F(Arrays, MineSearchesRowsThatF32HoldsAndRefusesOthers) {
   EXPECT_NE(error(large, dir / "S.npy").find("an inner product of row 0 is beyond the range of f32"),
             std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(dir / "S.npy"));
+}
+
+TEST_F(Arrays, MineGivesTheSameBytesByAnyRanksAndBlocks) {
+  const auto bytes_of = [](const path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  const HostMatrix<float> noise = normal_rows(150, 7, Seed{4});
+  std::vector<float> spread = noise.values, cone = noise.values;
+  for (float& v : cone) v = 1 + 1e-3f * v;  // the database less its mean
+  for (const auto& [name, rows, normalize] :
+       {std::tuple("as given", spread, false), std::tuple("by angle", spread, true), std::tuple("cone", cone, true)}) {
+    SCOPED_TRACE(name);
+    MineArrays options{
+        .features = write("F.npy", rows, {150, 7}), .k = 6, .normalize = normalize, .out = {}, .scores = {}};
+    const auto mined = [&](int ranks, int64_t block_rows) {
+      options.out = dir / "I.npy", options.scores = dir / "S.npy", options.block_rows = block_rows;
+      std::filesystem::remove(options.out), std::filesystem::remove(options.scores);
+      testing::internal::CaptureStdout();
+      testing::internal::CaptureStderr();
+      on_thread_ranks(ranks, [&](const std::shared_ptr<Collective>& own) {
+        Context each({.threads = 1, .collective = own});
+        mine_arrays(each, options);
+      });
+      testing::internal::GetCapturedStderr();
+      EXPECT_EQ(testing::internal::GetCapturedStdout(),
+                "6 neighbours of each of 150 rows: " + options.out.string() + "\n");
+      return bytes_of(options.out) + bytes_of(options.scores);
+    };
+    const std::string want = mined(1, 150);
+    for (const int ranks : {1, 2, 3, 4})
+      for (const int64_t block_rows : {0, 40, 9})
+        EXPECT_TRUE(mined(ranks, block_rows) == want) << ranks << " " << block_rows;
+  }
 }
 
 TEST_F(Arrays, MineRefusesOutputsThatWouldReplaceAFile) {

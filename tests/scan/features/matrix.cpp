@@ -34,20 +34,22 @@ class FeatureFiles : public RowRuns {
     }
     return out;
   }
-  static std::vector<float> all_of(const FeatureMatrix& m) {
-    std::vector<float> out(static_cast<size_t>(m.rows() * m.cols()));
+  template <class T = float>
+  static std::vector<T> all_of(const FeatureMatrix& m) {
+    std::vector<T> out(static_cast<size_t>(m.rows() * m.cols()));
     m.read(0, m.rows(), out.data());
     return out;
   }
 };
 
-TEST_F(FeatureFiles, EveryNumberFormatIsReadAsF32) {
+TEST_F(FeatureFiles, EveryNumberFormatIsRead) {
   const std::vector<float> want = {1, 2, 3, 0, 5, 6};
   const auto expect = [&](const std::string& file) {
     const FeatureMatrix m = FeatureMatrix::open(file);
     EXPECT_EQ(m.rows(), 2) << file;
     EXPECT_EQ(m.cols(), 3) << file;
     EXPECT_EQ(all_of(m), want) << file;
+    EXPECT_EQ(all_of<double>(m), std::vector<double>(want.begin(), want.end())) << file;
     EXPECT_NO_THROW(m.expect_usable(true)) << file;
   };
   expect(npy("a", "<f4", false, 2, 3, bytes_of<float>({1, 2, 3, 0, 5, 6})));
@@ -70,6 +72,12 @@ TEST_F(FeatureFiles, EveryNumberFormatIsReadAsF32) {
   expect(tensor("i", "BF16", bytes_of<uint16_t>({0x3f80, 0x4000, 0x4040, 0, 0x40a0, 0x40c0})));
   expect(tensor("j", "F16", bytes_of<uint16_t>({0x3c00, 0x4000, 0x4200, 0, 0x4500, 0x4600})) + ":features");
   expect(tensor("k", "F64", bytes_of<double>({1, 2, 3, 0, 5, 6})));
+}
+
+TEST_F(FeatureFiles, DoublesKeepTheirDigitsAndTheirRange) {
+  const std::vector<double> values = {1 + 0x1p-52, 1e300, -1e-300, 0.1};
+  EXPECT_EQ(all_of<double>(FeatureMatrix::open(npy("a", "<f8", false, 2, 2, bytes_of(values)))), values);
+  EXPECT_EQ(all_of<double>(FeatureMatrix::open(npy("b", ">f8", false, 2, 2, bytes_of(values, true)))), values);
 }
 
 TEST_F(FeatureFiles, HalfPrecisionIsExactForEveryBitPattern) {

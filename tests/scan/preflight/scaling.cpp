@@ -1,0 +1,90 @@
+// What several ranks are predicted to need: the model's terms by hand.
+#include "scan/preflight/scaling.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+
+#include "tests/nn/device/ranks.h"
+
+namespace kith {
+namespace {
+
+using BatchNorm = Collective::BatchNorm;
+
+const DataShape kCifar = {.train = 50000, .test = 10000, .height = 32, .width = 32, .channels = 3, .classes = 10};
+
+TEST(Scaling, AStepIsItsWorkSharedAndWhatIsSaid) {
+  const StepTraffic t{.stage = "pretext", .flops = 8e12, .reduced = 4e6, .gathered = 1e6, .calls = 5};
+  const RankRates one{.ranks = 1, .flops = 1e12, .call_seconds = 1, .bytes = 1};
+  EXPECT_EQ(step_time(t, one).total(), 8);  // one rank talks to nobody
+  const RankRates four{.ranks = 4, .flops = 1e12, .call_seconds = 1e-3, .bytes = 1e9};
+  EXPECT_EQ(step_time(t, four).compute, 2);
+  EXPECT_NEAR(step_time(t, four).talk, 5e-3 + (2 * 4e6 + 1e6) * 0.75 / 1e9, 1e-12);
+}
+
+TEST(Scaling, TheGradientIsThatOfThePublishedWeights) {
+  // ResNet-18 for CIFAR: 11.17 M weights beside a classifier (He et al. 2016; 11,173,962 with one of 10 classes).
+  RunConfig config;
+  config.model.projection = 0;
+  config.pretext.task = PretextKind::simclr;
+  const double rows =
+      2. * static_cast<double>(config.pretext.train.batch) * 512 * 4;  // projections: the backbone's features
+  const StepTraffic t = step_traffic(config, kCifar, BatchNorm::own).at(0);
+  EXPECT_EQ(t.stage, "pretext");
+  EXPECT_EQ(t.reduced - rows, 4. * (11'173'962 - 512 * 10 - 10));
+  EXPECT_EQ(t.flops, estimate(config, kCifar)[0].flops / static_cast<double>(estimate(config, kCifar)[0].steps));
+}
+
+TEST(Scaling, EveryBatchNormIsTwoMoreCalls) {
+  const RunConfig config;
+  const StepTraffic own = step_traffic(config, kCifar, BatchNorm::own).at(0);
+  const StepTraffic whole = step_traffic(config, kCifar, BatchNorm::whole).at(0);
+  EXPECT_EQ(whole.reduced, own.reduced);
+  const int layers = 1 + 16 + 3, passes = 2;                    // of ResNet-18; views
+  EXPECT_EQ(whole.calls - own.calls, passes * 2 * layers - 1);  // in place of one gather of running statistics
+}
+
+TEST(Scaling, StagesWithoutStepsAreLeftOut) {
+  RunConfig config;
+  config.pretext.train.epochs = 0;
+  config.selflabel.enabled = false;
+  const auto stages = step_traffic(config, kCifar, BatchNorm::own);
+  ASSERT_EQ(stages.size(), 1u);
+  EXPECT_EQ(stages[0].stage, "cluster");
+}
+
+TEST(Scaling, MiningMakesThePairsOfABlockOnce) {
+  const RunConfig config;
+  const double pairs = 2 * (50000. * 50000 + 10000. * 10000) * config.model.mined();
+  EXPECT_NEAR(mining_time(config, kCifar, {.ranks = 1, .flops = 1e12}).total(), pairs / 2 / 1e12, 1e-9);
+  const StepTime two = mining_time(config, kCifar, {.ranks = 2, .flops = 1e12, .bytes = 1e9});
+  EXPECT_NEAR(two.compute, pairs * 0.75 / 2 / 1e12, 1e-9);
+  const RankRates gpus{.ranks = 2, .device = Device::cuda, .flops = 1e12};
+  EXPECT_NEAR(mining_time(config, kCifar, gpus).compute, pairs / 2 / 1e12, 1e-9);
+  EXPECT_NEAR(two.talk, 2 * 60000. * config.model.mined() * 4 / 1e9, 1e-9);
+}
+
+TEST(Scaling, GpusPredictedAreOneToSixtyFour) {
+  const auto rates = gpu_rates(DType::bf16, false);
+  ASSERT_EQ(rates.size(), 7u);
+  EXPECT_EQ(rates.front().ranks, 1);
+  EXPECT_EQ(rates.back().ranks, 64);
+  EXPECT_GT(rates[3].bytes, rates[4].bytes);  // beyond one machine of eight
+  EXPECT_EQ(rates[0].flops, cuda_rate(DType::bf16, false).flops);
+}
+
+TEST(Scaling, ALinkIsMeasuredOnEveryRank) {
+  test::on_thread_ranks(3, [](const std::shared_ptr<Collective>& own) {
+    const RankRates link = measure_link(*own);
+    EXPECT_EQ(link.ranks, 3);
+    EXPECT_TRUE(std::isfinite(link.bytes) && link.bytes > 0);
+    EXPECT_TRUE(std::isfinite(link.call_seconds) && link.call_seconds > 0);
+    EXPECT_EQ(link.source, "threads, measured now");
+  });
+  EXPECT_EQ(measure_link(*one_rank()).ranks, 1);
+}
+
+}  // namespace
+}  // namespace kith
