@@ -25,6 +25,9 @@ if(KITH_SANITIZE)
   target_compile_options(kith_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(kith_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(KITH_FUZZ)
+  target_compile_options(kith_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # kith_dist(target folder): the program goes into that folder of the relocatable tree (component `dist` of an installation, see
 # .ci/dist), and is built by the target `device`: all that a machine with a GPU wants to run.

@@ -148,7 +148,7 @@ std::vector<std::string> kept_names(const SafeTensors& file, const std::vector<s
   std::vector<std::string> kept;
   std::set<std::string> used;
   for (const auto& [name, array] : file.arrays) {
-    const auto prefix = std::ranges::find_if(ignore, [&](const std::string& p) { return name.starts_with(p); });
+    const auto prefix = std::ranges::find_if(ignore, [&of = name](const std::string& p) { return of.starts_with(p); });
     if (prefix != ignore.end()) used.insert(*prefix);
     (prefix != ignore.end() ? left_out : kept).push_back(name);
   }
