@@ -7,6 +7,9 @@
 #   test       every test for a GPU                       bench     every benchmark for a GPU
 #   rivals     PyTorch and others beside kith             train     where a step's time goes, and the preset (fast-cifar10) on
 #                                                                   SPEC (cifar10:FOLDER)
+#   twelve     where a card is there for a quarter of an hour and kith is built: test (3 minutes), compare (4: NT-Xent, top-K,
+#              the SCAN loss, batch norm, the training step, beside PyTorch), train (3, two fifteenths of the preset), sanitize
+#              (2). Called again it goes on with what has not passed.
 #
 # Without phases: all. TREE is one made by `make dist`, or a build tree of CMake; where this file lies says which, unless it is
 # given. DIR gets summary.md, PHASE.json, machine.json and logs/. A phase run again replaces what it wrote; with --only, the
@@ -25,14 +28,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=bench/gpu_report.sh
 . "$here/gpu_report.sh"
 
-out='' tree='' only='*' limit=480 data='' preset=fast-cifar10 minutes=7 seed=0 phases=''
+out='' tree='' only='*' limit=480 data='' preset=fast-cifar10 minutes=7 seed=0 phases='' resume=''
 while [ $# -gt 0 ]; do
   case $1 in
     --out | --tree | --only | --limit | --data | --preset | --minutes | --seed)
       [ $# -ge 2 ] || usage
       eval "${1#--}=\$2"
       shift ;;
-    build | test | sanitize | bench | rivals | train) phases="$phases $1" ;;
+    build | test | sanitize | bench | rivals | train | twelve) phases="$phases $1" ;;
     *) usage ;;
   esac
   shift
@@ -147,6 +150,23 @@ phase_rivals() {
   done
 }
 
+# What decides, first the kernels that the method lives on: NAME SECONDS.
+phase_compare() {
+  python=$(command -v python3) || { skip compare 'no python3'; return; }
+  for box in gpu_ntxent:45 gpu_topk:45 bench_scan_loss_cuda:15 gpu_batch_norm:30 gpu_train_step:105; do
+    name=${box%:*} seconds=${box#*:}
+    programs "$name"
+    program=$(cat "$list")
+    if [ -e "$here/rivals/$name.py" ]; then
+      item "$name" "$seconds" env "KITH_TREE=$tree" "$python" "$here/rivals/$name.py" "$out/logs/rivals.$name.json" && show 0
+    elif [ -n "$program" ]; then
+      item "$name" "$seconds" "$program" "--benchmark_out=$out/logs/bench.$name.json" --benchmark_out_format=json && show 0
+    else
+      skip "$name" "not in $tree"
+    fi
+  done
+}
+
 # Epochs of a stage in the preset, cut to the share of fifteen minutes; the warm-up with them.
 epochs() {
   "$kith" presets "$preset" | awk -v stage="$1" -v share="$minutes" '
@@ -161,7 +181,9 @@ phase_train() {
   run=$out/run-$preset-$minutes-seed$seed
   alone=--foreground  # a second signal would keep kith from saving what it trained
   set -- --data "$data" --preset "$preset" --device cuda --seed "$seed"
-  if [ ! -e "$run" ]; then
+  if [ -n "$resume" ]; then
+    :  # no time for a profile
+  elif [ ! -e "$run" ]; then
     rm -rf "$out/run-profile"
     item profile 120 "$kith" run "$@" --out "$out/run-profile" --profile --set pretext.epochs=2 \
       --set pretext.schedule.warmup_epochs=0.5 --set cluster.epochs=1 --set selflabel.epochs=1 && show 0
@@ -175,9 +197,10 @@ phase_train() {
   for file in summary.json timing.json metrics.jsonl; do [ -e "$run/$file" ] && cp "$run/$file" "$out/logs/train.$file"; done
 }
 
-for phase in ${phases:-build test sanitize bench rivals train}; do
+one_phase() { # PHASE SECONDS
+  phase=$1
   find_device
-  begin "$phase" "$limit"
+  begin "$phase" "$2"
   case $phase in
     build) phase_build ;;
     *)
@@ -190,5 +213,15 @@ for phase in ${phases:-build test sanitize bench rivals train}; do
       fi ;;
   esac
   finish
+}
+
+for phase in ${phases:-build test sanitize bench rivals train}; do
+  if [ "$phase" = twelve ]; then
+    resume=yes minutes=2
+    for part in test:180 compare:240 train:180 sanitize:120; do one_phase "${part%:*}" "${part#*:}"; done
+    resume=''
+  else
+    one_phase "$phase" "$limit"
+  fi
 done
 write_summary

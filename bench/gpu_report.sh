@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154  # variables of gpu.sh
 # The items of a phase of gpu.sh: run under a time limit, recorded, and written as JSON and markdown. Sourced by gpu.sh, whose
-# $out, $only, $device, $absent and $commit it reads. logs/PHASE.items has a line for each: name, result, seconds, detail.
+# $out, $only, $resume, $device, $absent and $commit it reads. logs/PHASE.items has a line for each: name, result, seconds, detail.
 
 clocks() { # driver; highest and present clocks, MHz; power limit
   command -v nvidia-smi >/dev/null || return 0
@@ -13,12 +13,16 @@ fits() { # shellcheck disable=SC2254  # a pattern is meant
   case $1 in $only) return 0 ;; *) return 1 ;; esac
 }
 
+has_passed() { # ITEM: in an earlier call that this one goes on with
+  [ -n "$resume" ] && awk -F '\t' -v n="$1" '$1 == n && $2 == "passed" { found = 1 } END { exit !found }' "$items"
+}
+
 begin() { # PHASE SECONDS
   phase_name=$1 phase_start=$(date +%s) phase_end=$(($(date +%s) + $2))
   items=$out/logs/$1.items alone=''
   touch "$items"
   while IFS='	' read -r name rest; do
-    if fits "$name"; then rm -f "$(log_of "$name").shown"; else printf '%s\t%s\n' "$name" "$rest"; fi
+    if fits "$name" && ! has_passed "$name"; then rm -f "$(log_of "$name").shown"; else printf '%s\t%s\n' "$name" "$rest"; fi
   done <"$items" >"$items.kept"
   mv "$items.kept" "$items"
 }
@@ -28,7 +32,7 @@ begin() { # PHASE SECONDS
 item() {
   item_name=$1 box=$2 left=$((phase_end - $(date +%s)))
   shift 2
-  fits "$item_name" || return 1
+  fits "$item_name" && ! has_passed "$item_name" || return 1
   [ "$left" -lt "$box" ] && box=$left
   if [ "$box" -lt 2 ]; then
     record "$item_name" 'not run' 0 'no time left in this phase: run it again with --only'
@@ -113,7 +117,7 @@ finish() {
 
 # All phases of $out so far, also of earlier calls, what failed first. Status 1 where something did.
 write_summary() {
-  for name in build test sanitize bench rivals train; do
+  for name in build test compare sanitize bench rivals train; do
     [ -e "$out/logs/$name.items" ] || continue
     awk -F '\t' -v p="$name" '$2 != "passed" && $2 != "skipped" { printf "- %s, %s: %s. %s\n", p, $1, $2, $4 }' "$out/logs/$name.items"
   done >"$out/logs/failed.md"
@@ -123,7 +127,7 @@ write_summary() {
     printf '\n## Machine\n\n%s\n\n```\n' "${absent:-$(clocks)}"
     [ -e "$out/logs/info.log" ] && cat "$out/logs/info.log"
     echo '```'
-    for name in build test sanitize bench rivals train; do
+    for name in build test compare sanitize bench rivals train; do
       [ -e "$out/logs/$name.md" ] && cat "$out/logs/$name.md"
     done
   } >"$out/summary.md"

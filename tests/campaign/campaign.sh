@@ -144,6 +144,27 @@ valid train 2
 campaign 0 --data cifar10:/data --minutes 5 train
 valid train 2
 
+# Twelve minutes: what passed stays, what did not is run again, and nothing else; the training is short, and has no profile.
+rm -rf "$out"
+program "$tree/tests/cuda_a_tests" <<END
+echo ran >>"$work/ran_a"
+END
+program "$tree/tests/cuda_b_tests" <<END
+echo ran >>"$work/ran_b"
+[ -e "$work/mended" ]
+END
+for name in ntxent topk batch_norm train_step; do echo "echo $name beside it" >"$tree/bench/rivals/gpu_$name.py"; done
+echo 'echo scan_loss 5 us' | program "$tree/bench/bench_scan_loss_cuda"
+campaign 1 --data cifar10:/data twelve
+touch "$work/mended"
+campaign 0 --data cifar10:/data twelve
+[ "$(wc -l <"$work/ran_a")$(wc -l <"$work/ran_b")" = 12 ] || complain "twelve ran again what had passed: $(cat "$work/printed")"
+[ "$(cut -f1 "$out/logs/compare.items" | tr '\n' ' ')" = 'gpu_ntxent gpu_topk bench_scan_loss_cuda gpu_batch_norm gpu_train_step ' ] ||
+  complain "compare: $(cat "$out/logs/compare.items")"
+holds summary.md 'ntxent beside it' 'scan_loss 5 us' '--set pretext.epochs=40' '| cuda_b_tests | passed |'
+lacks summary.md '--profile'
+rm "$tree/bench/rivals/gpu_ntxent.py" "$tree/bench/rivals/gpu_topk.py" "$tree/bench/rivals/gpu_batch_norm.py"
+
 # Without a device everything but the tests is skipped, with the reason; a program that does not start is a failure.
 echo 'the CPU; no GPU: no driver answers' >"$tree/bin/device"
 rm -rf "$out"
