@@ -11,7 +11,7 @@
 namespace kith {
 namespace {
 
-using BatchNorm = Collective::BatchNorm;
+using Norm = Collective::BatchNorm;
 
 const DataShape kCifar = {.train = 50000, .test = 10000, .height = 32, .width = 32, .channels = 3, .classes = 10};
 
@@ -31,7 +31,7 @@ TEST(Scaling, TheGradientIsThatOfThePublishedWeights) {
   config.pretext.task = PretextKind::simclr;
   const double rows =
       2. * static_cast<double>(config.pretext.train.batch) * 512 * 4;  // projections: the backbone's features
-  const StepTraffic t = step_traffic(config, kCifar, BatchNorm::own).at(0);
+  const StepTraffic t = step_traffic(config, kCifar, Norm::own).at(0);
   EXPECT_EQ(t.stage, "pretext");
   EXPECT_EQ(t.reduced - rows, 4. * (11'173'962 - 512 * 10 - 10));
   EXPECT_EQ(t.flops, estimate(config, kCifar)[0].flops / static_cast<double>(estimate(config, kCifar)[0].steps));
@@ -39,8 +39,8 @@ TEST(Scaling, TheGradientIsThatOfThePublishedWeights) {
 
 TEST(Scaling, EveryBatchNormIsTwoMoreCalls) {
   const RunConfig config;
-  const StepTraffic own = step_traffic(config, kCifar, BatchNorm::own).at(0);
-  const StepTraffic whole = step_traffic(config, kCifar, BatchNorm::whole).at(0);
+  const StepTraffic own = step_traffic(config, kCifar, Norm::own).at(0);
+  const StepTraffic whole = step_traffic(config, kCifar, Norm::whole).at(0);
   EXPECT_EQ(whole.reduced, own.reduced);
   const int layers = 1 + 16 + 3, passes = 2;                    // of ResNet-18; views
   EXPECT_EQ(whole.calls - own.calls, passes * 2 * layers - 1);  // in place of one gather of running statistics
@@ -50,7 +50,7 @@ TEST(Scaling, StagesWithoutStepsAreLeftOut) {
   RunConfig config;
   config.pretext.train.epochs = 0;
   config.selflabel.enabled = false;
-  const auto stages = step_traffic(config, kCifar, BatchNorm::own);
+  const auto stages = step_traffic(config, kCifar, Norm::own);
   ASSERT_EQ(stages.size(), 1u);
   EXPECT_EQ(stages[0].stage, "cluster");
 }
