@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"

@@ -49,8 +49,10 @@ class Counter {
   Footprint mine() const {
     const double rows = kFloat * pretext_task(c_.pretext.task).columns_of(c_) * std::max(train_, scored_);
     const double lists = std::min<double>(static_cast<double>(c_.mine.k), train_ - 1) * train_;
+    // The file is mapped: what the search has of it at a time, at least (scan/metrics/blocked_search.h).
+    constexpr double kBlocks = 2. * (1 << 26);
     Footprint f{.stage = "mine", .device = {}, .host = {}, .disk = {}};
-    f.host = {{"features", rows, fewer_images()},
+    f.host = {{"features", std::min(rows, kBlocks), fewer_images()},
               {fmt::format("lists of {} neighbours", c_.mine.k), kList * lists, "fewer, --set mine.k=N"}};
     f.disk = 8 * (lists + scored_ * static_cast<double>(c_.mine.k_test));
     return join(std::move(f));

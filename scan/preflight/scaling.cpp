@@ -15,37 +15,85 @@ namespace {
 
 constexpr double kNumber = 4, kDouble = 8;
 
-// What every training step tells whatever it trains: the gradient, the statistics of batch norm, whether to stop.
+// Layers that normalise, and their channels.
+struct Norms {
+  double channels = 0;
+  int layers = 0;
+};
+Norms operator+(Norms a, Norms b) { return {a.channels + b.channels, a.layers + b.layers}; }
+
+// What steps tell, by what they train.
 class Traffic {
  public:
-  Traffic(const RunConfig& config, const DataShape& data, Collective::BatchNorm norm) : norm_(norm) {
+  Traffic(const RunConfig& config, const DataShape& data, Collective::BatchNorm by) : by_(by) {
     for (const ConvLayer& layer : backbone_layers(config.model, data.height, data.width, data.channels)) {
       weights_ += layer.weights() + 2 * layer.out;
-      channels_ += layer.out;
-      ++norms_;
+      norms_ = norms_ + Norms{layer.out, 1};
     }
   }
+  Norms backbone() const { return norms_; }
 
-  // A step with `passes` forward passes in train mode.
-  StepTraffic step(const std::string& stage, double flops, double head, double passes) const {
-    StepTraffic t{.stage = stage, .flops = flops};
-    t.reduced = kNumber * (weights_ + head);
-    t.calls = 2 + 1;                              // and the wish to stop
-    if (norm_ == Collective::BatchNorm::whole) {  // means, squares, and backward two sums: of every rank
-      t.gathered += passes * 2 * 2 * kDouble * channels_;
-      t.calls += static_cast<int>(passes) * 2 * norms_;
-    } else {
-      t.gathered += 2 * kNumber * channels_;
-      t.calls += 1;
-    }
-    return t;
+  // Its gradient, and whether to stop: what every step tells.
+  StepTraffic step(const std::string& stage, double flops, double trained) const {
+    return {.stage = stage, .flops = flops, .reduced = kNumber * trained, .each = kNumber, .calls = 2 + 1};
+  }
+  double weights() const { return weights_; }
+
+  // Running means and variances of the trained network.
+  static void add_statistics(StepTraffic& t, Norms trained) { t.each += 2 * kNumber * trained.channels, t.calls += 1; }
+  // `passes` forward in train mode, or, another time, as many backward: of each layer two numbers a channel, and how many rows.
+  void add_passes(StepTraffic& t, Norms norms, int passes) const {
+    if (by_ == Collective::BatchNorm::own) return;
+    t.each += passes * kDouble * (2 * norms.channels + norms.layers);
+    t.calls += passes * norms.layers;
+  }
+  // `times` arrays of rows of all that come out of the network.
+  static void add_rows(StepTraffic& t, int times, double numbers) {
+    t.gathered += times * kNumber * numbers, t.calls += times;
   }
 
  private:
-  Collective::BatchNorm norm_;
-  double weights_ = 0, channels_ = 0;
-  int norms_ = 0;
+  Collective::BatchNorm by_;
+  double weights_ = 0;
+  Norms norms_;
 };
+
+StepTraffic pretext_traffic(const Traffic& traffic, const RunConfig& c, double flops, double batch) {
+  const PretextTaskInfo& task = pretext_task(c.pretext.task);
+  StepTraffic t = traffic.step("pretext", flops, traffic.weights() + task.head_weights(c));
+  const double dim = c.model.mined();
+  if (c.pretext.task == PretextKind::byol) {
+    // Each view by itself, through the trained network and through the one that follows it, whose head has one norm less.
+    const Norms head{static_cast<double>(c.pretext.byol.hidden), 1};
+    Traffic::add_statistics(t, traffic.backbone() + head + head);
+    traffic.add_passes(t, traffic.backbone() + head + head, 2 * 2);
+    traffic.add_passes(t, traffic.backbone() + head, 2);
+    Traffic::add_rows(t, 4, batch * c.model.projection);
+    return t;
+  }
+  Traffic::add_statistics(t, traffic.backbone());
+  traffic.add_passes(t, traffic.backbone(), 2);
+  if (c.pretext.task == PretextKind::simclr) {
+    Traffic::add_rows(t, 1, 2 * batch * dim);
+    Traffic::add_rows(t, 1, 2 * batch);
+    t.reduced += kNumber * 2 * batch * dim, t.calls += 2;  // what anchors give to the keys of others
+  } else {
+    Traffic::add_rows(t, 1, task.passes * batch * task.passes);  // RotNet: as many classes as turns
+  }
+  return t;
+}
+
+StepTraffic cluster_traffic(const Traffic& traffic, const RunConfig& c, double flops, double logits) {
+  const ClusterConfig& k = c.cluster;
+  const double head = k.heads * (c.model.features() + 1.) * logits;
+  const bool backbone = !k.frozen && k.update_backbone;
+  StepTraffic t = traffic.step("cluster", flops, head + (backbone ? traffic.weights() : 0));
+  if (backbone) {
+    Traffic::add_statistics(t, traffic.backbone());
+    traffic.add_passes(t, traffic.backbone(), 2 * 2);
+  }
+  return t;
+}
 
 using Clock = std::chrono::steady_clock;
 
@@ -68,28 +116,24 @@ std::vector<StepTraffic> step_traffic(const RunConfig& config, const DataShape& 
   std::vector<StepTraffic> out;
   const Traffic traffic(config, data, norm);
   const double classes = config.cluster.classes > 0 ? config.cluster.classes : data.classes;
-  const double features = config.model.features();
   for (const StageEstimate& work : estimate(config, data)) {
     if (work.steps == 0) continue;
     const double flops = work.flops / static_cast<double>(work.steps);
-    if (work.stage == "pretext") {
-      const PretextTaskInfo& task = pretext_task(config.pretext.task);
-      StepTraffic t = traffic.step("pretext", flops, task.head_weights(config), task.passes);
-      const double rows = task.passes * static_cast<double>(std::min(config.pretext.train.batch, data.pretext()));
-      const bool contrastive = config.pretext.task == PretextKind::simclr;
-      const double keys = contrastive ? kNumber * rows * config.model.mined() : 0;
-      t.reduced += keys;  // what anchors give to the keys of others
-      t.gathered += keys + kNumber * rows;
-      t.calls += contrastive ? 2 + 2 : 1;
+    const auto batch = [](const TrainConfig& t, int64_t images) {
+      return static_cast<double>(std::min(t.batch, images));
+    };
+    if (work.stage == "pretext")
+      out.push_back(pretext_traffic(traffic, config, flops, batch(config.pretext.train, data.pretext())));
+    if (work.stage == "cluster") {
+      StepTraffic t = cluster_traffic(traffic, config, flops, classes);
+      Traffic::add_rows(t, 2, batch(config.cluster.train, data.train) * config.cluster.heads * classes);
       out.push_back(t);
     }
-    if (work.stage == "cluster" || work.stage == "selflabel") {
-      const bool cluster = work.stage == "cluster";
-      const double heads = cluster ? config.cluster.heads : 1, passes = cluster ? 2 : 1;
-      const TrainConfig& train = cluster ? config.cluster.train : config.selflabel.train;
-      StepTraffic t = traffic.step(work.stage, flops, heads * (features + 1) * classes, passes);
-      t.gathered += passes * kNumber * static_cast<double>(std::min(train.batch, data.train)) * heads * classes;
-      t.calls += 2;
+    if (work.stage == "selflabel") {
+      StepTraffic t = traffic.step("selflabel", flops, traffic.weights() + (config.model.features() + 1.) * classes);
+      Traffic::add_statistics(t, traffic.backbone());
+      traffic.add_passes(t, traffic.backbone(), 2 + 1);
+      Traffic::add_rows(t, config.selflabel.share > 0 ? 1 : 2, batch(config.selflabel.train, data.train) * classes);
       out.push_back(t);
     }
   }
@@ -97,10 +141,9 @@ std::vector<StepTraffic> step_traffic(const RunConfig& config, const DataShape& 
 }
 
 StepTime step_time(const StepTraffic& t, const RankRates& r) {
-  const double ranks = r.ranks, share = (ranks - 1) / ranks;
+  const double ranks = r.ranks, bytes = (2 * t.reduced + t.gathered) / ranks + t.each;
   if (r.ranks == 1) return {.compute = t.flops / r.flops};
-  return {.compute = t.flops / (ranks * r.flops),
-          .talk = t.calls * r.call_seconds + (2 * t.reduced + t.gathered) * share / r.bytes};
+  return {.compute = t.flops / (ranks * r.flops), .talk = t.calls * r.call_seconds + bytes * (ranks - 1) / r.bytes};
 }
 
 StepTime mining_time(const RunConfig& config, const DataShape& data, const RankRates& r) {

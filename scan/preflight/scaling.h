@@ -2,7 +2,8 @@
 // each other.
 //
 //   seconds of a step   flops of the whole batch / (ranks x flops per second of one)
-//                       + calls x seconds of a call + (2 reduced + gathered bytes) (ranks - 1) / ranks / bytes per second
+//                       + calls x seconds of a call
+//                       + ((2 reduced + gathered bytes) / ranks + bytes of each) (ranks - 1) / bytes per second
 //   seconds of mining   products of all pairs, on CPUs 1 - 1 / (2 ranks) of them (scan/metrics/blocked_search.h),
 //                       / (ranks x flops per second) + the rows, which one rank sends to all, / bytes per second
 //
@@ -24,9 +25,10 @@ struct StepTraffic {
   std::string stage;
   double flops = 0;
   double reduced = 0, gathered = 0;  // bytes of the arrays that are summed, and of those that are put together
+  double each = 0;                   // bytes that every rank has for all others
   int calls = 0;
 };
-// Of the stages that train on shares (pretext, cluster, selflabel), of those that take steps.
+// Of the stages that train on shares (pretext, cluster, selflabel), of those that take steps. Padding between weights is left out.
 std::vector<StepTraffic> step_traffic(const RunConfig&, const DataShape&, Collective::BatchNorm);
 
 // How fast one of `ranks` computes, and what they talk by.

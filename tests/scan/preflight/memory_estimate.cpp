@@ -83,6 +83,11 @@ TEST(Footprint, FollowsTheConfiguration) {
   EXPECT_NEAR(host("cluster", {"cluster.views=9"}) - host("cluster", {}), 2 * 8. * 4 * 8 * 16 * 1000, 1);
   EXPECT_GT(host("cluster", {"cluster.frozen=false"}), 10 * host("cluster", {}));
   EXPECT_EQ(host("mine", {"mine.k=40"}) - host("mine", {"mine.k=20"}), 12. * 20 * 1000);
+  // Features are mapped: a million images have no more of them in memory at a time than two blocks.
+  DataShape many = shape;
+  many.train = 1'000'000;
+  const RunConfig quick = load_config("quick", {});
+  EXPECT_EQ(part(of("mine", footprints(quick, many, Device::cpu, DType::f32)).host, "features"), 2. * (1 << 26));
   // On a device activations are there, and half as large; what is written comes by the host.
   const Footprint cuda = of("pretext", footprints(load_config("quick", {}), shape, Device::cuda, DType::bf16));
   EXPECT_EQ(part(cuda.host, "features"), 4. * 128 * 1100);

@@ -18,7 +18,7 @@ namespace kith {
 namespace {
 
 using namespace test;
-using BatchNorm = Collective::BatchNorm;
+using Norm = Collective::BatchNorm;
 
 constexpr double kU = 0x1p-24, kMoved = 0x1p-18;
 
@@ -58,7 +58,7 @@ void move_weights(const StateView& view, uint64_t seed) {
   }
 }
 
-StepTaken step_of(const RunConfig& config, int count, BatchNorm by, uint64_t moved = 0) {
+StepTaken step_of(const RunConfig& config, int count, Norm by, uint64_t moved = 0) {
   TinyRun tiny("ranks_step", config, striped_data(1, config.pretext.train.batch, 8));
   std::mutex mutex;
   std::vector<StepTaken> taken(static_cast<size_t>(count));
@@ -115,7 +115,7 @@ StepBounds bounds_of(const RunConfig& config, const StepTaken& one, int views) {
   std::map<std::string, double> moves;
   double loss = 0;
   for (const uint64_t seed : {1, 2, 3}) {
-    const StepTaken moved = step_of(config, 1, BatchNorm::own, seed);
+    const StepTaken moved = step_of(config, 1, Norm::own, seed);
     loss = std::max(loss, std::abs(moved.loss - one.loss));
     for (const auto& [name, gradient] : one.gradient)
       moves[name] = std::max(moves[name], largest_difference(moved.gradient.at(name), gradient));
@@ -131,17 +131,17 @@ TEST(RanksStep, WithStatisticsOfTheWholeBatchIsThatOfOneRank) {
     for (const int64_t images : {15, 5}) {  // of 4 ranks: 3, 4, 4, 4; and 1, 1, 1, 2
       SCOPED_TRACE(testing::Message() << pretext_task(kind).name << ", " << images << " images");
       const RunConfig config = one_step(kind, images);
-      const StepTaken one = step_of(config, 1, BatchNorm::whole);
+      const StepTaken one = step_of(config, 1, Norm::whole);
       const StepBounds bounds = bounds_of(config, one, views);
       for (const int ranks : {2, 3, 4}) {
-        const StepTaken several = step_of(config, ranks, BatchNorm::whole);
+        const StepTaken several = step_of(config, ranks, Norm::whole);
         EXPECT_LE(std::abs(several.loss - one.loss), bounds.loss) << ranks;
         for (const auto& [name, gradient] : one.gradient)
           EXPECT_LE(largest_difference(several.gradient.at(name), gradient), bounds.gradient.at(name))
               << name << " " << ranks;
       }
       if (images == 5) continue;  // of a share's own statistics it is another step
-      const StepTaken own = step_of(config, 2, BatchNorm::own);
+      const StepTaken own = step_of(config, 2, Norm::own);
       EXPECT_GT(largest_difference(own.gradient.at("backbone.conv1.weight"), one.gradient.at("backbone.conv1.weight")),
                 10 * bounds.gradient.at("backbone.conv1.weight"));
     }

@@ -181,6 +181,19 @@ TEST(RanksRun, GoesOnWithAnotherNumberOfRanksAndSaysSo) {
             tiny.report.notes.end());
 }
 
+TEST(RanksRun, GoesOnWithOtherStatisticsOfBatchNormAndSaysSo) {
+  TinyRun tiny("ranks_norm");
+  EXPECT_THROW(on_ranks_of(tiny, 2, [](Session& s) { run(s); }, {2, 2}), Interrupted);
+  tiny.report = {};
+  on_ranks_of(tiny, 2, [](Session& s) {
+    s.ctx.collective().batch_norm = Collective::BatchNorm::whole;
+    run(s);
+  });
+  EXPECT_EQ(std::ranges::count(tiny.report.notes,
+                               "pretext: goes on with --sync-bn, saved without it: another run from here on"),
+            1);
+}
+
 // What comes of an Error on one rank, or of a wish to stop: the same end on all.
 enum class End : uint8_t { none, error_of_all, said_by_another, interrupted };
 End end_of(const std::function<void()>& f, std::string* text = nullptr) {
