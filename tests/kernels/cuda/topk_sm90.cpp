@@ -68,6 +68,13 @@ TEST_F(TopKSm90, BuffersThatOverflow) {
   expect_exact(unit_rows(20, 17, Seed{5}), copies, 45);
 }
 
+// One split of 20 tiles, two slabs each: ten rounds of the ring. Arrivals that are one too many, or too few, in a round of eight
+// add up to a stage that is overwritten.
+TEST_F(TopKSm90, ManyRoundsOfTheRing) {
+  queue.multiprocessors = 1;
+  expect_exact(unit_rows(2, 65, Seed{1}), unit_rows(2500, 65, Seed{2}), 5);
+}
+
 TEST_F(TopKSm90, SelfIsExcluded) {
   const HostMatrix<float> x = unit_rows(130, 9, Seed{3});
   expect_exact(x, x, 10, {.exclude_self = true});
