@@ -215,7 +215,7 @@ void topk_prepare_database(const TopKSearch&,
                            Queue);  // mean, half_database, database_bound; finds rows that are not finite
 void topk_prepare_queries(const TopKSearch&, Queue);  // half_queries, query_bound; after the database
 void topk_scan(const TopKSearch&, Queue);             // lists: the best candidates by fp16 score, of each split
-bool topk_sm90_supports(int padded_dim, Queue);       // whether the same can be done by
+int topk_sm90_queries(int padded_dim, Queue);  // of a block, where the same can be done by topk_scan_sm90; else 0
 void topk_scan_sm90(const TopKSearch&, Queue);
 void topk_finish(const TopKSearch&, Queue);        // scores, indices, of certain queries; uncertain
 void topk_search_again(const TopKSearch&, Queue);  // scores, indices of the uncertain ones

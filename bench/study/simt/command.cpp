@@ -82,6 +82,11 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
   app.add_option("--device", device, "the device that the runner stands for: a100 or h100")
       ->check(CLI::IsMember({"a100", "h100"}))
       ->excludes(prediction);
+  int multiprocessors = 0;
+  app.add_option("--multiprocessors", multiprocessors,
+                 "that it has, for which entries cut their work; 1: what one does of a long launch")
+      ->check(CLI::PositiveNumber)
+      ->excludes(prediction);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
     if (list) {
@@ -90,7 +95,9 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
       if (kernel.empty() && !sizes.empty()) throw Error("--size is of one kernel: --kernel names it");
       show_predictions(out, card(card_name), kernel, sizes);
     } else {
-      show(out, kernel, sizes, device == "h100" ? simt::kH100 : simt::kA100, as_json);
+      simt::Described described = device == "h100" ? simt::kH100 : simt::kA100;
+      if (multiprocessors > 0) described.multiprocessors = multiprocessors;
+      show(out, kernel, sizes, described, as_json);
     }
     return 0;
   } catch (const CLI::ParseError& e) {
