@@ -98,8 +98,8 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
   const DataShape shape = shape_of(data);
   const std::vector<Row> rows = rows_of(o, config, data);
   const AssumedRate rate = rate_of(*opened.context, config);
-  if (o.json) return fmt::print("{}\n", nlohmann::json{{"plan", to_json(config, opened, shape, rows, rate)}}.dump());
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
+  if (o.json) return fmt::print("{}\n", nlohmann::json{{"plan", to_json(config, opened, shape, rows, rate)}}.dump());
   fmt::print("{}\n# {}\n", to_toml(config), opened.line);
   print_text(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate);
 }

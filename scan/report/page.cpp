@@ -231,7 +231,9 @@ std::string map_of(const PageInput& in) {
 std::string origin(const PageInput& in) {
   if (in.command.empty()) return "";
   return html_section(
-      "How it was made", "This command makes it anew, where the data lies in the same place.",
+      "How it was made",
+      "This command makes it anew, where the data lies in the same place." +
+          (in.command_note.empty() ? "" : " " + escape_html(in.command_note)),
       fmt::format("<pre>{}</pre>\n<details><summary>Its whole configuration</summary><pre>{}</pre></details>\n",
                   escape_html(in.command), escape_html(in.config)));
 }

@@ -42,6 +42,7 @@ struct PageInput {
   std::vector<PictureSection> sections = {};  // after the clusters
   std::vector<MapPoint> map = {};
   std::string command = {}, config = {};  // what makes this run anew, and its resolved configuration
+  std::string command_note = {};          // in what the command makes another run than this one was
 };
 
 // Error on lengths that do not fit the images.

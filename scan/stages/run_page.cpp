@@ -7,6 +7,7 @@
 
 #include "data/formats/files.h"
 #include "scan/config/run_command.h"
+#include "scan/run/arithmetic.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/timing.h"
 
@@ -52,6 +53,15 @@ void write_run_page(const Session& s, int clusters, const json& judged, PageInpu
   page.title = fmt::format("{}, preset {}, seed {}", shown_data(s.data.spec), s.config.preset, s.config.seed);
   page.facts = facts_of(s, clusters, judged);
   page.metrics = finished_log(s.dir);
+  if (const TrainedIn in = trained_in(page.metrics); !in.text.empty()) {
+    page.facts.emplace_back("Precision", in.text);
+    if (in.several)
+      page.command_note = fmt::format(
+          "This run was continued in another precision ({}); the command computes all of it in {}, and its results "
+          "will "
+          "differ a little.",
+          in.text, s.config.precision == Precision::bf16 ? "bf16" : "f32");
+  }
   page.command = run_command(s.config, s.dir.string());
   page.config = to_toml(s.config);
   page.refined = s.config.refine.enabled;
