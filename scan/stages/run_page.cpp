@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <utility>
 
 #include "data/formats/files.h"
@@ -39,15 +38,6 @@ Facts facts_of(const Session& s, int clusters, const json& judged) {
 }
 
 }  // namespace
-
-std::string shown_data(const std::string& spec) {
-  const std::string kind = data::kind_of(spec);
-  if (!data::is_picture_kind(spec)) return kind;
-  std::filesystem::path place = std::filesystem::path(spec.substr(kind.size() + 1)).lexically_normal();
-  if (!place.has_filename()) place = place.parent_path();  // a slash at the end
-  const std::string name = place.filename().string();
-  return fmt::format("{} {}", kind, name.empty() ? place.string() : name);
-}
 
 void write_run_page(const Session& s, int clusters, const json& judged, PageInput page) {
   page.title = fmt::format("{}, preset {}, seed {}", shown_data(s.data.spec), s.config.preset, s.config.seed);
