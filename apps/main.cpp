@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
+#include <sstream>
+#include <system_error>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
@@ -22,6 +22,7 @@
 #include "apps/examples.h"
 #include "apps/launch.h"
 #include "apps/signals.h"
+#include "apps/standard_output.h"
 #include "apps/usage.h"
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
@@ -63,13 +64,6 @@ int fail(const std::string& text, int status) {
   return status;
 }
 
-// The printed text may be the whole result of a command; a closed pipe or a full disk shows only here.
-void flush_output() {
-  errno = 0;
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
-  throw Error(fmt::format("standard output: cannot write: {}", std::strerror(errno != 0 ? errno : EIO)));
-}
-
 int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("--version", "kith " KITH_VERSION);
@@ -89,8 +83,14 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   try {
     app.parse(argc, argv);
     flush_output();
-  } catch (const CLI::Success& e) {
-    return app.exit(e);  // --help, --version
+  } catch (const CLI::Success& e) {  // --help, --version
+    std::ostringstream text;
+    app.exit(e, text, text);
+    fmt::print("{}", text.str());
+    flush_output();
+  } catch (const std::system_error& e) {
+    if (std::ferror(stdout) == 0) throw;
+    refuse_output(e.code().value());  // fmt::print to standard output
   } catch (const CLI::ParseError& e) {
     return fail(usage_error(app, e, {argv + 1, argv + argc}), 2);
   }

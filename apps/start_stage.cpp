@@ -147,6 +147,12 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
   });
 }
 
+// A line where the run that is continued, or taken over, was in another arithmetic.
+std::string mixed_arithmetic(const ResolvedConfig& r) {
+  const RunConfig* before = r.begun ? &*r.begun : r.source ? &*r.source : nullptr;
+  return before == nullptr || before->precision == Precision::automatic ? "" : changed_arithmetic(*before, r.config);
+}
+
 // Of the first rank, which alone writes.
 void lead(const StageOptions& o, const Stage& stage, Started& s) {
   auto& [config, begun, source] = s.resolved;
@@ -161,8 +167,7 @@ void lead(const StageOptions& o, const Stage& stage, Started& s) {
   report.note(s.opened.line);
   if (!s.opened.warning.empty()) report.warn(s.opened.warning);
   for (const std::string& note : split_notes(s.data)) report.note(note);
-  if (begun && begun->precision != Precision::automatic)
-    if (const std::string changed = changed_arithmetic(*begun, config); !changed.empty()) report.warn(changed);
+  if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty()) report.warn(mixed);
   if (reused) {
     for (const std::string& line : reused->notes) report.note(line);
     for (const std::string& line : reused->warnings) report.warn(line);
@@ -196,6 +201,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     open_all(o, ranks, s);
     if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
+    if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)
+      fmt::print(stderr, "kith: warning: {}\n", mixed);
     print_plan(o, s.resolved.config, s.opened, s.data);
   });
 }

@@ -122,6 +122,12 @@ void add_stage_option(CLI::App& command, AnswerOptions& o) {
 Asked open_asked(const AnswerOptions& o) {
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   catch_stop_signals();
+  if (const TrainedRun& run = asked.run; !run.superseded.empty())
+    asked.report->warn(fmt::format(
+        "{0}: the network of the stage {1} is not that of the run as it stands: {2}; kith run --out {0} brings "
+        "it up to date{3}",
+        o.run, run.stage, run.superseded,
+        run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.

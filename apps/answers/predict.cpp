@@ -48,7 +48,9 @@ void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
 
 NamedAnswers answers_of_images(const AnswerOptions& o, std::vector<float>* probabilities) {
   const Asked asked = open_asked(o);
-  return named_answers(asked, images_asked_about(o, asked.run), probabilities);
+  NamedAnswers all = named_answers(asked, images_asked_about(o, asked.run), probabilities);
+  fmt::print(stderr, "kith: answered by the network of the stage {}\n", asked.run.stage);
+  return all;
 }
 
 void run_predict(const PredictOptions& o) {

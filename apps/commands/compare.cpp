@@ -22,6 +22,8 @@ namespace {
 
 constexpr char kTitle[] = " runs compared";  // of a page, after their number
 
+constexpr char kSeveral[] = "the runs are of several data sets: figures of different images do not compare";
+
 struct CompareOptions {
   std::vector<std::filesystem::path> runs;
   std::string format = "text", page;
@@ -55,13 +57,16 @@ void compare(const CompareOptions& o) {
   const GridResults results = collect(compared.grid, compared.summaries, agreement_of_seeds(compared.grid, o.runs));
   if (!o.page.empty()) {
     std::vector<std::string> names;
-    for (const std::filesystem::path& run : o.runs) names.push_back(run.string());
+    for (size_t r = 0; r < o.runs.size(); ++r)
+      names.push_back(fmt::format("{} ({})", o.runs[r].string(), compared.data[r]));
     const std::string page = render_grid_page(compared.grid, results,
                                               {.title = fmt::format("{}{}", o.runs.size(), kTitle),
-                                               .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}}});
+                                               .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}},
+                                               .warning = compared.several_data ? kSeveral : ""});
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
+  if (compared.several_data) fmt::print(stderr, "kith: warning: {}\n", kSeveral);
   if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
 }
 

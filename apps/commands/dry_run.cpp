@@ -183,12 +183,12 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
                  .gpus = gpu_rates(DType::bf16, false)};
   if (ranks.rank() != 0) return;
   const std::vector<Row> rows = rows_of(o, config, data);
+  if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   if (o.json) {
     nlohmann::json plan = to_json(config, opened, shape, rows, rate);
     if (predicted) plan["ranks"] = ranks_json(*predicted, config, shape);
     return fmt::print("{}\n", nlohmann::json{{"plan", std::move(plan)}}.dump());
   }
-  if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   fmt::print("{}\n# {}\n", to_toml(config), opened.line);
   print_text(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate);
   if (predicted) print_ranks(*predicted, config, shape);

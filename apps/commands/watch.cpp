@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <thread>
 
 #include "apps/commands/watch_server.h"
+#include "apps/standard_output.h"
 #include "kernels/core/check.h"
 #include "scan/run/progress.h"
 
@@ -28,7 +28,7 @@ void watch(const WatchOptions& o) {
   if (o.port) {
     server.emplace(o.run, *o.port);
     fmt::print("{}\n", server->url());
-    std::fflush(stdout);
+    flush_output();
   }
   std::map<std::string, std::string> shown;
   for (;; std::this_thread::sleep_for(std::chrono::seconds(1))) {  // a signal ends it; there is nothing to save
@@ -39,7 +39,7 @@ void watch(const WatchOptions& o) {
       if (stage.state == StageProgress::State::waiting || shown[stage.name] == line) continue;
       shown[stage.name] = line;
       fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
-      std::fflush(stdout);
+      flush_output();
     }
     if (progress.finished) return;
     if (!progress.worked_on)

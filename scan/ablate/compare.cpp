@@ -10,6 +10,8 @@
 
 #include "kernels/core/check.h"
 #include "scan/ablate/plan.h"
+#include "scan/config/run_command.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -20,7 +22,8 @@ using nlohmann::json;
 constexpr size_t kMostColumns = 6;
 
 bool decides(const std::string& field) {
-  return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "recompute" && field != "preset";
+  return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "recompute" &&
+         field != "preset" && field != "data.spec";  // where data lies; which they are, data_key() says
 }
 
 json summary_of(const fs::path& run, const RunConfig& config) {
@@ -46,6 +49,23 @@ std::string folder_name(const fs::path& run) {
   return name.string();
 }
 
+// What tells a run's data from another's: its name, and the labels that it was scored with.
+std::string data_key(const fs::path& run, const RunConfig& config) {
+  const StageRecords records = read_records(run);
+  const auto scored = records.find("evaluate");
+  std::string key = shown_data(config.data.spec);
+  if (scored == records.end()) return key;
+  for (const char* part : {"test labels", "train labels"})
+    if (const auto at = scored->second.origin.data.find(part); at != scored->second.origin.data.end())
+      return key + ", " + at->second;
+  return key + ", " + config.data.spec;
+}
+
+std::string data_name(const RunConfig& config, const json& summary) {
+  const json data = summary.value("data", json::object());
+  return fmt::format("{}, {} scored", shown_data(config.data.spec), data.value("scored", int64_t{0}));
+}
+
 // The fields in which settings differ, and what each has there.
 std::map<std::string, std::vector<std::string>> differing(const std::vector<const RunConfig*>& configs) {
   std::map<std::string, std::vector<std::string>> out;
@@ -66,20 +86,28 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   std::vector<const RunConfig*> firsts;  // of each setting
   std::vector<std::string> names;
   std::map<size_t, size_t> counts;
+  std::vector<std::string> first_data;  // keys of the settings' data
   out.grid.cells.reserve(runs.size());  // firsts points into them
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
     expect_run(run);
     RunConfig config = load_config((run / "config.toml").string(), {});
     out.summaries.push_back(summary_of(run, config));
+    out.data.push_back(data_name(config, out.summaries.back()));
+    const std::string data = data_key(run, config);
     size_t setting = 0;
-    while (setting < firsts.size() && !same_setting(*firsts[setting], config)) ++setting;
+    while (setting < firsts.size() && !(first_data[setting] == data && same_setting(*firsts[setting], config)))
+      ++setting;
     for (size_t c = 0; c < out.grid.cells.size(); ++c)
       if (out.grid.cells[c].setting == setting && out.grid.cells[c].seed == config.seed)
         throw Error(fmt::format("{}: the same configuration and seed as {}: it would count twice", run.string(),
                                 runs[c].string()));
     out.grid.cells.push_back({.setting = setting, .seed = config.seed, .config = std::move(config)});
-    if (setting == firsts.size()) firsts.push_back(&out.grid.cells.back().config), names.push_back(folder_name(run));
+    if (setting == firsts.size()) {
+      firsts.push_back(&out.grid.cells.back().config);
+      first_data.push_back(data);
+      names.push_back(folder_name(run));
+    }
     ++counts[setting];
     if (counts[setting] > out.grid.seeds.size()) out.grid.seeds.push_back(out.grid.cells.back().seed);
   }
@@ -100,6 +128,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
       setting.values = {counts[s] > 1 ? fmt::format("{} and {} more", names[s], counts[s] - 1) : names[s]};
     if (!by_field) setting.name = setting.values.front();
     out.grid.settings.push_back(std::move(setting));
+  }
+  if (out.several_data = std::ranges::any_of(first_data, [&](const std::string& d) { return d != first_data.front(); });
+      out.several_data) {
+    out.grid.columns.insert(out.grid.columns.begin(), "data");
+    for (size_t s = 0; s < firsts.size(); ++s) {
+      const auto of = std::ranges::find(out.grid.cells, s, &GridCell::setting) - out.grid.cells.begin();
+      out.grid.settings[s].values.insert(out.grid.settings[s].values.begin(), out.data[of]);
+      out.grid.settings[s].name = out.data[of] + ", " + out.grid.settings[s].name;
+    }
   }
   out.grid.extents = std::vector<size_t>(out.grid.columns.size(), firsts.size());
   return out;

@@ -10,8 +10,12 @@
 namespace kith {
 
 struct ComparedRuns {
-  Grid grid;  // columns: the fields that differ; "run" where they are more than six, or none
+  // Columns: the fields that differ; "run" where they are more than six, or none; before them "data" where it differs.
+  Grid grid;
   std::vector<nlohmann::json> summaries;  // of each cell
+  // Of each cell, "fashion-mnist, 10000 scored". Several data sets: names or the labels that were scored, wherever they lie.
+  std::vector<std::string> data;
+  bool several_data = false;
 };
 
 // Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error

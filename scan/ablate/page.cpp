@@ -19,7 +19,8 @@ std::string facts(const GridPageInput& in) {
   std::string out;
   for (const auto& [name, value] : in.facts)
     out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
-  return fmt::format("<dl>\n{}</dl>\n", out);
+  return fmt::format("<dl>\n{}</dl>\n{}", out,
+                     in.warning.empty() ? "" : fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(in.warning)));
 }
 
 // ACC of the final model: of the last of SCAN, self-labelling and refinement that a run has; many-to-one where the grid has such
@@ -59,7 +60,7 @@ std::string dots(const Grid& grid, const GridResults& results) {
       "Accuracy of every setting",
       "One-to-one, on the scored split. A large dot is the mean over the seeds, a line its standard deviation "
       "to both sides, small dots the single runs.",
-      shown.empty() ? "" : to_svg(chart));
+      shown.empty() ? "" : html_scroll(to_svg(chart)));
 }
 
 // The last column across, all others down; nothing for a grid of one dimension.
@@ -87,7 +88,7 @@ std::string map(const Grid& grid, const GridResults& results) {
       fmt::format("ACC of the final model, {}, per cent, mean and standard deviation over the seeds; the shade "
                   "goes from the least to the largest.",
                   many_to_one ? "many-to-one: each cluster counts for its most frequent class" : "one-to-one"),
-      to_svg(m));
+      html_scroll(to_svg(m)));
 }
 
 std::string table(const Grid& grid, const GridResults& results) {
@@ -119,7 +120,7 @@ std::string table(const Grid& grid, const GridResults& results) {
       "agreement "
       "of seeds: the mean NMI of every two seeds' clusterings. The best of a column is bold: differences within the "
       "deviations are noise.",
-      fmt::format("<div style=\"overflow-x:auto\"><table class=\"wide\"><tr>{}</tr>\n{}</table></div>\n", head, rows));
+      html_scroll(fmt::format("<table class=\"wide\"><tr>{}</tr>\n{}</table>", head, rows)));
 }
 
 std::string failures(const GridPageInput& in) {
@@ -128,7 +129,7 @@ std::string failures(const GridPageInput& in) {
     rows += fmt::format("<tr><td>{}</td><td style=\"text-align:left\">{}</td></tr>\n", escape_html(name),
                         escape_html(error));
   return html_section("Failed runs", "They are missing in the figures above.",
-                      rows.empty() ? "" : "<table>" + rows + "</table>\n");
+                      rows.empty() ? "" : html_scroll("<table>" + rows + "</table>"));
 }
 
 }  // namespace

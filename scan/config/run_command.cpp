@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
+#include "data/dataset/dataset.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -35,6 +37,15 @@ RunConfig begun_from(const RunConfig& config) {
 
 std::vector<Difference> differences_from_preset(const RunConfig& config) {
   return differences(begun_from(config), config);
+}
+
+std::string shown_data(const std::string& spec) {
+  const std::string kind = data::kind_of(spec);
+  if (!data::is_picture_kind(spec)) return kind;
+  std::filesystem::path place = std::filesystem::path(spec.substr(kind.size() + 1)).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();  // a slash at the end
+  const std::string name = place.filename().string();
+  return fmt::format("{} {}", kind, name.empty() ? place.string() : name);
 }
 
 std::string run_command(const RunConfig& config, const std::string& out) {

@@ -87,9 +87,9 @@ std::string clusters(const json& s, const std::optional<Evaluation>& e) {
   if (all.size() > kMostRows) about += fmt::format(" The first {} of {}.", kMostRows, all.size());
   return html_section(
       "Clusters", about,
-      fmt::format("<div style=\"overflow-x:auto\"><table><tr><th>cluster</th><th>rows</th><th>share</th>"
-                  "<th>confidence</th><th>silhouette</th><th>nearest row</th>{}</tr>\n{}</table></div>\n",
-                  e ? "<th>class</th><th>of it</th><th>most frequent</th><th>purity</th>" : "", rows));
+      html_scroll(fmt::format("<table><tr><th>cluster</th><th>rows</th><th>share</th>"
+                              "<th>confidence</th><th>silhouette</th><th>nearest row</th>{}</tr>\n{}</table>",
+                              e ? "<th>class</th><th>of it</th><th>most frequent</th><th>purity</th>" : "", rows)));
 }
 
 std::string unusual(const json& s) {
@@ -109,7 +109,7 @@ std::string unusual(const json& s) {
                     near.at("rows").get<int64_t>(),
                     likeness_text(near.at("rows").get<int64_t>(), near.at("exact").get<int64_t>()),
                     near.at("groups").get<int64_t>(), number(near.at("cosine"), 4)),
-        fmt::format("<div class=\"wide\"><table><tr><th>group</th><th>rows</th></tr>\n{}</table></div>\n", rows));
+        html_scroll(fmt::format("<table class=\"wide\"><tr><th>group</th><th>rows</th></tr>\n{}</table>", rows)));
   }
   std::string rows;
   for (const json& of : s.at("outliers").at("first"))

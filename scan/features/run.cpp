@@ -50,6 +50,11 @@ void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& ori
   if (!fs::exists(dir)) return;
   if (!fs::is_directory(dir)) throw Error(fmt::format("{}: --out is a file, expected a directory", dir.string()));
   if (!fs::exists(dir / "run.json")) {
+    if (fs::exists(dir / "config.toml"))
+      throw Error(
+          fmt::format("{0}: holds a run on images, which a clustering of features cannot go into; choose another "
+                      "--out (kith cluster --out {0}, without --features, trains the heads of that run)",
+                      dir.string()));
     for (const fs::directory_entry& entry : fs::directory_iterator(dir))
       if (entry.path().filename() != "metrics.jsonl")
         throw Error(fmt::format("{}: holds something else ({}); choose an empty or a new folder", dir.string(),

@@ -17,25 +17,48 @@ constexpr int64_t kQueries = 2048;
 
 }  // namespace
 
-double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels) {
-  const int64_t n = static_cast<int64_t>(labels.size());
+namespace {
+
+// use(anchor, its place among the anchor's neighbours from 0 on, of the same label) for each neighbour that is not the anchor.
+void each_neighbour(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels, auto&& use) {
+  const auto n = static_cast<int64_t>(labels.size());
   if (neighbours.rows != n) throw Error(fmt::format("{} rows of neighbours but {} labels", neighbours.rows, n));
-  double sum = 0;
-  int64_t anchors = 0;
   for (int64_t i = 0; i < n; ++i) {
-    int64_t same = 0, others = 0;
+    int64_t place = 0;
     for (const int64_t j : neighbours.row(i)) {
       if (j == -1) break;
       if (j < 0 || j >= n) throw Error(fmt::format("neighbour {} of row {} is out of range 0..{}", j, i, n - 1));
-      if (j == i) continue;
-      ++others;
-      same += labels[j] == labels[i];
+      if (j != i) use(i, place++, labels[j] == labels[i]);
     }
-    if (others == 0) continue;
+  }
+}
+
+}  // namespace
+
+double neighbour_purity(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels) {
+  std::vector<int64_t> same(labels.size()), others(labels.size());
+  each_neighbour(neighbours, labels, [&](int64_t i, int64_t, bool equal) { ++others[i], same[i] += equal; });
+  double sum = 0;
+  int64_t anchors = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (others[i] == 0) continue;
     ++anchors;
-    sum += static_cast<double>(same) / static_cast<double>(others);
+    sum += static_cast<double>(same[i]) / static_cast<double>(others[i]);
   }
   return anchors == 0 ? 0 : sum / static_cast<double>(anchors);
+}
+
+std::vector<double> purity_over_k(const Matrix<const int64_t>& neighbours, std::span<const int32_t> labels) {
+  std::vector<double> sums(static_cast<size_t>(neighbours.cols));
+  std::vector<int64_t> lists(sums.size()), same(labels.size());
+  each_neighbour(neighbours, labels, [&](int64_t i, int64_t place, bool equal) {
+    same[i] += equal;
+    sums[place] += static_cast<double>(same[i]) / static_cast<double>(place + 1);
+    ++lists[place];
+  });
+  while (!lists.empty() && lists.back() == 0) lists.pop_back(), sums.pop_back();
+  for (size_t k = 0; k < sums.size(); ++k) sums[k] /= static_cast<double>(lists[k]);
+  return sums;
 }
 
 double knn_accuracy(Context& ctx, Matrix<const float> train, std::span<const int32_t> train_labels,

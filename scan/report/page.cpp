@@ -73,9 +73,10 @@ std::string summary(const PageInput& in) {
           many ? ", which leaves some out where there are not as many; many-to-one: each counted for its most "
                  "frequent class"
                : ""),
-      fmt::format("<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th>{}<th>NMI</th><th>ARI</th></tr>\n{}"
-                  "</table>\n",
-                  many ? "<th>ACC, many-to-one</th>" : "", rows));
+      html_scroll(fmt::format(
+          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th>{}<th>NMI</th><th>ARI</th></tr>\n{}"
+          "</table>",
+          many ? "<th>ACC, many-to-one</th>" : "", rows)));
 }
 
 // What refinement learned from, as it was logged.
@@ -102,9 +103,8 @@ std::string reliability(const PageInput& in) {
   const bool shown = counts.size() <= kLargestMap;
   return html_section(
       "Reliable labels", text + ".",
-      shown ? fmt::format(
-                  "<div class=\"wide\"><table><tr><th>Cluster</th>{}</tr><tr><td>Images</td>{}</tr></table></div>\n",
-                  head, cells)
+      shown ? html_scroll(fmt::format(
+                  "<table class=\"wide\"><tr><th>Cluster</th>{}</tr><tr><td>Images</td>{}</tr></table>", head, cells))
             : "\n");
 }
 
@@ -205,18 +205,34 @@ std::string confusion(const PageInput& in) {
     for (int k = 0; k < table.classes; ++k) map.counts.push_back(table.at(c, k));
   }
   return html_section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
-                      "<div class=\"scroll\">" + to_svg(map) + "</div>\n");
+                      html_scroll(to_svg(map)));
+}
+
+std::string purity(const PageInput& in) {
+  std::string charts, values;
+  for (const auto& [split, over_k] : in.purity) {
+    LineChart chart{.title = "Purity over K, " + split + " images",
+                    .x_label = "K, nearest neighbours",
+                    .y_label = "per cent",
+                    .points = {}};
+    for (size_t k = 0; k < over_k.size(); ++k) chart.points.emplace_back(static_cast<double>(k + 1), 100 * over_k[k]);
+    charts += to_svg(chart);
+    if (over_k.empty()) continue;
+    values += fmt::format(" {}: {} % of the nearest", split, percent(over_k.front()));
+    if (over_k.size() > 1) values += fmt::format(", {} % of the first {}", percent(over_k.back()), over_k.size());
+    values += ".";
+  }
+  return html_section("Purity over K",
+                      "How many of an image's first K mined neighbours are of its class, on average." +
+                          escape_html(values) + " More neighbours teach the clusters more, and more that is wrong.",
+                      charts.empty() ? "" : "<div class=\"charts\">\n" + charts + "</div>\n");
 }
 
 std::string map_of(const PageInput& in) {
   if (in.map.empty()) return "";
-  const Contingency* table = in.evaluation ? &in.evaluation->table : nullptr;
-  const std::vector<int> class_of = in.evaluation ? shown_classes(*in.evaluation) : std::vector<int>{};
-  std::vector<std::string> names(table ? static_cast<size_t>(table->clusters) : in.prototypes.size());
-  for (size_t c = 0; c < names.size(); ++c)
-    names[c] = !table            ? fmt::format("cluster {}", c)
-               : class_of[c] < 0 ? fmt::format("{}: no class", c)
-                                 : fmt::format("{}: {}", c, in.evaluation->class_names[class_of[c]]);
+  const std::vector<std::string> names =
+      cluster_titles(in.evaluation ? &*in.evaluation : nullptr,
+                     in.evaluation ? static_cast<size_t>(in.evaluation->table.clusters) : in.prototypes.size());
   return html_section(
       "Map",
       fmt::format(
@@ -231,7 +247,9 @@ std::string map_of(const PageInput& in) {
 std::string origin(const PageInput& in) {
   if (in.command.empty()) return "";
   return html_section(
-      "How it was made", "This command makes it anew, where the data lies in the same place.",
+      "How it was made",
+      "This command makes it anew, where the data lies in the same place." +
+          (in.command_note.empty() ? "" : " " + escape_html(in.command_note)),
       fmt::format("<pre>{}</pre>\n<details><summary>Its whole configuration</summary><pre>{}</pre></details>\n",
                   escape_html(in.command), escape_html(in.config)));
 }
@@ -254,8 +272,10 @@ std::string clusters(const PageInput& in) {
 }  // namespace
 
 std::string render_page(const PageInput& in) {
-  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + map_of(in) + clusters(in) +
-                                 picture_sections(in) + curves(in) + origin(in));
+  const std::string pictures = clusters(in) + purity(in) + picture_sections(in);
+  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + map_of(in) + pictures +
+                                 (pictures.find("<img ") == pictures.npos ? "" : picture_script()) + curves(in) +
+                                 origin(in));
 }
 
 }  // namespace kith

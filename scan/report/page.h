@@ -15,11 +15,19 @@
 
 namespace kith {
 
-// Pictures of a split in named rows, each with the text that it shows where the pointer rests on it.
+// Pictures of a split in named rows, each with the text that it shows where the pointer rests on it or arrow keys choose it.
 struct PictureSection {
+  enum class Mark : uint8_t { none, right, wrong };  // the frame
+  struct Picture {
+    int64_t image = 0;
+    std::string about = {};
+    std::string caption = {};  // below it, always
+    Mark mark = Mark::none;
+  };
   struct Row {
     std::string name, about;
-    std::vector<std::pair<int64_t, std::string>> pictures;
+    std::vector<Picture> pictures;
+    std::optional<Picture> first = {};  // larger, before the others
   };
   const data::Images* images = nullptr;
   std::string heading, about;
@@ -40,8 +48,11 @@ struct PageInput {
   std::span<const int64_t> prototypes = {};   // [clusters], -1 for an empty one; prototypes()
   int samples_per_cluster = 24;
   std::vector<PictureSection> sections = {};  // after the clusters
+  // Of a split, by its name: the share of the first 1, 2, ... neighbours that have the label of their image.
+  std::vector<std::pair<std::string, std::vector<double>>> purity = {};
   std::vector<MapPoint> map = {};
   std::string command = {}, config = {};  // what makes this run anew, and its resolved configuration
+  std::string command_note = {};          // in what the command makes another run than this one was
 };
 
 // Error on lengths that do not fit the images.

@@ -43,7 +43,8 @@ std::string mark_svg(const DotChart::Mark& m, const char* colour, const std::str
 }  // namespace
 
 std::string to_svg(const DotChart& chart) {
-  constexpr size_t kLongest = 56;
+  constexpr size_t kLongest = 62, kAbreast = 2;  // characters of a name; series beside each other in the legend
+  constexpr double kWidth = 460, kLegendRow = 22, kName = 20, kSeries = 13, kLeft = 10, kRight = 16;
   check(chart.marks.size() == chart.rows.size() && chart.series.size() <= std::size(kColours),
         "dot chart: marks of every row, of at most 4 series");
   double low = kInfinite, high = -kInfinite;
@@ -52,21 +53,22 @@ std::string to_svg(const DotChart& chart) {
       for (const double v : m.values)
         low = std::min({low, v, m.mean - m.deviation}), high = std::max({high, v, m.mean + m.deviation});
   if (low > high) return "";
-  const double air = high > low ? 0.05 * (high - low) : 1, left = 20 + width_of(chart.rows, kLongest),
-               width = left + 520;
+  const double air = high > low ? 0.05 * (high - low) : 1;
   low -= air, high += air;
-  const double row_height = 12 + 13 * static_cast<double>(chart.series.size()), top = 34;
-  const double base = top + row_height * static_cast<double>(chart.rows.size());
-  const auto x = [&](double v) { return left + (v - low) / (high - low) * (width - left - 16); };
+  const size_t legend_rows = (chart.series.size() + kAbreast - 1) / kAbreast;
+  const double row_height = kName + 8 + kSeries * static_cast<double>(chart.series.size()),
+               top = 8 + kLegendRow * static_cast<double>(legend_rows),
+               base = top + row_height * static_cast<double>(chart.rows.size());
+  const auto x = [&](double v) { return kLeft + (v - low) / (high - low) * (kWidth - kLeft - kRight); };
   std::string svg = fmt::format(
-      "<svg class=\"dots\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{0:g}px\" role=\"img\" aria-label=\"{2}\">",
-      width, base + 44, escape_html(chart.x_label));
-  double at = left;
+      "<svg class=\"dots\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{2:g}px\" role=\"img\" aria-label=\"{3}\">",
+      kWidth, base + 44, 1.2 * kWidth, escape_html(chart.x_label));
   for (size_t s = 0; s < chart.series.size(); ++s) {
+    const double at = kWidth / kAbreast * static_cast<double>(s % kAbreast),
+                 y = 13 + kLegendRow * static_cast<double>(s / kAbreast);
     svg += fmt::format(
-        "<circle cx=\"{:g}\" cy=\"13\" r=\"4.5\" fill=\"{}\"/><text class=\"name\" x=\"{:g}\" y=\"17\">{}</text>",
-        at + 5, kColours[s], at + 14, escape_html(chart.series[s]));
-    at += 34 + 6.4 * static_cast<double>(chart.series[s].size());
+        "<circle cx=\"{:g}\" cy=\"{:g}\" r=\"4.5\" fill=\"{}\"/><text class=\"name\" x=\"{:g}\" y=\"{:g}\">{}</text>",
+        at + 5, y, kColours[s], at + 14, y + 4, escape_html(chart.series[s]));
   }
   const std::vector<double> places = ticks(low, high, 6);
   const std::vector<std::string> labels = tick_labels(places);
@@ -79,17 +81,17 @@ std::string to_svg(const DotChart& chart) {
     const double first = top + row_height * static_cast<double>(r);
     svg += fmt::format(
         "<line class=\"grid\" x1=\"0\" x2=\"{0:g}\" y1=\"{1:g}\" y2=\"{1:g}\"/>"
-        "<text class=\"name\" x=\"{2:g}\" y=\"{3:g}\" text-anchor=\"end\">{4}</text>",
-        width, first, left - 10, first + row_height / 2 + 4, escape_html(shortened(chart.rows[r], kLongest)));
+        "<text class=\"name\" x=\"2\" y=\"{2:g}\">{3}</text>",
+        kWidth, first, first + kName - 4, escape_html(shortened(chart.rows[r], kLongest)));
     for (size_t s = 0; s < chart.series.size(); ++s)
       if (const DotChart::Mark& m = chart.marks[r].at(s); !m.values.empty())
         svg += mark_svg(m, kColours[s], chart.rows[r] + ", " + chart.series[s],
-                        first + 12.5 + 13 * static_cast<double>(s), x);
+                        first + kName + 6.5 + kSeries * static_cast<double>(s), x);
   }
   return svg + fmt::format(
                    "<line class=\"axis\" x1=\"{0:g}\" x2=\"{1:g}\" y1=\"{2:g}\" y2=\"{2:g}\"/>"
                    "<text class=\"label\" x=\"{3:g}\" y=\"{4:g}\" text-anchor=\"middle\">{5}</text></svg>\n",
-                   left, width - 16, base, (left + width) / 2, base + 36, escape_html(chart.x_label));
+                   kLeft, kWidth - kRight, base, kWidth / 2, base + 36, escape_html(chart.x_label));
 }
 
 std::string to_svg(const ValueMap& map) {
@@ -106,7 +108,8 @@ std::string to_svg(const ValueMap& map) {
   const double grid_width = cell * static_cast<double>(columns),
                grid_height = kCellHeight * static_cast<double>(map.rows.size());
   std::string svg = fmt::format(
-      "<svg class=\"values\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{0:g}px\" role=\"img\" aria-label=\"{2} by "
+      "<svg class=\"values\" viewBox=\"0 0 {0:g} {1:g}\" style=\"max-width:{0:g}px;--width:{0:g}px\" role=\"img\" "
+      "aria-label=\"{2} by "
       "{3}\">"
       "<text class=\"label\" x=\"{4:g}\" y=\"14\" text-anchor=\"middle\">{3}</text>"
       "<text class=\"label\" transform=\"translate(13 {5:g}) rotate(-90)\" text-anchor=\"middle\">{2}</text>",

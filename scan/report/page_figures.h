@@ -6,7 +6,8 @@
 
 namespace kith {
 
-// A row per thing compared; in it, for each series, the single values as small dots, their mean and its deviation to both sides.
+// A row per thing compared, under its name; in it, for each series, the single values as small dots, their mean and its deviation
+// to both sides.
 struct DotChart {
   struct Mark {
     std::vector<double> values;  // none: nothing is drawn

@@ -35,9 +35,10 @@ std::string picture(const data::Images& images, int64_t index, const std::string
 std::string picture_row(const std::string& name, const std::string& about, const std::string& first,
                         const std::string& others) {
   return fmt::format(
-      "<div class=\"cluster\"><div><b>{}</b><small>{}</small></div><div class=\"prototype\">{}</div>"
-      "<div class=\"samples\">{}</div></div>\n",
-      name, about, first, others);
+      "<div class=\"cluster\"><div><b>{0}</b><small>{1}</small></div><div class=\"prototype\">{2}</div>"
+      "<div class=\"samples\"{4} role=\"group\" aria-label=\"{0}: pictures; arrow keys step through "
+      "them\">{3}</div></div>\n",
+      name, about, first, others, others.empty() ? "" : " tabindex=\"0\"");
 }
 
 class Rows {
@@ -127,20 +128,61 @@ std::vector<int> shown_classes(const Evaluation& e) {
   return match_majority(e.table).class_of;
 }
 
+std::vector<std::string> cluster_titles(const Evaluation* e, size_t clusters) {
+  const std::vector<int> class_of = e == nullptr ? std::vector<int>{} : shown_classes(*e);
+  std::vector<std::string> names(clusters);
+  for (size_t c = 0; c < clusters; ++c)
+    names[c] = e == nullptr      ? fmt::format("cluster {}", c)
+               : class_of[c] < 0 ? fmt::format("{}: no class", c)
+                                 : fmt::format("{}: {}", c, e->class_names[class_of[c]]);
+  return names;
+}
+
 std::string cluster_rows(const PageInput& in) { return in.images == nullptr ? "" : Rows(in).render(); }
 
 std::string picture_sections(const PageInput& in) {
+  static constexpr const char* kMarks[] = {"", "right", "wrong"};
   std::string out;
   for (const PictureSection& section : in.sections) {
+    const auto shown = [&](const PictureSection::Picture& p) {
+      const std::string one = picture(*section.images, p.image, kMarks[static_cast<size_t>(p.mark)], p.about);
+      return p.caption.empty()
+                 ? one
+                 : fmt::format("<figure>{}<figcaption>{}</figcaption></figure>", one, escape_html(p.caption));
+    };
     std::string rows;
     for (const PictureSection::Row& row : section.rows) {
       std::string pictures;
-      for (const auto& [index, about] : row.pictures) pictures += picture(*section.images, index, "", about);
-      rows += picture_row(escape_html(row.name), escape_html(row.about), "", pictures);
+      for (const PictureSection::Picture& p : row.pictures) pictures += shown(p);
+      rows += picture_row(escape_html(row.name), escape_html(row.about), row.first ? shown(*row.first) : "", pictures);
     }
     out += html_section(escape_html(section.heading), escape_html(section.about), rows);
   }
   return out;
+}
+
+std::string picture_script() {
+  return R"js(<script>
+document.querySelectorAll(".samples").forEach(row => {
+  const pictures = [...row.querySelectorAll("img")], text = document.createElement("output");
+  let at = -1;
+  const show = i => {
+    if (at >= 0) pictures[at].classList.remove("chosen");
+    at = i;
+    if (i < 0) return text.remove();
+    pictures[i].classList.add("chosen");
+    text.textContent = pictures[i].alt;
+    row.append(text);
+  };
+  pictures.forEach((picture, i) => picture.addEventListener("click", () => show(at === i ? -1 : i)));
+  row.addEventListener("keydown", event => {
+    const n = pictures.length, to = {ArrowRight: at + 1, ArrowLeft: at < 0 ? n - 1 : at - 1 + n, Home: 0, End: n - 1}[event.key];
+    if (to !== undefined) event.preventDefault(), show(to % n);
+    if (event.key === "Escape") show(-1);
+  });
+});
+</script>
+)js";
 }
 
 }  // namespace kith

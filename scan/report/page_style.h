@@ -18,7 +18,7 @@ section { background: var(--sheet); border: 1px solid var(--rule); border-radius
 p { margin: 0 0 12px; color: var(--soft); max-width: 78ch; }
 dl { display: flex; flex-wrap: wrap; gap: 6px 30px; margin: 12px 0 0; }
 dt { color: var(--soft); font-size: 12.5px; }
-dd { margin: 0; font-variant-numeric: tabular-nums; }
+dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .scores { width: 100%; max-width: 760px; }
 th { text-align: right; font-weight: 600; font-size: 12.5px; color: var(--soft); border-bottom: 1.5px solid var(--ink); padding: 6px 14px; }
@@ -29,7 +29,6 @@ td.bar { width: 38%; padding: 7px 0; }
 .wide td, .wide th { padding: 6px 8px; font-size: 13px; white-space: nowrap; }
 .bar div { height: 11px; border-radius: 2px; background: var(--bar); }
 .best + td.bar div { background: var(--blue); }
-.wide { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 10px 22px; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .chart { max-width: 400px; }
@@ -56,6 +55,11 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .prototype img { width: 74px; }
 .samples { display: flex; flex-wrap: wrap; gap: 5px; }
 .samples img { width: 52px; }
+.samples:focus-visible { outline: 2px solid var(--blue); outline-offset: 3px; border-radius: 4px; }
+.samples output { flex-basis: 100%; font-size: 12.5px; overflow-wrap: anywhere; }
+.cluster img.chosen { outline: 2px solid var(--ink); outline-offset: 1px; }
+figure { margin: 0; }
+figcaption { font-size: 11px; line-height: 1.5; color: var(--soft); text-align: center; font-variant-numeric: tabular-nums; }
 .key { display: inline-block; width: 13px; height: 13px; border: 3px solid var(--blue); border-radius: 3px; vertical-align: -2px; margin-right: 6px; }
 .key.wrong { margin-left: 18px; border-color: var(--orange); border-style: dashed; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 6px; margin-bottom: 10px; }
@@ -63,7 +67,7 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .legend button:hover, .legend button[aria-pressed="true"] { border-color: var(--frame); }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 6px; }
 .plot { position: relative; }
-.plot svg:focus-visible, .legend button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
+.plot svg:focus-visible, .scroll:focus-visible, .legend button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
 .plot circle { fill-opacity: .8; }
 .plot .one g:not(.on) { opacity: .12; }
 .plot circle.shown { stroke: var(--ink); stroke-width: 2; fill-opacity: 1; }
@@ -72,6 +76,7 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .card span { display: block; }
 .card span:first-child { image-rendering: pixelated; background-repeat: no-repeat; border-radius: 3px; margin-bottom: 6px; }
 .scroll { overflow-x: auto; }
+.warning { color: var(--ink); border-left: 3px solid var(--orange); padding-left: 10px; margin-top: 12px; }
 pre { overflow-x: auto; font-size: 12.5px; line-height: 1.45; margin: 8px 0 0; }
 summary { cursor: pointer; }
 footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
@@ -85,6 +90,9 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
   .prototype img { width: 60px; }
   .samples img { width: 40px; border-width: 2px; }
   .scroll svg { min-width: min(var(--width), 520px); }
+  .scroll .values { min-width: calc(.85 * var(--width)); }
+  .dots .name { font-size: 15px; }
+  .dots .tick, .dots .label { font-size: 14px; }
 }
 @media print {
   :root { --ground: #fff; }

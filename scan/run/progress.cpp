@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -107,15 +108,17 @@ StageProgress progress_of(const std::string& stage, int64_t epochs, const std::v
   StageProgress out;
   out.name = stage;
   std::array<std::optional<double>, kFigures.size()> last;
-  std::optional<double> epoch;
+  std::optional<double> epoch, done;
   for (const json& line : lines) {
     if (line.value("stage", "") != stage) continue;
     out.state = line.value("finished", false) ? State::finished : State::begun;
     if (const auto at = number(line, "epoch")) epoch = at;
+    if (const auto at = number(line, "done")) done = at;
     for (size_t i = 0; i < kFigures.size(); ++i)
       if (const auto value = number(line, kFigures[i].key)) last[i] = value;
   }
   const auto add = [&](const std::string& text) { out.text += (out.text.empty() ? "" : ", ") + text; };
+  if (done && out.state != State::finished) add(fmt::format("{:.0f} %", std::floor(100 * *done)));
   if (epoch) add(fmt::format("epoch {:.0f}", *epoch) + (epochs > 0 ? fmt::format(" of {}", epochs) : ""));
   for (size_t i = 0; i < kFigures.size(); ++i)
     if (last[i]) add(fmt::format(fmt::runtime(kFigures[i].format), kFigures[i].scale * *last[i]));
@@ -125,7 +128,7 @@ StageProgress progress_of(const std::string& stage, int64_t epochs, const std::v
 }  // namespace
 
 std::string_view name_of(StageProgress::State state) {
-  constexpr std::array<std::string_view, 3> kNames = {"waiting", "begun", "finished"};
+  constexpr std::array<std::string_view, 4> kNames = {"waiting", "begun", "running", "finished"};
   return kNames[static_cast<size_t>(state)];
 }
 
@@ -152,12 +155,13 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
     if (stage != info.command || stage == "evaluate" || !takes_part(out.config, stage)) continue;
     StageProgress s = progress_of(stage, certain ? epochs_of(out.config, stage) : 0, out.lines);
     if (!standing) s = {.name = stage, .state = State::waiting, .text = {}};  // what it has is of an earlier attempt
+    if (standing && out.worked_on && s.state != State::finished) s.state = State::running;
     standing = standing && s.state == State::finished;
     out.stages.push_back(std::move(s));
   }
   out.finished = standing && !out.worked_on && std::filesystem::exists(run_dir / "summary.json") &&
                  follow(read_records(run_dir), out.config);
-  const State evaluated = out.finished ? State::finished : standing && out.worked_on ? State::begun : State::waiting;
+  const State evaluated = out.finished ? State::finished : standing && out.worked_on ? State::running : State::waiting;
   out.stages.push_back({.name = "evaluate", .state = evaluated, .text = {}});
   return out;
 }

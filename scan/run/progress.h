@@ -11,10 +11,15 @@
 namespace kith {
 
 struct StageProgress {
-  enum class State : uint8_t { waiting, begun, finished };
+  enum class State : uint8_t {
+    waiting,
+    begun,    // has lines of its own, and nobody works on the run
+    running,  // the first that has not finished, of a run that a process works on
+    finished
+  };
   std::string name;
   State state = State::waiting;
-  std::string text;  // "epoch 3 of 14, loss 3.44, k-NN accuracy 61.2 %, 151 s"; empty where nothing was logged
+  std::string text;  // "21 %, epoch 3 of 14, loss 3.44, k-NN accuracy 61.2 %, 151 s"; empty where nothing was logged
 };
 
 struct RunProgress {

@@ -4,11 +4,14 @@
 
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "data/dataset/digest.h"
 #include "kernels/core/check.h"
 #include "scan/run/ledger.h"
+#include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
 namespace kith {
@@ -56,6 +59,33 @@ int clusters_in(const SafeTensors& weights) {
   return static_cast<int>(bias->second.shape[0]);
 }
 
+// Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
+std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
+                         const SafeTensors& weights) {
+  const StageRecords records = read_records(dir);
+  std::map<std::string, std::string> digests;
+  const auto change_of = [&](const StageInfo& info, const Origin& was) -> std::string {
+    Origin::Values fields = was.fields;
+    if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
+    const OriginDifference d = difference({.fields = fields}, {.fields = deciding_fields(config, info.affects)});
+    if (d.any()) return fmt::format("{} ({})", info.outputs.front(), d.text());
+    for (const auto& [file, digest] : was.inputs) {
+      if (!fs::exists(dir / file)) continue;
+      const auto [at, added] = digests.try_emplace(file);
+      if (added) at->second = data::digest_of_file(dir / file);
+      if (at->second != digest) return fmt::format("{} was made anew since", file);
+    }
+    return "";
+  };
+  const StageInfo& own = stage_info(stage);
+  for (const StageInfo* info : stages_before(own)) {
+    const auto record = records.find(info->name);
+    if (record == records.end() || !takes_part(config, info->name)) continue;
+    if (std::string change = change_of(*info, record->second.origin); !change.empty()) return change;
+  }
+  return change_of(own, origin_from_json(json::parse(weights.metadata.at(kOriginKey))));
+}
+
 std::string last_stage(const RunConfig& config) {
   return config.refine.enabled ? "refine" : config.selflabel.enabled ? "selflabel" : "cluster";
 }
@@ -65,10 +95,14 @@ std::string last_stage(const RunConfig& config) {
 TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const fs::path file = dir / "config.toml";
   if (!fs::exists(file)) throw Error(dir.string() + ": " + no_run_directory(dir));
-  TrainedRun run{.dir = dir, .config = load_config(file.string(), {}), .stage = stage, .weights = {}, .like = {}};
+  TrainedRun run;
+  run.dir = dir;
+  run.config = load_config(file.string(), {});
+  run.stage = stage;
   if (run.stage.empty()) run.stage = last_stage(run.config);
   run.weights = weights_of(dir, run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
+  run.superseded = change_since(dir, run.config, run.stage, run.weights);
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.like.class_names.resize(static_cast<size_t>(run.clusters));

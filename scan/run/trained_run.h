@@ -19,6 +19,9 @@ struct TrainedRun {
       like;          // what it was trained on, without a pixel: spec, shape of the train images, normalisation, as many
                      // (nameless) classes as clusters
   int clusters = 0;  // 0 for the pretext
+  // What has changed in the directory since the network was made, so that a run would make another: "cluster.safetensors was made
+  // anew since". Empty: nothing.
+  std::string superseded;
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
 };

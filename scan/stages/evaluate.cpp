@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "data/formats/files.h"
@@ -16,11 +17,13 @@
 #include "scan/metrics/probe.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/pretext/task.h"
+#include "scan/report/page_pictures.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
+#include "scan/stages/example_pictures.h"
 #include "scan/stages/predict.h"
 #include "scan/stages/result_files.h"
 #include "scan/stages/result_map.h"
@@ -149,13 +152,16 @@ class EvaluateStage {
                  features("test", scored_));
   }
 
-  json representation_quality() const {
+  json representation_quality() {
     json out = json::object();
     const auto purity = [&](const std::string& split, const data::Images& images) {
       const auto lists = data::read_npy<int64_t>(neighbours_path(s_.dir, split));
       const Matrix<const int64_t> view{lists.values.data(), lists.shape.at(0), lists.shape.at(1)};
-      if (images.labelled() && view.cols > 0)
-        out["purity_" + split] = {{"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}};
+      if (!images.labelled() || view.cols == 0) return;
+      const std::vector<double> over_k = purity_over_k(view, images.labels);
+      out["purity_" + split] = {
+          {"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}, {"over_k", over_k}};
+      purity_.emplace_back(split, over_k);
     };
     purity("train", train_);
     purity("test", scored_);
@@ -244,6 +250,9 @@ class EvaluateStage {
     const UnusualImages unusual = unusual_images(s_);
     out["judgement"].update(unusual.summary);
     if (agreement_of_heads_) out["judgement"]["agreement_of_heads"] = *agreement_of_heads_;
+    std::vector<PictureSection> sections =
+        example_pictures(s_, probabilities, cluster_titles(evaluation ? &*evaluation : nullptr, classes_));
+    std::ranges::move(unusual_pictures(train_, unusual), std::back_inserter(sections));
     write_prototypes(s_, faces, by_confidence(assignments, confidence, classes_));
     write_run_page(s_, classes_, out["judgement"],
                    {.methods = methods_,
@@ -252,7 +261,8 @@ class EvaluateStage {
                     .assignments = assignments,
                     .confidence = confidence,
                     .prototypes = faces,
-                    .sections = unusual_pictures(train_, unusual),
+                    .sections = std::move(sections),
+                    .purity = purity_,
                     .map = result_map(s_, features.view(), assignments, confidence)});
     return out;
   }
@@ -264,6 +274,7 @@ class EvaluateStage {
   json table_ = json::array();
   std::optional<double> agreement_of_heads_;
   std::vector<std::pair<std::string, Scores>> methods_;  // the rows with labels, for the page
+  std::vector<std::pair<std::string, std::vector<double>>> purity_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/knn.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/metrics_log.h"
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
 #include "scan/train/inference.h"
@@ -110,15 +111,26 @@ SafeTensors start_weights(const Session& s) {
   return read_safetensors(path);
 }
 
+// An attempt that was killed before its features were valid has left the line of the features' accuracy.
+bool accuracy_is_logged(const Session& s) {
+  const std::filesystem::path log = s.dir / "metrics.jsonl";
+  if (!std::filesystem::exists(log)) return false;
+  nlohmann::json last;
+  for (nlohmann::json& line : read_metrics(log))
+    if (line.value("stage", "") == "pretext") last = std::move(line);
+  return last.contains("knn") && !last.contains("epoch");
+}
+
 void write_features(const Session& s, const Tensor& train, const Tensor& scored) {
   begin_results(s, "features");
   data::write_npy<float>(features_path(s.dir, "train"), train.to_host(), train.shape());
   data::write_npy<float>(features_path(s.dir, "test"), scored.to_host(), scored.shape());
-  finish_results(s, "features");
+  // Before the result is valid: a kill between the two would lose the line, as nothing makes it again.
   if (const auto accuracy = knn(s, train, scored)) {
-    s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
+    if (!accuracy_is_logged(s)) s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});
     s.report.note(fmt::format("pretext: k-NN accuracy {:.2f} % (labels used for this line only)", 100 * *accuracy));
   }
+  finish_results(s, "features");
   report_finished(s, "pretext");
 }
 
@@ -132,6 +144,7 @@ void train_and_project(Session& s) {
   const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, images);
   if (trained) {
     load_state(task->state(), read_result(s, "pretext"));
+    remove_finished_checkpoint(s, "pretext");
   } else if (!s.config.pretext.weights.empty()) {
     throw Error(
         fmt::format("{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import "

@@ -28,6 +28,7 @@ void unless_taken_over(Session& s, const std::string& command, const std::vector
   const bool done = answer_of_first(s.ctx.collective(), [&] {
     if (!std::ranges::all_of(stages, [&](const std::string& stage) { return taken_over(s, stage); })) return false;
     complete_log(s, command);
+    remove_finished_checkpoint(s, command);
     s.report.note(fmt::format("{}: done earlier", command));
     return true;
   });

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <utility>
 
 #include "data/formats/files.h"
 #include "scan/config/run_command.h"
+#include "scan/run/arithmetic.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/timing.h"
 
@@ -39,19 +39,19 @@ Facts facts_of(const Session& s, int clusters, const json& judged) {
 
 }  // namespace
 
-std::string shown_data(const std::string& spec) {
-  const std::string kind = data::kind_of(spec);
-  if (!data::is_picture_kind(spec)) return kind;
-  std::filesystem::path place = std::filesystem::path(spec.substr(kind.size() + 1)).lexically_normal();
-  if (!place.has_filename()) place = place.parent_path();  // a slash at the end
-  const std::string name = place.filename().string();
-  return fmt::format("{} {}", kind, name.empty() ? place.string() : name);
-}
-
 void write_run_page(const Session& s, int clusters, const json& judged, PageInput page) {
   page.title = fmt::format("{}, preset {}, seed {}", shown_data(s.data.spec), s.config.preset, s.config.seed);
   page.facts = facts_of(s, clusters, judged);
   page.metrics = finished_log(s.dir);
+  if (const TrainedIn in = trained_in(page.metrics); !in.text.empty()) {
+    page.facts.emplace_back("Precision", in.text);
+    if (in.several)
+      page.command_note = fmt::format(
+          "This run was continued in another precision ({}); the command computes all of it in {}, and its results "
+          "will "
+          "differ a little.",
+          in.text, s.config.precision == Precision::bf16 ? "bf16" : "f32");
+  }
   page.command = run_command(s.config, s.dir.string());
   page.config = to_toml(s.config);
   page.refined = s.config.refine.enabled;

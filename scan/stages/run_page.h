@@ -8,9 +8,6 @@
 
 namespace kith {
 
-// "cifar10", and of pictures the folder or the list as well: "folder photos", "list train.csv".
-std::string shown_data(const std::string& spec);
-
 // Adds to `page` what the run directory and the summary's `judged` say: title, facts, curves; then writes it.
 void write_run_page(const Session&, int clusters, const nlohmann::json& judged, PageInput page);
 

@@ -150,7 +150,7 @@ std::vector<PictureSection> unusual_pictures(const data::Images& train, const Un
       PictureSection::Row row{
           .name = fmt::format("Group {}", g), .about = fmt::format("{} images", group.size()), .pictures = {}};
       for (size_t m = 0; m < std::min(group.size(), kOfGroup); ++m)
-        row.pictures.emplace_back(group[m].row, about_member(train, group[m]));
+        row.pictures.push_back({.image = group[m].row, .about = about_member(train, group[m])});
       near.rows.push_back(std::move(row));
     }
     out.push_back(std::move(near));
@@ -163,9 +163,9 @@ std::vector<PictureSection> unusual_pictures(const data::Images& train, const Un
                               "cosine, the least first. More are in outliers.csv.",
                           .rows = {{.name = "Least alike", .about = "", .pictures = {}}}};
   for (size_t i = 0; i < std::min(u.outliers.size(), kOutliers); ++i)
-    outliers.rows[0].pictures.emplace_back(u.outliers[i],
-                                           fmt::format("{}, likeness {:.3f}", image_name(train, u.outliers[i]),
-                                                       u.likeness[static_cast<size_t>(u.outliers[i])]));
+    outliers.rows[0].pictures.push_back({.image = u.outliers[i],
+                                         .about = fmt::format("{}, likeness {:.3f}", image_name(train, u.outliers[i]),
+                                                              u.likeness[static_cast<size_t>(u.outliers[i])])});
   out.push_back(std::move(outliers));
   return out;
 }

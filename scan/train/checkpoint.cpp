@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "kernels/core/check.h"
 #include "nn/device/ranks/collective.h"
 #include "scan/run/metrics_log.h"
@@ -115,6 +117,17 @@ void remove_checkpoint(const Session& s, const std::string& stage) {
   if (s.ctx.collective().rank() != 0) return;
   std::error_code ignored;  // a checkpoint that stays behind is harmless: the result is looked at first
   std::filesystem::remove(checkpoint_path(s, stage), ignored);
+}
+
+void remove_finished_checkpoint(const Session& s, const std::string& stage) {
+  if (s.ctx.collective().rank() != 0) return;
+  const std::filesystem::path path = checkpoint_path(s, stage);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return;
+  try {
+    if (!s.ledger.compare(stage, read_safetensors_metadata(path), path).any()) remove_checkpoint(s, stage);
+  } catch (const std::exception&) {  // damaged, and nobody reads it
+  }
 }
 
 void write_result(const Session& s, const std::string& stage, SafeTensors weights) {

@@ -30,6 +30,8 @@ void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
 // None, with a warning, if it has another origin; for pretext that is an Error.
 std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
+// That of a stage whose valid result stands: a kill came between the two. One of another origin stays, its attempt may go on.
+void remove_finished_checkpoint(const Session&, const std::string& stage);
 
 // The last line of a command's metrics, once its results are written (scan/run/metrics_log.h).
 void report_finished(const Session&, const std::string& command);

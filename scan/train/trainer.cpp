@@ -172,6 +172,7 @@ class Loop {
     last_loss_ = values.front();
     if ((step + 1) % kStepsPerLine == 0) {
       line["step"] = step + 1;
+      line["done"] = progress_at(step + 1);
       s_.report.metric(with_position(std::move(line), rate_at(step)));
     }
   }
@@ -189,6 +190,8 @@ class Loop {
       text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
                                       : fmt::format("  {} {}", name, value.dump());
     line["epoch_end"] = true;
+    line["done"] = static_cast<double>(epoch_ + 1) / static_cast<double>(t_.config.epochs);
+    line["precision"] = s_.ctx.precision() == DType::bf16 ? "bf16" : s_.config.tf32 ? "tf32" : "f32";
     const float lr = rate_at(steps_per_epoch_ - 1);
     line = with_position(std::move(line), lr);
     text += fmt::format("  lr {:.3g}", lr);

@@ -81,7 +81,7 @@ TEST_F(Answers, ARunInBf16AnswersOnEveryProcessor) {
   EXPECT_EQ(table(o.out).size(), 2u);
   EXPECT_EQ(o.err,
             "kith: warning: the run is in bf16, which this processor does not multiply; it answers in f32, a little "
-            "differently\n");
+            "differently\nkith: answered by the network of the stage selflabel\n");
   std::vector<std::string> named = words;
   named.insert(named.end(), {"--precision", "bf16"});
   EXPECT_EQ(without(named).status, 1);

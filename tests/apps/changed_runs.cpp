@@ -154,5 +154,38 @@ TEST_F(ChangedRuns, SelfLabellingThatIsSwitchedOffIsNotTrained) {
   EXPECT_NE(o.err.find("selflabel.enabled is false"), std::string::npos) << o.err;
 }
 
+// Every stage says what it was trained in, the report names all of it, and a dry run says what would be mixed.
+TEST_F(ChangedRuns, AnotherPrecisionIsNamedWhereverItIsMixed) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--precision", "f32"})).status, 0);
+  constexpr char kWarning[] =
+      "kith: warning: precision was \"f32\", now \"bf16\": results will differ a little from a run in one arithmetic\n";
+  const Outcome planned = run("a", {"--precision", "bf16", "--dry-run", "--json"});
+  if (planned.err.find("bf16") != std::string::npos && planned.status != 0) GTEST_SKIP() << planned.err;
+  EXPECT_EQ(planned.err, kWarning);
+  EXPECT_EQ(run("a", {"--precision", "f32", "--dry-run"}).err, "");
+  ASSERT_EQ(run("a", {"--precision", "bf16"}).status, 0);
+  const std::string page = text_of(root_ / "a" / "report.html");
+  EXPECT_NE(page.find("<dt>Precision</dt><dd>pretext f32, cluster bf16, selflabel bf16</dd>"), std::string::npos);
+  EXPECT_NE(
+      page.find("continued in another precision (pretext f32, cluster bf16, selflabel bf16); the command computes "
+                "all of it in bf16"),
+      std::string::npos);
+  ASSERT_EQ(run("b", {"--precision", "f32"}).status, 0);
+  const std::string one = text_of(root_ / "b" / "report.html");
+  EXPECT_NE(one.find("<dt>Precision</dt><dd>f32</dd>"), std::string::npos);
+  EXPECT_EQ(one.find("another precision"), std::string::npos);
+}
+
+// A clustering of features is not written into a run on images, and the reason is that it is one.
+TEST_F(ChangedRuns, RowsAreNotClusteredIntoARunOnImages) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const auto before = contents("a");
+  const Outcome o =
+      kith({"cluster", "--features", path("a") + "/features_train.npy", "--clusters", "3", "--out", path("a")});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err.find("kith: error: " + path("a") + ": holds a run on images, "), 0u) << o.err;
+  EXPECT_TRUE(contents("a") == before);
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -98,9 +98,12 @@ TEST(Program, InfoIsOneScreen) {
 }
 
 TEST(Program, OutputThatCannotBeWrittenIsAnError) {
-  const Outcome o = kith({"presets", "quick"}, {}, "/dev/full");
-  EXPECT_EQ(o.status, 1);
-  EXPECT_EQ(o.err, "kith: error: standard output: cannot write: No space left on device\n");
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {"presets", "quick"}, {"man"}, {"completion", "bash"}, {"info"}, {"fields"}, {"--help"}, {"--version"}}) {
+    const Outcome o = kith(words, {}, "/dev/full");
+    EXPECT_EQ(o.status, 1) << words[0];
+    EXPECT_EQ(o.err, "kith: error: standard output: cannot write: No space left on device\n") << words[0];
+  }
 }
 
 TEST(Program, PresetsAreListedAndPrinted) {

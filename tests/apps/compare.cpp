@@ -63,6 +63,33 @@ TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {
   EXPECT_NE(compare({at("a")}).out.find("1/1"), std::string::npos);  // one run: its folder's name
 }
 
+// Runs on other images stand there with the names of their data and a warning; the same images at another place are the same.
+TEST_F(Compare, RunsOnSeveralDataSetsSaySo) {
+  ASSERT_EQ(run("a").status, 0);
+  write_tiny_fashion_mnist(root_ / "fewer", 200, 50, 8);
+  const auto run_on = [&](const std::string& name, const std::string& data, const std::string& seed) {
+    std::vector<std::string> words = command("run", name, {"--seed", seed});
+    *(std::ranges::find(words, "--data") + 1) = "fashion-mnist:" + at(data);
+    return kith(words).status;
+  };
+  ASSERT_EQ(run_on("b", "fewer", "0"), 0);
+  const Outcome text = compare({at("a"), at("b"), "--page", at("page.html")});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_EQ(text.err, "kith: warning: the runs are of several data sets: figures of different images do not compare\n");
+  EXPECT_NE(text.out.find("fashion-mnist, 60 scored"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("fashion-mnist, 50 scored"), std::string::npos) << text.out;
+  const std::string page = text_of(root_ / "page.html");
+  EXPECT_NE(page.find("a (fashion-mnist, 60 scored), "), std::string::npos);
+  EXPECT_NE(page.find("<p class=\"warning\">the runs are of several data sets"), std::string::npos);
+
+  fs::copy(root_ / "data", root_ / "moved", fs::copy_options::recursive);
+  ASSERT_EQ(run_on("c", "moved", "1"), 0);
+  const Outcome same = compare({at("a"), at("c"), "--format", "csv", "--page", at("page.html")});
+  EXPECT_EQ(same.err, "");
+  EXPECT_EQ(lines_of(same.out), 2) << same.out;  // one setting of two seeds
+  EXPECT_EQ(text_of(root_ / "page.html").find("class=\"warning\""), std::string::npos);
+}
+
 TEST_F(Compare, NamesWhatIsNoFinishedRun) {
   ASSERT_EQ(kith(command("pretext", "begun")).status, 0);
   const Outcome begun = compare({at("begun")});

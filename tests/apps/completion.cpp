@@ -42,6 +42,25 @@ TEST(Completion, KnowsCommandsOptionsPresetsAndFields) {
   EXPECT_EQ(completed("kith run --out runs/"), "\n");  // files, which bash adds
 }
 
+TEST(Completion, KnowsTheValuesOfOptionsAndFields) {
+  EXPECT_EQ(completed("kith run --stream a"), "auto\n");
+  EXPECT_EQ(completed("kith predict --split te"), "test\n");
+  EXPECT_EQ(completed("kith graph --split \"\""), "train test\n");
+  EXPECT_EQ(completed("kith features --stage pre"), "pretext\n");
+  EXPECT_EQ(completed("kith predict --stage pre"), "\n");  // has no clusters
+  EXPECT_EQ(completed("kith export --stage \"\""), "cluster selflabel refine\n");
+  EXPECT_EQ(completed("kith run --precision b"), "bf16\n");
+  EXPECT_EQ(completed("kith cluster --normalize \"\""), "yes no\n");
+  EXPECT_EQ(completed("kith compare --format m"), "markdown\n");
+  EXPECT_EQ(completed("kith data fetch ci"), "cifar10 cifar100 cifar20\n");
+  EXPECT_EQ(completed("kith run --stream = a"), "auto\n");  // --stream=a, as bash parts it
+  EXPECT_EQ(completed("kith run --set pretext.task = s"), "simclr\n");
+  EXPECT_EQ(completed("kith run --set pretext.task ="), "simclr moco byol rotnet\n");
+  EXPECT_EQ(completed("kith run --set pretext.task=s"), "pretext.task=simclr\n");  // as zsh gives it
+  EXPECT_EQ(completed("kith run --set selflabel.enabled = f"), "false\n");
+  EXPECT_EQ(completed("kith run --set mine.k = 5"), "\n");
+}
+
 TEST(Completion, IsForBashAndZsh) {
   EXPECT_TRUE(kith({"completion", "zsh"}).out.starts_with("autoload -U +X bashcompinit"));
   EXPECT_EQ(kith({"completion", "fish"}).status, 2);

@@ -18,6 +18,10 @@ TEST_F(Runs, AreWatchedUntilTheyHaveFinished) {
   EXPECT_EQ(o.out.find("pretext   finished epoch 3 of 3, loss "), 0u) << o.out;
   EXPECT_NE(o.out.find("\nevaluate  finished\n"), std::string::npos) << o.out;
 
+  const Outcome full = kith({"watch", (root_ / "a").string()}, {}, "/dev/full");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(full.err, "kith: error: standard output: cannot write: No space left on device\n");
+
   fs::remove(root_ / "a" / "summary.json");
   const Outcome given_up = kith({"watch", (root_ / "a").string()});
   EXPECT_EQ(given_up.status, 1);

@@ -157,5 +157,39 @@ TEST_F(WhatStands, ADryRunTellsOfTheCache) {
   }
 }
 
+// A kill between a stage's result and the removal of its checkpoint leaves that behind; the next command removes it, and no other.
+TEST_F(WhatStands, ACheckpointOfAFinishedStageGoes) {
+  const fs::path checkpoint = root_ / "a" / "checkpoint_cluster.safetensors", kept = root_ / "kept";
+  const Outcome killed = kith(command("run", "a", {"--set", "cluster.epochs=60", "--set", "checkpoint_seconds=0"}),
+                              {.signal = 9, .ready = [&] { return fs::exists(checkpoint); }});
+  ASSERT_EQ(killed.status, 128 + 9);
+  ASSERT_TRUE(fs::exists(checkpoint));
+  fs::copy_file(checkpoint, kept);
+  ASSERT_EQ(run("a").status, 0);
+  ASSERT_FALSE(fs::exists(checkpoint));
+  fs::copy_file(kept, checkpoint);
+  ASSERT_EQ(run("a").status, 0);
+  EXPECT_FALSE(fs::exists(checkpoint));
+  ASSERT_EQ(run("a", {"--set", "cluster.lambda=2"}).status, 0);
+  fs::copy_file(kept, checkpoint);  // of an attempt with another lambda, which may go on
+  ASSERT_EQ(run("a").status, 0);
+  EXPECT_TRUE(fs::exists(checkpoint));
+}
+
+// A kill after the accuracy of the features was logged, and before they were valid: they are made again, and it is said once.
+TEST_F(WhatStands, TheAccuracyOfFeaturesIsLoggedOnce) {
+  ASSERT_EQ(run("whole").status, 0);
+  ASSERT_EQ(kith(command("pretext", "cut")).status, 0);
+  std::string log = text_of(root_ / "cut" / "metrics.jsonl");
+  log.erase(log.rfind('\n', log.size() - 2) + 1);  // the line that ends the stage
+  ASSERT_NE(log.find("\"knn\"", log.rfind('\n', log.size() - 2)), std::string::npos);
+  std::ofstream(root_ / "cut" / "metrics.jsonl", std::ios::binary) << log;
+  json stages = json::parse(text_of(root_ / "cut" / "stages.json"));
+  stages.at("features")["under_way"] = true;
+  std::ofstream(root_ / "cut" / "stages.json") << stages;
+  ASSERT_EQ(run("cut").status, 0);
+  EXPECT_EQ(log_of(root_ / "whole"), log_of(root_ / "cut"));
+}
+
 }  // namespace
 }  // namespace kith::test

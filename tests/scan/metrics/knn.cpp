@@ -79,5 +79,18 @@ TEST(NeighbourPurity, SkipsTheAnchorItself) {
   EXPECT_THROW(neighbour_purity({outside.data(), 4, 1}, labels), Error);
 }
 
+// Of the first K neighbours that are not the image itself; lists that end before count for the K that they have.
+TEST(NeighbourPurity, OverKIsThatOfEveryPrefix) {
+  const std::vector<int64_t> lists = {0, 1, 2, 3, /**/ 0, 2, 1, -1, /**/ 3, 0, -1, -1, /**/ -1, -1, -1, -1};
+  const Ints labels = {0, 0, 1, 1};
+  const std::vector<double> over_k = purity_over_k({lists.data(), 4, 4}, labels);
+  ASSERT_EQ(over_k.size(), 3u);              // no list has four others
+  EXPECT_EQ(over_k[0], (1. + 1. + 1.) / 3);  // 1 of 0, 0 of 1, 3 of 2
+  EXPECT_EQ(over_k[1], (1. / 2 + 1. / 2 + 1. / 2) / 3);
+  EXPECT_EQ(over_k[2], 1. / 3);
+  EXPECT_EQ(neighbour_purity({lists.data(), 4, 4}, labels), (1. / 3 + 1. / 2 + 1. / 2) / 3);
+  EXPECT_TRUE(purity_over_k({lists.data(), 4, 0}, labels).empty());
+}
+
 }  // namespace
 }  // namespace kith::test

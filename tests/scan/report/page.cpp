@@ -83,7 +83,8 @@ TEST(Page, HoldsEveryPieceAndEscapesText) {
   EXPECT_EQ(occurrences(page, "a<b>"), 0);
   EXPECT_EQ(occurrences(page, "c&d"), 0);
   EXPECT_EQ(occurrences(page, "nan"), 0);
-  EXPECT_EQ(occurrences(page, "<script"), 0);
+  EXPECT_EQ(occurrences(page, "<script>"), 1);  // for the keyboard
+  EXPECT_EQ(occurrences(page, "<script "), 0);
   EXPECT_EQ(occurrences(page, "src=\"http"), 0);
   for (const char* tag : {"section", "div", "svg", "table", "tr", "td", "p"})
     EXPECT_EQ(occurrences(page, std::string("<") + tag + ">") + occurrences(page, std::string("<") + tag + " "),
@@ -161,7 +162,7 @@ TEST(Page, CurvesRunOverEpochs) {
 TEST(Page, SamplesAreInOrderOfConfidence) {
   const ScoredRun run;
   const std::string rows = cluster_rows(run.input);
-  const size_t first = rows.find("<div class=\"samples\">");
+  const size_t first = rows.find("<div class=\"samples\"");
   EXPECT_LT(rows.find("image 1, confidence 0.900, label c&amp;d", first),
             rows.find("image 2, confidence 0.700", first));
   EXPECT_LT(rows.find("image 2, confidence 0.700", first), rows.find("image 0, confidence 0.500", first));
@@ -176,6 +177,42 @@ TEST(Page, WithoutLabelsImagesOrMetrics) {
   EXPECT_EQ(occurrences(page, "<img class=\"\""), 8);
   EXPECT_EQ(occurrences(page, "<section>"), 1);
   EXPECT_EQ(occurrences(render_page({.title = "nothing"}), "<section>"), 0);
+}
+
+// Rows of pictures are reached by keyboard, with a text each; their captions stand there without a pointer.
+TEST(Page, SectionsShowTheirPictures) {
+  ScoredRun run;
+  using Mark = PictureSection::Mark;
+  run.input.sections = {
+      {.images = run.input.images,
+       .heading = "Nearest <neighbours>",
+       .about = "which",
+       .rows = {{.name = "image 3",
+                 .about = "",
+                 .pictures = {{.image = 1, .about = "image 1, distance 0.25", .caption = "0.25", .mark = Mark::wrong}},
+                 .first = PictureSection::Picture{.image = 3, .about = "image 3"}}}},
+      {.images = run.input.images, .heading = "Empty", .about = "", .rows = {}}};
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(occurrences(page, "<h2>Nearest &lt;neighbours&gt;</h2>"), 1);
+  EXPECT_EQ(occurrences(page, "<h2>Empty</h2>"), 0);
+  EXPECT_EQ(occurrences(page, "aria-label=\"image 3: pictures; arrow keys step through them\""), 1);
+  EXPECT_EQ(occurrences(page, "<figure><img class=\"wrong\" title=\"image 1, distance 0.25\""), 1);
+  EXPECT_EQ(occurrences(page, "<figcaption>0.25</figcaption>"), 1);
+  EXPECT_EQ(occurrences(page, "<div class=\"prototype\"><img class=\"\" title=\"image 3\""), 1);
+  EXPECT_EQ(occurrences(page, "ArrowRight: at + 1"), 1);
+  EXPECT_EQ(occurrences(render_page({.title = "nothing"}), "<script>"), 0);
+}
+
+TEST(Page, PurityOverKIsACurveOfEachSplit) {
+  ScoredRun run;
+  EXPECT_EQ(occurrences(render_page(run.input), "Purity over K"), 0);
+  run.input.purity = {{"train", {0.75, 0.5}}, {"test", {}}};
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(occurrences(page, "<h2>Purity over K</h2>"), 1);
+  EXPECT_EQ(occurrences(page, "aria-label=\"Purity over K, train images\""), 1);
+  EXPECT_EQ(occurrences(page, "<title>2: 50</title>"), 1);
+  EXPECT_EQ(occurrences(page, "train: 75.0 % of the nearest, 50.0 % of the first 2."), 1);
+  EXPECT_EQ(occurrences(page, "Purity over K, test images"), 0);
 }
 
 TEST(Page, LengthsMustFit) {

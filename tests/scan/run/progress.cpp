@@ -92,11 +92,26 @@ TEST_F(Progress, SeesAProcessAtWorkAndHoldsNoLock) {
   {
     const MetricsLog open(dir_ / "metrics.jsonl");
     EXPECT_TRUE(read_progress(dir_).worked_on);
-    EXPECT_EQ(states()[0], "pretext waiting");
+    EXPECT_EQ(states()[0], "pretext running");
   }
   configure();
   EXPECT_FALSE(read_progress(dir_).worked_on);
+  EXPECT_EQ(states()[0], "pretext waiting");
   const MetricsLog again(dir_ / "metrics.jsonl");
+}
+
+// The stage at work is running, and how far it is stands first, rounded down: 100 % would be finished.
+TEST_F(Progress, TheStageAtWorkIsRunning) {
+  configure({"pretext.epochs=2"});
+  log("{\"stage\":\"pretext\",\"epoch\":2,\"step\":50,\"done\":0.998,\"loss\":1}\n");
+  const MetricsLog open(dir_ / "metrics.jsonl");
+  EXPECT_EQ(states(), (std::vector<std::string>{"pretext running", "mine waiting", "cluster waiting",
+                                                "selflabel waiting", "evaluate waiting"}));
+  EXPECT_EQ(read_progress(dir_).stages[0].text, "99 %, epoch 2 of 2, loss 1.000");
+  log("{\"stage\":\"pretext\",\"finished\":true}\n");
+  EXPECT_EQ(states()[0], "pretext finished");
+  EXPECT_EQ(states()[1], "mine running");
+  EXPECT_EQ(read_progress(dir_).stages[0].text, "epoch 2 of 2, loss 1.000");
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // Near-duplicates, outliers and the agreement of heads in what a whole run says of itself.
 #include "scan/stages/unusual_images.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "data/formats/npy.h"
@@ -10,6 +13,7 @@
 #include "scan/stages/run_page.h"
 #include "scan/train/checkpoint.h"
 #include "scan/train/inference.h"
+#include "tests/scan/report/occurrences.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith {
@@ -135,6 +139,48 @@ TEST(RunPage, NamesTheFolderOfPictures) {
   EXPECT_EQ(shown_data("cifar10:some/where"), "cifar10");
   EXPECT_EQ(shown_data("folder:some/photos/"), "folder photos");
   EXPECT_EQ(shown_data("list:/x/train.csv"), "list train.csv");
+}
+
+// The report shows neighbours with their distances, purity over K, and the least sure images; without labels no agreement.
+TEST(ExamplePictures, AreInTheReport) {
+  for (const bool labelled : {true, false}) {
+    data::Dataset data = striped_data();
+    if (!labelled)
+      for (const data::Role role : {data::Role::train, data::Role::test}) data.edit(role).labels.clear();
+    RunConfig config = tiny_config();
+    config.cluster.classes = 3;
+    config.cluster.train.epochs = config.selflabel.train.epochs = 1;
+    TinyRun run(labelled ? "examples" : "examples_unlabelled", config, std::move(data));
+    run();
+    const std::string page = bytes_of(run.file("report.html"));
+    const auto section = [&](const std::string& heading) {
+      const size_t begin = page.find("<h2>" + heading + "</h2>");
+      return begin == page.npos ? "" : page.substr(begin, page.find("</section>", begin) - begin);
+    };
+    const std::string near = section("Nearest neighbours"), unsure = section("Uncertain images");
+    EXPECT_EQ(occurrences(near, "<div class=\"cluster\">"), 10);
+    // The first query is image 0, and the first picture its first neighbour, at the distance of their features.
+    const auto lists = data::read_npy<int64_t>(run.file("neighbours_train.npy"));
+    const auto x = data::read_npy<float>(run.file("features_train.npy"));
+    double square = 0;
+    for (int64_t d = 0; d < x.shape[1]; ++d) {
+      const double apart = double{x.values[d]} - x.values[lists.values[0] * x.shape[1] + d];
+      square += apart * apart;
+    }
+    const std::string first = fmt::format("image {}, distance {:.3f}", lists.values[0], std::sqrt(square));
+    EXPECT_NE(near.find(first), std::string::npos) << first;
+    EXPECT_EQ(occurrences(near, "class=\"right\"") + occurrences(near, "class=\"wrong\"") > 0, labelled);
+    EXPECT_EQ(occurrences(unsure, "<figure>"), 48);  // 24 of each kind
+    EXPECT_EQ(section("Purity over K").empty(), !labelled);
+    EXPECT_EQ(page.find(", label ") == page.npos, !labelled);
+    // Ascending: the least sure first.
+    const auto probabilities = data::read_npy<float>(run.file("probabilities.npy"));
+    float least = 1;
+    for (int64_t i = 0; i < probabilities.shape[0]; ++i)
+      least = std::min(least, *std::max_element(&probabilities.values[3 * i], &probabilities.values[3 * i] + 3));
+    const size_t caption = unsure.find("<figcaption>") + 12;
+    EXPECT_EQ(unsure.substr(caption, 5), fmt::format("{:.3f}", least));
+  }
 }
 
 }  // namespace

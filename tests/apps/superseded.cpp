@@ -1,0 +1,33 @@
+// Asking a run in which an earlier stage was run again.
+#include "tests/apps/answers_fixture.h"
+
+namespace kith::test {
+namespace {
+
+// A network that the run would make anew still answers, with a warning that says so; the one that was made anew has none.
+TEST_F(Answers, WhatWasSupersededSaysSo) {
+  EXPECT_EQ(ask_files("predict", {}).err, "kith: answered by the network of the stage selflabel\n");
+  EXPECT_EQ(ask_files("predict", {"--stage", "cluster"}).err, "kith: answered by the network of the stage cluster\n");
+  const fs::path run = root_ / "retrained";
+  fs::copy(root_ / "run", run, fs::copy_options::recursive);
+  ASSERT_EQ(kith({"cluster", "--out", run.string(), "--set", "cluster.epochs=2", "--quiet"}).status, 0);
+  const auto err = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"predict", "--run", run.string(), pictures()[0]});
+    return kith(more).err;
+  };
+  EXPECT_EQ(err({}),
+            "kith: warning: " + run.string() +
+                ": the network of the stage selflabel is not that of the run as it stands: cluster.safetensors was "
+                "made anew since; kith run --out " +
+                run.string() +
+                " brings it up to date, --stage cluster asks an earlier one\nkith: answered by the network of the "
+                "stage selflabel\n");
+  EXPECT_EQ(err({"--stage", "cluster"}), "kith: answered by the network of the stage cluster\n");
+  // Mined again, the clusters themselves are of other neighbours.
+  ASSERT_EQ(kith({"mine", "--out", run.string(), "--set", "mine.k=4", "--quiet"}).status, 0);
+  EXPECT_NE(err({"--stage", "cluster"}).find("neighbours_train.npy was made anew since"), std::string::npos)
+      << err({"--stage", "cluster"});
+}
+
+}  // namespace
+}  // namespace kith::test
