@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "kernels/core/check.h"
 
@@ -27,8 +29,9 @@ constexpr std::string_view kHeader =
 #   KERNEL = {sm_80 = 40, sm_90a = 40, shared = 32}    # registers per thread by architecture; shared: static bytes per
 #                                                      # block, stack: bytes per thread; 0 where not given
 #
-# A kernel template has one line: the largest of its instantiations. Registers spilled to memory are never allowed. A
-# kernel without a line fails, and so does a line without a kernel. After adding or changing one:
+# A kernel template has one line: the largest of its instantiations. Registers spilled to memory are never allowed, nor what
+# ptxas calls a potential performance loss: products of warpgroups that it lets run one by one only. A kernel without a line
+# fails, and so does a line without a kernel. After adding or changing one:
 #
 #   cmake --preset cuda && cmake --build --preset cuda --target budget     # writes this file anew, as measured
 #
@@ -91,11 +94,17 @@ void read_report(const std::string& stem, const std::string& text, Measured& out
   std::istringstream in(text);
   Usage* kernel = nullptr;
   bool used = true;
+  std::vector<std::string> losses;  // reported ahead of the kernels
+  constexpr std::string_view kLoss = "Potential Performance Loss: ";
   for (std::string line; std::getline(in, line);) {
-    if (line.find("Compiling entry function") != std::string::npos) {
+    if (const size_t at = line.find(kLoss); at != std::string::npos) {
+      const std::string what = line.substr(at + kLoss.size());
+      losses.push_back(what.substr(0, what.find(" in the function")));
+    } else if (line.find("Compiling entry function") != std::string::npos) {
       check(used, stem + ".cu: the report names no registers for a kernel");
       kernel = &out[{stem, function_name(quoted(line, 0))}][quoted(line, 1)];
       ++kernel->instantiations;
+      std::ranges::move(std::exchange(losses, {}), std::back_inserter(kernel->losses));
       used = false;
     } else if (kernel != nullptr && line.find("bytes stack frame") != std::string::npos) {
       kernel->stack_bytes = std::max(kernel->stack_bytes, number_before(line, " bytes stack frame"));
@@ -167,6 +176,8 @@ std::vector<std::string> violations(const Measured& measured, const Budget& budg
           found.push_back(
               fmt::format("{} on {}: {} {}, the budget is {}", name(kernel), architecture, value, what, limit));
       };
+      for (const std::string& loss : usage.losses)
+        found.push_back(fmt::format("{} on {}: {}", name(kernel), architecture, loss));
       above("bytes of spilled registers", usage.spill_bytes, 0);
       above("bytes of static shared memory, which launches count on", usage.shared_bytes, kMostStatic);
       if (limits == budget.end()) continue;

@@ -16,6 +16,7 @@ struct Usage {
   int stack_bytes = 0;   // per thread: local arrays and calls
   int spill_bytes = 0;   // per thread, stores + loads
   int instantiations = 0;
+  std::vector<std::string> losses = {};  // what ptxas did not do as it was written: products of warpgroups one by one
 };
 
 using Kernel = std::pair<std::string, std::string>;               // file stem, function
@@ -41,7 +42,7 @@ std::string write_budget(const Measured&, const std::string& compiler);
 // Whether the compiler that measured is the budget's. Of another, registers and stack are its own affair.
 enum class Compiler : uint8_t { same, other };
 
-// One line per violation: a spill, a value above its limit, a kernel or an architecture that only one side knows.
+// One line per violation: a spill, what ptxas calls a loss of performance, a value above its limit, a kernel or an architecture that only one side knows.
 std::vector<std::string> violations(const Measured&, const Budget&, Compiler);
 std::string table(const Measured&, const Budget&);
 

@@ -76,6 +76,20 @@ TEST(Budget, RejectsWhatDoesNot) {
             "is 16384\n");
 }
 
+// What ptxas says ahead of the kernels of an architecture.
+TEST(Budget, RejectsProductsThatRunOneByOne) {
+  const std::string compiling = "ptxas info    : Compiling entry function '_Z3sumPfi' for 'sm_80'";
+  EXPECT_EQ(found(kBudget, replaced(kReport, compiling,
+                                    "ptxas info    : (C7520) Potential Performance Loss: wgmma.mma_async instructions "
+                                    "are serialized due to program dependence in the function '_Z3sumPfi'\n" +
+                                        compiling)),
+            "kernels/cuda/x.cu: sum on sm_80: wgmma.mma_async instructions are serialized due to program dependence\n");
+  EXPECT_EQ(found(kBudget,
+                  replaced(kReport, compiling,
+                           "ptxas info    : (C7508) Potential Performance Loss: 'setmaxnreg' ignored\n" + compiling)),
+            "kernels/cuda/x.cu: sum on sm_80: 'setmaxnreg' ignored\n");
+}
+
 // Registers and stack are another compiler's own affair; a spill, shared memory and names are not.
 TEST(Budget, LeavesRegistersToAnotherCompiler) {
   const auto other = [](const std::string& budget, const std::string& report = kReport) {

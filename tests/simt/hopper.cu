@@ -9,7 +9,9 @@ using namespace kernels::cuda;
 const Queue kQueue{Device::cuda};
 constexpr int kSide = 64;  // of all tiles
 
-constexpr int span(Swizzle s) { return s == Swizzle::none ? 16 : 16 << static_cast<int>(s); }  // bytes of a tile's row
+__host__ __device__ constexpr int span(Swizzle s) {
+  return s == Swizzle::none ? 16 : 16 << static_cast<int>(s);
+}  // bytes of a tile's row
 
 __global__ void copy_box_kernel(const __grid_constant__ CUtensorMap map, int row, int column, int bytes,
                                 uint16_t* out) {

@@ -90,7 +90,7 @@ __global__ void handing_kernel(const float* in, float* out, Handing wrong) {
 }
 
 template <int Fewer, int More>
-__global__ void registers_kernel(float* out) {
+__global__ void __launch_bounds__(256, 1) registers_kernel(float* out) {
   if (threadIdx.x < 128)
     registers_fewer<Fewer>();
   else
