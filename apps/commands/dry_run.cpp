@@ -55,7 +55,9 @@ void print_text(const DataShape& shape, double forward, const std::vector<Row>& 
              duration_text(flops / rate.flops), amount(rate.flops), rate.source);
 }
 
-std::string milliseconds(double seconds) { return fmt::format("{:.3g}", 1e3 * seconds); }
+std::string milliseconds(double seconds) {
+  return seconds >= 1 ? fmt::format("{:.0f}", 1e3 * seconds) : fmt::format("{:.3g}", 1e3 * seconds);
+}
 
 // Of each of several ranks that measure at the same time: the slowest one's.
 RankRates measured_rates(Collective& ranks, const AssumedRate& rate) {
