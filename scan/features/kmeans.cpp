@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "nn/state/state.h"
 #include "nn/tensor/array.h"
 #include "scan/features/methods.h"
+#include "scan/text/first_few.h"
 #include "scan/train/sampler.h"
 
 namespace kith {
@@ -91,6 +95,54 @@ SafeTensors gaussians(const RowRun& run, const Centroids& c) {
   return out;
 }
 
+// Clusters whose centroid lies as near to another's as rounding alone may put it. Of two rows that are equal before they are
+// rounded a value x is off by u x in each, u the file's roundoff, and as much again by the length of the row where rows are brought
+// to unit length; that, the mean that is taken off and the centroid itself are rounded to f32, 2^-24 each. Centroids of such rows
+// lie within twice the sum, in every column.
+std::vector<int64_t> clusters_of_rounding(const FeatureRows& x, const Tensor& centroids) {
+  const int64_t clusters = centroids.dim(0), dim = centroids.dim(1);
+  const RowTransform& t = x.transform();
+  const std::vector<float> at = centroids.to_host();
+  const double share = 2 * ((t.unit ? 2 : 1) * x.matrix().roundoff() + 3 * 0x1p-24);
+  std::vector<bool> found(static_cast<size_t>(clusters));
+  for (int64_t k = 0; k < clusters; ++k) {
+    double most = 0;
+    for (int64_t d = 0; d < dim; ++d) {
+      const double m = at[k * dim + d], off = t.mean.empty() ? m : m + double{t.mean[d]} * t.inverse[d];
+      most += share * off * share * off;
+    }
+    for (int64_t l = 0; l < clusters; ++l) {
+      double square = 0;
+      for (int64_t d = 0; d < dim && square <= most; ++d) {
+        const double apart = double{at[k * dim + d]} - at[l * dim + d];
+        square += apart * apart;
+      }
+      if (square > 0 && square <= most) found[k] = true;  // equal ones tell no rows apart: one of them is empty
+    }
+  }
+  std::vector<int64_t> out;
+  for (int64_t k = 0; k < clusters; ++k)
+    if (found[k]) out.push_back(k);
+  return out;
+}
+
+RowFit fit_of(const RowRun& run, const Centroids& c, nlohmann::json facts) {
+  facts["inertia"] = c.inertia;
+  facts["iterations"] = c.passes;
+  const std::vector<int64_t> rounded = clusters_of_rounding(run.only(), c.rows);
+  if (!rounded.empty()) {
+    facts["clusters_of_rounding"] = rounded;
+    std::vector<std::string> names;
+    for (const int64_t k : rounded) names.push_back(std::to_string(k));
+    constexpr size_t kShown = 10;
+    run.report.warn(
+        fmt::format("kmeans: {} of {} clusters differ from another by no more than rows are rounded ({}): they say "
+                    "nothing of the rows; take fewer clusters",
+                    rounded.size(), run.clusters, first_few(names, kShown)));
+  }
+  return {.arrays = gaussians(run, c), .facts = std::move(facts)};
+}
+
 }  // namespace
 
 RowFit fit_kmeans(const RowRun& run, int64_t most_resident) {
@@ -98,7 +150,7 @@ RowFit fit_kmeans(const RowRun& run, int64_t most_resident) {
   const int64_t n = x.rows(), fits = most_resident / (x.cols() * int64_t{sizeof(float)});
   if (!run.ctx.on_cpu() ? run.ctx.has_room(n * x.cols() * int64_t{sizeof(float)}) : n <= fits) {
     const Centroids c = kmeans_of(run, x.block(0, n));
-    return {.arrays = gaussians(run, c), .facts = {{"inertia", c.inertia}, {"iterations", c.passes}}};
+    return fit_of(run, c, nlohmann::json::object());
   }
   if (fits < run.clusters)
     throw Error(
@@ -117,8 +169,7 @@ RowFit fit_kmeans(const RowRun& run, int64_t most_resident) {
     run.report.note(fmt::format("kmeans: pass {}, inertia {:.6g}", c.passes, c.inertia));
     shift = lloyd_pass(run, c);
   }
-  return {.arrays = gaussians(run, c),
-          .facts = {{"inertia", c.inertia}, {"iterations", c.passes}, {"begun_from_rows", fits}}};
+  return fit_of(run, c, {{"begun_from_rows", fits}});
 }
 
 }  // namespace kith

@@ -179,6 +179,10 @@ FeatureMatrix FeatureMatrix::of(const Matrix<const float>& rows, std::string nam
   return m;
 }
 
+double FeatureMatrix::roundoff() const {
+  return number_ == Number::f16 ? 0x1p-11 : number_ == Number::bf16 ? 0x1p-8 : 0x1p-24;
+}
+
 std::string FeatureMatrix::digest() const {
   return fmt::format("{} x {} {}{}{}, {}", rows_, cols_, info_of(number_).name, big_endian_ ? " big-endian" : "",
                      fortran_ ? " by columns" : "", data::digest(bytes_));

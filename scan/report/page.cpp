@@ -108,13 +108,13 @@ std::string reliability(const PageInput& in) {
             : "\n");
 }
 
-// Where the lines of a stage lie on the x axis: in epochs, those within one by the time of its course. Training time where a line
-// does not say its epoch.
+// Where the lines of a stage lie on the x axis: in epochs, those within one by the time of its course. Training time where a
+// line that says when it was does not say its epoch.
 class Course {
  public:
   explicit Course(const std::vector<const json*>& lines) {
     for (const json* line : lines) {
-      if (!number_at(*line, "epoch")) by_epoch_ = false;
+      if (number_at(*line, "seconds") && !number_at(*line, "epoch")) by_epoch_ = false;
       if (line->value("epoch_end", false) && number_at(*line, "epoch") && number_at(*line, "seconds"))
         ends_[line->at("epoch").get<double>()] = line->at("seconds").get<double>();
     }

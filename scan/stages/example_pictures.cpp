@@ -21,7 +21,7 @@ constexpr int64_t kQueries = 10, kShown = 10;
 constexpr size_t kUncertain = 24;
 
 // Of rows as they are; of unit rows at most 2.
-double distance(std::span<const float> a, std::span<const float> b) {
+double row_distance(std::span<const float> a, std::span<const float> b) {
   double square = 0;
   for (size_t d = 0; d < a.size(); ++d) square += (double{a[d]} - b[d]) * (double{a[d]} - b[d]);
   return std::sqrt(square);
@@ -77,7 +77,7 @@ PictureSection neighbour_pictures(const Session& s) {
     for (int64_t n = 0; n < k && std::ssize(row.pictures) < kShown; ++n) {
       const int64_t j = lists.values[i * k + n];
       if (j < 0 || j == i) continue;
-      const std::string apart = fmt::format("{:.3f}", distance(x.row(i), x.row(j)));
+      const std::string apart = fmt::format("{:.3f}", row_distance(x.row(i), x.row(j)));
       row.pictures.push_back(
           {.image = j,
            .about = fmt::format("{}, distance {}{}", image_name(train, j), apart, label_of(train, classes, j)),

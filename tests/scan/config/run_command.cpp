@@ -28,5 +28,11 @@ TEST(RunCommand, OfAPresetFileThatIsGone) {
   EXPECT_NE(command.find("--set pretext.epochs=14"), std::string::npos);
 }
 
+TEST(RunPage, NamesTheFolderOfPictures) {
+  EXPECT_EQ(shown_data("cifar10:some/where"), "cifar10");
+  EXPECT_EQ(shown_data("folder:some/photos/"), "folder photos");
+  EXPECT_EQ(shown_data("list:/x/train.csv"), "list train.csv");
+}
+
 }  // namespace
 }  // namespace kith::test

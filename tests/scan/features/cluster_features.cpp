@@ -3,6 +3,7 @@
 #include "scan/features/cluster_features.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 
 #include "data/formats/npy.h"
@@ -243,6 +244,38 @@ TEST_F(RowRuns, KMeansOfMoreRowsThanAreKept) {
   EXPECT_EQ(part.facts.at("begun_from_rows"), 600);
   // Both stop within a tolerance of 1e-4 of the variance of one of Lloyd's fixed points, here the same.
   EXPECT_NEAR(part.facts.at("inertia").get<double>() / all.facts.at("inertia").get<double>(), 1, 1e-3);
+}
+
+// Rows that are equal but for their rounding make clusters of it: they are made, and named. A spread well above it is none.
+TEST_F(RowRuns, ClustersOfRoundingAreNamed) {
+  const auto rows = [](float spread, int groups) {
+    HostMatrix<float> x(60, 5);
+    for (int64_t i = 0; i < 60; ++i) {
+      Random random(5, 0, static_cast<uint64_t>(i), 0);
+      for (int64_t d = 0; d < 5; ++d)
+        x.values[i * 5 + d] =
+            (0.3f + 0.2f * static_cast<float>((d + i % groups) % 5)) * (1 + spread * random.uniform(-1.f, 1.f));
+    }
+    return FeatureMatrix::of(x.view());
+  };
+  struct Case {
+    float spread;
+    int groups;
+    size_t named;
+  };
+  int number = 0;
+  // A value may be off by 2^-24 of it; a spread of 2^-23 is rounded to one step up or down.
+  for (const auto& [spread, groups, named] :
+       std::initializer_list<Case>{{0x1p-23f, 1, 3}, {0x1p-23f, 2, 2}, {0x1p-23f, 3, 0}, {0x1p-10f, 1, 0}}) {
+    report = {};
+    const nlohmann::json fit =
+        run(clustering("r" + std::to_string(number++), "kmeans", {rows(spread, groups)})).at("fit");
+    EXPECT_EQ(fit.contains("clusters_of_rounding") ? fit.at("clusters_of_rounding").size() : 0, named)
+        << spread << " " << groups << " " << fit;
+    EXPECT_EQ(std::ranges::count_if(report.warnings,
+                                    [](const auto& w) { return w.find("by no more than rows are rounded") != w.npos; }),
+              named > 0 ? 1 : 0);
+  }
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ class StoppingReporter : public SilentReporter {
  public:
   int64_t stop_after = std::numeric_limits<int64_t>::max(), steps = 0;
   std::vector<nlohmann::json> lines;
+  std::vector<std::string> warnings;
+  void warn(const std::string& text) override { warnings.push_back(text); }
   void step(int64_t) override { ++steps; }
   void metric(const nlohmann::json& line) override { lines.push_back(line); }
   bool stop_requested() const override { return steps >= stop_after; }

@@ -10,7 +10,6 @@
 #include "scan/metrics/agreement.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/models.h"
-#include "scan/stages/run_page.h"
 #include "scan/train/checkpoint.h"
 #include "scan/train/inference.h"
 #include "tests/scan/report/occurrences.h"
@@ -133,12 +132,6 @@ TEST(UnusualImages, TheAgreementOfHeadsIsThatOfAllTheirAnswers) {
   TinyRun one("one_head", config);
   one.config.cluster.heads = 1;
   EXPECT_FALSE(one().at("final").at("judgement").contains("agreement_of_heads"));
-}
-
-TEST(RunPage, NamesTheFolderOfPictures) {
-  EXPECT_EQ(shown_data("cifar10:some/where"), "cifar10");
-  EXPECT_EQ(shown_data("folder:some/photos/"), "folder photos");
-  EXPECT_EQ(shown_data("list:/x/train.csv"), "list train.csv");
 }
 
 // The report shows neighbours with their distances, purity over K, and the least sure images; without labels no agreement.
