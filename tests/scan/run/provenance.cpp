@@ -29,6 +29,7 @@ Affects expected(const std::string& name) {
   const std::map<std::string, Affects> by_name = {{"preset", Affects::nothing},
                                                   {"threads", Affects::nothing},
                                                   {"checkpoint_seconds", Affects::nothing},
+                                                  {"recompute", Affects::nothing},
                                                   {"pretext.knn_every", Affects::nothing},
                                                   {"precision", Affects::arithmetic},
                                                   {"tf32", Affects::arithmetic},
