@@ -77,6 +77,12 @@ int run_launcher(const std::vector<std::string>& words) {
 
 [[noreturn]] void launch(int ranks) {
   if (mpi_version().empty()) mpi_ranks();  // says what is missing
+  const int processors = available_processors(), most = most_ranks(processors);
+  if (ranks > most)
+    throw Error(
+        fmt::format("--ranks {}: {} processors may be used here; expected at most {} ranks (on more machines: "
+                    "mpirun --hostfile)",
+                    ranks, processors, most));
   std::vector<std::string> words = launch_words(mpi_launcher(), mpi_version(), ranks, ::geteuid() == 0);
   for (std::string& word : own_command()) words.push_back(std::move(word));
   ::setenv(kLaunched, std::to_string(ranks).c_str(), 1);
@@ -99,6 +105,8 @@ std::vector<std::string> launch_words(const std::string& launcher, const std::st
   words.insert(words.end(), {"-np", std::to_string(ranks)});
   return words;
 }
+
+int most_ranks(int available) { return std::max(8, 4 * available); }
 
 int threads_of_rank(int available, int here) { return std::max(available / std::max(here, 1), 1); }
 

@@ -28,6 +28,9 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted);
 // since two commands side by side would share the first; waiting ranks give way to others.
 std::vector<std::string> launch_words(const std::string& launcher, const std::string& version, int ranks, bool as_root);
 
+// That --ranks starts where so many processors may be used: more would get nothing done but exchange.
+int most_ranks(int available);
+
 // Threads of each of `here` ranks on a machine: their share of what may run, at least 1.
 int threads_of_rank(int available, int here);
 // The same of this process, where the command line asks for none (0) and OMP_NUM_THREADS says nothing; else what they say.

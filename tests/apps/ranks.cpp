@@ -9,6 +9,7 @@
 
 #include "apps/launch.h"
 #include "nn/device/ranks/mpi_ranks.h"
+#include "nn/device/threads.h"
 #include "tests/apps/run_fixture.h"
 
 namespace kith::test {
@@ -132,6 +133,11 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
   refused(2, {"--set", "pretext.task=moco"}, "pretext.task: moco trains on one rank; found 2 ranks\n");
   refused(3, {"--set", "pretext.batch=5"},
           "pretext.batch: 5 images leave one of 3 ranks with fewer than 2; expected at least 6\n");
+  const int processors = available_processors(), most = most_ranks(processors);
+  refused(most + 1, {},
+          fmt::format("--ranks {}: {} processors may be used here; expected at most {} ranks (on more machines: mpirun "
+                      "--hostfile)\n",
+                      most + 1, processors, most));
   refused(2, {"--device", "cuda"}, "--device cuda: several ranks compute on CPUs; expected auto or cpu\n");
   refused(2, {"--set", "data.spec=fashion-mnist:/nowhere"}, "--data and --set data.spec=");
 }
