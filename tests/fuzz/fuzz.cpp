@@ -36,11 +36,13 @@ void decode(std::span<const uint8_t> file) {
 void write_seeds(const fs::path& to) {
   for (const Reader& r : kith::test::readers(folder)) {
     fs::create_directories(to / r.name);
-    kith::data::write_file(to / r.name / "valid", {std::as_bytes(std::span(r.valid))});
+    kith::data::write_file(to / r.name / "valid", {r.valid});
   }
   fs::create_directories(to / "picture");
   for (const auto& [name, array] : kith::read_safetensors(KITH_GOLDEN_DIR "/pictures.safetensors").arrays)
-    if (name.starts_with("file.")) kith::data::write_file(to / "picture" / name.substr(5), {std::span(array.bytes)});
+    if (name.starts_with("file."))
+      kith::data::write_file(to / "picture" / name.substr(5),
+                             {{reinterpret_cast<const uint8_t*>(array.bytes.data()), array.bytes.size()}});
 }
 
 }  // namespace
@@ -77,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       decode(file);
       return 0;
     }
-    kith::data::write_file(folder / reader.name, {std::as_bytes(file)});
+    kith::data::write_file(folder / reader.name, {file});
     reader.read(folder / reader.name);
   } catch (const std::runtime_error& e) {
     const std::string line = e.what();
