@@ -53,6 +53,7 @@ void expect_outside_data(const char* option, const std::string& path, const std:
   constexpr std::string_view kFolder = "folder:";
   if (!spec.starts_with(kFolder)) return;
   const fs::path folder = spec.substr(kFolder.size());
+  if (folder.empty()) return;  // whose reader says what is missing
   // By its name, too: a link inside the folder is followed by who reads it.
   if (lies_in(fs::weakly_canonical(path), fs::weakly_canonical(folder)) || lies_in(normal(path), normal(folder)))
     throw Error(fmt::format("{} {}: lies in {}, whose pictures are read; expected another folder", option, path,

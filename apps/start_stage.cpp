@@ -194,6 +194,8 @@ void follow(const StageOptions& o, const Stage& stage, Started& s) {
 void run_stage(const StageOptions& o, const Stage& stage) {
   const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
   if (o.sync_bn) ranks->batch_norm = Collective::BatchNorm::whole;
+  if (o.sync_bn && ranks->size() == 1)
+    fmt::print(stderr, "kith: warning: --sync-bn: one rank has the whole batch; nothing changes\n");
   as_rank(*ranks, [&] {
     Started s;
     alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });

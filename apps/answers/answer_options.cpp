@@ -152,6 +152,8 @@ std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const Traine
     throw Error(o.files.empty() ? "no images: name files, or a data set with --data NAME:DIR"
                                 : "files and --data are both given; expected one of them");
   if (!o.data.empty()) return splits_of(o, run);
+  if (o.split != AnswerOptions{}.split)
+    throw Error(fmt::format("--split {}: files are asked about as they are; expected it with --data", o.split));
   std::vector<NamedImages> out;
   out.push_back(files_of(o, run));
   return out;

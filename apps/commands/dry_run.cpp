@@ -176,7 +176,7 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
                 const data::Dataset& data) {
   Collective& ranks = opened.context->collective();
   ranks.barrier();
-  const AssumedRate rate = rate_of(*opened.context, config);
+  AssumedRate rate = rate_of(*opened.context, config);  // of this rank
   std::optional<Predicted> predicted;
   const DataShape shape = shape_of(data);
   if (ranks.size() > 1)
@@ -184,6 +184,10 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
                  .steps = step_traffic(config, shape, ranks.batch_norm),
                  .gpus = gpu_rates(DType::bf16, false)};
   if (ranks.rank() != 0) return;
+  if (predicted) {
+    rate.flops = predicted->rates.flops * ranks.size();
+    rate.source = fmt::format("{} ranks that compute at once, of each {}", ranks.size(), rate.source);
+  }
   const std::vector<Row> rows = rows_of(o, config, data);
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   if (o.json) {

@@ -11,6 +11,8 @@
 #include "kernels/core/check.h"
 #include "scan/ablate/plan.h"
 #include "scan/config/run_command.h"
+#include "scan/run/arithmetic.h"
+#include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -23,7 +25,8 @@ constexpr size_t kMostColumns = 6;
 
 bool decides(const std::string& field) {
   return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "recompute" &&
-         field != "preset" && field != "data.spec";  // where data lies; which they are, data_key() says
+         field != "preset" && field != "data.spec" &&  // where data lies; which they are, data_key() says
+         field != "precision";                         // of the last command; in which it was trained, its log says
 }
 
 json summary_of(const fs::path& run, const RunConfig& config) {
@@ -61,6 +64,12 @@ std::string data_key(const fs::path& run, const RunConfig& config) {
   return key + ", " + config.data.spec;
 }
 
+// What it was trained in, where its log says so.
+std::string precision_of(const fs::path& run, const RunConfig& config) {
+  const std::string trained = trained_in(read_metrics((run / "metrics.jsonl").string())).text;
+  return !trained.empty() ? trained : config.precision == Precision::bf16 ? "bf16" : "f32";
+}
+
 std::string data_name(const RunConfig& config, const json& summary) {
   const json data = summary.value("data", json::object());
   return fmt::format("{}, {} scored", shown_data(config.data.spec), data.value("scored", int64_t{0}));
@@ -86,8 +95,8 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   std::vector<const RunConfig*> firsts;  // of each setting
   std::vector<std::string> names;
   std::map<size_t, size_t> counts;
-  std::vector<std::string> first_data;  // keys of the settings' data
-  out.grid.cells.reserve(runs.size());  // firsts points into them
+  std::vector<std::string> first_data, precisions;  // of the settings: keys of their data, what they were trained in
+  out.grid.cells.reserve(runs.size());              // firsts points into them
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
     expect_run(run);
@@ -95,8 +104,10 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(config, out.summaries.back()));
     const std::string data = data_key(run, config);
+    const std::string precision = precision_of(run, config);
     size_t setting = 0;
-    while (setting < firsts.size() && !(first_data[setting] == data && same_setting(*firsts[setting], config)))
+    while (setting < firsts.size() &&
+           !(first_data[setting] == data && precisions[setting] == precision && same_setting(*firsts[setting], config)))
       ++setting;
     for (size_t c = 0; c < out.grid.cells.size(); ++c)
       if (out.grid.cells[c].setting == setting && out.grid.cells[c].seed == config.seed)
@@ -106,12 +117,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     if (setting == firsts.size()) {
       firsts.push_back(&out.grid.cells.back().config);
       first_data.push_back(data);
+      precisions.push_back(precision);
       names.push_back(folder_name(run));
     }
     ++counts[setting];
     if (counts[setting] > out.grid.seeds.size()) out.grid.seeds.push_back(out.grid.cells.back().seed);
   }
-  const auto fields = differing(firsts);
+  auto fields = differing(firsts);
+  if (std::ranges::any_of(precisions, [&](const std::string& p) { return p != precisions.front(); }))
+    fields["precision"] = precisions;
   const bool by_field = !fields.empty() && fields.size() <= kMostColumns;
   if (by_field)
     for (const auto& [field, values] : fields) out.grid.columns.push_back(field);

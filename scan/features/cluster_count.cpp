@@ -51,7 +51,9 @@ ClusterCount choose_cluster_count(Context& ctx, Reporter& report, const std::vec
     if (s->mean > best) best = s->mean, out.best = clusters;
     report.note(fmt::format("{} clusters of k-means: silhouette {:.4f}", clusters, s->mean));
   }
-  if (out.curve.empty()) throw Error(fmt::format("--clusters: {} rows, or different ones among them, are too few for any candidate", rows.rows));
+  if (out.curve.empty())
+    throw Error(
+        fmt::format("--clusters: {} rows, or different ones among them, are too few for any candidate", rows.rows));
   return out;
 }
 

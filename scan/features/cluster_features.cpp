@@ -141,7 +141,7 @@ json expect_clusterable(const RowClustering& c) {
                     !c.settings.unit && !c.settings.standardised);
   }
   if (const int least = c.settings.clusters.front(); first.rows() <= least)
-    throw Error(fmt::format("{}: {} rows make no {} clusters", first.name(), first.rows(), least));
+    throw Error(fmt::format("{}: {} rows; {} clusters need at least {}", first.name(), first.rows(), least, least + 1));
   if (wants_neighbours(c.settings.method) && c.settings.whole("neighbours") >= first.rows())
     throw Error(fmt::format("{}: {} rows have no {} neighbours each; --set neighbours={}", first.name(), first.rows(),
                             c.settings.whole("neighbours"), first.rows() - 1));

@@ -241,7 +241,9 @@ void FeatureMatrix::expect_usable(bool directions, bool distances) const {
     if (bad == wrong.begin() + count) continue;
     const int64_t row = bad - wrong.begin();
     if (*bad == 2)
-      throw Error(fmt::format("{}: row {} is zero: it has no direction; leave such rows out", name_, first + row));
+      throw Error(fmt::format(
+          "{}: row {} has no direction: it is zero, or too small for f32; leave it out, or scale the rows up", name_,
+          first + row));
     if (*bad == 3)
       throw Error(
           fmt::format("{}: row {} is longer than {:.2g}, and the squares of distances would overflow f32; scale the "

@@ -63,6 +63,27 @@ TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {
   EXPECT_NE(compare({at("a")}).out.find("1/1"), std::string::npos);  // one run: its folder's name
 }
 
+// A finished run that is only evaluated anew, in another precision, stays what it was trained in.
+TEST_F(Compare, PrecisionIsTheOneOfTheTraining) {
+  ASSERT_EQ(run("a", {"--precision", "f32"}).status, 0);
+  fs::copy(root_ / "a", root_ / "b", fs::copy_options::recursive);
+  std::string config = text_of(root_ / "b" / "config.toml");
+  const size_t at_name = config.find("precision = \"f32\"");
+  ASSERT_NE(at_name, std::string::npos);
+  config.replace(at_name, 17, "precision = \"bf16\"");
+  std::ofstream(root_ / "b" / "config.toml") << config;
+  EXPECT_NE(compare({at("a"), at("b")}).err.find("the same configuration and seed as "), std::string::npos);
+  // Where the training itself was another, it is told apart by that alone.
+  std::string log = text_of(root_ / "b" / "metrics.jsonl");
+  for (size_t place = 0; (place = log.find("\"precision\":\"f32\"", place)) != std::string::npos; place += 18)
+    log.replace(place, 17, "\"precision\":\"bf16\"");
+  std::ofstream(root_ / "b" / "metrics.jsonl") << log;
+  const Outcome text = compare({at("a"), at("b")});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_NE(text.out.find("precision"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("bf16"), std::string::npos) << text.out;
+}
+
 // Runs on other images stand there with the names of their data and a warning; the same images at another place are the same.
 TEST_F(Compare, RunsOnSeveralDataSetsSaySo) {
   ASSERT_EQ(run("a").status, 0);

@@ -37,8 +37,8 @@ TEST_F(ExportCommand, SaysInOneLineWhatIsWrong) {
   EXPECT_EQ(error("b", "net.onnx"), "kith: error: " + path("b") + ": no run directory (it has no config.toml)\n");
   EXPECT_EQ(error("a", "net.onnx"),
             "kith: error: " + path("a/selflabel.safetensors") + ": missing; run the selflabel stage first\n");
-  EXPECT_EQ(error("a", "none/net.onnx"), "kith: error: " + path("none/net.onnx") +
-                                             ": cannot create: no such folder: " + path("none") + "\n");
+  EXPECT_EQ(error("a", "none/net.onnx"),
+            "kith: error: " + path("none/net.onnx") + ": cannot create: no such folder: " + path("none") + "\n");
   EXPECT_FALSE(fs::exists(root_ / "net.onnx"));
   EXPECT_EQ(kith({"export", "--run", "a"}).err, "kith: error: --onnx is required (kith export --help)\n");
   EXPECT_EQ(kith({"export", "--run", "a", "--onnx", "b", "--stage", "mine"}).status, 2);

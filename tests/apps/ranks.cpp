@@ -157,7 +157,11 @@ TEST_F(RanksRuns, ADryRunPredictsStepsAndMining) {
   EXPECT_FALSE(fs::exists(root_ / "a"));
   const Outcome j = ranks(2, "a", {"--dry-run", "--json"});
   ASSERT_EQ(j.status, 0) << j.err;
-  const json plan = json::parse(j.out).at("plan").at("ranks");
+  const json whole = json::parse(j.out).at("plan");
+  // What all ranks do together, in the time that one of them takes for its share.
+  EXPECT_NEAR(whole.at("flops_per_second").get<double>(),
+              2 * whole.at("ranks").at("measured").at("flops_per_second").get<double>(), 1);
+  const json plan = whole.at("ranks");
   EXPECT_EQ(plan.at("measured").at("ranks"), 2);
   EXPECT_EQ(plan.at("gpus_predicted_not_measured").size(), 7u);
   for (const char* stage : {"pretext", "cluster", "selflabel"})

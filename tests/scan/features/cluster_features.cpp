@@ -145,7 +145,7 @@ TEST_F(RowRuns, OtherFeaturesOrSettingsAreRefusedInTheSameDirectory) {
 
 TEST_F(RowRuns, WhatCannotBeClusteredIsRefused) {
   const auto error = [&](const RowClustering& c) { return message_of([&] { expect_clusterable(c); }); };
-  EXPECT_EQ(error(clustering("x", "kmeans", {clear(3)})), "rows: 3 rows make no 3 clusters");
+  EXPECT_EQ(error(clustering("x", "kmeans", {clear(3)})), "rows: 3 rows; 3 clusters need at least 4");
   EXPECT_EQ(error(clustering("x", "scan", {clear(20)})),
             "rows: 20 rows have no 20 neighbours each; --set neighbours=19");
   EXPECT_EQ(error(clustering("x", "scan", {clear(), clear()})), "--features: 2 files; --method scan takes one");
@@ -153,7 +153,7 @@ TEST_F(RowRuns, WhatCannotBeClusteredIsRefused) {
   HostMatrix<float> zero = blobs(30, 6, 3, 0.3f);
   std::fill_n(zero.values.begin() + 12, 6, 0.f);
   EXPECT_EQ(error(clustering("x", "kmeans", {FeatureMatrix::of(zero.view())})),
-            "rows: row 2 is zero: it has no direction; leave such rows out");
+            "rows: row 2 has no direction: it is zero, or too small for f32; leave it out, or scale the rows up");
   EXPECT_EQ(error(clustering("x", "turtle", {FeatureMatrix::of(zero.view())})), "");
   RowClustering labelled = clustering("x", "kmeans", {clear()});
   labelled.labels = {1, 2};

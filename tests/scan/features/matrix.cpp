@@ -122,7 +122,7 @@ TEST_F(FeatureFiles, UnusableRowsAreNamed) {
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(bad).expect_usable(false); }),
             bad + ": value [2, 1] is nan in f32; expected finite features");
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(bad).expect_usable(true); }),
-            bad + ": row 1 is zero: it has no direction; leave such rows out");
+            bad + ": row 1 has no direction: it is zero, or too small for f32; leave it out, or scale the rows up");
   const std::string large = npy("large", "<f8", false, 1, 2, bytes_of<double>({1, 1e39}));
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(large).expect_usable(false); }),
             large + ": value [0, 1] is inf in f32; expected finite features");
