@@ -68,7 +68,6 @@ ResNet::Block ResNet::make_block(Context& ctx, int64_t in, int64_t channels, int
 }
 
 Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options, bool keeps_output) {
-  options.recompute = tape.context().recompute();
   BatchNormOptions linear = options, last = options;
   linear.relu = false;
   last.recompute = options.recompute && !keeps_output;
