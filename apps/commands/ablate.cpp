@@ -103,11 +103,19 @@ class Ablation {
     if (!o_.quiet) fmt::print(stderr, "{}\n", text);
   }
 
+  // Nothing, or what a command leaves that was killed before its grid.toml stood there.
+  static bool has_only_a_beginning(const fs::path& out) {
+    return std::ranges::all_of(fs::directory_iterator(out), [](const fs::directory_entry& e) {
+      return e.path().filename() == "grid.toml.partial" ||
+             (e.path().filename() == "cells" && e.is_directory() && fs::is_empty(e.path()));
+    });
+  }
+
   // What earlier commands left.
   void look() {
     const fs::path out = o_.out;
     if (fs::exists(out) && !fs::is_directory(out)) throw Error(o_.out + ": --out is a file, expected a directory");
-    if (fs::exists(out) && !fs::is_empty(out) && !fs::exists(out / "grid.toml"))
+    if (fs::exists(out) && !fs::exists(out / "grid.toml") && !has_only_a_beginning(out))
       throw Error(o_.out + ": --out holds something else (it has no grid.toml); choose an empty or a new folder");
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
     for (size_t c = 0; c < states_.size(); ++c) {

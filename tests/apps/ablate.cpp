@@ -130,6 +130,15 @@ TEST_F(Ablate, ContinuesAfterItWasKilled) {
   EXPECT_EQ(text_of(root_ / "cut" / "table.csv"), text_of(root_ / "whole" / "table.csv"));
 }
 
+TEST_F(Ablate, ContinuesWhatWasKilledBeforeItsGridWasWritten) {
+  grid("cluster.lambda = [1.0]\n", "[0]");
+  fs::create_directories(root_ / "out" / "cells");
+  std::ofstream(root_ / "out" / "grid.toml.partial") << "ba";
+  const Outcome o = ablate();
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_FALSE(fs::exists(root_ / "out" / "grid.toml.partial"));
+}
+
 TEST_F(Ablate, StopsWhenAsked) {
   grid("cluster.lambda = [1.0]\n", "[0]");
   std::string text = text_of(root_ / "grid.toml");
