@@ -30,6 +30,7 @@ enum class Bound : uint8_t { memory, f32, tf32, matrix };
 struct Timing {
   double median = 0, low = 0, high = 0;  // seconds of one call; quartiles
   int samples = 0;
+  double host = 0;  // seconds in which the host enqueues one
 };
 
 class Machine {
@@ -41,7 +42,8 @@ class Machine {
   DenseMath* math(bool tf32 = false);                   // null where cuDNN and cuBLASLt cannot be had
 
   // Device time of f, samples of one call each. Before each sample more memory than any L2 holds is read, so that caches
-  // are cold, nothing in them has to be written back meanwhile, and the host has enqueued f before the device gets there.
+  // are cold and nothing in them has to be written back meanwhile; as often as it takes for the host to have enqueued f
+  // before the device gets there.
   Timing time(const std::function<void()>& f);
 
   // Ceilings, measured when first asked for: bytes/s of a copy on the device, read and written; flop/s of a large product

@@ -79,6 +79,7 @@ void report(benchmark::State& state, const Timing& t, Cost cost, Bound bound) {
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(t.median);
   state.counters["samples"] = t.samples;
   state.counters["spread"] = (t.high - t.low) / t.median;
+  state.counters["host_us"] = t.host * 1e6;
   if (cost.flops > 0) state.counters["flop/s"] = cost.flops / t.median;
   if (cost.bytes > 0) state.counters["B/s"] = cost.bytes / t.median;
   double floor = cost.bytes / machine().copy_rate();

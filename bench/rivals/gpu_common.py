@@ -1,8 +1,8 @@
 """Shared by the comparisons on a GPU: `gpu_NAME.py OUT.json [--rounds N] [--max-autotune] [--device cpu]`.
 
 kith's benchmark program and the rivals are timed in turns on one device, by one rule: device time between two events around a
-single call, caches cold (256 MiB are read before each), the median of 30 to 200 calls; what is compared is the median over the
-rounds. KITH_TREE is a build tree or one of `make dist` (build/cuda). A rival that cannot be had is named with the reason. Exit
+single call, caches cold (256 MiB are read before each, as often as it takes for the host to have enqueued the call before the
+device gets there), the median of 30 to 200 calls; what is compared is the median over the rounds. KITH_TREE is a build tree or one of `make dist` (build/cuda). A rival that cannot be had is named with the reason. Exit
 status 77, with one line, where there is no CUDA device. `--device cpu` runs the same code on the CPU at small sizes: to try it.
 """
 
@@ -21,6 +21,7 @@ import common
 
 SAMPLES, FEWEST, SAMPLING_S, WARMUP_S = 200, 30, 0.2, 0.02  # as in bench/machine.cpp
 FLUSH_FLOATS = 1 << 26
+FASTEST_FLUSH_S, MOST_FLUSHES = 3e-5, 32
 
 
 def no_device(why):
@@ -69,15 +70,18 @@ class Comparison:
                 call()
                 seconds.append(time.perf_counter() - before)
             return seconds
-        calls = 0
+        calls, host = 0, 1e30
         while calls < 3 or time.perf_counter() - began < WARMUP_S:
+            before = time.perf_counter()
             call()
+            host = min(host, time.perf_counter() - before)
             torch.cuda.synchronize()
             calls += 1
         seconds, began = [], time.perf_counter()
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         while len(seconds) < SAMPLES and (len(seconds) < FEWEST or time.perf_counter() - began < SAMPLING_S):
-            self.cold.sum()
+            for _ in range(1 + int(min(MOST_FLUSHES, 2 * host / FASTEST_FLUSH_S))):
+                self.cold.sum()
             begin.record()
             call()
             end.record()
@@ -163,7 +167,11 @@ class Comparison:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             step()
-        return graph.replay
+
+        def replay(tensors=step):  # what the step reads outside the graph's own memory lives as long as this
+            graph.replay()
+
+        return replay
 
     # ---- a comparison ----
     def compare(self, program, cases):
