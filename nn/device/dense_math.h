@@ -8,7 +8,8 @@
 //
 // Pointers are memory of the device, those of convolutions 16-byte aligned there; shapes are valid and not empty.
 // Accumulation is f32. f32 operands are rounded to TF32 on CUDA only, and only where MathOptions says so; cuDNN gives the
-// gradient of bf16 weights rounded to bf16.
+// gradient of bf16 weights rounded to bf16, and may round one of bf16 images before it is added (Write::add). Its TF32 cuts
+// operands off after 10 bits.
 //
 // Order   Calls enqueue on the device's queue and return; on the CPU the work is done by then.
 // Plans   The first call of a shape plans. On CUDA it may search, which waits and runs the work several times, and may grow
