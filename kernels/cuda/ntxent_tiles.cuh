@@ -58,21 +58,45 @@ struct Converted {
   int rows, dim;
   int whole;  // whether all groups of four start on 16 bytes
 
-  __device__ __forceinline__ float4 four(int64_t row, int d) const {
-    const float* from = z + row * dim + d;
-    if (row < rows && whole && d < dim) return *reinterpret_cast<const float4*>(from);
-    const int left = row < rows ? dim - d : 0;
-    return make_float4(left > 0 ? from[0] : 0.f, left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f,
-                       left > 3 ? from[3] : 0.f);
-  }
   template <int Count>
   __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
-    constexpr int kPieces = Dim / 4;                // a warp reads whole sectors
-#pragma unroll(Dim == 128 ? 8 : Dim == 32 ? 4 : 3)  // loads in flight: as many as registers allow
-    for (int i = static_cast<int>(threadIdx.x); i < Count * kPieces; i += kThreads) {
-      const int r = i / kPieces, p = i % kPieces;
-      const float4 v = four(first + r, 4 * p);
-      *reinterpret_cast<uint2*>(tile + r * (Dim + kPad) + 4 * p) = make_uint2(pack(v.x, v.y), pack(v.z, v.w));
+    if (whole) {
+      load_fours<Count, kFlight>(tile, first, [this](int64_t row, int d) {
+        float4 v = make_float4(0.f, 0.f, 0.f, 0.f);
+        if (row < rows && d < dim) v = *reinterpret_cast<const float4*>(z + row * dim + d);
+        return v;
+      });
+    } else {
+      load_fours<Count, 1>(tile, first, [this](int64_t row, int d) {
+        const float* from = z + row * dim + d;
+        const int left = row < rows ? dim - d : 0;
+        return make_float4(left > 0 ? from[0] : 0.f, left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f,
+                           left > 3 ? from[3] : 0.f);
+      });
+    }
+  }
+
+ private:
+  static constexpr int kFlight = Dim == 32 ? 2 : 8;
+  // Loads in flight before the first is waited for: four(row, d) must not branch.
+  template <int Count, int Flight, class Four>
+  __device__ __forceinline__ void load_fours(__nv_bfloat16* tile, int64_t first, const Four& four) const {
+    constexpr int kPieces = Dim / 4, kTurns = Count * kPieces / kThreads;  // a warp reads whole sectors
+    static_assert(kTurns * kThreads == Count * kPieces && kTurns % Flight == 0);
+#pragma unroll 1
+    for (int turn = 0; turn < kTurns; turn += Flight) {
+      float4 v[Flight];
+#pragma unroll
+      for (int u = 0; u < Flight; ++u) {
+        const int i = (turn + u) * kThreads + static_cast<int>(threadIdx.x);
+        v[u] = four(first + i / kPieces, i % kPieces * 4);
+      }
+#pragma unroll
+      for (int u = 0; u < Flight; ++u) {
+        const int i = (turn + u) * kThreads + static_cast<int>(threadIdx.x);
+        *reinterpret_cast<uint2*>(tile + i / kPieces * (Dim + kPad) + i % kPieces * 4) =
+            make_uint2(pack(v[u].x, v[u].y), pack(v[u].z, v[u].w));
+      }
     }
   }
 };

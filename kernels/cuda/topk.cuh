@@ -81,12 +81,12 @@ __device__ __forceinline__ Key warp_sort(Key v) {
 
 // A list of 32 `chunks` keys in descending order; key 32 c + lane of it is read and written by that lane alone, so no lane
 // waits for another's stores. Takes in the 32 keys of the warp, `sorted`, and drops the smallest 32. Returns the last key.
+// `keys` are the first of the list, which may be on their way while the others are sorted.
 template <class Key>
-__device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted) {
+__device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted, Key keys) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  Key keys{};
   for (int c = 0; c < chunks; ++c) {
-    keys = list[c * kWarp + lane];
+    if (c > 0) keys = list[c * kWarp + lane];
     const Key reversed = shuffle(sorted, kWarp - 1 - lane);
     // Both halves of a bitonic sequence split at its middle are bitonic: five exchanges sort each.
     Key high = keys > reversed ? keys : reversed, low = keys > reversed ? reversed : keys;
@@ -100,6 +100,10 @@ __device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted) {
   }
   return shuffle(keys, kWarp - 1);
 }
+template <class Key>
+__device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted) {
+  return list_insert(list, chunks, sorted, list[threadIdx.x % kWarp]);
+}
 
 // Takes a second list, of as many chunks, into the first; `last` is the first one's last key. Returns the new last key.
 template <class Key>
@@ -111,6 +115,26 @@ __device__ __forceinline__ Key list_merge(Key* list, int chunks, Key last, const
     last = list_insert(list, chunks, keys);
   }
   return last;
+}
+
+// value(First + at), of Count values in registers, which have no addresses: an `at` that differs from lane to lane costs
+// Count - 1 selections, where a branch to each of Count would cost the warp every branch that one of its lanes takes.
+template <int Count, int First = 0, class Value>
+__device__ __forceinline__ unsigned topk_pick_bits(const Value& value, int at) {
+  static_assert((Count & (Count - 1)) == 0);
+  if constexpr (Count == 1) {
+    unsigned bits = __float_as_uint(value(First));
+    asm("" : "+r"(bits));  // a value: the compiler would put all into memory, to choose an address instead
+    return bits;
+  } else {
+    const unsigned low = topk_pick_bits<Count / 2, First>(value, at),
+                   high = topk_pick_bits<Count / 2, First + Count / 2>(value, at);
+    return (at & Count / 2) != 0 ? high : low;
+  }
+}
+template <int Count, class Value>
+__device__ __forceinline__ float topk_pick(const Value& value, int at) {
+  return __uint_as_float(topk_pick_bits<Count>(value, at));
 }
 
 // The contract's score of one query and one database row by 8 neighbouring lanes, each with its share of the CPU's sum:

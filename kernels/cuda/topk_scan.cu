@@ -128,21 +128,20 @@ __device__ __forceinline__ void select(const TopKSearch& s, const Shared& m, con
     int left = 0;
 #pragma unroll
     for (int i = 0; i < kM; ++i) {
-      if (pending[i] == 0) continue;
-#pragma unroll
-      for (int n = 0; n < 4 * kN; ++n) {
-        if ((pending[i] >> n & 1) == 0) continue;
-        const int r = row0 + 16 * i + 8 * (n % 4 / 2);
+      unsigned refused = 0;
+      for (unsigned rest = pending[i]; rest != 0; rest &= rest - 1) {
+        const int n = __ffs(static_cast<int>(rest)) - 1, r = row0 + 16 * i + 8 * (n % 4 / 2);
         const unsigned row = first_row + static_cast<unsigned>(col0 + 8 * (n / 4) + n % 2);
-        const TopKKey key = topk_key(acc[i][n / 4][n % 4], row);
-        if (row != m.self[r] && key > m.limit[r]) {
-          const int at = atomicAdd(&m.count[r], 1);
-          if (at >= kWarp) continue;  // stays pending until the buffer is merged
+        const TopKKey key = topk_key(topk_pick<4 * kN>([&](int at) { return acc[i][at / 4][at % 4]; }, n), row);
+        if (row == m.self[r] || key <= m.limit[r]) continue;
+        const int at = atomicAdd(&m.count[r], 1);
+        if (at < kWarp)
           m.buffer[r * kBufferLd + at] = key;
-        }
-        pending[i] &= ~(1u << n);
+        else
+          refused |= 1u << n;  // until the buffer is merged
       }
-      left |= static_cast<int>(pending[i]);
+      pending[i] = refused;
+      left |= static_cast<int>(refused);
     }
     if (__syncthreads_or(left) == 0) return;  // all keys are in buffers
     merge_buffers(s, m, first_query, kWarp);

@@ -89,13 +89,17 @@ __device__ __forceinline__ int first_row_of(int set) {
 template <int Sets>
 __device__ __forceinline__ void merge_buffers(const TopKSearch& s, const Shared& m, int64_t first_query, int from) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const auto row_of = [](int n) { return first_row_of<Sets>(n / kRows) + n % kRows; };
   __syncwarp();  // all keys are in the buffers
-  for (int n = 0; n < Sets * kRows; ++n) {
-    const int r = first_row_of<Sets>(n / kRows) + n % kRows, count = m.count[r];
-    if (count < from) continue;
+  static_assert(Sets * kRows <= kWarp, "a lane looks at each count");
+  const int own = lane < Sets * kRows ? m.count[row_of(lane)] : 0;
+  const unsigned ready = __ballot_sync(kAllLanes, own >= from);
+  __syncwarp();  // every lane has read its count
+  for (unsigned full = ready; full != 0; full &= full - 1) {
+    const int n = __ffs(static_cast<int>(full)) - 1, r = row_of(n), count = __shfl_sync(kAllLanes, own, n);
     const TopKKey key = lane < min(count, kBuffer) ? m.buffer[r * kBufferLd + lane] : 0;
-    const TopKKey last = list_insert(s.list(blockIdx.y, first_query + r), s.chunks, warp_sort(key));
-    __syncwarp();  // every lane has read the count
+    TopKKey* list = s.list(blockIdx.y, first_query + r);
+    const TopKKey kept = list[lane], last = list_insert(list, s.chunks, warp_sort(key), kept);
     if (lane == 0) {
       m.count[r] = 0;
       m.limit[r] = last > kTopKLowest ? last : kTopKLowest;
@@ -139,21 +143,23 @@ __device__ __forceinline__ void select(const TopKSearch& s, const Shared& m, con
     for (int q = 0; q < 2 * Sets; ++q)
 #pragma unroll
       for (int g = 0; g < T::kGroups; ++g) {
-        if (pending[q][g] == 0) continue;
         const int r = first_row_of<Sets>(q / 2) + lane / 4 + 8 * (q % 2);
-#pragma unroll
-        for (int n = 0; n < 32; ++n) {
-          if ((pending[q][g] >> n & 1) == 0) continue;
+        unsigned refused = 0;
+        for (unsigned rest = pending[q][g]; rest != 0; rest &= rest - 1) {
+          const int n = __ffs(static_cast<int>(rest)) - 1;
           const unsigned row = column0 + static_cast<unsigned>(128 * g + 8 * (n / 2) + n % 2);
-          const TopKKey key = topk_key(acc[q / 2][64 * g + 4 * (n / 2) + 2 * (q % 2) + n % 2], row);
-          if (row != m.self[r] && key > m.limit[r]) {
-            const int at = atomicAdd(&m.count[r], 1);
-            if (at >= kBuffer) continue;  // stays pending until the buffer is merged
+          const float score =
+              topk_pick<32>([&](int i) { return acc[q / 2][64 * g + 4 * (i / 2) + 2 * (q % 2) + i % 2]; }, n);
+          const TopKKey key = topk_key(score, row);
+          if (row == m.self[r] || key <= m.limit[r]) continue;
+          const int at = atomicAdd(&m.count[r], 1);
+          if (at < kBuffer)
             m.buffer[r * kBufferLd + at] = key;
-          }
-          pending[q][g] &= ~(1u << n);
+          else
+            refused |= 1u << n;  // until the buffer is merged
         }
-        left |= pending[q][g];
+        pending[q][g] = refused;
+        left |= refused;
       }
     if (__any_sync(kAllLanes, left != 0) == 0) return;
     merge_buffers<Sets>(s, m, first_query, kBuffer);
