@@ -4,15 +4,19 @@
 // The database's rows are converted less a vector m near them all, the mean of some: one query's scores keep their order, and
 // their errors scale with |x - m|. Where rows differ little from each other, fp16 then tells them apart.
 //
-// One warp per row. Queries have a power of two for each row (it does not change their order of scores); the database has
+// One warp to a row at a time. Queries have a power of two for each row (it does not change their order of scores); the database has
 // one for all its rows, found by a first pass. Traffic: database twice in, queries once (the second read of a row hits L1),
 // fp16 copies out.
+#include <cstddef>
+
 #include "kernels/cuda/topk.cuh"
 
 namespace kith::kernels::cuda {
 namespace {
 
 constexpr int kWarps = 8;
+constexpr int kRowsPerWarp = 4, kBlockRows = kWarps * kRowsPerWarp;  // of the database
+static_assert(kTopKTile % kBlockRows == 0, "padded rows are whole blocks");
 
 __device__ __forceinline__ unsigned warp_max_bits(unsigned v) {
   for (int bits = kWarp / 2; bits > 0; bits /= 2) {
@@ -20,6 +24,24 @@ __device__ __forceinline__ unsigned warp_max_bits(unsigned v) {
     v = other > v ? other : v;
   }
   return v;
+}
+
+// Raises to[0 .. Count) to what any thread of the block has. One atomic for a block: those on one place follow each other, and
+// one for each of 50,000 rows takes longer than reading them.
+template <int Count>
+__device__ __forceinline__ void block_max(const unsigned (&v)[Count], unsigned* to) {
+  __shared__ unsigned part[kWarps][Count];
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+  for (int i = 0; i < Count; ++i) {
+    const unsigned most = warp_max_bits(v[i]);
+    if (lane == i) part[warp][i] = most;
+  }
+  __syncthreads();
+  if (threadIdx.x >= Count) return;
+  unsigned most = 0;
+  for (int w = 0; w < kWarps; ++w) most = max(most, part[w][threadIdx.x]);
+  atomicMax(to + threadIdx.x, most);
 }
 
 // m, from up to 256 rows. Elements that are large, or not a number, become 0: less m, no finite number overflows.
@@ -78,25 +100,42 @@ __device__ __forceinline__ void zero_row(__half* out, int padded_dim) {
   for (int d = static_cast<int>(threadIdx.x) % kWarp; d < padded_dim; d += kWarp) out[d] = __float2half_rn(0.f);
 }
 
+// The first database row of this warp.
+__device__ __forceinline__ int64_t first_row() {
+  return int64_t{blockIdx.x} * kBlockRows + static_cast<int>(threadIdx.x) / kWarp * kRowsPerWarp;
+}
+
 __global__ void __launch_bounds__(kWarps* kWarp) largest_kernel(TopKSearch s) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;
-  if (row >= s.database_rows) return;
-  const unsigned largest = row_largest(s.database + row * s.dim, s.mean, s.dim);
-  if (threadIdx.x % kWarp != 0) return;
-  atomicMax(&s.database_bound->largest, largest);
-  if (largest >= 0x7F800000u) atomicMin(&s.findings->database, static_cast<unsigned long long>(s.first + row));
+  unsigned of_rows[1] = {0};
+#pragma unroll
+  for (int n = 0; n < kRowsPerWarp; ++n) {
+    const int64_t row = first_row() + n;
+    if (row >= s.database_rows) break;
+    const unsigned largest = row_largest(s.database + row * s.dim, s.mean, s.dim);
+    of_rows[0] = max(of_rows[0], largest);
+    if (largest >= 0x7F800000u && threadIdx.x % kWarp == 0)
+      atomicMin(&s.findings->database, static_cast<unsigned long long>(s.first + row));
+  }
+  block_max(of_rows, &s.database_bound->largest);
 }
 
 __global__ void __launch_bounds__(kWarps* kWarp) convert_database_kernel(TopKSearch s) {
-  const int64_t row =
-      int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp;  // below the padded rows: a multiple of kWarps
-  __half* out = s.half_database + row * s.padded_dim;
-  if (row >= s.database_rows) return zero_row(out, s.padded_dim);
-  const RowNorms n =
-      convert_row(s.database + row * s.dim, s.mean, s.dim, s.padded_dim, topk_exponent(s.database_bound->largest), out);
-  if (threadIdx.x % kWarp != 0) return;
-  atomicMax(&s.database_bound->norm, __float_as_uint(n.norm));
-  atomicMax(&s.database_bound->residual, __float_as_uint(n.residual));
+  const int exponent = topk_exponent(s.database_bound->largest);
+  unsigned of_rows[2] = {0, 0};
+#pragma unroll 1
+  for (int n = 0; n < kRowsPerWarp; ++n) {
+    const int64_t row = first_row() + n;
+    __half* out = s.half_database + row * s.padded_dim;
+    if (row >= s.database_rows) {
+      zero_row(out, s.padded_dim);
+      continue;
+    }
+    const RowNorms norms = convert_row(s.database + row * s.dim, s.mean, s.dim, s.padded_dim, exponent, out);
+    of_rows[0] = max(of_rows[0], __float_as_uint(norms.norm));
+    of_rows[1] = max(of_rows[1], __float_as_uint(norms.residual));
+  }
+  static_assert(offsetof(TopKDatabaseBound, residual) == offsetof(TopKDatabaseBound, norm) + sizeof(unsigned));
+  block_max(of_rows, &s.database_bound->norm);
 }
 
 __global__ void __launch_bounds__(kWarps* kWarp) convert_queries_kernel(TopKSearch s) {
@@ -123,8 +162,8 @@ __global__ void __launch_bounds__(kWarps* kWarp) convert_queries_kernel(TopKSear
   if (largest >= 0x7F800000u) atomicMin(&s.findings->query, static_cast<unsigned long long>(row));
 }
 
-LaunchShape rows_shape(int64_t rows) {
-  return {.grid = dim3(static_cast<unsigned>(ceil_div(rows, kWarps))), .block = dim3(kWarps * kWarp)};
+LaunchShape rows_shape(int64_t rows, int of_block) {
+  return {.grid = dim3(static_cast<unsigned>(ceil_div(rows, of_block))), .block = dim3(kWarps * kWarp)};
 }
 int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
 
@@ -133,12 +172,12 @@ int64_t padded(int64_t rows) { return ceil_div(rows, kTopKTile) * kTopKTile; }
 void topk_prepare_database(const TopKSearch& s, Queue q) {
   launch("topk_mean", mean_kernel,
          {.grid = dim3(static_cast<unsigned>(ceil_div(s.dim, kWarp))), .block = dim3(kWarps * kWarp)}, q, s);
-  launch("topk_largest", largest_kernel, rows_shape(s.database_rows), q, s);
-  launch("topk_convert_database", convert_database_kernel, rows_shape(padded(s.database_rows)), q, s);
+  launch("topk_largest", largest_kernel, rows_shape(s.database_rows, kBlockRows), q, s);
+  launch("topk_convert_database", convert_database_kernel, rows_shape(padded(s.database_rows), kBlockRows), q, s);
 }
 
 void topk_prepare_queries(const TopKSearch& s, Queue q) {
-  launch("topk_convert_queries", convert_queries_kernel, rows_shape(padded(s.query_rows)), q, s);
+  launch("topk_convert_queries", convert_queries_kernel, rows_shape(padded(s.query_rows), kWarps), q, s);
 }
 
 }  // namespace kith::kernels::cuda
