@@ -14,7 +14,7 @@
 #include <cmath>
 
 #include "kernels/cuda/core/ticket.cuh"
-#include "kernels/cuda/ntxent_tiles.cuh"
+#include "kernels/cuda/ntxent_gradient.cuh"
 
 namespace kith::kernels::cuda {
 namespace {
@@ -32,38 +32,10 @@ __device__ __forceinline__ float2& column_at(int stage, __nv_bfloat16* tile, int
   }
 }
 
-// What a column or row contributes: u and nothing else where exponents are bounded, otherwise g and lse.
-template <Range R>
-__device__ __forceinline__ float2 contribution(const Pass& p, const Upstream& side, int count, int k) {
-  if (k >= count) return make_float2(0.f, 0.f);
-  const float2 v = upstream_of(side, k);
-  return make_float2(R == Range::bounded ? v.x * expf(p.inv_tau - v.y) : v.x, v.y);
-}
-
 template <Range R>
 __device__ __forceinline__ float weight(float x, float bound, float2 row, float2 column) {
   if constexpr (R == Range::bounded) return __expf(x - bound) * (row.x + column.x);
   return row.x * expf(x - row.y) + column.x * expf(x - column.y);
-}
-
-// One element of the gradient, from its sum of weights times columns: the positive in f32. A row of NT-Xent is the positive of
-// its own, and both shares are one.
-__device__ __forceinline__ void finish(const Pass& p, const Gradient& g, int row, int d, float sum) {
-  float weight = 0.f;
-  int k = -1;
-  if (g.row.lse != nullptr) {
-    k = p.positive_column(row);
-    weight = k < 0 ? NAN : g.row.dloss[row];
-  }
-  if (g.partners) {
-    k = p.partner_column(row);
-    if (k >= 0) weight += g.column.dloss[k];
-  }
-  if (k >= 0)
-    sum -= weight * p.columns[int64_t{k} * p.dim + d];
-  else
-    sum += weight;  // NaN where a positive is no key
-  put(g.out + int64_t{row} * p.dim + d, p.inv_tau * sum, g.add);
 }
 
 // Adds the partial products of elements 4e .. 4e + 3 of [rows][Dim], in the order of the splits.
@@ -182,6 +154,25 @@ __global__ void __launch_bounds__(kThreads, 2) backward_kernel(Source rows, Sour
 
 }  // namespace
 
+void ntxent_add_splits(const Pass& p, const Gradient& g, const float* partial, int splits, int padded_dim, Queue q) {
+  const auto add = [&](auto dim) {
+    launch("ntxent_add_splits", add_splits_kernel<dim.value>,
+           {.grid = dim3(static_cast<unsigned>(ceil_div(int64_t{p.row_count} * dim.value / 4, kAddThreads))),
+            .block = dim3(kAddThreads)},
+           q, p, g, partial, splits);
+  };
+  switch (padded_dim) {
+    case 32:
+      return add(std::integral_constant<int, 32>{});
+    case 64:
+      return add(std::integral_constant<int, 64>{});
+    case 128:
+      return add(std::integral_constant<int, 128>{});
+    default:
+      return add(std::integral_constant<int, 256>{});
+  }
+}
+
 void ntxent_backward_mma(const NtXentBackward<float>& a, Queue q, Operands operands) {
   for_each_pass(a, q, [&](const Pass& p, const Gradient& g) {
     const Plan plan(p, a.tau, operands);
@@ -197,10 +188,7 @@ void ntxent_backward_mma(const NtXentBackward<float>& a, Queue q, Operands opera
       launch("ntxent_backward_mma", backward_kernel<dim.value, range.value, decltype(rows)>, plan.shape(splits), q,
              rows, columns, p, plan.tile_count, g, partial.data(), by_tickets ? tickets.data() : nullptr);
       if (splits == 1 || by_tickets) return;
-      launch("ntxent_add_splits", add_splits_kernel<dim.value>,
-             {.grid = dim3(static_cast<unsigned>(ceil_div(int64_t{p.row_count} * dim.value / 4, kAddThreads))),
-              .block = dim3(kAddThreads)},
-             q, p, g, partial.data(), splits);
+      ntxent_add_splits(p, g, partial.data(), splits, dim.value, q);
     });
   });
 }

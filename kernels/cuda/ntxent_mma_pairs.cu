@@ -13,6 +13,7 @@
 // Traffic L2 -> SM: rows^2 Dim (1 / side + 1 / rows of a block) B, twice that where rows are rounded on the way. Memory: the
 // copy, where there is one; 4 groups rows B.
 #include "kernels/cuda/core/ticket.cuh"
+#include "kernels/cuda/ntxent_groups.cuh"
 #include "kernels/cuda/ntxent_tiles.cuh"
 
 namespace kith::kernels::cuda {
@@ -20,35 +21,11 @@ namespace {
 
 constexpr int kLargestSide = 1024;  // column sums of a block take 16 KiB of shared memory
 
-struct Groups {
-  int row, column;  // row <= column
-};
-
-// Of block b: (0, 0), (0, 1), (1, 1), (0, 2), ...
-__device__ __forceinline__ Groups groups_of(int b) {
-  int column = static_cast<int>((sqrtf(8.f * static_cast<float>(b) + 1.f) - 1.f) / 2.f);
-  while (column * (column + 1) / 2 > b) --column;  // where the root was rounded
-  while ((column + 1) * (column + 2) / 2 <= b) ++column;
-  return {b - column * (column + 1) / 2, column};
-}
-
 // Adds parts of a tile's columns, which a lane holds for the rows that it has of the scores, over all rows of the warp: into
 // sums [kCols].
 __device__ __forceinline__ void add_columns(float (&part)[kStrip][2], float* sums, int lane) {
-  static_assert(kStrip == 8, "eight groups of lanes share out eight pairs of columns");
-#pragma unroll
-  for (int step = 0; step < 3; ++step) {
-    const int half = 4 >> step, bits = 16 >> step;  // pairs that stay with a lane; whom it exchanges with
-    const bool upper = (lane & bits) != 0;
-#pragma unroll
-    for (int j = 0; j < half; ++j)
-#pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        const float given = upper ? part[j][c] : part[j + half][c];
-        part[j][c] = (upper ? part[j + half][c] : part[j][c]) + __shfl_xor_sync(kAllLanes, given, bits);
-      }
-  }
-  const int pair = lane / 16 * 4 + lane / 8 % 2 * 2 + lane / 4 % 2;
+  static_assert(kStrip == 8, "a pair stays with a lane");
+  const int pair = add_over_rows(part, lane);
   auto* at = reinterpret_cast<float2*>(sums + 8 * pair + 2 * (lane % 4));
   const float2 before = *at;
   *at = make_float2(before.x + part[0][0], before.y + part[0][1]);

@@ -15,6 +15,7 @@
 // shared memory reads 24 KiB in 192 and is written 4 KiB by copies in 32, or 20 in 160 and 8 in 64.
 #include <algorithm>
 
+#include "kernels/cuda/core/ring.cuh"
 #include "kernels/cuda/core/wgmma.cuh"
 #include "kernels/cuda/topk.cuh"
 
@@ -29,7 +30,6 @@ constexpr int kBuffer = 24, kBufferLd = kBuffer + 1;
 constexpr int kRows = 16;  // of a warp in a set
 constexpr unsigned kNoRow = 0xFFFFFFFFu;
 constexpr int kSlabBytes = kSlab * sizeof(__half);
-constexpr size_t kPattern = 8 * kSlabBytes;  // a swizzled tile begins on as many bytes
 
 // Sets of 64 queries that a warpgroup has.
 template <int Sets>
@@ -38,12 +38,12 @@ struct Tile {
   static constexpr int kGroups = kColumns / 128;  // 32 scores of a query in a lane: a word of bits each
   static constexpr int kQueriesBytes = kQueries * kSlabBytes, kStageBytes = kColumns * kSlabBytes;  // of one slab
   static constexpr size_t shared_bytes(int slabs, int stages) {
-    return kPattern + static_cast<size_t>(slabs) * kQueriesBytes + static_cast<size_t>(stages) * kStageBytes +
+    return kSwizzlePattern + static_cast<size_t>(slabs) * kQueriesBytes + static_cast<size_t>(stages) * kStageBytes +
            kQueries * (sizeof(TopKKey) * (kBufferLd + 1) + sizeof(int) + sizeof(unsigned));
   }
 };
 
-// Dynamic shared memory, behind what brings it on kPattern bytes.
+// Dynamic shared memory, from swizzled_shared() on.
 struct Shared {
   unsigned char *queries, *stages;  // [slabs][queries] and [stages][columns] rows of kSlabBytes
   TopKKey *buffer, *limit;          // [queries][kBufferLd], [queries]
@@ -54,8 +54,7 @@ struct Shared {
 template <class T>
 __device__ __forceinline__ Shared shared_layout(int slabs, int stages) {
   Shared s;
-  unsigned char* begin = dynamic_shared<unsigned char>();
-  s.queries = begin + (kPattern - reinterpret_cast<uintptr_t>(begin) % kPattern) % kPattern;
+  s.queries = swizzled_shared();
   s.stages = s.queries + slabs * T::kQueriesBytes;
   s.buffer = reinterpret_cast<TopKKey*>(s.stages + stages * T::kStageBytes);
   s.limit = s.buffer + T::kQueries * kBufferLd;
@@ -63,15 +62,6 @@ __device__ __forceinline__ Shared shared_layout(int slabs, int stages) {
   s.self = reinterpret_cast<unsigned*>(s.count + T::kQueries);
   return s;
 }
-
-// The stage of a ring that is next, and the parity of its round.
-struct Place {
-  int stage = 0;
-  unsigned parity = 0;
-  __device__ __forceinline__ void advance(int stages) {
-    if (++stage == stages) stage = 0, parity ^= 1;
-  }
-};
 
 struct Ring {
   Mbarrier queries, full[kMostStages], empty[kMostStages];
@@ -280,10 +270,9 @@ CUtensorMap map_of(const __half* rows, int64_t count, int padded_dim, unsigned b
 template <int Sets>
 void run(const TopKSearch& s, Queue q) {
   using T = Tile<Sets>;
-  constexpr size_t kMost = (227u << 10) - 128;  // of a block on sm_90, without the ring's barriers
   const int slabs = static_cast<int>(ceil_div(s.padded_dim, kSlab));
   int stages = kMostStages;
-  while (T::shared_bytes(slabs, stages) > kMost) --stages;
+  while (T::shared_bytes(slabs, stages) > kMostSm90) --stages;
   launch("topk_scan_sm90", scan_kernel<Sets>,
          {.grid = dim3(static_cast<unsigned>(ceil_div(s.query_rows, T::kQueries)), static_cast<unsigned>(s.splits)),
           .block = dim3(kThreads),

@@ -33,7 +33,7 @@ __global__ void copy_box_kernel(const __grid_constant__ CUtensorMap map, int row
 
 template <Swizzle S, Element E>
 __global__ void product_kernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b,
-                               const uint16_t* a, float* d, int registers, Wrong wrong) {
+                               const uint16_t* a, float* d, int registers, int across, Wrong wrong) {
   constexpr int kBytes = span(S), kColumns = kBytes / 2, kPieces = kSide / kColumns, kPiece = kSide * kBytes;
   __shared__ Mbarrier full;
   unsigned char *tile_a = dynamic_shared<unsigned char>(), *tile_b = tile_a + kPieces * kPiece;
@@ -81,7 +81,14 @@ __global__ void product_kernel(const __grid_constant__ CUtensorMap map_a, const 
         fragment[r] =
             *reinterpret_cast<const uint32_t*>(a + (row + 8 * (r % 2)) * kSide + k + 8 * (r / 2) + 2 * (lane % 4));
       wgmma_fence();
-      wgmma<E, kSide>(c, fragment, operand_b, k > 0);
+      if constexpr (S == Swizzle::bytes128 && E == Element::bf16) {
+        if (across != 0) {
+          const int shift = wrong == Wrong::start_of_descriptor ? kBytes : 0;
+          wgmma_across<kSide>(c, fragment, wgmma_along(wgmma_operand_across(tile_b + shift, kPiece), k * kColumns),
+                              k > 0);
+        }
+      }
+      if (across == 0) wgmma<E, kSide>(c, fragment, operand_b, k > 0);
       if (wrong == Wrong::operand_overwritten) fragment[0] = 0;
     } else {
       wgmma<E, kSide>(c, operand_a, operand_b, k > 0);
@@ -101,7 +108,7 @@ void launch_product(const ProductOf& p) {
   launch("product_of_warpgroup", product_kernel<S, E>,
          {.grid = dim3(1), .block = dim3(128), .smem_bytes = 2 * kSide * kSide * 2}, kQueue,
          tensor_map(type, p.a, kSide, kSide, box, S), tensor_map(type, p.b, kSide, kSide, box, S), p.a, p.d,
-         p.registers ? 1 : 0, p.wrong);
+         p.registers ? 1 : 0, p.across ? 1 : 0, p.wrong);
 }
 
 template <Swizzle S>

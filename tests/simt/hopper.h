@@ -29,12 +29,13 @@ enum class Wrong {
   written_before_copy,   // memory that a copy fills, no fence.proxy.async between
   ends_before_copies
 };
-// d [64][64] = a [64][64] b [64][64] transposed, of bf16 or fp16 bits, in steps of 16 along K. With A in registers where asked.
+// d [64][64] = a [64][64] b [64][64] transposed, of bf16 or fp16 bits, in steps of 16 along K. With A in registers where asked;
+// then also, of bf16 in 128-byte rows, with b not transposed.
 struct ProductOf {
   const uint16_t *a, *b;
   float* d;
   Layout layout = Layout::bytes128;
-  bool fp16 = false, registers = false;
+  bool fp16 = false, registers = false, across = false;
   Wrong wrong = Wrong::nothing;
 };
 void product_of_warpgroup(const ProductOf&);

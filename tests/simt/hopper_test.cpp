@@ -106,6 +106,22 @@ TEST_F(SimtHopper, ProductsInEveryLayout) {
       }
 }
 
+TEST_F(SimtHopper, ProductsAcrossRowsOfB) {
+  const Problem p;
+  const std::vector<uint16_t> b = p.b.host();
+  std::vector<uint16_t> transposed(b.size());
+  for (size_t k = 0; k < kSide; ++k)
+    for (size_t n = 0; n < kSide; ++n) transposed[k * kSide + n] = b[n * kSide + k];
+  const Device<uint16_t> across(transposed);
+  const auto run = [&](Wrong wrong) {
+    product_of_warpgroup(
+        {.a = p.a.get(), .b = across.get(), .d = p.d.get(), .registers = true, .across = true, .wrong = wrong});
+  };
+  run(Wrong::nothing);
+  EXPECT_EQ(p.d.host(), expected(1));
+  EXPECT_FAULT(run(Wrong::start_of_descriptor), "a start 128 bytes into a pattern of 1024, with N innermost");
+}
+
 TEST_F(SimtHopper, CatchesWrongProducts) {
   const Problem p;
   const auto run = [&](Wrong wrong, bool registers = false) {

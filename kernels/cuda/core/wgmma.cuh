@@ -1,4 +1,5 @@
-// Products of a warpgroup (wgmma, sm_90a): 64 x N x 16, 16-bit operands with K innermost, accumulated in f32.
+// Products of a warpgroup (wgmma, sm_90a): 64 x N x 16, 16-bit operands with K innermost, or N (wgmma_across), accumulated in
+// f32.
 //
 // All 128 threads of a warpgroup (four warps, the first a multiple of four) call each function together. Thread 32 w + 4 g + t
 // holds d[4 j + r] of row 16 w + g + 8 (r / 2), column 8 j + 2 t + r % 2: a warp has 16 rows whole. Operand A in registers has
@@ -38,6 +39,12 @@ __device__ __forceinline__ uint64_t wgmma_operand(const void* tile, unsigned k_s
   const unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(tile));
 #endif
   return uint64_t{row_stride >> 4} << 32 | uint64_t{k_stride >> 4} << 16 | (address & 0x3FFFF) >> 4;
+}
+// Rows of 64 elements along N, 128 bytes each and swizzled by as many, one for every element along K: what a tensor copy of a
+// matrix lays whose rows are summed over. 16 of them from `tile` on, which begins on 8; `piece_stride` bytes to the next 64
+// along N. 16 further along K are 1024 elements in memory.
+__device__ __forceinline__ uint64_t wgmma_operand_across(const void* tile, unsigned piece_stride) {
+  return (wgmma_operand(tile, Swizzle::bytes128) & ~(uint64_t{0x3FFF} << 16)) | uint64_t{piece_stride >> 4} << 16;
 }
 // `elements` further along K.
 __device__ __forceinline__ uint64_t wgmma_along(uint64_t operand, int elements) {
@@ -119,6 +126,16 @@ __device__ __forceinline__ void wgmma(float (&d)[N / 2], const uint32_t (&a)[4],
   simt_detail::wgmma<E, N>(d, a, 0, b, add);
 #else
   wgmma_registers<E>(d, a, b, add);
+#endif
+}
+
+// The same of bf16 with b as wgmma_operand_across has it.
+template <int N>
+__device__ __forceinline__ void wgmma_across(float (&d)[N / 2], const uint32_t (&a)[4], uint64_t b, bool add) {
+#ifdef KITH_SIMT
+  simt_detail::wgmma<Element::bf16, N>(d, a, 0, b, add, simt_detail::Inner::n);
+#else
+  wgmma_registers_across(d, a, b, add);
 #endif
 }
 

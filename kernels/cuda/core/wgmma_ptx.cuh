@@ -54,6 +54,12 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[32], const uint32_t (
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
 }
 
+__device__ __forceinline__ void wgmma_registers_across(float (&d)[32], const uint32_t (&a)[4], uint64_t b, int add) {
+  asm volatile(KITH_PRODUCT("64", "bf16", KITH_NAMES_32, "37", "{%32,%33,%34,%35}, %36, p, 1, 1, 1")
+               : KITH_32(0)
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
+}
+
 template <Element E>
 __device__ __forceinline__ void wgmma_shared(float (&d)[64], uint64_t a, uint64_t b, int add) {
   if constexpr (E == Element::bf16)
@@ -75,6 +81,12 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[64], const uint32_t (
     asm volatile(KITH_PRODUCT("128", "f16", KITH_NAMES_64, "69", "{%64,%65,%66,%67}, %68, p, 1, 1, 0")
                  : KITH_32(0), KITH_32(32)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
+}
+
+__device__ __forceinline__ void wgmma_registers_across(float (&d)[64], const uint32_t (&a)[4], uint64_t b, int add) {
+  asm volatile(KITH_PRODUCT("128", "bf16", KITH_NAMES_64, "69", "{%64,%65,%66,%67}, %68, p, 1, 1, 1")
+               : KITH_32(0), KITH_32(32)
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
 }
 
 template <Element E>

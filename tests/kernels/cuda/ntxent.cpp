@@ -1,102 +1,8 @@
-#include "kernels/ntxent.h"
-
-#include <algorithm>
-
-#include "kernels/core/bf16.h"
 #include "kernels/cuda/core/splits.h"
-#include "kernels/cuda/ntxent.cuh"
-#include "tests/support/device.h"
+#include "tests/kernels/cuda/ntxent_problem.h"
 
 namespace kith::test {
 namespace {
-
-using namespace kernels;
-
-// The f32 path, and the bf16 path with either source of operands.
-enum class Path : uint8_t { f32, converted, prepared };
-constexpr Path kPaths[] = {Path::f32, Path::converted, Path::prepared};
-
-class NtXentCuda : public CudaKernel {
- protected:
-  // z holds bf16 numbers where products are bf16: both sides then multiply the same operands. It starts `shifted` elements
-  // behind an aligned address. `few_groups`: of forward's rows.
-  void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Path path,
-                     size_t shifted = 0, int few_groups = cuda::kFewGroups) {
-    const int64_t rows = z.rows, dim = z.cols;
-    SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau << ", path " << static_cast<int>(path));
-    const HostMatrix<double> wide = widen(z);
-    const std::vector<double> wide_dloss = widen(dloss);
-    std::vector<double> lse(dloss.size()), loss(dloss.size());
-    HostMatrix<double> dz(rows, dim, 1.0);
-    cpu::ntxent_forward<double>({.anchors = wide.view(), .keys = wide.view(), .tau = tau, .lse = lse, .loss = loss});
-    cpu::ntxent_backward<double>({.anchors = wide.view(),
-                                  .keys = wide.view(),
-                                  .lse = lse,
-                                  .dloss = wide_dloss,
-                                  .tau = tau,
-                                  .danchors = dz.view(),
-                                  .dkeys = dz.view(),
-                                  .write_danchors = Write::add});
-
-    std::vector<float> padded(shifted + z.values.size(), NAN);
-    std::ranges::copy(z.values, padded.begin() + static_cast<int64_t>(shifted));
-    const OnDevice<float> buffer(padded), d_dloss(dloss), d_lse(poison<float>(rows)), d_loss(poison<float>(rows)),
-        d_dz(HostMatrix<float>(rows, dim, 1.f));
-    const Matrix<float> d_z{buffer.data() + shifted, rows, dim};
-    const NtXentForward<float> forward{
-        .anchors = d_z, .keys = d_z, .tau = tau, .lse = d_lse.span(), .loss = d_loss.span()};
-    const NtXentBackward<float> backward{.anchors = d_z,
-                                         .keys = d_z,
-                                         .lse = d_lse.span(),
-                                         .dloss = d_dloss.span(),
-                                         .tau = tau,
-                                         .danchors = d_dz.matrix(),
-                                         .dkeys = d_dz.matrix(),
-                                         .write_danchors = Write::add};
-    if (path == Path::f32) {
-      ntxent_forward(forward, queue);
-      ntxent_backward(backward, queue);
-    } else {
-      const auto operands = path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted;
-      cuda::ntxent_forward_mma(forward, queue, operands, few_groups);
-      cuda::ntxent_backward_mma(backward, queue, operands);
-    }
-    // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
-    // 2 / tau carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
-    const double e =
-        4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
-    EXPECT_TRUE(close(d_lse.host(), lse, {.abs = e}));
-    EXPECT_TRUE(close(d_loss.host(), loss, {.abs = 2 * e}));
-    // dz is a sum of weights times z: relative error e of each weight, plus 2^-8 where weights are rounded to bf16, plus
-    // the rounding of the accumulation.
-    const double w = 2 * e + (path != Path::f32 ? 0x1p-8 : 0);
-    std::vector<float> excess(dz.values.size());
-    const std::vector<float> got = d_dz.host();
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t d = 0; d < dim; ++d) {
-        double magnitude = 0;
-        for (int64_t k = 0; k < rows; ++k) {
-          if (k == i) continue;
-          double s = 0;
-          for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
-          const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
-                                std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]);
-          magnitude += (weight + (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0)) *
-                       std::abs(wide.view().row(k)[d]);
-        }
-        const double limit = w * magnitude / tau + 2 * kUnit;
-        excess[i * dim + d] = static_cast<float>((got[i * dim + d] - dz.view().row(i)[d]) / limit);
-      }
-    EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
-  }
-
-  static HostMatrix<float> draw(int64_t rows, int64_t dim, Path path) {
-    HostMatrix<float> z = unit_rows(rows, dim, Seed{7});
-    if (path != Path::f32)
-      for (float& v : z.values) v = widen(narrow(v));
-    return z;
-  }
-};
 
 TEST_F(NtXentCuda, F32MatchesTheOracle) {
   // Minimum; anchors of a block - 2, all, + 2; columns of a tile, odd dims, the largest dim.
@@ -131,7 +37,7 @@ TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
 TEST_F(NtXentCuda, GroupsOfSeveralBlocksRows) {
   for (const Path path : {Path::converted, Path::prepared})
     for (const auto& [rows, few] : {std::pair{130, 2}, {258, 2}, {258, 1}, {320, 3}, {386, 2}})
-      expect_oracle(draw(rows, 12, path), 0.2f, normal(rows, Seed{3}), path, 0, few);
+      expect_oracle(draw(rows, 12, path), 0.2f, normal(rows, Seed{3}), path, 0, {.most_groups = few});
 }
 
 // What the sums are made of follows from the rows alone: the same bits on devices of any size.
@@ -144,9 +50,10 @@ TEST_F(NtXentCuda, ForwardIsTheSameOnEveryDevice) {
       Queue q = queue;
       q.multiprocessors = multiprocessors;
       const OnDevice<float> lse(poison<float>(rows)), loss(poison<float>(rows));
-      cuda::ntxent_forward_mma(
-          {.anchors = z.matrix(), .keys = z.matrix(), .tau = 0.2f, .lse = lse.span(), .loss = loss.span()}, q,
-          path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted);
+      run_path(
+          NtXentForward<float>{
+              .anchors = z.matrix(), .keys = z.matrix(), .tau = 0.2f, .lse = lse.span(), .loss = loss.span()},
+          path, q);
       if (first.empty()) first = loss.host();
       EXPECT_EQ(loss.host(), first);
     }
@@ -269,11 +176,7 @@ TEST_F(NtXentCuda, NanReachesEveryLossAndNoInfinityIsLost) {
           const OnDevice<float> d_z(z), lse(poison<float>(rows)), loss(std::vector<float>(static_cast<size_t>(rows)));
           const NtXentForward<float> forward{
               .anchors = d_z.matrix(), .keys = d_z.matrix(), .tau = tau, .lse = lse.span(), .loss = loss.span()};
-          if (path == Path::f32)
-            ntxent_forward(forward, queue);
-          else
-            cuda::ntxent_forward_mma(forward, queue,
-                                     path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted);
+          run_path(forward, path, queue);
           const std::vector<float> losses = loss.host();
           for (int64_t i = 0; i < rows; ++i) {
             const float v = losses[static_cast<size_t>(i)];

@@ -1,28 +1,16 @@
-// The scan by wgmma and tensor copies (kernels/cuda/topk_sm90.cu): lists are those of every other path. Under the runner the device
-// is an H100; on a GPU of another kind there is nothing to test.
+// The scan by wgmma and tensor copies (kernels/cuda/topk_sm90.cu): lists are those of every other path.
 #include <algorithm>
 
 #include "kernels/topk.h"
+#include "tests/kernels/cuda/sm90.h"
 #include "tests/kernels/cuda/topk_problem.h"
 
 namespace kith::test {
 namespace {
 
-class TopKSm90 : public TopKCuda {
+class TopKSm90 : public OnSm90<TopKCuda> {
+#ifdef KITH_SIMT
  protected:
-  void SetUp() override {
-    TopKCuda::SetUp();
-#ifdef KITH_SIMT
-    simt::describe(simt::kH100);
-    queue.sm = simt::kH100.sm;
-    queue.multiprocessors = simt::kH100.multiprocessors;
-#else
-    if (!IsSkipped() && queue.sm != 90) GTEST_SKIP() << "no device of compute capability 9.0";
-#endif
-  }
-#ifdef KITH_SIMT
-  void TearDown() override { simt::describe(simt::kA100); }
-
   // Names of the launches of one search.
   std::vector<std::string> launches(int64_t dim) {
     simt::options().count = true;

@@ -160,6 +160,13 @@ inline float __expf(float x) {
   simt::count_special();
   return x == 0.f ? 1.f : simt_detail::off_by(std::exp(double{x}), x, 2 + std::floor(std::abs(1.173 * x)));
 }
+namespace simt_detail {
+inline float exp2_approx(float x) {  // ex2.approx.ftz
+  simt::count_special();
+  const float y = x == 0.f ? 1.f : off_by(std::exp2(double{x}), x, 2);
+  return y < 0x1p-126f ? 0.f : y;
+}
+}  // namespace simt_detail
 #define expf(x) ::simt_detail::device_expf(x)
 #define logf(x) ::simt_detail::device_logf(x)
 #define erfcf(x) ::simt_detail::device_erfcf(x)

@@ -8,6 +8,7 @@
 namespace simt_detail {
 
 using Element = MmaType;
+using simt::Inner;
 
 template <MmaType Type>
 KITH_NO_HOOKS void product(unsigned n, const uint16_t* a, const uint16_t* b, float* d) {
@@ -25,10 +26,11 @@ KITH_NO_HOOKS void product(unsigned n, const uint16_t* a, const uint16_t* b, flo
 }
 
 template <MmaType Type, int N>
-void wgmma(float (&d)[N / 2], const uint32_t* a_registers, uint64_t a, uint64_t b, bool add,
+void wgmma(float (&d)[N / 2], const uint32_t* a_registers, uint64_t a, uint64_t b, bool add, Inner of_b = Inner::k,
            simt::Where where = simt::Where::current()) {
-  simt::wgmma({.d = d, .n = N, .a_registers = a_registers, .a = a, .b = b, .add = add, .product = product<Type>},
-              where);
+  simt::wgmma(
+      {.d = d, .n = N, .a_registers = a_registers, .a = a, .b = b, .of_b = of_b, .add = add, .product = product<Type>},
+      where);
 }
 
 }  // namespace simt_detail

@@ -49,11 +49,13 @@ uint32_t shared_address(const void*);  // of dynamic shared memory, in its windo
 void warpgroup_fence();                // wgmma.fence
 // d [64][n] += a [64][16] b [n][16], of 16-bit elements.
 using Product = void (*)(unsigned n, const uint16_t* a, const uint16_t* b, float* d);
+enum class Inner : uint8_t { k, n };  // of the two sides of an operand, the one along which elements are neighbours
 struct Wgmma {
   float* d;  // n / 2 accumulators of this thread
   unsigned n;
   const uint32_t* a_registers;  // or null: a is a descriptor
   uint64_t a, b;
+  Inner of_b;
   bool add;  // else d = a b
   Product product;
 };

@@ -1,16 +1,15 @@
-// Products of a warpgroup (wgmma): operands from shared memory by descriptor or from registers, results that are there after
-// the wait. Layouts as in the PTX ISA, "Asynchronous warpgroup level matrix instructions"; both operands with K innermost.
+// Products of a warpgroup (wgmma): operands from shared memory by descriptor (operands.cpp) or from registers, results that are
+// there after the wait. Layouts as in the PTX ISA, "Asynchronous warpgroup level matrix instructions".
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "tests/simt/runner/block.h"
+#include "tests/simt/runner/operands.h"
 
 namespace simt {
 namespace {
 
-constexpr uintptr_t kWindow = 1024;  // where dynamic shared memory begins in its window: behind what the system keeps
 constexpr unsigned kM = 64, kK = 16;
 
 Order::Party me(const Thread& t) { return static_cast<Order::Party>(t.linear); }
@@ -35,60 +34,6 @@ bool touched(const Thread& t, const void* words, size_t count) {
   return false;
 }
 
-// Rows of 16 elements that a descriptor names, as a product reads them.
-struct Operand {
-  unsigned start, leading, stride;
-  Swizzle swizzle;
-
-  explicit Operand(uint64_t d)
-      : start(static_cast<unsigned>(d & 0x3FFF) << 4),
-        leading(static_cast<unsigned>(d >> 16 & 0x3FFF) << 4),
-        stride(static_cast<unsigned>(d >> 32 & 0x3FFF) << 4),
-        swizzle((d >> 62) == 0 ? Swizzle::none : static_cast<Swizzle>(4 - (d >> 62))) {}  // 1: 128 bytes, 3: 32
-  uintptr_t at(unsigned row, unsigned half) const {                                       // 16 bytes, in the window
-    const uintptr_t group = start + uintptr_t{row} / 8 * stride;
-    if (swizzle == Swizzle::none) return group + half * leading + row % 8 * 16;
-    return swizzled(group + row % 8 * span_of(swizzle) + half * 16, swizzle);
-  }
-  std::string unfit(uint64_t d) const {
-    if ((d >> 49 & 7) != 0) return "a base offset: not emulated";
-    const unsigned span = span_of(swizzle);
-    if (swizzle == Swizzle::none) return "";
-    if (start % (8 * span) >= span)
-      return fmt::format("a start {} bytes into a pattern of {}: past its first row", start % (8 * span), 8 * span);
-    if (start % span + 32 > span) return fmt::format("16 elements that leave their row of {} bytes", span);
-    if (stride % (8 * span) != 0)
-      return fmt::format("a stride of {} bytes, no multiple of a pattern of {}", stride, 8 * span);
-    return "";
-  }
-};
-
-// Passes over the banks that 8 rows of 16 bytes take.
-unsigned passes(const std::array<uintptr_t, 8>& rows) {
-  std::array<unsigned, 8> of_banks{};
-  for (const uintptr_t a : rows) ++of_banks[a / 16 % 8];
-  return *std::ranges::max_element(of_banks);
-}
-
-void read_operand(Block& b, uint64_t descriptor, unsigned rows, const char* name, const Order::Knowledge& known,
-                  Order::Stamp stamp, uint16_t* out) {
-  const Operand o(descriptor);
-  if (const std::string why = o.unfit(descriptor); !why.empty()) b.fail(fmt::format("wgmma: {} by {}", name, why));
-  for (unsigned half = 0; half < 2; ++half)
-    for (unsigned group = 0; group < rows; group += 8) {
-      std::array<uintptr_t, 8> at{};
-      for (unsigned r = 0; r < 8; ++r) {
-        at[r] = o.at(group + r, half);
-        const uintptr_t a = at[r] - kWindow + reinterpret_cast<uintptr_t>(b.dynamic_region.base);
-        b.check_unit(a, 16, Block::Unit::product, known, stamp, o.swizzle);
-        std::memcpy(out + (group + r) * kK + 8 * half, reinterpret_cast<const void*>(a), 16);
-      }
-      ++b.counts.shared_accesses;
-      ++b.counts.shared_ideal;
-      b.counts.shared_wavefronts += passes(at);
-    }
-}
-
 void check_before(Block& b, Thread& t, const Wgmma& w) {
   const InFlight& p = products_of(t);
   if (w.n % 8 != 0 || w.n < 8 || w.n > 256) b.fail(fmt::format("wgmma of {} columns", w.n));
@@ -103,7 +48,7 @@ void check_before(Block& b, Thread& t, const Wgmma& w) {
 
 // What all threads of the warpgroup say of their common product must agree.
 void check_alike(Block& b, const Wgmma& w, const Wgmma& o) {
-  if (w.n != o.n || w.product != o.product || w.b != o.b || w.add != o.add ||
+  if (w.n != o.n || w.product != o.product || w.b != o.b || w.of_b != o.of_b || w.add != o.add ||
       (w.a_registers == nullptr) != (o.a_registers == nullptr) || (w.a_registers == nullptr && w.a != o.a))
     b.fail("wgmma whose operands are not the same in all threads of the warpgroup");
 }
@@ -215,7 +160,8 @@ void wgmma(const Wgmma& w, Where where) {
   std::vector<uint16_t> a_rows(kM * kK), b_rows(w.n * kK);
   std::vector<float> d(kM * w.n);
   if (w.a_registers == nullptr) read_operand(b, w.a, kM, "A", known, stamp, a_rows.data());
-  read_operand(b, w.b, w.n, "B", known, stamp, b_rows.data());
+  const auto read_b = w.of_b == Inner::k ? read_operand : read_operand_across;
+  read_b(b, w.b, w.n, "B", known, stamp, b_rows.data());
   const auto row_of = [](size_t thread, unsigned half) { return thread / 32 * 16 + thread % 32 / 4 + 8 * half; };
   for (size_t i = 0; i < kWarpgroup; ++i) {
     const Wgmma& o = deposit(i);
