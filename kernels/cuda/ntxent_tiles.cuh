@@ -58,25 +58,30 @@ struct Converted {
   int rows, dim;
   int whole;  // whether all groups of four start on 16 bytes
 
+  __device__ __forceinline__ float4 four(int64_t row, int d) const {
+    return whole ? whole_four(row, d) : cut_four(row, d);
+  }
   template <int Count>
   __device__ __forceinline__ void load(__nv_bfloat16* tile, int64_t first) const {
-    if (whole) {
-      load_fours<Count, kFlight>(tile, first, [this](int64_t row, int d) {
-        float4 v = make_float4(0.f, 0.f, 0.f, 0.f);
-        if (row < rows && d < dim) v = *reinterpret_cast<const float4*>(z + row * dim + d);
-        return v;
-      });
-    } else {
-      load_fours<Count, 1>(tile, first, [this](int64_t row, int d) {
-        const float* from = z + row * dim + d;
-        const int left = row < rows ? dim - d : 0;
-        return make_float4(left > 0 ? from[0] : 0.f, left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f,
-                           left > 3 ? from[3] : 0.f);
-      });
-    }
+    if (whole)
+      load_fours<Count, kFlight>(tile, first, [this](int64_t row, int d) { return whole_four(row, d); });
+    else
+      load_fours<Count, 1>(tile, first, [this](int64_t row, int d) { return cut_four(row, d); });
   }
 
  private:
+  __device__ __forceinline__ float4 whole_four(int64_t row, int d) const {
+    float4 v = make_float4(0.f, 0.f, 0.f, 0.f);
+    if (row < rows && d < dim) v = *reinterpret_cast<const float4*>(z + row * dim + d);
+    return v;
+  }
+  __device__ __forceinline__ float4 cut_four(int64_t row, int d) const {
+    const float* from = z + row * dim + d;
+    const int left = row < rows ? dim - d : 0;
+    return make_float4(left > 0 ? from[0] : 0.f, left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f,
+                       left > 3 ? from[3] : 0.f);
+  }
+
   static constexpr int kFlight = Dim == 32 ? 2 : 8;
   // Loads in flight before the first is waited for: four(row, d) must not branch.
   template <int Count, int Flight, class Four>
