@@ -207,8 +207,13 @@ class Comparison:
             versions |= {"device": properties.name, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
         return versions
 
+    def machine(self):
+        """The machine, and the commit that kith's programs were built from."""
+        built = self.tree / "commit"
+        return common.machine(os.cpu_count()) | ({"commit": built.read_text().strip()} if built.exists() else {})
+
     def write(self):
-        result = {"name": self.name, "note": self.note, "versions": self.versions(), "machine": common.machine(os.cpu_count()),
+        result = {"name": self.name, "note": self.note, "versions": self.versions(), "machine": self.machine(),
                   "rows": self.rows, "missing": self.missing}
         if self.args.out is not None:
             self.args.out.parent.mkdir(parents=True, exist_ok=True)
