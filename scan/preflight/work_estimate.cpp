@@ -141,12 +141,12 @@ AssumedRate cpu_rate(double product_flops, DType precision) {
 }
 
 AssumedRate cuda_rate(DType precision, bool tf32) {
-  // ResNet-18 of width 64 at 32 x 32 is 3.33 GFLOP a training view. 50,000 views/s are 21 % of an H200's 790 TFLOP/s for
-  // matrices in bf16; f32 gets that share of 60, TF32 of 400.
-  constexpr double kShare = 50'000 * 3.33e9 / 790e12;
+  // ResNet-18 of width 64 at 32 x 32 is 3.33 GFLOP a training view. 100,000 views/s, over all stages of fast-cifar10
+  // (docs/gpu.md), are 42 % of an H200's 790 TFLOP/s for matrices in bf16; f32 gets that share of 60, TF32 of 400.
+  constexpr double kShare = 100'000 * 3.33e9 / 790e12;
   if (precision == DType::bf16)
-    return {.flops = kShare * 790e12, .source = "50,000 views/s of ResNet-18 on an H200, assumed, not measured"};
-  return {.flops = kShare * (tf32 ? 400e12 : 60e12), .source = "an H200 at 21 % of its peak, assumed, not measured"};
+    return {.flops = kShare * 790e12, .source = "100,000 views/s of ResNet-18, as on an H200 once, not on this device"};
+  return {.flops = kShare * (tf32 ? 400e12 : 60e12), .source = "an H200 at 42 % of its peak, assumed, not measured"};
 }
 
 std::vector<StageEstimate> estimate(const RunConfig& config, const DataShape& shape) {

@@ -38,7 +38,7 @@ struct AssumedRate {
 // 67 % (bench/results/presets.json, 417 GFLOP/s). product_flops is of f32; steps in bf16 are assumed to take three quarters of
 // those in f32, which is between what processors with AMX and with AVX512_BF16 alone are known to need.
 AssumedRate cpu_rate(double product_flops, DType precision);
-AssumedRate cuda_rate(DType precision, bool tf32);  // of an H200, assumed
+AssumedRate cuda_rate(DType precision, bool tf32);  // of an H200: bf16 as measured once, f32 assumed
 
 std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
 

@@ -32,16 +32,16 @@ TEST(Estimate, StagesOfThePaper) {
   for (const StageEstimate& s : stages) EXPECT_GT(s.flops, 0) << s.stage;
 }
 
-// A quarter of an hour, of which 70 seconds are for what trains nothing.
-TEST(Estimate, FastPresetsFitTheirTimeAtTheAssumedRate) {
+// Twelve minutes of a quarter of an hour: the rest is for what trains nothing, and for a card that is slower.
+TEST(Estimate, FastPresetsFitTheirTimeAtTheMeasuredRate) {
   const double rate = cuda_rate(DType::bf16, false).flops;
   for (const char* preset : {"fast-cifar10", "fast-cifar20"}) {
     const int classes = std::string(preset) == "fast-cifar10" ? 10 : 20;
     double seconds = 0;
     for (const StageEstimate& s : estimate(load_config(preset, {}), {50000, 10000, 32, 32, 3, classes}))
       seconds += s.flops / rate;
-    EXPECT_LT(seconds, 830) << preset;
-    EXPECT_GT(seconds, 790) << preset;  // what its comment says
+    EXPECT_LT(seconds, 740) << preset;
+    EXPECT_GT(seconds, 700) << preset;  // what its comment says
   }
 }
 
@@ -49,7 +49,7 @@ TEST(Estimate, RatesFollowTheDevice) {
   const double bf16 = cuda_rate(DType::bf16, false).flops, f32 = cuda_rate(DType::f32, false).flops;
   const double tf32 = cuda_rate(DType::f32, true).flops;
   // A training view of ResNet-18 at 32 x 32: forward and twice that backward.
-  EXPECT_NEAR(bf16 / (3 * backbone_flops({}, 32, 32, 3)), 50'000, 500);
+  EXPECT_NEAR(bf16 / (3 * backbone_flops({}, 32, 32, 3)), 100'000, 1000);
   EXPECT_LT(f32, tf32);
   EXPECT_LT(tf32, bf16);
   const AssumedRate cpu = cpu_rate(400e9, DType::f32);  // a share of what was measured, which the source names
