@@ -79,10 +79,12 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
           "more than half of its free memory), yes, no")
       ->check(CLI::IsMember({"auto", "yes", "no"}));
   command.add_flag("--profile", o.profile, "Where the time goes, by operation: a table per stage, and profile.json");
-  command.add_flag(
+  CLI::Option* dry_run = command.add_flag(
       "--dry-run", o.dry_run,
-      "Check that the run can start, print its configuration and estimated work; write nothing but the cache of "
-      "decoded pictures");
+      "Check that the run can start, print what would run with its estimated time, memory and disk; write nothing but "
+      "the cache of decoded pictures");
+  command.add_flag("--fields", o.fields, "Also print every field of the configuration, as TOML that --preset takes")
+      ->needs(dry_run);
   command.add_flag("--quiet", o.quiet, "No progress, no notes");
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }

@@ -23,9 +23,38 @@ TEST(Plan, DurationsHaveTheUnitThatPeopleUse) {
 TEST_F(Runs, ADryRunTouchesNothing) {
   const Outcome o = run("a", {"--dry-run"});
   EXPECT_EQ(o.status, 0) << o.err;
-  EXPECT_NE(o.out.find("epochs = 3"), std::string::npos);
-  EXPECT_NE(o.out.find("# pretext          30 steps"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\npretext          30 steps"), std::string::npos) << o.out;
   EXPECT_FALSE(fs::exists(root_ / "a"));
+}
+
+// The first line is the answer; nothing stands before it, and the rest fits a screen.
+TEST_F(Runs, ADryRunBeginsWithWhatWouldBeDone) {
+  const Outcome o = run("a", {"--dry-run", "--device", "cpu"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_TRUE(o.out.starts_with("kith run can start: pretext, mine, cluster, selflabel, evaluate; about ")) << o.out;
+  const std::string first = o.out.substr(0, o.out.find('\n'));
+  for (const char* part : {", at least ", " MiB of memory, ", " MiB of disk"})
+    EXPECT_NE(first.find(part), std::string::npos) << first;
+  EXPECT_NE(o.out.find("\nmemory     at least "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find(" free: in "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\ndisk       about "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\nfields     preset quick, but "), std::string::npos) << o.out;
+  EXPECT_LE(std::ranges::count(o.out, '\n'), 24);
+}
+
+// Every field on request, in a file that is a preset: the same plan again.
+TEST_F(Runs, ADryRunPrintsFieldsThatArePreset) {
+  const Outcome o = run("a", {"--dry-run", "--fields", "--device", "cpu", "--precision", "f32"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("\nprecision = \"f32\"\n"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\n# kith run can start: pretext, "), std::string::npos) << o.out;
+  std::ofstream(root_ / "all.toml") << o.out;
+  const Outcome again = kith({"run", "--out", (root_ / "b").string(), "--preset", (root_ / "all.toml").string(),
+                              "--dry-run", "--fields", "--device", "cpu"});
+  ASSERT_EQ(again.status, 0) << again.err;
+  const std::string fields = o.out.substr(0, o.out.find("\n# kith run"));
+  EXPECT_EQ(again.out.substr(0, again.out.find("\n# kith run")), fields);
+  EXPECT_EQ(kith(command("run", "a", {"--fields"})).status, 2);
 }
 
 TEST_F(Runs, ADryRunSeesAnotherKithInTheDirectory) {
@@ -38,8 +67,7 @@ TEST_F(Runs, ADryRunSeesAnotherKithInTheDirectory) {
 
 TEST_F(Runs, ADryRunSaysWhereItsMinutesComeFrom) {
   const Outcome o = run("a", {"--dry-run", "--device", "cpu", "--precision", "f32"});
-  EXPECT_NE(o.out.find("precision = \"f32\""), std::string::npos);
-  EXPECT_NE(o.out.find("\n# CPU, 1 thread, f32\n"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("\nCPU, 1 thread, f32\n"), std::string::npos) << o.out;
   EXPECT_NE(o.out.find(" GFLOP/s that a product of matrices reached here just now, beside what else runs\n"),
             std::string::npos)
       << o.out;
@@ -73,7 +101,7 @@ TEST_F(Runs, ADryRunPassesOverFinishedStages) {
   }
   EXPECT_EQ(done, (std::vector<bool>{true, true, false, false, false}));
   EXPECT_NEAR(plan.at("plan").at("seconds").get<double>(), seconds, 1e-9 * seconds);
-  EXPECT_NE(run("a", {"--dry-run"}).out.find("# pretext    done earlier\n"), std::string::npos);
+  EXPECT_NE(run("a", {"--dry-run"}).out.find("\npretext    done earlier\n"), std::string::npos);
   const Outcome alone = kith(command("cluster", "a", {"--dry-run", "--json"}));  // a stage by its name runs again
   EXPECT_EQ(json::parse(alone.out).at("plan").at("stages").size(), 1u);
   EXPECT_EQ(text_of(root_ / "a" / "config.toml"), config);
