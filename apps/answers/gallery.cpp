@@ -8,6 +8,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/gallery_page.h"
+#include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -28,7 +29,7 @@ void expect_new(const std::string& out) {
   std::error_code ignored;
   if (fs::is_directory(out, ignored) && !fs::is_empty(out, ignored))
     throw Error(out + ": is not empty; kith gallery wants a new folder");
-  if (fs::exists(out, ignored) && !fs::is_directory(out, ignored)) throw Error(out + ": is a file; expected a folder");
+  expect_usable_folder(out);
 }
 
 void run_gallery(const GalleryOptions& o) {

@@ -203,7 +203,7 @@ TEST_F(Runs, WhatCannotStartSaysWhy) {
   EXPECT_FALSE(fs::exists(root_ / "a"));
   std::ofstream(root_ / "file") << "x";
   EXPECT_EQ(error({"run", "--out", (root_ / "file").string(), "--data", "fashion-mnist:" + (root_ / "data").string()}),
-            "kith: error: " + (root_ / "file").string() + ": --out is a file, expected a directory\n");
+            "kith: error: " + (root_ / "file").string() + ": is a file, expected a folder\n");
   EXPECT_EQ(kith({"run", "--out", "x", "--device", "gpu"}).status, 2);
   const std::string data = "fashion-mnist:" + (root_ / "data").string(), begun = (root_ / "b").string();
   const std::string below = (root_ / "file" / "x").string(), fresh = (root_ / "c").string();

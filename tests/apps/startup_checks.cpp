@@ -57,6 +57,50 @@ TEST_F(Runs, ADryRunPrintsFieldsThatArePreset) {
   EXPECT_EQ(kith(command("run", "a", {"--fields"})).status, 2);
 }
 
+TEST_F(Runs, AFolderThatCannotBeMadeIsRefusedBeforeAnyWork) {
+  const auto error = [&](std::vector<std::string> words) {
+    const Outcome o = kith(words);
+    EXPECT_EQ(o.status, 1);
+    return o.err;
+  };
+  // Neither images nor a device are looked for before.
+  const std::vector<std::string> more = {"--data", "fashion-mnist:/nowhere", "--device", "cuda:9999"};
+  for (const auto& [out, line] :
+       {std::pair<std::string, std::string>{"/proc/x", "cannot create: no folder can be made in /proc"},
+        {"/proc/x/y", "cannot create: no folder can be made in /proc"},
+        {"/proc", "cannot write: no folder can be made in /proc"}})
+    for (const char* dry : {"--quiet", "--dry-run"}) {
+      std::vector<std::string> words = {"run", "--out", out, dry};
+      words.insert(words.end(), more.begin(), more.end());
+      EXPECT_EQ(error(words), "kith: error: " + out + ": " + line + "\n");
+    }
+  const std::string grid = (root_ / "grid.toml").string();
+  std::ofstream(grid) << "data = \"fashion-mnist:/nowhere\"\n[axes]\nmine.k = [4, 5]\n";
+  const std::string line = "kith: error: /proc/x: cannot create: no folder can be made in /proc\n";
+  EXPECT_EQ(error({"ablate", grid, "--out", "/proc/x"}), line);
+  EXPECT_EQ(error({"gallery", "--run", "none", "--data", "mnist:none", "--out", "/proc/x"}), line);
+  EXPECT_EQ(error({"sort", "--run", "none", "--data", "mnist:none", "--into", "/proc/x"}), line);
+  EXPECT_EQ(error({"cluster", "--features", "none.npy", "--clusters", "3", "--out", "/proc/x"}), line);
+  for (const fs::directory_entry& e : fs::directory_iterator(root_))
+    EXPECT_FALSE(e.path().filename().string().starts_with("."));
+}
+
+TEST_F(Runs, PartsOfADataSetAreRefusedAsClasses) {
+  fs::create_directories(root_ / "photos" / "train" / "cat");
+  fs::create_directories(root_ / "photos" / "test" / "cat");
+  const std::string data = "folder:" + (root_ / "photos").string();
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {"run", "--data", data, "--out", (root_ / "a").string()},
+           {"pretext", "--data", data, "--out", (root_ / "a").string(), "--dry-run"},
+           {"data", "info", data}}) {
+    const Outcome o = kith(words);
+    EXPECT_EQ(o.status, 1);
+    EXPECT_TRUE(o.err.starts_with("kith: error: " + data + ": train, test are parts of a data set, ")) << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+  }
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+}
+
 TEST_F(Runs, ADryRunSeesAnotherKithInTheDirectory) {
   fs::create_directory(root_ / "a");
   const MetricsLog other(root_ / "a" / "metrics.jsonl");
