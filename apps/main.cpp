@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <sstream>
 #include <system_error>
+#include <vector>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
@@ -64,7 +66,7 @@ int fail(const std::string& text, int status) {
   return status;
 }
 
-int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
+int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
@@ -80,10 +82,12 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_completion_command(app);
   add_man_command(app);
   add_examples(app);
+  const std::span<char* const> arguments = std::span(words).subspan(1);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
     flush_output();
   } catch (const CLI::Success& e) {  // --help, --version
+    if (const std::string wrong = unknown_command(app, arguments); !wrong.empty()) return fail(wrong, 2);
     std::ostringstream text;
     app.exit(e, text, text);
     fmt::print("{}", text.str());
@@ -92,7 +96,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
     if (std::ferror(stdout) == 0) throw;
     refuse_output(e.code().value());  // fmt::print to standard output
   } catch (const CLI::ParseError& e) {
-    return fail(usage_error(app, e, {argv + 1, argv + argc}), 2);
+    return fail(usage_error(app, e, arguments), 2);
   }
   return 0;
 }
@@ -105,7 +109,7 @@ int main(int argc, char** argv) {
     const kith::ThreadWait wait = kith::settle_thread_wait(argv);
     kith::catch_lost_files();
     kith::expect_command_of_ranks({argv + 1, argv + argc});
-    return kith::parse_and_run(argc, argv, wait);
+    return kith::parse_and_run(kith::plain_words({argv, argv + argc}), wait);
   } catch (const kith::EndQuietly& e) {
     return e.status;
   } catch (const kith::Interrupted&) {

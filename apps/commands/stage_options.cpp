@@ -1,6 +1,7 @@
 #include "apps/commands/stage_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -97,6 +98,10 @@ void add_from_option(CLI::App& command, StageOptions& o) {
           "that is still valid; it is only read")
       ->check(CLI::ExistingDirectory)
       ->excludes("--preset");
+}
+
+std::string kept_options_text(const std::vector<std::string>& kept) {
+  return fmt::format("with it go {}, and the options below; it excludes the others", fmt::join(kept, ", "));
 }
 
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {
