@@ -61,10 +61,14 @@ void add_fields_command(CLI::App& app) {
   command->callback([prefix] { fmt::print("{}", fields_text(*prefix)); });
 }
 
-int fail(const std::string& text, int status) {
-  fmt::print(stderr, "kith: error: {}\n", text);
+// Standard error may lie on the disk that is full: the status tells then.
+int say(const std::string& text, int status) {
+  const std::string line = fmt::format("kith: {}\n", text);
+  [[maybe_unused]] const size_t written = std::fwrite(line.data(), 1, line.size(), stderr);
   return status;
 }
+
+int fail(const std::string& text, int status) { return say("error: " + text, status); }
 
 int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
@@ -113,8 +117,8 @@ int main(int argc, char** argv) {
   } catch (const kith::EndQuietly& e) {
     return e.status;
   } catch (const kith::Interrupted&) {
-    fmt::print(stderr, "kith: stopped; the same command continues\n");
-    return 128 + (kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1);  // another rank was asked
+    const int signal = kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1;  // another rank was asked
+    return kith::say("stopped; the same command continues", 128 + signal);
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(
         std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);

@@ -77,6 +77,7 @@ void catch_lost_files() {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_ONSTACK;  // where the thread has one
   sigaction(SIGBUS, &action, nullptr);
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 int stop_signal() { return received.load(); }

@@ -55,9 +55,15 @@ void run_gallery(const GalleryOptions& o) {
   for (auto& members : gallery.of_cluster)
     std::ranges::stable_sort(members, std::greater{}, &Gallery::Member::confidence);
   std::error_code failed;
-  fs::create_directories(o.out, failed);
+  const bool made = fs::create_directories(o.out, failed);
   if (failed) throw Error(fmt::format("{}: cannot create: {}", o.out, failed.message()));
-  write_gallery(gallery, o.out);
+  try {
+    write_gallery(gallery, o.out);
+  } catch (...) {  // the folder was empty, and the same command is to find it so
+    for (const fs::directory_entry& entry : fs::directory_iterator(o.out, failed)) fs::remove(entry.path(), failed);
+    if (made) fs::remove(o.out, failed);
+    throw;
+  }
   fmt::print("{}\n", (fs::path(o.out) / "index.html").string());
 }
 
