@@ -5,7 +5,6 @@
 #include <string>
 
 #include "data/dataset/dataset.h"
-#include "data/dataset/folder_parts.h"
 #include "data/dataset/picture_list.h"
 #include "tests/data/dataset/picture_files.h"
 
@@ -57,26 +56,6 @@ TEST_F(Folder, OtherFilesAreLeftOutWithANote) {
   ASSERT_EQ(list().notes.size(), 1u);
   EXPECT_HAS(list().notes[0], "2 files without the ending of a picture are left out: ");
   EXPECT_HAS(list().notes[0], "README.txt");
-}
-
-TEST_F(Folder, PartsOfADataSetAreNoClasses) {
-  const std::string spec = "folder:" + root.string();
-  const auto refusal = [&](const std::string& classes_file = "") {
-    return error_of([&] { data::expect_no_parts(spec, classes_file); });
-  };
-  EXPECT_EQ(refusal(), "");  // no such folder, which its reader says
-  put("Train/cat/1.png");
-  EXPECT_EQ(refusal(), spec + ": Train is a part of a data set, and would be taken for a class; --data " + spec +
-                           "/Train learns from the classes in one");
-  put("test/cat/1.png");
-  put("Train/1.png");
-  EXPECT_EQ(refusal(), spec + ": Train, test are parts of a data set, and would be taken for classes; --data " + spec +
-                           "/Train learns from the classes in one, and kith predict --data " + spec +
-                           "/test asks about another");
-  EXPECT_EQ(refusal("classes.txt"), "");
-  EXPECT_EQ(error_of([&] { data::expect_no_parts("list:" + root.string(), ""); }), "");
-  put("plane/1.png");  // vehicles
-  EXPECT_EQ(refusal(), "");
 }
 
 TEST_F(Folder, PicturesBesideClassFoldersAreAnError) {
