@@ -158,7 +158,7 @@ TEST_F(RanksRuns, ADryRunPredictsStepsAndMining) {
   const Outcome o = ranks(2, "a", {"--dry-run"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_EQ(lines_with(o.out, "ranks      " + mpi_version() + ", measured now: "), 1) << o.out;
-  EXPECT_EQ(lines_with(o.out, "2 ranks "), 1) << o.out;
+  EXPECT_EQ(lines_with(o.out, "2 ranks  "), 1) << o.out;
   EXPECT_EQ(lines_with(o.out, "PREDICTION"), 7) << o.out;
   EXPECT_FALSE(fs::exists(root_ / "a"));
   const Outcome j = ranks(2, "a", {"--dry-run", "--json"});
