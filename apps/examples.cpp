@@ -90,7 +90,7 @@ void add_examples_below(CLI::App& app, const std::string& above) {
 }  // namespace
 
 void add_examples(CLI::App& app) {
-  app.footer("kith COMMAND --help says more, with examples.");
+  app.footer("kith COMMAND --help says more, with examples; so does kith help COMMAND.");
   add_examples_below(app, "");
 }
 

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <sstream>
 #include <system_error>
+#include <vector>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/commands/ablate.h"
@@ -59,12 +61,16 @@ void add_fields_command(CLI::App& app) {
   command->callback([prefix] { fmt::print("{}", fields_text(*prefix)); });
 }
 
-int fail(const std::string& text, int status) {
-  fmt::print(stderr, "kith: error: {}\n", text);
+// Standard error may lie on the disk that is full: the status tells then.
+int say(const std::string& text, int status) {
+  const std::string line = fmt::format("kith: {}\n", text);
+  [[maybe_unused]] const size_t written = std::fwrite(line.data(), 1, line.size(), stderr);
   return status;
 }
 
-int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
+int fail(const std::string& text, int status) { return say("error: " + text, status); }
+
+int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
@@ -80,10 +86,12 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
   add_completion_command(app);
   add_man_command(app);
   add_examples(app);
+  const std::span<char* const> arguments = std::span(words).subspan(1);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
     flush_output();
   } catch (const CLI::Success& e) {  // --help, --version
+    if (const std::string wrong = unknown_command(app, arguments); !wrong.empty()) return fail(wrong, 2);
     std::ostringstream text;
     app.exit(e, text, text);
     fmt::print("{}", text.str());
@@ -92,7 +100,7 @@ int parse_and_run(int argc, char** argv, const ThreadWait& wait) {
     if (std::ferror(stdout) == 0) throw;
     refuse_output(e.code().value());  // fmt::print to standard output
   } catch (const CLI::ParseError& e) {
-    return fail(usage_error(app, e, {argv + 1, argv + argc}), 2);
+    return fail(usage_error(app, e, arguments), 2);
   }
   return 0;
 }
@@ -105,12 +113,12 @@ int main(int argc, char** argv) {
     const kith::ThreadWait wait = kith::settle_thread_wait(argv);
     kith::catch_lost_files();
     kith::expect_command_of_ranks({argv + 1, argv + argc});
-    return kith::parse_and_run(argc, argv, wait);
+    return kith::parse_and_run(kith::plain_words({argv, argv + argc}), wait);
   } catch (const kith::EndQuietly& e) {
     return e.status;
   } catch (const kith::Interrupted&) {
-    fmt::print(stderr, "kith: stopped; the same command continues\n");
-    return 128 + (kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1);  // another rank was asked
+    const int signal = kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1;  // another rank was asked
+    return kith::say("stopped; the same command continues", 128 + signal);
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(
         std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);

@@ -1,7 +1,11 @@
 #include "apps/new_folder.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +24,25 @@ NewFolder::~NewFolder() {
   if (!made_ || std::filesystem::exists(path_ / kept_, ignored)) return;
   std::filesystem::remove(path_ / "metrics.jsonl", ignored);
   std::filesystem::remove(path_, ignored);  // only when nothing else is in it
+}
+
+void expect_usable_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  if (fs::exists(path, failed) && !fs::is_directory(path, failed)) throw Error(path + ": is a file, expected a folder");
+  fs::path existing = fs::absolute(path);
+  if (!existing.has_filename()) existing = existing.parent_path();  // of "a/"
+  const fs::path wanted = existing;
+  while (!fs::exists(existing, failed) && existing.has_relative_path()) existing = existing.parent_path();
+  std::string trial = (existing / ".kith-XXXXXX").string();
+  if (::mkdtemp(trial.data()) != nullptr) {
+    ::rmdir(trial.c_str());
+    return;
+  }
+  const int why = errno;  // of /proc, that its folders do not exist
+  throw Error(fmt::format(
+      "{}: cannot {}: {}", path, existing == wanted ? "write" : "create",
+      why == ENOENT ? fmt::format("no folder can be made in {}", existing.string()) : std::string(std::strerror(why))));
 }
 
 }  // namespace kith

@@ -1,4 +1,4 @@
-// A run directory, made where there is none.
+// A run directory, made where there is none; and whether it, or another folder, could be.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -19,5 +19,9 @@ class NewFolder {
   std::string kept_;
   bool made_ = false;
 };
+
+// Error, one line, where a command could not make the folder, or write into it: tried with a folder that is gone at once, in the
+// nearest one that is there.
+void expect_usable_folder(const std::string& path);
 
 }  // namespace kith

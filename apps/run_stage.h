@@ -27,7 +27,7 @@ struct StageOptions {
   std::string stream = "auto";
   bool sync_bn = false;  // of several ranks: Collective::BatchNorm::whole
   bool tf32 = false, recompute = false, no_graphs = false, profile = false;
-  bool dry_run = false, quiet = false, json = false;
+  bool dry_run = false, fields = false, quiet = false, json = false;
 };
 
 struct ResolvedConfig {
@@ -55,7 +55,7 @@ std::string changed_arithmetic(const RunConfig& begun, const RunConfig& now);
 // is the one cache of the program. `progress` is told how far decoding is.
 data::Dataset load_data(const DataConfig&, std::function<void(int64_t done, int64_t total)> progress = {});
 
-// Runs `stage` in the run directory, or, for a dry run, prints the configuration and the work it stands for. The directory's
+// Runs `stage` in the run directory, or, for a dry run, prints the work that it stands for. The directory's
 // configuration is written when the stage has a first result or checkpoint to keep: a command that fails before changes
 // nothing. Of several ranks (apps/launch.h) each runs `stage`, with the configuration of the first.
 using Stage = std::function<void(Session&, const StageOptions&)>;

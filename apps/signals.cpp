@@ -13,21 +13,26 @@ namespace kith {
 namespace {
 
 std::atomic<int> received{0};  // a handler can reach nothing but a global
-std::atomic<bool> quiet{false};
+std::atomic<bool> quiet{false}, on_terminal{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
+// A line that begins with its end, for a terminal, where ^C or a bar stands before it.
+template <size_t kSize>
+void say_in_handler(const char (&text)[kSize]) {
+  const size_t skipped = on_terminal ? 0 : 1;
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text + skipped, kSize - 1 - skipped);
+}
 
 void handle(int signal) {
   int none = 0;
   if (!received.compare_exchange_strong(none, signal)) _exit(128 + signal);
   if (quiet || signal == SIGUSR1) return;  // SIGUSR1 is sent by programs
-  constexpr char kText[] = "\nkith: stopping: saves first; once more ends at once\n";
-  [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  say_in_handler("\nkith: stopping: saves first; once more ends at once\n");
 }
 
 // Images may lie in a mapped file (data/dataset/pixels.h).
 void report_lost_file(int) {
-  constexpr char kText[] = "\nkith: a data file became shorter while it was used, or its disk failed\n";
-  [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  say_in_handler("\nkith: a data file became shorter while it was used, or its disk failed\n");
   _exit(1);
 }
 
@@ -46,6 +51,7 @@ void take_alternate_stack() {
 }  // namespace
 
 void catch_stop_signals() {
+  on_terminal = isatty(STDERR_FILENO) != 0;
   take_alternate_stack();
   struct sigaction action {};
   action.sa_handler = handle;
@@ -65,11 +71,13 @@ void catch_stop_signals_quietly() {
 }
 
 void catch_lost_files() {
+  on_terminal = isatty(STDERR_FILENO) != 0;
   struct sigaction action {};
   action.sa_handler = report_lost_file;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_ONSTACK;  // where the thread has one
   sigaction(SIGBUS, &action, nullptr);
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 int stop_signal() { return received.load(); }

@@ -6,7 +6,8 @@ namespace kith {
 
 void catch_stop_signals();
 void catch_stop_signals_quietly();  // where another process says it
-void catch_lost_files();            // SIGBUS, of a mapped data file that became shorter: one line, exit status 1
-int stop_signal();                  // the signal that has arrived, or 0
+// SIGBUS, of a mapped data file that became shorter: one line, exit status 1. SIGXFSZ (ulimit -f) leaves it to the write to fail.
+void catch_lost_files();
+int stop_signal();  // the signal that has arrived, or 0
 
 }  // namespace kith

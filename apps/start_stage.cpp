@@ -20,6 +20,7 @@
 #include "apps/signals.h"
 #include "apps/startup_checks.h"
 #include "apps/stoppable_reporter.h"
+#include "data/dataset/folder_parts.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -100,6 +101,8 @@ ResolvedConfig begin(const StageOptions& o, int ranks) {
   expect_no_foreign_results(o.out);
   expect_outside_data("--out", o.out, spec);
   if (spec.empty()) throw no_data_set(o.out);
+  expect_usable_folder(o.out);
+  data::expect_no_parts(spec, resolved.config.data.classes_file);
   expect_device_of_ranks(o.device, ranks);
   return resolved;
 }

@@ -1,11 +1,8 @@
 #include "apps/startup_checks.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
@@ -22,18 +19,6 @@ namespace fs = std::filesystem;
 // Directory of the results that the command starts from: a new run directory takes those of --from.
 fs::path source_of(const StageOptions& o) {
   return o.from.empty() || fs::exists(fs::path(o.out) / "config.toml") ? o.out : o.from;
-}
-
-// The folder itself, or the nearest one above it that is there, in which it would be made.
-void expect_writable(const fs::path& dir) {
-  if (fs::exists(dir) && !fs::is_directory(dir)) throw Error(dir.string() + ": --out is a file, expected a directory");
-  std::error_code failed;
-  fs::path existing = fs::absolute(dir);
-  while (!fs::exists(existing, failed) && existing.has_relative_path()) existing = existing.parent_path();
-  const int why = !fs::is_directory(existing) ? ENOTDIR : ::access(existing.c_str(), W_OK | X_OK) != 0 ? errno : 0;
-  if (why == 0) return;
-  throw Error(fmt::format("{}: cannot {}: {}", dir.string(), existing == fs::absolute(dir) ? "write" : "create",
-                          std::strerror(why)));
 }
 
 }  // namespace
@@ -62,7 +47,6 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
 
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
   const fs::path dir = o.out;
-  expect_writable(dir);
   expect_not_in_use(dir);
   if (o.command != "run") {                                                // planned_stages looks at those of a run
     if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over

@@ -15,8 +15,8 @@ struct PlannedStage {
 };
 std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
 
-// Error, one line per fault: the faults of scan/preflight/preflight.h, a missing input of an earlier stage, an unreadable log, a run
-// directory that cannot be made or written to. Warnings go to standard error. Writes nothing.
+// Error, one line per fault: the faults of scan/preflight/preflight.h, a missing input of an earlier stage, an unreadable log.
+// Warnings go to standard error. Writes nothing.
 void expect_startable(const StageOptions&, const RunConfig&, Context&, const data::Dataset&);
 
 }  // namespace kith

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/formats/text.h"
@@ -24,6 +25,20 @@ std::string unexpected_word(const CLI::App& app, std::span<char* const> words, b
   return first.empty() && !left.empty() ? left.front() : first;
 }
 
+// The command that the words have led to, and its whole name.
+std::pair<const CLI::App*, std::string> command_of(const CLI::App& app) {
+  std::pair<const CLI::App*, std::string> out = {&app, "kith"};
+  while (!out.first->get_subcommands().empty()) {
+    out.first = out.first->get_subcommands().front();
+    out.second += " " + out.first->get_name();
+  }
+  return out;
+}
+
+std::string no_command(const std::string& word, const std::vector<std::string>& commands) {
+  return fmt::format("no command {}; the nearest is {}", word, data::nearest_name(word, commands));
+}
+
 }  // namespace
 
 std::vector<std::string> command_names(const CLI::App& app) {
@@ -41,12 +56,7 @@ std::vector<std::string> option_names(const CLI::App& command) {
 }
 
 std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span<char* const> words) {
-  std::string name = "kith";
-  const CLI::App* command = &app;
-  while (!command->get_subcommands().empty()) {
-    command = command->get_subcommands().front();
-    name += " " + command->get_name();
-  }
+  const auto [command, name] = command_of(app);
   std::string what = e.what();
   if (const std::string word = unexpected_word(app, words, command_names(*command).empty()); !word.empty()) {
     if (word.starts_with("--")) {
@@ -54,12 +64,29 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
       what = fmt::format("{} has no option {}; the nearest is {}", name, option,
                          data::nearest_name(option, option_names(*command)));
     } else if (const std::vector<std::string> commands = command_names(*command); !commands.empty()) {
-      what = fmt::format("no command {}; the nearest is {}", word, data::nearest_name(word, commands));
+      what = no_command(word, commands);
     } else {
       what = fmt::format("{} does not take '{}'", name, word);
     }
   }
   return fmt::format("{} ({} --help)", what, name);
+}
+
+std::string unknown_command(const CLI::App& app, std::span<char* const> words) {
+  const auto [command, name] = command_of(app);
+  const std::vector<std::string> commands = command_names(*command);
+  const std::string word = commands.empty() ? "" : unexpected_word(app, words, false);
+  if (word.empty() || word.starts_with('-')) return "";
+  return fmt::format("{} ({} --help)", no_command(word, commands), name);
+}
+
+std::vector<char*> plain_words(std::span<char* const> words) {
+  static char help[] = "--help";
+  std::vector<char*> out(words.begin(), words.end());
+  if (out.size() < 2 || std::string_view(out[1]) != "help") return out;
+  out.erase(out.begin() + 1);
+  out.push_back(help);
+  return out;
 }
 
 }  // namespace kith

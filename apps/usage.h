@@ -15,4 +15,10 @@ std::vector<std::string> option_names(const CLI::App&);
 // their order.
 std::string usage_error(const CLI::App&, const CLI::ParseError&, std::span<char* const> words);
 
+// The same where help was asked for of a command that is none; else empty.
+std::string unknown_command(const CLI::App&, std::span<char* const> words);
+
+// The words of a command line, program first: those of kith help data fetch as those of kith data fetch --help.
+std::vector<char*> plain_words(std::span<char* const> words);
+
 }  // namespace kith

@@ -8,6 +8,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/gallery_page.h"
+#include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -28,7 +29,7 @@ void expect_new(const std::string& out) {
   std::error_code ignored;
   if (fs::is_directory(out, ignored) && !fs::is_empty(out, ignored))
     throw Error(out + ": is not empty; kith gallery wants a new folder");
-  if (fs::exists(out, ignored) && !fs::is_directory(out, ignored)) throw Error(out + ": is a file; expected a folder");
+  expect_usable_folder(out);
 }
 
 void run_gallery(const GalleryOptions& o) {
@@ -54,9 +55,15 @@ void run_gallery(const GalleryOptions& o) {
   for (auto& members : gallery.of_cluster)
     std::ranges::stable_sort(members, std::greater{}, &Gallery::Member::confidence);
   std::error_code failed;
-  fs::create_directories(o.out, failed);
+  const bool made = fs::create_directories(o.out, failed);
   if (failed) throw Error(fmt::format("{}: cannot create: {}", o.out, failed.message()));
-  write_gallery(gallery, o.out);
+  try {
+    write_gallery(gallery, o.out);
+  } catch (...) {  // the folder was empty, and the same command is to find it so
+    for (const fs::directory_entry& entry : fs::directory_iterator(o.out, failed)) fs::remove(entry.path(), failed);
+    if (made) fs::remove(o.out, failed);
+    throw;
+  }
   fmt::print("{}\n", (fs::path(o.out) / "index.html").string());
 }
 

@@ -8,6 +8,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/sorting.h"
+#include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
@@ -30,6 +31,7 @@ void expect_elsewhere(const SortOptions& o) {
   if (fs::equivalent(o.into, o.asked.run, none))
     throw Error(o.into + ": --into is the run directory, which is only read");
   expect_outside_data("--into", o.into, o.asked.data);
+  expect_usable_folder(o.into);
 }
 
 void run_sort(const SortOptions& o) {

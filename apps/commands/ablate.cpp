@@ -17,6 +17,7 @@
 #include "apps/children.h"
 #include "apps/commands/ablate_plan.h"
 #include "apps/commands/stage_options.h"
+#include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "apps/signals.h"
 #include "data/formats/files.h"
@@ -240,6 +241,7 @@ class Ablation {
 void ablate(const AblateOptions& o, Grid grid) {
   catch_stop_signals();
   Ablation ablation(o, std::move(grid));
+  expect_usable_folder(o.out);
   const std::vector<PlannedCell> plan = plan_cells(o, ablation.grid(), ablation.states(), ablation.jobs());
   if (o.dry_run) return print_plan(ablation.grid(), plan);
   ablation.run();

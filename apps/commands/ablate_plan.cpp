@@ -9,6 +9,7 @@
 #include "apps/commands/dry_run.h"
 #include "apps/device.h"
 #include "apps/run_stage.h"
+#include "data/dataset/folder_parts.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
 
@@ -56,6 +57,7 @@ class Planner {
 
   data::Dataset load(const PlannedCell& p) const {
     try {
+      data::expect_no_parts(config(p).data.spec, config(p).data.classes_file);
       return load_data(config(p).data);
     } catch (const std::exception& e) {
       refuse(p, e.what());

@@ -1,11 +1,19 @@
 // kith cluster: a stage of a run, or, with --features, clusters of anyone's rows.
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "apps/commands/cluster_features.h"
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 
 namespace kith {
+namespace {
+
+const std::vector<std::string> kWithRows = {"--out",     "--set",   "--seed", "--device",
+                                            "--threads", "--quiet", "--json", "--dry-run"};
+
+}  // namespace
 
 void add_cluster_command(CLI::App& app) {
   auto stage = std::make_shared<StageOptions>();
@@ -18,7 +26,9 @@ void add_cluster_command(CLI::App& app) {
   CLI::Option* features =
       command
           ->add_option("--features", rows->features,
-                       "Cluster the rows of this .npy or .safetensors[:TENSOR]; several: one space each, for turtle")
+                       "Cluster the rows of this .npy or .safetensors[:TENSOR]; several: one space each, for turtle; "
+                       "needs --clusters; " +
+                           kept_options_text(kWithRows))
           ->allow_extra_args(false);
   const auto of_rows = [&](CLI::Option* option) { return option->needs(features)->group("With --features"); };
   of_rows(command->add_option("--clusters", rows->request.clusters,
@@ -35,8 +45,7 @@ void add_cluster_command(CLI::App& app) {
   of_rows(command->add_option("--labels", rows->labels, "Classes of the rows, .npy: for scores alone"));
   command->callback([command, stage, rows] {
     if (rows->features.empty()) return run_stage(*stage, [](Session& s, auto&) { cluster(s); });
-    refuse_stage_options(*command, "--features",
-                         {"--out", "--set", "--seed", "--device", "--threads", "--quiet", "--json", "--dry-run"});
+    refuse_stage_options(*command, "--features", kWithRows);
     if (rows->request.clusters.empty()) throw CLI::RequiredError("--clusters");
     rows->request.overrides = stage->overrides;
     rows->request.seed = stage->seed.value_or(0);

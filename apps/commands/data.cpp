@@ -10,6 +10,7 @@
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
+#include "data/dataset/folder_parts.h"
 #include "data/fetch/fetch.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
@@ -137,6 +138,7 @@ void info(const InfoOptions& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
   if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
+  data::expect_no_parts(options.spec, options.classes_file);
   const data::Dataset set = data::load(options.spec, wanted(options));
   for (const data::Split& split : set.splits)
     for (const std::string& file : split.images.files)

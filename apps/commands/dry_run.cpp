@@ -1,18 +1,24 @@
 #include "apps/commands/dry_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "apps/startup_checks.h"
 #include "nn/device/ranks/collective.h"
 #include "nn/tensor/ceilings.h"
+#include "scan/config/run_command.h"
+#include "scan/preflight/memory_estimate.h"
+#include "scan/preflight/resources.h"
 #include "scan/preflight/scaling.h"
 #include "scan/preflight/work_estimate.h"
+#include "scan/text/first_few.h"
 #include "scan/text/table.h"
 
 namespace kith {
@@ -37,22 +43,102 @@ std::vector<Row> rows_of(const StageOptions& o, const RunConfig& config, const d
   return rows;
 }
 
-void print_text(const DataShape& shape, double forward, const std::vector<Row>& rows, const AssumedRate& rate) {
+double flops_left(const std::vector<Row>& rows) {
+  double sum = 0;
+  for (const auto& [work, done] : rows) sum += done ? 0 : work.flops;
+  return sum;
+}
+
+// The largest moment among stages that will run.
+struct Need {
+  double bytes = 0;
+  std::string stage, what;
+};
+
+Need largest(const std::vector<Footprint>& stages, std::vector<MemoryPart> Footprint::*kind) {
+  Need most;
+  for (const Footprint& f : stages)
+    if (const double bytes = total_bytes(f.*kind); bytes > most.bytes)
+      most = {
+          .bytes = bytes, .stage = f.stage, .what = std::ranges::max_element(f.*kind, {}, &MemoryPart::bytes)->what};
+  return most;
+}
+
+std::string of_free(std::optional<int64_t> free) {
+  return free ? fmt::format(" of {} free", size_text(static_cast<double>(*free))) : "";
+}
+
+// What the stages need that will run, by the estimates that refuse a run, beside what is free.
+struct Room {
+  Need host, device;
+  double disk = 0;
+  Resources free;
+};
+
+Room room_for(const std::vector<Row>& rows, const RunConfig& config, const DataShape& shape, const Resources& free) {
+  std::vector<Footprint> stages = footprints(config, shape, free.device, free.precision);
+  std::erase_if(stages, [&](const Footprint& f) {
+    return std::ranges::none_of(rows, [&](const Row& row) { return !row.done && row.work.stage == f.stage; });
+  });
+  Room out{.host = largest(stages, &Footprint::host), .device = largest(stages, &Footprint::device), .free = free};
+  for (const Footprint& f : stages) out.disk += f.disk;
+  return out;
+}
+
+// "kith run can start: mine, cluster, evaluate; about 40 seconds, at least 31.0 MiB of memory, 1.2 MiB of disk".
+std::string answer(const std::string& command, const std::vector<Row>& rows, double seconds, const Room& room) {
+  std::vector<std::string> stages;
+  for (const Row& row : rows)
+    if (!row.done) stages.push_back(row.work.stage);
+  const std::string device =
+      room.device.bytes > 0 ? fmt::format(", {} of device memory", size_text(room.device.bytes)) : "";
+  return fmt::format("kith {} can start: {}; about {}, at least {} of memory{}, {} of disk", command,
+                     fmt::join(stages, ", "), duration_text(seconds), size_text(room.host.bytes), device,
+                     size_text(room.disk));
+}
+
+std::vector<std::string> room_lines(const Room& room) {
+  std::vector<std::string> lines;
+  const auto memory = [&](const char* name, const Need& need, std::optional<int64_t> free) {
+    if (need.bytes > 0)
+      lines.push_back(fmt::format("{:<10} at least {}{}: in {}, mostly for {}", name, size_text(need.bytes),
+                                  of_free(free), need.stage, need.what));
+  };
+  memory("memory", room.host, room.free.host_bytes);
+  memory("on device", room.device, room.free.device_bytes);
+  lines.push_back(fmt::format("{:<10} about {}{}", "disk", size_text(room.disk), of_free(room.free.disk_bytes)));
+  return lines;
+}
+
+// What the command line and the run directory make other than the preset.
+std::string field_line(const RunConfig& config) {
+  std::vector<std::string> set;
+  for (const Difference& d : differences_from_preset(config))
+    if (d.field != "data.spec" && d.field != "precision") set.push_back(fmt::format("{} = {}", d.field, d.right));
+  return fmt::format("{:<10} preset {}{}; --fields prints all, as TOML", "fields", config.preset,
+                     set.empty() ? "" : ", but " + first_few(set, 6, ", "));
+}
+
+std::vector<std::string> work_lines(const DataShape& shape, double forward, const std::vector<Row>& rows,
+                                    const AssumedRate& rate) {
   const std::string more = shape.unlabelled > 0 ? fmt::format(", {} unlabelled", shape.unlabelled) : "";
-  fmt::print("# {} train{} and {} test images, {} x {} x {}; {}FLOP per image forward\n", shape.train, more, shape.test,
-             shape.height, shape.width, shape.channels, amount(forward));
-  double flops = 0, views = 0;
+  std::vector<std::string> lines = {fmt::format("{} train{} and {} test images, {} x {} x {}; {}FLOP per image forward",
+                                                shape.train, more, shape.test, shape.height, shape.width,
+                                                shape.channels, amount(forward))};
+  double views = 0;
   for (const auto& [work, done] : rows) {
     if (done) {
-      fmt::print("# {:<10} done earlier\n", work.stage);
+      lines.push_back(fmt::format("{:<10} done earlier", work.stage));
       continue;
     }
-    fmt::print("# {:<10} {:>8} steps {:>9}views {:>9}FLOP  {:>14}\n", work.stage, work.steps, amount(work.views),
-               amount(work.flops), duration_text(work.flops / rate.flops));
-    flops += work.flops, views += work.views;
+    lines.push_back(fmt::format("{:<10} {:>8} steps {:>9}views {:>9}FLOP  {:>14}", work.stage, work.steps,
+                                amount(work.views), amount(work.flops), duration_text(work.flops / rate.flops)));
+    views += work.views;
   }
-  fmt::print("# {:<10} {:>24}views {:>9}FLOP  {:>14} at {}FLOP/s: {}\n", "total", amount(views), amount(flops),
-             duration_text(flops / rate.flops), amount(rate.flops), rate.source);
+  const double flops = flops_left(rows);
+  lines.push_back(fmt::format("{:<10} {:>24}views {:>9}FLOP  {:>14} at {}FLOP/s: {}", "total", amount(views),
+                              amount(flops), duration_text(flops / rate.flops), amount(rate.flops), rate.source));
+  return lines;
 }
 
 std::string milliseconds(double seconds) {
@@ -86,7 +172,7 @@ std::vector<std::string> predicted_row(const std::string& name, const Predicted&
   return row;
 }
 
-void print_ranks(const Predicted& p, const RunConfig& config, const DataShape& shape) {
+std::vector<std::string> rank_lines(const Predicted& p, const RunConfig& config, const DataShape& shape) {
   Table table{.header = {"ms to compute + to talk"}, .rows = {}};
   for (const StepTraffic& step : p.steps) table.header.push_back(step.stage + " step");
   table.header.emplace_back("mining");
@@ -98,17 +184,16 @@ void print_ranks(const Predicted& p, const RunConfig& config, const DataShape& s
     table.rows.push_back(
         predicted_row(fmt::format("PREDICTION {} GPU{}{}", gpu.ranks, gpu.ranks > 1 ? "s, " : "", gpu.source), p,
                       config, shape, gpu));
-  fmt::print("# ranks      {}: {:.1f} us a call, {:.2f} GB/s; {}FLOP/s each while all compute\n", p.rates.source,
-             1e6 * p.rates.call_seconds, p.rates.bytes / 1e9, amount(p.rates.flops));
-  std::string line;
-  for (const char c : to_text(table, 0)) {
-    if (line.empty()) line = "# ";
-    line += c;
-    if (c == '\n') fmt::print("{}", std::exchange(line, ""));
-  }
-  fmt::print(
-      "# GPUs: H200s by published rates of their links, all else assumed; nothing of them was measured, and ranks "
-      "compute on CPUs\n");
+  std::vector<std::string> lines = {
+      fmt::format("{:<10} {}: {:.1f} us a call, {:.2f} GB/s; {}FLOP/s each while all compute", "ranks", p.rates.source,
+                  1e6 * p.rates.call_seconds, p.rates.bytes / 1e9, amount(p.rates.flops))};
+  std::istringstream text(to_text(table, 0));
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  lines.emplace_back(
+      "GPUs: H200s by published rates of their links, all else assumed; nothing of them was measured, and ranks "
+      "compute "
+      "on CPUs");
+  return lines;
 }
 
 nlohmann::json ranks_json(const Predicted& p, const RunConfig& config, const DataShape& shape) {
@@ -132,7 +217,6 @@ nlohmann::json ranks_json(const Predicted& p, const RunConfig& config, const Dat
 nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, const DataShape& shape,
                        const std::vector<Row>& rows, const AssumedRate& rate) {
   nlohmann::json stages = nlohmann::json::array();
-  double seconds = 0;
   for (const auto& [work, done] : rows) {
     stages.push_back({{"stage", work.stage},
                       {"done", done},
@@ -140,7 +224,6 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
                       {"views", work.views},
                       {"flops", work.flops},
                       {"seconds", work.flops / rate.flops}});
-    if (!done) seconds += work.flops / rate.flops;
   }
   return {{"config", to_toml(config)},
           {"device", opened.line},
@@ -153,7 +236,7 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
             {"channels", shape.channels},
             {"classes", shape.classes}}},
           {"stages", std::move(stages)},
-          {"seconds", seconds},
+          {"seconds", flops_left(rows) / rate.flops},
           {"flops_per_second", rate.flops},
           {"rate", rate.source}};
 }
@@ -195,9 +278,17 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
     if (predicted) plan["ranks"] = ranks_json(*predicted, config, shape);
     return fmt::print("{}\n", nlohmann::json{{"plan", std::move(plan)}}.dump());
   }
-  fmt::print("{}\n# {}\n", to_toml(config), opened.line);
-  print_text(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate);
-  if (predicted) print_ranks(*predicted, config, shape);
+  const Room room = room_for(rows, config, shape, free_resources(*opened.context, o.out));
+  std::vector<std::string> lines = {answer(o.command, rows, flops_left(rows) / rate.flops, room), opened.line};
+  const auto add = [&](const std::vector<std::string>& more) { lines.insert(lines.end(), more.begin(), more.end()); };
+  add(work_lines(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate));
+  add(room_lines(room));
+  if (predicted) add(rank_lines(*predicted, config, shape));
+  if (o.fields)
+    fmt::print("{}\n", to_toml(config));
+  else
+    lines.push_back(field_line(config));
+  for (const std::string& line : lines) fmt::print("{}{}\n", o.fields ? "# " : "", line);
 }
 
 }  // namespace kith

@@ -1,4 +1,4 @@
-// --dry-run: the configuration, and the work and the time that it stands for.
+// --dry-run: what a command would do, and the time, the memory and the disk that it would take.
 #pragma once
 #include <string>
 
@@ -8,8 +8,8 @@
 
 namespace kith {
 
-// On standard output: TOML with the plan in comments, or with --json one line, {"plan": ...}. The stages that the command
-// would run, those that are done named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
+// On standard output: first what would run and what it takes, then how that is made up; with --fields the configuration as TOML,
+// and the plan behind it in comments; or with --json one line, {"plan": ...}. Of the stages those that are done are named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
 // Of several ranks also what they need for a step and for mining, and what GPUs would (scan/preflight/scaling.h); every rank calls
 // it, the first prints.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);

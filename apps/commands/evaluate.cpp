@@ -1,12 +1,19 @@
 // kith evaluate: the last stage of a run, or, with --assignments, the scores of anyone's clustering.
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/commands/arrays.h"
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
 
 namespace kith {
+namespace {
+
+const std::vector<std::string> kWithAssignments = {"--json"};
+
+}  // namespace
 
 void add_evaluate_command(CLI::App& app) {
   auto stage = std::make_shared<StageOptions>();
@@ -15,8 +22,9 @@ void add_evaluate_command(CLI::App& app) {
   add_stage_options(*command, *stage);
   stage->command = "evaluate";
   add_from_option(*command, *stage);
-  CLI::Option* assignments = command->add_option("--assignments", arrays->assignments,
-                                                 "Score the clusters in this .npy: any numbers; -1 is noise");
+  CLI::Option* assignments = command->add_option(
+      "--assignments", arrays->assignments,
+      "Score the clusters in this .npy: any numbers; -1 is noise; " + kept_options_text(kWithAssignments));
   const auto of_arrays = [&](CLI::Option* option) { option->needs(assignments)->group("With --assignments"); };
   CLI::Option* labels = command->add_option("--labels", arrays->labels, "Classes, .npy");
   of_arrays(labels);
@@ -27,7 +35,7 @@ void add_evaluate_command(CLI::App& app) {
     if (arrays->assignments.empty() && stage->out.empty()) throw CLI::RequiredError("--out or --assignments");
     if (arrays->assignments.empty())
       return run_stage(*stage, [](Session& s, const StageOptions& o) { print_summary(s, o, evaluate(s)); });
-    refuse_stage_options(*command, "--assignments", {"--json"});
+    refuse_stage_options(*command, "--assignments", kWithAssignments);
     arrays->json = stage->json;
     evaluate_arrays(*arrays);
   });

@@ -47,7 +47,7 @@ void add_import_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("import", "Begin a run with weights from elsewhere in place of a pretext");
   add_stage_options(*command, o->stage);
   o->stage.command = "pretext";
-  for (const char* option : {"--dry-run", "--ranks"}) command->remove_option(command->get_option(option));
+  for (const char* option : {"--fields", "--dry-run", "--ranks"}) command->remove_option(command->get_option(option));
   command->get_option("--out")->required()->description("New run directory");
   command
       ->add_option(

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/commands/arrays.h"
 #include "apps/commands/stage_options.h"
@@ -15,6 +16,8 @@
 
 namespace kith {
 namespace {
+
+const std::vector<std::string> kWithFeatures = {"--out", "--device", "--threads", "--ranks", "--quiet"};
 
 // By all ranks, each on the CPU where there are several.
 void mine_rows(const StageOptions& o, const MineArrays& arrays) {
@@ -48,8 +51,9 @@ void add_mine_command(CLI::App& app) {
   stage->command = "mine";
   add_from_option(*command, *stage);
   command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");
-  CLI::Option* features = command->add_option("--features", arrays->features,
-                                              "Search among the rows of this .npy, mapped; --ranks share the search");
+  CLI::Option* features = command->add_option(
+      "--features", arrays->features,
+      "Search among the rows of this .npy, mapped; --ranks share the search; " + kept_options_text(kWithFeatures));
   auto neighbours = std::make_shared<std::string>();
   command
       ->add_option("--neighbours", *neighbours,
@@ -64,7 +68,7 @@ void add_mine_command(CLI::App& app) {
   command->callback([command, stage, arrays, neighbours] {
     if (arrays->features.empty())
       return run_stage(*stage, [&](Session& s, auto&) { neighbours->empty() ? mine(s) : mine_given(s, *neighbours); });
-    refuse_stage_options(*command, "--features", {"--out", "--device", "--threads", "--ranks", "--quiet"});
+    refuse_stage_options(*command, "--features", kWithFeatures);
     arrays->out = stage->out;
     mine_rows(*stage, *arrays);
   });

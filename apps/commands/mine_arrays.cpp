@@ -68,24 +68,38 @@ class Rows {
   // use(row of the file, its numbers), in the order of the rows.
   template <class Use>
   void each(int64_t first, int64_t count, const Use& use) const {
-    const int64_t dim = file_.cols(), piece = std::clamp<int64_t>((int64_t{1} << 18) / dim, 1, 4096);
-    std::vector<double> values(static_cast<size_t>(std::min(piece, count) * dim));
-    for (int64_t begin = first; begin < first + count; begin += piece) {
-      const int64_t n = std::min(piece, first + count - begin);
-      file_.read(begin, n, values.data());
-      parallel_for(normalize_ ? n : 0, 64, [&](int64_t from, int64_t to) {
-        for (int64_t i = from; i < to; ++i) to_unit({values.data() + i * dim, static_cast<size_t>(dim)});
-      });
-      for (int64_t i = 0; i < n; ++i)
-        use(begin + i, std::span<const double>(values.data() + i * dim, static_cast<size_t>(dim)));
-    }
+    pass(
+        first, count, [](int64_t, std::span<const double>) {}, use);
   }
   template <class Use>
   void each(const Use& use) const {
     each(0, file_.rows(), use);
   }
+  // Before, of some rows at a time, look(row of the file, its numbers there).
+  template <class Look, class Use>
+  void each(const Look& look, const Use& use) const {
+    pass(0, file_.rows(), look, use);
+  }
 
  private:
+  template <class Look, class Use>
+  void pass(int64_t first, int64_t count, const Look& look, const Use& use) const {
+    const int64_t dim = file_.cols(), piece = std::clamp<int64_t>((int64_t{1} << 18) / dim, 1, 4096);
+    std::vector<double> values(static_cast<size_t>(std::min(piece, count) * dim));
+    for (int64_t begin = first; begin < first + count; begin += piece) {
+      const int64_t n = std::min(piece, first + count - begin);
+      const auto row = [&](int64_t i) {
+        return std::span<const double>(values.data() + i * dim, static_cast<size_t>(dim));
+      };
+      file_.read(begin, n, values.data());
+      for (int64_t i = 0; i < n; ++i) look(begin + i, row(i));
+      parallel_for(normalize_ ? n : 0, 64, [&](int64_t from, int64_t to) {
+        for (int64_t i = from; i < to; ++i) to_unit({values.data() + i * dim, static_cast<size_t>(dim)});
+      });
+      for (int64_t i = 0; i < n; ++i) use(begin + i, row(i));
+    }
+  }
+
   static void to_unit(std::span<double> row) {
     double largest = 0, square = 0;
     for (const double v : row) largest = std::max(largest, std::abs(v));
@@ -99,14 +113,15 @@ class Rows {
   bool normalize_;
 };
 
-void expect_finite(const FeatureMatrix& file) {
-  Rows(file, false).each([&](int64_t i, std::span<const double> row) {
+struct ExpectFinite {
+  const FeatureMatrix& file;
+  void operator()(int64_t i, std::span<const double> row) const {
     const auto bad = std::ranges::find_if_not(row, [](double v) { return std::isfinite(v); });
     if (bad != row.end())
       throw Error(
           fmt::format("{}: value [{}, {}] is {}; expected finite features", file.name(), i, bad - row.begin(), *bad));
-  });
-}
+  }
+};
 
 // What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the
 // database, or empty.
@@ -120,7 +135,7 @@ struct Searched {
 Searched look_at_unit_rows(const FeatureMatrix& file) {
   int64_t zeros = 0, first_zero = 0;
   std::vector<double> mean(static_cast<size_t>(file.cols()));
-  Rows(file, true).each([&](int64_t i, std::span<const double> row) {
+  Rows(file, true).each(ExpectFinite{file}, [&](int64_t i, std::span<const double> row) {
     for (size_t d = 0; d < row.size(); ++d) mean[d] += row[d] / static_cast<double>(file.rows());
     if (std::ranges::all_of(row, [](double v) { return v == 0; }) && zeros++ == 0) first_zero = i;
   });
@@ -139,7 +154,7 @@ Searched look_at_unit_rows(const FeatureMatrix& file) {
 // Rows as they are, in f32. Elements may vanish, rows not.
 Searched look_at_rows_as_given(const FeatureMatrix& file) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
-  Rows(file, false).each([&](int64_t i, std::span<const double> row) {
+  Rows(file, false).each(ExpectFinite{file}, [&](int64_t i, std::span<const double> row) {
     double square = 0, largest = 0;
     for (size_t d = 0; d < row.size(); ++d) {
       const double v = row[d];
@@ -231,7 +246,6 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
   Searched searched;
   together(ranks, [&] {
     file = open_rows(options);
-    expect_finite(*file);
     searched = options.normalize ? look_at_unit_rows(*file) : look_at_rows_as_given(*file);
   });
   if (first && !searched.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", searched.warning);

@@ -59,6 +59,7 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
                                       {o.sync_bn, "--sync-bn"},
                                       {o.profile, "--profile"},
                                       {o.json, "--json"},
+                                      {o.fields, "--fields"},
                                       {o.tf32, "--tf32"},
                                       {o.no_graphs, "--no-graphs"},
                                       {o.stream != "auto", "--stream"}})

@@ -1,6 +1,7 @@
 #include "apps/commands/stage_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -79,10 +80,12 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
           "more than half of its free memory), yes, no")
       ->check(CLI::IsMember({"auto", "yes", "no"}));
   command.add_flag("--profile", o.profile, "Where the time goes, by operation: a table per stage, and profile.json");
-  command.add_flag(
+  CLI::Option* dry_run = command.add_flag(
       "--dry-run", o.dry_run,
-      "Check that the run can start, print its configuration and estimated work; write nothing but the cache of "
-      "decoded pictures");
+      "Check that the run can start, print what would run with its estimated time, memory and disk; write nothing but "
+      "the cache of decoded pictures");
+  command.add_flag("--fields", o.fields, "Also print every field of the configuration, as TOML that --preset takes")
+      ->needs(dry_run);
   command.add_flag("--quiet", o.quiet, "No progress, no notes");
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }
@@ -95,6 +98,10 @@ void add_from_option(CLI::App& command, StageOptions& o) {
           "that is still valid; it is only read")
       ->check(CLI::ExistingDirectory)
       ->excludes("--preset");
+}
+
+std::string kept_options_text(const std::vector<std::string>& kept) {
+  return fmt::format("with it go {}, and the options below; it excludes the others", fmt::join(kept, ", "));
 }
 
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept) {

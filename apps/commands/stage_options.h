@@ -12,7 +12,8 @@ void add_device_option(CLI::App& command, std::string& device);  // usage error 
 void add_stage_options(CLI::App& command, StageOptions& options);
 void add_from_option(CLI::App& command, StageOptions& options);  // of all stages that have one before them
 // The option `array` makes a command work on files alone: usage error when one of a stage's options but `kept` stands
-// beside it.
+// beside it. The help of `array` says so in a part of a sentence.
+std::string kept_options_text(const std::vector<std::string>& kept);
 void refuse_stage_options(const CLI::App& command, const std::string& array, const std::vector<std::string>& kept);
 
 }  // namespace kith

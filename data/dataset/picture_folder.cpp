@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "data/dataset/folder_parts.h"
 #include "data/dataset/picture_list.h"
 #include "data/dataset/readers.h"
 #include "data/formats/files.h"
@@ -166,12 +167,38 @@ void add_class(Walk& walk, const Class& one, PictureList& out, std::vector<std::
   out.class_names.push_back(one.name);
 }
 
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool is_part(const std::string& folder) {
+  constexpr std::array<std::string_view, 8> kParts = {"train", "training", "test",       "testing",
+                                                      "val",   "valid",    "validation", "dev"};
+  return std::ranges::find(kParts, lower(folder)) != kParts.end();
+}
+
 }  // namespace
 
 bool has_picture_ending(const std::string& name) {
-  std::string ending = fs::path(name).extension().string();
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::ranges::find(kEndings, ending) != kEndings.end();
+  return std::ranges::find(kEndings, lower(fs::path(name).extension().string())) != kEndings.end();
+}
+
+void expect_no_parts(std::string_view spec, const std::string& classes_file) {
+  constexpr std::string_view kFolder = "folder:";
+  const fs::path dir = spec.starts_with(kFolder) ? spec.substr(kFolder.size()) : "";
+  if (!fs::is_directory(dir) || !classes_file.empty()) return;
+  Walk walk(dir);
+  walk.root_pictures();
+  std::vector<std::string> parts = walk.folders;
+  if (parts.empty() || !std::ranges::all_of(parts, is_part)) return;
+  std::ranges::stable_partition(parts, [](const std::string& part) { return lower(part).starts_with("train"); });
+  std::string asks;
+  if (parts.size() > 1)
+    asks = fmt::format(", and kith predict --data folder:{} asks about another", (dir / parts[1]).string());
+  fail("{}: {} {} of a data set, and would be taken for {}; --data folder:{} learns from the classes in one{}", spec,
+       fmt::join(parts, ", "), parts.size() == 1 ? "is a part" : "are parts", parts.size() == 1 ? "a class" : "classes",
+       (dir / parts[0]).string(), asks);
 }
 
 PictureList list_folder(const fs::path& dir, const std::string& classes_file) {

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kNoSuchFile = "no such file";
+
 bool ends_as_tga(const std::string& file) {
   std::string ending = fs::path(file).extension().string();
   std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -26,6 +28,8 @@ bool ends_as_tga(const std::string& file) {
 std::vector<uint8_t> read_picture_file(const std::string& file, Turn& turn) {
   std::error_code error;
   const uintmax_t bytes = fs::file_size(file, error);
+  if (std::error_code none; error && fs::symlink_status(file, none).type() == fs::file_type::not_found)
+    fail("{}", kNoSuchFile);
   if (!error && bytes > static_cast<uintmax_t>(kMostFileBytes))
     fail("has {} MiB, above the limit of {} for a picture file", bytes >> 20, kMostFileBytes >> 20);
   if (!error) turn.need(static_cast<int64_t>(bytes));
@@ -110,7 +114,9 @@ void expect_picture_size(int size) {
 }  // namespace
 
 void fail_for(const BadPicture& bad) {
-  fail("{}: {}; --skip-bad, for a run --set data.skip_bad=true, goes on without such files", printable(bad.file), bad.reason);
+  if (bad.reason == kNoSuchFile) fail("{}: {}", printable(bad.file), bad.reason);
+  fail("{}: {}; --skip-bad, for a run --set data.skip_bad=true, goes on without such files", printable(bad.file),
+       bad.reason);
 }
 
 void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels) {

@@ -67,10 +67,10 @@ ResNet::Block ResNet::make_block(Context& ctx, int64_t in, int64_t channels, int
   return block;
 }
 
-Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options, bool keeps_output) {
+Var ResNet::block(Tape& tape, Block& b, Var x, BatchNormOptions options, bool is_kept) {
   BatchNormOptions linear = options, last = options;
   linear.relu = false;
-  last.recompute = options.recompute && !keeps_output;
+  last.recompute = options.recompute && !is_kept;
   Var shortcut = x;
   if (b.shortcut_conv) shortcut = (*b.shortcut_bn)(tape, (*b.shortcut_conv)(tape, x), linear);
   const Var y = b.bn1(tape, b.conv1(tape, x), options);
@@ -88,7 +88,8 @@ Var ResNet::operator()(Tape& tape, Var x, bool train, std::optional<float> momen
   Var y = bn1_(tape, conv1_(tape, x), options);
   if (const std::optional<PoolSpec> pool = stem_pool(config_.stem)) y = max_pool(tape, y, *pool);
   for (std::vector<Block>& layer : layers_)
-    for (size_t b = 0; b < layer.size(); ++b) y = block(tape, layer[b], y, options, b % 2 == 1);
+    for (size_t b = 0; b < layer.size(); ++b)
+      y = block(tape, layer[b], y, options, keeps_output(static_cast<int64_t>(b)));
   return global_average_pool(tape, y);
 }
 

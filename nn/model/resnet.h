@@ -1,6 +1,7 @@
 // ResNet-18, -34 and -50 with the stems of CIFAR, STL-10 and ImageNet.
 #pragma once
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct ResNetConfig {
   int expansion() const { return bottleneck() ? 4 : 1; }  // channels that leave a block, over those in it
   int features() const { return 8 * width * expansion(); }
 };
+// With recompute, of which blocks of a stage the output is kept; another is made again from the last one that is.
+constexpr bool keeps_output(int64_t block) { return block % 2 == 1; }
 std::array<int, 4> blocks_of(int depth);  // of each stage; Error: a depth that is not there
 ConvSpec stem_conv(Stem);
 std::optional<PoolSpec> stem_pool(Stem);  // of the maximum, after the first convolution
@@ -48,8 +51,8 @@ class ResNet {
   BatchNorm bn1_;
   std::vector<std::vector<Block>> layers_;
   Block make_block(Context&, int64_t in, int64_t channels, int stride, uint64_t seed, const std::string& name) const;
-  // The options are those of a normalisation with ReLU. An output that is not kept is made again from the last one that is.
-  Var block(Tape&, Block&, Var x, BatchNormOptions, bool keeps_output);
+  // The options are those of a normalisation with ReLU.
+  Var block(Tape&, Block&, Var x, BatchNormOptions, bool is_kept);
 };
 
 }  // namespace kith

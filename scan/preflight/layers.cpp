@@ -36,15 +36,14 @@ std::vector<ConvLayer> backbone_layers(const ModelConfig& model, int height, int
     const double channels = static_cast<double>(model.width) * (1 << stage), out = channels * net.expansion();
     for (int block = 0; block < blocks[static_cast<size_t>(stage)]; ++block) {
       const int stride = stage > 0 && block == 0 ? 2 : 1;
-      const bool kept = block % 2 == 1;  // nn/model/resnet.cpp
       const Size before = std::exchange(size, size.strided(3, stride, 1));
       if (net.bottleneck()) {
         conv(1, in, channels, before);
         conv(3, channels, channels, size);
-        conv(1, channels, out, size, false, kept);
+        conv(1, channels, out, size, false, keeps_output(block));
       } else {
         conv(3, in, out, size);
-        conv(3, out, out, size, false, kept);
+        conv(3, out, out, size, false, keeps_output(block));
       }
       if (stride != 1 || in != out) conv(1, in, out, size, true);
       in = out;

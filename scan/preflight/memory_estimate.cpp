@@ -179,4 +179,9 @@ double total_bytes(const std::vector<MemoryPart>& parts) {
   return sum;
 }
 
+std::string size_text(double bytes) {
+  return bytes < (1 << 30) ? fmt::format("{:.1f} MiB", bytes / (1 << 20))
+                           : fmt::format("{:.1f} GiB", bytes / (1 << 30));
+}
+
 }  // namespace kith

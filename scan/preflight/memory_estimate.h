@@ -31,5 +31,6 @@ struct Footprint {
 std::vector<Footprint> footprints(const RunConfig&, const DataShape&, Device, DType precision);
 
 double total_bytes(const std::vector<MemoryPart>&);
+std::string size_text(double bytes);  // "3.1 MiB", "12.0 GiB"
 
 }  // namespace kith

@@ -18,11 +18,6 @@ constexpr int64_t kLongestList = 4096;  // of kernels::topk
 constexpr int kWidestNtXent = 256;      // of kernels::ntxent on CUDA
 constexpr double kTight = 0.8;          // of what is free
 
-std::string size_text(double bytes) {
-  return bytes < (1 << 30) ? fmt::format("{:.1f} MiB", bytes / (1 << 20))
-                           : fmt::format("{:.1f} GiB", bytes / (1 << 30));
-}
-
 class Check {
  public:
   Check(const RunConfig& config, const data::Dataset& data, std::span<const std::string> stages, const Resources& free)

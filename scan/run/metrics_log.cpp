@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "kernels/core/check.h"
 #include "scan/text/json_text.h"
@@ -17,9 +20,12 @@
 namespace kith {
 namespace {
 
+Error in_use(const std::filesystem::path& run_dir) {
+  return Error(fmt::format("{}: another kith is working in this directory", run_dir.string()));
+}
+
 void lock(int file, int how, const std::filesystem::path& run_dir) {
-  if (flock(file, how | LOCK_NB) != 0)
-    throw Error(fmt::format("{}: another kith is working in this directory", run_dir.string()));
+  if (flock(file, how | LOCK_NB) != 0) throw in_use(run_dir);
 }
 
 // An object whose fields that are read everywhere have their types.
@@ -53,8 +59,26 @@ void require_objects(std::string_view lines, const std::filesystem::path& path) 
   }
 }
 
+// Not where another process has replaced the file while this one was opening it.
+bool has_name(int file, const std::filesystem::path& path) {
+  struct stat opened {
+  }, named{};
+  return fstat(file, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
 void require(bool ok, const std::filesystem::path& path, const char* what) {
   if (!ok) throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
+}
+
+// A disk that is full takes a part of what it is given, and says why at the next try.
+void write_all(int file, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const ssize_t n = write(file, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    require(n > 0, path, "cannot be written");
+    text.remove_prefix(static_cast<size_t>(n));
+  }
 }
 
 // f(byte at which it begins, line with its end).
@@ -135,6 +159,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
   require(file_ >= 0, path_, "cannot be opened");
   try {
     lock(file_, LOCK_EX, path.parent_path());
+    if (!has_name(file_, path)) throw in_use(path.parent_path());
     const std::string text = read();
     const std::string_view lines = complete_lines(text);
     require_objects(lines, path_);
@@ -147,10 +172,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
 
 MetricsLog::~MetricsLog() { close(file_); }
 
-void MetricsLog::append(const nlohmann::json& object) {
-  const std::string line = json_text(object) + "\n";
-  require(write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size()), path_, "cannot be written");
-}
+void MetricsLog::append(const nlohmann::json& object) { write_all(file_, json_text(object) + "\n", path_); }
 
 int64_t MetricsLog::position() {
   require(fsync(file_) == 0, path_, "cannot be flushed");
@@ -187,9 +209,22 @@ std::string MetricsLog::read() const {
   return text;
 }
 
+// Locked before it has the name: at every moment one of the two is.
 void MetricsLog::replace(std::string_view text) {
-  rewind(0);
-  require(write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()), path_, "cannot be written");
+  const std::filesystem::path beside = path_.string() + ".partial";
+  const int file = open(beside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  require(file >= 0, beside, "cannot be created");
+  try {
+    lock(file, LOCK_EX, path_.parent_path());
+    write_all(file, text, path_);
+    require(fsync(file) == 0, path_, "cannot be flushed");
+    require(std::rename(beside.c_str(), path_.c_str()) == 0, path_, "cannot be replaced");
+  } catch (...) {
+    close(file);
+    unlink(beside.c_str());
+    throw;
+  }
+  close(std::exchange(file_, file));
 }
 
 }  // namespace kith

@@ -30,7 +30,7 @@ class MetricsLog {
  private:
   void drop(std::string_view stage, size_t begin, size_t end);  // the stage's lines that begin within these bytes
   std::string read() const;
-  void replace(std::string_view text);
+  void replace(std::string_view text);  // all of it or nothing
 
   std::filesystem::path path_;
   int file_ = -1;

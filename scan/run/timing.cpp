@@ -16,6 +16,7 @@ nlohmann::json recorded_seconds(const Session& s) {
 }
 
 void record_seconds(const Session& s, const std::string& stage, double seconds) {
+  s.ledger.before_write();  // without a configuration beside it, nobody would know whose the file is
   nlohmann::json times = recorded_seconds(s);
   times[stage] = seconds;
   data::write_file(s.dir / kTimes, {data::as_bytes(times.dump(2) + "\n")});

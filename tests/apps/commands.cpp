@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <tuple>
 
 #include "scan/config/config.h"
 #include "tests/apps/program.h"
@@ -56,6 +57,44 @@ TEST(Program, HelpEndsWithExamplesThatExist) {
   }
 }
 
+// What the help names as going with an array does, and every other option of a stage is refused as the help says.
+TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
+  const std::vector<std::string> stage = {"--data",      "--preset",  "--set",       "--seed",      "--threads",
+                                          "--ranks",     "--sync-bn", "--device",    "--precision", "--tf32",
+                                          "--recompute", "--from",    "--no-graphs", "--stream",    "--profile",
+                                          "--dry-run",   "--quiet",   "--json"};
+  const std::vector<std::string> flags = {"--sync-bn", "--tf32",    "--recompute", "--no-graphs",
+                                          "--profile", "--dry-run", "--quiet",     "--json"};
+  for (const auto& [command, array, needs] : std::initializer_list<std::tuple<std::string, std::string, std::string>>{
+           {"mine", "--features", ""},
+           {"cluster", "--features", "--clusters"},
+           {"evaluate", "--assignments", "--labels"}}) {
+    const std::string help = kith({command, "--help"}).out;
+    const size_t at = help.find("with it go "), end = help.find(", and the options below; it excludes the others\n");
+    ASSERT_NE(at, std::string::npos) << help;
+    ASSERT_NE(end, std::string::npos) << help;
+    const std::string kept = help.substr(at, end - at) + ",";
+    for (const std::string& option : stage) {
+      std::vector<std::string> words = {command, array, "none.npy", option};
+      if (std::ranges::find(flags, option) == flags.end())
+        words.push_back(option == "--from"        ? "."
+                        : option == "--device"    ? "cpu"
+                        : option == "--precision" ? "f32"
+                        : option == "--stream"    ? "no"
+                        : option == "--set"       ? "epochs=1"
+                                                  : "1");
+      if (command != "evaluate") words.insert(words.end(), {"--out", "none"});
+      if (!needs.empty()) words.insert(words.end(), {needs, "2"});
+      const Outcome o = kith(words);
+      const bool excluded = o.err.find(option + " excludes " + array) != std::string::npos;
+      EXPECT_EQ(excluded, kept.find(" " + option + ",") == std::string::npos)
+          << command << " " << option << ": " << o.err;
+      EXPECT_EQ(o.status, excluded ? 2 : 1) << command << " " << option << ": " << o.err;
+    }
+  }
+  EXPECT_NE(kith({"cluster", "--help"}).out.find("; needs --clusters; "), std::string::npos);
+}
+
 TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({}, 2, "A subcommand is required (kith --help)");
   expect_error({"rnu", "--out", "x"}, 2, "no command rnu; the nearest is run (kith --help)");
@@ -83,6 +122,17 @@ TEST(Program, WrongUsageExitsWithTwo) {
                "kith run has no option --seeed; the nearest is --seed (kith run --help)");
   expect_error({"data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
   expect_error({"run", "--out", "x", "photos"}, 2, "kith run does not take 'photos' (kith run --help)");
+}
+
+TEST(Program, HelpOfNoCommandIsWrongUsage) {
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {"cluser", "--help"}, {"cluser", "-h"}, {"help", "cluser"}, {"--help", "cluser"}})
+    expect_error(words, 2, "no command cluser; the nearest is cluster (kith --help)");
+  expect_error({"train", "--help"}, 2, "no command train; the nearest is run (kith --help)");
+  expect_error({"help", "data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
+  EXPECT_EQ(kith({"help"}).out, kith({"--help"}).out);
+  EXPECT_EQ(kith({"help", "data", "fetch"}).out, kith({"data", "fetch", "--help"}).out);
+  EXPECT_EQ(kith({"help", "run"}).status, 0);
 }
 
 TEST(Program, InfoIsOneScreen) {

@@ -8,6 +8,7 @@
 #include "data/formats/png.h"
 #include "kernels/core/philox.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/support/small_files.h"
 
 namespace kith::test {
 namespace {
@@ -129,6 +130,22 @@ TEST_F(PicturesAsked, TilesOfAGalleryHaveTheBackgroundOfTheRun) {
     EXPECT_EQ(sheet.pixels[static_cast<size_t>((2 * sheet.width + 3) * sheet.channels)], 0) << e.path();  // in the tile
   }
   EXPECT_GE(sheets, 1);
+}
+
+TEST_F(PicturesAsked, AGalleryThatFoundNoRoomLeavesNothing) {
+  const std::vector<std::string> words = {"--out", path("no_room"), "--most", "1", "--least", "0", "--tile", "16"};
+  for (const bool there : {false, true}) {
+    if (there) fs::create_directory(root_ / "no_room");
+    {
+      const SmallFiles limit(500);
+      const Outcome o = ask("gallery", words);
+      EXPECT_EQ(o.status, 1);
+      EXPECT_NE(o.err.find(": cannot write: File too large\n"), std::string::npos) << o.err;
+    }
+    EXPECT_EQ(fs::exists(root_ / "no_room"), there);
+  }
+  EXPECT_TRUE(fs::is_empty(root_ / "no_room"));
+  EXPECT_EQ(ask("gallery", words).status, 0);
 }
 
 TEST_F(PicturesAsked, TheReportNamesTheFolderAndFieldsWithoutEffectAreWarnedOf) {

@@ -60,6 +60,8 @@ TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
   EXPECT_EQ(lines_with(whole.err, "; 2 ranks, " + mpi_version()), 1) << whole.err;
   const Outcome stopped = ranks(2, "b", kOften, once_saved(SIGINT, "b"));
   EXPECT_EQ(stopped.status, 130) << stopped.err;
+  EXPECT_EQ(lines_with(stopped.err, "kith: stopping: saves first"), 1) << stopped.err;
+  EXPECT_EQ(stopped.err.find("\n\n"), std::string::npos) << stopped.err;  // no empty line, where there is no terminal
   EXPECT_EQ(lines_with(stopped.err, "kith: stopped; the same command continues"), 1) << stopped.err;
   const Outcome rest = ranks(2, "b");
   ASSERT_EQ(rest.status, 0) << rest.err;
@@ -155,8 +157,8 @@ TEST_F(RanksRuns, NormaliseTheWholeBatchWhereTheyAreTold) {
 TEST_F(RanksRuns, ADryRunPredictsStepsAndMining) {
   const Outcome o = ranks(2, "a", {"--dry-run"});
   ASSERT_EQ(o.status, 0) << o.err;
-  EXPECT_EQ(lines_with(o.out, "# ranks      " + mpi_version() + ", measured now: "), 1) << o.out;
-  EXPECT_EQ(lines_with(o.out, "# 2 ranks "), 1) << o.out;
+  EXPECT_EQ(lines_with(o.out, "ranks      " + mpi_version() + ", measured now: "), 1) << o.out;
+  EXPECT_EQ(lines_with(o.out, "2 ranks  "), 1) << o.out;
   EXPECT_EQ(lines_with(o.out, "PREDICTION"), 7) << o.out;
   EXPECT_FALSE(fs::exists(root_ / "a"));
   const Outcome j = ranks(2, "a", {"--dry-run", "--json"});

@@ -23,7 +23,7 @@ TEST(Signals, AMappedFileThatBecomesShorterIsSaidInOneLine) {
         const volatile uint8_t* const last = pixels.end() - 1;
         static_cast<void>(*last);
       },
-      testing::ExitedWithCode(1), "^\nkith: a data file became shorter while it was used, or its disk failed\n$");
+      testing::ExitedWithCode(1), "^kith: a data file became shorter while it was used, or its disk failed\n$");
   std::filesystem::remove(path);
 }
 

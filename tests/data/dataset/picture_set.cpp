@@ -223,7 +223,7 @@ TEST_F(Folder, DecodedPicturesAreKeptUntilAFileChanges) {
   put("b/1.png", 21);
   EXPECT_TRUE(decodes(wanted));
   EXPECT_EQ(load(wanted).train().pixels[12], 21);
-  EXPECT_EQ(first.train().pixels[12], 20);  // its file has no name any more, and is there
+  EXPECT_EQ(first.train().pixels[12], 20);          // its file has no name any more, and is there
   const fs::path exchanged = root / "b" / "1.png";  // for one of its size, its time put back
   const auto time = fs::last_write_time(exchanged);
   const auto bytes = fs::file_size(exchanged);

@@ -76,8 +76,13 @@ TEST_F(LoadPictures, BadFilesAreLeftOutOnRequestAndListed) {
   EXPECT_EQ(bad[0].index, 1);
   EXPECT_EQ(bad[0].file, files[1]);
   EXPECT_EQ(bad[0].reason, "is empty");
-  EXPECT_HAS(bad[1].reason, "cannot open: No such file");
+  EXPECT_EQ(bad[1].reason, "no such file");
   EXPECT_HAS(bad[2].reason, "is a folder");
+}
+
+TEST_F(LoadPictures, AFileThatIsNotThereIsNoBadPicture) {
+  const std::vector<std::string> files = {one_colour("0.png", 10), name("1.png")};
+  EXPECT_EQ(error_of([&] { data::load_pictures(files, {.size = 2}); }), files[1] + ": no such file");
 }
 
 TEST_F(LoadPictures, NothingLeftIsAnError) {

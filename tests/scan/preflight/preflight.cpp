@@ -266,8 +266,7 @@ TEST(Preflight, ViewsMayBeLargerThanTheImagesWhereTheyAreResized) {
 
 TEST(Preflight, LooksAtTheStagesThatRunOnly) {
   RunConfig config = tiny_config();
-  config.mine.k = 5000;
-  config.cluster.classes = 6000;
+  config.mine.k = 5000, config.cluster.classes = 6000;
   data::Dataset data = test::striped_data(1, 70, 40);
   data.edit(data::Role::train).count = 5500;
   EXPECT_EQ(preflight(config, data, kAll, kLarge).faults.size(), 2u);

@@ -2,11 +2,14 @@
 #include "scan/run/metrics_log.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "kernels/core/check.h"
+#include "tests/support/small_files.h"
 
 namespace kith {
 namespace {
@@ -15,7 +18,11 @@ using nlohmann::json;
 
 class Log : public testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(path_); }
+  void SetUp() override { ::signal(SIGXFSZ, SIG_IGN); }  // a write that is too long fails
+  void TearDown() override {
+    std::filesystem::remove(path_);
+    ::signal(SIGXFSZ, SIG_DFL);
+  }
   std::string text() const {
     std::ifstream in(path_);
     return {std::istreambuf_iterator<char>(in), {}};
@@ -103,6 +110,44 @@ TEST_F(Log, KeepsTheLinesOfWhatStands) {
   EXPECT_EQ(text(),
             "{\"stage\":\"mine\",\"step\":1}\n{\"finished\":true,\"stage\":\"mine\"}\n{\"no\":\"stage\"}\n"
             "{\"stage\":\"cluster\",\"step\":4}\n{\"finished\":true,\"stage\":\"cluster\"}\n");
+}
+
+TEST_F(Log, SaysWhyALineIsCutAndGoesOnWithoutIt) {
+  const std::string first = "{\"step\":1}\n";
+  MetricsLog(path_).append({{"step", 1}});
+  std::string said;
+  {
+    const test::SmallFiles limit(first.size() + 4);
+    errno = 0;
+    try {
+      MetricsLog(path_).append({{"step", 2}});
+    } catch (const Error& e) {
+      said = e.what();
+    }
+  }
+  EXPECT_EQ(said, path_.string() + ": cannot be written: File too large");
+  EXPECT_EQ(text(), first + "{\"st");
+  MetricsLog(path_).append({{"step", 3}});
+  EXPECT_EQ(text(), first + "{\"step\":3}\n");
+}
+
+// What stands is not lost where there is no room for what is to stand.
+TEST_F(Log, IsReplacedAsAWholeOrNotAtAll) {
+  const std::string kept = "{\"stage\":\"a\"}\n{\"finished\":true,\"stage\":\"a\"}\n",
+                    all = kept + "{\"stage\":\"b\"}\n";
+  write(all);
+  MetricsLog log(path_);
+  {
+    const test::SmallFiles limit(kept.size() - 1);
+    EXPECT_THROW(log.drop_unfinished("b"), Error);
+  }
+  EXPECT_EQ(text(), all);
+  EXPECT_FALSE(std::filesystem::exists(path_.string() + ".partial"));
+  log.drop_unfinished("b");
+  EXPECT_EQ(text(), kept);
+  log.append({{"stage", "c"}});
+  EXPECT_EQ(text(), kept + "{\"stage\":\"c\"}\n");
+  EXPECT_THROW(MetricsLog other(path_), Error);  // the new file is locked, too
 }
 
 TEST(FinishedLines, LeaveOutWhatWasGivenUp) {
