@@ -21,7 +21,7 @@ void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
 // The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has
 // started them, mpirun is started with this command, and this process throws EndQuietly once that has ended; Ctrl-C and SIGTERM
-// reach the ranks as SIGUSR1 meanwhile, on which they save and stop. Error: no MPI; the launcher announced another number.
+// reach the ranks meanwhile (launcher.h). Error: no MPI; the launcher announced another number.
 std::shared_ptr<Collective> join_ranks(std::optional<int> wanted);
 
 // mpirun's words before the command's: as many ranks on this machine, whatever its processors; no rank bound to one of them,

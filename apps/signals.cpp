@@ -43,9 +43,7 @@ void take_alternate_stack() {
   sigaltstack(&stack, nullptr);
 }
 
-}  // namespace
-
-void catch_stop_signals() {
+void handle_stop_signals() {
   take_alternate_stack();
   struct sigaction action {};
   action.sa_handler = handle;
@@ -59,9 +57,16 @@ void catch_stop_signals() {
   if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup ignores it: the run goes on
 }
 
+}  // namespace
+
+void catch_stop_signals() {
+  quiet = false;
+  handle_stop_signals();
+}
+
 void catch_stop_signals_quietly() {
   quiet = true;
-  catch_stop_signals();
+  handle_stop_signals();
 }
 
 void catch_lost_files() {

@@ -13,6 +13,7 @@
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/launch.h"
+#include "apps/launcher.h"
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "apps/picture_progress.h"
@@ -201,6 +202,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });
     ranks->rank() == 0 ? catch_stop_signals() : catch_stop_signals_quietly();
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
+    if (ranks->rank() == 0) say_ranks_listen();  // all have been here
     open_all(o, ranks, s);
     if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
     if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)

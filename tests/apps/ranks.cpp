@@ -126,6 +126,28 @@ TEST_F(RanksRuns, ARankThatIsKilledLeavesTheLastCheckpoint) {
   }
 }
 
+// Processes that have the run's folder among their words: the program, its launcher, ranks.
+int processes_of(const fs::path& out) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc"))
+    count += text_of(entry.path() / "cmdline").find(out.string() + '\0') != std::string::npos ? 1 : 0;
+  return count;
+}
+
+// Whatever they have come to: ranks save and stop once they can, or the start is given up.
+TEST_F(RanksRuns, AStopWhileTheyStartIsHeard) {
+  for (const int after_ms : {0, 60, 150, 300, 600}) {
+    const std::string out = fmt::format("a{}", after_ms);
+    const auto launched = [&] { return processes_of(root_ / out) > 1; };
+    const Outcome o =
+        ranks(2, out, {"--set", "pretext.epochs=100000"}, {.signal = SIGINT, .after_ms = after_ms, .ready = launched});
+    EXPECT_EQ(o.status, 130) << o.err;
+    EXPECT_EQ(lines_with(o.err, "kith: stopped"), 1) << after_ms << " ms: " << o.err;
+    EXPECT_EQ(lines_with(o.err, "kith: error"), 0) << o.err;
+    EXPECT_EQ(processes_of(root_ / out), 0) << after_ms << " ms";
+  }
+}
+
 TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
   const auto refused = [&](int count, std::vector<std::string> more, const std::string& line) {
     const Outcome o = ranks(count, "refused", std::move(more));
