@@ -156,7 +156,8 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
     EXPECT_NE(o.err.find("kith: error: " + line), std::string::npos) << o.err;
     EXPECT_FALSE(fs::exists(root_ / "refused"));
   };
-  refused(2, {"--set", "pretext.task=moco"}, "pretext.task: moco trains on one rank; found 2 ranks\n");
+  refused(2, {"--set", "pretext.task=moco"},
+          "pretext.moco.shards: each of 2 ranks has some; expected a multiple of 2, or --sync-bn and 1; found 1\n");
   refused(3, {"--set", "pretext.batch=5"},
           "pretext.batch: 5 images leave one of 3 ranks with fewer than 2; expected at least 6\n");
   const int processors = available_processors(), most = most_ranks(processors);
