@@ -119,9 +119,27 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
   return one_rank();
 }
 
-void expect_device_of_ranks(const std::string& device, int ranks) {
-  if (ranks > 1 && device.starts_with("cuda"))
-    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", device));
+int ranks_here(const Collective& ranks) {
+  return ranks.size() == 1 ? 1 : announced_ranks().value_or(Announced{.here = ranks.size(), .variable = {}}).here;
+}
+
+void expect_device_of_ranks(const std::string& device, int ranks, int here, const DeviceList& list) {
+  if (ranks == 1) return;
+  const DeviceRequest wanted = parse_device(device);
+  if (wanted.kind != DeviceRequest::Kind::cuda) return;
+  if (wanted.index)
+    throw Error(fmt::format("--device {}: several ranks take a card each, rank 0 cuda:0; expected cuda", device));
+  const auto cards = static_cast<int>(list.devices.size());
+  if (cards > 0 && cards < here)
+    throw Error(
+        fmt::format("--device cuda: {} ranks on this machine take a card each, it has {}; expected at most {} ranks",
+                    here, cards, cards));
+}
+
+std::string device_of_rank(const std::string& device, const Collective& ranks) {
+  if (ranks.size() == 1) return device;
+  if (parse_device(device).kind != DeviceRequest::Kind::cuda) return "cpu";
+  return fmt::format("cuda:{}", announced_ranks().value_or(Announced{.place = ranks.rank(), .variable = {}}).place);
 }
 
 void as_rank(Collective& ranks, const std::function<void()>& f) {

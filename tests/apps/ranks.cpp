@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "apps/launch.h"
+#include "kernels/core/check.h"
+#include "nn/device/device_select.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/threads.h"
 #include "tests/apps/run_fixture.h"
@@ -90,9 +92,7 @@ TEST_F(RanksRuns, RowsOfAnArrayAreMinedTogether) {
   EXPECT_FALSE(fs::exists(root_ / "three.npy"));
   const Outcome device = mined("three.npy", {"--ranks", "2", "--device", "cuda"});
   EXPECT_EQ(device.status, 1);
-  EXPECT_EQ(lines_with(device.err, "kith: error: --device cuda: several ranks compute on CPUs; expected auto or cpu"),
-            1)
-      << device.err;
+  EXPECT_EQ(lines_with(device.err, "kith: error: --device cuda"), 1) << device.err;
 }
 
 // The process with that rank of the run in `out`; 0: none.
@@ -165,7 +165,14 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
           fmt::format("--ranks {}: {} processors may be used here; expected at most {} ranks (on more machines: mpirun "
                       "--hostfile)\n",
                       most + 1, processors, most));
-  refused(2, {"--device", "cuda"}, "--device cuda: several ranks compute on CPUs; expected auto or cpu\n");
+  refused(2, {"--device", "cuda"}, "--device cuda");  // no card, or not two of them
+  refused(2, {"--device", "cuda:1"}, "--device cuda:1: several ranks take a card each, rank 0 cuda:0; expected cuda\n");
+  refused(2, {"--device", "cuda", "--sync-bn"},
+          "--sync-bn: ranks on cards normalise shares of their own; expected --device cpu\n");
+  refused(2, {"--device", "cuda", "--stream", "yes"},
+          "--stream yes: ranks on cards keep the images there; expected auto or no\n");
+  refused(2, {"--device", "cuda", "--set", "pretext.task=moco"},
+          "pretext.task: several ranks train moco on CPUs; expected --device cpu\n");
   refused(2, {"--set", "data.spec=fashion-mnist:/nowhere"}, "--data and --set data.spec=");
 }
 
@@ -248,6 +255,30 @@ TEST(Launch, SaysWhatDoesNotFit) {
   EXPECT_EQ(error({"run", "--out", "x", "--ranks", "2"}, {{"KITH_RANKS", "2"}}),
             fmt::format("kith: error: --ranks 2: {} announces no ranks: it belongs to another MPI than {}\n",
                         mpi_launcher(), mpi_version()));
+}
+
+TEST(Launch, RanksTakeACardEach) {
+  const DeviceInfo card{.name = "NVIDIA H200", .sm = 90, .multiprocessors = 132, .memory_bytes = int64_t{140} << 30};
+  const DeviceList two{.built = true, .driver = 13000, .runtime = 13000, .devices = {card, card}};
+  expect_device_of_ranks("cuda", 2, 2, two);
+  expect_device_of_ranks("cuda", 8, 2, two);  // on four machines
+  expect_device_of_ranks("cuda:1", 1, 1, two);
+  expect_device_of_ranks("auto", 3, 3, two);
+  const auto refused = [&](const std::string& device, int ranks) -> std::string {
+    try {
+      expect_device_of_ranks(device, ranks, ranks, two);
+      return "no error";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  EXPECT_EQ(refused("cuda", 3),
+            "--device cuda: 3 ranks on this machine take a card each, it has 2; expected at most 2 ranks");
+  EXPECT_EQ(refused("cuda:1", 2), "--device cuda:1: several ranks take a card each, rank 0 cuda:0; expected cuda");
+  EXPECT_EQ(device_of_rank("cuda:1", *one_rank()), "cuda:1");
+  const auto ranks = thread_ranks(2);
+  EXPECT_EQ(device_of_rank("cuda", *ranks[1]), "cuda:1");
+  EXPECT_EQ(device_of_rank("auto", *ranks[1]), "cpu");
 }
 
 TEST(Launch, Words) {
