@@ -26,6 +26,7 @@
 #include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
 #include "nn/device/ranks/nccl_ranks.h"
+#include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/metrics_log.h"
@@ -153,7 +154,7 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
     }
     s.opened = open_context(request, list);
   });
-  if (cards) cards->connect();
+  if (cards) cards->connect(s.opened.context->make_pool());
   if (s.opened.context->on_cpu() && o.stream == "yes")
     s.opened.line += "; images are where the CPU is, none are streamed";
   if (ranks->size() > 1)

@@ -12,17 +12,12 @@
 namespace kith {
 namespace {
 
-// Memory of a queue for what is enqueued while this lives.
+// Memory for what is enqueued while this lives; without a lender the host's.
 class Room {
  public:
-  Room(size_t count, Queue queue) : lender_(queue.scratch), bytes_(count * sizeof(float)) {
-    if (lender_ != nullptr) {
-      data_ = static_cast<float*>(lender_->allocate(bytes_));
-      return;
-    }
-    require_cpu(queue, "NCCL without scratch memory");
-    own_.resize(count);
-    data_ = own_.data();
+  Room(size_t count, ScratchAllocator* lender) : lender_(lender), bytes_(count * sizeof(float)) {
+    if (lender_ == nullptr) own_.resize(count);
+    data_ = lender_ == nullptr ? own_.data() : static_cast<float*>(lender_->allocate(bytes_));
   }
   ~Room() {
     if (lender_ != nullptr) lender_->free(data_, bytes_);
@@ -61,7 +56,8 @@ NcclRanks::~NcclRanks() {
     nccl_.comm_destroy(comm_);
 }
 
-void NcclRanks::connect() {
+void NcclRanks::connect(std::shared_ptr<ScratchAllocator> room) {
+  room_ = std::move(room);
   NcclId id{};
   if (host_->rank() == 0) nccl_.expect(nccl_.get_unique_id(&id), "ncclGetUniqueId");
   host_->broadcast(std::as_writable_bytes(std::span(id.bytes)), 0, Queue{});
@@ -85,7 +81,7 @@ void NcclRanks::reduce(std::span<float> x, Queue queue) {
     return x.subspan(first, static_cast<size_t>(bounds[static_cast<size_t>(r) + 1]) - first);
   };
   const std::span<float> own = part(rank());
-  const Room parts(own.size() * static_cast<size_t>(size()), queue);
+  const Room parts(own.size() * static_cast<size_t>(size()), queue.scratch != nullptr ? queue.scratch : room_.get());
   grouped(nccl_, "all_reduce", comm_, [&] {
     for (int r = 0; r < size(); ++r) {
       if (r == rank()) continue;

@@ -6,7 +6,7 @@
 // adds the parts in order on its device, and sends the sum to all. A rank sends as many bytes as in a ring.
 //
 // All calls are enqueued on the queue's stream, and may be captured in a graph once each kind has run (NCCL connects two ranks at
-// their first exchange). Scratch is the queue's: as many numbers as are summed.
+// their first exchange). Scratch, as many numbers as are summed, is the queue's, or of `room` where the queue lends none.
 #pragma once
 #include <memory>
 
@@ -26,8 +26,8 @@ class NcclRanks final : public Collective {
 
   // By every rank, on the thread whose current device is its own, before the first array of a device. Error: NCCL's, such as two
   // ranks on one device.
-  void connect();
-  std::string engine() const override;  // "Open MPI 4.1.4, NCCL 2.32.3"
+  void connect(std::shared_ptr<ScratchAllocator> room = nullptr);  // null: arrays are the host's
+  std::string engine() const override;                             // "Open MPI 4.1.4, NCCL 2.32.3"
 
  private:
   int place() const override { return host_->rank(); }
@@ -44,6 +44,7 @@ class NcclRanks final : public Collective {
   std::shared_ptr<Collective> host_;
   const Nccl& nccl_;
   Device device_;
+  std::shared_ptr<ScratchAllocator> room_;
   ncclComm* comm_ = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "nn/device/accelerator.h"
+#include "nn/tensor/buffer.h"
 #include "nn/tensor/context.h"
 #include "tests/nn/device/ranks.h"
 #include "tests/nn/device/ranks_contract.h"
@@ -95,7 +96,7 @@ TEST(RanksOfNccl, OneRankOnACard) {
     GTEST_SKIP() << "no card: " << said;
   }
   Context ctx({.device = Device::cuda});
-  ranks.connect();
+  ranks.connect(ctx.make_pool());
   const std::vector<float> numbers = numbers_of(0, 5003);
   const Tensor x = ctx.from({5003}, numbers);
   const std::vector<int64_t> bounds = {0, static_cast<int64_t>(x.bytes())};
@@ -103,6 +104,11 @@ TEST(RanksOfNccl, OneRankOnACard) {
   ranks.all_reduce(x.span(), ctx.queue());
   ranks.all_gather(bytes, bounds, ctx.queue());
   ranks.broadcast(bytes, 0, ctx.queue());
+  EXPECT_TRUE(same_bits(x.to_host(), numbers));
+  ctx.accelerator()->begin_capture();
+  ranks.all_reduce(x.span(), ctx.queue());
+  ranks.broadcast(bytes, 0, ctx.queue());
+  ctx.accelerator()->end_capture()->launch();
   EXPECT_TRUE(same_bits(x.to_host(), numbers));
 }
 
