@@ -1,23 +1,18 @@
 #include "apps/launch.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
 
-#include "apps/signals.h"
+#include "apps/launcher.h"
 #include "kernels/core/check.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/threads.h"
@@ -26,8 +21,6 @@
 
 namespace kith {
 namespace {
-
-constexpr const char* kLaunched = "KITH_RANKS";  // of the ranks that kith has started
 
 // The words of this command, program first.
 std::vector<std::string> own_command() {
@@ -40,41 +33,6 @@ std::vector<std::string> own_command() {
   return words;
 }
 
-// The launcher in a process group of its own: a Ctrl-C of the terminal comes here alone, and goes on as a signal that leaves
-// ranks the time to save.
-int run_launcher(const std::vector<std::string>& words) {
-  std::vector<char*> argv;
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  catch_stop_signals();
-  const pid_t parent = ::getpid(), child = ::fork();
-  if (child == 0) {
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(143);
-    ::execvp(argv.front(), argv.data());
-    ::_exit(127);
-  }
-  if (child < 0) throw Error(fmt::format("{}: cannot be started: {}", words.front(), std::strerror(errno)));
-  bool told = false;
-  int status = 0;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (!told && stop_signal() != 0) ::kill(child, SIGUSR1), told = true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw Error(words.front() + ": cannot be started");
-  if (told) return 128 + stop_signal();
-  const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  // mpirun itself is quiet, and so is a rank that had no time to speak.
-  for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
-    if (ended == 128 + signal)
-      throw Error(
-          fmt::format("a rank was ended by signal {} ({}), and with it the others; the last checkpoint stands, "
-                      "the same command continues",
-                      signal, ::strsignal(signal)));
-  return ended;
-}
-
 [[noreturn]] void launch(int ranks) {
   if (mpi_version().empty()) mpi_ranks();  // says what is missing
   const int processors = available_processors(), most = most_ranks(processors);
@@ -85,10 +43,11 @@ int run_launcher(const std::vector<std::string>& words) {
                     ranks, processors, most));
   std::vector<std::string> words = launch_words(mpi_launcher(), mpi_version(), ranks, ::geteuid() == 0);
   for (std::string& word : own_command()) words.push_back(std::move(word));
-  ::setenv(kLaunched, std::to_string(ranks).c_str(), 1);
   if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
   ::setenv("OMP_NUM_THREADS", std::to_string(threads_of_rank(available_processors(), ranks)).c_str(), 0);
-  throw EndQuietly{run_launcher(words)};
+  const LauncherEnd end = run_launcher(words);
+  if (end.given_up) fmt::print(stderr, "kith: stopped before anything was saved; the same command starts again\n");
+  throw EndQuietly{end.status};
 }
 
 }  // namespace
@@ -152,7 +111,7 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
           fmt::format("--ranks {}, but the launcher started {} ({})", *wanted, announced->size, announced->variable));
     if (announced->size > 1) return mpi_ranks();
   } else if (wanted.value_or(1) > 1) {
-    if (std::getenv(kLaunched) != nullptr)
+    if (started_by_kith())
       throw Error(fmt::format("--ranks {}: {} announces no ranks: it belongs to another MPI than {}", *wanted,
                               mpi_launcher(), mpi_version()));
     launch(*wanted);
@@ -160,9 +119,27 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
   return one_rank();
 }
 
-void expect_device_of_ranks(const std::string& device, int ranks) {
-  if (ranks > 1 && device.starts_with("cuda"))
-    throw Error(fmt::format("--device {}: several ranks compute on CPUs; expected auto or cpu", device));
+int ranks_here(const Collective& ranks) {
+  return ranks.size() == 1 ? 1 : announced_ranks().value_or(Announced{.here = ranks.size(), .variable = {}}).here;
+}
+
+void expect_device_of_ranks(const std::string& device, int ranks, int here, const DeviceList& list) {
+  if (ranks == 1) return;
+  const DeviceRequest wanted = parse_device(device);
+  if (wanted.kind != DeviceRequest::Kind::cuda) return;
+  if (wanted.index)
+    throw Error(fmt::format("--device {}: several ranks take a card each, rank 0 cuda:0; expected cuda", device));
+  const auto cards = static_cast<int>(list.devices.size());
+  if (cards > 0 && cards < here)
+    throw Error(
+        fmt::format("--device cuda: {} ranks on this machine take a card each, it has {}; expected at most {} ranks",
+                    here, cards, cards));
+}
+
+std::string device_of_rank(const std::string& device, const Collective& ranks) {
+  if (ranks.size() == 1) return device;
+  if (parse_device(device).kind != DeviceRequest::Kind::cuda) return "cpu";
+  return fmt::format("cuda:{}", announced_ranks().value_or(Announced{.place = ranks.rank(), .variable = {}}).place);
 }
 
 void as_rank(Collective& ranks, const std::function<void()>& f) {

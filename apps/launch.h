@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/device/device_select.h"
 #include "nn/device/ranks/collective.h"
 
 namespace kith {
@@ -21,7 +22,7 @@ void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
 // The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has
 // started them, mpirun is started with this command, and this process throws EndQuietly once that has ended; Ctrl-C and SIGTERM
-// reach the ranks as SIGUSR1 meanwhile, on which they save and stop. Error: no MPI; the launcher announced another number.
+// reach the ranks meanwhile (launcher.h). Error: no MPI; the launcher announced another number.
 std::shared_ptr<Collective> join_ranks(std::optional<int> wanted);
 
 // mpirun's words before the command's: as many ranks on this machine, whatever its processors; no rank bound to one of them,
@@ -36,8 +37,13 @@ int threads_of_rank(int available, int here);
 // The same of this process, where the command line asks for none (0) and OMP_NUM_THREADS says nothing; else what they say.
 int threads_of_rank(const Collective&, int asked);
 
-// Error: several ranks and a GPU.
-void expect_device_of_ranks(const std::string& device, int ranks);
+int ranks_here(const Collective&);  // of them on this machine
+
+// Several ranks compute on the CPU, or with --device cuda on a card each: the first of a machine on its cuda:0, and so on. Error:
+// another device is asked for, or there are fewer cards than ranks `here`.
+void expect_device_of_ranks(const std::string& device, int ranks, int here, const DeviceList&);
+// What --device says, for this process.
+std::string device_of_rank(const std::string& device, const Collective&);
 
 // f as one of the ranks. Where one ends by an Error of its own, that is said with its rank, and all are ended with status 1. What
 // ends all of them together (scan/run/ranks.h) is said once: that rank ends with status 1, the others with 0. Interrupted comes

@@ -48,9 +48,7 @@ void take_alternate_stack() {
   sigaltstack(&stack, nullptr);
 }
 
-}  // namespace
-
-void catch_stop_signals() {
+void handle_stop_signals() {
   on_terminal = isatty(STDERR_FILENO) != 0;
   take_alternate_stack();
   struct sigaction action {};
@@ -65,9 +63,16 @@ void catch_stop_signals() {
   if (hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup ignores it: the run goes on
 }
 
+}  // namespace
+
+void catch_stop_signals() {
+  quiet = false;
+  handle_stop_signals();
+}
+
 void catch_stop_signals_quietly() {
   quiet = true;
-  catch_stop_signals();
+  handle_stop_signals();
 }
 
 void catch_lost_files() {

@@ -13,6 +13,7 @@
 #include "apps/console.h"
 #include "apps/device.h"
 #include "apps/launch.h"
+#include "apps/launcher.h"
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "apps/picture_progress.h"
@@ -25,6 +26,8 @@
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/plans/plan_store.h"
+#include "nn/device/ranks/nccl_ranks.h"
+#include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/metrics_log.h"
@@ -60,7 +63,7 @@ Residency residency_of(const std::string& stream) {
 
 ContextRequest context_request(const StageOptions& o, const RunConfig& config,
                                const std::shared_ptr<Collective>& ranks) {
-  return {.device = ranks->size() > 1 ? "cpu" : o.device,
+  return {.device = device_of_rank(o.device, *ranks),
           .precision = config.precision,
           .options = {.threads = threads_of_rank(*ranks, config.threads),
                       .seed = config.seed,
@@ -93,8 +96,18 @@ std::string without_effect(RunConfig config, const std::set<std::string>& named)
                      format_value(*of_task));
 }
 
+bool on_cards(const StageOptions& o) { return parse_device(o.device).kind == DeviceRequest::Kind::cuda; }
+
+// Of several ranks.
+void expect_possible_on_cards(const StageOptions& o, const RunConfig& config) {
+  if (o.sync_bn) throw Error("--sync-bn: ranks on cards normalise shares of their own; expected --device cpu");
+  if (o.stream == "yes") throw Error("--stream yes: ranks on cards keep the images there; expected auto or no");
+  if (config.pretext.task == PretextKind::moco && (o.command == "run" || o.command == "pretext"))
+    throw Error("pretext.task: several ranks train moco on CPUs; expected --device cpu");
+}
+
 // What needs neither a device nor images.
-ResolvedConfig begin(const StageOptions& o, int ranks) {
+ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
   ResolvedConfig resolved = resolve_config(o);
   const std::string& spec = resolved.config.data.spec;
@@ -103,7 +116,8 @@ ResolvedConfig begin(const StageOptions& o, int ranks) {
   if (spec.empty()) throw no_data_set(o.out);
   expect_usable_folder(o.out);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
-  expect_device_of_ranks(o.device, ranks);
+  if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);
+  expect_device_of_ranks(o.device, ranks, here, list_devices());
   return resolved;
 }
 
@@ -130,11 +144,24 @@ struct Started {
 void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, Started& s) {
   RunConfig& config = s.resolved.config;
   const bool first = ranks->rank() == 0;
-  together(*ranks, [&] { s.opened = open_context(context_request(o, config, ranks), list_devices()); });
+  // Ranks on cards talk by NCCL of what lies there.
+  std::shared_ptr<NcclRanks> cards;
+  std::shared_ptr<Collective> among = ranks;
+  together(*ranks, [&] {
+    const DeviceList list = list_devices();
+    ContextRequest request = context_request(o, config, ranks);
+    if (ranks->size() > 1 && on_cards(o)) {
+      select_device(parse_device(request.device), list);  // without a card nobody needs NCCL
+      among = cards = std::make_shared<NcclRanks>(ranks, nccl());
+      request.options.collective = among;
+    }
+    s.opened = open_context(request, list);
+  });
+  if (cards) cards->connect(s.opened.context->make_pool());
   if (s.opened.context->on_cpu() && o.stream == "yes")
     s.opened.line += "; images are where the CPU is, none are streamed";
   if (ranks->size() > 1)
-    s.opened.line += fmt::format("; {} ranks, {}{}", ranks->size(), ranks->engine(),
+    s.opened.line += fmt::format("; {} ranks, {}{}", ranks->size(), among->engine(),
                                  o.sync_bn ? "; batch norm of the whole batch" : "");
   // One after the other: pictures are decoded once.
   alone(*ranks, [&] { s.data = load_data(config.data, picture_progress(console_options(o.quiet, o.json))); });
@@ -201,9 +228,10 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     fmt::print(stderr, "kith: warning: --sync-bn: one rank has the whole batch; nothing changes\n");
   as_rank(*ranks, [&] {
     Started s;
-    alone(*ranks, [&, count = ranks->size()] { s.resolved = begin(o, count); });
+    alone(*ranks, [&, count = ranks->size(), here = ranks_here(*ranks)] { s.resolved = begin(o, count, here); });
     ranks->rank() == 0 ? catch_stop_signals() : catch_stop_signals_quietly();
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
+    if (ranks->rank() == 0) say_ranks_listen();  // all have been here
     open_all(o, ranks, s);
     if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
     if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)

@@ -10,6 +10,7 @@
 #include "nn/device/dense_math.h"
 #include "nn/device/plans/plan_store.h"
 #include "nn/device/ranks/mpi_ranks.h"
+#include "nn/device/ranks/nccl_library.h"
 #include "nn/tensor/context.h"
 
 namespace kith {
@@ -65,11 +66,18 @@ Machine this_machine(const ThreadWait& wait) {
             .cuda = list_devices(),
             .libraries = {},
             .missing = {},
+            .nccl = {},
             .plans = default_plan_folder()};
   try {
     m.libraries = accelerator_libraries();
   } catch (const Error& e) {
     m.missing = e.what();
+  }
+  if (!m.cuda.built) return m;
+  try {
+    m.nccl = fmt::format("NCCL {}, for ranks on cards", nccl().version());
+  } catch (const Error& e) {
+    m.nccl = fmt::format("no NCCL, for ranks on cards: {}", e.what());
   }
   return m;
 }
@@ -92,6 +100,7 @@ std::string to_text(const Machine& m) {
   }
   if (m.cuda.built) {
     row("", m.libraries.empty() ? m.missing : m.libraries);
+    row("", m.nccl);
     row("plans", plans_text(m));
   }
   return out + fmt::format("\n--device auto takes {}\n", automatic_choice(m.cuda));
@@ -119,6 +128,7 @@ nlohmann::json to_json(const Machine& m) {
           {"devices", devices},
           {"libraries", m.libraries},
           {"missing", m.missing},
+          {"nccl", m.nccl},
           {"plans", m.plans.string()},
           {"automatic", automatic_choice(m.cuda)}};
 }

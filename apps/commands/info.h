@@ -21,6 +21,7 @@ struct Machine {
   DeviceList cuda;
   std::string libraries;  // of the device
   std::string missing;    // why libraries is empty; one line
+  std::string nccl;       // of ranks on cards, or why there is none
   std::filesystem::path plans;
 };
 Machine this_machine(const ThreadWait&);

@@ -19,15 +19,15 @@ namespace {
 
 const std::vector<std::string> kWithFeatures = {"--out", "--device", "--threads", "--ranks", "--quiet"};
 
-// By all ranks, each on the CPU where there are several.
+// By all ranks, each on its device.
 void mine_rows(const StageOptions& o, const MineArrays& arrays) {
   const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
   as_rank(*ranks, [&] {
     OpenedContext opened;
     together(*ranks, [&] {
-      expect_device_of_ranks(o.device, ranks->size());
+      expect_device_of_ranks(o.device, ranks->size(), ranks_here(*ranks), list_devices());
       const int threads = threads_of_rank(*ranks, o.threads.value_or(0));
-      opened = open_context({.device = ranks->size() > 1 ? "cpu" : o.device,
+      opened = open_context({.device = device_of_rank(o.device, *ranks),
                              .precision = Precision::f32,
                              .options = {.threads = threads, .collective = ranks}},
                             list_devices());

@@ -16,14 +16,13 @@ struct SavedShare {
   Tensor own, all, lse;  // [rows of this rank, dim], [rows of all, dim], [rows of this rank]
   int64_t first = 0;     // of this rank's rows
   float tau = 1;
-  NtXentForm form = NtXentForm::symmetric;
   Products products = Products::f32;
   DType product_type = DType::f32;
 };
 
 // What this rank's anchors give to all keys reaches the ranks that hold them as a sum over the ranks. With it, and what its own
 // anchors receive, each has the gradient of the loss of all with respect to its own rows.
-void backward(const SavedShare& s, const Tensor& dmean, Grads& grads) {
+void backward(const SavedShare& s, const Tensor& dloss, Grads& grads) {
   Context& ctx = grads.context();
   const int64_t rows = s.own.dim(0), whole = s.all.dim(0), dim = s.all.dim(1);
   grads.op().charge(kernels::contrastive_danchors_cost(static_cast<double>(rows), static_cast<double>(whole),
@@ -32,8 +31,7 @@ void backward(const SavedShare& s, const Tensor& dmean, Grads& grads) {
   grads.op().charge(
       kernels::contrastive_dkeys_cost(static_cast<double>(rows), static_cast<double>(whole), static_cast<double>(dim)),
       s.product_type);
-  const Tensor dloss = ctx.empty({rows}), dkeys = ctx.empty(s.all.shape());
-  for (int64_t i = 0; i < rows; ++i) dloss.data()[i] = dmean.data()[0] * ntxent_weight(s.form, s.first + i, whole);
+  const Tensor dkeys = ctx.empty(s.all.shape());
   kernels::ntxent_backward({.anchors = s.own.matrix(),
                             .keys = s.all.matrix(),
                             .self_offset = s.first,
@@ -56,7 +54,6 @@ Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form, std::span<const i
   Context& ctx = tape.context();
   Collective& ranks = ctx.collective();
   if (ranks.size() == 1) return ntxent_mean(tape, z, tau, form);
-  require_cpu(ctx.queue(), "ntxent_mean of several ranks");
   check(std::ranges::all_of(bounds, [](int64_t b) { return b % 2 == 0; }),
         "ntxent_mean: both views of an image are rows of one rank");
   Tape apart(ctx, Tape::Mode::inference);
@@ -66,13 +63,12 @@ Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form, std::span<const i
                .lse = ctx.empty({z.value().dim(0)}),
                .first = bounds[static_cast<size_t>(ranks.rank())],
                .tau = tau,
-               .form = form,
                .products = halves ? Products::bf16 : Products::f32,
                .product_type = ctx.precision()};
   const Tensor loss = ctx.empty({z.value().dim(0)});
   {
     const OpScope op(
-        ctx, "ntxent_mean",
+        ctx, "ntxent",
         kernels::contrastive_forward_cost(static_cast<double>(loss.size()), static_cast<double>(bounds.back()),
                                           static_cast<double>(z.value().dim(1))),
         s.product_type);
@@ -85,9 +81,9 @@ Var ntxent_mean(Tape& tape, Var z, float tau, NtXentForm form, std::span<const i
                              .products = s.products},
                             ctx.queue());
   }
-  const Tensor mean = ntxent_mean_of(apart, whole_batch(apart, apart.constant(loss), bounds), form).value();
-  return tape.record("ntxent_mean", {z}, mean,
-                     [s = std::move(s)](const Tensor& dmean, Grads& grads) { backward(s, dmean, grads); });
+  const Var own = tape.record("ntxent", {z}, loss,
+                              [s = std::move(s)](const Tensor& dloss, Grads& grads) { backward(s, dloss, grads); });
+  return ntxent_mean_of(tape, whole_batch(tape, own, bounds), form);
 }
 
 }  // namespace kith

@@ -2,7 +2,7 @@
 //
 // The loss of every rank is that of the whole batch. What comes before whole_batch(), or into ntxent_mean(), is a rank's own;
 // what follows is computed by every rank alike. The gradient that comes back is that of the rank's own rows, complete; so
-// gradients of weights, summed over the ranks (nn/model/optimizer.h), are those of the loss of the whole batch. On the CPU only.
+// gradients of weights, summed over the ranks (nn/model/optimizer.h), are those of the loss of the whole batch.
 #pragma once
 #include <span>
 

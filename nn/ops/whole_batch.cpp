@@ -1,8 +1,6 @@
 // whole_batch  x, rows of this rank -> rows of all ranks, in the order of the batch
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
 #include "nn/device/ranks/collective.h"
@@ -37,7 +35,6 @@ Var whole_batch(Tape& tape, Var x, std::span<const int64_t> bounds, int axis) {
   Context& ctx = tape.context();
   Collective& ranks = ctx.collective();
   if (ranks.size() == 1) return x;
-  require_cpu(ctx.queue(), "whole_batch");
   const RowsOf r = rows_of(ctx, x.value().shape(), bounds, axis);
   Shape shape = x.value().shape();
   shape[static_cast<size_t>(axis)] = r.whole;
@@ -47,16 +44,18 @@ Var whole_batch(Tape& tape, Var x, std::span<const int64_t> bounds, int axis) {
   const Tensor blocks = ctx.empty({r.outer * r.whole * r.inner});
   std::vector<int64_t> bytes;
   for (const int64_t b : bounds) bytes.push_back(b * r.outer * r.inner * static_cast<int64_t>(sizeof(float)));
-  std::copy_n(x.value().data(), r.outer * r.count * r.inner, blocks.data() + r.first * r.outer * r.inner);
+  const int64_t block = r.outer * r.inner;
+  blocks.part(r.first * block, r.count * block).copy_from(x.value());
   ranks.all_gather(std::as_writable_bytes(blocks.span()), bytes, ctx.queue());
   Tensor out = blocks.reshape(shape);
   if (r.outer > 1) {
     out = ctx.empty(shape);
+    const Tensor rows = out.reshape({r.outer * r.whole * r.inner});
     for (size_t rank = 0; rank + 1 < bounds.size(); ++rank) {
       const int64_t count = (bounds[rank + 1] - bounds[rank]) * r.inner;
-      const float* from = blocks.data() + bounds[rank] * r.outer * r.inner;
-      for (int64_t o = 0; o < r.outer; ++o)
-        std::copy_n(from + o * count, count, out.data() + (o * r.whole + bounds[rank]) * r.inner);
+      for (int64_t o = 0; o < r.outer && count > 0; ++o)
+        rows.part((o * r.whole + bounds[rank]) * r.inner, count)
+            .copy_from(blocks.part(bounds[rank] * block + o * count, count));
     }
   }
   return tape.record("whole_batch", {x}, out, [r](const Tensor& dout, Grads& grads) {

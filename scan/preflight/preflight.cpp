@@ -38,10 +38,12 @@ class Check {
           kWidestNtXent, c_.model.mined()));
     if (runs("pretext") && imported("pretext").empty()) {
       const data::Images& seen = data_.train();
-      const std::string text =
-          pretext_task(c_.pretext.task)
-              .fault_of(c_,
-                        {.images = shape_.pretext(), .height = seen.height, .width = seen.width, .ranks = free_.ranks});
+      const std::string text = pretext_task(c_.pretext.task)
+                                   .fault_of(c_, {.images = shape_.pretext(),
+                                                  .height = seen.height,
+                                                  .width = seen.width,
+                                                  .ranks = free_.ranks,
+                                                  .whole_norm = free_.least_share == 1});
       if (!text.empty()) fault(text);
     }
     training("pretext", c_.pretext.train);

@@ -26,8 +26,8 @@ struct Preflight {
 //   training   warnings where nothing is trained (no epochs), where the learning rate never gets to where it was meant to
 //              (warm-up or milestones beyond the last epoch), where a batch is cut to the images, and where cutout may cover
 //              a whole one
-//   ranks      two images or more of every batch on each (one where batch norm is of the whole batch); MoCo, whose queue they would
-//              share, trains on one
+//   ranks      two images or more of every batch on each (one where batch norm is of the whole batch); MoCo's shards are
+//              dealt to them
 //   memory     the lower bounds of scan/preflight/memory_estimate.h against what is free: a fault where they are more, a warning where they
 //   and disk   are more than four fifths
 Preflight preflight(const RunConfig&, const data::Dataset&, std::span<const std::string> stages, const Resources&);

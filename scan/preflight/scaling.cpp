@@ -77,6 +77,10 @@ StepTraffic pretext_traffic(const Traffic& traffic, const RunConfig& c, double f
     Traffic::add_rows(t, 1, 2 * batch * dim);
     Traffic::add_rows(t, 1, 2 * batch);
     t.reduced += kNumber * 2 * batch * dim, t.calls += 2;  // what anchors give to the keys of others
+  } else if (c.pretext.task == PretextKind::moco) {
+    traffic.add_passes(t, traffic.backbone(), 1);  // the keys
+    Traffic::add_rows(t, 1, batch * dim);
+    t.each += kNumber, t.calls += 1;  // a rank's share of the loss
   } else {
     Traffic::add_rows(t, 1, task.passes * batch * task.passes);  // RotNet: as many classes as turns
   }

@@ -5,13 +5,21 @@
 // Shards: where batch norm sees query and key in parts of the batch that hold the same images, statistics tell which key is the
 // right one. Queries are cut into consecutive parts, keys are dealt like cards: part s of the one and part t of the other share
 // one image in `shards`. A batch is shuffled already, so this is the papers' shuffling, on one device.
+//
+// Several ranks have as many shards each, or one of all of them where batch norm is of the whole batch; the shards, and with them
+// the loss, are those of one rank. A rank makes the keys of its shards from images that others have as queries, and all ranks
+// gather all keys, in the order of the ranks: the queue is the same on each.
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
 #include "kernels/ntxent.h"
 #include "nn/device/ranks/collective.h"
+#include "nn/ops/ranks.h"
 #include "scan/input/views.h"
 #include "scan/pretext/follower.h"
 #include "scan/pretext/projected.h"
@@ -26,17 +34,19 @@ class Moco : public PretextTask {
         config_(c.pretext),
         batch_(std::min(c.pretext.train.batch, images.images().count)),
         each_(batch_ / config_.moco.shards),
+        bounds_(share_bounds(batch_, ctx_.collective().size())),
+        own_(share_of(ctx_.collective(), bounds_, config_.moco.shards)),
         queries_(ctx_, c, data),
         keys_(ctx_, c, data),
         follower_(ctx_, queries_.state(), keys_.state()),
         views_(images, data, c.pretext.augment, seed_of(c.seed, "pretext/augment")),
         rows_(ctx_.empty({batch_ + config_.moco.queue, c.model.mined()})) {
-    check(ctx_.collective().size() == 1, "moco: trains on one rank");
     fill_queue(seed_of(c.seed, "pretext/queue"));
     // Query i's key was dealt to hand i % shards, as its card i / shards.
-    for (int64_t s = 0; s < config_.moco.shards; ++s) {
+    for (int64_t part = 0; part < own_.parts; ++part) {
       std::vector<int32_t> positive;
-      for (int64_t i = s * each_; i < (s + 1) * each_; ++i)
+      const int64_t first = own_.first + part * own_.rows;
+      for (int64_t i = first; i < first + own_.rows; ++i)
         positive.push_back(static_cast<int32_t>(i % config_.moco.shards * each_ + i / config_.moco.shards));
       positive_.emplace_back(ctx_, positive);
     }
@@ -47,18 +57,20 @@ class Moco : public PretextTask {
 
   Var loss(Tape& tape, const Step& step) override {
     const Tensor images = views_(step.batch, step.live, {.count = 1, .first = 0});
-    make_keys(views_(step.batch, step.live, {.count = 1, .first = 1}));
+    make_keys(step);
     const Var keys = tape.constant(rows_);
-    const float share = 1.f / static_cast<float>(config_.moco.shards);
+    const float share = static_cast<float>(own_.rows) / static_cast<float>(batch_);
     std::optional<Var> total;
-    for (int s = 0; s < config_.moco.shards; ++s) {
-      const Var q = queries_(tape, tape.constant(images.part(s * each_, each_)), true);
+    for (int64_t p = 0; p < own_.parts; ++p) {
+      const Var q = queries_(tape, tape.constant(images.part(p * own_.rows, own_.rows)), true);
       const Var part =
-          mean(tape, contrastive(tape, q, keys, positive_[static_cast<size_t>(s)], kernels::kNoSelf, config_.tau));
-      const Var shared = config_.moco.shards == 1 ? part : scale(tape, part, share);
+          mean(tape, contrastive(tape, q, keys, positive_[static_cast<size_t>(p)], kernels::kNoSelf, config_.tau));
+      const Var shared = own_.rows == batch_ ? part : scale(tape, part, share);
       total = total ? add(tape, *total, shared) : shared;
     }
-    return *total;
+    const int ranks = ctx_.collective().size();
+    if (ranks == 1) return *total;
+    return sum(tape, whole_batch(tape, reshape(tape, *total, {1}), share_bounds(ranks, ranks)));
   }
 
   void follow() override { follower_.copy(); }
@@ -99,22 +111,53 @@ class Moco : public PretextTask {
   }
 
   // The first rows: one hand after another.
-  void make_keys(const Tensor& images) {
-    const Tensor dealt = config_.moco.shards == 1 ? images : deal_rows(ctx_, images, config_.moco.shards);
-    for (int s = 0; s < config_.moco.shards; ++s) {
+  void make_keys(const Step& step) {
+    const Tensor dealt = dealt_views(step);
+    for (int64_t p = 0; p < own_.parts; ++p) {
       Tape tape(ctx_, Tape::Mode::inference);
-      rows_.part(s * each_, each_).copy_from(keys_(tape, tape.constant(dealt.part(s * each_, each_)), true).value());
+      rows_.part(own_.first + p * own_.rows, own_.rows)
+          .copy_from(keys_(tape, tape.constant(dealt.part(p * own_.rows, own_.rows)), true).value());
     }
+    std::vector<int64_t> bytes = bounds_;
+    for (int64_t& b : bytes) b *= rows_.dim(-1) * static_cast<int64_t>(sizeof(float));
+    ctx_.collective().all_gather(std::as_writable_bytes(rows_.part(0, batch_).span()), bytes, ctx_.queue());
+  }
+
+  // The views that this rank makes keys of: of images of the whole batch, where they are dealt to several ranks.
+  Tensor dealt_views(const Step& step) const {
+    constexpr ViewRange kOfKeys{.count = 1, .first = 1};
+    const int64_t shards = config_.moco.shards;
+    if (shards == 1) return views_(step.batch, step.live, kOfKeys);
+    if (ctx_.collective().size() == 1) return deal_rows(ctx_, views_(step.batch, step.live, kOfKeys), shards);
+    std::vector<int64_t> index;
+    for (int64_t row = own_.first; row < own_.first + own_.parts * own_.rows; ++row)
+      index.push_back(step.whole[static_cast<size_t>(row % each_ * shards + row / each_)]);
+    return views_({.index = index}, step.live, kOfKeys);
+  }
+
+  // Of a batch, this rank's: `parts` of `rows` images from `first` on.
+  struct Share {
+    int64_t first = 0, parts = 1, rows = 0;
+  };
+  static Share share_of(const Collective& ranks, const std::vector<int64_t>& bounds, int64_t shards) {
+    check(ranks.size() == 1 ||
+              (ranks.batch_norm == Collective::BatchNorm::whole ? shards == 1 : shards % ranks.size() == 0),
+          "moco: shards of every rank, or one where batch norm is of the whole batch");
+    const auto r = static_cast<size_t>(ranks.rank());
+    const int64_t parts = std::max<int64_t>(shards / ranks.size(), 1);
+    return {.first = bounds[r], .parts = parts, .rows = (bounds[r + 1] - bounds[r]) / parts};
   }
 
   Context& ctx_;
   const PretextConfig& config_;
-  int64_t batch_, each_;  // images of a batch, of a shard
+  int64_t batch_, each_;         // images of a batch, of a shard
+  std::vector<int64_t> bounds_;  // of the ranks' shares
+  Share own_;
   Projected queries_, keys_;
   Follower follower_;
   Views views_;
   Tensor rows_;  // [batch + queue, dim]: the keys of the batch, then those of earlier ones, the latest first
-  std::vector<Array<int32_t>> positive_;  // of each shard
+  std::vector<Array<int32_t>> positive_;  // of each own part
 };
 
 }  // namespace

@@ -21,8 +21,13 @@ double keys(const RunConfig& c, double trained) {
   return trained + static_cast<double>(c.pretext.moco.queue + c.pretext.train.batch) * c.model.mined();
 }
 std::string shards_fault(const RunConfig& c, const PretextShape& s) {
-  if (s.ranks > 1) return fmt::format("pretext.task: moco trains on one rank; found {} ranks", s.ranks);
   const int64_t batch = std::min(c.pretext.train.batch, s.images), shards = c.pretext.moco.shards;
+  if (s.ranks > 1 && s.whole_norm && shards != 1)
+    return fmt::format("pretext.moco.shards: --sync-bn normalises the whole batch; expected 1, found {}", shards);
+  if (s.ranks > 1 && !s.whole_norm && shards % s.ranks != 0)
+    return fmt::format(
+        "pretext.moco.shards: each of {} ranks has some; expected a multiple of {}, or --sync-bn and 1; found {}",
+        s.ranks, s.ranks, shards);
   if (batch % shards == 0 && batch / shards >= 2) return {};
   return fmt::format(
       "pretext.moco.shards: expected a divisor of the batch of {} that leaves parts of at least 2 images; found {}",

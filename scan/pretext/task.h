@@ -44,6 +44,7 @@ struct PretextShape {
   int64_t images;
   int height, width;
   int ranks = 1;
+  bool whole_norm = false;  // batch norm of the ranks' whole batch
 };
 
 struct PretextTaskInfo {

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "apps/launch.h"
+#include "kernels/core/check.h"
+#include "nn/device/device_select.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/threads.h"
 #include "tests/apps/run_fixture.h"
@@ -92,9 +94,7 @@ TEST_F(RanksRuns, RowsOfAnArrayAreMinedTogether) {
   EXPECT_FALSE(fs::exists(root_ / "three.npy"));
   const Outcome device = mined("three.npy", {"--ranks", "2", "--device", "cuda"});
   EXPECT_EQ(device.status, 1);
-  EXPECT_EQ(lines_with(device.err, "kith: error: --device cuda: several ranks compute on CPUs; expected auto or cpu"),
-            1)
-      << device.err;
+  EXPECT_EQ(lines_with(device.err, "kith: error: --device cuda"), 1) << device.err;
 }
 
 // The process with that rank of the run in `out`; 0: none.
@@ -128,6 +128,28 @@ TEST_F(RanksRuns, ARankThatIsKilledLeavesTheLastCheckpoint) {
   }
 }
 
+// Processes that have the run's folder among their words: the program, its launcher, ranks.
+int processes_of(const fs::path& out) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc"))
+    count += text_of(entry.path() / "cmdline").find(out.string() + '\0') != std::string::npos ? 1 : 0;
+  return count;
+}
+
+// Whatever they have come to: ranks save and stop once they can, or the start is given up.
+TEST_F(RanksRuns, AStopWhileTheyStartIsHeard) {
+  for (const int after_ms : {0, 60, 150, 300, 600}) {
+    const std::string out = fmt::format("a{}", after_ms);
+    const auto launched = [&] { return processes_of(root_ / out) > 1; };
+    const Outcome o =
+        ranks(2, out, {"--set", "pretext.epochs=100000"}, {.signal = SIGINT, .after_ms = after_ms, .ready = launched});
+    EXPECT_EQ(o.status, 130) << o.err;
+    EXPECT_EQ(lines_with(o.err, "kith: stopped"), 1) << after_ms << " ms: " << o.err;
+    EXPECT_EQ(lines_with(o.err, "kith: error"), 0) << o.err;
+    EXPECT_EQ(processes_of(root_ / out), 0) << after_ms << " ms";
+  }
+}
+
 TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
   const auto refused = [&](int count, std::vector<std::string> more, const std::string& line) {
     const Outcome o = ranks(count, "refused", std::move(more));
@@ -136,7 +158,8 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
     EXPECT_NE(o.err.find("kith: error: " + line), std::string::npos) << o.err;
     EXPECT_FALSE(fs::exists(root_ / "refused"));
   };
-  refused(2, {"--set", "pretext.task=moco"}, "pretext.task: moco trains on one rank; found 2 ranks\n");
+  refused(2, {"--set", "pretext.task=moco"},
+          "pretext.moco.shards: each of 2 ranks has some; expected a multiple of 2, or --sync-bn and 1; found 1\n");
   refused(3, {"--set", "pretext.batch=5"},
           "pretext.batch: 5 images leave one of 3 ranks with fewer than 2; expected at least 6\n");
   const int processors = available_processors(), most = most_ranks(processors);
@@ -144,7 +167,14 @@ TEST_F(RanksRuns, WhatCannotBeSharedIsRefusedInOneLine) {
           fmt::format("--ranks {}: {} processors may be used here; expected at most {} ranks (on more machines: mpirun "
                       "--hostfile)\n",
                       most + 1, processors, most));
-  refused(2, {"--device", "cuda"}, "--device cuda: several ranks compute on CPUs; expected auto or cpu\n");
+  refused(2, {"--device", "cuda"}, "--device cuda");  // no card, or not two of them
+  refused(2, {"--device", "cuda:1"}, "--device cuda:1: several ranks take a card each, rank 0 cuda:0; expected cuda\n");
+  refused(2, {"--device", "cuda", "--sync-bn"},
+          "--sync-bn: ranks on cards normalise shares of their own; expected --device cpu\n");
+  refused(2, {"--device", "cuda", "--stream", "yes"},
+          "--stream yes: ranks on cards keep the images there; expected auto or no\n");
+  refused(2, {"--device", "cuda", "--set", "pretext.task=moco"},
+          "pretext.task: several ranks train moco on CPUs; expected --device cpu\n");
   refused(2, {"--set", "data.spec=fashion-mnist:/nowhere"}, "--data and --set data.spec=");
 }
 
@@ -227,6 +257,30 @@ TEST(Launch, SaysWhatDoesNotFit) {
   EXPECT_EQ(error({"run", "--out", "x", "--ranks", "2"}, {{"KITH_RANKS", "2"}}),
             fmt::format("kith: error: --ranks 2: {} announces no ranks: it belongs to another MPI than {}\n",
                         mpi_launcher(), mpi_version()));
+}
+
+TEST(Launch, RanksTakeACardEach) {
+  const DeviceInfo card{.name = "NVIDIA H200", .sm = 90, .multiprocessors = 132, .memory_bytes = int64_t{140} << 30};
+  const DeviceList two{.built = true, .driver = 13000, .runtime = 13000, .devices = {card, card}};
+  expect_device_of_ranks("cuda", 2, 2, two);
+  expect_device_of_ranks("cuda", 8, 2, two);  // on four machines
+  expect_device_of_ranks("cuda:1", 1, 1, two);
+  expect_device_of_ranks("auto", 3, 3, two);
+  const auto refused = [&](const std::string& device, int ranks) -> std::string {
+    try {
+      expect_device_of_ranks(device, ranks, ranks, two);
+      return "no error";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  EXPECT_EQ(refused("cuda", 3),
+            "--device cuda: 3 ranks on this machine take a card each, it has 2; expected at most 2 ranks");
+  EXPECT_EQ(refused("cuda:1", 2), "--device cuda:1: several ranks take a card each, rank 0 cuda:0; expected cuda");
+  EXPECT_EQ(device_of_rank("cuda:1", *one_rank()), "cuda:1");
+  const auto ranks = thread_ranks(2);
+  EXPECT_EQ(device_of_rank("cuda", *ranks[1]), "cuda:1");
+  EXPECT_EQ(device_of_rank("auto", *ranks[1]), "cpu");
 }
 
 TEST(Launch, Words) {

@@ -19,21 +19,25 @@ std::optional<int> number_in(const char* variable, int least) {
 }
 
 struct Variables {
-  const char *size, *rank, *here;
+  const char *size, *rank, *here, *place;
 };
-constexpr Variables kLaunchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
-                                    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS"},
-                                    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_TASKS_PER_NODE"}};
+constexpr Variables kLaunchers[] = {
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
+    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_TASKS_PER_NODE", "SLURM_LOCALID"}};
 
 }  // namespace
 
 std::optional<Announced> announced_ranks() {
   for (const Variables& v : kLaunchers)
-    if (const std::optional<int> size = number_in(v.size, 1))
-      return Announced{.rank = number_in(v.rank, 0).value_or(0),
+    if (const std::optional<int> size = number_in(v.size, 1)) {
+      const int rank = number_in(v.rank, 0).value_or(0);
+      return Announced{.rank = rank,
                        .size = *size,
                        .here = number_in(v.here, 1).value_or(*size),
+                       .place = number_in(v.place, 0).value_or(rank),
                        .variable = v.size};
+    }
   return {};
 }
 
@@ -41,8 +45,11 @@ std::optional<Announced> announced_without_mpi() {
   constexpr const char* kSize = "WORLD_SIZE";
   const std::optional<int> size = number_in(kSize, 1), rank = number_in("RANK", 0);
   if (announced_ranks() || !size || !rank) return {};
-  return Announced{
-      .rank = *rank, .size = *size, .here = number_in("LOCAL_WORLD_SIZE", 1).value_or(*size), .variable = kSize};
+  return Announced{.rank = *rank,
+                   .size = *size,
+                   .here = number_in("LOCAL_WORLD_SIZE", 1).value_or(*size),
+                   .place = *rank,
+                   .variable = kSize};
 }
 
 }  // namespace kith

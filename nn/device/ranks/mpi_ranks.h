@@ -17,6 +17,7 @@ namespace kith {
 struct Announced {
   int rank = 0, size = 1;
   int here = 1;          // of them on this machine, as far as it is said; else all
+  int place = 0;         // of this one among those
   std::string variable;  // that said so
 };
 std::optional<Announced> announced_ranks();

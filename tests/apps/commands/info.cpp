@@ -25,6 +25,7 @@ Machine with_cards() {
                                {.name = "NVIDIA H100", .sm = 90, .memory_bytes = int64_t{80} << 30}}},
           .libraries = "cuDNN 9.28.1, cuBLASLt 13.1.0",
           .missing = {},
+          .nccl = "NCCL 2.32.3, for ranks on cards",
           .plans = "/home/me/.cache/kith"};
 }
 
@@ -43,6 +44,7 @@ TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
       "              --device cuda:0: cuda:0 is Tesla T4 of compute capability 7.5, kith needs 8.0 or newer (Ampere)\n"
       "            cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n"
       "            cuDNN 9.28.1, cuBLASLt 13.1.0\n"
+      "            NCCL 2.32.3, for ranks on cards\n"
       "plans       /home/me/.cache/kith\n"
       "\n"
       "--device auto takes cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n");
@@ -73,6 +75,7 @@ TEST(Info, WithoutCudaNothingIsSaidOfItsLibraries) {
   const std::string text = to_text(m);
   EXPECT_NE(text.find("CUDA        not in this build\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("cuDNN 9"), std::string::npos) << text;
+  EXPECT_EQ(text.find("NCCL"), std::string::npos) << text;
   EXPECT_EQ(text.find("plans"), std::string::npos) << text;
 }
 
@@ -83,6 +86,7 @@ TEST(Info, JsonHoldsTheSame) {
   EXPECT_EQ(j.at("devices")[1].at("refusal"), "");
   EXPECT_EQ(j.at("automatic"), "cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)");
   EXPECT_EQ(j.at("cuda").at("runtime"), 13000);
+  EXPECT_EQ(j.at("nccl"), "NCCL 2.32.3, for ranks on cards");
 }
 
 }  // namespace

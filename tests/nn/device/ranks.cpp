@@ -64,6 +64,12 @@ TEST(RanksOfThreads, WhatALauncherAnnounces) {
     EXPECT_EQ(announced_ranks()->size, 3);
     EXPECT_EQ(announced_ranks()->variable, name);
   }
+  EXPECT_EQ(announced_ranks()->place, 0);
+  setenv("OMPI_COMM_WORLD_RANK", "2", 1);
+  EXPECT_EQ(announced_ranks()->place, 2);
+  setenv("OMPI_COMM_WORLD_LOCAL_RANK", "1", 1);  // on the second of two machines
+  EXPECT_EQ(announced_ranks()->place, 1);
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"}) unsetenv(name);
   setenv("OMPI_COMM_WORLD_SIZE", "0", 1);
   setenv("PMI_SIZE", "2x", 1);
   EXPECT_EQ(announced_ranks()->variable, "SLURM_STEP_NUM_TASKS");

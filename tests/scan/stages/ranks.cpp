@@ -70,6 +70,22 @@ TEST(RanksRun, AsManyRanksGiveTheSameBitsStoppedOrNot) {
   }
 }
 
+// MoCo's queue is state of its own.
+TEST(RanksRun, AQueueOfKeysIsTheSameStoppedOrNot) {
+  RunConfig config = tiny_config();
+  config.pretext.task = PretextKind::moco;
+  config.pretext.augment.size = 8;
+  config.pretext.train.batch = 18;
+  config.pretext.moco = {.queue = 24, .momentum = 0.9f, .shards = 3};
+  TinyRun whole("ranks_queue_whole", config), stopped("ranks_queue_stopped", config);
+  on_ranks_of(whole, 3, [](Session& s) { pretext(s); });
+  EXPECT_THROW(on_ranks_of(stopped, 3, [](Session& s) { pretext(s); }, {kNever, 5, kNever}), Interrupted);
+  stopped.report = {};
+  on_ranks_of(stopped, 3, [](Session& s) { pretext(s); });
+  for (const char* file : {"pretext.safetensors", "features_train.npy"})
+    EXPECT_TRUE(bytes_of(stopped.file(file)) == bytes_of(whole.file(file))) << file;
+}
+
 TEST(RanksRun, ImagesPassANetworkAsOnOneRank) {
   RunConfig config = tiny_config();
   config.pretext.train.epochs = 0;
@@ -88,22 +104,29 @@ TEST(RanksRun, ImagesPassANetworkAsOnOneRank) {
   }
 }
 
-TEST(RanksRun, EveryTaskThatMayLeavesTheSameStateOnAllRanks) {
-  for (const PretextKind kind : {PretextKind::simclr, PretextKind::byol, PretextKind::rotnet}) {
+TEST(RanksRun, EveryTaskLeavesTheSameStateOnAllRanks) {
+  for (const PretextTaskInfo& info : pretext_tasks()) {
     RunConfig config = tiny_config();
-    config.pretext.task = kind;
+    config.pretext.task = info.kind;
     config.pretext.augment.size = 8;
     config.pretext.byol.hidden = 8;
+    config.pretext.train.batch = 18;
+    config.pretext.moco = {.queue = 24, .shards = 3};
     TinyRun tiny("ranks_state", config);
     std::mutex mutex;
     std::vector<SafeTensors> states;
     on_ranks_of(tiny, 3, [&](Session& s) {
       const ImageSource& images = s.images.of(s.data.pretext_images());
-      const auto task = pretext_task(kind).make(s.config, s.data, images);
+      const auto task = info.make(s.config, s.data, images);
       const SafeTensors before = save_state(task->state());
       train_pretext(s, *task, images);
       const std::lock_guard lock(mutex);
       states.push_back(save_state(task->state()));
+      if (info.kind == PretextKind::moco) {
+        SafeTensors own;
+        task->save(own);
+        states.back().arrays["queue"] = own.arrays.at("queue");
+      }
       EXPECT_NE(before.arrays.at("backbone.conv1.weight").bytes,
                 states.back().arrays.at("backbone.conv1.weight").bytes);
       EXPECT_NE(before.arrays.at("backbone.bn1.running_mean").bytes,

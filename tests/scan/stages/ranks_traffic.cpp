@@ -68,7 +68,7 @@ Told told_in(RunConfig config, int64_t steps, Collective::BatchNorm by) {
 }
 
 TEST(RanksTraffic, OfAPretextStepIsWhatIsPredicted) {
-  for (const PretextKind kind : {PretextKind::simclr, PretextKind::byol, PretextKind::rotnet})
+  for (const PretextKind kind : {PretextKind::simclr, PretextKind::moco, PretextKind::byol, PretextKind::rotnet})
     for (const auto by : {Collective::BatchNorm::own, Collective::BatchNorm::whole}) {
       SCOPED_TRACE(testing::Message() << pretext_task(kind).name
                                       << (by == Collective::BatchNorm::own ? ", own" : ", whole"));
@@ -76,6 +76,8 @@ TEST(RanksTraffic, OfAPretextStepIsWhatIsPredicted) {
       config.pretext.task = kind;
       config.pretext.augment.size = 8;
       config.pretext.byol.hidden = 8;
+      config.pretext.train.batch = 18;
+      config.pretext.moco = {.queue = 8, .shards = by == Collective::BatchNorm::own ? 2 * kRanks : 1};
       const Told two = told_in(config, 2, by), three = told_in(config, 3, by);
       const StepTraffic want =
           step_traffic(config, shape_of(striped_data(1, 2 * config.pretext.train.batch, 8)), by).at(0);

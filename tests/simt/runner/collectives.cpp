@@ -259,6 +259,8 @@ int resident_blocks(const std::string& name, int threads, size_t dynamic_shared)
 }
 
 void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared) {
+  static std::mutex one_device;  // ranks that are threads share it
+  const std::lock_guard lock(one_device);
   if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)
     throw Fault(fmt::format("{}: launch of grid ({}, {}, {}), block ({}, {}, {}) is not valid", kernel.name, grid.x,
                             grid.y, grid.z, block.x, block.y, block.z));

@@ -1,0 +1,201 @@
+#include "apps/launcher.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <thread>
+
+#include "apps/signals.h"
+#include "kernels/core/check.h"
+
+namespace kith {
+namespace {
+
+constexpr const char* kVariable = "KITH_RANKS";  // of processes that were started: where say_ranks_listen() is heard
+
+sockaddr_un address_of(const std::string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;  // sun_path[0] is 0: a name of the kernel's, no file
+  name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
+  return address;
+}
+socklen_t size_of(const std::string& name) {
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+}
+
+// Where the first rank says that all listen.
+class Ear {
+ public:
+  Ear() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socklen_t size = sizeof(address.sun_family);  // no name: the kernel chooses one that is free
+    const bool bound = socket_ >= 0 && ::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0;
+    size = sizeof(address);
+    if (!bound || ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      throw Error(fmt::format("--ranks: no socket to hear from ranks: {}", std::strerror(errno)));
+    name_.assign(address.sun_path + 1, size - offsetof(sockaddr_un, sun_path) - 1);
+  }
+  ~Ear() { ::close(socket_); }
+  Ear(const Ear&) = delete;
+  Ear& operator=(const Ear&) = delete;
+  const std::string& name() const { return name_; }
+  bool heard() const {
+    char byte = 0;
+    return ::recv(socket_, &byte, 1, 0) == 1;
+  }
+
+ private:
+  int socket_;
+  std::string name_;
+};
+
+// Signals wait from before the fork until the child, like any program before its start, is ended by them.
+pid_t start(const std::vector<std::string>& words) {
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t parent = ::getpid(), child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGHUP}) {
+      struct sigaction action {};
+      ::sigaction(signal, nullptr, &action);
+      if (action.sa_handler != SIG_IGN) ::signal(signal, SIG_DFL);
+    }
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    if (::getppid() != parent) ::_exit(143);
+    ::execvp(argv.front(), argv.data());
+    ::_exit(127);
+  }
+  const int error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (child < 0) throw Error(fmt::format("{}: cannot be started: {}", words.front(), std::strerror(error)));
+  return child;
+}
+
+// Processes of which this is the parent, by the fourth word of their line: the second, in brackets, may have any.
+std::vector<pid_t> children() {
+  std::vector<pid_t> found;
+  std::error_code ignored;  // a process may end meanwhile
+  for (std::filesystem::directory_iterator it("/proc", ignored), end; it != end; it.increment(ignored)) {
+    const std::string name = it->path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(it->path() / "stat");
+    const std::string line{std::istreambuf_iterator<char>(file), {}};
+    const size_t bracket = line.rfind(") ");
+    if (bracket == std::string::npos) continue;
+    const std::string rest = line.substr(bracket + 3);  // after the letter of its state
+    if (std::strtol(rest.c_str(), nullptr, 10) == ::getpid()) found.push_back(std::stoi(name));
+  }
+  return found;
+}
+
+// Orphans of the launcher became this process's children; theirs do when they end.
+void end_what_is_left() {
+  while (true) {
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
+    const std::vector<pid_t> left = children();
+    if (left.empty()) return;
+    for (const pid_t process : left) ::kill(process, SIGKILL);
+    while (::waitpid(-1, nullptr, 0) < 0 && errno == EINTR) continue;
+  }
+}
+
+// What a launcher is told once this process is to stop.
+class Stop {
+ public:
+  Stop(pid_t launcher, LauncherPatience patience) : launcher_(launcher), patience_(patience) {}
+  bool told() const { return sent_ != 0; }
+
+  void go_on(bool listening) {
+    if (!since_) since_ = Clock::now();
+    const Clock::duration waited = Clock::now() - *since_;
+    if (sent_ == 0 && listening) return send(SIGUSR1);
+    if (sent_ == 0 && waited > patience_.listen) return send(SIGTERM);
+    if (sent_ == SIGTERM && waited > patience_.listen + patience_.end) send(SIGKILL);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void send(int signal) {
+    ::kill(launcher_, signal);
+    sent_ = signal;
+  }
+
+  pid_t launcher_;
+  LauncherPatience patience_;
+  std::optional<Clock::time_point> since_;
+  int sent_ = 0;
+};
+
+// mpirun itself is quiet, and so is a rank that had no time to speak.
+void expect_no_rank_killed(int status) {
+  for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
+    if (status == 128 + signal)
+      throw Error(
+          fmt::format("a rank was ended by signal {} ({}), and with it the others; the last checkpoint stands, "
+                      "the same command continues",
+                      signal, ::strsignal(signal)));
+}
+
+}  // namespace
+
+LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience patience) {
+  const Ear ear;
+  ::setenv(kVariable, ear.name().c_str(), 1);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  catch_stop_signals_quietly();  // until ranks listen there is nothing to be saved
+  const pid_t child = start(words);
+  Stop stop(child, patience);
+  int status = 0;
+  bool listening = false;
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    const bool wanted = stop_signal() != 0;  // before the ear: ranks that spoke first are heard first
+    if (!listening && ear.heard()) {
+      listening = true;
+      catch_stop_signals();
+    }
+    if (wanted) stop.go_on(listening);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  end_what_is_left();
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw Error(words.front() + ": cannot be started");
+  if (stop.told()) return {.status = 128 + stop_signal(), .given_up = !listening};
+  const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  expect_no_rank_killed(ended);
+  return {.status = ended};
+}
+
+bool started_by_kith() { return std::getenv(kVariable) != nullptr; }
+
+void say_ranks_listen() {
+  const char* name = std::getenv(kVariable);
+  const int socket = name == nullptr ? -1 : ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return;
+  const sockaddr_un address = address_of(name);
+  constexpr char kByte = 1;
+  // Where nobody hears it, the launcher was started by hand in this environment.
+  ::sendto(socket, &kByte, 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), size_of(name));
+  ::close(socket);
+}
+
+}  // namespace kith
