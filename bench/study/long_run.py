@@ -39,6 +39,8 @@ def epoch_of(run, stage):
 class LongRun:
     def __init__(self, options):
         self.o, self.base = options, f"{options.work}/base"
+        self.commit = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"],
+                                     capture_output=True, text=True).stdout.strip()
         write_data(f"{options.work}/data")
         self.must(self.first())
 
@@ -109,10 +111,8 @@ class LongRun:
             if growth["anonymous_kib"] > GROWTH_KIB or growth["descriptors"] > 0 or growth["threads"] > 0 \
                     or ends[stage] != 128 + signal.SIGTERM or not stages[stage]["continued"]:
                 growing.append(stage)
-        commit = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"],
-                                capture_output=True, text=True).stdout.strip()
-        result = {"minutes": minutes, "commit": commit, "machine": platform.machine(), "settings": SETTINGS, "growing": growing,
-                  "stages": stages}
+        result = {"minutes": minutes, "commit": self.commit, "machine": platform.machine(), "settings": SETTINGS,
+                  "growing": growing, "stages": stages}
         text = json.dumps(result, indent=1)
         text = re.sub(r'\{\s+("minute".*?)\s+\}', lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text, flags=re.S)
         if self.o.out:
