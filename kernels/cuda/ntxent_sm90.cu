@@ -169,25 +169,23 @@ class Consumer {
     }
   }
 
-  // The sums of columns over the rows of a piece, of two groups, and zeros for the next. Warps meet: two rounds of them do not
-  // share memory, so that who comes to the next but one has been read by all.
+  // The sums of columns over the rows of a piece, and zeros for the next. Warps meet: two rounds of them do not share memory,
+  // so that who comes to the next but one has been read by all.
   __device__ __forceinline__ void put_columns(const Walk& at) {
-    if (at.groups().row != at.groups().column) {
-      float* sums = m_.columns + (own_ * 2 + joined_) * 4 * kTile;
-      const int pair = add_over_rows(columns_, lane_);
+    float* sums = m_.columns + (own_ * 2 + joined_) * 4 * kTile;
+    const int pair = add_over_rows(columns_, lane_);
 #pragma unroll
-      for (int j = 0; j < kTile / 64; ++j)
-        *reinterpret_cast<float2*>(sums + warp_ * kTile + 8 * (pair + j) + 2 * (lane_ % 4)) =
-            make_float2(columns_[j][0], columns_[j][1]);
-      __syncwarp();  // the warp's sums are written
-      if (lane_ == 0) mbarrier_arrive(&ring_.joined[own_]);
-      mbarrier_wait(&ring_.joined[own_], joined_);
-      joined_ ^= 1;
-      const int c = static_cast<int>(threadIdx.x) % kWarpgroup, column = at.column() + own_ * kTile + c;
-      if (column < cut_.rows)
-        sums_.of_columns[int64_t{at.column_part()} * cut_.rows + column] =
-            sums[c] + sums[kTile + c] + sums[2 * kTile + c] + sums[3 * kTile + c];
-    }
+    for (int j = 0; j < kTile / 64; ++j)
+      *reinterpret_cast<float2*>(sums + warp_ * kTile + 8 * (pair + j) + 2 * (lane_ % 4)) =
+          make_float2(columns_[j][0], columns_[j][1]);
+    __syncwarp();  // the warp's sums are written
+    if (lane_ == 0) mbarrier_arrive(&ring_.joined[own_]);
+    mbarrier_wait(&ring_.joined[own_], joined_);
+    joined_ ^= 1;
+    const int c = static_cast<int>(threadIdx.x) % kWarpgroup, column = at.column() + own_ * kTile + c;
+    if (column < cut_.rows)
+      sums_.of_columns[int64_t{at.column_part()} * cut_.rows + column] =
+          sums[c] + sums[kTile + c] + sums[2 * kTile + c] + sums[3 * kTile + c];
 #pragma unroll
     for (int j = 0; j < kTile / 8; ++j) columns_[j][0] = columns_[j][1] = 0.f;
   }

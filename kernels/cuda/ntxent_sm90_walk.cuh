@@ -22,7 +22,7 @@ struct Cut {
 };
 
 // Of a row's sum: over columns of group J, [consumer][group][row]; and, where it is a column, over a piece's rows [group,
-// part][row]. Written are those of J >= the row's group, and of pieces of groups before it.
+// part][row]. Read are those of J >= the row's group, and of pieces of groups before it.
 struct Sums {
   float *of_rows, *of_columns;
 };
