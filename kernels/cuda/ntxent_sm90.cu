@@ -4,13 +4,14 @@
 // one is multiplied while the other becomes exponentials. Sums of columns stay in registers until all rows of the pair have
 // passed; a row's are added over a quad of lanes for each tile.
 //
-// Blocks are as many as the device's multiprocessors and take every so manyth piece of work, a pair or, where pairs are few, a
-// part of its rows: the producer copies what is next while consumers end a piece. What a piece adds up depends on the rows
-// alone, and each sum is written by one thread; another launch adds the sums of a row in a fixed order and makes its loss.
+// Blocks are as many as the device's multiprocessors and share out the pieces of work, pairs or, where those are few, parts of
+// their rows: the producer copies what is next while consumers end a piece. What a piece adds up depends on the rows alone, and
+// each sum is written by one thread; another launch adds the sums of a row in a fixed order and makes its loss.
 //
-// Of 64 x 256 scores, 1024 clocks of the matrix units and as many of the exponentials', 16 KiB are copied, of which L2 gives
-// rows^2 Dim / 256 B in all and another rows^2 Dim / side B of columns. Shared memory is read 6 KiB for 64 x 128 x 16 products,
-// 48 clocks of 64. Memory: 2 rows Dim B of the copy, and 4 (2 groups + parts groups) rows B of sums.
+// Of 64 x 256 scores, 1024 clocks of the matrix units and as many of the exponentials', 16 KiB are copied: rows^2 Dim / 256 B in
+// all, and of columns 2 rows Dim B a block, or another rows^2 Dim / side B where groups have several tiles of them. Shared memory
+// is read 6 KiB for 64 x 128 x 16 products, 48 clocks of 64. Memory: 2 rows Dim B of the copy, and 4 (2 groups + parts groups)
+// rows B of sums.
 #include "kernels/cuda/ntxent_sm90.cuh"
 #include "kernels/cuda/ntxent_sm90_walk.cuh"
 
@@ -47,7 +48,7 @@ __device__ __forceinline__ void produce(const CUtensorMap& rows, const CUtensorM
                                         Ring& ring, const Cut& cut) {
   Place stage{.stage = 0, .parity = 1}, tile{.stage = 0, .parity = 1};  // of the round before the first: all are empty
   for (Walk at(cut); at.live(); at.advance(), stage.advance(kStages)) {
-    if (at.first_rows()) {
+    if (at.new_columns()) {
       mbarrier_wait(&ring.columns_empty[tile.stage], tile.parity);
       mbarrier_arrive_expect(&ring.columns_full[tile.stage], Shared<Dim>::kTileBytes);
       copy_rows<Dim, kColumns>(m.tiles + tile.stage * Shared<Dim>::kTileBytes, columns, at.column(),
@@ -80,7 +81,7 @@ class Consumer {
     if (!at.live()) return;
     float a[kTile / 2], b[kTile / 2];
     start(at, a);
-    complete(at, a);
+    complete(a);
     for (;;) {
       if (!step(at, a, b) || !step(at, b, a)) return;
     }
@@ -97,12 +98,17 @@ class Consumer {
     }
     start(at, coming);
     add(now, ready);
-    complete(at, coming);
+    complete(coming);
     return true;
   }
 
   __device__ __forceinline__ void start(const Walk& at, float (&s)[kTile / 2]) {
-    if (at.first_rows()) mbarrier_wait(&ring_.columns_full[tile_.stage], tile_.parity);
+    if (at.new_columns()) {  // the products of those before are complete
+      if (lane_ == 0 && started_) mbarrier_arrive(&ring_.columns_empty[tile_.stage]);
+      if (started_) tile_.advance(kTiles);
+      started_ = true;
+      mbarrier_wait(&ring_.columns_full[tile_.stage], tile_.parity);
+    }
     mbarrier_wait(&ring_.full[stage_.stage], stage_.parity);
     const uint64_t rows = wgmma_operand(m_.stages + stage_.stage * Shared<Dim>::kStageBytes, Swizzle::bytes128);
     const uint64_t columns =
@@ -113,26 +119,22 @@ class Consumer {
     wgmma_commit();
   }
 
-  __device__ __forceinline__ void complete(const Walk& at, float (&s)[kTile / 2]) {
+  __device__ __forceinline__ void complete(float (&s)[kTile / 2]) {
     wgmma_wait<0>();
     wgmma_pin(s);
-    if (lane_ == 0) {
-      mbarrier_arrive(&ring_.empty[stage_.stage]);
-      if (at.last_rows()) mbarrier_arrive(&ring_.columns_empty[tile_.stage]);
-    }
+    if (lane_ == 0) mbarrier_arrive(&ring_.empty[stage_.stage]);
     stage_.advance(kStages);
-    if (at.last_rows()) tile_.advance(kTiles);
   }
 
   __device__ __forceinline__ void add(const Walk& at, float (&s)[kTile / 2]) {
     const int column = at.column() + own_ * kTile, lane_column = column + 2 * (lane_ % 4);
     const int row = at.row() + 16 * warp_ + lane_ / 4;  // and 8 on
-    if (at.row() + kStageRows > cut_.rows || column + kTile > cut_.rows ||
-        (at.row() + kStageRows > column && at.row() < column + kTile)) {  // not every score counts
+    // Not every score counts. Rows that are none have sums that are not read: their group meets only itself.
+    if (column + kTile > cut_.rows || (at.row() + kStageRows > column && at.row() < column + kTile)) {
 #pragma unroll
       for (int i = 0; i < kTile / 2; ++i) {
         const int r = row + i / 2 % 2 * 8, k = lane_column + i / 4 * 8 + i % 2;
-        if (r >= cut_.rows || k >= cut_.rows || k == r) s[i] = -INFINITY;
+        if (k >= cut_.rows || k == r) s[i] = -INFINITY;
       }
     }
     float of_rows[2] = {};
@@ -167,25 +169,23 @@ class Consumer {
     }
   }
 
-  // The sums of columns over the rows of a piece, of two groups, and zeros for the next. Warps meet: two rounds of them do not
-  // share memory, so that who comes to the next but one has been read by all.
+  // The sums of columns over the rows of a piece, and zeros for the next. Warps meet: two rounds of them do not share memory,
+  // so that who comes to the next but one has been read by all.
   __device__ __forceinline__ void put_columns(const Walk& at) {
-    if (at.groups().row != at.groups().column) {
-      float* sums = m_.columns + (own_ * 2 + joined_) * 4 * kTile;
-      const int pair = add_over_rows(columns_, lane_);
+    float* sums = m_.columns + (own_ * 2 + joined_) * 4 * kTile;
+    const int pair = add_over_rows(columns_, lane_);
 #pragma unroll
-      for (int j = 0; j < kTile / 64; ++j)
-        *reinterpret_cast<float2*>(sums + warp_ * kTile + 8 * (pair + j) + 2 * (lane_ % 4)) =
-            make_float2(columns_[j][0], columns_[j][1]);
-      __syncwarp();  // the warp's sums are written
-      if (lane_ == 0) mbarrier_arrive(&ring_.joined[own_]);
-      mbarrier_wait(&ring_.joined[own_], joined_);
-      joined_ ^= 1;
-      const int c = static_cast<int>(threadIdx.x) % kWarpgroup, column = at.column() + own_ * kTile + c;
-      if (column < cut_.rows)
-        sums_.of_columns[int64_t{at.column_part()} * cut_.rows + column] =
-            sums[c] + sums[kTile + c] + sums[2 * kTile + c] + sums[3 * kTile + c];
-    }
+    for (int j = 0; j < kTile / 64; ++j)
+      *reinterpret_cast<float2*>(sums + warp_ * kTile + 8 * (pair + j) + 2 * (lane_ % 4)) =
+          make_float2(columns_[j][0], columns_[j][1]);
+    __syncwarp();  // the warp's sums are written
+    if (lane_ == 0) mbarrier_arrive(&ring_.joined[own_]);
+    mbarrier_wait(&ring_.joined[own_], joined_);
+    joined_ ^= 1;
+    const int c = static_cast<int>(threadIdx.x) % kWarpgroup, column = at.column() + own_ * kTile + c;
+    if (column < cut_.rows)
+      sums_.of_columns[int64_t{at.column_part()} * cut_.rows + column] =
+          sums[c] + sums[kTile + c] + sums[2 * kTile + c] + sums[3 * kTile + c];
 #pragma unroll
     for (int j = 0; j < kTile / 8; ++j) columns_[j][0] = columns_[j][1] = 0.f;
   }
@@ -197,6 +197,7 @@ class Consumer {
   Sums sums_;
   int own_, warp_, lane_;
   Place stage_, tile_;
+  bool started_ = false;
   unsigned joined_ = 0;
   float columns_[kTile / 8][2] = {};
 };

@@ -22,28 +22,33 @@ struct Cut {
 };
 
 // Of a row's sum: over columns of group J, [consumer][group][row]; and, where it is a column, over a piece's rows [group,
-// part][row]. Written are those of J >= the row's group, and of pieces of groups before it.
+// part][row]. Read are those of J >= the row's group, and of pieces of groups before it.
 struct Sums {
   float *of_rows, *of_columns;
 };
 
-// The tiles of scores of a block, one after the other: rows innermost.
+// The tiles of scores of a block, one after the other: those of as many pieces in a row as every block has, rows innermost. Of
+// groups of one tile of columns, pieces of one column stand behind each other: their columns are copied once.
 class Walk {
  public:
-  __device__ explicit Walk(const Cut& cut) : cut_(cut), piece_(static_cast<int>(blockIdx.x)) { open(); }
-  __device__ __forceinline__ void advance() {
-    row_ += kStageRows;
-    if (row_ < rows_end_) return;
-    row_ = rows_begin_;
-    column_ += kColumns;
-    if (column_ < columns_end_) return;
-    piece_ += static_cast<int>(gridDim.x);
+  __device__ __forceinline__ explicit Walk(const Cut& cut)
+      : cut_(cut), piece_(first_of(blockIdx.x)), end_(first_of(blockIdx.x + 1)) {
     open();
   }
-  __device__ __forceinline__ bool live() const { return piece_ < cut_.pieces; }
+  __device__ __forceinline__ void advance() {
+    const int before = column_;
+    row_ += kStageRows;
+    if (row_ >= rows_end_) {
+      row_ = rows_begin_;
+      column_ += kColumns;
+      if (column_ >= columns_end_) ++piece_, open();
+    }
+    new_columns_ = column_ != before;
+  }
+  __device__ __forceinline__ bool live() const { return piece_ < end_; }
   __device__ __forceinline__ int row() const { return row_; }
-  __device__ __forceinline__ int column() const { return column_; }  // the first of both consumers'
-  __device__ __forceinline__ bool first_rows() const { return row_ == rows_begin_; }
+  __device__ __forceinline__ int column() const { return column_; }             // the first of both consumers'
+  __device__ __forceinline__ bool new_columns() const { return new_columns_; }  // not those of the tile before
   __device__ __forceinline__ bool last_rows() const { return row_ + kStageRows >= rows_end_; }
   __device__ __forceinline__ bool first_columns() const { return column_ == groups_.column * cut_.side; }
   __device__ __forceinline__ bool last_columns() const { return column_ + kColumns >= columns_end_; }
@@ -52,8 +57,11 @@ class Walk {
   __device__ __forceinline__ int column_part() const { return groups_.row * cut_.parts + piece_ % cut_.parts; }
 
  private:
+  __device__ __forceinline__ int first_of(unsigned block) const {
+    return static_cast<int>(int64_t{block} * cut_.pieces / gridDim.x);
+  }
   __device__ __forceinline__ void open() {
-    for (; live(); piece_ += static_cast<int>(gridDim.x)) {
+    for (; live(); ++piece_) {
       groups_ = groups_of(piece_ / cut_.parts);
       const int rows = cut_.side / cut_.parts;
       row_ = rows_begin_ = groups_.row * cut_.side + piece_ % cut_.parts * rows;
@@ -65,9 +73,10 @@ class Walk {
   }
 
   Cut cut_;
-  int piece_;
+  int piece_, end_;
   Groups groups_{};
   int rows_begin_ = 0, rows_end_ = 0, columns_end_ = 0, row_ = 0, column_ = 0;
+  bool new_columns_ = true;
 };
 
 }  // namespace kith::kernels::cuda::sm90

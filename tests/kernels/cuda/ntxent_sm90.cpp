@@ -158,6 +158,28 @@ TEST_F(NtXentSm90, OnlyWhereItCan) {
 }
 
 #ifdef KITH_SIMT
+// Two groups of which the second has 64 rows, whole or in parts: scores of two groups are taken once, and columns copied once for
+// all pieces of a block that have them.
+TEST_F(NtXentSm90, TakesHalfOfTheScores) {
+  for (const int few : {0, 32})
+    for (const int multiprocessors : {1, 2}) {
+      queue.multiprocessors = multiprocessors;
+      simt::options().count = true;
+      simt::records().clear();
+      results(draw(320, 64, Path::sm90), queue, {.few_groups = few});
+      simt::options().count = false;
+      const auto forward =
+          std::ranges::find(simt::records(), std::string("ntxent_forward_sm90"), &simt::LaunchRecord::kernel);
+      ASSERT_NE(forward, simt::records().end());
+      const uint64_t tiles = 4 + 4 + 1;  // of 64 rows: a pair of groups with each other, and both with themselves
+      EXPECT_EQ(forward->counts.wgmma_flops, tiles * 2 * 64 * 256 * 64);
+      const uint64_t columns = 256 + 64 + (few != 0 && multiprocessors == 2 ? 64 : 0);  // a block begins within a group
+      EXPECT_EQ(forward->counts.tensor_bytes, (tiles * 64 + columns) * 64 * 2);
+      EXPECT_EQ(std::ranges::count(simt::records(), std::string("ntxent_prepare_sm90"), &simt::LaunchRecord::kernel),
+                2);
+    }
+}
+
 // The entry takes it where launches do not count.
 TEST_F(NtXentSm90, OfManyRows) {
   for (const int64_t rows : {256, 2050}) {
