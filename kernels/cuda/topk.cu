@@ -62,11 +62,11 @@ void topk_search(const TopK<float>& a, int64_t first, TopKFindings* findings, Qu
   s.exact = a.exact.data;
   s.indices = a.indices.data;
 
-  // At least two tiles of the database to a part, so that one arrives while another is multiplied.
-  const int sm90_queries = topk_sm90_queries(s.padded_dim, q);
-  const bool sm90 = sm90_queries > 0;
-  s.splits = fullest_splits(ceil_div(a.queries.rows, sm90 ? sm90_queries : kTopKTile),
-                            int64_t{sm90 ? kPerSm90 : kPerSm} * multiprocessors(q), s.tiles() / 2);
+  // At least 256 rows of the database to a part: two tiles of topk_scan, so that one arrives while another is multiplied, or one
+  // of topk_scan_sm90.
+  const bool sm90 = topk_sm90_supports(s.padded_dim, q);
+  s.splits = fullest_splits(ceil_div(a.queries.rows, kTopKTile), int64_t{sm90 ? kPerSm90 : kPerSm} * multiprocessors(q),
+                            s.tiles() / 2);
   Scratch<__half> half_database(padded(a.database.rows) * s.padded_dim, q),
       half_queries(padded(a.queries.rows) * s.padded_dim, q);
   Scratch<TopKQueryBound> query_bound(a.queries.rows, q);

@@ -79,30 +79,53 @@ __device__ __forceinline__ Key warp_sort(Key v) {
   return v;
 }
 
+// A bitonic sequence of the warp, one key per lane, in descending order, or in ascending.
+template <class Key>
+__device__ __forceinline__ Key bitonic_merge(Key v, bool descending) {
+#pragma unroll
+  for (int stride = kWarp / 2; stride > 0; stride /= 2) v = exchange(v, stride, descending);
+  return v;
+}
+
 // A list of 32 `chunks` keys in descending order; key 32 c + lane of it is read and written by that lane alone, so no lane
-// waits for another's stores. Takes in the 32 keys of the warp, `sorted`, and drops the smallest 32. Returns the last key.
+// waits for another's stores. Takes in the 32 keys of the warp, `ascending`, and drops the smallest 32. Returns the last key.
 // `keys` are the first of the list, which may be on their way while the others are sorted.
 template <class Key>
-__device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted, Key keys) {
+__device__ __forceinline__ Key list_insert_ascending(Key* list, int chunks, Key ascending, Key keys) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  for (int c = 0; c < chunks; ++c) {
-    if (c > 0) keys = list[c * kWarp + lane];
-    const Key reversed = shuffle(sorted, kWarp - 1 - lane);
-    // Both halves of a bitonic sequence split at its middle are bitonic: five exchanges sort each.
-    Key high = keys > reversed ? keys : reversed, low = keys > reversed ? reversed : keys;
-#pragma unroll
-    for (int stride = kWarp / 2; stride > 0; stride /= 2) {
-      high = exchange(high, stride, true);
-      low = exchange(low, stride, true);
-    }
-    list[c * kWarp + lane] = keys = high;
-    sorted = low;
+  // Both halves of a bitonic sequence split at its middle are bitonic. Of the last chunk the lower one is dropped.
+  for (int c = 0; c + 1 < chunks; ++c) {
+    list[c * kWarp + lane] = bitonic_merge(keys > ascending ? keys : ascending, true);
+    ascending = bitonic_merge(keys > ascending ? ascending : keys, false);
+    keys = list[(c + 1) * kWarp + lane];
   }
+  keys = bitonic_merge(keys > ascending ? keys : ascending, true);
+  list[(chunks - 1) * kWarp + lane] = keys;
   return shuffle(keys, kWarp - 1);
 }
+// The same for keys in descending order.
 template <class Key>
 __device__ __forceinline__ Key list_insert(Key* list, int chunks, Key sorted) {
-  return list_insert(list, chunks, sorted, list[threadIdx.x % kWarp]);
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  return list_insert_ascending(list, chunks, shuffle(sorted, kWarp - 1 - lane), list[lane]);
+}
+
+// Puts the first `count` keys of a buffer of `Slots` in shared memory, distinct and not 0, in descending order, and returns them
+// in ascending order, one per lane, behind empty ones. A key's place is the number of larger ones: each lane counts them for one
+// key, by reads that do not depend on each other, where a sorting network has 15 exchanges that each wait for the one before.
+// The warp writes the buffer again behind its next barrier.
+template <int Slots>
+__device__ __forceinline__ TopKKey buffer_sort(TopKKey* buffer, int count) {
+  static_assert(Slots <= kWarp);
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, mirrored = kWarp - 1 - lane;
+  const TopKKey key = lane < count ? buffer[lane] : 0;
+  int larger = 0;
+#pragma unroll
+  for (int n = 0; n < Slots; ++n) larger += n < count && buffer[n] > key ? 1 : 0;
+  __syncwarp();  // every lane has read all keys
+  if (lane < count) buffer[larger] = key;
+  __syncwarp();  // all keys are in their places
+  return mirrored < count ? buffer[mirrored] : 0;
 }
 
 // Takes a second list, of as many chunks, into the first; `last` is the first one's last key. Returns the new last key.
@@ -239,7 +262,7 @@ void topk_prepare_database(const TopKSearch&,
                            Queue);  // mean, half_database, database_bound; finds rows that are not finite
 void topk_prepare_queries(const TopKSearch&, Queue);  // half_queries, query_bound; after the database
 void topk_scan(const TopKSearch&, Queue);             // lists: the best candidates by fp16 score, of each split
-int topk_sm90_queries(int padded_dim, Queue);  // of a block, where the same can be done by topk_scan_sm90; else 0
+bool topk_sm90_supports(int padded_dim, Queue);       // whether topk_scan_sm90 can do the same
 void topk_scan_sm90(const TopKSearch&, Queue);
 void topk_finish(const TopKSearch&, Queue);        // scores, indices, of certain queries; uncertain
 void topk_search_again(const TopKSearch&, Queue);  // scores, indices of the uncertain ones

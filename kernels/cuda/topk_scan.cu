@@ -92,9 +92,10 @@ __device__ __forceinline__ void merge_buffers(const TopKSearch& s, const Shared&
   for (int r = warp * kRowsPerWarp; r < (warp + 1) * kRowsPerWarp; ++r) {
     const int count = m.count[r];
     if (count < from) continue;
-    const TopKKey key = lane < count ? m.buffer[r * kBufferLd + lane] : 0;
-    const TopKKey last = list_insert(s.list(blockIdx.y, first_query + r), s.chunks, warp_sort(key));
-    __syncwarp();  // every lane has read the count
+    TopKKey* list = s.list(blockIdx.y, first_query + r);
+    const TopKKey ascending = buffer_sort<kWarp>(m.buffer + r * kBufferLd, min(count, kWarp)),
+                  last = list_insert_ascending(list, s.chunks, ascending, list[lane]);
+    // Every lane has read the count: buffer_sort has barriers.
     if (lane == 0) {
       m.count[r] = 0;
       m.limit[r] = last > kTopKLowest ? last : kTopKLowest;

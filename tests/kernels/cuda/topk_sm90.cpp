@@ -28,16 +28,13 @@ TEST_F(TopKSm90, EqualsBruteForce) {
   struct Shape {
     int64_t queries, database, dim, k;
   };
-  // One row; a tile of 128 rows - 1, all, + 1, five tiles in two splits; queries of two blocks; slabs of 64 elements - 1, all,
-  // + 1. Beyond 128 elements: a tile of 256 rows - 1, all, + 1; more slabs than stages, and all of the largest dim, for which
-  // there are two stages.
+  // One row; a tile of 256 rows - 1, all, + 1, in queries of a block - 1, all, + 1 and slabs of 64 elements - 1, all, + 1; three
+  // tiles in three splits; more slabs than stages, and all of the largest dim, for which there are two stages.
   for (const auto& [queries, database, dim, k] : {Shape{1, 1, 1, 1},
-                                                  {3, 127, 63, 1},
-                                                  {127, 128, 64, 20},
-                                                  {128, 129, 65, 21},
-                                                  {257, 300, 33, 5},
+                                                  {127, 255, 63, 20},
+                                                  {128, 256, 64, 21},
+                                                  {129, 257, 65, 5},
                                                   {2, 641, 9, 40},
-                                                  {2, 255, 129, 3},
                                                   {66, 257, 330, 20},
                                                   {2, 256, 512, 3}})
     expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
@@ -56,11 +53,17 @@ TEST_F(TopKSm90, BuffersThatOverflow) {
   expect_exact(unit_rows(20, 17, Seed{5}), copies, 45);
 }
 
-// One split of 20 tiles, two slabs each: ten rounds of the ring. Arrivals that are one too many, or too few, in a round of eight
+// One split of 10 tiles, four slabs each: ten rounds of the ring. Arrivals that are one too many, or too few, in a round of eight
 // add up to a stage that is overwritten.
 TEST_F(TopKSm90, ManyRoundsOfTheRing) {
   queue.multiprocessors = 1;
-  expect_exact(unit_rows(2, 65, Seed{1}), unit_rows(2500, 65, Seed{2}), 5);
+  expect_exact(unit_rows(2, 193, Seed{1}), unit_rows(2500, 193, Seed{2}), 5);
+}
+
+// Five tiles in two splits: one has three of them.
+TEST_F(TopKSm90, SplitsOfSeveralTiles) {
+  queue.multiprocessors = 2;
+  expect_exact(unit_rows(2, 9, Seed{1}), unit_rows(1100, 9, Seed{2}), 40);
 }
 
 TEST_F(TopKSm90, SelfIsExcluded) {
