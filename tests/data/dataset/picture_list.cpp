@@ -42,7 +42,7 @@ TEST_F(PictureLists, FaultsOfListsAreNamedByLine) {
   EXPECT_HAS(fault("q.png\ta\tb\n"),
              "list.txt:1: expected a path, or a path and a label with a tab between, found 3 fields");
   EXPECT_HAS(fault("q.png\ta\nq.png\tb\n"), "has the label b here and a before");
-  EXPECT_HAS(fault("q.png\nq.png a\n"), "q.png a: cannot open");
+  EXPECT_HAS(fault("q.png\nq.png a\n"), "q.png a: no such file");
   EXPECT_HAS(fault(""), "list.txt:1: is empty; expected the path of a picture on each line");
   EXPECT_HAS(fault("path\tlabel\nq.png\ta\n"), "list.txt:1: path is no picture file; expected a path on each line");
   text("list.csv", "q.png,a\n\"q.png,a\n");
