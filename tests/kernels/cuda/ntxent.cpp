@@ -96,29 +96,14 @@ TEST_F(NtXentCuda, OneSidedAndEqualRows) {
 // too few. The bits are the same, and what the queue lent is zero again.
 TEST_F(NtXentCuda, TicketsOfTheQueueOrOfTheLaunch) {
   const int64_t rows = 258;
-  const OnDevice<float> z(draw(rows, 16, Path::converted)), dloss(normal(rows, Seed{3}));
+  const HostMatrix<float> z = draw(rows, 16, Path::converted);
   const auto bits = [&](std::span<unsigned> tickets) {
     Queue q = queue;
     q.tickets = tickets;
-    const OnDevice<float> lse(poison<float>(rows)), loss(poison<float>(rows)), dz(HostMatrix<float>(rows, 16));
-    ntxent_forward({.anchors = z.matrix(),
-                    .keys = z.matrix(),
-                    .tau = 0.2f,
-                    .lse = lse.span(),
-                    .loss = loss.span(),
-                    .products = Products::bf16},
-                   q);
-    ntxent_backward({.anchors = z.matrix(),
-                     .keys = z.matrix(),
-                     .lse = lse.span(),
-                     .dloss = dloss.span(),
-                     .tau = 0.2f,
-                     .danchors = dz.matrix(),
-                     .dkeys = dz.matrix(),
-                     .products = Products::bf16},
-                    q);
-    std::vector<float> all = lse.host();
-    for (const std::vector<float>& more : {loss.host(), dz.host()}) all.insert(all.end(), more.begin(), more.end());
+    const Passes passes(z, q);
+    std::vector<float> all = passes.lse.host();
+    for (const std::vector<float>& more : {passes.loss.host(), passes.dz.host()})
+      all.insert(all.end(), more.begin(), more.end());
     return all;
   };
   const std::vector<float> want = bits({});

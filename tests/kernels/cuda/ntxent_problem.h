@@ -77,6 +77,34 @@ class NtXentCuda : public CudaKernel {
     EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
   }
 
+  // Both passes with bf16 products, by the path that the entries choose for `q`.
+  struct Passes {
+    OnDevice<float> z, dloss, lse, loss, dz;
+    Passes(const HostMatrix<float>& rows, Queue q)
+        : z(rows),
+          dloss(normal(rows.rows, Seed{3})),
+          lse(poison<float>(rows.rows)),
+          loss(poison<float>(rows.rows)),
+          dz(HostMatrix<float>(rows.rows, rows.cols)) {
+      ntxent_forward({.anchors = z.matrix(),
+                      .keys = z.matrix(),
+                      .tau = 0.2f,
+                      .lse = lse.span(),
+                      .loss = loss.span(),
+                      .products = Products::bf16},
+                     q);
+      ntxent_backward({.anchors = z.matrix(),
+                       .keys = z.matrix(),
+                       .lse = lse.span(),
+                       .dloss = dloss.span(),
+                       .tau = 0.2f,
+                       .danchors = dz.matrix(),
+                       .dkeys = dz.matrix(),
+                       .products = Products::bf16},
+                      q);
+    }
+  };
+
   static HostMatrix<float> draw(int64_t rows, int64_t dim, Path path) {
     HostMatrix<float> z = unit_rows(rows, dim, Seed{7});
     if (path != Path::f32)

@@ -183,30 +183,13 @@ TEST_F(NtXentSm90, TakesHalfOfTheScores) {
 // The entry takes it where launches do not count.
 TEST_F(NtXentSm90, OfManyRows) {
   for (const int64_t rows : {256, 2050}) {
-    const OnDevice<float> z(draw(rows, 8, Path::sm90)), dloss(normal(rows, Seed{3})), lse(poison<float>(rows)),
-        loss(poison<float>(rows)), dz(HostMatrix<float>(rows, 8));
     simt::options().count = true;
     simt::records().clear();
-    ntxent_forward({.anchors = z.matrix(),
-                    .keys = z.matrix(),
-                    .tau = 0.2f,
-                    .lse = lse.span(),
-                    .loss = loss.span(),
-                    .products = Products::bf16},
-                   queue);
-    ntxent_backward({.anchors = z.matrix(),
-                     .keys = z.matrix(),
-                     .lse = lse.span(),
-                     .dloss = dloss.span(),
-                     .tau = 0.2f,
-                     .danchors = dz.matrix(),
-                     .dkeys = dz.matrix(),
-                     .products = Products::bf16},
-                    queue);
+    const Passes passes(draw(rows, 8, Path::sm90), queue);
     simt::options().count = false;
     for (const char* name : {"ntxent_forward_sm90", "ntxent_backward_sm90"})
       EXPECT_EQ(std::ranges::count(simt::records(), name, &simt::LaunchRecord::kernel), rows > 2048) << name << rows;
-    for (const float v : loss.host()) ASSERT_TRUE(std::isfinite(v));
+    for (const float v : passes.loss.host()) ASSERT_TRUE(std::isfinite(v));
   }
 }
 #endif
