@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <thread>
 
 #include "apps/signals.h"
@@ -127,8 +126,9 @@ class Stop {
   bool told() const { return sent_ != 0; }
 
   void go_on(bool listening) {
-    if (!since_) since_ = Clock::now();
-    const Clock::duration waited = Clock::now() - *since_;
+    const Clock::time_point now = Clock::now();
+    if (since_ == Clock::time_point{}) since_ = now;
+    const Clock::duration waited = now - since_;
     if (sent_ == 0 && listening) return send(SIGUSR1);
     if (sent_ == 0 && waited > patience_.listen) return send(SIGTERM);
     if (sent_ == SIGTERM && waited > patience_.listen + patience_.end) send(SIGKILL);
@@ -143,7 +143,7 @@ class Stop {
 
   pid_t launcher_;
   LauncherPatience patience_;
-  std::optional<Clock::time_point> since_;
+  Clock::time_point since_{};  // when go_on was first called
   int sent_ = 0;
 };
 
@@ -152,8 +152,8 @@ void expect_no_rank_killed(int status) {
   for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
     if (status == 128 + signal)
       throw Error(
-          fmt::format("a rank was ended by signal {} ({}), and with it the others; the last checkpoint stands, "
-                      "the same command continues",
+          fmt::format("a rank was ended by signal {} ({}), and with it the others; what was saved last "
+                      "stands, and the same command goes on from there",
                       signal, ::strsignal(signal)));
 }
 

@@ -250,7 +250,8 @@ void ablate(const AblateOptions& o, Grid grid) {
 void add_ablate_command(CLI::App& app) {
   auto options = std::make_shared<AblateOptions>();
   CLI::App* command = app.add_subcommand("ablate", "Run a grid of settings and seeds, and tabulate what they came to");
-  command->add_option("grid", options->grid, "TOML file: base, axes, variants, seeds")->required();
+  command->add_option("grid", options->grid, "TOML file: preset, data, seeds, set, axes, variants (docs/runs.md)")
+      ->required();
   command->add_option("--out", options->out, "Folder of the grid; what has finished there is not run again")
       ->required();
   command->add_option("--jobs", options->jobs, "Runs at a time, which share the threads")

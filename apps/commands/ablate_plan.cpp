@@ -137,8 +137,9 @@ void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {
     seconds += p.seconds;
   }
   const auto done = std::ranges::count(plan, true, &PlannedCell::done);
-  fmt::print("\n{} settings, {} seeds: {} runs, {} done earlier; about {} one at a time\n", grid.settings.size(),
-             grid.seeds.size(), plan.size(), done, duration_text(seconds));
+  fmt::print("\n{} setting{}, {} seed{}: {} runs, {} done earlier; about {} one at a time\n", grid.settings.size(),
+             grid.settings.size() == 1 ? "" : "s", grid.seeds.size(), grid.seeds.size() == 1 ? "" : "s", plan.size(),
+             done, duration_text(seconds));
 }
 
 }  // namespace kith

@@ -190,9 +190,8 @@ std::vector<std::string> rank_lines(const Predicted& p, const RunConfig& config,
   std::istringstream text(to_text(table, 0));
   for (std::string line; std::getline(text, line);) lines.push_back(line);
   lines.emplace_back(
-      "GPUs: H200s by published rates of their links, all else assumed; nothing of them was measured, and ranks "
-      "compute "
-      "on CPUs");
+      "GPUs: H200s by published rates of their links; one card's rate was measured once, two have not been tried, "
+      "and launches are not counted");
   return lines;
 }
 

@@ -79,7 +79,7 @@ class Loop {
 
   void run_epoch() {
     if (what_next() == Next::stop_now) stop();
-    if (step_ == 0 && t_.begin_epoch) t_.begin_epoch(epoch_);
+    if (step_ == 0 && t_.begin_epoch) unless_stopped([this] { t_.begin_epoch(epoch_); });
     const std::vector<int64_t> order = epoch_order(t_.samples, order_seed_, epoch_);
     const int64_t before = (t_.optimizer != nullptr ? t_.optimizer->steps() : 0) + 1 - step_;
     feed_->begin_epoch(
@@ -102,9 +102,19 @@ class Loop {
       if (next == Next::save_first) save();
     }
     drain();
-    end_epoch();
+    unless_stopped([this] { end_epoch(); });
     step_ = 0, counted_ = 0, skipped_ = 0;
     sums_.clear();
+  }
+
+  // Passes over images end where a stop is asked for: what they were to give is made anew when the run goes on from here.
+  template <class Passes>
+  void unless_stopped(Passes&& passes) {
+    try {
+      passes();
+    } catch (const Interrupted&) {
+      stop();
+    }
   }
 
   void one_step() {

@@ -81,6 +81,13 @@ TEST_F(Runs, AFolderThatCannotBeMadeIsRefusedBeforeAnyWork) {
   EXPECT_EQ(error({"gallery", "--run", "none", "--data", "mnist:none", "--out", "/proc/x"}), line);
   EXPECT_EQ(error({"sort", "--run", "none", "--data", "mnist:none", "--into", "/proc/x"}), line);
   EXPECT_EQ(error({"cluster", "--features", "none.npy", "--clusters", "3", "--out", "/proc/x"}), line);
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {"predict", "--run", "none", "--data", "mnist:none"}, {"mine", "--features", "none.npy", "--quiet"}}) {
+    std::vector<std::string> all = words;
+    const std::string file = words[0] == "mine" ? "/proc/x.npy" : "/proc/x.csv";
+    all.insert(all.end(), {"--out", file});
+    EXPECT_EQ(error(all), "kith: error: " + file + ": cannot create: no file can be made in /proc\n");
+  }
   for (const fs::directory_entry& e : fs::directory_iterator(root_))
     EXPECT_FALSE(e.path().filename().string().starts_with("."));
 }

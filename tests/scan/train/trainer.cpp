@@ -30,6 +30,7 @@ struct Fake {
     bool kept = true;
   };
   std::function<Outcome(double)> outcome = [](double v) { return Outcome{v}; };
+  std::function<void(int64_t)> begins, ends;  // passes of an epoch
 
   Session session() { return {ctx, config, data, folder.path(), report}; }
   Training training(int64_t samples, int64_t epochs, int64_t batch) {
@@ -45,8 +46,14 @@ struct Fake {
       return StepMetrics{{.name = "loss", .value = ctx.full({}, static_cast<float>(o.loss))},
                          {.name = "", .value = {}, .count = Array<int32_t>(ctx, kept), .skipped_if_zero = true}};
     };
-    t.begin_epoch = [this](int64_t epoch) { begun.push_back(epoch); };
-    t.end_epoch = [this](int64_t) { return nlohmann::json{{"value", value}}; };
+    t.begin_epoch = [this](int64_t epoch) {
+      if (begins) begins(epoch);
+      begun.push_back(epoch);
+    };
+    t.end_epoch = [this](int64_t epoch) {
+      if (ends) ends(epoch);
+      return nlohmann::json{{"value", value}};
+    };
     t.save = [this](Checkpoint& c) { c.state["value"] = value; };
     t.load = [this](const Checkpoint& c) { c.state.at("value").get_to(value); };
     return t;
@@ -82,6 +89,32 @@ TEST(Trainer, ResumesAtEveryStepWithTheSameNumbers) {
     EXPECT_EQ(first.seen, whole.seen);
     EXPECT_EQ(first.begun, whole.begun);
     EXPECT_EQ(again.lines.back().at("loss"), whole.report.lines.back().at("loss"));
+  }
+}
+
+// The passes over images before and after an epoch's steps end where a stop is asked for: no step is lost, or made twice.
+TEST(Trainer, StoppedInThePassesAroundAnEpochItSavesAsBetweenSteps) {
+  Fake whole("trainer_passes_whole");
+  train(whole.session(), whole.training(23, 3, 5));
+  for (const bool at_end : {false, true}) {
+    Fake cut("trainer_passes_cut");
+    Training t = cut.training(23, 3, 5);
+    auto& passes = at_end ? cut.ends : cut.begins;
+    passes = [](int64_t epoch) {
+      if (epoch == 1) throw Interrupted{};
+    };
+    EXPECT_THROW(train(cut.session(), std::move(t)), Interrupted);
+    ASSERT_FALSE(cut.report.notes.empty());
+    EXPECT_NE(cut.report.notes.back().find("saved, the same command continues"), std::string::npos);
+    passes = nullptr;
+    Recorder again;
+    Session session{cut.ctx, cut.config, cut.data, cut.folder.path(), again};
+    cut.value = -1;
+    train(session, cut.training(23, 3, 5));
+    EXPECT_EQ(cut.value, whole.value);
+    EXPECT_EQ(cut.seen, whole.seen);
+    ASSERT_EQ(again.lines.size(), 2u);  // of the second and third epoch
+    EXPECT_EQ(again.lines[0].at("loss"), whole.report.lines[1].at("loss"));
   }
 }
 
