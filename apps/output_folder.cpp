@@ -47,6 +47,10 @@ void expect_no_foreign_results(const std::string& out) {
                              "prototypes.npy", "confusion.csv", "near_duplicates.csv", "outliers.csv",
                              "files_train.jsonl", "files_test.jsonl", "start.safetensors"})
     expect_absent(out, beside);
+  for (fs::directory_iterator entry(out, ignored), end; entry != end; entry.increment(ignored))
+    if (fs::exists(entry->path() / "config.toml", ignored))
+      throw Error(fmt::format("{}: --out holds runs ({}); expected the folder of one, such as {}", out,
+                              entry->path().filename().string(), (fs::path(out) / "new").string()));
 }
 
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec) {

@@ -92,6 +92,17 @@ TEST_F(Runs, AFolderThatCannotBeMadeIsRefusedBeforeAnyWork) {
     EXPECT_FALSE(e.path().filename().string().starts_with("."));
 }
 
+TEST_F(Runs, AFolderOfRunsIsNoRun) {
+  fs::create_directories(root_ / "runs" / "first");
+  std::ofstream(root_ / "runs" / "first" / "config.toml") << "seed = 0\n";
+  const std::string runs = (root_ / "runs").string();
+  const Outcome o = kith({"run", "--data", "fashion-mnist:/nowhere", "--out", runs});
+  EXPECT_EQ(o.status, 1);
+  EXPECT_EQ(o.err, "kith: error: " + runs + ": --out holds runs (first); expected the folder of one, such as " + runs +
+                       "/new\n");
+  EXPECT_FALSE(fs::exists(root_ / "runs" / "metrics.jsonl"));
+}
+
 TEST_F(Runs, PartsOfADataSetAreRefusedAsClasses) {
   fs::create_directories(root_ / "photos" / "train" / "cat");
   fs::create_directories(root_ / "photos" / "test" / "cat");
