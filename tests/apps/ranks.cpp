@@ -63,7 +63,8 @@ TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
   const Outcome stopped = ranks(2, "b", kOften, once_saved(SIGINT, "b"));
   EXPECT_EQ(stopped.status, 130) << stopped.err;
   EXPECT_EQ(lines_with(stopped.err, "kith: stopping: saves first"), 1) << stopped.err;
-  EXPECT_EQ(stopped.err.find("\n\n"), std::string::npos) << stopped.err;  // no empty line, where there is no terminal
+  // No empty line before ours, where there is no terminal; Open MPI 5 ends with some of its own.
+  EXPECT_EQ(stopped.err.find("\n\nkith: "), std::string::npos) << stopped.err;
   EXPECT_EQ(lines_with(stopped.err, "kith: stopped; the same command continues"), 1) << stopped.err;
   const Outcome rest = ranks(2, "b");
   ASSERT_EQ(rest.status, 0) << rest.err;
