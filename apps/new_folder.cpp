@@ -12,6 +12,16 @@
 #include "kernels/core/check.h"
 
 namespace kith {
+namespace {
+
+// Of /proc the system says that what is to be made does not exist.
+std::string why_not(const char* what, const std::filesystem::path& folder, int error) {
+  return error == ENOENT ? fmt::format("no {} can be made in {}", what, folder.string()) : std::strerror(error);
+}
+
+std::string trial_in(const std::filesystem::path& folder) { return (folder / ".kith-XXXXXX").string(); }
+
+}  // namespace
 
 NewFolder::NewFolder(std::filesystem::path path, std::string kept) : path_(std::move(path)), kept_(std::move(kept)) {
   std::error_code failed;
@@ -34,15 +44,20 @@ void expect_usable_folder(const std::string& path) {
   if (!existing.has_filename()) existing = existing.parent_path();  // of "a/"
   const fs::path wanted = existing;
   while (!fs::exists(existing, failed) && existing.has_relative_path()) existing = existing.parent_path();
-  std::string trial = (existing / ".kith-XXXXXX").string();
-  if (::mkdtemp(trial.data()) != nullptr) {
-    ::rmdir(trial.c_str());
-    return;
-  }
-  const int why = errno;  // of /proc, that its folders do not exist
-  throw Error(fmt::format(
-      "{}: cannot {}: {}", path, existing == wanted ? "write" : "create",
-      why == ENOENT ? fmt::format("no folder can be made in {}", existing.string()) : std::string(std::strerror(why))));
+  std::string trial = trial_in(existing);
+  if (::mkdtemp(trial.data()) == nullptr)
+    throw Error(fmt::format("{}: cannot {}: {}", path, existing == wanted ? "write" : "create",
+                            why_not("folder", existing, errno)));
+  ::rmdir(trial.c_str());
+}
+
+std::string why_no_file_in(const std::filesystem::path& folder) {
+  std::string trial = trial_in(folder);
+  const int made = ::mkstemp(trial.data());
+  if (made < 0) return why_not("file", folder, errno);
+  ::close(made);
+  ::unlink(trial.c_str());
+  return "";
 }
 
 }  // namespace kith

@@ -24,4 +24,7 @@ class NewFolder {
 // nearest one that is there.
 void expect_usable_folder(const std::string& path);
 
+// Why no file can be made in that folder, tried with one that is gone at once; empty where one can.
+std::string why_no_file_in(const std::filesystem::path& folder);
+
 }  // namespace kith

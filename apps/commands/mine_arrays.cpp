@@ -1,13 +1,9 @@
 // kith mine --features: neighbours among the rows of anyone's array.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
@@ -16,6 +12,7 @@
 #include <vector>
 
 #include "apps/commands/arrays.h"
+#include "apps/new_folder.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -241,17 +238,8 @@ void expect_creatable(const path& file) {
   if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) return;  // a pipe
   // A link's file is written where it points to.
   const path folder = std::filesystem::weakly_canonical(std::filesystem::absolute(file), ignored).parent_path();
-  std::string trial = (folder / ".kith-XXXXXX").string();
-  const int made = ::mkstemp(trial.data());
-  if (made >= 0) {
-    ::close(made);
-    ::unlink(trial.c_str());
-    return;
-  }
-  const int why = errno;  // of /proc, that its files do not exist
-  throw Error(fmt::format(
-      "{}: cannot create: {}", file.string(),
-      why == ENOENT ? fmt::format("no file can be made in {}", folder.string()) : std::string(std::strerror(why))));
+  if (const std::string why = why_no_file_in(folder); !why.empty())
+    throw Error(fmt::format("{}: cannot create: {}", file.string(), why));
 }
 
 int mine_arrays(Context& ctx, const MineArrays& options) {

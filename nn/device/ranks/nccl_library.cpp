@@ -5,6 +5,13 @@
 #include "kernels/core/check.h"
 
 namespace kith {
+namespace {
+
+std::string version_text(int number) {
+  return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
+}
+
+}  // namespace
 
 Nccl::Nccl(const std::string& file, const std::vector<std::filesystem::path>& folders)
     : library(file, folders),
@@ -24,7 +31,7 @@ Nccl::Nccl(const std::string& file, const std::vector<std::filesystem::path>& fo
 std::string Nccl::version() const {
   int number = 0;
   expect(get_version(&number), "ncclGetVersion");
-  return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
+  return version_text(number);
 }
 
 void Nccl::expect(int status, const std::string& what, ncclComm* comm) const {
@@ -33,8 +40,8 @@ void Nccl::expect(int status, const std::string& what, ncclComm* comm) const {
   get_version(&number);
   const char* detail = get_last_error(comm);
   const bool more = detail != nullptr && *detail != '\0';
-  throw Error(fmt::format("{}: NCCL {}.{}.{}: {}{}{}", what, number / 10000, number / 100 % 100, number % 100,
-                          get_error_string(status), more ? ", " : "", more ? detail : ""));
+  throw Error(fmt::format("{}: NCCL {}: {}{}{}", what, version_text(number), get_error_string(status), more ? ", " : "",
+                          more ? detail : ""));
 }
 
 const Nccl& nccl() {

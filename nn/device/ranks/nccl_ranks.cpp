@@ -41,6 +41,13 @@ void grouped(const Nccl& nccl, const char* call, ncclComm* comm, const F& f) {
   nccl.expect(nccl.group_end(), call, comm);
 }
 
+// The part of rank r of what begins and ends at those bounds.
+template <class T>
+std::span<T> part_of(std::span<T> all, std::span<const int64_t> bounds, int r) {
+  const auto first = static_cast<size_t>(bounds[static_cast<size_t>(r)]);
+  return all.subspan(first, static_cast<size_t>(bounds[static_cast<size_t>(r) + 1]) - first);
+}
+
 }  // namespace
 
 NcclRanks::NcclRanks(std::shared_ptr<Collective> host, const Nccl& nccl, Device device)
@@ -76,16 +83,12 @@ void NcclRanks::reduce(std::span<float> x, Queue queue) {
   expect_connected("all_reduce");
   if (x.empty()) return;
   const std::vector<int64_t> bounds = share_bounds(static_cast<int64_t>(x.size()), size());
-  const auto part = [&](int r) {
-    const auto first = static_cast<size_t>(bounds[static_cast<size_t>(r)]);
-    return x.subspan(first, static_cast<size_t>(bounds[static_cast<size_t>(r) + 1]) - first);
-  };
-  const std::span<float> own = part(rank());
+  const std::span<float> own = part_of(x, bounds, rank());
   const Room parts(own.size() * static_cast<size_t>(size()), queue.scratch != nullptr ? queue.scratch : room_.get());
   grouped(nccl_, "all_reduce", comm_, [&] {
     for (int r = 0; r < size(); ++r) {
       if (r == rank()) continue;
-      if (const auto of = part(r); !of.empty())
+      if (const auto of = part_of(x, bounds, r); !of.empty())
         nccl_.expect(nccl_.send(of.data(), of.size(), NcclType::f32, r, comm_, queue.stream), "all_reduce", comm_);
       if (!own.empty())
         nccl_.expect(nccl_.receive(parts.data() + static_cast<size_t>(r) * own.size(), own.size(), NcclType::f32, r,
@@ -113,17 +116,13 @@ void NcclRanks::sum_parts(std::span<float> own, float* parts, Queue queue) const
 void NcclRanks::gather(std::span<std::byte> all, std::span<const int64_t> bounds, Queue queue) {
   if (is_hosts(queue)) return host_->all_gather(all, bounds, queue);
   expect_connected("all_gather");
-  const auto part = [&](int r) {
-    const auto first = static_cast<size_t>(bounds[static_cast<size_t>(r)]);
-    return all.subspan(first, static_cast<size_t>(bounds[static_cast<size_t>(r) + 1]) - first);
-  };
-  const std::span<std::byte> own = part(rank());
+  const std::span<std::byte> own = part_of(all, bounds, rank());
   grouped(nccl_, "all_gather", comm_, [&] {
     for (int r = 0; r < size(); ++r) {
       if (r == rank()) continue;
       if (!own.empty())
         nccl_.expect(nccl_.send(own.data(), own.size(), NcclType::byte, r, comm_, queue.stream), "all_gather", comm_);
-      if (const auto of = part(r); !of.empty())
+      if (const auto of = part_of(all, bounds, r); !of.empty())
         nccl_.expect(nccl_.receive(of.data(), of.size(), NcclType::byte, r, comm_, queue.stream), "all_gather", comm_);
     }
   });
