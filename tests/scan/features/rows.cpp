@@ -40,6 +40,29 @@ TEST(FeatureRows, UnitRowsAndStandardisedColumns) {
   }
 }
 
+// Small numbers are no rounding of others; what changes by its own rounding alone keeps its scale.
+TEST(FeatureRows, ColumnsOfAnyUnitAreStandardised) {
+  Context ctx;
+  constexpr int64_t kColumns = 6;
+  HostMatrix<float> x = normal_rows(200, kColumns, Seed{2});
+  const float unit[] = {1e-30f, 1e-9f, 1.f, 1e15f};
+  for (int64_t i = 0; i < 200; ++i) {
+    for (int64_t d = 0; d < 4; ++d) x.values[i * kColumns + d] *= unit[d];
+    x.values[i * kColumns + 4] = i % 2 == 0 ? 0.1f : std::nextafter(0.1f, 1.f);
+    x.values[i * kColumns + 5] = 0;
+  }
+  const FeatureMatrix m = FeatureMatrix::of(x.view());
+  const RowTransform transform = fit_transform(m, false, Columns::standardised);
+  EXPECT_EQ(transform.inverse[4], 1);
+  EXPECT_EQ(transform.inverse[5], 1);
+  const std::vector<float> standard = FeatureRows(ctx, m, transform).block(0, 200).to_host();
+  for (int64_t d = 0; d < 4; ++d) {
+    double square = 0;
+    for (int64_t i = 0; i < 200; ++i) square += double{standard[i * kColumns + d]} * standard[i * kColumns + d];
+    EXPECT_NEAR(square / 200, 1, 32 * kUnit) << d;  // as above
+  }
+}
+
 TEST(FeatureRows, LengthsFromTheSmallestToTheLargestFloat) {
   HostMatrix<float> x(2, 3);
   x.values = {0, 3e-45f, 0, 3e38f, 3e38f, 0};
