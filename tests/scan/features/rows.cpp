@@ -1,7 +1,9 @@
 // Rows as a method sees them, and their neighbours: in memory or from the file, in one piece or many.
 #include "scan/features/rows.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "scan/features/neighbours.h"
 #include "tests/scan/features/support.h"
@@ -96,6 +98,36 @@ TEST(RowNeighbours, PiecesGiveTheListsOfTheWhole) {
   for (int64_t i = 0; i < 500; ++i)
     for (int64_t j = 0; j < 7; ++j) EXPECT_NE(whole.values[i * 7 + j], i);
   EXPECT_NE(message_of([&] { nearest_rows(ctx, m, 500); }).find("expected 1..499"), std::string::npos);
+}
+
+// Rows that differ by a hundred thousandth of their length, which products of unit rows in f32 do not tell apart.
+TEST(RowNeighbours, OfRowsWithinANarrowCone) {
+  Context ctx;
+  constexpr int64_t kRows = 200, kColumns = 12, kList = 5;
+  HostMatrix<float> x = normal_rows(kRows, kColumns, Seed{8});
+  for (float& v : x.values) v = 1 + 1e-5f * v;
+  const FeatureMatrix m = FeatureMatrix::of(x.view());
+  const auto cosine = [&](int64_t a, int64_t b) {
+    long double ab = 0, aa = 0, bb = 0;
+    for (int64_t d = 0; d < kColumns; ++d) {
+      const long double p = x.values[a * kColumns + d], q = x.values[b * kColumns + d];
+      ab += p * q, aa += p * p, bb += q * q;
+    }
+    return ab / std::sqrt(aa * bb);
+  };
+  const data::NpyArray<int64_t> lists = nearest_rows(ctx, m, kList), parts = nearest_rows(ctx, m, kList, 70);
+  EXPECT_EQ(lists.values, parts.values);
+  for (int64_t i = 0; i < kRows; ++i) {
+    std::vector<long double> all;
+    for (int64_t j = 0; j < kRows; ++j)
+      if (j != i) all.push_back(cosine(i, j));
+    std::ranges::sort(all, std::greater{});
+    // Rows less their mean, of length 1e-5 or so, are rounded to u of that; what lies nearer by than that may change places.
+    for (int64_t k = 0; k < kList; ++k)
+      EXPECT_NEAR(static_cast<double>(1 - cosine(i, lists.values[i * kList + k])), static_cast<double>(1 - all[k]),
+                  1e-5 * 16 * kUnit)
+          << i << " " << k;
+  }
 }
 
 }  // namespace
