@@ -128,6 +128,12 @@ Asked open_asked(const AnswerOptions& o) {
         "it up to date{3}",
         o.run, run.stage, run.superseded,
         run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
+  if (const TrainedRun& run = asked.run;
+      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
+    asked.report->warn(fmt::format(
+        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
+        "and distances; kith evaluate --out {0} gives them back",
+        o.run, run.stage));
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.
