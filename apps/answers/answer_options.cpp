@@ -48,6 +48,20 @@ DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
   return config;
 }
 
+data::PictureSettings picture_settings(const AnswerOptions& o, const TrainedRun& run) {
+  data::PictureSettings settings;
+  settings.size = run.shape().height;
+  settings.background = data::parse_colour(run.config.data.background);
+  settings.skip_bad = o.skip_bad;
+  return settings;
+}
+
+// As the run's own images came to their size.
+data::Resizing resizing_of(const TrainedRun& run) {
+  const bool by_area = run.config.data.size > 0 && !data::is_picture_kind(run.config.data.spec);
+  return by_area ? data::Resizing::by_area : data::Resizing::filtered;
+}
+
 std::vector<std::string> names_of(const data::Split& split) {
   if (!split.images.files.empty()) return split.images.files;
   std::vector<std::string> names;
@@ -70,6 +84,8 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
     there.push_back(split.name);
     if (o.split != "all" && o.split != split.name) continue;
     std::vector<std::string> names = names_of(split);
+    if (data::is_picture_kind(o.data) && resizing_of(run) == data::Resizing::by_area)  // and were decoded by a filter
+      split.images = data::load_pictures(names, picture_settings(o, run), nullptr, data::Resizing::by_area);
     out.push_back({.split = split.name, .images = std::move(split.images), .names = std::move(names)});
   }
   if (out.empty())
@@ -87,11 +103,9 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
     throw Error(fmt::format("{}: a network for images of {} x {} x {}; files are read as squares of 3 channels",
                             run.dir.string(), run.shape().height, run.shape().width, run.shape().channels));
   std::vector<data::BadPicture> bad;
-  data::PictureSettings settings;
-  settings.size = run.shape().height;
-  settings.background = data::parse_colour(run.config.data.background);
-  settings.skip_bad = o.skip_bad;
-  NamedImages out{.split = "", .images = data::load_pictures(o.files, settings, &bad), .names = {}};
+  NamedImages out{.split = "",
+                  .images = data::load_pictures(o.files, picture_settings(o, run), &bad, resizing_of(run)),
+                  .names = {}};
   for (const data::BadPicture& picture : bad) say_left_out(picture);
   out.names = out.images.files;
   return out;
