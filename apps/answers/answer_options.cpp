@@ -48,6 +48,20 @@ DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
   return config;
 }
 
+data::PictureSettings picture_settings(const AnswerOptions& o, const TrainedRun& run) {
+  data::PictureSettings settings;
+  settings.size = run.shape().height;
+  settings.background = data::parse_colour(run.config.data.background);
+  settings.skip_bad = o.skip_bad;
+  return settings;
+}
+
+// As the run's own images came to their size.
+data::Resizing resizing_of(const TrainedRun& run) {
+  const bool by_area = run.config.data.size > 0 && !data::is_picture_kind(run.config.data.spec);
+  return by_area ? data::Resizing::by_area : data::Resizing::filtered;
+}
+
 std::vector<std::string> names_of(const data::Split& split) {
   if (!split.images.files.empty()) return split.images.files;
   std::vector<std::string> names;
@@ -70,6 +84,8 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
     there.push_back(split.name);
     if (o.split != "all" && o.split != split.name) continue;
     std::vector<std::string> names = names_of(split);
+    if (data::is_picture_kind(o.data) && resizing_of(run) == data::Resizing::by_area)  // and were decoded by a filter
+      split.images = data::load_pictures(names, picture_settings(o, run), nullptr, data::Resizing::by_area);
     out.push_back({.split = split.name, .images = std::move(split.images), .names = std::move(names)});
   }
   if (out.empty())
@@ -87,11 +103,9 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
     throw Error(fmt::format("{}: a network for images of {} x {} x {}; files are read as squares of 3 channels",
                             run.dir.string(), run.shape().height, run.shape().width, run.shape().channels));
   std::vector<data::BadPicture> bad;
-  data::PictureSettings settings;
-  settings.size = run.shape().height;
-  settings.background = data::parse_colour(run.config.data.background);
-  settings.skip_bad = o.skip_bad;
-  NamedImages out{.split = "", .images = data::load_pictures(o.files, settings, &bad), .names = {}};
+  NamedImages out{.split = "",
+                  .images = data::load_pictures(o.files, picture_settings(o, run), &bad, resizing_of(run)),
+                  .names = {}};
   for (const data::BadPicture& picture : bad) say_left_out(picture);
   out.names = out.images.files;
   return out;
@@ -128,6 +142,12 @@ Asked open_asked(const AnswerOptions& o) {
         "it up to date{3}",
         o.run, run.stage, run.superseded,
         run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
+  if (const TrainedRun& run = asked.run;
+      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
+    asked.report->warn(fmt::format(
+        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
+        "and distances; kith evaluate --out {0} gives them back",
+        o.run, run.stage));
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.

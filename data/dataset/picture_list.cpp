@@ -19,12 +19,14 @@ Fields split_at_tabs(const std::string& line) {
   for (size_t begin = 0; begin <= line.size();) {
     const size_t end = std::min(line.find('\t', begin), line.size());
     out.push_back(line.substr(begin, end - begin));
+    out.back().erase(0, out.back().find_first_not_of(' '));
     begin = end + 1;
   }
   return out;
 }
 
-// RFC 4180, without line ends inside of quotes. None where a quote is not closed.
+// RFC 4180, without line ends inside of quotes and without the blanks that people write behind a comma. None where a quote is not
+// closed.
 std::optional<Fields> split_at_commas(const std::string& line) {
   Fields out(1);
   bool quoted = false;
@@ -36,7 +38,7 @@ std::optional<Fields> split_at_commas(const std::string& line) {
       quoted = !quoted;
     else if (line[i] == ',' && !quoted)
       out.emplace_back();
-    else
+    else if (quoted || !out.back().empty() || line[i] != ' ')
       out.back() += line[i];
   }
   return quoted ? std::nullopt : std::optional(out);

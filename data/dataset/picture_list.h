@@ -30,8 +30,9 @@ struct PictureList {
 PictureList list_folder(const std::filesystem::path& dir, const std::string& classes_file);
 
 // list:FILE. A path on each line, from the folder of FILE where it is relative, and after a tab its label; paths and labels may
-// hold blanks. Where FILE ends in .csv a comma stands between the two, and "..." around what holds one. UTF-8. Labels are words, in
-// the order of their bytes, or, if all are numbers, numbers in their order; gaps are no classes. Without labels: one class.
+// hold blanks, but for those around a label. Where FILE ends in .csv a comma stands between the two, and "..." around what holds
+// one. UTF-8. Labels are words, in the order of their bytes, or, if all are numbers, numbers in their order; gaps are no classes.
+// Without labels: one class.
 // Error, naming the line: labels on some lines only; a path twice with two labels; more than two fields; a quote that is not
 // closed; a first line that names no picture (a header); none at all.
 PictureList list_file(const std::filesystem::path& file);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "data/formats/files.h"
 #include "data/formats/text.h"
@@ -42,11 +43,30 @@ std::string reason_of(const std::string& file, std::string_view message) {
   return std::string(message);
 }
 
+// Of the square's whole pixels.
+void average_square(const Raster& in, int size, std::span<uint8_t> out) {
+  constexpr int kMost = 4096;  // of resized(); a larger side is brought to it first
+  const int side = std::min({in.height, in.width, kMost});
+  const auto row = static_cast<int64_t>(side) * 3;
+  std::vector<uint8_t> square(static_cast<size_t>(side * row));
+  if (side == kMost) {
+    resize_square(in, side, square);
+  } else {
+    const int64_t top = (in.height - side) / 2, left = (in.width - side) / 2;
+    for (int64_t y = 0; y < side; ++y)
+      std::copy_n(in.pixels.begin() + ((top + y) * in.width + left) * 3, row, square.begin() + y * row);
+  }
+  const Images small =
+      resized({.count = 1, .height = side, .width = side, .channels = 3, .pixels = std::move(square)}, size);
+  std::ranges::copy(small.pixels, out.begin());
+}
+
 // Work that several threads do, and the faults they meet.
 class Decoding {
  public:
-  Decoding(std::span<const std::string> files, const PictureSettings& settings, const PictureSink& sink)
-      : files_(files), settings_(settings), sink_(sink) {}
+  Decoding(std::span<const std::string> files, const PictureSettings& settings, const PictureSink& sink,
+           Resizing resizing)
+      : files_(files), settings_(settings), sink_(sink), resizing_(resizing) {}
 
   std::vector<BadPicture> run() {
     const auto count = static_cast<int64_t>(files_.size());
@@ -73,7 +93,7 @@ class Decoding {
     const std::string& file = files_[static_cast<size_t>(i)];
     std::string reason;
     try {
-      load_picture(file, settings_, pixels);
+      load_picture(file, settings_, pixels, resizing_);
     } catch (const std::bad_alloc&) {
       reason = "there is not enough memory to decode it";
     } catch (const std::exception& e) {
@@ -100,6 +120,7 @@ class Decoding {
   std::span<const std::string> files_;
   const PictureSettings& settings_;
   const PictureSink& sink_;
+  Resizing resizing_;
   std::mutex mutex_, telling_;
   std::vector<BadPicture> bad_;
   std::exception_ptr thrown_;
@@ -119,37 +140,46 @@ void fail_for(const BadPicture& bad) {
        bad.reason);
 }
 
-void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels) {
+void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels,
+                  Resizing resizing) {
   try {
     if (!is_utf8(file)) fail("the name is not UTF-8; rename the file or its folder");
     Turn turn;
     const std::vector<uint8_t> bytes = read_picture_file(file, turn);
     // About twice the size is left for the antialiasing filter, whose result is then near that of the full extent: off by 0.7
     // levels in the mean where 500 x 375 pixels become 96, which are halved before.
-    const DecodeOptions options{
-        .least = settings.size * 15 / 8, .background = settings.background, .tga = ends_as_tga(file)};
-    resize_square(decode(bytes, options, turn), settings.size, pixels);
+    const DecodeOptions options{.least = resizing == Resizing::filtered ? settings.size * 15 / 8 : 0,
+                                .background = settings.background,
+                                .tga = ends_as_tga(file)};
+    const Raster raster = decode(bytes, options, turn);
+    if (resizing == Resizing::filtered)
+      resize_square(raster, settings.size, pixels);
+    else
+      average_square(raster, settings.size, pixels);
   } catch (const std::runtime_error& e) {
     fail("{}", reason_of(file, e.what()));
   }
 }
 
 std::vector<BadPicture> decode_pictures(std::span<const std::string> files, const PictureSettings& settings,
-                                        const PictureSink& sink) {
+                                        const PictureSink& sink, Resizing resizing) {
   expect_picture_size(settings.size);
-  return Decoding(files, settings, sink).run();
+  return Decoding(files, settings, sink, resizing).run();
 }
 
-Images load_pictures(std::span<const std::string> files, const PictureSettings& settings,
-                     std::vector<BadPicture>* bad) {
+Images load_pictures(std::span<const std::string> files, const PictureSettings& settings, std::vector<BadPicture>* bad,
+                     Resizing resizing) {
   expect_picture_size(settings.size);
   Images out{.height = settings.size, .width = settings.size, .channels = 3};
   const auto each = static_cast<size_t>(out.image_bytes());
   std::vector<uint8_t> pixels(files.size() * each);
   std::vector<BadPicture> failed =
-      decode_pictures(files, settings, {.store = [&](int64_t i, std::span<const uint8_t> image) {
-                        std::ranges::copy(image, pixels.begin() + i * static_cast<int64_t>(each));
-                      }});
+      decode_pictures(files, settings,
+                      {.store =
+                           [&](int64_t i, std::span<const uint8_t> image) {
+                             std::ranges::copy(image, pixels.begin() + i * static_cast<int64_t>(each));
+                           }},
+                      resizing);
   auto next = failed.begin();
   for (size_t i = 0; i < files.size(); ++i) {
     if (next != failed.end() && next->index == static_cast<int64_t>(i)) {

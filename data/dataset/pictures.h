@@ -14,13 +14,18 @@ namespace kith::data {
 constexpr int kLargestPicture = 1024;                   // of PictureSettings::size
 constexpr int64_t kMostFileBytes = int64_t{512} << 20;  // of a picture file
 
+// How the centre of a picture becomes an image: resized as Pillow does (resize.h), as pictures of a data set are, or by the averages
+// of areas, as images of the other data sets are (resized() of dataset.h). What a network has learned from the one it sees otherwise
+// in the other.
+enum class Resizing : uint8_t { filtered, by_area };
+
 // Images of the files in their order (data/pictures/decode.h says how each is decoded, resize.h how it is resized), with
 // Images::files and without labels; decoded side by side by OpenMP's threads. `bad`, where given, receives the files that were
 // left out.
 // Error, one line: a size that is not 1..kLargestPicture; a file that cannot be read or decoded, with the reason, unless
 // skip_bad; no file left.
-Images load_pictures(std::span<const std::string> files, const PictureSettings&,
-                     std::vector<BadPicture>* bad = nullptr);
+Images load_pictures(std::span<const std::string> files, const PictureSettings&, std::vector<BadPicture>* bad = nullptr,
+                     Resizing = Resizing::filtered);
 
 // The same for those who keep the pixels themselves. `store` is called with the index of a file and its pixels, from several
 // threads at a time and in any order; `progress` with the number of files done, by one thread at a time, not for each of them,
@@ -30,10 +35,12 @@ struct PictureSink {
   std::function<void(int64_t index, std::span<const uint8_t> pixels)> store;
   std::function<void(int64_t done)> progress = {};
 };
-std::vector<BadPicture> decode_pictures(std::span<const std::string> files, const PictureSettings&, const PictureSink&);
+std::vector<BadPicture> decode_pictures(std::span<const std::string> files, const PictureSettings&, const PictureSink&,
+                                        Resizing = Resizing::filtered);
 
 // Pixels [size, size, 3] of one file. Error: its reason, without its name.
-void load_picture(const std::string& file, const PictureSettings&, std::span<uint8_t> pixels);
+void load_picture(const std::string& file, const PictureSettings&, std::span<uint8_t> pixels,
+                  Resizing = Resizing::filtered);
 
 [[noreturn]] void fail_for(const BadPicture&);  // the Error of a bad file that is not to be left out
 

@@ -62,7 +62,9 @@ std::optional<nlohmann::json> finished_summary(const fs::path& dir, const RunCon
       throw Error(fmt::format("{}: {} is {} there, expected {}; was it changed by hand? Move the folder away",
                               (dir / "config.toml").string(), d.field, d.left, d.right));
   const fs::path summary = dir / "summary.json";
-  if (!has_record(dir, "evaluate") || !fs::exists(summary) || !follow(read_records(dir), config)) return {};
+  if (!has_record(dir, "evaluate") || !fs::exists(summary)) return {};
+  if (const StageRecords records = read_records(dir); !follow(records, config) || !evaluation_stands(dir, records))
+    return {};
   nlohmann::json out = nlohmann::json::parse(data::read_file(summary), nullptr, false);
   if (!out.is_object() || !out.contains("table") || out["table"].empty())
     throw Error(summary.string() + ": damaged: expected what kith run writes; remove the file to evaluate again");

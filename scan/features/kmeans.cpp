@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "kernels/core/check.h"
-#include "nn/state/state.h"
 #include "nn/tensor/array.h"
+#include "scan/features/gaussians.h"
 #include "scan/features/methods.h"
 #include "scan/text/first_few.h"
 #include "scan/train/sampler.h"
@@ -74,27 +74,6 @@ double lloyd_pass(const RowRun& run, Centroids& c) {
   return shift;
 }
 
-// Equal spherical Gaussians are a linear classifier: log p(k | x) = <x, m_k> / v - |m_k|^2 / 2v + what all k share.
-SafeTensors gaussians(const RowRun& run, const Centroids& c) {
-  const int64_t dim = c.rows.dim(1);
-  const double n = static_cast<double>(run.rows()) * static_cast<double>(dim);
-  const double variance = std::max(c.inertia / n, 1e-12);
-  std::vector<float> weight = c.rows.to_host(), bias(static_cast<size_t>(run.clusters));
-  for (int64_t k = 0; k < run.clusters; ++k) {
-    double square = 0;
-    for (int64_t d = 0; d < dim; ++d) {
-      float& w = weight[k * dim + d];
-      square += double{w} * w;
-      w = static_cast<float>(w / variance);
-    }
-    bias[k] = static_cast<float>(-square / (2 * variance));
-  }
-  SafeTensors out;
-  out.arrays["space.0.weight"] = to_array(run.ctx.from(c.rows.shape(), weight));
-  out.arrays["space.0.bias"] = to_array(run.ctx.from({run.clusters}, bias));
-  return out;
-}
-
 // Clusters whose centroid lies as near to another's as rounding alone may put it. Of two rows that are equal before they are
 // rounded a value x is off by u x in each, u the file's roundoff, and as much again by the length of the row where rows are brought
 // to unit length; that, the mean that is taken off and the centroid itself are rounded to f32, 2^-24 each. Centroids of such rows
@@ -140,7 +119,10 @@ RowFit fit_of(const RowRun& run, const Centroids& c, nlohmann::json facts) {
                     "nothing of the rows; take fewer clusters",
                     rounded.size(), run.clusters, first_few(names, kShown)));
   }
-  return {.arrays = gaussians(run, c), .facts = std::move(facts)};
+  RowFit out{.arrays = {}, .facts = std::move(facts)};
+  RowGaussians::put(out.arrays, c.rows,
+                    c.inertia / (static_cast<double>(run.rows()) * static_cast<double>(c.rows.dim(1))));
+  return out;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The methods that cluster rows of features. Each returns what scan/features/classifier.h computes probabilities with, and
-// what it has to say of itself for the summary.
+// The methods that cluster rows of features. Each returns what scan/features/classifier.h, or gaussians.h, computes
+// probabilities with, and what it has to say of itself for the summary.
 #pragma once
 #include <nlohmann/json.hpp>
 

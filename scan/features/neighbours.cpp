@@ -3,29 +3,97 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 #include "scan/features/rows.h"
 #include "scan/metrics/blocked_search.h"
 #include "scan/run/timing.h"
 
 namespace kith {
+namespace {
+
+using Read = std::function<void(int64_t first, Matrix<float> out)>;
+
+// By the largest element first: no square overflows or vanishes. A row of zeros stays.
+void to_unit_row(std::span<double> row) {
+  double largest = 0, square = 0;
+  for (const double v : row) largest = std::max(largest, std::abs(v));
+  if (largest == 0) return;
+  for (double& v : row) v /= largest, square += v * v;
+  const double length = std::sqrt(square);
+  for (double& v : row) v /= length;
+}
+
+// Rows of unit length, in f64 until they are read.
+class UnitRows {
+ public:
+  explicit UnitRows(const FeatureMatrix& matrix) : matrix_(matrix) {}
+
+  // Less `less` in each row; nothing where that is empty.
+  Read reader(std::vector<double> less) const {
+    return [this, less = std::move(less)](int64_t first, Matrix<float> out) {
+      each(first, out.rows, [&](int64_t i, std::span<const double> row) {
+        float* const to = out.row(i - first).data();
+        for (size_t d = 0; d < row.size(); ++d) to[d] = static_cast<float>(less.empty() ? row[d] : row[d] - less[d]);
+      });
+    };
+  }
+
+  std::vector<double> mean() const {
+    std::vector<double> sum(static_cast<size_t>(matrix_.cols()));
+    each(0, matrix_.rows(), [&](int64_t, std::span<const double> row) {
+      for (size_t d = 0; d < row.size(); ++d) sum[d] += row[d] / static_cast<double>(matrix_.rows());
+    });
+    return sum;
+  }
+
+ private:
+  template <class Use>
+  void each(int64_t first, int64_t count, const Use& use) const {
+    const int64_t dim = matrix_.cols(), piece = std::clamp<int64_t>((int64_t{1} << 18) / dim, 1, 4096);
+    std::vector<double> values(static_cast<size_t>(std::min(piece, count) * dim));
+    const auto row = [&](int64_t i) { return std::span(values.data() + i * dim, static_cast<size_t>(dim)); };
+    for (int64_t begin = first; begin < first + count; begin += piece) {
+      const int64_t n = std::min(piece, first + count - begin);
+      matrix_.read(begin, n, values.data());
+      parallel_for(n, 64, [&](int64_t from, int64_t to) {
+        for (int64_t i = from; i < to; ++i) to_unit_row(row(i));
+      });
+      for (int64_t i = 0; i < n; ++i) use(begin + i, row(i));
+    }
+  }
+
+  const FeatureMatrix& matrix_;
+};
+
+}  // namespace
+
 data::NpyArray<int64_t> nearest_rows(Context& ctx, const FeatureMatrix& matrix, int64_t k, int64_t block_rows) {
   const int64_t n = matrix.rows();
   if (k < 1 || k >= n)
     throw Error(fmt::format("{}: {} neighbours of each of {} rows wanted; expected 1..{} (--set neighbours=...)",
                             matrix.name(), k, n, n - 1));
-  const RowTransform unit{.unit = true, .mean = {}, .inverse = {}};
-  NeighbourSearch::Lists lists = nearest_in_blocks(ctx, {.rows = n,
-                                                         .cols = matrix.cols(),
-                                                         .k = k,
-                                                         .database =
-                                                             [&](int64_t first, Matrix<float> out) {
-                                                               matrix.read(first, out.rows, out.data);
-                                                               unit.apply(out);
-                                                             },
-                                                         .block_rows = block_rows});
+  const UnitRows unit(matrix);
+  // Where rows lie within a narrow cone, products near 1 would lose in f32 what tells them apart: the mean is taken from the
+  // database before rounding. <q, x - m> orders rows as <q, x> does.
+  std::vector<double> mean = unit.mean();
+  const double square = std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0);
+  constexpr double kNarrow = 1. / 64;  // the rows' mean squared distance from their mean, 1 - |m|^2
+  const bool narrow = 1 - square < kNarrow;
+  NeighbourSearch::Lists lists =
+      nearest_in_blocks(ctx, {.rows = n,
+                              .cols = matrix.cols(),
+                              .k = k,
+                              .database = unit.reader(narrow ? std::move(mean) : std::vector<double>{}),
+                              .queries = narrow ? unit.reader({}) : Read{},
+                              .block_rows = block_rows});
   return {.shape = {n, k}, .values = std::move(lists.index)};
 }
 

@@ -60,27 +60,33 @@ RowPredictor::RowPredictor(Context& ctx, const std::filesystem::path& run_dir)
     : RowPredictor(ctx, row_settings_from(read_run_file(run_dir).at("settings")), read_model(run_dir)) {}
 
 RowPredictor::RowPredictor(Context& ctx, const RowSettings& settings, const SafeTensors& model)
-    : ctx_(ctx), settings_(settings), classifier_(ctx, model) {
-  for (size_t s = 0; s < classifier_.dims().size(); ++s) {
-    const int64_t dim = classifier_.dims()[s];
+    : ctx_(ctx), settings_(settings) {
+  if (RowGaussians::in(model)) {
+    gaussians_.emplace(ctx, model);
+    dims_ = {gaussians_->dim()};
+  } else {
+    classifier_.emplace(ctx, model);
+    dims_ = classifier_->dims();
+  }
+  for (size_t s = 0; s < dims_.size(); ++s) {
+    const int64_t dim = dims_[s];
     transforms_.push_back({.unit = settings.unit,
                            .mean = floats_of(model, space_name(s, "mean"), dim),
                            .inverse = floats_of(model, space_name(s, "inverse"), dim)});
     if (transforms_.back().mean.size() != transforms_.back().inverse.size())
       throw Error(fmt::format("{}: space {} has a mean or an inverse, not both", model.file, s));
-    centroids_.push_back(floats_of(model, space_name(s, "centroids"), classifier_.clusters() * dim));
+    centroids_.push_back(floats_of(model, space_name(s, "centroids"), clusters() * dim));
   }
 }
 
 void RowPredictor::operator()(const std::vector<FeatureMatrix>& matrices, const Use& use) const {
-  const std::vector<int64_t>& dims = classifier_.dims();
-  if (matrices.size() != dims.size())
-    throw Error(fmt::format("the run has {} space(s) of features, found {} file(s)", dims.size(), matrices.size()));
+  if (matrices.size() != dims_.size())
+    throw Error(fmt::format("the run has {} space(s) of features, found {} file(s)", dims_.size(), matrices.size()));
   std::vector<FeatureRows> spaces;
   for (size_t s = 0; s < matrices.size(); ++s) {
     const FeatureMatrix& m = matrices[s];
-    if (m.cols() != dims[s])
-      throw Error(fmt::format("{}: rows of {} dimensions; the run's have {}", m.name(), m.cols(), dims[s]));
+    if (m.cols() != dims_[s])
+      throw Error(fmt::format("{}: rows of {} dimensions; the run's have {}", m.name(), m.cols(), dims_[s]));
     if (m.rows() != matrices[0].rows())
       throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), matrices[0].name(), matrices[0].rows()));
     m.expect_usable(settings_.unit, !settings_.unit && !settings_.standardised);
@@ -98,8 +104,7 @@ void RowPredictor::of_rows(const std::vector<FeatureRows>& spaces, const Use& us
     const int64_t count = std::min(piece, spaces[0].rows() - first);
     std::vector<Tensor> blocks;
     for (const FeatureRows& rows : spaces) blocks.push_back(rows.block(first, count));
-    RowPrediction out{
-        .first = first, .labels = {}, .probabilities = classifier_.probabilities(blocks).to_host(), .distance = {}};
+    RowPrediction out{.first = first, .labels = {}, .probabilities = probabilities_of(blocks), .distance = {}};
     out.labels.resize(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) {
       const auto p = out.probabilities.begin() + i * clusters();
@@ -114,13 +119,17 @@ void RowPredictor::of_rows(const std::vector<FeatureRows>& spaces, const Use& us
   }
 }
 
+std::vector<float> RowPredictor::probabilities_of(const std::vector<Tensor>& blocks) const {
+  return gaussians_ ? gaussians_->probabilities(blocks.at(0)) : classifier_->probabilities(blocks).to_host();
+}
+
 void RowPredictor::measure(RowPrediction& out, const std::vector<std::vector<float>>& rows) const {
   out.distance.resize(out.labels.size());
   parallel_for(static_cast<int64_t>(out.labels.size()), 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       double square = 0;
       for (size_t s = 0; s < rows.size(); ++s) {
-        const int64_t dim = classifier_.dims()[s];
+        const int64_t dim = dims_[s];
         for (int64_t d = 0; d < dim; ++d) {
           const double off = double{rows[s][i * dim + d]} - centroids_[s][out.labels[i] * dim + d];
           square += off * off;

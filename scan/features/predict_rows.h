@@ -1,10 +1,12 @@
 // Clusters of rows, new or old, by a finished run of kith cluster --features.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "scan/features/classifier.h"
+#include "scan/features/gaussians.h"
 #include "scan/features/rows.h"
 #include "scan/features/settings.h"
 
@@ -24,7 +26,7 @@ class RowPredictor {
   RowPredictor(Context&, const std::filesystem::path& run_dir);
   RowPredictor(Context&, const RowSettings&, const SafeTensors& model);
 
-  int clusters() const { return classifier_.clusters(); }
+  int clusters() const { return gaussians_ ? gaussians_->clusters() : classifier_->clusters(); }
   // use(part) for one part of all rows after the other. One matrix per space, of its dimensions and of as many rows each.
   // Error, one line: other dimensions; rows that are not finite, or zero where they are brought to unit length.
   using Use = std::function<void(const RowPrediction&)>;
@@ -33,11 +35,14 @@ class RowPredictor {
   void of_rows(const std::vector<FeatureRows>&, const Use& use) const;
 
  private:
+  std::vector<float> probabilities_of(const std::vector<Tensor>& blocks) const;
   void measure(RowPrediction& out, const std::vector<std::vector<float>>& rows) const;
 
   Context& ctx_;
   RowSettings settings_;
-  RowClassifier classifier_;
+  std::optional<RowGaussians> gaussians_;  // k-means' model
+  std::optional<RowClassifier> classifier_;
+  std::vector<int64_t> dims_;                  // of the spaces
   std::vector<RowTransform> transforms_;       // of the spaces
   std::vector<std::vector<float>> centroids_;  // of the spaces, [clusters, dim]; empty: not known yet
 };

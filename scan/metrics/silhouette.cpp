@@ -13,6 +13,16 @@ namespace {
 
 constexpr int64_t kRowsAtATime = 64, kColumns = 1024;  // of one product
 
+// Where a squared distance is less than this share of the two squared lengths, the product's rounding is too much of it: it is
+// taken from the rows themselves.
+constexpr double kCancelled = 0x1p-10;
+
+double squared_distance(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (size_t d = 0; d < a.size(); ++d) sum += (double{a[d]} - b[d]) * (double{a[d]} - b[d]);
+  return sum;
+}
+
 std::vector<float> centred(const Matrix<const float>& rows) {
   std::vector<double> mean(static_cast<size_t>(rows.cols));
   for (int64_t i = 0; i < rows.rows; ++i)
@@ -41,8 +51,10 @@ void silhouettes_of(const Problem& p, int64_t begin, int64_t end, double* out) {
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = first; j < first + count; ++j) {
         if (i == j) continue;
-        const double d2 = p.square[i] + p.square[j] - 2 * double{products[(i - begin) * count + j - first]};
-        sums[static_cast<size_t>(i - begin) * clusters + p.labels[j]] += std::sqrt(std::max(d2, 0.0));
+        const double lengths = p.square[i] + p.square[j];
+        double d2 = lengths - 2 * double{products[(i - begin) * count + j - first]};
+        if (d2 < kCancelled * lengths) d2 = squared_distance(p.x.row(i), p.x.row(j));
+        sums[static_cast<size_t>(i - begin) * clusters + p.labels[j]] += std::sqrt(d2);
       }
   }
   for (int64_t i = begin; i < end; ++i) {
@@ -75,7 +87,8 @@ std::optional<Silhouette> silhouette(const Matrix<const float>& rows, std::span<
     p.square.push_back(square);
   }
   std::vector<double> each(labels.size());
-  parallel_for(rows.rows, kRowsAtATime, [&](int64_t begin, int64_t end) { silhouettes_of(p, begin, end, each.data()); });
+  parallel_for(rows.rows, kRowsAtATime,
+               [&](int64_t begin, int64_t end) { silhouettes_of(p, begin, end, each.data()); });
   Silhouette out;
   std::vector<double> sums(p.sizes.size());
   for (size_t i = 0; i < each.size(); ++i) {

@@ -159,8 +159,9 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
     standing = standing && s.state == State::finished;
     out.stages.push_back(std::move(s));
   }
+  const StageRecords records = read_records(run_dir);
   out.finished = standing && !out.worked_on && std::filesystem::exists(run_dir / "summary.json") &&
-                 follow(read_records(run_dir), out.config);
+                 follow(records, out.config) && evaluation_stands(run_dir, records);
   const State evaluated = out.finished ? State::finished : standing && out.worked_on ? State::running : State::waiting;
   out.stages.push_back({.name = "evaluate", .state = evaluated, .text = {}});
   return out;

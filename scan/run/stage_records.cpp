@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 
@@ -24,6 +25,20 @@ bool follow(const StageRecords& records, const RunConfig& config) {
     Origin::Values fields = record->second.origin.fields;
     if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
     return !record->second.under_way && fields == deciding_fields(config, stage.affects);
+  });
+}
+
+// Only a file that its own stage did not leave as it was evaluated is read.
+bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords& records) {
+  const auto evaluated = records.find("evaluate");
+  if (evaluated == records.end()) return true;
+  return std::ranges::all_of(evaluated->second.origin.inputs, [&](const auto& input) {
+    const auto& [file, digest] = input;
+    const bool as_made = std::ranges::any_of(records, [&](const auto& of) {
+      const auto at = of.second.outputs.find(file);
+      return at != of.second.outputs.end() && at->second == digest;
+    });
+    return as_made || !std::filesystem::exists(run_dir / file) || data::digest_of_file(run_dir / file) == digest;
   });
 }
 

@@ -19,6 +19,9 @@ using StageRecords = std::map<std::string, StageRecord>;
 // Whether each stage's result, of those that are there and take part, was made with this configuration, and whole.
 bool follow(const StageRecords&, const RunConfig&);
 
+// Whether the evaluation, if there is a record of one, is of the files that are there: no stage was run again since.
+bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords&);
+
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
 void write_record(const std::filesystem::path& run_dir, const std::string& stage,
                   const StageRecord&);  // beside the others

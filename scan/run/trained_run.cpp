@@ -86,6 +86,18 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
   return change_of(own, origin_from_json(json::parse(weights.metadata.at(kOriginKey))));
 }
 
+Told told_of(const fs::path& dir, const std::string& stage, const SafeTensors& weights) {
+  const StageRecords records = read_records(dir);
+  const auto record = records.find("evaluate");
+  if (record == records.end() || record->second.under_way) return Told::nothing;
+  const Origin::Values& inputs = record->second.origin.inputs;
+  const auto own = inputs.find(stage + ".safetensors");
+  if (own == inputs.end() || own->second != data::digest_of_file(weights.file)) return Told::nothing;
+  for (const char* last : {"refine", "selflabel", "cluster"})
+    if (inputs.contains(last + std::string(".safetensors"))) return stage == last ? Told::all : Told::clusters;
+  return Told::nothing;
+}
+
 std::string last_stage(const RunConfig& config) {
   return config.refine.enabled ? "refine" : config.selflabel.enabled ? "selflabel" : "cluster";
 }
@@ -105,6 +117,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
+  run.told = told_of(dir, run.stage, run.weights);
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
   return run;
@@ -121,6 +134,7 @@ std::string no_run_directory(const fs::path& dir) {
 
 std::vector<std::string> cluster_names(const TrainedRun& run) {
   std::vector<std::string> names(static_cast<size_t>(run.clusters));
+  if (run.told == Told::nothing) return names;
   std::ifstream file(run.dir / "summary.json");
   const json summary = json::parse(file, nullptr, false);
   try {

@@ -1,5 +1,6 @@
 // A run directory as what was learned in it: a network, the images it wants, its clusters. Its data set need not be there.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "scan/config/config.h"
 
 namespace kith {
+
+// What the files of the evaluate stage tell of a network: nothing, where it was made anew since or never evaluated; its clusters,
+// where the network of a later stage was evaluated, whose clusters are the same ones but whose features are not; all.
+enum class Told : uint8_t { nothing, clusters, all };
 
 struct TrainedRun {
   std::filesystem::path dir;
@@ -22,6 +27,7 @@ struct TrainedRun {
   // What has changed in the directory since the network was made, so that a run would make another: "cluster.safetensors was made
   // anew since". Empty: nothing.
   std::string superseded;
+  Told told = Told::nothing;
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
 };
@@ -33,7 +39,8 @@ TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage =
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
 std::string no_run_directory(const std::filesystem::path& dir);
 
-// The class that each cluster was matched to, by summary.json; empty names where labels were not there or a cluster matched none.
+// The class that each cluster was matched to, by summary.json; empty names where labels were not there, a cluster matched none, or
+// the file is not of this network.
 std::vector<std::string> cluster_names(const TrainedRun&);
 
 }  // namespace kith

@@ -28,10 +28,10 @@ data::Images fitting(const TrainedRun& run, const data::Images& images) {
   return data::resized(images, run.config.data.size);
 }
 
-// [clusters, features], or empty.
+// [clusters, features], or empty: where there are none, or of another network's features.
 std::vector<float> prototype_rows(const TrainedRun& run, int64_t columns) {
   const std::filesystem::path file = prototypes_path(run.dir);
-  if (!std::filesystem::exists(file)) return {};
+  if (run.told != Told::all || !std::filesystem::exists(file)) return {};
   data::NpyArray<float> rows = data::read_npy<float>(file);
   if (rows.shape != std::vector<int64_t>{run.clusters, columns})
     throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,

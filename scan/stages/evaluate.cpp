@@ -160,7 +160,7 @@ class EvaluateStage {
       if (!images.labelled() || view.cols == 0) return;
       const std::vector<double> over_k = purity_over_k(view, images.labels);
       out["purity_" + split] = {
-          {"k", view.cols}, {"purity", neighbour_purity(view, images.labels)}, {"over_k", over_k}};
+          {"k", over_k.size()}, {"purity", neighbour_purity(view, images.labels)}, {"over_k", over_k}};
       purity_.emplace_back(split, over_k);
     };
     purity("train", train_);

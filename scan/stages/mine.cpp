@@ -37,10 +37,11 @@ std::string images_of(const Session& s, const std::string& split) {
 void tell_purity(Session& s, const std::string& split, const data::Images& images, const Matrix<const int64_t>& lists) {
   if (!images.labelled()) return;
   const double purity = neighbour_purity(lists, images.labels);
-  s.report.metric({{"stage", "mine"}, {"split", split}, {"k", lists.cols}, {"purity", purity}});
+  const size_t k = purity_over_k(lists, images.labels).size();  // beside the image itself
+  s.report.metric({{"stage", "mine"}, {"split", split}, {"k", k}, {"purity", purity}});
   s.report.note(
       fmt::format("mine: {:.2f} % of the {} nearest neighbours of {} share the label (labels used for this line only)",
-                  100 * purity, lists.cols, images_of(s, split)));
+                  100 * purity, k, images_of(s, split)));
 }
 
 // What rank 0 maps, which alone has the run directory. Every value was looked at.

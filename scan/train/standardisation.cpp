@@ -1,6 +1,8 @@
 #include "scan/train/standardisation.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/core/parallel.h"
 
@@ -20,8 +22,13 @@ Standardisation::Standardisation(int64_t rows, int64_t cols, const std::function
     for (int64_t i = 0; i < x.rows; ++i)
       for (int64_t c = 0; c < x.cols; ++c) inverse[c] += (x.row(i)[c] - mean[c]) * (x.row(i)[c] - mean[c]) / n;
   });
-  // A feature that never changes carries nothing: it is centred and left at its scale.
-  for (double& v : inverse) v = v > 1e-12 ? 1 / std::sqrt(v) : 1;
+  // A feature that changes by no more than its rounding carries nothing: it is centred and left at its scale. That is a matter of
+  // its own size alone: features come in any unit.
+  for (size_t c = 0; c < mean.size(); ++c) {
+    const double deviation = std::sqrt(inverse[c]), roundoff = 10 * 0x1p-24 * std::abs(mean[c]);
+    const bool constant = deviation <= std::max<double>(roundoff, std::numeric_limits<float>::min());
+    inverse[c] = constant ? 1 : 1 / deviation;
+  }
 }
 
 void Standardisation::apply(const Matrix<float>& x) const {

@@ -1,4 +1,6 @@
 // Asking a run in which an earlier stage was run again.
+#include <utility>
+
 #include "tests/apps/answers_fixture.h"
 
 namespace kith::test {
@@ -22,11 +24,36 @@ TEST_F(Answers, WhatWasSupersededSaysSo) {
                 run.string() +
                 " brings it up to date, --stage cluster asks an earlier one\nkith: answered by the network of the "
                 "stage selflabel\n");
-  EXPECT_EQ(err({"--stage", "cluster"}), "kith: answered by the network of the stage cluster\n");
+  EXPECT_EQ(
+      err({"--stage", "cluster"}),
+      "kith: warning: " + run.string() +
+          ": the network of the stage cluster was made anew since it was evaluated: its clusters go without names and "
+          "distances; kith evaluate --out " +
+          run.string() + " gives them back\nkith: answered by the network of the stage cluster\n");
   // Mined again, the clusters themselves are of other neighbours.
   ASSERT_EQ(kith({"mine", "--out", run.string(), "--set", "mine.k=4", "--quiet"}).status, 0);
   EXPECT_NE(err({"--stage", "cluster"}).find("neighbours_train.npy was made anew since"), std::string::npos)
       << err({"--stage", "cluster"});
+}
+
+// Names and distances are what the evaluation of a network found: those of another one are wrong of it.
+TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
+  const fs::path run = root_ / "renamed";
+  fs::copy(root_ / "run", run, fs::copy_options::recursive);
+  const auto answer = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"predict", "--run", run.string(), pictures()[0]});
+    const auto row = table(kith(more).out).at(1);
+    return std::pair(!row.at(2).empty(), !row.at(6).empty());  // name, distance
+  };
+  EXPECT_EQ(answer({}), std::pair(true, true));
+  EXPECT_EQ(answer({"--stage", "cluster"}), std::pair(true, false));  // the means are of selflabel's features
+  ASSERT_EQ(kith({"cluster", "--out", run.string(), "--set", "cluster.epochs=2", "--quiet"}).status, 0);
+  EXPECT_EQ(answer({}), std::pair(true, true));
+  EXPECT_EQ(answer({"--stage", "cluster"}), std::pair(false, false));
+  ASSERT_EQ(kith({"selflabel", "--out", run.string(), "--quiet"}).status, 0);
+  EXPECT_EQ(answer({}), std::pair(false, false));
+  ASSERT_EQ(kith({"evaluate", "--out", run.string(), "--quiet"}).status, 0);
+  EXPECT_EQ(answer({}), std::pair(true, true));
 }
 
 }  // namespace

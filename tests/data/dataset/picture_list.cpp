@@ -31,6 +31,15 @@ TEST_F(PictureLists, ListsHavePathsAndLabels) {
   EXPECT_FALSE(load({}, "list:", "plain.txt").train().labelled());
 }
 
+// "q.png, ant" and "q.png,ant" are written by the same people.
+TEST_F(PictureLists, BlanksBeforeALabelMakeNoOtherClass) {
+  put("p.png"), put("q.png"), put("r.png");
+  text("list.csv", "p.png, ant\nq.png,ant\nr.png,  \"ant, big\"\n");
+  EXPECT_EQ(load({}, "list:", "list.csv").class_names, (Names{"ant", "ant, big"}));
+  text("list.txt", "p.png\t ant\nq.png\tant\nr.png\tant \n");
+  EXPECT_EQ(load({}, "list:", "list.txt").class_names, (Names{"ant"}));
+}
+
 TEST_F(PictureLists, FaultsOfListsAreNamedByLine) {
   put("q.png");
   const auto fault = [&](const std::string& content) {

@@ -107,6 +107,14 @@ TEST(FinishedSummary, IsThatOfAWholeRunOfThisConfiguration) {
             }).find("config.toml: mine.k is 5 there, expected 4; was it changed by hand?"),
             std::string::npos);
   config.mine.k = 5;
+  // Clustered anew and not evaluated: the scores that are there are those of another network.
+  config.cluster.lambda = 3;
+  std::ofstream(run.file("config.toml")) << to_toml(config);
+  Session session{run.ctx, config, run.data, run.folder.path(), run.report};
+  cluster(session), selflabel(session);
+  EXPECT_FALSE(finished_summary(run.folder.path(), config));
+  evaluate(session);
+  EXPECT_TRUE(finished_summary(run.folder.path(), config));
   std::ofstream(run.file("summary.json")) << "{";
   EXPECT_NE(error_of([&] { finished_summary(run.folder.path(), config); }).find("summary.json: damaged"),
             std::string::npos);

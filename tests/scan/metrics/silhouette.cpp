@@ -3,6 +3,9 @@
 
 #include <omp.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/core/check.h"
 #include "tests/support/compare.h"
 #include "tests/support/golden.h"
@@ -38,6 +41,35 @@ TEST(Silhouettes, DoNotDependOnWhereTheRowsLieOrOnThreads) {
   omp_set_num_threads(before);
   for (float& v : x.values) v += 64;  // rounds each number to 64 u
   EXPECT_NEAR(silhouette(x.view(), labels, 2)->mean, one, 256 * kUnit);
+}
+
+// Rows that lie close together, but far from the mean: their distances are what is left of two large numbers.
+TEST(Silhouettes, OfCloseRowsBesideFarOnes) {
+  HostMatrix<float> x = normal_rows(205, 3, Seed{2});
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < 205; ++i) {
+    labels.push_back(i < 100 ? 0 : i < 200 ? 1 : 2);
+    for (int64_t d = 0; d < 3; ++d) x.values[3 * i + d] = 0.01f * x.values[3 * i + d] + (i < 200 ? 0.f : 1e5f);
+    if (labels.back() == 1) x.values[3 * i] += 1;
+  }
+  double want = 0;
+  for (int64_t i = 0; i < 205; ++i) {
+    double sums[3] = {}, count[3] = {100, 100, 5};
+    for (int64_t j = 0; j < 205; ++j) {
+      double square = 0;
+      for (int64_t d = 0; d < 3; ++d) square += std::pow(double{x.values[3 * i + d]} - x.values[3 * j + d], 2);
+      sums[labels[j]] += std::sqrt(square);
+    }
+    const int32_t own = labels[i];
+    const double a = sums[own] / (count[own] - 1);
+    double b = 1e9;
+    for (int k = 0; k < 3; ++k)
+      if (k != own) b = std::min(b, sums[k] / count[k]);
+    want += (b - a) / std::max(a, b) / 205;
+  }
+  // Less the mean, 5e5 / 205 = 2,440, each number is rounded to u of that: a distance is off by sqrt(3) of two of them, and a
+  // silhouette, 1 - a / b with b near 1, by as much and what it makes of b.
+  EXPECT_NEAR(silhouette(x.view(), labels, 3)->mean, want, 1.1 * 2 * std::sqrt(3.) * kUnit * 2440);
 }
 
 TEST(Silhouettes, NeedTwoClustersAndRowsThatShareOne) {

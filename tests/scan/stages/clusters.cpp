@@ -1,4 +1,6 @@
 // Numbers of clusters other than that of classes, and the presets of published recipes, through every stage.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -28,6 +30,19 @@ TEST(Clusters, WithoutTestImagesTheLineOfTheMineStageSpeaksOfTrainImages) {
   EXPECT_EQ(said("nearest neighbours of train images share the label"), 1);
   EXPECT_EQ(said("nearest neighbours of the train images, as they are scored, share the label"), 1);
   EXPECT_EQ(said("test"), 0);
+}
+
+// An image in its own list says nothing of its neighbours, and is not counted as one.
+TEST(Clusters, PurityIsThatOfTheNeighboursBesideTheImageItself) {
+  RunConfig config = tiny_config();
+  config.mine.include_self = true;
+  TinyRun run("purity_self", config);
+  const json pretext = run().at("pretext");
+  EXPECT_EQ(pretext.at("purity_train").at("k"), config.mine.k);
+  EXPECT_EQ(pretext.at("purity_test").at("k"), config.mine.k_test);
+  EXPECT_EQ(pretext.at("purity_train").at("over_k").size(), static_cast<size_t>(config.mine.k));
+  const std::string line = fmt::format("of the {} nearest neighbours of train images", config.mine.k);
+  EXPECT_TRUE(std::ranges::any_of(run.report.notes, [&](const auto& n) { return n.find(line) != n.npos; })) << line;
 }
 
 TEST(Clusters, MoreOrFewerThanClassesGoThroughEveryStage) {
