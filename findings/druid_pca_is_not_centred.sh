@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Guess: DruidJS's PCA gives centred scores, as ml-pca and scikit-learn do; its "cosine distance" is 1 - cos, as SciPy's and ml-distance's are.
+# Guess: DruidJS's PCA gives centred scores, as ml-pca and scikit-learn do; its "cosine distance" is 1 - cos, as SciPy's is.
 # Really: the axes are those of the centred rows, but the rows are projected as they are: scores have the mean's projection in them, and 100 added to
 # every feature moves them by 70 and 134. Distances between scores are right. cosine() is the angle in radians: 1.57 for vectors at
 # right angles, 3.14 for opposite ones; neighbours are the same, thresholds and average linkage are not.
