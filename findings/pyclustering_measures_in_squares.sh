@@ -8,7 +8,6 @@ set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/venv"
-"$place/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check setuptools==82.0.1 wheel==0.47.0
 "$place/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check pyclustering==0.10.1.2 scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6
 cd "$place"
 venv/bin/python -W ignore - <<'PYTHON'
