@@ -155,10 +155,9 @@ void check_limits(Matrix<const float> anchors, Matrix<const float> keys) {
   check(rows <= int64_t{1} << 30, "ntxent on CUDA: " + std::to_string(rows) + " rows, at most 2^30 are supported");
 }
 
-// Whether both sides are so long that launches before and behind the products do not count.
 template <class Arguments>
-bool many_rows(const Arguments& a) {
-  return std::min(a.anchors.rows, a.keys.rows) > kConvertedRows;
+bool at_least(int64_t rows, const Arguments& a) {
+  return std::min(a.anchors.rows, a.keys.rows) >= rows;
 }
 
 }  // namespace
@@ -173,7 +172,7 @@ void ntxent_add_positives(const NtXentBackward<float>& a, Queue q) {
 void ntxent_forward(const NtXentForward<float>& a, Queue q) {
   check_limits(a.anchors, a.keys);
   if (a.products == Products::bf16) {
-    if (!many_rows(a) || !ntxent_forward_sm90(a, q)) ntxent_forward_mma(a, q);
+    if (!at_least(kForwardRowsSm90, a) || !ntxent_forward_sm90(a, q)) ntxent_forward_mma(a, q);
     return;
   }
   const Pass p = rows_are_anchors(a);
@@ -183,7 +182,7 @@ void ntxent_forward(const NtXentForward<float>& a, Queue q) {
 void ntxent_backward(const NtXentBackward<float>& a, Queue q) {
   check_limits(a.anchors, a.keys);
   if (a.products == Products::bf16) {
-    if (!many_rows(a) || !ntxent_backward_sm90(a, q)) ntxent_backward_mma(a, q);
+    if (!at_least(kBackwardRowsSm90, a) || !ntxent_backward_sm90(a, q)) ntxent_backward_mma(a, q);
     return;
   }
   for_each_pass(

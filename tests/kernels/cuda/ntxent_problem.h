@@ -48,10 +48,7 @@ class NtXentCuda : public CudaKernel {
                                          .write_danchors = Write::add};
     run_path(forward, path, queue, groups);
     run_path(backward, path, queue);
-    // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
-    // 2 / tau carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
-    const double e =
-        4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
+    const double e = forward_error(rows, dim, tau);
     EXPECT_TRUE(close(d_lse.host(), lse, {.abs = e}));
     EXPECT_TRUE(close(d_loss.host(), loss, {.abs = 2 * e}));
     // dz is a sum of weights times z: relative error e of each weight, plus 2^-8 where weights are rounded to bf16, plus
@@ -75,6 +72,21 @@ class NtXentCuda : public CudaKernel {
         excess[i * dim + d] = static_cast<float>((got[i * dim + d] - dz.view().row(i)[d]) / limit);
       }
     EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
+  }
+
+  // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to 2 / tau
+  // carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
+  static double forward_error(int64_t rows, int64_t dim, float tau) {
+    return 4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
+  }
+  static void expect_forward(const HostMatrix<float>& z, float tau, const std::vector<float>& got_lse,
+                             const std::vector<float>& got_loss) {
+    const HostMatrix<double> wide = widen(z);
+    std::vector<double> lse(static_cast<size_t>(z.rows)), loss(lse.size());
+    cpu::ntxent_forward<double>({.anchors = wide.view(), .keys = wide.view(), .tau = tau, .lse = lse, .loss = loss});
+    const double e = forward_error(z.rows, z.cols, tau);
+    EXPECT_TRUE(close(got_lse, lse, {.abs = e}));
+    EXPECT_TRUE(close(got_loss, loss, {.abs = 2 * e}));
   }
 
   // Both passes with bf16 products, by the path that the entries choose for `q`.
