@@ -21,9 +21,9 @@
 // Limits  M >= 1; N >= 2, and >= 3 where an anchor is left out; self_offset + M <= N; without `positive` N even and >= 4, and
 //         self_offset given. dim >= 1 (CUDA: dim <= 256, M and N <= 2^30), tau > 0. Any finite rows on the CPU and in f32 on
 //         CUDA; bf16 products on CUDA expect unit rows. Deterministic: what several anchors give to the positive they share is
-//         added in an order that the shapes fix. bf16 products on CUDA: parts of a row's sums are as many as fill the queue's
-//         multiprocessors, so that devices with other numbers of them may differ in the last bits; those of forward of NT-Xent
-//         follow from its rows alone, from 2048 of them on and from whether compute capability is 9.0.
+//         added in an order that the shapes fix. On CUDA parts of a row's sums are as many as fill the queue's
+//         multiprocessors, so that devices with other numbers of them may differ in the last bits; those of bf16 forward of
+//         NT-Xent follow from its rows alone, from 2048 of them on and from whether compute capability is 9.0.
 // bf16    The rows of every product are rounded to bf16, and so are the weights of backward's, g_i P_ik / tau or of one array
 //         (g_i P_ik + g_k P_ki) / tau; the share of the positives, -W's second term, is f32's. On the CPU it is fast by
 //         fast_bf16 of kernels/gemm_bf16.h, and right everywhere.

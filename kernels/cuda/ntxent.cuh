@@ -1,4 +1,4 @@
-// The CUDA paths of NT-Xent. f32 (ntxent.cu): one warp per anchor, for verification and small problems. bf16 (ntxent_mma.cu,
+// The CUDA paths of NT-Xent. f32 (ntxent_f32.cu, ntxent_f32_backward.cu): tiles in registers. bf16 (ntxent_mma.cu,
 // ntxent_mma_pairs.cu, ntxent_mma_backward.cu): tiles through the matrix units; from kBackwardRowsSm90 rows on compute capability
 // 9.0 by its own instructions (ntxent_sm90.cu, ntxent_backward_sm90.cu).
 #pragma once
@@ -26,6 +26,9 @@ constexpr int kForwardRowsSm90 = 2048, kBackwardRowsSm90 = 1024;
 // Forward of NT-Xent takes rows in groups (ntxent_mma_pairs.cu): those of a block, and twice as many while there are more groups
 // than this, so that the parts of a row's sum stay few.
 constexpr int kFewGroups = 64;
+
+void ntxent_forward_f32(const NtXentForward<float>&, Queue);
+void ntxent_backward_f32(const NtXentBackward<float>&, Queue);
 
 void ntxent_forward_mma(const NtXentForward<float>&, Queue, Operands = Operands::by_size, int few_groups = kFewGroups);
 void ntxent_backward_mma(const NtXentBackward<float>&, Queue, Operands = Operands::by_size);

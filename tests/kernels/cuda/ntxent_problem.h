@@ -56,21 +56,22 @@ class NtXentCuda : public CudaKernel {
     const double w = 2 * e + (path != Path::f32 ? 0x1p-8 : 0);
     std::vector<float> excess(dz.values.size());
     const std::vector<float> got = d_dz.host();
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; ++i) {
+      std::vector<double> magnitude(static_cast<size_t>(dim));
+      for (int64_t k = 0; k < rows; ++k) {
+        if (k == i) continue;
+        double s = 0;
+        for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
+        const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
+                              std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]) +
+                              (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0);
+        for (int64_t d = 0; d < dim; ++d) magnitude[d] += weight * std::abs(wide.view().row(k)[d]);
+      }
       for (int64_t d = 0; d < dim; ++d) {
-        double magnitude = 0;
-        for (int64_t k = 0; k < rows; ++k) {
-          if (k == i) continue;
-          double s = 0;
-          for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
-          const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
-                                std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]);
-          magnitude += (weight + (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0)) *
-                       std::abs(wide.view().row(k)[d]);
-        }
-        const double limit = w * magnitude / tau + 2 * kUnit;
+        const double limit = w * magnitude[d] / tau + 2 * kUnit;
         excess[i * dim + d] = static_cast<float>((got[i * dim + d] - dz.view().row(i)[d]) / limit);
       }
+    }
     EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
   }
 
