@@ -39,8 +39,8 @@
 //         compute capability 9.0 has bf16 kernels of its own (cuda/ntxent_sm90.cu): forward of NT-Xent from 2048 rows on, three
 //         launches; backward from 1024 anchors and keys on, copy and parts as above.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
-//         ntxent_forward 1, 2.1 + rows / 64; ntxent_backward 1, 6 + rows / 72; contrastive_forward 1, 4.2;
-//         contrastive_danchors 1, 5.1; contrastive_dkeys 2, 6.5;
+//         ntxent_forward 1, 2.1 + rows / 64; ntxent_backward 1, 5 + rows / 53; contrastive_forward 1, 4.2;
+//         contrastive_danchors 1, 6.7; contrastive_dkeys 2, 6.5;
 #pragma once
 #include "kernels/core/types.h"
 
