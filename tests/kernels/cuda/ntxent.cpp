@@ -82,6 +82,32 @@ TEST(Splits, FillADevice) {
   EXPECT_EQ(cuda::fullest_splits(32, 264, 0), 1);
 }
 
+#ifdef KITH_SIMT
+// Nine column tiles: with few rows, whose tiles wait, four blocks share them, two to a block or three; of many rows bytes decide,
+// and three do.
+TEST_F(NtXentCuda, BackwardOfFewRowsIsSharedByMoreBlocks) {
+  const OnDevice<float> z(draw(514, 8, Path::converted)), lse(std::vector<float>(514, 6.f)),
+      dloss(std::vector<float>(514, 1.f)), dz(poison<float>(514 * 8));
+  for (const Path path : {Path::converted, Path::prepared}) {
+    simt::options().count = true;
+    simt::records().clear();
+    run_path(NtXentBackward<float>{.anchors = z.matrix(),
+                                   .keys = z.matrix(),
+                                   .lse = lse.span(),
+                                   .dloss = dloss.span(),
+                                   .tau = 0.2f,
+                                   .danchors = {dz.data(), 514, 8},
+                                   .dkeys = {dz.data(), 514, 8}},
+             path, queue);
+    simt::options().count = false;
+    const auto backward =
+        std::ranges::find(simt::records(), std::string("ntxent_backward_mma"), &simt::LaunchRecord::kernel);
+    ASSERT_NE(backward, simt::records().end());
+    EXPECT_EQ(backward->grid.y, path == Path::converted ? 4u : 3u);
+  }
+}
+#endif
+
 // Both forms of the exponentials, in one block and joined from several.
 TEST_F(NtXentCuda, EveryTemperature) {
   for (const Path path : kPaths)
