@@ -21,9 +21,9 @@
 // Limits  M >= 1; N >= 2, and >= 3 where an anchor is left out; self_offset + M <= N; without `positive` N even and >= 4, and
 //         self_offset given. dim >= 1 (CUDA: dim <= 256, M and N <= 2^30), tau > 0. Any finite rows on the CPU and in f32 on
 //         CUDA; bf16 products on CUDA expect unit rows. Deterministic: what several anchors give to the positive they share is
-//         added in an order that the shapes fix. bf16 products on CUDA: parts of a row's sums are as many as fill the queue's
-//         multiprocessors, so that devices with other numbers of them may differ in the last bits; those of forward of NT-Xent
-//         follow from its rows alone, for more than 2048 of them and from whether compute capability is 9.0.
+//         added in an order that the shapes fix. On CUDA parts of a row's sums are as many as fill the queue's
+//         multiprocessors, so that devices with other numbers of them may differ in the last bits; those of bf16 forward of
+//         NT-Xent follow from its rows alone, from 2048 of them on and from whether compute capability is 9.0.
 // bf16    The rows of every product are rounded to bf16, and so are the weights of backward's, g_i P_ik / tau or of one array
 //         (g_i P_ik + g_k P_ki) / tau; the share of the positives, -W's second term, is f32's. On the CPU it is fast by
 //         fast_bf16 of kernels/gemm_bf16.h, and right everywhere.
@@ -35,12 +35,12 @@
 //         is recomputed, never stored). DRAM: rows in once, lse and loss or gradients out. No M x N matrix is ever stored.
 //         CUDA: one launch each; bf16 products of more than 2048 rows one more, which makes a bf16 copy of z (two where anchors
 //         and keys are two arrays), and in backward another that adds the parts of its sums; dkeys with `positive` one more, M^2
-//         comparisons. bf16 forward of NT-Xent takes half of the scores, which are symmetric. Of more than 2048 anchors and keys,
-//         dim <= 128 and tau >= 2 / 83, compute capability 9.0 has bf16 kernels of its own (cuda/ntxent_sm90.cu): forward is
-//         three launches, backward as above.
+//         comparisons. bf16 forward of NT-Xent takes half of the scores, which are symmetric. Where dim <= 128 and tau >= 2 / 83
+//         compute capability 9.0 has bf16 kernels of its own (cuda/ntxent_sm90.cu): forward of NT-Xent from 2048 rows on, three
+//         launches; backward from 1024 anchors and keys on, copy and parts as above.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
-//         ntxent_forward 1, 2.1 + rows / 64; ntxent_backward 1, 6 + rows / 72; contrastive_forward 1, 4.2;
-//         contrastive_danchors 1, 5.1; contrastive_dkeys 2, 6.5;
+//         ntxent_forward 1, 2.1 + rows / 64; ntxent_backward 1, 5 + rows / 53; contrastive_forward 1, 4.2;
+//         contrastive_danchors 1, 6.7; contrastive_dkeys 2, 6.5;
 #pragma once
 #include "kernels/core/types.h"
 

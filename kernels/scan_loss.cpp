@@ -7,10 +7,13 @@
 namespace kith::kernels {
 namespace {
 
+constexpr int64_t kMostScanHeads = 65535;  // a grid's second extent
+
 template <class Args>
 void check_args(const Args& a, const char* entry) {
-  check(a.heads >= 1 && a.rows >= 1 && a.classes >= 2,
-        fmt::format("{}: heads {}, rows {}, classes {}; expected at least 1, 1, 2", entry, a.heads, a.rows, a.classes));
+  check(a.heads >= 1 && a.heads <= kMostScanHeads && a.rows >= 1 && a.classes >= 2,
+        fmt::format("{}: heads {}, rows {}, classes {}; expected 1 to {}, at least 1, 2", entry, a.heads, a.rows,
+                    a.classes, kMostScanHeads));
   check(a.anchors && a.neighbours, fmt::format("{}: anchors or neighbours missing", entry));
   check(a.pbar.rows == a.heads && a.pbar.cols == a.classes,
         fmt::format("{}: pbar is [{}, {}], expected [{}, {}]", entry, a.pbar.rows, a.pbar.cols, a.heads, a.classes));

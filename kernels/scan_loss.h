@@ -10,8 +10,9 @@
 // zero gradient. backward takes dloss [heads] and writes d/danchors and d/dneighbours.
 // The paper writes the entropy without clamps; the authors' code clamps as above and so do we.
 //
-// Limits  rows >= 1, classes >= 2, heads >= 1. Deterministic. A NaN, or +infinity, reaches its head's loss and consistency,
-//         and of the gradients its own row: of a neighbour no more, of an anchor all of pbar, entropy and d/danchors too.
+// Limits  rows >= 1, classes >= 2, heads 1 to 65,535. Deterministic. A NaN, or +infinity, reaches its head's loss
+//         and consistency, and of the gradients its own row: of a neighbour no more, of an anchor all of pbar, entropy and
+//         d/danchors too.
 // Cost    DRAM forward 8 heads rows classes B, backward 16 heads rows classes B; on a device one launch each.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
 //         scan_loss_forward 1, 6.4; scan_loss_backward 1, 8.1;

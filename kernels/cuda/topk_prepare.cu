@@ -37,7 +37,7 @@ __device__ __forceinline__ void block_max(const unsigned (&v)[Count], unsigned* 
     const unsigned most = warp_max_bits(v[i]);
     if (lane == i) part[warp][i] = most;
   }
-  __syncthreads();
+  __syncthreads();  // every warp's are written
   if (threadIdx.x >= Count) return;
   unsigned most = 0;
   for (int w = 0; w < kWarps; ++w) most = max(most, part[w][threadIdx.x]);
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) mean_kernel(TopKSearch s) {
   for (int64_t row = warp * step; d < s.dim && row < s.database_rows; row += kWarps * step)
     sum += s.database[row * s.dim + d];
   part[warp][lane] = sum;
-  __syncthreads();
+  __syncthreads();  // every warp's sums are written
   if (warp != 0 || d >= s.dim) return;
   for (int w = 1; w < kWarps; ++w) sum += part[w][lane];
   const double mean = sum / static_cast<double>((int64_t{s.database_rows} + step - 1) / step);

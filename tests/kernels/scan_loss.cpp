@@ -240,6 +240,8 @@ TEST(ScanLoss, RejectsWrongArguments) {
   EXPECT_THROW(run(none), Error);
   EXPECT_THROW(run(single), Error);
   EXPECT_THROW(run(short_dloss), Error);
+  EXPECT_NO_THROW(run(draw(65535, 1, 2, 1.f)));
+  EXPECT_THROW(run(draw(65536, 1, 2, 1.f)), Error);  // more than a grid has
 }
 
 TEST(ScanLoss, NanReachesItsHead) {

@@ -1,5 +1,5 @@
 // Sizes beyond a study's own, for predictions: those of training at batch 512 (1,024 rows of two views), which the runner counts
-// within seconds, and of NT-Xent at batch 2,048, which has kernels of its own on compute capability 9.0, within a minute.
+// within seconds, and of NT-Xent at batch 2,048, whose kernels on compute capability 9.0 are all its own, within a minute.
 #include <algorithm>
 #include <sstream>
 

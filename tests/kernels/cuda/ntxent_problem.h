@@ -48,10 +48,7 @@ class NtXentCuda : public CudaKernel {
                                          .write_danchors = Write::add};
     run_path(forward, path, queue, groups);
     run_path(backward, path, queue);
-    // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to
-    // 2 / tau carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
-    const double e =
-        4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
+    const double e = forward_error(rows, dim, tau);
     EXPECT_TRUE(close(d_lse.host(), lse, {.abs = e}));
     EXPECT_TRUE(close(d_loss.host(), loss, {.abs = 2 * e}));
     // dz is a sum of weights times z: relative error e of each weight, plus 2^-8 where weights are rounded to bf16, plus
@@ -59,22 +56,38 @@ class NtXentCuda : public CudaKernel {
     const double w = 2 * e + (path != Path::f32 ? 0x1p-8 : 0);
     std::vector<float> excess(dz.values.size());
     const std::vector<float> got = d_dz.host();
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; ++i) {
+      std::vector<double> magnitude(static_cast<size_t>(dim));
+      for (int64_t k = 0; k < rows; ++k) {
+        if (k == i) continue;
+        double s = 0;
+        for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
+        const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
+                              std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]) +
+                              (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0);
+        for (int64_t d = 0; d < dim; ++d) magnitude[d] += weight * std::abs(wide.view().row(k)[d]);
+      }
       for (int64_t d = 0; d < dim; ++d) {
-        double magnitude = 0;
-        for (int64_t k = 0; k < rows; ++k) {
-          if (k == i) continue;
-          double s = 0;
-          for (int64_t c = 0; c < dim; ++c) s += wide.view().row(i)[c] * wide.view().row(k)[c];
-          const double weight = std::abs(wide_dloss[i]) * std::exp(s / tau - lse[i]) +
-                                std::abs(wide_dloss[k]) * std::exp(s / tau - lse[k]);
-          magnitude += (weight + (k == (i ^ 1) ? std::abs(wide_dloss[i]) + std::abs(wide_dloss[k]) : 0)) *
-                       std::abs(wide.view().row(k)[d]);
-        }
-        const double limit = w * magnitude / tau + 2 * kUnit;
+        const double limit = w * magnitude[d] / tau + 2 * kUnit;
         excess[i * dim + d] = static_cast<float>((got[i * dim + d] - dz.view().row(i)[d]) / limit);
       }
+    }
     EXPECT_TRUE(close(excess, std::vector<float>(excess.size(), 0.f), {.abs = 1})) << "dz, in units of its bound";
+  }
+
+  // s: dim roundings of a sum of unit magnitude, sqrt(dim) u in the mean, over tau; the exponential of an argument up to 2 / tau
+  // carries its rounding; a sum of rows terms sqrt(rows) u. Factor 4 in hand.
+  static double forward_error(int64_t rows, int64_t dim, float tau) {
+    return 4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
+  }
+  static void expect_forward(const HostMatrix<float>& z, float tau, const std::vector<float>& got_lse,
+                             const std::vector<float>& got_loss) {
+    const HostMatrix<double> wide = widen(z);
+    std::vector<double> lse(static_cast<size_t>(z.rows)), loss(lse.size());
+    cpu::ntxent_forward<double>({.anchors = wide.view(), .keys = wide.view(), .tau = tau, .lse = lse, .loss = loss});
+    const double e = forward_error(z.rows, z.cols, tau);
+    EXPECT_TRUE(close(got_lse, lse, {.abs = e}));
+    EXPECT_TRUE(close(got_loss, loss, {.abs = 2 * e}));
   }
 
   // Both passes with bf16 products, by the path that the entries choose for `q`.

@@ -17,6 +17,19 @@ class NtXentSm90 : public OnSm90<NtXentCuda> {
     std::vector<float> lse, loss, dz;
     bool operator==(const Results&) const = default;
   };
+#ifdef KITH_SIMT
+  // How often f launches a kernel of a name.
+  template <class F>
+  static auto launches_of(F f) {
+    simt::options().count = true;
+    simt::records().clear();
+    f();
+    simt::options().count = false;
+    return [records = simt::records()](const char* name) {
+      return std::ranges::count(records, std::string(name), &simt::LaunchRecord::kernel);
+    };
+  }
+#endif
   static Results results(const HostMatrix<float>& rows, Queue q, cuda::ForwardCut groups = {}) {
     const OnDevice<float> z(rows), dloss(normal(rows.rows, Seed{3})), lse(poison<float>(rows.rows)),
         loss(poison<float>(rows.rows)), dz(poison<float>(rows.rows * rows.cols));
@@ -180,16 +193,29 @@ TEST_F(NtXentSm90, TakesHalfOfTheScores) {
     }
 }
 
-// The entry takes it where launches do not count.
-TEST_F(NtXentSm90, OfManyRows) {
-  for (const int64_t rows : {256, 2050}) {
-    simt::options().count = true;
-    simt::records().clear();
-    const Passes passes(draw(rows, 8, Path::sm90), queue);
-    simt::options().count = false;
-    for (const char* name : {"ntxent_forward_sm90", "ntxent_backward_sm90"})
-      EXPECT_EQ(std::ranges::count(simt::records(), name, &simt::LaunchRecord::kernel), rows > 2048) << name << rows;
-    for (const float v : passes.loss.host()) ASSERT_TRUE(std::isfinite(v));
+// The entries take it from so many rows on, and one row pair less is within the same bounds by the other path.
+TEST_F(NtXentSm90, BackwardFromItsFewestRowsOn) {
+  for (const int64_t rows : {cuda::kBackwardRowsSm90 - 2, cuda::kBackwardRowsSm90}) {
+    const auto launches = launches_of([&] {
+      expect_oracle(draw(rows, 4, Path::sm90), 0.2f, std::vector<float>(static_cast<size_t>(rows), 1.f), Path::bf16);
+    });
+    EXPECT_EQ(launches("ntxent_backward_sm90"), rows == cuda::kBackwardRowsSm90) << rows;
+    EXPECT_EQ(launches("ntxent_forward_sm90"), 0) << rows;
+  }
+}
+
+TEST_F(NtXentSm90, ForwardFromItsFewestRowsOn) {
+  for (const int64_t rows : {cuda::kForwardRowsSm90 - 2, cuda::kForwardRowsSm90}) {
+    const HostMatrix<float> z = draw(rows, 4, Path::sm90);
+    const OnDevice<float> d_z(z), lse(poison<float>(rows)), loss(poison<float>(rows));
+    const auto launches = launches_of([&] {
+      run_path(
+          NtXentForward<float>{
+              .anchors = d_z.matrix(), .keys = d_z.matrix(), .tau = 0.2f, .lse = lse.span(), .loss = loss.span()},
+          Path::bf16, queue);
+    });
+    EXPECT_EQ(launches("ntxent_forward_sm90"), rows == cuda::kForwardRowsSm90) << rows;
+    expect_forward(z, 0.2f, lse.host(), loss.host());
   }
 }
 #endif

@@ -42,11 +42,11 @@ const std::map<std::string, std::string> kAllowed = {
     {"max_pool_forward", "likewise"},
     {"ntxent_add_positives", "gradients of keys with given positives: several ranks"},
     {"ntxent_add_splits", "batches of more than 2,048 rows"},
-    {"ntxent_backward_sm90", "likewise"},
-    {"ntxent_finish_sm90", "likewise"},
+    {"ntxent_backward_sm90", "compute capability 9.0, batches of 1,024 rows and more"},
+    {"ntxent_finish_sm90", "compute capability 9.0, batches of 2,048 rows and more"},
     {"ntxent_forward_sm90", "likewise"},
-    {"ntxent_prepare", "likewise"},
-    {"ntxent_prepare_sm90", "likewise"},
+    {"ntxent_prepare", "batches of more than 2,048 rows"},
+    {"ntxent_prepare_sm90", "compute capability 9.0, batches of 1,024 rows and more"},
     {"topk_merge", "databases searched in several parts"},
 };
 
