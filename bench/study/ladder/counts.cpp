@@ -13,7 +13,9 @@ int main(int argc, char** argv) {
   const int64_t rows = argc > 1 ? std::atoll(argv[1]) : 256;
   const ladder::Problem problem(rows);
   simt::options().count = true;
-  fmt::print("| rung | launches | global bytes | of sectors | shared wavefronts | without conflicts | mma | wgmma | block barriers |\n");
+  fmt::print(
+      "| rung | launches | global bytes | of sectors | shared wavefronts | without conflicts | mma | wgmma | block "
+      "barriers |\n");
   fmt::print("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
   for (const ladder::Rung& rung : ladder::rungs()) {
     if (argc > 2 && std::none_of(argv + 2, argv + argc, [&](std::string_view name) { return name == rung.name; }))

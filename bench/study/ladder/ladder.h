@@ -17,6 +17,7 @@ void tiled(const Forward&, Queue);
 void tensor(const Forward&, Queue);
 void fused(const Forward&, Queue);      // the kernel of kernels/cuda
 void warpgroup(const Forward&, Queue);  // compute capability 9.0
+void cluster(const Forward&, Queue);    // the same
 
 struct Rung {
   const char* name;

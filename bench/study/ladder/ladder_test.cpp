@@ -7,7 +7,8 @@ namespace {
 
 TEST(Ladder, EveryRungMatchesTheOracle) {
   for (const int64_t rows : {kBlock, 3 * kBlock})  // one tile; a loop over several, the last block's own not its last
-    for (const Rung& rung : rungs()) EXPECT_TRUE(Problem(rows).verified(rung, describe_device_of(rung))) << rung.name << ", " << rows;
+    for (const Rung& rung : rungs())
+      EXPECT_TRUE(Problem(rows).verified(rung, describe_device_of(rung))) << rung.name << ", " << rows;
 }
 
 TEST(Ladder, EachRungTouchesFewerSectorsThanTheOneItImproves) {
@@ -25,6 +26,7 @@ TEST(Ladder, EachRungTouchesFewerSectorsThanTheOneItImproves) {
   EXPECT_LT(100 * sectors[1], sectors[0]);  // tiled against naive: a number serves 64 products
   EXPECT_LT(sectors[3], sectors[2]);        // fused against tensor: the scores stay in registers
   EXPECT_LT(sectors[4], sectors[3]);        // warpgroup against fused: what is read again is bf16
+  EXPECT_LT(sectors[5], sectors[4]);        // cluster against warpgroup: keys come once for two blocks
 }
 
 }  // namespace
