@@ -27,14 +27,15 @@ enum class Multicast {
   not_expected,  // by the barrier of one of the blocks
   mask_outside,  // names a block that the cluster does not have
   empty_mask,
-  barriers_not_seen,      // made with no barrier of the cluster behind
-  no_fence_of_barriers,   // nor fence.proxy.async
-  released_at_home,       // stages by the consumers of their block alone
-  phase_not_flipped,      // the producer waits for the same parity in every round
-  no_barrier_at_end,      // blocks end while others arrive at their barriers
-  remote_wait,            // for the barrier of another block
-  too_many_arrivals,      // at another block's barrier
-  waits_for_all_bytes_of  // one block expects, and waits for, what nobody sends
+  barriers_not_seen,     // made with no barrier of the cluster behind
+  no_fence_of_barriers,  // nor fence.proxy.async
+  released_at_home,      // stages by the consumers of their block alone
+  phase_not_flipped,     // the producer waits for the same parity in every round
+  no_barrier_at_end,     // blocks end while others arrive at their barriers
+  remote_wait,           // for the barrier of another block
+  too_many_arrivals,     // at another block's barrier
+  expects_too_much,      // one block expects, and waits for, what nobody sends
+  other_exits            // one block ends at once
 };
 // out[64 b + i] = sum over t of column i of in [32 tiles][64], in every block of a cluster of two: each copies half of a tile to
 // both, through a ring of two stages.

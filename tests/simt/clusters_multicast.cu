@@ -23,7 +23,7 @@ __device__ void copy_halves(const CUtensorMap& in, unsigned char* stages, Multic
     mbarrier_wait_cluster(&ring.empty[at.stage], wrong == Multicast::phase_not_flipped ? 1 : at.parity);
     if (wrong != Multicast::not_expected || rank == 0)
       mbarrier_arrive_expect(&ring.full[at.stage],
-                             kTileBytes + (wrong == Multicast::waits_for_all_bytes_of && rank == 1 ? 64 : 0));
+                             kTileBytes + (wrong == Multicast::expects_too_much && rank == 1 ? 64 : 0));
     tensor_copy(stages + at.stage * kTileBytes + rank * kTileBytes / 2, in, t * kRows + rank * kRows / 2, 0,
                 &ring.full[at.stage], blocks);
   }
@@ -44,6 +44,7 @@ __global__ void multicast_kernel(const __grid_constant__ CUtensorMap in, float* 
     __syncthreads();
   else
     cluster_sync();  // the barriers of both blocks are made
+  if (wrong == Multicast::other_exits && cluster_rank() == 1) return;
   if (thread >= 64) {
     if (thread == 64) copy_halves(in, stages, ring, tiles, wrong);
     __syncwarp();  // whole warps come to the barrier of the cluster

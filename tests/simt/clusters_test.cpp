@@ -74,6 +74,7 @@ TEST_F(SimtClusters, CatchesWrongSharing) {
   EXPECT_FAULT(run(Sharing::one_lane_missing), "32 of 64 threads of the cluster have arrived");
   EXPECT_FAULT(run(Sharing::grid_too_small), "clusters of 2 blocks in a grid of 3 along x");
   EXPECT_FAULT(s.run(16), "clusters of 16 blocks");
+  EXPECT_FAULT(s.run(1), "in a launch without clusters");
   s.run(2);  // and a fault leaves nothing behind
   EXPECT_EQ(s.sums.host()[0], 64 * 65 / 2);
 }
@@ -119,13 +120,17 @@ TEST_F(SimtClusters, CatchesWrongMulticast) {
   EXPECT_FAULT(run(Multicast::remote_wait), "of another block of the cluster: that is for arrivals alone");
   EXPECT_NE(fault_of([&] { run(Multicast::phase_not_flipped); }), "");
   EXPECT_NE(fault_of([&] { run(Multicast::too_many_arrivals); }), "");
-  EXPECT_FAULT(run(Multicast::waits_for_all_bytes_of), "64 bytes expected that have not come");
+  EXPECT_FAULT(run(Multicast::expects_too_much), "64 bytes expected that have not come");
   const std::string end = fault_of([&] { run(Multicast::no_barrier_at_end); });
   EXPECT_TRUE(end.find("may still use its shared memory") != std::string::npos ||
               end.find("which has exited") != std::string::npos)
       << end;
+  const std::string exited = fault_of([&] { run(Multicast::other_exits); });
+  EXPECT_TRUE(exited.find("to block 1 of its cluster, which has exited") != std::string::npos ||
+              exited.find("block 0 of its cluster multicasts to it") != std::string::npos)
+      << exited;
   const Halves one(1);
-  EXPECT_FAULT(one.run(Multicast::not_expected), "bytes more than expected; block 0 of its cluster multicasts to it");
+  EXPECT_FAULT(one.run(Multicast::not_expected), "block 0 of its cluster multicasts to it");
 }
 
 // A tile comes from memory once for both blocks of a cluster, and is written in the shared memory of each.

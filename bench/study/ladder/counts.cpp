@@ -1,4 +1,5 @@
-// ladder_counts [rows [rung...]]: what each rung, or each of those named, does on the device, counted by the SIMT runner; a line of README.md's table each.
+// ladder_counts [rows [rung...]]: what each rung, or each of those named, does on the device, counted by the SIMT runner; a line of
+// README.md's table each.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +14,8 @@ int main(int argc, char** argv) {
   const int64_t rows = argc > 1 ? std::atoll(argv[1]) : 256;
   const ladder::Problem problem(rows);
   simt::options().count = true;
-  fmt::print(
-      "| rung | launches | global bytes | of sectors | shared wavefronts | without conflicts | mma | wgmma | block "
-      "barriers |\n");
+  fmt::print("| rung | launches | global bytes | of sectors | shared wavefronts | without conflicts | mma | ");
+  fmt::print("wgmma | barriers |\n");
   fmt::print("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
   for (const ladder::Rung& rung : ladder::rungs()) {
     if (argc > 2 && std::none_of(argv + 2, argv + argc, [&](std::string_view name) { return name == rung.name; }))

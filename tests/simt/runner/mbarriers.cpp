@@ -29,6 +29,10 @@ Mbarrier& barrier_at(Block& b, Block& owner, const void* at, const char* what) {
                        b.party_name(it->second.made.who), &owner == &b ? "" : " of the cluster"));
   return it->second;
 }
+std::string multicast_name(int by) {
+  return by < 0 ? "" : fmt::format("; block {} of its cluster multicasts to it", by);
+}
+
 Mbarrier& barrier_at(Block& b, const void* at, const char* what) { return barrier_at(b, b, at, what); }
 
 void mark(Block& b, const void* at, Shadow::Content content) {
@@ -53,7 +57,7 @@ void arrive(Block& owner, void* at, unsigned bytes, const char* what) {
 std::string Mbarrier::text() const {
   return fmt::format("phase {}, {} of {} arrivals missing, {} bytes {}{}", phases, missing, arrivals,
                      bytes < 0 ? -bytes : bytes, bytes < 0 ? "more than expected" : "expected that have not come",
-                     multicast_by < 0 ? "" : fmt::format("; block {} of its cluster multicasts to it", multicast_by));
+                     multicast_name(multicast_by));
 }
 
 void mbarrier_init(void* at, unsigned arrivals) {
@@ -150,9 +154,13 @@ void Block::complete_phase(Mbarrier& m, uintptr_t at) {
 }
 
 void Block::units_done() {
-  if (!units.transfers.empty())
-    throw Fault(fmt::format("{} block ({}, {}, {}) ends with {} tensor copies under way", kernel->name, index.x,
-                            index.y, index.z, units.transfers.size()));
+  if (!units.transfers.empty()) {
+    int multicast_by = -1;
+    for (const Transfer& t : units.transfers) multicast_by = std::max(multicast_by, t.multicast_by);
+    for (const auto& [at, m] : units.barriers) multicast_by = std::max(multicast_by, m.multicast_by);
+    throw Fault(fmt::format("{} block ({}, {}, {}) ends with {} tensor copies under way{}", kernel->name, index.x,
+                            index.y, index.z, units.transfers.size(), multicast_name(multicast_by)));
+  }
   for (const auto& [at, m] : units.barriers)
     if (m.bytes != 0)
       throw Fault(fmt::format("{} block ({}, {}, {}) ends with an mbarrier in {}", kernel->name, index.x, index.y,
