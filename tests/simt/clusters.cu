@@ -10,10 +10,11 @@ const Queue kQueue{Device::cuda};
 
 __global__ void sharing_kernel(const float* in, float* out, float* sums, Sharing wrong) {
   __shared__ float total;
+  __shared__ Mbarrier read;
   float* tile = dynamic_shared<float>();
   const unsigned rank = cluster_rank(), size = cluster_blocks(), next = (rank + 1) % size, i = threadIdx.x;
   const unsigned block = blockIdx.x * 32;
-  if (i == 0) total = 0.f;
+  if (i == 0) total = 0.f, mbarrier_init(&read, 1);
   if (wrong == Sharing::no_barrier_before_read) cluster_sync();  // one that comes too early
   tile[i] = in[block + i];
   if (wrong == Sharing::one_lane_missing && rank == 1 && i == 7) {
@@ -29,7 +30,12 @@ __global__ void sharing_kernel(const float* in, float* out, float* sums, Sharing
   if (wrong == Sharing::may_not_have_begun) of_block(tile, next)[i] = 1.f;
   if (wrong == Sharing::outside_cluster) out[block + i] = of_block(tile, rank + size)[i];
   if (wrong == Sharing::not_shared) out[block + i] = of_block(out, next)[i];
+  if (wrong == Sharing::exits_on_one_arrival && rank == 1) return mbarrier_wait(&read, 0);
   out[block + i] = of_block(tile, next)[wrong == Sharing::past_the_end ? i + 1 : i];
+  if (wrong == Sharing::exits_on_one_arrival) {
+    if (i == 0) mbarrier_arrive(&read, 1);
+    return;
+  }
   float* of_all = of_block(&total, 0);
   if (wrong != Sharing::plain_sum)
     atomicAdd(of_all, tile[i]);

@@ -9,6 +9,7 @@ enum class Sharing {
   no_barrier_before_read,  // between the write and another block's read
   may_not_have_begun,      // no barrier of the cluster at all before an access
   exits_early,             // none behind the last access
+  exits_on_one_arrival,    // one block waits for one of the threads that read from it, all of which have
   outside_cluster,         // an address in a block that the cluster does not have
   not_shared,              // of global memory
   past_the_end,            // of the other block's shared memory

@@ -64,6 +64,8 @@ TEST_F(SimtClusters, CatchesWrongSharing) {
                   std::string::npos ||
               early.find("of its cluster, which has exited") != std::string::npos)
       << early;
+  EXPECT_FAULT(run(Sharing::exits_on_one_arrival),
+               "of block 0 of its cluster may still use its shared memory: no barrier of the cluster behind that");
   EXPECT_FAULT(run(Sharing::outside_cluster), "mapa to block 2 of a cluster of 2");
   EXPECT_FAULT(run(Sharing::not_shared), "mapa of an address outside the block's shared memory");
   EXPECT_FAULT(run(Sharing::past_the_end), "load of 4 bytes");
