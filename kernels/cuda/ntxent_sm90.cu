@@ -12,6 +12,7 @@
 // all, and of columns 2 rows Dim B a block, or another rows^2 Dim / side B where groups have several tiles of them. Shared memory
 // is read 6 KiB for 64 x 128 x 16 products, 48 clocks of 64. Memory: 2 rows Dim B of the copy, and 4 (2 groups + parts groups)
 // rows B of sums.
+#include "kernels/cuda/core/named_barrier.cuh"
 #include "kernels/cuda/ntxent_sm90.cuh"
 #include "kernels/cuda/ntxent_sm90_walk.cuh"
 
@@ -23,7 +24,7 @@ using namespace sm90;
 constexpr int kStages = 4, kTiles = 2;
 
 struct Ring {
-  Mbarrier full[kStages], empty[kStages], columns_full[kTiles], columns_empty[kTiles], joined[kConsumers];
+  Mbarrier full[kStages], empty[kStages], columns_full[kTiles], columns_empty[kTiles];
 };
 
 template <int Dim>
@@ -178,9 +179,7 @@ class Consumer {
     for (int j = 0; j < kTile / 64; ++j)
       *reinterpret_cast<float2*>(sums + warp_ * kTile + 8 * (pair + j) + 2 * (lane_ % 4)) =
           make_float2(columns_[j][0], columns_[j][1]);
-    __syncwarp();  // the warp's sums are written
-    if (lane_ == 0) mbarrier_arrive(&ring_.joined[own_]);
-    mbarrier_wait(&ring_.joined[own_], joined_);
+    barrier_sync(1 + static_cast<unsigned>(own_), kWarpgroup);  // the warps' sums are written
     joined_ ^= 1;
     const int c = static_cast<int>(threadIdx.x) % kWarpgroup, column = at.column() + own_ * kTile + c;
     if (column < cut_.rows)
@@ -198,7 +197,7 @@ class Consumer {
   int own_, warp_, lane_;
   Place stage_, tile_;
   bool started_ = false;
-  unsigned joined_ = 0;
+  int joined_ = 0;  // which half of the memory for sums of columns is next
   float columns_[kTile / 8][2] = {};
 };
 
@@ -213,7 +212,6 @@ __global__ void __launch_bounds__(kBlock, 1)
       mbarrier_init(&ring.full[stage], 1), mbarrier_init(&ring.empty[stage], kConsumerWarps);
     for (int tile = 0; tile < kTiles; ++tile)
       mbarrier_init(&ring.columns_full[tile], 1), mbarrier_init(&ring.columns_empty[tile], kConsumerWarps);
-    for (int own = 0; own < kConsumers; ++own) mbarrier_init(&ring.joined[own], kConsumerWarps / kConsumers);
     fence_proxy_async();
   }
   __syncthreads();  // the barriers are made

@@ -17,8 +17,14 @@
 // one H200 for 50,000 x 50,000 rows, K 20, the form before this one took 5.0 ms at 128 elements, by such tiles, and 7.3 at
 // 512, by these, where the matrix units alone need 0.8 and 3.2; it merged by a sorting network. This form has not been timed.
 //
-// Traffic L2 -> SM: 2 queries database dim / 128 B. For every 128 x 256 x 16 products, 256 clocks of the matrix unit, shared
-// memory reads 20 KiB in 160 and is written 8 KiB by copies in 64.
+// Of more than 256 elements two blocks make a cluster: they walk the same tiles, each copies half of every slab's rows, and to
+// both. A stage is free when the consumers of both have released it. Where blocks are an odd number, and many, one block more
+// has no queries and copies for its neighbour.
+//
+// Traffic L2 -> SM: 2 queries database dim / 128 B, in clusters half of that. For every 128 x 256 x 16 products, 256 clocks of the
+// matrix unit, shared memory reads 20 KiB in 160 and is written 8 KiB by copies in 64, which L2 gives to each multiprocessor in
+// 360 (bench/README.md), or in 180 where a cluster shares them. Clusters have not been timed.
+#include "kernels/cuda/core/cluster.cuh"
 #include "kernels/cuda/core/ring.cuh"
 #include "kernels/cuda/core/wgmma.cuh"
 #include "kernels/cuda/topk.cuh"
@@ -31,6 +37,8 @@ constexpr int kThreads = (kConsumers + 1) * kWarpgroup;
 constexpr int kSlab = 64;  // elements of a row in a stage: 128 bytes, one swizzled row
 constexpr int kMostStages = 4, kLargestDim = 512;
 constexpr int kBuffer = 24, kBufferLd = kBuffer + 1;
+constexpr int kPair = 2, kSmallestPairDim = 257,
+              kManyBlocks = 8;  // where blocks of a cluster share the database's rows
 constexpr unsigned kNoRow = 0xFFFFFFFFu;
 constexpr int kSlabBytes = kSlab * sizeof(__half);
 constexpr int kQueries = kTopKTile, kColumns = 256;
@@ -147,7 +155,22 @@ __device__ __forceinline__ void select(const TopKSearch& s, const Shared& m, con
   }
 }
 
+// Rows of a slab from the database to a stage: whole, or this block's part of them to all blocks of its cluster.
+template <int Blocks>
+__device__ __forceinline__ void copy_stage(unsigned char* stage, const CUtensorMap& database, int first, int column,
+                                           Mbarrier* full) {
+  mbarrier_arrive_expect(full, kStageBytes);
+  if constexpr (Blocks == 1) {
+    tensor_copy(stage, database, first, column, full);
+  } else {
+    const int rank = static_cast<int>(cluster_rank());
+    tensor_copy(stage + rank * (kStageBytes / Blocks), database, first + rank * (kColumns / Blocks), column, full,
+                (1 << Blocks) - 1);
+  }
+}
+
 // Slabs of the queries, then of every tile of the split, by one thread.
+template <int Blocks>
 __device__ __forceinline__ void produce(const CUtensorMap& queries, const CUtensorMap& database, const Shared& m,
                                         Ring& ring, int slabs, int stages, int tiles) {
   mbarrier_arrive_expect(&ring.queries, static_cast<unsigned>(slabs * kQueriesBytes));
@@ -157,13 +180,15 @@ __device__ __forceinline__ void produce(const CUtensorMap& queries, const CUtens
   Place at{.stage = 0, .parity = 1};  // of the round before the first, in which all stages are empty
   for (int tile = static_cast<int>(blockIdx.y); tile < tiles; tile += static_cast<int>(gridDim.y))
     for (int slab = 0; slab < slabs; ++slab, at.advance(stages)) {
-      mbarrier_wait(&ring.empty[at.stage], at.parity);
-      mbarrier_arrive_expect(&ring.full[at.stage], kStageBytes);
-      tensor_copy(m.stages + at.stage * kStageBytes, database, tile * kColumns, slab * kSlab, &ring.full[at.stage]);
+      Mbarrier* empty = &ring.empty[at.stage];
+      Blocks == 1 ? mbarrier_wait(empty, at.parity) : mbarrier_wait_cluster(empty, at.parity);
+      copy_stage<Blocks>(m.stages + at.stage * kStageBytes, database, tile * kColumns, slab * kSlab,
+                         &ring.full[at.stage]);
     }
 }
 
 // A warpgroup's queries against every tile of the split.
+template <int Blocks>
 __device__ __forceinline__ void consume(const TopKSearch& s, const Shared& m, Ring& ring, int slabs, int stages,
                                         int tiles) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -185,7 +210,8 @@ __device__ __forceinline__ void consume(const TopKSearch& s, const Shared& m, Ri
   const uint64_t queries =
       wgmma_operand(m.queries + static_cast<int>(threadIdx.x) / kWarpgroup * 64 * kSlabBytes, Swizzle::bytes128);
   const auto release = [&](int stage) {
-    if (lane == 0) mbarrier_arrive(&ring.empty[stage]);
+    Mbarrier* empty = &ring.empty[stage];
+    if (lane < Blocks) Blocks == 1 ? mbarrier_arrive(empty) : mbarrier_arrive(empty, static_cast<unsigned>(lane));
   };
   float acc[kColumns / 2];
   Place at;
@@ -217,6 +243,7 @@ __device__ __forceinline__ void consume(const TopKSearch& s, const Shared& m, Ri
   merge_buffers(s, m, first_query, 1);
 }
 
+template <int Blocks>
 __global__ void __launch_bounds__(kThreads, 1)
     scan_kernel(const __grid_constant__ CUtensorMap queries, const __grid_constant__ CUtensorMap database, TopKSearch s,
                 int slabs, int stages, int tiles) {
@@ -226,17 +253,21 @@ __global__ void __launch_bounds__(kThreads, 1)
     mbarrier_init(&ring.queries, 1);
     for (int stage = 0; stage < stages; ++stage) {
       mbarrier_init(&ring.full[stage], 1);
-      mbarrier_init(&ring.empty[stage], kConsumerWarps);
+      mbarrier_init(&ring.empty[stage], Blocks * kConsumerWarps);
     }
     fence_proxy_async();
   }
-  __syncthreads();  // the barriers are made
+  Blocks == 1 ? __syncthreads() : cluster_sync();  // the barriers are made, in all blocks of the cluster
   if (threadIdx.x / kWarpgroup < kConsumers) {
     registers_more<240>();  // of 168 each of 384 threads began with
-    consume(s, m, ring, slabs, stages, tiles);
+    consume<Blocks>(s, m, ring, slabs, stages, tiles);
   } else {
     registers_fewer<24>();
-    if (threadIdx.x == kConsumers * kWarpgroup) produce(queries, database, m, ring, slabs, stages, tiles);
+    if (threadIdx.x == kConsumers * kWarpgroup) produce<Blocks>(queries, database, m, ring, slabs, stages, tiles);
+  }
+  if constexpr (Blocks > 1) {
+    __syncwarp();    // whole warps come to the barrier of the cluster
+    cluster_sync();  // no block ends while another copies to it or arrives at its barriers
   }
 }
 
@@ -253,13 +284,20 @@ void topk_scan_sm90(const TopKSearch& s, Queue q) {
   const int slabs = static_cast<int>(ceil_div(s.padded_dim, kSlab));
   int stages = kMostStages;
   while (shared_bytes(slabs, stages) > kMostSm90) --stages;
-  launch("topk_scan_sm90", scan_kernel,
-         {.grid = dim3(static_cast<unsigned>(ceil_div(s.query_rows, kQueries)), static_cast<unsigned>(s.splits)),
-          .block = dim3(kThreads),
-          .smem_bytes = shared_bytes(slabs, stages)},
-         q, map_of(s.half_queries, s.query_rows, s.padded_dim, kQueries),
-         map_of(s.half_database, s.database_rows, s.padded_dim, kColumns), s, slabs, stages,
-         static_cast<int>(ceil_div(s.database_rows, kColumns)));
+  const int64_t blocks = ceil_div(s.query_rows, kQueries);
+  const bool pairs = s.padded_dim >= kSmallestPairDim && (blocks % kPair == 0 || blocks >= kManyBlocks);
+  const LaunchShape shape{.grid = dim3(static_cast<unsigned>(pairs ? ceil_div(blocks, kPair) * kPair : blocks),
+                                       static_cast<unsigned>(s.splits)),
+                          .block = dim3(kThreads),
+                          .smem_bytes = shared_bytes(slabs, stages)};
+  const CUtensorMap queries = map_of(s.half_queries, s.query_rows, s.padded_dim, kQueries),
+                    database = map_of(s.half_database, s.database_rows, s.padded_dim,
+                                      static_cast<unsigned>(pairs ? kColumns / kPair : kColumns));
+  const auto tiles = static_cast<int>(ceil_div(s.database_rows, kColumns));
+  if (pairs)
+    launch_clusters("topk_scan_sm90", scan_kernel<kPair>, kPair, shape, q, queries, database, s, slabs, stages, tiles);
+  else
+    launch("topk_scan_sm90", scan_kernel<1>, shape, q, queries, database, s, slabs, stages, tiles);
 }
 
 }  // namespace kith::kernels::cuda

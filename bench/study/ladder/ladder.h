@@ -1,4 +1,4 @@
-// The forward pass of NT-Xent in four versions, each one idea from the next. README.md here tells what each teaches.
+// The forward pass of NT-Xent in versions, each one idea from the next. README.md here tells what each teaches.
 #pragma once
 #include <span>
 
@@ -15,11 +15,15 @@ using Forward = kernels::NtXentForward<
 void naive(const Forward&, Queue);
 void tiled(const Forward&, Queue);
 void tensor(const Forward&, Queue);
-void fused(const Forward&, Queue);  // the kernel of kernels/cuda
+void fused(const Forward&, Queue);      // the kernel of kernels/cuda
+void warpgroup(const Forward&, Queue);  // compute capability 9.0
+void cluster(const Forward&, Queue);    // the same
 
 struct Rung {
   const char* name;
   void (*run)(const Forward&, Queue);
+  int only_sm = 0;  // the compute capability it is for; 0: 8.0 and what came after
+  bool supports(Queue q) const { return only_sm == 0 || q.sm == only_sm; }
 };
 std::span<const Rung> rungs();  // from the foot up
 

@@ -9,7 +9,9 @@ void fused(const Forward& a, Queue q) {
 }
 
 std::span<const Rung> rungs() {
-  static constexpr Rung kRungs[] = {{"naive", naive}, {"tiled", tiled}, {"tensor", tensor}, {"fused", fused}};
+  static constexpr Rung kRungs[] = {
+      {"naive", naive},        {"tiled", tiled}, {"tensor", tensor}, {"fused", fused}, {"warpgroup", warpgroup, 90},
+      {"cluster", cluster, 90}};
   return kRungs;
 }
 

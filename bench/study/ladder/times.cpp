@@ -47,12 +47,16 @@ int run(const std::vector<int64_t>& sizes) {
   fmt::print("{}, dim {}, median of {} with a cold L2\n", device.name, kDim, kSamples);
   int wrong = 0;
   for (const Rung& rung : rungs()) {
+    if (!rung.supports(q)) {
+      fmt::print("{:9} is for compute capability {}.{} alone\n", rung.name, rung.only_sm / 10, rung.only_sm % 10);
+      continue;
+    }
     const auto verified = Problem(16 * kBlock).verified(rung, q);
     wrong += !verified;
-    if (!verified) fmt::print("{:8} wrong: {}\n", rung.name, verified.message());
+    if (!verified) fmt::print("{:9} wrong: {}\n", rung.name, verified.message());
     for (const int64_t rows : sizes)
       if (verified)
-        fmt::print("{:8} verified {:8} rows {:12.1f} us\n", rung.name, rows, median_us(rung, Problem(rows), q));
+        fmt::print("{:9} verified {:8} rows {:12.1f} us\n", rung.name, rows, median_us(rung, Problem(rows), q));
   }
   return wrong > 0;
 }

@@ -53,6 +53,14 @@ TEST_F(TopKSm90, BuffersThatOverflow) {
   expect_exact(unit_rows(20, 17, Seed{5}), copies, 45);
 }
 
+// Clusters of two blocks: the second has few queries; half of the last tile is no rows; several tiles, in rounds of a ring of two
+// stages. And an odd number of many blocks, whose last cluster has one with no queries.
+TEST_F(TopKSm90, PairsOfBlocks) {
+  queue.multiprocessors = 2;
+  expect_exact(unit_rows(130, 512, Seed{1}), unit_rows(300, 512, Seed{2}), 3, {.exclude_self = true});
+  expect_exact(unit_rows(8 * 128 + 1, 257, Seed{1}), unit_rows(20, 257, Seed{2}), 2);
+}
+
 // One split of 10 tiles, four slabs each: ten rounds of the ring. Arrivals that are one too many, or too few, in a round of eight
 // add up to a stage that is overwritten.
 TEST_F(TopKSm90, ManyRoundsOfTheRing) {
@@ -79,6 +87,22 @@ TEST_F(TopKSm90, DatabaseInChunks) {
 }
 
 #ifdef KITH_SIMT
+// Alone a block copies its queries and all rows, of 320 elements in five slabs; as a pair two copy the rows once.
+TEST_F(TopKSm90, PairsCopyTheRowsOnce) {
+  queue.multiprocessors = 1;
+  const auto copied = [&](int64_t queries) {
+    simt::options().count = true;
+    simt::records().clear();
+    on_device(unit_rows(queries, 320, Seed{1}), unit_rows(256, 320, Seed{2}), 5);
+    simt::options().count = false;
+    return std::ranges::find(simt::records(), std::string("topk_scan_sm90"), &simt::LaunchRecord::kernel)
+        ->counts.tensor_bytes;
+  };
+  const uint64_t row = 320 * 2, of_queries = 128 * row, of_rows = 256 * row;
+  EXPECT_EQ(copied(128), of_queries + of_rows);
+  EXPECT_EQ(copied(129), 2 * of_queries + of_rows);
+}
+
 TEST_F(TopKSm90, OnlyWhereItCan) {
   const auto uses = [&](int64_t dim) { return std::ranges::count(launches(dim), "topk_scan_sm90"); };
   EXPECT_EQ(uses(512), 1);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "tests/simt/runner/cluster.h"
 #include "tests/simt/runner/residents.h"
 
 namespace simt {
@@ -88,6 +89,7 @@ void Block::lane_done(Thread& t) {
   t.state = State::done;
   --live;
   warps[t.warp].live &= ~(1u << t.lane);
+  if (cluster != nullptr) cluster->thread_exits(*this, t);
   const size_t first = size_t{t.warp} * kWarp, end = std::min(first + kWarp, threads.size());
   for (size_t i = first; i < end; ++i) {
     const Thread* other = threads[i].get();
@@ -115,11 +117,11 @@ void Block::release_block_barrier() {
                               t->where.line(), name_of(*first), first->where.line()));
   }
   const int waiting = static_cast<int>(at_barrier);
-  if (units.order.on()) {
+  if (units.order().on()) {
     std::vector<Order::Party> all;
     for (const auto& t : threads)
-      if (t->state == State::block_barrier) all.push_back(static_cast<Order::Party>(t->linear));
-    units.order.meet(all);
+      if (t->state == State::block_barrier) all.push_back(party(*t));
+    units.order().meet(all);
   }
   for (const auto& t : threads) {
     if (t->state != State::block_barrier) continue;
@@ -135,7 +137,7 @@ void Block::release_block_barrier() {
   finish_gathers();
 }
 
-void Block::deadlock() {
+std::string Block::waiting_threads() const {
   std::map<std::string, std::vector<unsigned>> groups;
   for (const auto& t : threads)
     if (t->state != State::done) groups[waits_for(*t)].push_back(t->linear);
@@ -145,7 +147,12 @@ void Block::deadlock() {
     for (size_t i = 1; i < std::min<size_t>(ids.size(), 40); ++i) text += fmt::format(" {}", ids[i]);
     if (ids.size() > 40) text += " ...";
   }
-  throw Fault(fmt::format("{} block ({}, {}, {}): deadlock{}", kernel->name, index.x, index.y, index.z, text));
+  return text;
+}
+
+void Block::deadlock() {
+  throw Fault(fmt::format("{} block ({}, {}, {}): deadlock{}{}", kernel->name, index.x, index.y, index.z,
+                          waiting_threads(), cluster == nullptr ? "" : cluster->waiting_beside(*this)));
 }
 
 std::string Block::waits_for(const Thread& t) const {
@@ -156,6 +163,12 @@ std::string Block::waits_for(const Thread& t) const {
     return fmt::format("{} (parity {}) of the mbarrier at {} shared byte {}: {}", t.waiting, t.predicate,
                        dynamic ? "dynamic" : "static", at - base, units.barriers.at(at).text());
   }
+  if (t.state == State::named_barrier) {
+    const NamedBarrier& n = units.named[t.mask];
+    return fmt::format("{} {} (line {}): {} of {} threads have arrived", t.waiting, t.mask, t.where.line(), n.arrived,
+                       n.threads);
+  }
+  if (t.state == State::cluster) return fmt::format("{} (line {}): {}", t.waiting, t.where.line(), cluster->arrivals());
   if (t.state == State::warpgroup || t.state == State::registers)
     return fmt::format("{} (line {})", t.waiting, t.where.line());
   return fmt::format("{} (line {}, mask {:#010x})", t.waiting, t.where.line(), t.mask);
@@ -180,7 +193,9 @@ void Block::prepare(size_t dynamic_shared) {
   live = count;
   at_barrier = 0;
   epoch = 0;
-  units.begin(count);
+  units.begin(count, cluster == nullptr ? nullptr : &cluster->order());
+  left = {};
+  visits.assign(cluster == nullptr ? 0 : size_t{count} * cluster->size(), 0);
   for (unsigned i = 0; i < count; ++i) {
     Thread& t = *threads[i];
     t.linear = i;
@@ -193,17 +208,20 @@ void Block::prepare(size_t dynamic_shared) {
     t.occurrences.clear();
     t.products.reset();
     t.polls = 0;
+    t.at_cluster = false;
     warps[t.warp].live |= 1u << t.lane;
     start(t);
   }
 }
 
 void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block_index, size_t dynamic_shared,
-                uint64_t order) {
+                uint64_t order, Cluster* of_cluster, unsigned rank_in_cluster) {
   kernel = &k;
   grid = grid_dim;
   dim = block_dim;
   index = block_index;
+  cluster = of_cluster;
+  rank = rank_in_cluster;
   error_ = nullptr;
   aborting_ = false;
   t_block = this;
@@ -219,6 +237,7 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
     t.fiber = std::move(t.fiber).resume();
   };
   try {
+    if (cluster != nullptr) cluster->enter(*this);
     while (live > 0) {
       if (order > 0) std::shuffle(turn.begin(), turn.end(), random_);
       bool progress = false;
@@ -229,20 +248,24 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
         if (error_) std::rethrow_exception(error_);
       }
       // Copies arrive in the first order as soon as all threads have had a turn, then whenever the seed says so.
-      if (!progress && units.transfers.empty()) deadlock();
+      const bool stuck = !progress && units.transfers.empty();
+      if (stuck && (cluster == nullptr || cluster->all_others_stuck())) deadlock();
       if (live > 0) land_transfers(order == 0, !progress);
+      if (live > 0 && cluster != nullptr) cluster->pass(*this, stuck);
     }
     units_done();
     finish_gathers();
     counts.static_shared =
         static_cast<uint64_t>(std::count_if(static_region.shadow.begin(), static_region.shadow.end(),
                                             [](const Shadow& s) { return s.content != Shadow::unwritten; }));
+    if (cluster != nullptr) cluster->leave(*this);
   } catch (...) {
     aborting_ = true;
     for (const auto& t : threads)
       if (t->fiber) resume(*t);
     threads.clear();
     t_block = nullptr;
+    if (cluster != nullptr) cluster->abort(*this);
     throw;
   }
   t_block = nullptr;

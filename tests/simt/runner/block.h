@@ -20,7 +20,19 @@ struct AsyncCopy {
   std::vector<unsigned char> bytes;
 };
 
-enum class State : uint8_t { ready, block_barrier, warp_barrier, collective, mbarrier, warpgroup, registers, done };
+enum class State : uint8_t {
+  ready,
+  block_barrier,
+  warp_barrier,
+  collective,
+  mbarrier,
+  named_barrier,
+  warpgroup,
+  registers,
+  cluster,
+  done
+};
+class Cluster;
 
 struct Thread {
   Extent index;
@@ -42,6 +54,8 @@ struct Thread {
   std::unordered_map<const void*, uint32_t> occurrences;  // of each instruction since the last block barrier
   std::unique_ptr<InFlight> products;                     // once it has taken part in one, or in their fence
   unsigned polls = 0;                                     // of an mbarrier, in vain, one after the other
+  bool at_cluster = false;                                // has arrived in the cluster's barrier and not waited since,
+  uint32_t cluster_phase = 0;                             // in this phase of it
 };
 
 // Accesses of one warp instruction, gathered lane by lane.
@@ -96,7 +110,8 @@ class Block {
  public:
   Block();
   ~Block();
-  void run(const Kernel&, Extent grid, Extent block, Extent index, size_t dynamic_shared, uint64_t order);
+  void run(const Kernel&, Extent grid, Extent block, Extent index, size_t dynamic_shared, uint64_t order,
+           Cluster* of_cluster = nullptr, unsigned rank_in_cluster = 0);
 
   Thread& self() const { return *current_; }
   void yield();  // of the current thread, until it is made ready
@@ -110,8 +125,12 @@ class Block {
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<Warp> warps;
   unsigned live = 0, at_barrier = 0;
-  uint32_t epoch = 0;      // block barriers passed
-  bool combining = false;  // the lanes' operands of a collective are being read
+  uint32_t epoch = 0;  // block barriers passed
+  Cluster* cluster = nullptr;
+  unsigned rank = 0;             // in it
+  Order::Knowledge left;         // what its threads knew as they exited
+  std::vector<uint32_t> visits;  // when each party of the cluster last touched this block's shared memory
+  bool combining = false;        // the lanes' operands of a collective are being read
   SharedRegion dynamic_region, static_region;
   Module module;
   Counts counts;
@@ -119,11 +138,14 @@ class Block {
 
   void touch(uintptr_t address, size_t bytes, Access access, const void* site);
   bool shared(uintptr_t address) const { return dynamic_region.touches(address) || static_region.touches(address); }
+  SharedRegion* region_of(uintptr_t address);  // null where it is in neither
+  Order::Party party(const Thread& t) const { return static_cast<Order::Party>(rank * dim.count() + t.linear); }
+  void visit(Block& owner, const char* verb);  // of the cluster, by the current thread
   void write_pending(const AsyncCopy&, const Thread&);
   void finish_gathers();
   // Accesses of copies and products, which see shared memory through their own proxy.
   enum class Unit : uint8_t { copy, product };
-  void check_unit(uintptr_t address, size_t bytes, Unit, const Order::Knowledge&, Order::Stamp, Swizzle);
+  void check_unit(Block& owner, uintptr_t address, size_t bytes, Unit, const Order::Knowledge&, Order::Stamp, Swizzle);
   void follow_order();  // from now on
   void copy_reads(uintptr_t global, size_t bytes);
   void land_transfers(bool all, bool at_least_one);
@@ -131,14 +153,18 @@ class Block {
   Warpgroup& warpgroup_of(const Thread&, const char* what);
   bool warpgroup_arrives(State, const char* name, const void* in, Where);  // true in the last of its threads
   std::string party_name(Order::Party) const;
+  std::string byte_name(const Block& owner, size_t at) const;
+  std::string in_words(const Block& owner) const;  // " in block 1 of its cluster"; empty where it is this one
+  std::string waiting_threads() const;
 
  private:
   void prepare(size_t dynamic_shared);
   void start(Thread&);
   [[noreturn]] void deadlock();
   void check_shared(SharedRegion&, uintptr_t address, size_t bytes, Access access);
-  void check_order(SharedRegion&, size_t first, size_t bytes, Access access);
-  void check_content(const Shadow&, size_t at, bool reads);
+  bool touch_peer(uintptr_t address, size_t bytes, Access access, const char* verb);
+  void check_order(const Block& owner, SharedRegion&, size_t first, size_t bytes, Access access);
+  void check_content(const Block& owner, const Shadow&, size_t at, bool reads);
   void check_registers(Thread&, uintptr_t address, size_t bytes, Access access);
   std::string waits_for(const Thread&) const;
   void units_done();  // faults where something is left over

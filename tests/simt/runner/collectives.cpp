@@ -1,17 +1,9 @@
-// Barriers, warp collectives, cp.async and launches.
+// Barriers, warp collectives and cp.async.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <atomic>
-#include <bit>
 #include <cstring>
-#include <mutex>
-#include <optional>
-#include <thread>
 
 #include "tests/simt/runner/block.h"
-#include "tests/simt/runner/residents.h"
-#include "tests/simt/runner/workers.h"
 
 namespace simt {
 
@@ -112,9 +104,9 @@ void warp_barrier(unsigned mask, Where where) {
   for (unsigned l = 0; l < kWarp; ++l) {
     if ((mask >> l & 1) == 0) continue;
     b.threads[t.warp * kWarp + l]->state = State::ready;
-    lanes.push_back(static_cast<Order::Party>(t.warp * kWarp + l));
+    lanes.push_back(b.party(*b.threads[t.warp * kWarp + l]));
   }
-  if (b.units.order.on()) b.units.order.meet(lanes);
+  if (b.units.order().on()) b.units.order().meet(lanes);
   b.yield();
 }
 
@@ -178,119 +170,6 @@ void async_wait(unsigned groups_left) {
     }
     t.groups.pop_front();
   }
-}
-
-namespace {
-
-Extent unflatten(uint64_t i, Extent grid) {
-  return {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
-          static_cast<unsigned>(i / grid.x / grid.y)};
-}
-
-constexpr unsigned kResidents = 8;  // blocks on the device together, where they are interleaved
-
-Counts run_grid(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared, uint64_t order,
-                Residents* residents) {
-  const uint64_t blocks = grid.count();
-  std::atomic<uint64_t> next{0};
-  std::mutex mutex;
-  Counts total;
-  std::exception_ptr error;
-  const auto work = [&] {
-    static thread_local Block runner;
-    std::optional<Residents::Turn> turn;
-    if (residents != nullptr) turn.emplace(*residents);
-    for (uint64_t i; (i = next.fetch_add(1)) < blocks;) {
-      // Odd orders walk the grid backwards, so that a result that depends on the order of blocks shows.
-      const Extent index = unflatten(order % 2 == 0 ? i : blocks - 1 - i, grid);
-      try {
-        runner.counts = {};
-        runner.run(kernel, grid, block, index, dynamic_shared, order);
-        const std::lock_guard lock(mutex);
-        total.add(runner.counts);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!error) error = std::current_exception();
-        next = blocks;
-      }
-    }
-  };
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  const unsigned workers = residents != nullptr    ? kResidents
-                           : options().workers > 0 ? static_cast<unsigned>(options().workers)
-                                                   : cores;
-  on_workers(static_cast<unsigned>(std::min<uint64_t>(blocks, workers)), work);
-  if (error) std::rethrow_exception(error);
-  return total;
-}
-
-using Snapshot = std::vector<std::vector<unsigned char>>;
-
-Snapshot snapshot() {
-  Snapshot s;
-  for (const auto& [data, bytes] : buffers()) s.emplace_back(data, data + bytes);
-  return s;
-}
-
-void restore(const Snapshot& s) {
-  const auto now = buffers();
-  for (size_t i = 0; i < s.size(); ++i) std::memcpy(now[i].first, s[i].data(), s[i].size());
-}
-
-void compare(const Kernel& kernel, const Snapshot& first, uint64_t order) {
-  const auto now = buffers();
-  for (size_t i = 0; i < first.size(); ++i)
-    for (size_t b = 0; b < first[i].size(); ++b)
-      if (now[i].first[b] != first[i][b])
-        throw Fault(
-            fmt::format("{}: the result depends on the order of threads: byte {} of a buffer of {} bytes differs in "
-                        "order {}",
-                        kernel.name, b, first[i].size(), order));
-}
-
-}  // namespace
-
-int resident_blocks(const std::string& name, int threads, size_t dynamic_shared) {
-  constexpr int kMostRegisters = 255;
-  const auto known = options().registers.find(name);
-  const int registers = known == options().registers.end() ? kMostRegisters : known->second;
-  const auto by_shared = static_cast<int>(options().device.shared / (dynamic_shared + 1024));
-  return std::max(1, std::min({32, 2048 / threads, 65536 / ((registers + 7) / 8 * 8 * threads), by_shared}));
-}
-
-void launch(const Kernel& kernel, Extent grid, Extent block, size_t dynamic_shared) {
-  static std::mutex one_device;  // ranks that are threads share it
-  const std::lock_guard lock(one_device);
-  if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535)
-    throw Fault(fmt::format("{}: launch of grid ({}, {}, {}), block ({}, {}, {}) is not valid", kernel.name, grid.x,
-                            grid.y, grid.z, block.x, block.y, block.z));
-  const auto limit_shared = [&](size_t bytes) {
-    if (bytes > options().shared_limit)
-      throw Fault(
-          fmt::format("{}: {} bytes of shared memory, the limit is {}", kernel.name, bytes, options().shared_limit));
-  };
-  limit_shared(dynamic_shared);
-  const int orders = std::max(1, options().orders);
-  Snapshot before, first;
-  if (orders > 1) before = snapshot();
-  Counts counts;
-  for (int order = 0; order < orders; ++order) {
-    if (order > 0) restore(before);
-    const Counts c = run_grid(kernel, grid, block, dynamic_shared, static_cast<uint64_t>(order), nullptr);
-    limit_shared(dynamic_shared + c.static_shared);
-    if (order == 0) counts = c;
-    if (order == 0 && orders > 1) first = snapshot();
-    if (order > 0) compare(kernel, first, static_cast<uint64_t>(order));
-  }
-  const int interleavings = orders > 1 && grid.count() > 1 && counts.global_atomics > 0 ? options().interleavings : 0;
-  for (int i = 0; i < interleavings; ++i) {
-    const auto order = static_cast<uint64_t>(orders + i);
-    restore(before);
-    Residents residents(static_cast<unsigned>(std::min<uint64_t>(grid.count(), kResidents)), options().seed + order);
-    run_grid(kernel, grid, block, dynamic_shared, order, &residents);
-    compare(kernel, first, order);
-  }
-  if (options().count) records().push_back({kernel.name, grid, block, dynamic_shared, counts});
 }
 
 }  // namespace simt

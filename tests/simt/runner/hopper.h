@@ -1,5 +1,5 @@
 // What kernels for compute capability 9.0 use, under the runner: mbarriers, tensor copies (TMA), products of a warpgroup
-// (wgmma), registers moved between warpgroups. The device described must be one of 9.0 (runtime.h).
+// (wgmma), registers moved between warpgroups, clusters; and named barriers. The device described must be one of 9.0 (runtime.h).
 //
 // Faults, beside those of runtime.h: what a copy or a product under way still reads or writes is touched; a copy, or a product's
 // operands, are not ordered behind what wrote or read the memory before; what threads wrote reaches copies or products
@@ -20,6 +20,7 @@ void mbarrier_init(void* at, unsigned arrivals);
 void mbarrier_inval(void* at);
 void mbarrier_arrive(void* at);
 void mbarrier_arrive_expect(void* at, unsigned bytes);
+void mbarrier_arrive_at(void* at, unsigned rank);  // the one at the same place in that block of the cluster
 // Whether the phase of that parity is complete: test_wait, and try_wait, which waits, and then says no, as after a time-out.
 bool mbarrier_test(void* at, unsigned parity, Where where);
 bool mbarrier_try(void* at, unsigned parity, Where where);
@@ -43,6 +44,19 @@ struct TensorMap {
 std::string map_refused(const TensorMap&);
 // The box at (x, y), from global to shared memory: zeros where it is outside the tensor. Completes its bytes on the barrier.
 void tensor_copy(void* shared, const TensorMap&, int x, int y, void* barrier);
+// Multicast: to the same place, and barrier, in each block of the cluster whose bit is set.
+void tensor_copy_to(void* shared, const TensorMap&, int x, int y, void* barrier, uint16_t blocks);
+
+// ---- clusters: blocks that follow each other along x ----
+void launch_clusters(const Kernel&, unsigned cluster, Extent grid, Extent block, size_t dynamic_shared);
+unsigned cluster_rank();
+unsigned cluster_blocks();
+void cluster_arrive(Where where);             // release,
+void cluster_wait(Where where);               // acquire
+void* of_block(void* shared, unsigned rank);  // mapa
+
+// bar.sync (waits) and bar.arrive of one of the barriers 1 to 15 of a block.
+void named_barrier(unsigned id, unsigned threads, bool waits, Where where);
 
 // ---- products of a warpgroup ----
 uint32_t shared_address(const void*);  // of dynamic shared memory, in its window

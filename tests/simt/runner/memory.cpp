@@ -64,6 +64,11 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
     if (options().count) gather(a, bytes, access, true, site);
     return;
   }
+  if (cluster != nullptr && touch_peer(a, bytes, access, verb)) {
+    check_alignment();
+    if (options().count) gather(a, bytes, access, true, site);
+    return;
+  }
   // Arguments first: they are read all the time, and never written.
   const auto closure = reinterpret_cast<uintptr_t>(kernel->closure);
   if (access == Access::read && a >= closure && a + bytes <= closure + kernel->closure_bytes) return;
@@ -81,16 +86,16 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   fail(fmt::format("{} of {} bytes out of bounds: {}", verb, bytes, describe_address(a)));
 }
 
-void Block::check_content(const Shadow& s, size_t at, bool reads) {
+void Block::check_content(const Block& owner, const Shadow& s, size_t at, bool reads) {
   switch (s.content) {
     case Shadow::pending:
-      fail(fmt::format("touches shared byte {} while cp.async fills it", at));
+      fail(fmt::format("touches {} while cp.async fills it", byte_name(owner, at)));
     case Shadow::in_transfer:
-      fail(fmt::format("touches shared byte {} while a tensor copy fills it", at));
+      fail(fmt::format("touches {} while a tensor copy fills it", byte_name(owner, at)));
     case Shadow::mbarrier:
-      fail(fmt::format("touches shared byte {}, which belongs to an mbarrier", at));
+      fail(fmt::format("touches {}, which belongs to an mbarrier", byte_name(owner, at)));
     case Shadow::unwritten:
-      if (reads) fail(fmt::format("reads shared byte {} that nothing wrote", at));
+      if (reads) fail(fmt::format("reads {} that nothing wrote", byte_name(owner, at)));
       break;
     case Shadow::written:
       break;
@@ -101,7 +106,7 @@ void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access acce
   if (r.shadow.empty()) return;
   const Thread& t = *current_;
   const size_t first = a - reinterpret_cast<uintptr_t>(r.base);
-  if (units.order.on()) return check_order(r, first, bytes, access);
+  if (units.order().on()) return check_order(*this, r, first, bytes, access);
   const auto me = static_cast<uint16_t>(t.linear);
   const uint32_t warp_epoch = warps[t.warp].epoch;
   // Whether an earlier access of another thread is not separated from this one by a barrier.
@@ -123,7 +128,7 @@ void Block::check_shared(SharedRegion& r, uintptr_t a, size_t bytes, Access acce
   const char* verb = atomic ? "updates" : reads ? "reads" : "writes";
   for (size_t i = first; i < first + bytes; ++i) {
     Shadow& s = r.shadow[i];
-    check_content(s, i, reads);
+    check_content(*this, s, i, reads);
     if (!(atomic && s.atomic) && races(s.writer, s.writer_warp, s.write_block_epoch, s.write_warp_epoch))
       fail(fmt::format("data race: {} shared byte {} that {} wrote with no barrier between", verb, i,
                        s.writer == Shadow::kMany ? "other threads" : fmt::format("thread {}", s.writer)));
@@ -155,7 +160,7 @@ void Block::write_pending(const AsyncCopy& copy, const Thread& t) {
       Shadow& s = r->shadow[i];
       s.content = Shadow::written;
       s.copied = false;
-      if (units.order.on()) s.order = {units.order.only(units.order.now(static_cast<Order::Party>(t.linear))), 0};
+      if (units.order().on()) s.order = {units.order().only(units.order().now(party(t))), 0};
       s.writer = static_cast<uint16_t>(t.linear);
       s.writer_warp = static_cast<uint16_t>(t.warp);
       s.atomic = false;

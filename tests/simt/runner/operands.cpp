@@ -74,7 +74,7 @@ void read_operand(Block& b, uint64_t descriptor, unsigned rows, const char* name
       for (unsigned r = 0; r < 8; ++r) {
         at[r] = o.at(group + r, half);
         const uintptr_t a = at[r] - kWindow + reinterpret_cast<uintptr_t>(b.dynamic_region.base);
-        b.check_unit(a, 16, Block::Unit::product, known, stamp, o.swizzle);
+        b.check_unit(b, a, 16, Block::Unit::product, known, stamp, o.swizzle);
         std::memcpy(out + (group + r) * kK + 8 * half, reinterpret_cast<const void*>(a), 16);
       }
       ++b.counts.shared_accesses;
@@ -93,7 +93,7 @@ void read_operand_across(Block& b, uint64_t descriptor, unsigned columns, const 
       for (unsigned k = 0; k < 8; ++k) {
         at[k] = o.at(k0 + k, n);
         const uintptr_t a = at[k] - kWindow + reinterpret_cast<uintptr_t>(b.dynamic_region.base);
-        b.check_unit(a, 16, Block::Unit::product, known, stamp, o.swizzle);
+        b.check_unit(b, a, 16, Block::Unit::product, known, stamp, o.swizzle);
         for (unsigned e = 0; e < 8; ++e)
           std::memcpy(out + (n + e) * kK + k0 + k, reinterpret_cast<const uint16_t*>(a) + e, 2);
       }

@@ -66,6 +66,12 @@ void Order::release(Party thread, Knowledge& to) {
 
 void Order::learn(Party thread, Stamp s) { parties_[thread].set(s.who, s.time); }
 
+bool Order::heard_of(Party thread, Party first, size_t count) const {
+  const std::vector<uint32_t>& seen = parties_[thread].seen;
+  return std::any_of(seen.begin() + first, seen.begin() + first + static_cast<ptrdiff_t>(count),
+                     [](uint32_t time) { return time > 0; });
+}
+
 void Order::meet(const std::vector<Party>& threads) {
   Knowledge all;
   for (const Party t : threads) all.join(parties_[t]);

@@ -5,6 +5,7 @@
 // The asynchronous units see shared memory through a proxy of their own. What threads have written is visible to them where a
 // fence.proxy.async stands between, so everything known has a second time: that up to which it is visible to the units.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,9 +33,11 @@ class Order {
     uint32_t writers = 0, readers = 0;
   };
 
-  // Of a new block. Nothing is followed until on(): before, barriers of the block and of warps say all there is.
+  // Of a new block, or of all blocks of a cluster. Nothing is followed until on(): before, barriers of the block and of warps say
+  // all there is.
   void begin(unsigned threads);
   bool on() const { return on_; }
+  bool is_thread(Party who) const { return who < threads_; }
   void turn_on(uint32_t barriers_passed);
 
   Party add_party();
@@ -43,7 +46,8 @@ class Order {
   void release(Party thread, Knowledge& to);
   void acquire(Party thread, const Knowledge& from) { parties_[thread].join(from); }
   void learn(Party thread, Stamp);
-  void meet(const std::vector<Party>& threads);  // in a barrier
+  bool heard_of(Party thread, Party first, size_t count) const;  // of any of so many others
+  void meet(const std::vector<Party>& threads);                  // in a barrier
   void fence_proxy(Party thread);
 
   // The first of a set that did not happen before; by the asynchronous proxy: or is a thread's, and not visible to it.

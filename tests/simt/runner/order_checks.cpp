@@ -1,12 +1,12 @@
 // The shadow of shared memory while the order of a block's threads and units is followed (order.h).
 #include <fmt/format.h>
 
-#include "tests/simt/runner/block.h"
+#include "tests/simt/runner/cluster.h"
 
 namespace simt {
 
 void Block::follow_order() {
-  Order& order = units.order;
+  Order& order = units.order();
   if (order.on()) return;
   order.turn_on(epoch);
   // What the shadow knew: time was the number of barriers.
@@ -22,30 +22,46 @@ void Block::follow_order() {
 }
 
 std::string Block::party_name(Order::Party who) const {
-  if (who < threads.size()) return fmt::format("thread {}", who);
+  if (units.order().is_thread(who)) {
+    const size_t count = dim.count(), of = who / count;
+    return of == rank ? fmt::format("thread {}", who % count)
+                      : fmt::format("thread {} of block {} of its cluster", who % count, of);
+  }
   for (size_t w = 0; w < units.warpgroups.size(); ++w)
     if (units.warpgroups[w].used && units.warpgroups[w].products == who)
       return fmt::format("a product of warpgroup {}", w);
-  return "a tensor copy";
+  return cluster == nullptr ? "a tensor copy" : cluster->unit_name(who, *this);
 }
 
-void Block::check_order(SharedRegion& r, size_t first, size_t bytes, Access access) {
-  Order& order = units.order;
-  const auto me = static_cast<Order::Party>(current_->linear);
+std::string Block::in_words(const Block& owner) const {
+  return &owner == this ? "" : fmt::format(" in block {} of its cluster", owner.rank);
+}
+
+std::string Block::byte_name(const Block& owner, size_t at) const {
+  return fmt::format("shared byte {}{}", at, in_words(owner));
+}
+
+void Block::check_order(const Block& owner, SharedRegion& r, size_t first, size_t bytes, Access access) {
+  Order& order = units.order();
+  const Order::Party me = party(*current_);
+  const auto between = [&](Order::Party who) {
+    const bool of_cluster = order.is_thread(who) && who / dim.count() != rank;
+    return !order.is_thread(who) ? "no wait for its barrier" : of_cluster ? "no barrier of the cluster" : "no barrier";
+  };
   const Order::Stamp now = order.now(me);
   const bool reads = access != Access::write, writes = access != Access::read, atomic = access == Access::atomic;
   const char* verb = atomic ? "updates" : reads ? "reads" : "writes";
   for (size_t i = first; i < first + bytes; ++i) {
     Shadow& s = r.shadow[i];
-    check_content(s, i, reads);
+    check_content(owner, s, i, reads);
     if (!(atomic && s.atomic))
       if (const auto other = order.unordered(s.order.writers, order.of(me), Order::Proxy::generic))
-        fail(fmt::format("data race: {} shared byte {} that {} wrote with {} between", verb, i, party_name(other->who),
-                         other->who < threads.size() ? "no barrier" : "no wait for its barrier"));
+        fail(fmt::format("data race: {} {} that {} wrote with {} between", verb, byte_name(owner, i),
+                         party_name(other->who), between(other->who)));
     if (writes)
       if (const auto other = order.unordered(s.order.readers, order.of(me), Order::Proxy::generic))
-        fail(fmt::format("data race: {} shared byte {} that {} read with no barrier between", verb, i,
-                         party_name(other->who)));
+        fail(fmt::format("data race: {} {} that {} read with {} between", verb, byte_name(owner, i),
+                         party_name(other->who), order.is_thread(other->who) ? between(other->who) : "no barrier"));
     if (!writes) {
       s.order.readers = order.with(s.order.readers, now);
       continue;
@@ -58,22 +74,22 @@ void Block::check_order(SharedRegion& r, size_t first, size_t bytes, Access acce
   }
 }
 
-void Block::check_unit(uintptr_t a, size_t bytes, Unit unit, const Order::Knowledge& known, Order::Stamp stamp,
-                       Swizzle swizzle) {
+void Block::check_unit(Block& owner, uintptr_t a, size_t bytes, Unit unit, const Order::Knowledge& known,
+                       Order::Stamp stamp, Swizzle swizzle) {
   const bool product = unit == Unit::product;
   const char* verb = product ? "a product reads" : "a tensor copy overwrites";
-  SharedRegion& r = dynamic_region;
+  SharedRegion& r = owner.dynamic_region;
   if (!r.holds(a, bytes)) fail(fmt::format("{} {} bytes outside the block's dynamic shared memory", verb, bytes));
   if (r.shadow.empty()) return;
-  Order& order = units.order;
+  Order& order = units.order();
   const size_t first = a - reinterpret_cast<uintptr_t>(r.base);
   for (size_t i = first; i < first + bytes; ++i) {
     Shadow& s = r.shadow[i];
-    check_content(s, i, product);
+    check_content(owner, s, i, product);
     if (const auto other = order.unordered(s.order.writers, known, Order::Proxy::async)) {
-      const bool thread = other->who < threads.size(),
+      const bool thread = order.is_thread(other->who),
                  ordered = !order.unordered(order.only(*other), known, Order::Proxy::generic);
-      fail(fmt::format("{} shared byte {} that {} wrote with {} between", verb, i, party_name(other->who),
+      fail(fmt::format("{} {} that {} wrote with {} between", verb, byte_name(owner, i), party_name(other->who),
                        !thread   ? "no wait for its barrier"
                        : ordered ? "no fence.proxy.async"
                                  : "nothing that orders it"));
@@ -86,7 +102,7 @@ void Block::check_unit(uintptr_t a, size_t bytes, Unit unit, const Order::Knowle
       s.order.readers = order.with(s.order.readers, stamp);
     } else {
       if (const auto other = order.unordered(s.order.readers, known, Order::Proxy::generic))
-        fail(fmt::format("{} shared byte {} that {} may still read", verb, i, party_name(other->who)));
+        fail(fmt::format("{} {} that {} may still read", verb, byte_name(owner, i), party_name(other->who)));
       s.content = Shadow::in_transfer;
     }
   }

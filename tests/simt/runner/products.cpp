@@ -12,8 +12,6 @@ namespace {
 
 constexpr unsigned kM = 64, kK = 16;
 
-Order::Party me(const Thread& t) { return static_cast<Order::Party>(t.linear); }
-
 bool overlap(uintptr_t a, size_t a_bytes, uintptr_t b, size_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
 template <class T>
 bool overlap(const T* a, size_t count, uintptr_t b, size_t bytes) {
@@ -67,8 +65,10 @@ void keep(Thread& t, const Wgmma& w, std::vector<float> values) {
 
 }  // namespace
 
-void Units::begin(unsigned threads) {
-  order.begin(threads);
+void Units::begin(unsigned threads, Order* of_cluster) {
+  shared = of_cluster;
+  if (shared == nullptr) alone.begin(threads);
+  named.fill({});
   barriers.clear();
   transfers.clear();
   warpgroups.assign((threads + kWarpgroup - 1) / kWarpgroup, {});
@@ -146,15 +146,15 @@ void wgmma(const Wgmma& w, Where where) {
   check_before(b, t, w);
   if (!b.warpgroup_arrives(State::warpgroup, "wgmma.mma_async", &w, where)) return;
 
-  if (!group.used) group.products = b.units.order.add_party(), group.used = true;
+  if (!group.used) group.products = b.units.order().add_party(), group.used = true;
   const size_t first = t.linear / kWarpgroup * kWarpgroup;
   const auto deposit = [&](size_t i) -> const Wgmma& { return *static_cast<const Wgmma*>(b.threads[first + i]->in); };
-  Order::Knowledge known = b.units.order.of(me(*b.threads[first]));  // what all of its threads know
+  Order::Knowledge known = b.units.order().of(b.party(*b.threads[first]));  // what all of its threads know
   for (size_t i = 0; i < kWarpgroup; ++i) {
     check_alike(b, w, deposit(i));
     if (b.threads[first + i]->products->committed != t.products->committed)
       b.fail("wgmma in threads of a warpgroup that have not committed as many groups");
-    known.meet(b.units.order.of(me(*b.threads[first + i])));
+    known.meet(b.units.order().of(b.party(*b.threads[first + i])));
   }
   const Order::Stamp stamp{group.products, t.products->committed + 1};
   std::vector<uint16_t> a_rows(kM * kK), b_rows(w.n * kK);
@@ -207,7 +207,7 @@ void wgmma_wait(unsigned groups_left) {
     return true;
   });
   std::erase_if(p.operands, [&](const InFlight::Operand& o) { return o.group <= p.completed; });
-  if (group.used) b.units.order.learn(me(t), {group.products, p.completed});
+  if (group.used) b.units.order().learn(b.party(t), {group.products, p.completed});
 }
 
 }  // namespace simt

@@ -1,5 +1,7 @@
-// What works beside the threads of a block under execution: its mbarriers, tensor copies under way, its warpgroups.
+// What works beside the threads of a block under execution: its mbarriers and named barriers, tensor copies under way, its
+// warpgroups.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -15,13 +17,22 @@ struct Mbarrier {
   uint32_t phases = 0;                 // completed
   Order::Stamp made{};
   Order::Party copies = 0;
+  int multicast_by = -1;              // the last other block whose copy brought bytes
   Order::Knowledge arriving, passed;  // of those that arrive in this phase; of all in those completed
   bool complete(unsigned parity) const { return (phases & 1) != (parity & 1); }
   std::string text() const;
 };
 
+struct NamedBarrier {
+  unsigned threads = 0, arrived = 0;  // that the first to arrive said; in this phase
+  uint32_t phases = 0;                // completed
+  Where where;                        // of the first
+  Order::Knowledge arriving, passed;
+};
+
 struct Transfer {
   uintptr_t barrier;
+  int multicast_by = -1;  // another block of the cluster
   Swizzle swizzle;
   std::vector<std::pair<unsigned char*, std::vector<unsigned char>>> pieces;
   int64_t bytes = 0;
@@ -55,11 +66,15 @@ struct InFlight {
 };
 
 struct Units {
-  Order order;
+  Order alone;
+  Order* shared = nullptr;  // of the block's cluster
+  Order& order() { return shared == nullptr ? alone : *shared; }
+  const Order& order() const { return shared == nullptr ? alone : *shared; }
+  std::array<NamedBarrier, 16> named;
   std::map<uintptr_t, Mbarrier> barriers;
   std::vector<Transfer> transfers;
   std::vector<Warpgroup> warpgroups;
-  void begin(unsigned threads);
+  void begin(unsigned threads, Order* of_cluster);
 };
 
 }  // namespace simt
