@@ -46,6 +46,7 @@ constexpr auto kExamples = std::to_array<std::pair<std::string_view, std::string
     {"neighbours", "kith neighbours --run runs/a --k 10 new/cat.jpg"},
     {"graph",
      "kith graph --run runs/a --out G.npz\n"
+     "kith graph --run runs/a --form mutual --out G.npz\n"
      "kith graph --neighbours I.npy --scores S.npy --out edges.csv"},
     {"sort", "kith sort --run runs/a --data folder:photos --into sorted --min-confidence 0.5"},
     {"gallery", "kith gallery --run runs/a --data folder:photos --out gallery"},

@@ -4,8 +4,11 @@
 
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
@@ -13,6 +16,7 @@
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
+#include "kernels/index/neighbour_graph.h"
 #include "scan/run/artifacts.h"
 
 namespace kith {
@@ -21,7 +25,7 @@ namespace {
 using std::filesystem::path;
 
 struct GraphOptions {
-  std::string run, split = "train", neighbours, scores, out;
+  std::string run, split = "train", neighbours, scores, form = "listed", out;
 };
 
 template <class T>
@@ -35,39 +39,39 @@ data::NpyArray<T> read_table(const path& file, const char* stage) {
   return table;
 }
 
-// Edges of each row in the order of its list. `similarity` is asked for row, column of the list and neighbour; NaN and -1 are
-// none.
+// Lists [rows, k] and the similarity of each of their places; -1 and NaN where there is no neighbour.
+struct Table {
+  data::NpyArray<int64_t> lists;
+  std::vector<double> values;
+};
+
+// `similarity` is asked for row, column of the list and neighbour; NaN is none.
 template <class Similarity>
-data::CsrGraph graph_of(const data::NpyArray<int64_t>& lists, const path& file, Similarity&& similarity) {
+Table table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& similarity) {
   const int64_t rows = lists.shape[0], k = lists.shape[1];
-  data::CsrGraph graph{.rows = rows, .columns = rows, .starts = {0}, .indices = {}, .values = {}};
-  for (int64_t i = 0; i < rows; ++i) {
+  Table table{.lists = std::move(lists), .values = {}};
+  for (int64_t i = 0; i < rows; ++i)
     for (int64_t n = 0; n < k; ++n) {
-      const int64_t j = lists.values[static_cast<size_t>(i * k + n)];
-      if (j == -1) continue;
-      if (j < 0 || j >= rows)
+      int64_t& j = table.lists.values[static_cast<size_t>(i * k + n)];
+      if (j < -1 || j >= rows)
         throw Error(fmt::format("{}: row {} has the neighbour {}, expected 0 to {}, or -1: none", file.string(), i, j,
                                 rows - 1));
-      const double value = similarity(i, n, j);
-      if (std::isnan(value)) continue;
-      graph.indices.push_back(j);
-      graph.values.push_back(value);
+      table.values.push_back(j == -1 ? std::numeric_limits<double>::quiet_NaN() : similarity(i, n, j));
+      if (std::isnan(table.values.back())) j = -1;
     }
-    graph.starts.push_back(static_cast<int64_t>(graph.indices.size()));
-  }
-  return graph;
+  return table;
 }
 
-data::CsrGraph graph_of_run(const GraphOptions& o) {
+Table table_of_run(const GraphOptions& o) {
   if (!std::filesystem::exists(path(o.run) / "config.toml")) throw Error(o.run + ": " + no_run_directory(o.run));
   const path file = neighbours_path(o.run, o.split), of_features = features_path(o.run, o.split);
-  const auto lists = read_table<int64_t>(file, "mine");
+  auto lists = read_table<int64_t>(file, "mine");
   const auto features = read_table<float>(of_features, "pretext");
   const int64_t columns = features.shape[1];
   if (features.shape[0] != lists.shape[0])
     throw Error(fmt::format("{}: {} rows, but {} in {}", of_features.string(), features.shape[0], lists.shape[0],
                             file.string()));
-  return graph_of(lists, file, [&](int64_t i, int64_t, int64_t j) {
+  return table_of(std::move(lists), file, [&](int64_t i, int64_t, int64_t j) {
     const float *a = features.values.data() + i * columns, *b = features.values.data() + j * columns;
     double sum = 0;
     for (int64_t c = 0; c < columns; ++c) sum += static_cast<double>(a[c]) * static_cast<double>(b[c]);
@@ -77,15 +81,55 @@ data::CsrGraph graph_of_run(const GraphOptions& o) {
   });
 }
 
-data::CsrGraph graph_of_arrays(const GraphOptions& o) {
-  const auto lists = read_table<int64_t>(o.neighbours, "");
+Table table_of_arrays(const GraphOptions& o) {
+  auto lists = read_table<int64_t>(o.neighbours, "");
   const auto scores = read_table<float>(o.scores, "");
   if (scores.shape != lists.shape)
     throw Error(fmt::format("{}: shape [{}], but [{}] of {}", o.scores, fmt::join(scores.shape, ", "),
                             fmt::join(lists.shape, ", "), o.neighbours));
-  return graph_of(lists, o.neighbours, [&](int64_t i, int64_t n, int64_t) {
+  return table_of(std::move(lists), o.neighbours, [&](int64_t i, int64_t n, int64_t) {
     return static_cast<double>(scores.values[static_cast<size_t>(i * scores.shape[1] + n)]);
   });
+}
+
+// Edges of each row in the order of its list.
+data::CsrGraph as_listed(const Table& t) {
+  const int64_t rows = t.lists.shape[0], k = t.lists.shape[1];
+  data::CsrGraph graph{.rows = rows, .columns = rows, .starts = {0}, .indices = {}, .values = {}};
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t place = i * k; place < (i + 1) * k; ++place) {
+      if (t.lists.values[static_cast<size_t>(place)] == -1) continue;
+      graph.indices.push_back(t.lists.values[static_cast<size_t>(place)]);
+      graph.values.push_back(t.values[static_cast<size_t>(place)]);
+    }
+    graph.starts.push_back(static_cast<int64_t>(graph.indices.size()));
+  }
+  return graph;
+}
+
+// Of an edge that both rows list with different similarities the symmetric graph has the greater one, the mutual one the smaller.
+data::CsrGraph in_both_directions(const Table& t, kernels::GraphForm form) {
+  const int64_t rows = t.lists.shape[0];
+  kernels::NeighbourGraph joined = kernels::neighbour_graph({t.lists.values.data(), rows, t.lists.shape[1]}, form);
+  data::CsrGraph graph{.rows = rows,
+                       .columns = rows,
+                       .starts = std::move(joined.starts),
+                       .indices = std::move(joined.columns),
+                       .values = {}};
+  const auto value = [&](int64_t place) {
+    return place == kernels::NeighbourGraph::kNone ? std::numeric_limits<double>::quiet_NaN()
+                                                   : t.values[static_cast<size_t>(place)];
+  };
+  for (size_t e = 0; e < joined.own.size(); ++e) {
+    const double own = value(joined.own[e]), other = value(joined.other[e]);  // fmax and fmin leave out what is none
+    graph.values.push_back(form == kernels::GraphForm::mutual ? std::fmin(own, other) : std::fmax(own, other));
+  }
+  return graph;
+}
+
+data::CsrGraph graph_of(const Table& t, const std::string& form) {
+  if (form == "listed") return as_listed(t);
+  return in_both_directions(t, form == "mutual" ? kernels::GraphForm::mutual : kernels::GraphForm::symmetric);
 }
 
 // As many digits as tell the f32 apart.
@@ -106,7 +150,7 @@ void run_graph(const GraphOptions& o) {
   asked.run = o.run;
   expect_writable(o.out, asked);
   if (o.run.empty() == o.neighbours.empty()) throw Error("expected either --run, or --neighbours and --scores");
-  const data::CsrGraph graph = o.run.empty() ? graph_of_arrays(o) : graph_of_run(o);
+  const data::CsrGraph graph = graph_of(o.run.empty() ? table_of_arrays(o) : table_of_run(o), o.form);
   if (npz)
     data::write_csr(o.out, graph);
   else
@@ -131,6 +175,11 @@ void add_graph_command(CLI::App& app) {
       command->add_option("--scores", o->scores, "The similarities of --neighbours, .npy, [rows, k]; NaN is none");
   scores->needs(neighbours);
   neighbours->needs(scores);
+  command
+      ->add_option("--form", o->form,
+                   "Edges: from a row to those that it lists, or both ways where one lists the other, or where both do")
+      ->check(CLI::IsMember({"listed", "symmetric", "mutual"}))
+      ->capture_default_str();
   command
       ->add_option("--out", o->out,
                    "File: .npz (CSR, as scipy.sparse.load_npz reads it) or .csv (source,target,similarity)")

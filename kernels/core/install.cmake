@@ -16,7 +16,7 @@ install(TARGETS kith ${kith_parts} EXPORT kith_targets ARCHIVE DESTINATION ${CMA
 install(EXPORT kith_targets FILE kith-targets.cmake NAMESPACE kith:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kith)
 foreach(layer kernels nn data scan)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer} DESTINATION include/kith FILES_MATCHING PATTERN "*.h"
-          PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN cudnn EXCLUDE PATTERN cublas EXCLUDE)
+          PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN cudnn EXCLUDE PATTERN cublas EXCLUDE PATTERN ordered.h EXCLUDE)
 endforeach()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/kith-config.cmake.in ${PROJECT_BINARY_DIR}/kith-config.cmake

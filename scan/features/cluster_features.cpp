@@ -9,6 +9,7 @@
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/features/judge.h"
+#include "scan/features/label_totals.h"
 #include "scan/features/methods.h"
 #include "scan/features/training.h"
 #include "scan/run/timing.h"
@@ -49,24 +50,21 @@ RowFit fit_rows(const RowRun& run) {
 // Means of the rows that each cluster holds, of every space.
 void add_centroids(const RowRun& run, SafeTensors& model) {
   const RowPredictor predictor(run.ctx, run.settings, model);
-  std::vector<std::vector<double>> sums;
-  for (const FeatureRows& space : run.spaces) sums.emplace_back(static_cast<size_t>(run.clusters * space.cols()));
-  std::vector<int64_t> counts(static_cast<size_t>(run.clusters));
+  std::vector<LabelTotals> totals;
+  for (const FeatureRows& space : run.spaces) totals.emplace_back(run.ctx, run.clusters, space.cols());
   predictor.of_rows(run.spaces, [&](const RowPrediction& part) {
-    for (const int32_t label : part.labels) ++counts[label];
-    for (size_t s = 0; s < sums.size(); ++s) {
-      const int64_t dim = run.spaces[s].cols(), count = static_cast<int64_t>(part.labels.size());
-      const std::vector<float> rows = run.spaces[s].block(part.first, count).to_host();
-      for (int64_t i = 0; i < count; ++i)
-        for (int64_t d = 0; d < dim; ++d) sums[s][part.labels[i] * dim + d] += rows[i * dim + d];
-    }
+    const Array<int32_t> labels(run.ctx, part.labels);
+    for (size_t s = 0; s < totals.size(); ++s)
+      totals[s].add(run.spaces[s].block(part.first, static_cast<int64_t>(part.labels.size())), labels);
   });
-  for (size_t s = 0; s < sums.size(); ++s) {
-    std::vector<float> means(sums[s].size());
+  for (size_t s = 0; s < totals.size(); ++s) {
+    const std::vector<double> sums = totals[s].sums();
+    const std::vector<int64_t> counts = totals[s].counts();
+    std::vector<float> means(sums.size());
     const int64_t dim = run.spaces[s].cols();
     for (size_t i = 0; i < means.size(); ++i) {
       const int64_t count = counts[static_cast<int64_t>(i) / dim];
-      means[i] = count > 0 ? static_cast<float>(sums[s][i] / static_cast<double>(count)) : 0.f;
+      means[i] = count > 0 ? static_cast<float>(sums[i] / static_cast<double>(count)) : 0.f;
     }
     put_centroids(model, s, run.clusters, means);
   }

@@ -11,6 +11,7 @@
 #include "kernels/core/check.h"
 #include "nn/tensor/array.h"
 #include "scan/features/gaussians.h"
+#include "scan/features/label_totals.h"
 #include "scan/features/methods.h"
 #include "scan/text/first_few.h"
 #include "scan/train/sampler.h"
@@ -44,8 +45,7 @@ Centroids kmeans_of(const RowRun& run, const Tensor& x) {
 double lloyd_pass(const RowRun& run, Centroids& c) {
   const FeatureRows& x = run.only();
   const int64_t dim = x.cols(), clusters = run.clusters;
-  std::vector<double> sums(static_cast<size_t>(clusters * dim));
-  std::vector<int64_t> counts(static_cast<size_t>(clusters));
+  const LabelTotals totals(run.ctx, clusters, dim);
   c.inertia = 0;
   x.for_each_piece([&](int64_t, Matrix<const float> piece) {
     if (run.report.stop_requested()) throw Interrupted{};
@@ -54,13 +54,11 @@ double lloyd_pass(const RowRun& run, Centroids& c) {
     kernels::kmeans_assign(
         {.x = rows.matrix(), .centroids = c.rows.matrix(), .labels = labels.span(), .distance = distance.span()},
         run.ctx.queue());
-    const std::vector<int32_t> of = labels.to_host();
     for (const float d : distance.to_host()) c.inertia += d;
-    for (int64_t i = 0; i < piece.rows; ++i) {
-      ++counts[of[i]];
-      for (int64_t d = 0; d < dim; ++d) sums[of[i] * dim + d] += piece.row(i)[d];
-    }
+    totals.add(rows, labels);
   });
+  const std::vector<double> sums = totals.sums();
+  const std::vector<int64_t> counts = totals.counts();
   std::vector<float> now = c.rows.to_host();
   double shift = 0;
   for (int64_t k = 0; k < clusters; ++k)

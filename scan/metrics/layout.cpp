@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
+#include "kernels/index/neighbour_graph.h"
 
 namespace kith {
 namespace {
@@ -76,32 +76,43 @@ double bandwidth(const std::vector<double>& d, double rho) {
   return std::max({sigma, 1e-3 * mean, 1e-12});
 }
 
-std::vector<Edge> edges_of(const Neighbours& lists, int epochs) {
-  std::map<std::pair<int64_t, int64_t>, double> weights;  // in one order, whatever the lists' order
+// w_ij of each place of the table.
+std::vector<double> weights_of(const Neighbours& lists) {
+  std::vector<double> weights(lists.index.size());
   for (int64_t i = 0; i < lists.rows; ++i) {
     std::vector<double> d;
     double rho = std::numeric_limits<double>::infinity();
     for (int64_t j = 0; j < lists.k; ++j) {
       const float score = lists.score[i * lists.k + j];
+      const int64_t to = lists.index[i * lists.k + j];
       check(std::isfinite(score), "layout: a similarity that is not finite");
+      check(to >= 0 && to < lists.rows && to != i, "layout: a neighbour that is no other row");
       d.push_back(std::max(0.0, 1.0 - score));
       if (d.back() > 0) rho = std::min(rho, d.back());
     }
     if (std::isinf(rho)) rho = 0;
     const double sigma = bandwidth(d, rho);
-    for (int64_t j = 0; j < lists.k; ++j) {
-      const int64_t to = lists.index[i * lists.k + j];
-      check(to >= 0 && to < lists.rows && to != i, "layout: a neighbour that is no other row");
-      double& w = weights[std::minmax(i, to)];
-      const double own = std::exp(-std::max(0.0, d[j] - rho) / sigma);
-      w = w + own - w * own;
-    }
+    for (int64_t j = 0; j < lists.k; ++j) weights[i * lists.k + j] = std::exp(-std::max(0.0, d[j] - rho) / sigma);
   }
+  return weights;
+}
+
+std::vector<Edge> edges_of(const Neighbours& lists, int epochs) {
+  const std::vector<double> weights = weights_of(lists);
+  const kernels::NeighbourGraph graph = kernels::neighbour_graph(lists.view(), kernels::GraphForm::symmetric);
+  std::vector<Edge> all, out;
   double most = 0;
-  for (const auto& [ends, w] : weights) most = std::max(most, w);
-  std::vector<Edge> out;
-  for (const auto& [ends, w] : weights)
-    if (w * epochs >= most) out.push_back({ends.first, ends.second, w, most / w, most / w});
+  for (int64_t i = 0; i < lists.rows; ++i)
+    for (int64_t e = graph.starts[i]; e < graph.starts[i + 1]; ++e) {
+      if (graph.columns[e] < i) continue;
+      double w = 0;
+      for (const int64_t place : {graph.own[e], graph.other[e]})
+        if (place != kernels::NeighbourGraph::kNone) w = w + weights[place] - w * weights[place];
+      all.push_back({i, graph.columns[e], w});
+      most = std::max(most, w);
+    }
+  for (const Edge& e : all)
+    if (e.weight * epochs >= most) out.push_back({e.a, e.b, e.weight, most / e.weight, most / e.weight});
   return out;
 }
 

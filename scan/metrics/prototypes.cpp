@@ -10,27 +10,24 @@
 
 namespace kith {
 
-std::vector<std::vector<int64_t>> by_confidence(std::span<const int32_t> assignments, std::span<const float> confidence,
-                                                int clusters) {
+kernels::Groups by_confidence(std::span<const int32_t> assignments, std::span<const float> confidence, int clusters) {
   if (assignments.size() != confidence.size())
     throw Error(fmt::format("{} assignments but {} confidences", assignments.size(), confidence.size()));
-  std::vector<std::vector<int64_t>> members(clusters);
   for (size_t i = 0; i < assignments.size(); ++i) {
     if (assignments[i] < 0 || assignments[i] >= clusters)
       throw Error(fmt::format("assignments[{}] is {}; expected 0..{}", i, assignments[i], clusters - 1));
     if (std::isnan(confidence[i])) throw Error(fmt::format("confidence[{}] is NaN", i));
-    members[assignments[i]].push_back(static_cast<int64_t>(i));
   }
-  for (auto& list : members)
-    std::stable_sort(list.begin(), list.end(), [&](int64_t a, int64_t b) { return confidence[a] > confidence[b]; });
-  return members;
+  return kernels::group_rows(assignments, clusters, std::vector<double>(confidence.begin(), confidence.end()));
 }
 
 std::vector<double> prototype_means(Matrix<const float> features, std::span<const int32_t> assignments,
                                     std::span<const float> confidence, int clusters, float threshold) {
   check(features.rows == static_cast<int64_t>(assignments.size()), "prototypes: one row of features per assignment");
   std::vector<double> means;
-  for (const auto& members : by_confidence(assignments, confidence, clusters)) {
+  const kernels::Groups groups = by_confidence(assignments, confidence, clusters);
+  for (size_t c = 0; c < groups.count(); ++c) {
+    const std::span<const int64_t> members = groups[c];
     // Members come in order of confidence: the confident ones are the first `count`.
     auto count = static_cast<size_t>(
         std::count_if(members.begin(), members.end(), [&](int64_t i) { return confidence[i] > threshold; }));

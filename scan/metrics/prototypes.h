@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "kernels/core/types.h"
+#include "kernels/index/groups.h"
 
 namespace kith {
 
 // The members of each cluster, most confident first; the lower index first on a tie. Error on a length mismatch, an
 // assignment outside 0 .. clusters - 1, or NaN confidence.
-std::vector<std::vector<int64_t>> by_confidence(std::span<const int32_t> assignments, std::span<const float> confidence,
-                                                int clusters);
+kernels::Groups by_confidence(std::span<const int32_t> assignments, std::span<const float> confidence, int clusters);
 
 // [clusters, features]: the mean feature of each cluster's confident members, those above the threshold, or the most confident
 // tenth (at least one) where none is; NaN for an empty cluster.

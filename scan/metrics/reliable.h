@@ -29,7 +29,4 @@ struct ReliableSet {
 ReliableSet reliable_set(std::span<const int32_t> assignments, std::span<const float> confidence, int clusters,
                          std::span<const int32_t> agree, int64_t neighbours, const ReliableRule&);
 
-// The samples of each cluster in ascending order; -1: of none.
-std::vector<std::vector<int64_t>> members_of(std::span<const int32_t> labels, int clusters);
-
 }  // namespace kith

@@ -55,15 +55,15 @@ class Rows {
 
   std::string render() const {
     std::string out;
-    for (size_t c = 0; c < std::min(members_.size(), kMostClusters); ++c) out += row(c);
-    if (members_.size() > kMostClusters)
-      out += fmt::format("<p>The first {} of {} clusters are shown.</p>\n", kMostClusters, members_.size());
+    for (size_t c = 0; c < std::min(members_.count(), kMostClusters); ++c) out += row(c);
+    if (members_.count() > kMostClusters)
+      out += fmt::format("<p>The first {} of {} clusters are shown.</p>\n", kMostClusters, members_.count());
     return out;
   }
 
  private:
   std::string row(size_t c) const {
-    const auto& members = members_[c];
+    const std::span<const int64_t> members = members_[c];
     double confidence = 0;
     for (const int64_t i : members) confidence += in_.confidence[i];
     std::string about = fmt::format("{} images", members.size());
@@ -105,7 +105,7 @@ class Rows {
 
   const PageInput& in_;
   std::vector<int> class_of_;  // without labels: none
-  std::vector<std::vector<int64_t>> members_;
+  kernels::Groups members_;
 };
 
 }  // namespace

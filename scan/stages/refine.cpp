@@ -13,6 +13,7 @@
 #include "kernels/agreement.h"
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
+#include "kernels/index/groups.h"
 #include "nn/device/ranks/collective.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/neighbour_search.h"
@@ -126,15 +127,17 @@ class Refinement {
   void use(std::vector<int32_t> labels) {
     labels_ = std::move(labels);
     device_labels_.copy_from(labels_);
-    members_ = members_of(labels_, t_.classes);
-    std::erase_if(members_, [](const auto& of) { return of.empty(); });
+    members_ = kernels::group_rows(labels_, t_.classes);
+    held_.clear();
+    for (size_t c = 0; c < members_.count(); ++c)
+      if (!members_[c].empty()) held_.push_back(c);
   }
 
   // Clusters have equal chances whatever their sizes.
   int64_t drawn(int64_t epoch, int64_t sample) const {
     Random random(seed_of(s_.config.seed, "refine/labelled"), static_cast<uint32_t>(epoch),
                   static_cast<uint64_t>(sample), 0);
-    const std::vector<int64_t>& of = members_[random.below(static_cast<uint32_t>(members_.size()))];
+    const std::span<const int64_t> of = members_[held_[random.below(static_cast<uint32_t>(held_.size()))]];
     return of[random.below(static_cast<uint32_t>(of.size()))];
   }
 
@@ -187,8 +190,9 @@ class Refinement {
   const RefineConfig& config_;
   ClusterTraining t_;
   Views weak_, strong_;
-  std::vector<int32_t> labels_;                // of the reliable images; -1 for the others
-  std::vector<std::vector<int64_t>> members_;  // the reliable images of each cluster that has some
+  std::vector<int32_t> labels_;  // of the reliable images; -1 for the others
+  kernels::Groups members_;      // the reliable images of each cluster
+  std::vector<size_t> held_;     // clusters that have some
   Array<int32_t> device_labels_;
 };
 

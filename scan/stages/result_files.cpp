@@ -51,11 +51,10 @@ void write_files_of_images(const Session& s) {
   write_paths(files_path(s.dir, "test"), s.data.test());
 }
 
-void write_prototypes(const Session& s, std::span<const int64_t> faces,
-                      const std::vector<std::vector<int64_t>>& members) {
+void write_prototypes(const Session& s, std::span<const int64_t> faces, const kernels::Groups& members) {
   constexpr size_t kColumns = 10;
-  std::vector<int64_t> cells(members.size() * kColumns, -1);
-  for (size_t c = 0; c < members.size(); ++c) {
+  std::vector<int64_t> cells(members.count() * kColumns, -1);
+  for (size_t c = 0; c < members.count(); ++c) {
     cells[c * kColumns] = faces[c];
     std::copy_n(members[c].begin(), std::min(members[c].size(), kColumns - 1), cells.begin() + c * kColumns + 1);
   }

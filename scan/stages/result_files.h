@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/index/groups.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
 
@@ -18,7 +19,7 @@ void write_train_results(const Session&, const Prediction& train, int clusters);
 void write_files_of_images(const Session&);
 
 // prototypes.png. One row per cluster: its prototype, then its most confident images.
-void write_prototypes(const Session&, std::span<const int64_t> faces, const std::vector<std::vector<int64_t>>& members);
+void write_prototypes(const Session&, std::span<const int64_t> faces, const kernels::Groups& members);
 
 // What scan/metrics/judgement.h says of these images, silhouettes of the unit features.
 nlohmann::json judgement(const Matrix<const float>& features, const Matrix<const float>& probabilities,

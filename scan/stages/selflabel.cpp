@@ -23,9 +23,10 @@ constexpr int32_t kNone = -1;
 std::vector<int32_t> confident_labels(const Matrix<const float>& probabilities, float share) {
   const std::vector<int32_t> assignments = argmax_rows(probabilities);
   std::vector<int32_t> labels(assignments.size(), kNone);
-  const auto members =
+  const kernels::Groups members =
       by_confidence(assignments, confidence_of(probabilities, assignments), static_cast<int>(probabilities.cols));
-  for (const std::vector<int64_t>& of : members) {
+  for (size_t c = 0; c < members.count(); ++c) {
+    const std::span<const int64_t> of = members[c];
     const auto kept = static_cast<size_t>(std::ceil(static_cast<double>(share) * static_cast<double>(of.size())));
     for (size_t m = 0; m < kept; ++m) labels[of[m]] = assignments[of[m]];
   }

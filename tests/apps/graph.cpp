@@ -222,5 +222,30 @@ TEST_F(Graphs, OfArraysLeaveOutWhatIsNone) {
             std::string::npos);
 }
 
+// 0 lists 1 and 2, 1 lists 2, 2 lists 0: only 0 and 2 list each other.
+TEST_F(Graphs, InBothDirections) {
+  fs::create_directories(root_);
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  data::write_npy<int32_t>(path("i.npy"), std::vector<int32_t>{1, 2, 2, 0, 0, -1}, {3, 2});
+  data::write_npy<float>(path("s.npy"), std::vector<float>{0.5f, 0.75f, 0.125f, none, 0.25f, 1}, {3, 2});
+  const auto formed = [&](const std::string& form) {
+    EXPECT_EQ(graph({"--neighbours", path("i.npy"), "--scores", path("s.npy"), "--form", form, "--out", path("g.npz")})
+                  .status,
+              0);
+    return data::read_csr(path("g.npz"));
+  };
+  const data::CsrGraph symmetric = formed("symmetric"), mutual = formed("mutual");
+  EXPECT_EQ(symmetric.starts, (std::vector<int64_t>{0, 2, 4, 6}));
+  EXPECT_EQ(symmetric.indices, (std::vector<int64_t>{1, 2, 0, 2, 0, 1}));
+  EXPECT_EQ(symmetric.values, (std::vector<double>{0.5, 0.75, 0.5, 0.125, 0.75, 0.125}));
+  EXPECT_EQ(mutual.starts, (std::vector<int64_t>{0, 1, 1, 2}));
+  EXPECT_EQ(mutual.indices, (std::vector<int64_t>{2, 0}));
+  EXPECT_EQ(mutual.values, (std::vector<double>{0.25, 0.25}));
+  EXPECT_EQ(formed("listed").indices, (std::vector<int64_t>{1, 2, 2, 0}));
+  EXPECT_EQ(graph({"--neighbours", path("i.npy"), "--scores", path("s.npy"), "--form", "both", "--out", path("h.npz")})
+                .status,
+            2);
+}
+
 }  // namespace
 }  // namespace kith::test

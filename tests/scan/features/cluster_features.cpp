@@ -8,6 +8,7 @@
 
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
+#include "nn/state/safetensors.h"
 #include "scan/features/methods.h"
 #include "scan/features/predict_rows.h"
 #include "tests/scan/features/support.h"
@@ -61,6 +62,22 @@ TEST_F(RowRuns, EveryMethodFindsClearClusters) {
       EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint")) << method;
     EXPECT_NE(file_bytes(c.dir / "report.html").find("Confusion matrix"), std::string::npos);
   }
+}
+
+TEST_F(RowRuns, CentroidsHaveTheBitsOfAPlainLoop) {
+  HostMatrix<float> x = blobs(150, 6, 3, 0.3f);
+  const RowClustering c = clustering("centroids", "kmeans", {FeatureMatrix::of(x.view())});
+  run(c);
+  transform_for(c.settings, c.spaces[0]).apply({x.values.data(), x.rows, x.cols});
+  std::vector<double> sums(3 * 6), count(3);
+  const auto of = data::read_npy<int64_t>(c.dir / "assignments.npy");
+  for (size_t j = 0; j < x.values.size(); ++j) sums[of.values[j / 6] * 6 + j % 6] += x.values[j];
+  for (const int64_t label : of.values) ++count[label];
+  std::vector<float> want;
+  for (size_t i = 0; i < sums.size(); ++i) want.push_back(static_cast<float>(sums[i] / count[i / 6]));
+  const SafeTensors model = read_safetensors(c.dir / "model.safetensors");
+  const auto* got = model.arrays.at("space.0.centroids").as<float>();
+  EXPECT_EQ(std::vector<float>(got, got + want.size()), want);
 }
 
 TEST_F(RowRuns, LabelsChangeNoResult) {

@@ -24,7 +24,7 @@ TEST(Prototypes, TiesGoToTheLowerIndex) {
   HostMatrix<float> x(3, 1);
   x.values = {3, 1, 1};
   const std::vector<int32_t> cluster = {0, 0, 0};
-  EXPECT_EQ(by_confidence(cluster, std::vector<float>{0.5f, 0.9f, 0.5f}, 1)[0], (std::vector<int64_t>{1, 0, 2}));
+  EXPECT_EQ(by_confidence(cluster, std::vector<float>{0.5f, 0.9f, 0.5f}, 1).rows, (std::vector<int64_t>{1, 0, 2}));
   // Rows 0 and 1 are confident, mean 2: all are as near.
   EXPECT_EQ(prototypes(x.view(), cluster, std::vector<float>{1, 1, 0}, 1)[0], 0);
 }

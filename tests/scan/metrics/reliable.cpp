@@ -37,11 +37,6 @@ TEST(Reliable, TakesNoMoreThanThereAre) {
   EXPECT_EQ(set.filled, (Ints{0, 1}));
 }
 
-TEST(Reliable, MembersAreListedByCluster) {
-  EXPECT_EQ(members_of(std::vector<int32_t>{2, -1, 0, 2}, 3), (std::vector<Ints>{{2}, {}, {0, 3}}));
-  EXPECT_THROW(members_of(std::vector<int32_t>{3}, 3), Error);
-}
-
 TEST(Reliable, RejectsWhatDoesNotFit) {
   const std::vector<int32_t> one{0}, far{2};
   const std::vector<float> sure{1};
