@@ -2,7 +2,7 @@
 //   training        a step's batch is shared out; every rank has the same weights, bit for bit
 //   looking at all  images of a split pass through a network in shares too (scan/train/inference.h)
 //   mining, k-means each has its share of the rows (scan/metrics/blocked_search.h; on CPUs, scan/stages/shared_kmeans.h)
-//   all else        refinement, evaluation, every file of the run directory: rank 0 alone, the others sleep
+//   all else        evaluation, every file of the run directory: rank 0 alone, the others sleep
 // The run directory need be on the machine of rank 0 alone; the data set on all.
 #pragma once
 #include <functional>
