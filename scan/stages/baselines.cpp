@@ -98,10 +98,10 @@ class Baselines {
   }
 
   // `own`: train rows of this rank; scored(): all scored rows, on rank 0.
-  void add(const char* key, const char* name, int64_t columns, const Values& own,
-           const std::function<Values()>& scored) {
+  void add(const char* key, const char* name, int64_t columns, Values own, const std::function<Values()>& scored) {
     const Tensor fit = s_.ctx.from({static_cast<int64_t>(own.size()) / columns, columns}, own),
                  centroids = s_.ctx.empty({clusters_, columns});
+    own = {};  // the tensor has a copy
     shared_kmeans(s_.ctx, {.own = fit.matrix(),
                            .rows = train_.count,
                            .restarts = s_.config.evaluate.kmeans_restarts,
