@@ -214,7 +214,7 @@ TEST_F(KMeansCuda, EmptyClustersTakeTheFarthestRows) {
   const OnDevice<int64_t> d_count(sums.count);
   cuda::label_distances(d_x.matrix(), d_m.matrix(), d_labels.data(), d_distance.data(), queue);
   cuda::fill_empty(d_x.matrix(), 9, d_distance.data(), d_labels.data(), {d_sum.data(), d_count.data()}, queue);
-  cpu::fill_empty<float>(many.view(), centroids.view(), want, sums);
+  cpu::fill_empty<float>(many.view(), centroids.view(), want, sums, cpu::RowShares(many.rows));
   EXPECT_EQ(d_labels.host(), want);
   EXPECT_EQ(d_count.host(), sums.count);
   EXPECT_EQ(d_sum.host(), sums.sum);
