@@ -15,17 +15,31 @@
 // Deterministic for one seed, whatever the number of threads. A device draws the same rows as the CPU and compares by the
 // same rule; only the f64 sums behind a mean are added in another order. There an entry waits for its result: k-means is
 // not part of a captured step.
-// Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x.
+// On the CPU several processes may share the rows (KMeansShares): each looks at its own, and what chunks of rows come to is put
+// together in the order of the chunks. All get the bits of one process that has all rows, however many they are.
+// Errors  Error on rows < clusters, clusters < 1, a NaN or an infinity in x; on all processes, where they share the rows. Error on
+// shared rows on a device, and on shares that are not kmeans_shares().
 // Cost  per iteration 2 rows clusters dim flop, DRAM 4 rows dim B; on the CPU of those rows that the bounds leave open: all
-// of the first iteration, few of the last. x is never copied.
+// of the first iteration, few of the last. x is never copied. A process sends, of its share of the rows: per iteration 8 dim
+// clusters B for each chunk with a row that changed (all chunks': 64 MiB at most); per seeding 8 B a row.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
 //         kmeans_assign 1, 1.2; kmeans steps, 18.5;
 #pragma once
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "kernels/core/types.h"
 
 namespace kith::kernels {
+
+// Processes that make the same call, each with its rows of one table.
+struct KMeansShares {
+  int rank = 0;                 // of this process, which has rows bounds[rank] .. bounds[rank + 1] - 1: x and labels
+  std::vector<int64_t> bounds;  // [processes + 1], as kmeans_shares() cuts the table; a share may be empty
+  // Part p of `all`, bytes at[p] .. at[p + 1] - 1, is taken from process p; each has its own there before.
+  std::function<void(std::span<std::byte> all, std::span<const int64_t> at)> gather;
+};
 
 template <class T>
 struct KMeans {
@@ -36,6 +50,7 @@ struct KMeans {
   uint64_t seed = 0;
   Matrix<T> centroids;        // [clusters, dim], written
   std::span<int32_t> labels;  // [rows], written
+  const KMeansShares* shares = nullptr;
 };
 
 struct KMeansResult {
@@ -58,6 +73,8 @@ struct KMeansAssign {
 void kmeans_assign(const KMeansAssign<float>&, Queue);
 
 namespace cpu {
+// Where the shares of so many processes begin and end: at whole chunks, whose size depends on the table alone. [processes + 1]
+std::vector<int64_t> kmeans_shares(int64_t rows, int64_t clusters, int64_t dim, int processes);
 template <class T>
 KMeansResult kmeans(const KMeans<T>&);
 template <class T>

@@ -10,27 +10,46 @@
 
 namespace kith::kernels::cpu {
 
+namespace {
+
+// Of any row of the table.
 template <class T>
-void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums) {
+std::vector<T> values_of_row(Matrix<const T> x, int64_t row, const RowShares& rows) {
+  std::vector<T> values(static_cast<size_t>(x.cols));
+  if (rows.has(row)) std::copy_n(x.data + (row - rows.first()) * x.cols, x.cols, values.begin());
+  std::vector<int64_t> counts(rows.processes());
+  counts[rows.owner(row)] = x.cols;
+  rows.gather_parts(values, RowShares::bounds_of(counts));
+  return values;
+}
+
+}  // namespace
+
+template <class T>
+void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums,
+                const RowShares& rows) {
   if (std::find(sums.count.begin(), sums.count.end(), 0) == sums.count.end()) return;
   std::vector<double> distance;
-  label_distances<T>(x, centroids, labels, distance);
+  label_distances<T>(x, centroids, labels, distance, rows);
+  std::vector<int32_t> label(static_cast<size_t>(rows.whole()));
+  std::ranges::copy(labels, label.begin() + rows.first());
+  rows.gather(label, 1);
   for (size_t c = 0; c < sums.count.size(); ++c) {
     if (sums.count[c] != 0) continue;
     int64_t farthest = -1;
-    for (int64_t i = 0; i < x.rows; ++i)
-      if (sums.count[labels[i]] > 1 && distance[i] > (farthest < 0 ? 0 : distance[farthest])) farthest = i;
+    for (int64_t i = 0; i < rows.whole(); ++i)
+      if (sums.count[label[i]] > 1 && distance[i] > (farthest < 0 ? 0 : distance[farthest])) farthest = i;
     if (farthest < 0) return;  // every row lies on its centroid
-    const T* row = x.data + farthest * x.cols;
-    double *to = sums.sum.data() + static_cast<int64_t>(c) * x.cols,
-           *from = sums.sum.data() + labels[farthest] * x.cols;
+    const std::vector<T> row = values_of_row(x, farthest, rows);
+    double *to = sums.sum.data() + static_cast<int64_t>(c) * x.cols, *from = sums.sum.data() + label[farthest] * x.cols;
     for (int64_t j = 0; j < x.cols; ++j) {
       to[j] = static_cast<double>(row[j]);
       from[j] -= static_cast<double>(row[j]);
     }
-    --sums.count[labels[farthest]];
+    --sums.count[label[farthest]];
     sums.count[c] = 1;
-    labels[farthest] = static_cast<int32_t>(c);
+    label[farthest] = static_cast<int32_t>(c);
+    if (rows.has(farthest)) labels[farthest - rows.first()] = label[farthest];
     distance[farthest] = 0;
   }
 }
@@ -57,7 +76,7 @@ double move_centroids(const ClusterSums& sums, Matrix<T> centroids) {
 // The oracle's assignments: all rows, by definition.
 struct PlainRows {
   Matrix<const double> x;
-  explicit PlainRows(Matrix<const double> rows) : x(rows) {}
+  PlainRows(Matrix<const double> rows, const RowShares& /*all*/) : x(rows) {}
   void forget() {}
   int64_t assign(Matrix<const double> centroids, std::span<int32_t> labels, ClusterSums& sums) {
     const std::vector<int32_t> before(labels.begin(), labels.end());
@@ -78,25 +97,26 @@ using Assignment = std::conditional_t<std::is_same_v<T, float>, BoundedRows, Pla
 
 // One seeding, iterated until it stands.
 template <class T>
-KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> centroids, std::span<int32_t> labels) {
-  seed_centroids(a.x, centroids, Random(a.seed, static_cast<uint32_t>(restart), 0, 0));
+KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> centroids, std::span<int32_t> labels,
+                   const RowShares& rows) {
+  seed_centroids(a.x, centroids, Random(a.seed, static_cast<uint32_t>(restart), 0, 0), rows);
   std::fill(labels.begin(), labels.end(), -1);
   KMeansResult result;
   ClusterSums sums;
-  Assignment<T> assignment(a.x);
+  Assignment<T> assignment(a.x, rows);
   while (result.iterations < a.max_iterations) {
     ++result.iterations;
     const int64_t changed = assignment.assign(centroids, labels, sums);
     if (changed == 0) break;  // the centroids are the means of these very rows
     if (std::ranges::find(sums.count, 0) != sums.count.end()) {
-      fill_empty<T>(a.x, centroids, labels, sums);
+      fill_empty<T>(a.x, centroids, labels, sums, rows);
       assignment.forget();
     }
     if (move_centroids(sums, centroids) <= tolerance) break;
   }
   assignment.assign(centroids, labels, sums);
   std::vector<double> distance;
-  result.inertia = label_distances<T>(a.x, centroids, labels, distance);
+  result.inertia = label_distances<T>(a.x, centroids, labels, distance, rows);
   return result;
 }
 
@@ -104,13 +124,14 @@ KMeansResult lloyd(const KMeans<T>& a, int restart, double tolerance, Matrix<T> 
 
 template <class T>
 KMeansResult kmeans(const KMeans<T>& a) {
-  const double tolerance = a.tol * mean_column_variance(a.x);
+  const RowShares rows(a.x.rows, a.shares);
+  const double tolerance = a.tol * mean_column_variance(a.x, rows);
   std::vector<T> storage(static_cast<size_t>(a.centroids.size()));
   const Matrix<T> centroids{storage.data(), a.centroids.rows, a.centroids.cols};
   std::vector<int32_t> labels(a.labels.size());
   KMeansResult best{.inertia = std::numeric_limits<double>::infinity()};
   for (int restart = 0; restart < a.restarts; ++restart) {
-    const KMeansResult result = lloyd<T>(a, restart, tolerance, centroids, labels);
+    const KMeansResult result = lloyd<T>(a, restart, tolerance, centroids, labels, rows);
     if (!(result.inertia < best.inertia)) continue;
     best = result;
     std::copy(storage.begin(), storage.end(), a.centroids.data);
@@ -124,11 +145,11 @@ void kmeans_assign(const KMeansAssign<T>& a) {
   assign_rows<T>(a.x, a.centroids, a.labels);
   if (a.distance.empty()) return;
   std::vector<double> distance;
-  label_distances<T>(a.x, a.centroids, a.labels, distance);
+  label_distances<T>(a.x, a.centroids, a.labels, distance, RowShares(a.x.rows));
   std::transform(distance.begin(), distance.end(), a.distance.begin(), [](double d) { return static_cast<T>(d); });
 }
 
-template void fill_empty(Matrix<const float>, Matrix<const float>, std::span<int32_t>, ClusterSums&);
+template void fill_empty(Matrix<const float>, Matrix<const float>, std::span<int32_t>, ClusterSums&, const RowShares&);
 template KMeansResult kmeans(const KMeans<float>&);
 template KMeansResult kmeans(const KMeans<double>&);
 template void kmeans_assign(const KMeansAssign<float>&);

@@ -43,41 +43,39 @@ void assign_rows(Matrix<const double> x, Matrix<const double> centroids, std::sp
 
 template <class T>
 double label_distances(Matrix<const T> x, Matrix<const T> centroids, std::span<const int32_t> labels,
-                       std::vector<double>& distance) {
-  distance.resize(static_cast<size_t>(x.rows));
+                       std::vector<double>& distance, const RowShares& rows) {
+  distance.resize(static_cast<size_t>(rows.whole()));
+  double* const own = distance.data() + rows.first();
   constexpr int64_t kGrain = 256;
   parallel_for(x.rows, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      distance[i] = squared_distance(x.data + i * x.cols, centroids.data + labels[i] * x.cols, x.cols);
+      own[i] = squared_distance(x.data + i * x.cols, centroids.data + labels[i] * x.cols, x.cols);
   });
+  rows.gather(distance, 1);
   double sum = 0;
   for (double d : distance) sum += d;
   return sum;
 }
 
 template <class T>
-double mean_column_variance(Matrix<const T> x) {
-  const int64_t dim = x.cols, grain = chunk_rows(x.rows, 2, dim);
-  struct Moments {
-    std::vector<double> sum, squares;
-  };
-  std::vector<Moments> parts(static_cast<size_t>(ceil_div(x.rows, grain)));
+double mean_column_variance(Matrix<const T> x, const RowShares& all) {
+  const int64_t dim = x.cols, grain = chunk_rows(all.whole(), 2, dim), chunks = ceil_div(all.whole(), grain);
+  std::vector<double> moments(static_cast<size_t>(chunks * 2 * dim));  // of each chunk sums, then sums of squares
   parallel_for(x.rows, grain, [&](int64_t begin, int64_t end) {
-    Moments m{std::vector<double>(static_cast<size_t>(dim)), std::vector<double>(static_cast<size_t>(dim))};
-    double* __restrict sum = m.sum.data(), * __restrict squares = m.squares.data();
+    double* __restrict sum = moments.data() + (all.first() + begin) / grain * 2 * dim, * __restrict squares = sum + dim;
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = 0; j < dim; ++j) {
         const double v = static_cast<double>(x.data[i * dim + j]);
         sum[j] += v;
         squares[j] += v * v;
       }
-    parts[begin / grain] = std::move(m);
   });
-  const double rows = static_cast<double>(x.rows);
+  all.gather(moments, grain, 2 * dim);
+  const double rows = static_cast<double>(all.whole());
   double total = 0;
   for (int64_t j = 0; j < dim; ++j) {
     double sum = 0, squares = 0;
-    for (const Moments& m : parts) sum += m.sum[j], squares += m.squares[j];
+    for (int64_t c = 0; c < chunks; ++c) sum += moments[c * 2 * dim + j], squares += moments[(c * 2 + 1) * dim + j];
     if (!std::isfinite(sum) || !std::isfinite(squares))
       throw Error(fmt::format("kmeans: column {} of x holds a NaN or an infinity", j));
     total += std::max(0.0, squares / rows - sum / rows * (sum / rows));
@@ -85,11 +83,19 @@ double mean_column_variance(Matrix<const T> x) {
   return dim == 0 ? 0 : total / static_cast<double>(dim);
 }
 
+std::vector<int64_t> kmeans_shares(int64_t rows, int64_t clusters, int64_t dim, int processes) {
+  // Of one cluster the chunks of the variance, which has two sums, are the larger.
+  const int64_t grain = chunk_rows(rows, std::max<int64_t>(clusters, 2), dim), chunks = ceil_div(rows, grain);
+  std::vector<int64_t> bounds;
+  for (int64_t p = 0; p <= processes; ++p) bounds.push_back(std::min(rows, grain * (chunks * p / processes)));
+  return bounds;
+}
+
 template double label_distances(Matrix<const float>, Matrix<const float>, std::span<const int32_t>,
-                                std::vector<double>&);
+                                std::vector<double>&, const RowShares&);
 template double label_distances(Matrix<const double>, Matrix<const double>, std::span<const int32_t>,
-                                std::vector<double>&);
-template double mean_column_variance(Matrix<const float>);
-template double mean_column_variance(Matrix<const double>);
+                                std::vector<double>&, const RowShares&);
+template double mean_column_variance(Matrix<const float>, const RowShares&);
+template double mean_column_variance(Matrix<const double>, const RowShares&);
 
 }  // namespace kith::kernels::cpu

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -57,8 +59,8 @@ struct BoundedRows::Chunk {
   }
 };
 
-BoundedRows::BoundedRows(Matrix<const float> x)
-    : x_(x), upper_(static_cast<size_t>(x.rows)), lower_(static_cast<size_t>(x.rows)) {
+BoundedRows::BoundedRows(Matrix<const float> x, const RowShares& rows)
+    : x_(x), rows_(rows), upper_(static_cast<size_t>(x.rows)), lower_(static_cast<size_t>(x.rows)) {
   forget();
 }
 
@@ -102,7 +104,7 @@ bool BoundedRows::settled(int64_t row, int32_t label, const Moves& moves, Matrix
 }
 
 int64_t BoundedRows::assign(Matrix<const float> centroids, std::span<int32_t> labels, ClusterSums& sums) {
-  const int64_t clusters = centroids.rows, dim = x_.cols, grain = chunk_rows(x_.rows, clusters, dim),
+  const int64_t clusters = centroids.rows, dim = x_.cols, grain = chunk_rows(rows_.whole(), clusters, dim),
                 tile = tile_rows(clusters, dim);
   const Scorer scorer(centroids);
   const Moves moves = moves_to(centroids);
@@ -116,7 +118,7 @@ int64_t BoundedRows::assign(Matrix<const float> centroids, std::span<int32_t> la
       float* scores = c.product.data() + i * clusters;
       const int64_t at = c.index[i];
       const int32_t label = nearest(scorer, scores, row, centroids);
-      if (label < 0) throw Error(fmt::format("kmeans: row {} of x holds a NaN or an infinity", at));
+      if (label < 0) throw Error(fmt::format("kmeans: row {} of x holds a NaN or an infinity", rows_.first() + at));
       const double d2 = squared_distance(row, centroids.data + label * dim, dim);
       upper_[at] = above(std::sqrt(d2));
       const float further = least_but(scores, clusters, label) - scores[label] - scorer.margin(row);
@@ -141,17 +143,39 @@ int64_t BoundedRows::assign(Matrix<const float> centroids, std::span<int32_t> la
   centroids_.assign(centroids.data, centroids.data + centroids.size());
 
   sums.sum.resize(static_cast<size_t>(clusters * dim)), sums.count.resize(static_cast<size_t>(clusters));
-  std::erase_if(chunks, [](const Chunk& c) { return c.changed == 0; });
-  parallel_for(clusters * dim, 4096, [&](int64_t begin, int64_t end) {
-    for (const Chunk& c : chunks)
-      for (int64_t i = begin; i < end; ++i) sums.sum[i] += c.change[i];
-  });
-  int64_t changed = 0;
-  for (const Chunk& c : chunks) {
-    changed += c.changed;
-    for (int64_t k = 0; k < clusters; ++k) sums.count[k] += c.count[k];
+  return add_changes(chunks, clusters, grain, sums);
+}
+
+// What the chunks of all processes change in the sums, in the order of the table.
+int64_t BoundedRows::add_changes(std::vector<Chunk>& own, int64_t clusters, int64_t grain, ClusterSums& sums) const {
+  const int64_t size = clusters * x_.cols, first = rows_.first() / grain;
+  std::vector<int64_t> changed(static_cast<size_t>(ceil_div(rows_.whole(), grain)));
+  for (size_t c = 0; c < own.size(); ++c) changed[static_cast<size_t>(first) + c] = own[c].changed;
+  rows_.gather(changed, grain);
+  std::vector<int64_t> chunks_of(rows_.processes()), counts_of, values_of;  // that changed
+  for (size_t c = 0; c < changed.size(); ++c)
+    chunks_of[rows_.owner(static_cast<int64_t>(c) * grain)] += changed[c] > 0 ? 1 : 0;
+  for (const int64_t n : chunks_of) counts_of.push_back(n * clusters), values_of.push_back(n * size);
+  const std::vector<int64_t> counts_at = RowShares::bounds_of(counts_of), values_at = RowShares::bounds_of(values_of);
+  std::vector<int64_t> count(static_cast<size_t>(counts_at.back()));
+  std::vector<double> change(static_cast<size_t>(values_at.back()));
+  auto change_to = change.begin() + values_at[rows_.rank()];
+  auto count_to = count.begin() + counts_at[rows_.rank()];
+  for (Chunk& c : own) {
+    if (c.changed == 0) continue;
+    change_to = std::ranges::copy(c.change, change_to).out;
+    count_to = std::ranges::copy(c.count, count_to).out;
+    c.change = {};
   }
-  return changed;
+  rows_.gather_parts(change, values_at);
+  rows_.gather_parts(count, counts_at);
+  const int64_t parts = static_cast<int64_t>(count.size()) / clusters;
+  parallel_for(size, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t p = 0; p < parts; ++p)
+      for (int64_t i = begin; i < end; ++i) sums.sum[i] += change[p * size + i];
+  });
+  for (size_t i = 0; i < count.size(); ++i) sums.count[i % static_cast<size_t>(clusters)] += count[i];
+  return std::accumulate(changed.begin(), changed.end(), int64_t{0});
 }
 
 }  // namespace kith::kernels::cpu

@@ -15,9 +15,10 @@ namespace kith::kernels::cpu {
 
 class BoundedRows {
  public:
-  explicit BoundedRows(Matrix<const float> x);
+  BoundedRows(Matrix<const float> x, const RowShares&);  // keeps references
 
-  // As assign_rows, whose labels and sums are those of the call before, or labels of -1 and empty sums.
+  // As assign_rows, whose labels and sums are those of the call before, or labels of -1 and empty sums. Returns how many labels of
+  // the table changed.
   int64_t assign(Matrix<const float> centroids, std::span<int32_t> labels, ClusterSums& sums);
   void forget();  // labels were changed by others
 
@@ -26,8 +27,10 @@ class BoundedRows {
   struct Chunk;  // one thread's rows
   Moves moves_to(Matrix<const float> centroids) const;
   bool settled(int64_t row, int32_t label, const Moves&, Matrix<const float> centroids);
+  int64_t add_changes(std::vector<Chunk>& own, int64_t clusters, int64_t grain, ClusterSums&) const;
 
   Matrix<const float> x_;
+  const RowShares& rows_;
   std::vector<float> upper_, lower_;
   std::vector<float> centroids_;  // of the last assignment
 };

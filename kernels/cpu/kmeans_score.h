@@ -3,7 +3,9 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -12,10 +14,12 @@
 
 namespace kith::kernels::cpu {
 
-// Rows of a chunk: its own sums [clusters, dim] must be small beside its rows, and all chunks' sums below 64 MiB.
+// Rows of a chunk: its own sums [clusters, dim] must be small beside its rows, and all chunks' sums below 64 MiB. A power of two:
+// chunks of fewer clusters, and those of the seeding, divide it.
 inline int64_t chunk_rows(int64_t rows, int64_t clusters, int64_t dim) {
   const int64_t by_memory = ceil_div(rows * clusters * dim, int64_t{1} << 23);
-  return std::max({int64_t{1024}, 16 * clusters, by_memory});
+  return static_cast<int64_t>(
+      std::bit_ceil(static_cast<uint64_t>(std::max({int64_t{1024}, 16 * clusters, by_memory}))));
 }
 
 // A tile of x (512 KiB) stays in cache between the product and what is done with its scores.

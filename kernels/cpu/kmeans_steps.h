@@ -1,10 +1,12 @@
-// The passes over the rows that k-means is made of. Each is cut into chunks that depend on sizes alone.
+// The passes over the rows that k-means is made of. Each is cut into chunks that depend on the sizes of the table alone. x and labels
+// are this process's rows, all else is the same on every process.
 #pragma once
 #include <array>
 #include <vector>
 
 #include "kernels/core/philox.h"
 #include "kernels/core/types.h"
+#include "kernels/cpu/kmeans_shares.h"
 
 namespace kith::kernels::cpu {
 
@@ -17,23 +19,24 @@ struct ClusterSums {
 template <class T>
 void assign_rows(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels);
 
-// Squared distance of each row to the centroid of its label; returns their sum.
+// Squared distance of each row of the table to the centroid of its label; returns their sum.
 template <class T>
 double label_distances(Matrix<const T> x, Matrix<const T> centroids, std::span<const int32_t> labels,
-                       std::vector<double>& distance);
+                       std::vector<double>& distance, const RowShares&);
 
 // Gives each empty cluster, lowest first, the row farthest from its centroid among those that do not stand alone in
 // their cluster: that row leaves its old sum and label. Nothing moves when every row lies on its centroid.
 template <class T>
-void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums);
+void fill_empty(Matrix<const T> x, Matrix<const T> centroids, std::span<int32_t> labels, ClusterSums& sums,
+                const RowShares&);
 
 // Mean over columns of the variance over rows; Error on a NaN or infinity.
 template <class T>
-double mean_column_variance(Matrix<const T> x);
+double mean_column_variance(Matrix<const T> x, const RowShares&);
 
 // Greedy k-means++.
 template <class T>
-void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random);
+void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random, const RowShares&);
 
 // In f64 and sixteen lanes, summed as a tree: it vectorises, a device's half warp adds in the same order, and equal rows
 // are at distance 0.

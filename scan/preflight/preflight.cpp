@@ -164,7 +164,7 @@ class Check {
     const auto epochs = static_cast<double>(t.epochs);
     const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;
     if (t.batch > images) warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, images));
-    if (const int64_t batch = std::min(t.batch, images); stage != "refine" && batch / free_.ranks < free_.least_share)
+    if (const int64_t batch = std::min(t.batch, images); batch / free_.ranks < free_.least_share)
       fault(fmt::format("{}.batch: {} images leave one of {} ranks with fewer than {}; expected at least {}", stage,
                         batch, free_.ranks, free_.least_share, free_.least_share * free_.ranks));
     if (t.schedule.warmup_epochs > epochs)
@@ -186,8 +186,13 @@ class Check {
     else if (c_.refine.neighbours > shape_.train)
       warn(fmt::format("refine.neighbours: {} asked for, there are {} train images", c_.refine.neighbours,
                        shape_.train));
-    if (const int64_t batch = std::min(c_.refine.train.batch, shape_.train); c_.refine.labelled > batch)
+    const int64_t batch = std::min(c_.refine.train.batch, shape_.train),
+                  labelled = std::min<int64_t>(c_.refine.labelled, batch);
+    if (c_.refine.labelled > batch)
       warn(fmt::format("refine.labelled: {} is cut to the batch of {}", c_.refine.labelled, batch));
+    if (free_.ranks > 1 && labelled / free_.ranks < free_.least_share)
+      fault(fmt::format("refine.labelled: {} images leave one of {} ranks with fewer than {}; expected at least {}",
+                        labelled, free_.ranks, free_.least_share, free_.least_share * free_.ranks));
   }
 
   void views(const std::string& section, const AugmentConfig& a) {

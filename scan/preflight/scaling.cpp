@@ -140,6 +140,15 @@ std::vector<StepTraffic> step_traffic(const RunConfig& config, const DataShape& 
       Traffic::add_rows(t, config.selflabel.share > 0 ? 1 : 2, batch(config.selflabel.train, data.train) * classes);
       out.push_back(t);
     }
+    if (work.stage == "refine") {
+      const double images = batch(config.refine.train, data.train);
+      StepTraffic t = traffic.step("refine", flops, traffic.weights() + (config.model.features() + 1.) * classes);
+      Traffic::add_statistics(t, traffic.backbone());
+      traffic.add_passes(t, traffic.backbone(), 3 + 2);
+      Traffic::add_rows(t, 2, images * classes);
+      Traffic::add_rows(t, 1, std::min(static_cast<double>(config.refine.labelled), images) * classes);
+      out.push_back(t);
+    }
   }
   return out;
 }

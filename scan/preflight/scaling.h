@@ -28,7 +28,7 @@ struct StepTraffic {
   double each = 0;                   // bytes that every rank has for all others
   int calls = 0;
 };
-// Of the stages that train on shares (pretext, cluster, selflabel), of those that take steps. Padding between weights is left out.
+// Of the stages that take steps. Padding between weights is left out.
 std::vector<StepTraffic> step_traffic(const RunConfig&, const DataShape&, Collective::BatchNorm);
 
 // How fast one of `ranks` computes, and what they talk by.

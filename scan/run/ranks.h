@@ -1,8 +1,8 @@
 // Several ranks that run one command (nn/device/ranks/collective.h). Each goes through the stages in step with the others:
 //   training        a step's batch is shared out; every rank has the same weights, bit for bit
 //   looking at all  images of a split pass through a network in shares too (scan/train/inference.h)
-//   mining          each finds the lists of its share of the images (scan/metrics/blocked_search.h)
-//   all else        k-means, refinement, evaluation, every file of the run directory: rank 0 alone, the others sleep
+//   mining, k-means each has its share of the rows (scan/metrics/blocked_search.h; on CPUs, scan/stages/shared_kmeans.h)
+//   all else        evaluation, every file of the run directory: rank 0 alone, the others sleep
 // The run directory need be on the machine of rank 0 alone; the data set on all.
 #pragma once
 #include <functional>

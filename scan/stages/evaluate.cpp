@@ -2,14 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
-#include "kernels/kmeans.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/metrics/head_selection.h"
@@ -22,6 +22,7 @@
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
+#include "scan/stages/baselines.h"
 #include "scan/stages/cluster.h"
 #include "scan/stages/example_pictures.h"
 #include "scan/stages/predict.h"
@@ -42,16 +43,17 @@ using nlohmann::json;
 
 class EvaluateStage {
  public:
-  explicit EvaluateStage(Session& s)
+  EvaluateStage(Session& s, std::vector<Baseline> baselines)
       : s_(s),
+        baselines_(std::move(baselines)),
         train_(s.data.train()),
         scored_(s.data.scored()),
         classes_(cluster_count(s.config, s.data)),
         labelled_(scored_.labelled()) {}
 
-  json run() {
-    const Stopwatch watch;
-    if (labelled_) baselines();
+  // `watch`: since the stage began.
+  json run(const Stopwatch& watch) {
+    for (const Baseline& b : baselines_) add_row(b.key, b.name, b.assigned);
     const json representation = labelled_ ? representation_quality() : json::object();
     const Prediction final = predictions();
     json out = {
@@ -79,18 +81,6 @@ class EvaluateStage {
             {"labelled", labelled_}};
   }
 
-  Tensor features(const std::string& split, const data::Images& images) const {
-    const data::NpyArray<float> rows = read_features(s_, split, images.count);
-    return s_.ctx.from(rows.shape, rows.values);
-  }
-
-  Tensor pixels(const data::Images& images) const {
-    std::vector<float> values(images.pixels.size());
-    std::transform(images.pixels.begin(), images.pixels.end(), values.begin(),
-                   [](uint8_t p) { return static_cast<float>(p) / 255.f; });
-    return s_.ctx.from({images.count, int64_t{images.height} * images.width * images.channels}, values);
-  }
-
   void add_row(const std::string& key, const std::string& name, std::span<const int32_t> assignments) {
     if (s_.report.stop_requested()) throw Interrupted{};
     const Usage usage = usage_of(assignments, classes_);
@@ -105,51 +95,6 @@ class EvaluateStage {
                   {"acc_many_to_one", scores.acc_many_to_one}});
     }
     table_.push_back(std::move(row));
-  }
-
-  // Fitted on the train split, as everything else here; the scored split is only assigned.
-  void add_kmeans(const std::string& key, const std::string& name, const Tensor& fit, const Tensor& rows) {
-    Tensor centroids = s_.ctx.empty({classes_, fit.dim(1)});
-    const Array<int32_t> labels(s_.ctx, fit.dim(0)), assigned(s_.ctx, rows.dim(0));
-    {
-      const OpScope op(s_.ctx, "kmeans");  // no cost: how many iterations it takes, nobody knows
-      kernels::kmeans({.x = fit.matrix(),
-                       .restarts = s_.config.evaluate.kmeans_restarts,
-                       .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
-                       .centroids = centroids.matrix(),
-                       .labels = labels.span()},
-                      s_.ctx.queue());
-    }
-    const OpScope op(
-        s_.ctx, "kmeans_assign",
-        kernels::kmeans_assign_cost(static_cast<double>(rows.dim(0)), classes_, static_cast<double>(rows.dim(1))));
-    kernels::kmeans_assign(
-        {.x = rows.matrix(), .centroids = centroids.matrix(), .labels = assigned.span(), .distance = {}},
-        s_.ctx.queue());
-    add_row(key, name, assigned.to_host());
-  }
-
-  // True if the device has room for so many values of f32; a note if it has not.
-  bool has_room(const char* what, size_t values) const {
-    const size_t bytes = sizeof(float) * values;
-    if (s_.ctx.has_room(static_cast<int64_t>(bytes))) return true;
-    s_.report.note(fmt::format("evaluate: no k-means on {}, which would take {:.1f} GiB of the device's memory", what,
-                               static_cast<double>(bytes) / (1 << 30)));
-    return false;
-  }
-
-  void baselines() {
-    if (train_.count < classes_)
-      return s_.report.note(
-          fmt::format("evaluate: no k-means, on pixels or features: {} train images make no {} "
-                      "clusters",
-                      train_.count, classes_));
-    if (has_room("pixels", train_.pixels.size() + scored_.pixels.size()))
-      add_kmeans("kmeans_pixels", "k-means on pixels", pixels(train_), pixels(scored_));
-    if (has_room("pretext features", static_cast<size_t>((train_.count + scored_.count) *
-                                                         pretext_task(s_.config.pretext.task).columns_of(s_.config))))
-      add_kmeans("kmeans_features", "k-means on pretext features", features("train", train_),
-                 features("test", scored_));
   }
 
   json representation_quality() {
@@ -268,6 +213,7 @@ class EvaluateStage {
   }
 
   Session& s_;
+  std::vector<Baseline> baselines_;
   const data::Images &train_, &scored_;
   int classes_;
   bool labelled_;
@@ -281,9 +227,11 @@ class EvaluateStage {
 
 json evaluate(Session& s) {
   json summary;
-  alone(s.ctx.collective(), [&] {
-    start_stage(s, "evaluate");
-    profiled(s, "evaluate", [&] { summary = EvaluateStage(s).run(); });
+  start_stage(s, "evaluate");
+  profiled(s, "evaluate", [&] {
+    const Stopwatch watch;
+    std::vector<Baseline> baselines = kmeans_baselines(s, cluster_count(s.config, s.data));
+    alone(s.ctx.collective(), [&] { summary = EvaluateStage(s, std::move(baselines)).run(watch); });
   });
   return summary;
 }

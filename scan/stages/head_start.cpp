@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kmeans.h"
+#include "scan/stages/shared_kmeans.h"
 #include "scan/train/heads_step.h"
 #include "scan/train/sampler.h"
 
@@ -20,16 +20,15 @@ LinearValues prototypes(const ClusterTask& task, const Tensor& rows, int head) {
   Context& ctx = task.session.ctx;
   const int64_t features = rows.dim(1);
   const Tensor centres = ctx.empty({task.classes, features});
-  const Array<int32_t> labels(ctx, rows.dim(0));
-  const kernels::KMeansResult found =
-      kernels::kmeans({.x = rows.matrix(),
-                       .restarts = 1,
-                       .seed = seed_of(task.session.config.seed, fmt::format("cluster/kmeans-{}", head)),
-                       .centroids = centres.matrix(),
-                       .labels = labels.span()},
-                      ctx.queue());
+  const RowsOfRank own = kmeans_rows(ctx, rows.dim(0), features, task.classes);
+  const double mean =
+      shared_kmeans(ctx, {.own = {rows.data() + own.first * features, own.count, features},
+                          .rows = rows.dim(0),
+                          .restarts = 1,
+                          .seed = seed_of(task.session.config.seed, fmt::format("cluster/kmeans-{}", head)),
+                          .centroids = centres.matrix()});
   // Where every row lies on its centre any scale has the same largest logit.
-  const double distance = found.inertia > 0 ? found.inertia / static_cast<double>(rows.dim(0)) : 1;
+  const double distance = mean > 0 ? mean : 1;
   const std::vector<float> m = centres.to_host();
   LinearValues out;
   for (int64_t c = 0; c < task.classes; ++c) {
@@ -52,7 +51,6 @@ void start_heads(const ClusterTask& task, ClusterModel& model, const std::functi
   const Tensor features = rows();
   const StateView state = model.head_state();  // weight and bias of one head after another
   for (int h = 0; h < model.heads.heads(); ++h) {
-    const OpScope op(s.ctx, "kmeans");
     const LinearValues values = prototypes(task, features, h);
     state.parameters.at(static_cast<size_t>(2 * h)).parameter->value.copy_from(values.weight);
     state.parameters.at(static_cast<size_t>(2 * h + 1)).parameter->value.copy_from(values.bias);

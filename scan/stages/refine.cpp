@@ -15,12 +15,12 @@
 #include "kernels/core/philox.h"
 #include "kernels/index/groups.h"
 #include "nn/device/ranks/collective.h"
+#include "nn/ops/ranks.h"
+#include "scan/metrics/blocked_search.h"
 #include "scan/metrics/contingency.h"
-#include "scan/metrics/neighbour_search.h"
 #include "scan/metrics/prototypes.h"
 #include "scan/metrics/reliable.h"
 #include "scan/run/profiled.h"
-#include "scan/run/ranks.h"
 #include "scan/stages/cluster_training.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
@@ -43,6 +43,7 @@ class Refinement {
   SafeTensors run() {
     Training t = t_.training("refine", config_.train);
     t.draws = 1;
+    t.drawn_for = config_.labelled;
     t.draw = [&](int64_t epoch, int64_t sample, int64_t* out) { *out = drawn(epoch, sample); };
     t.step = [&](const Step& at) { return step(at); };
     t.begin_epoch = [&](int64_t epoch) {
@@ -68,21 +69,42 @@ class Refinement {
     const std::vector<int32_t> assignments = argmax_rows(probabilities.view());
     Tape tape(s_.ctx, Tape::Mode::inference);
     const Rows features = host_rows(l2_normalize(tape, tape.constant(all.features)).value());
-    const Neighbours lists = nearest(s_.ctx, features.view(), config_.neighbours - 1, true);
+    const Lists lists = nearest(features);
     const ReliableSet set = reliable_set(
         assignments, confidence_of(probabilities.view(), assignments), t_.classes, agreement(lists, assignments),
-        lists.k, {.agreement = config_.agreement, .confidence = config_.confidence, .least = config_.least});
+        lists.cols, {.agreement = config_.agreement, .confidence = config_.confidence, .least = config_.least});
     tell(set);
     use(set.labels);
   }
 
-  std::vector<int32_t> agreement(const Neighbours& lists, const std::vector<int32_t>& labels) const {
+  struct Lists {
+    std::vector<int64_t> index;  // [rows, cols]
+    int64_t rows = 0, cols = 0;
+  };
+  // Each image's own number is in its list.
+  Lists nearest(const Rows& features) const {
+    Lists out{.index = {}, .rows = features.rows, .cols = std::min<int64_t>(config_.neighbours, features.rows)};
+    out.index = nearest_in_blocks(s_.ctx, {.rows = out.rows,
+                                           .cols = features.cols,
+                                           .k = out.cols,
+                                           .exclude_self = false,
+                                           .database =
+                                               [&](int64_t first, Matrix<float> to) {
+                                                 std::copy_n(features.values.begin() + first * features.cols, to.size(),
+                                                             to.data);
+                                               }})
+                    .index;
+    return out;
+  }
+
+  std::vector<int32_t> agreement(const Lists& lists, const std::vector<int32_t>& labels) const {
     const Array<int64_t> index(s_.ctx, lists.index);
     const Array<int32_t> own(s_.ctx, labels), agree(s_.ctx, lists.rows);
     const OpScope op(s_.ctx, "agreement",
-                     kernels::agreement_cost(static_cast<double>(lists.rows), static_cast<double>(lists.k)));
-    kernels::agreement({.neighbours = {index.data(), lists.rows, lists.k}, .labels = own.span(), .agree = agree.span()},
-                       s_.ctx.queue());
+                     kernels::agreement_cost(static_cast<double>(lists.rows), static_cast<double>(lists.cols)));
+    kernels::agreement(
+        {.neighbours = {index.data(), lists.rows, lists.cols}, .labels = own.span(), .agree = agree.span()},
+        s_.ctx.queue());
     return agree.to_host();
   }
 
@@ -141,33 +163,26 @@ class Refinement {
     return of[random.below(static_cast<uint32_t>(of.size()))];
   }
 
-  // The first of what was drawn for the batch.
-  Samples reliable_of(const Step& at) const {
-    const Samples& all = at.drawn.front();
-    const size_t count = std::min(static_cast<size_t>(config_.labelled), all.index.size());
-    return {.index = all.index.first(count), .images = all.images};
-  }
-
   StepMetrics step(const Step& at) {
     Tape inference(s_.ctx, Tape::Mode::inference);
-    const Tensor guess = t_.logits(inference, weak_(at.batch, at.live), PassOf::plain).value();
-    const Samples reliable = reliable_of(at);
+    const Tensor guess =
+        whole_batch(inference, t_.logits(inference, weak_(at.batch, at.live), PassOf::plain), at.bounds).value();
     Tape tape(s_.ctx);
+    const Var reliable = t_.logits(tape, weak_(at.drawn.front(), at.live, {.count = 1, .first = 1}), PassOf::augmented);
     const SelflabelOut known = selflabel_loss(
-        tape, {}, t_.logits(tape, weak_(reliable, at.live, {.count = 1, .first = 1}), PassOf::augmented),
-        {.labels = device_labels_.span(), .index = reliable.index, .mean = kernels::SelflabelMean::kept});
-    const SelflabelOut guessed =
-        selflabel_loss(tape, guess, t_.logits(tape, strong_(at.batch, at.live), PassOf::augmented),
-                       {.threshold = config_.threshold, .mean = kernels::SelflabelMean::rows});
+        tape, {}, whole_batch(tape, reliable, at.drawn_bounds),
+        {.labels = device_labels_.span(), .index = at.drawn_whole.front(), .mean = kernels::SelflabelMean::kept});
+    const Var strong = t_.logits(tape, strong_(at.batch, at.live), PassOf::augmented);
+    const SelflabelOut guessed = selflabel_loss(tape, guess, whole_batch(tape, strong, at.bounds),
+                                                {.threshold = config_.threshold, .mean = kernels::SelflabelMean::rows});
     const Var loss = add(tape, known.loss, scale(tape, guessed.loss, config_.weight));
     t_.optimizer.zero_grad();
     tape.backward(loss);
     t_.optimizer.step(at.live);
     if (t_.ema) t_.ema->update();
-    return {
-        {.name = "loss", .value = loss.value()},
-        {.name = "labelled_loss", .value = known.loss.value()},
-        {.name = "kept", .value = {}, .count = guessed.kept, .scale = 1 / static_cast<double>(at.batch.index.size())}};
+    return {{.name = "loss", .value = loss.value()},
+            {.name = "labelled_loss", .value = known.loss.value()},
+            {.name = "kept", .value = {}, .count = guessed.kept, .scale = 1 / static_cast<double>(at.whole.size())}};
   }
 
   nlohmann::json end_epoch() {
@@ -200,14 +215,10 @@ class Refinement {
 
 void refine(Session& s) {
   if (!s.config.refine.enabled) throw Error("refine.enabled is false in this run; --set refine.enabled=true");
-  const int ranks = s.ctx.collective().size();
-  alone(s.ctx.collective(), [&] {
-    if (ranks > 1) s.report.note(fmt::format("refine: is not shared out: one rank trains, {} wait", ranks - 1));
-    start_stage(s, "refine");
-    profiled(s, "refine", [&] { write_result(s, "refine", Refinement(s).run()); });
-    remove_checkpoint(s, "refine");
-    report_finished(s, "refine");
-  });
+  start_stage(s, "refine");
+  profiled(s, "refine", [&] { write_result(s, "refine", Refinement(s).run()); });
+  remove_checkpoint(s, "refine");
+  report_finished(s, "refine");
 }
 
 }  // namespace kith

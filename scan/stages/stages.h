@@ -16,8 +16,8 @@
 // stage, are an Error. A single stage always runs, but only on inputs that belong together. A file that others changed or wrote
 // is used as it is, with a warning. A data set without test images is scored on its train split.
 //
-// Of several ranks each calls the same stages (scan/run/ranks.h): pretext (SimCLR, RotNet, BYOL), cluster and selflabel train on
-// shares of every batch, mine searches in shares; refine and evaluate are rank 0's alone.
+// Of several ranks each calls the same stages (scan/run/ranks.h): pretext, cluster, selflabel and refine train on shares of every
+// batch, mine searches in shares; of evaluate, k-means is shared out and the rest is rank 0's alone.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

@@ -15,31 +15,32 @@ std::vector<int64_t> Step::bounds_of_views(int64_t views) const {
   return rows;
 }
 
-StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, const ImageSource* images)
-    : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws) {
+StepFeed::StepFeed(Context& ctx, int64_t batch, int64_t steps, int draws, int64_t drawn_for, const ImageSource* images)
+    : ctx_(ctx), batch_(batch), steps_(steps), draws_(draws), drawn_for_(drawn_for) {
+  check(drawn_for >= 0 && drawn_for <= batch, "StepFeed: draws for more samples than a batch has");
   step_.bounds = share_bounds(batch, ctx.collective().size());
-  const auto rank = static_cast<size_t>(ctx.collective().rank());
-  first_ = step_.bounds[rank], share_ = step_.bounds[rank + 1] - first_;
+  step_.drawn_bounds = share_bounds(drawn_for, ctx.collective().size());
   host_.resize(static_cast<size_t>(steps * record_bytes()));
   if (!ctx.on_cpu()) {
     epoch_ = Array<std::byte>(ctx, static_cast<int64_t>(host_.size()));
     now_ = Array<std::byte>(ctx, record_bytes());
   }
   if (images != nullptr && images->streamed()) {
-    check(share_ == batch, "StepFeed: images are not streamed to several ranks");
-    stream_.emplace(*images, (1 + draws) * batch);
-    part_bytes_ = batch * images->images().image_bytes();
+    check(ctx.collective().size() == 1, "StepFeed: images are not streamed to several ranks");
+    stream_.emplace(*images, numbers());
+    image_bytes_ = images->images().image_bytes();
   }
   step_.drawn.resize(static_cast<size_t>(draws));
+  step_.drawn_whole.resize(static_cast<size_t>(draws));
 }
 
 int64_t StepFeed::record_bytes() const {
-  return static_cast<int64_t>(sizeof(LiveStep)) + (batch_ + draws_ * share_) * static_cast<int64_t>(sizeof(int64_t));
+  return static_cast<int64_t>(sizeof(LiveStep)) + numbers() * static_cast<int64_t>(sizeof(int64_t));
 }
 
 std::span<const int64_t> StepFeed::samples_of(int64_t step) const {
   const std::byte* record = host_.data() + step * record_bytes();
-  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>(batch_ + draws_ * share_)};
+  return {reinterpret_cast<const int64_t*>(record + sizeof(LiveStep)), static_cast<size_t>(numbers())};
 }
 
 void StepFeed::begin_epoch(std::span<const int64_t> order, const std::function<void(int64_t, int64_t*)>& draw,
@@ -53,9 +54,9 @@ void StepFeed::begin_epoch(std::span<const int64_t> order, const std::function<v
     auto* index = reinterpret_cast<int64_t*>(record + sizeof(LiveStep));
     for (int64_t i = 0; i < batch_; ++i) {
       index[i] = order[static_cast<size_t>(s * batch_ + i)];
-      if (draws_ == 0 || i < first_ || i >= first_ + share_) continue;
+      if (draws_ == 0 || i >= drawn_for_) continue;
       draw(index[i], drawn.data());
-      for (int d = 0; d < draws_; ++d) index[batch_ + d * share_ + i - first_] = drawn[static_cast<size_t>(d)];
+      for (int d = 0; d < draws_; ++d) index[batch_ + d * drawn_for_ + i] = drawn[static_cast<size_t>(d)];
     }
   }
   if (!ctx_.on_cpu()) epoch_.copy_from(host_);
@@ -71,19 +72,24 @@ void StepFeed::advance(int64_t step) {
     record = now_.data();
   }
   if (stream_) {
-    const OpScope op(ctx_, "images",
-                     {.bytes = static_cast<double>((1 + draws_) * part_bytes_)});  // until they are there
+    const OpScope op(ctx_, "images", {.bytes = static_cast<double>(numbers() * image_bytes_)});  // until they are there
     stream_->next();
   }
   const auto* index = reinterpret_cast<const int64_t*>(record + sizeof(LiveStep));
-  const auto part = [&](int64_t p, const int64_t* samples) {
-    return Samples{.index = {samples, static_cast<size_t>(share_)},
-                   .images = stream_ ? stream_->data() + p * part_bytes_ : nullptr};
+  // This rank's share of the numbers that begin at `first`.
+  const auto share = [&](int64_t first, const std::vector<int64_t>& bounds) {
+    const auto rank = static_cast<size_t>(ctx_.collective().rank());
+    return Samples{.index = {index + first + bounds[rank], static_cast<size_t>(bounds[rank + 1] - bounds[rank])},
+                   .images = stream_ ? stream_->data() + first * image_bytes_ : nullptr};
   };
   step_.live = reinterpret_cast<const LiveStep*>(record);
   step_.whole = {index, static_cast<size_t>(batch_)};
-  step_.batch = part(0, index + first_);
-  for (int d = 0; d < draws_; ++d) step_.drawn[static_cast<size_t>(d)] = part(1 + d, index + batch_ + d * share_);
+  step_.batch = share(0, step_.bounds);
+  for (int d = 0; d < draws_; ++d) {
+    const int64_t first = batch_ + d * drawn_for_;
+    step_.drawn_whole[static_cast<size_t>(d)] = {index + first, static_cast<size_t>(drawn_for_)};
+    step_.drawn[static_cast<size_t>(d)] = share(first, step_.drawn_bounds);
+  }
 }
 
 void StepFeed::passed() {

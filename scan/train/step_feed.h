@@ -18,21 +18,25 @@ namespace kith {
 
 // In the memory of the context's device.
 struct Step {
-  Samples batch;                        // of several ranks: this one's share
-  std::vector<Samples> drawn;           // what Training::draw drew for each of them
-  const LiveStep* live = nullptr;       // epoch, learning rate, number of the optimiser's step
-  std::span<const int64_t> whole = {};  // the samples of all ranks, in the order of their shares
-  std::vector<int64_t> bounds = {};     // of the ranks' shares in it
+  Samples batch;  // of several ranks: this one's share
+  std::vector<Samples>
+      drawn;  // what Training::draw drew for each of them; or, where it drew for fewer, a share of those
+  const LiveStep* live = nullptr;  // epoch, learning rate, number of the optimiser's step
+  // Of all ranks, in the order of their shares, and where those begin and end.
+  std::span<const int64_t> whole = {};
+  std::vector<int64_t> bounds = {};
+  std::vector<std::span<const int64_t>> drawn_whole = {};
+  std::vector<int64_t> drawn_bounds = {};
 
   std::vector<int64_t> bounds_of_views(int64_t views) const;  // where a sample is so many rows
 };
 
 class StepFeed {
  public:
-  // `draws` numbers are drawn for every sample; an epoch has `steps` steps of `batch` samples, of which each of the context's
-  // ranks has its share (share_bounds). `images`, where steps look at
-  // some: samples and what is drawn for them are numbers of its images.
-  StepFeed(Context&, int64_t batch, int64_t steps, int draws, const ImageSource* images);
+  // An epoch has `steps` steps of `batch` samples, and `draws` numbers are drawn for each of the first `drawn_for` of those; of
+  // either, each of the context's ranks has its share (share_bounds). `images`, where steps look at some: samples and what is
+  // drawn for them are numbers of its images.
+  StepFeed(Context&, int64_t batch, int64_t steps, int draws, int64_t drawn_for, const ImageSource* images);
 
   // order [at least steps * batch]; draw(sample, out[draws]); live(step): the numbers of each step of this epoch, of which
   // `first` is the first to come.
@@ -46,14 +50,15 @@ class StepFeed {
  private:
   int64_t record_bytes() const;
   std::span<const int64_t> samples_of(int64_t step) const;  // the batch's and what was drawn for them, on the host
+  int64_t numbers() const { return batch_ + draws_ * drawn_for_; }  // of a step
 
   Context& ctx_;
   int64_t batch_, steps_;
-  int64_t first_ = 0, share_ = 0;  // of this rank in a batch
   int draws_;
-  std::vector<std::byte> host_;  // [steps][LiveStep, index, drawn 0, drawn 1, ...]; drawn of the share alone
+  int64_t drawn_for_;
+  std::vector<std::byte> host_;  // [steps][LiveStep, index, drawn 0, drawn 1, ...]
   Array<std::byte> epoch_, now_;
-  int64_t part_bytes_ = 0;  // of the images of a batch
+  int64_t image_bytes_ = 0;  // where images are streamed
   std::optional<ImageStream> stream_;
   Step step_;
 };

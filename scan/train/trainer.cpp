@@ -45,8 +45,12 @@ class Loop {
           fmt::format("{}: a batch of {} images leaves a rank of {} with fewer than {}; take fewer ranks, or a "
                       "larger batch with --set {}.batch=N",
                       t_.stage, c.batch, ranks, least, t_.stage));
+    const int64_t drawn_for = t_.drawn_for > 0 ? std::min(t_.drawn_for, c.batch) : c.batch;
+    if (ranks > 1 && drawn_for / ranks < least)
+      throw Error(fmt::format("{}: {} images drawn for a batch leave a rank of {} with fewer than {}; take fewer ranks",
+                              t_.stage, drawn_for, ranks, least));
     steps_per_epoch_ = t_.samples / c.batch;
-    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, t_.images);
+    feed_.emplace(s.ctx, c.batch, steps_per_epoch_, t_.draws, drawn_for, t_.images);
     if (feed_->streams()) s_.report.note(fmt::format("{}: the images are streamed, {:.1f} MiB", t_.stage, image_mib()));
   }
 

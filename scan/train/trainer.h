@@ -32,7 +32,9 @@ struct Training {
   // wait for a result. Metrics are those of the whole batch, the same on every rank. They are averaged over the epoch for the
   // log; skipped batches do not enter the averages.
   std::function<StepMetrics(const Step&)> step;
-  int draws = 0;  // numbers drawn for every sample of a batch, by the next
+  int draws = 0;  // numbers drawn for every sample of a batch, by `draw`
+  // For so many of its first samples alone, shared out among the ranks by themselves; 0: for all.
+  int64_t drawn_for = 0;
   std::function<void(int64_t epoch, int64_t sample, int64_t* out)> draw = {};
   std::function<float(double progress)> decay = {};  // LiveStep::decay of a step, by the share of all steps before it
   Optimizer* optimizer = nullptr;                    // counts its steps here; null: the stage has none

@@ -25,6 +25,9 @@ class RanksRuns : public Runs {
     if (mpi_version().empty()) GTEST_SKIP() << "no MPI in this build (KITH_MPI)";
     Runs::SetUp();
   }
+  // With refinement, whose batches 2 ranks do not divide.
+  const std::vector<std::string> refined_ = {"--set", "refine.enabled=true", "--set", "refine.epochs=2",
+                                             "--set", "refine.batch=41",     "--set", "refine.labelled=9"};
   Outcome ranks(int count, const fs::path& out, std::vector<std::string> more = {}, Interruption interruption = {}) {
     more.insert(more.end(), {"--ranks", std::to_string(count)});
     return kith(command("run", out, more), std::move(interruption), nullptr, kBusyMachine);
@@ -40,7 +43,7 @@ class RanksRuns : public Runs {
   }
   void expect_same(const fs::path& a, const fs::path& b) const {
     for (const char* file : {"pretext.safetensors", "features_test.npy", "neighbours_train.npy", "cluster.safetensors",
-                             "selflabel.safetensors", "probabilities.npy", "confusion.csv"})
+                             "selflabel.safetensors", "refine.safetensors", "probabilities.npy", "confusion.csv"})
       EXPECT_TRUE(text_of(root_ / a / file) == text_of(root_ / b / file)) << file << " differs";
   }
 };
@@ -55,12 +58,15 @@ int64_t lines_with(const std::string& text, const std::string& part) {
 const std::vector<std::string> kOften = {"--set", "checkpoint_seconds=0"};
 
 TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
-  const Outcome whole = ranks(2, "a");
+  const Outcome whole = ranks(2, "a", refined_);
   ASSERT_EQ(whole.status, 0) << whole.err;
-  EXPECT_EQ(lines_with(whole.out, "SCAN + self-labelling"), 1) << whole.out;  // said by one
+  EXPECT_EQ(lines_with(whole.out, "SCAN + self-labelling + refinement"), 1) << whole.out;  // said by one
+  EXPECT_EQ(lines_with(whole.err, "refine: epoch 2/2"), 1) << whole.err;
   EXPECT_EQ(lines_with(whole.err, "pretext: epoch 1/3"), 1) << whole.err;
   EXPECT_EQ(lines_with(whole.err, "; 2 ranks, " + mpi_version()), 1) << whole.err;
-  const Outcome stopped = ranks(2, "b", kOften, once_saved(SIGINT, "b"));
+  std::vector<std::string> often = refined_;
+  often.insert(often.end(), kOften.begin(), kOften.end());
+  const Outcome stopped = ranks(2, "b", often, once_saved(SIGINT, "b"));
   EXPECT_EQ(stopped.status, 130) << stopped.err;
   EXPECT_EQ(lines_with(stopped.err, "kith: stopping: saves first"), 1) << stopped.err;
   // No empty line before ours, where there is no terminal; Open MPI 5 ends with some of its own.

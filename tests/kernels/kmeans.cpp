@@ -192,7 +192,7 @@ TEST(KMeans, EmptyClustersTakeTheFarthestRows) {
   centroids.values = {0, 0, 40, 40, 50, 0, 40, 40, 7, 1};
   std::vector<int32_t> labels = {0, 0, 2, 4, 0};
   cpu::ClusterSums sums = {.sum = {8, 3, 0, 0, 90, 0, 0, 0, 7, 1}, .count = {3, 0, 1, 0, 1}};
-  cpu::fill_empty<float>(x.view(), std::as_const(centroids).view(), labels, sums);
+  cpu::fill_empty<float>(x.view(), std::as_const(centroids).view(), labels, sums, cpu::RowShares(5));
   EXPECT_EQ(labels, (std::vector<int32_t>{3, 1, 2, 4, 0}));  // row 1 is farthest; rows 0 and 4 tie: the lower index
   EXPECT_EQ(sums.count, (std::vector<int64_t>{1, 1, 1, 1, 1}));
   EXPECT_EQ(sums.sum, (std::vector<double>{0, 3, 5, 0, 90, 0, 3, 0, 7, 1}));

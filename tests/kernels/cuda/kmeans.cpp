@@ -143,7 +143,7 @@ TEST_F(KMeansCuda, SeedsAsTheCpuDoes) {
     for (const uint32_t restart : {0, 1}) {
       if (rows > 1000 && restart > 0) continue;
       HostMatrix<float> want(clusters, dim);
-      cpu::seed_centroids<float>(x.view(), want.view(), Random(5, restart, 0, 0));
+      cpu::seed_centroids<float>(x.view(), want.view(), Random(5, restart, 0, 0), cpu::RowShares(x.rows));
       const OnDevice<float> d_x(x), got(HostMatrix<float>(clusters, dim, NAN));
       cuda::seed_centroids(d_x.matrix(), got.matrix(), Random(5, restart, 0, 0), queue);
       EXPECT_EQ(got.host(), want.values);
@@ -175,7 +175,7 @@ TEST_F(KMeansCuda, SumsOfClustersAndMomentsOfColumns) {
     EXPECT_EQ(d_count.host(), count);
     EXPECT_EQ(empty, std::count(count.begin(), count.end(), 0));
     EXPECT_TRUE(close(d_sum.host(), sum, {.abs = 0x1p-50 * static_cast<double>(rows)}));  // f64, terms below 8
-    const double variance = cpu::mean_column_variance<float>(x.view());
+    const double variance = cpu::mean_column_variance<float>(x.view(), cpu::RowShares(x.rows));
     EXPECT_NEAR(cuda::mean_column_variance(d_x.matrix(), queue), variance, 0x1p-48 * static_cast<double>(rows));
   }
 }
@@ -214,7 +214,7 @@ TEST_F(KMeansCuda, EmptyClustersTakeTheFarthestRows) {
   const OnDevice<int64_t> d_count(sums.count);
   cuda::label_distances(d_x.matrix(), d_m.matrix(), d_labels.data(), d_distance.data(), queue);
   cuda::fill_empty(d_x.matrix(), 9, d_distance.data(), d_labels.data(), {d_sum.data(), d_count.data()}, queue);
-  cpu::fill_empty<float>(many.view(), centroids.view(), want, sums);
+  cpu::fill_empty<float>(many.view(), centroids.view(), want, sums, cpu::RowShares(many.rows));
   EXPECT_EQ(d_labels.host(), want);
   EXPECT_EQ(d_count.host(), sums.count);
   EXPECT_EQ(d_sum.host(), sums.sum);

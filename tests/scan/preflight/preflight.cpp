@@ -219,11 +219,14 @@ TEST(Preflight, EveryRankHasTwoImagesOfABatch) {
   machine.ranks = 5;
   EXPECT_TRUE(preflight(config, test::striped_data(), kAll, machine).faults.empty());
   config.cluster.train.batch = 9;
-  config.refine.train.batch = 9;  // rank 0 alone
   EXPECT_EQ(preflight(config, test::striped_data(), kAll, machine).faults,
             (std::vector<std::string>{
                 "cluster.batch: 9 images leave one of 5 ranks with fewer than 2; expected at least 10"}));
   config.cluster.train.batch = 10;
+  config.refine.enabled = true;
+  config.refine.labelled = 9;
+  EXPECT_EQ(preflight(config, test::striped_data(), kRefined, machine).faults.at(0),
+            "refine.labelled: 9 images leave one of 5 ranks with fewer than 2; expected at least 10");
 }
 
 TEST(Preflight, RanksHaveAsManyShardsEach) {

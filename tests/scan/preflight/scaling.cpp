@@ -46,6 +46,18 @@ TEST(Scaling, BatchNormOfTheWholeIsACallOfEveryLayerEachWay) {
   EXPECT_EQ(whole.calls - own.calls, 2 * (1 + 16 + 3));  // the layers of ResNet-18; both views pass as one batch
 }
 
+// Three passes forward and two backward, of which each layer tells; rows of the batch's two looks and of the reliable images.
+TEST(Scaling, RefinementTellsOfItsThreePasses) {
+  RunConfig config;
+  config.refine.enabled = true;
+  config.cluster.classes = 10;
+  config.refine.labelled = 64;
+  const StepTraffic own = step_traffic(config, kCifar, Norm::own).back();
+  EXPECT_EQ(own.stage, "refine");
+  EXPECT_EQ(own.gathered, 4. * (2. * static_cast<double>(config.refine.train.batch) + 64) * 10);
+  EXPECT_EQ(step_traffic(config, kCifar, Norm::whole).back().calls - own.calls, (3 + 2) * (1 + 16 + 3));
+}
+
 TEST(Scaling, StagesWithoutStepsAreLeftOut) {
   RunConfig config;
   config.pretext.train.epochs = 0;

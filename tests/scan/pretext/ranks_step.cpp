@@ -13,6 +13,7 @@
 #include "scan/stages/pretext.h"
 #include "tests/nn/device/ranks.h"
 #include "tests/scan/stages/stages_support.h"
+#include "tests/scan/step_bounds.h"
 
 namespace kith {
 namespace {
@@ -20,14 +21,7 @@ namespace {
 using namespace test;
 using Norm = Collective::BatchNorm;
 
-constexpr double kU = 0x1p-24, kMoved = 0x1p-18;
-
-// Of all images in one step at a rate of 1, without momentum or decay: weights less what they became are the gradient.
-struct StepTaken {
-  double loss = 0;
-  std::map<std::string, std::vector<float>> gradient, after;
-  std::vector<float> queue;  // of MoCo
-};
+constexpr double kMoved = 0x1p-18;
 
 RunConfig one_step(PretextKind kind, int64_t images) {
   RunConfig c = tiny_config();
@@ -97,47 +91,9 @@ StepTaken step_of(const RunConfig& config, int count, Norm by, uint64_t moved = 
   return taken[0];
 }
 
-double largest(const std::vector<float>& a) {
-  double most = 0;
-  for (const float v : a) most = std::max(most, std::abs(double{v}));
-  return most;
-}
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(double{a[i]} - b[i]));
-  return most;
-}
-
-// What other orders of summation may change. Ranks compute the same sums in another order; of n numbers a sum then moves by about
-// sqrt(n) u of its terms (Higham & Mary 2019), n at most the rows of a layer: views times pixels. What becomes of such moves, in
-// every layer, in the loss and the gradient is measured: all weights are moved by kMoved of themselves, with random signs, three
-// times, and with them the values of every layer. That does not show sums whose terms cancel whatever the weights, as those of a
-// bias before a batch norm: their terms are taken to be as large as the largest gradient. A weight at a rate of 1 is
-// rounded twice.
-struct StepBounds {
-  double loss = 0, queue = 0;
-  std::map<std::string, double> gradient;
-};
 StepBounds bounds_of(const RunConfig& config, const StepTaken& one, int views) {
-  const double sum = std::sqrt(static_cast<double>(views * config.pretext.train.batch * 8 * 8)) * kU;
-  double most = 0;
-  for (const auto& [name, gradient] : one.gradient) most = std::max(most, largest(gradient));
-  StepBounds out;
-  for (const auto& [name, gradient] : one.gradient)
-    out.gradient[name] = sum * most + 2 * kU * (largest(one.after.at(name)) + largest(gradient));
-  std::map<std::string, double> moves;
-  double loss = 0, queue = 0;
-  for (const uint64_t seed : {1, 2, 3}) {
-    const StepTaken moved = step_of(config, 1, Norm::own, seed);
-    loss = std::max(loss, std::abs(moved.loss - one.loss));
-    queue = std::max(queue, largest_difference(moved.queue, one.queue));
-    for (const auto& [name, gradient] : one.gradient)
-      moves[name] = std::max(moves[name], largest_difference(moved.gradient.at(name), gradient));
-  }
-  out.loss = sum / kMoved * loss + 2 * kU * std::abs(one.loss);
-  out.queue = sum / kMoved * queue + 2 * kU;
-  for (const auto& [name, move] : moves) out.gradient[name] += sum / kMoved * move;
-  return out;
+  return step_bounds(one, static_cast<double>(views * config.pretext.train.batch * 8 * 8), kMoved,
+                     [&](uint64_t seed) { return step_of(config, 1, Norm::own, seed); });
 }
 
 void expect_step_of_one_rank(const StepTaken& several, const StepTaken& one, const StepBounds& bounds) {

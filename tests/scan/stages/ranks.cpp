@@ -10,31 +10,12 @@
 #include "scan/stages/pretext.h"
 #include "scan/train/inference.h"
 #include "scan/train/trainer.h"
-#include "tests/nn/device/ranks.h"
-#include "tests/scan/stages/stages_support.h"
+#include "tests/scan/stages/ranks_support.h"
 
 namespace kith {
 namespace {
 
 using namespace test;
-
-// f(session) on each rank; the recorder of rank 0 is the run's. `stop_after`: steps after which each rank is asked to stop.
-void on_ranks_of(TinyRun& run, int count, const std::function<void(Session&)>& f,
-                 std::vector<int64_t> stop_after = {}) {
-  on_thread_ranks(count, [&](const std::shared_ptr<Collective>& own) {
-    const int rank = own->rank();
-    Context ctx({.threads = 1, .collective = own});
-    Recorder others;
-    Recorder& report = rank == 0 ? run.report : others;
-    if (!stop_after.empty()) report.stop_after = report.steps + stop_after.at(static_cast<size_t>(rank));
-    const RunConfig config = run.config;
-    const data::Dataset data = run.data;
-    Session s{ctx, config, data, run.folder.path(), report};
-    f(s);
-  });
-}
-
-constexpr int64_t kNever = std::numeric_limits<int32_t>::max();
 
 RunConfig all_stages(bool frozen = false) {
   RunConfig c = tiny_config();
@@ -43,6 +24,10 @@ RunConfig all_stages(bool frozen = false) {
   c.cluster.frozen = frozen;
   c.cluster.init = frozen ? HeadStart::random : HeadStart::kmeans;
   c.selflabel.train.batch = 17;
+  c.refine.enabled = true;
+  c.refine.train.batch = 17;
+  c.refine.labelled = 7;
+  c.refine.ema = 0.5f;
   return c;
 }
 
@@ -66,6 +51,7 @@ TEST(RanksRun, AsManyRanksGiveTheSameBitsStoppedOrNot) {
     }
     EXPECT_GE(stops, 5);
     expect_same_results(whole, stopped);
+    EXPECT_TRUE(bytes_of(whole.file("refine.safetensors")) == bytes_of(stopped.file("refine.safetensors")));
     EXPECT_TRUE(std::filesystem::exists(stopped.file("report.html")));
   }
 }
@@ -141,9 +127,9 @@ TEST(RanksRun, EveryTaskLeavesTheSameStateOnAllRanks) {
 
 // A model that notes which samples it was given.
 struct Seen {
-  std::vector<std::vector<int64_t>> batches, drawn, wholes;
+  std::vector<std::vector<int64_t>> batches, drawn, wholes, drawn_wholes;
 };
-Seen seen_by(Session& s) {
+Seen seen_by(Session& s, int64_t drawn_for = 0) {
   Seen seen;
   Training t;
   t.stage = "pretext";
@@ -151,11 +137,13 @@ Seen seen_by(Session& s) {
   t.config.epochs = 2;
   t.config.batch = 7;
   t.draws = 1;
+  t.drawn_for = drawn_for;
   t.draw = [](int64_t epoch, int64_t sample, int64_t* out) { *out = 100 * (epoch + 1) + sample; };
   t.step = [&](const Step& at) {
     seen.batches.emplace_back(at.batch.index.begin(), at.batch.index.end());
     seen.drawn.emplace_back(at.drawn[0].index.begin(), at.drawn[0].index.end());
     seen.wholes.emplace_back(at.whole.begin(), at.whole.end());
+    seen.drawn_wholes.emplace_back(at.drawn_whole[0].begin(), at.drawn_whole[0].end());
     return StepMetrics{{.name = "loss", .value = s.ctx.full({}, 1)}};
   };
   t.save = [](Checkpoint&) {};
@@ -165,22 +153,29 @@ Seen seen_by(Session& s) {
 }
 
 TEST(RanksRun, TheNumberOfRanksChangesNoBatchAndNoDraw) {
-  TinyRun tiny("ranks_batches");
-  Seen one;
-  on_ranks_of(tiny, 1, [&](Session& s) { one = seen_by(s); });
-  EXPECT_EQ(one.batches, one.wholes);
-  for (const int count : {2, 3}) {
-    std::vector<Seen> parts(static_cast<size_t>(count));
-    on_ranks_of(tiny, count, [&](Session& s) { parts[static_cast<size_t>(s.ctx.collective().rank())] = seen_by(s); });
-    for (size_t step = 0; step < one.batches.size(); ++step) {
-      std::vector<int64_t> batch, drawn;
-      for (const Seen& part : parts) {
-        batch.insert(batch.end(), part.batches.at(step).begin(), part.batches.at(step).end());
-        drawn.insert(drawn.end(), part.drawn.at(step).begin(), part.drawn.at(step).end());
-        EXPECT_EQ(part.wholes.at(step), one.batches[step]);
+  for (const int64_t drawn_for : {0, 6}) {  // for all of a batch; for its first alone, which are shares of their own
+    TinyRun tiny("ranks_batches");
+    Seen one;
+    on_ranks_of(tiny, 1, [&](Session& s) { one = seen_by(s, drawn_for); });
+    EXPECT_EQ(one.batches, one.wholes);
+    EXPECT_EQ(one.drawn, one.drawn_wholes);
+    for (const int count : {2, 3}) {
+      std::vector<Seen> parts(static_cast<size_t>(count));
+      on_ranks_of(tiny, count,
+                  [&](Session& s) { parts[static_cast<size_t>(s.ctx.collective().rank())] = seen_by(s, drawn_for); });
+      for (size_t step = 0; step < one.batches.size(); ++step) {
+        std::vector<int64_t> batch, drawn;
+        for (const Seen& part : parts) {
+          batch.insert(batch.end(), part.batches.at(step).begin(), part.batches.at(step).end());
+          drawn.insert(drawn.end(), part.drawn.at(step).begin(), part.drawn.at(step).end());
+          EXPECT_EQ(part.wholes.at(step), one.batches[step]);
+          EXPECT_EQ(part.drawn_wholes.at(step), one.drawn[step]);
+          EXPECT_GE(part.drawn.at(step).size(), 2u);
+        }
+        EXPECT_EQ(batch, one.batches[step]);
+        EXPECT_EQ(drawn, one.drawn[step]);
+        for (size_t i = 0; i < drawn.size(); ++i) EXPECT_EQ(drawn[i] % 100, batch[i]);
       }
-      EXPECT_EQ(batch, one.batches[step]);
-      EXPECT_EQ(drawn, one.drawn[step]);
     }
   }
 }
@@ -191,6 +186,8 @@ TEST(RanksRun, ABatchTooSmallForTheRanksIsAnError) {
       error_of([&] { on_ranks_of(tiny, 4, [](Session& s) { seen_by(s); }); }),
       "pretext: a batch of 7 images leaves a rank of 4 with fewer than 2; take fewer ranks, or a larger batch with "
       "--set pretext.batch=N");
+  EXPECT_EQ(error_of([&] { on_ranks_of(tiny, 3, [](Session& s) { seen_by(s, 5); }); }),
+            "pretext: 5 images drawn for a batch leave a rank of 3 with fewer than 2; take fewer ranks");
 }
 
 TEST(RanksRun, GoesOnWithAnotherNumberOfRanksAndSaysSo) {
