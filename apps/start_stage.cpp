@@ -111,10 +111,10 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
   ResolvedConfig resolved = resolve_config(o);
   const std::string& spec = resolved.config.data.spec;
-  expect_no_foreign_results(o.out);
   expect_outside_data("--out", o.out, spec);
-  if (spec.empty()) throw no_data_set(o.out);
   expect_usable_folder(o.out);
+  expect_run_or_empty(o.out);
+  if (spec.empty()) throw no_data_set(o.out);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);
   expect_device_of_ranks(o.device, ranks, here, list_devices());
