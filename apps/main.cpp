@@ -90,6 +90,7 @@ int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   try {
     app.parse(static_cast<int>(words.size()), words.data());
     flush_output();
+    if (stop_announced()) say(kDoneBeforeStop, 0);
   } catch (const CLI::Success& e) {  // --help, --version
     if (const std::string wrong = unknown_command(app, arguments); !wrong.empty()) return fail(wrong, 2);
     std::ostringstream text;

@@ -229,7 +229,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   as_rank(*ranks, [&] {
     Started s;
     alone(*ranks, [&, count = ranks->size(), here = ranks_here(*ranks)] { s.resolved = begin(o, count, here); });
-    ranks->rank() == 0 ? catch_stop_signals() : catch_stop_signals_quietly();
+    const std::vector<pid_t> processes = processes_of(*ranks);
+    ranks->rank() == 0 ? catch_stop_signals(processes) : catch_stop_signals_quietly();
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     if (ranks->rank() == 0) say_ranks_listen();  // all have been here
     open_all(o, ranks, s);
