@@ -110,6 +110,8 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   return run;
 }
 
+bool is_last_stage(const TrainedRun& run) { return run.stage == last_stage(run.config); }
+
 std::string no_run_directory(const fs::path& dir) {
   std::error_code ignored;
   if (fs::exists(dir / "run.json", ignored))

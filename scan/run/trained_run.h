@@ -30,6 +30,9 @@ struct TrainedRun {
 // directory, no weights of that stage in it, weights without the origin that kith's stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
 
+// Whether the network is that of the last stage that the run's configuration has, from which the results of the run come.
+bool is_last_stage(const TrainedRun&);
+
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
 std::string no_run_directory(const std::filesystem::path& dir);
 

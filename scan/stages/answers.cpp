@@ -28,10 +28,10 @@ data::Images fitting(const TrainedRun& run, const data::Images& images) {
   return data::resized(images, run.config.data.size);
 }
 
-// [clusters, features], or empty.
+// [clusters, features], or empty: those of the run are means of features of its last network.
 std::vector<float> prototype_rows(const TrainedRun& run, int64_t columns) {
   const std::filesystem::path file = prototypes_path(run.dir);
-  if (!std::filesystem::exists(file)) return {};
+  if (!is_last_stage(run) || !std::filesystem::exists(file)) return {};
   data::NpyArray<float> rows = data::read_npy<float>(file);
   if (rows.shape != std::vector<int64_t>{run.clusters, columns})
     throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,
@@ -76,11 +76,11 @@ Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const dat
   const Rows unit = host_rows(l2_normalize(tape, tape.constant(found.features)).value());
   Rows probabilities = host_rows(found.probabilities);
   const std::vector<float> prototypes = prototype_rows(run, unit.cols);
-  Answers out;
+  Answers out{.each = {}, .measured = !prototypes.empty(), .probabilities = {}};
   for (int64_t i = 0; i < probabilities.rows; ++i) {
     Answer a = most_probable({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});
     const auto columns = static_cast<size_t>(unit.cols);
-    if (!prototypes.empty())
+    if (out.measured)
       a.distance = distance({unit.view().row(i).data(), columns},
                             {prototypes.data() + static_cast<size_t>(a.cluster) * columns, columns});
     out.each.push_back(a);
