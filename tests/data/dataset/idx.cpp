@@ -188,6 +188,8 @@ TEST(Spec, NamesUnknownSetsAndBadForms) {
              "nearest is cifar10");
   EXPECT_HAS(error_of([] { load("cifar1000:/tmp"); }), "; the nearest is cifar100");
   for (const char* spec : {"", "cifar10", "cifar10:"}) EXPECT_HAS(error_of([&] { load(spec); }), "expected NAME:DIR");
+  const std::string here = std::filesystem::temp_directory_path().string();
+  EXPECT_HAS(error_of([&] { load(here); }), "; folder:" + here + " reads the pictures in that folder");
 }
 
 // CIFAR's files have one size only, so these are as large as the real ones; holes cost no disk.
