@@ -5,14 +5,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <thread>
 
 #include "apps/launcher.h"
+#include "apps/signals.h"
 #include "kernels/core/check.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/threads.h"
@@ -47,6 +51,7 @@ std::vector<std::string> own_command() {
   ::setenv("OMP_NUM_THREADS", std::to_string(threads_of_rank(available_processors(), ranks)).c_str(), 0);
   const LauncherEnd end = run_launcher(words);
   if (end.given_up) fmt::print(stderr, "kith: stopped before anything was saved; the same command starts again\n");
+  if (end.status == 0 && stop_announced()) fmt::print(stderr, "kith: {}\n", kDoneBeforeStop);
   throw EndQuietly{end.status};
 }
 
@@ -117,6 +122,22 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
     launch(*wanted);
   }
   return one_rank();
+}
+
+std::vector<pid_t> processes_of(Collective& ranks) {
+  struct Place {
+    char machine[64];
+    int64_t process;
+  };
+  std::vector<Place> all(static_cast<size_t>(ranks.size()));
+  Place& own = all[static_cast<size_t>(ranks.rank())];
+  ::gethostname(own.machine, sizeof(own.machine) - 1);
+  own.process = ::getpid();
+  ranks.all_gather(std::as_writable_bytes(std::span(all)), Queue{});
+  std::vector<pid_t> out;
+  for (const Place& p : all)
+    out.push_back(std::strcmp(p.machine, own.machine) == 0 ? static_cast<pid_t>(p.process) : 0);
+  return out;
 }
 
 int ranks_here(const Collective& ranks) {

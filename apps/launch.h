@@ -1,5 +1,7 @@
 // One command as several processes (nn/device/ranks/mpi_ranks.h): kith run --ranks N starts them, or mpirun started this one.
 #pragma once
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +38,9 @@ int most_ranks(int available);
 int threads_of_rank(int available, int here);
 // The same of this process, where the command line asks for none (0) and OMP_NUM_THREADS says nothing; else what they say.
 int threads_of_rank(const Collective&, int asked);
+
+// Process ids, 0 of one on another machine. A call of all ranks.
+std::vector<pid_t> processes_of(Collective& ranks);
 
 int ranks_here(const Collective&);  // of them on this machine
 

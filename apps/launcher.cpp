@@ -179,7 +179,8 @@ LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience
   }
   end_what_is_left();
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw Error(words.front() + ": cannot be started");
-  if (stop.told()) return {.status = 128 + stop_signal(), .given_up = !listening};
+  const bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;  // before any rank could stop
+  if (stop.told() && !done) return {.status = 128 + stop_signal(), .given_up = !listening};
   const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   expect_no_rank_killed(ended);
   return {.status = ended};

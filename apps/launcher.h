@@ -11,7 +11,7 @@
 namespace kith {
 
 struct LauncherEnd {
-  int status = 0;         // its exit status, or 128 + signal; after a stop signal 128 + that signal
+  int status = 0;  // its exit status, or 128 + signal; after a stop signal 128 + that signal, unless all was done
   bool given_up = false;  // stopped before the ranks listened
 };
 // How long ranks may take to listen after a stop signal, and a launcher that was given up to end. Error: the launcher cannot be

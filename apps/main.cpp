@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <span>
 #include <sstream>
 #include <system_error>
@@ -26,6 +27,7 @@
 #include "apps/signals.h"
 #include "apps/standard_output.h"
 #include "apps/usage.h"
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
 #include "scan/config/config.h"
@@ -70,9 +72,15 @@ int say(const std::string& text, int status) {
 
 int fail(const std::string& text, int status) { return say("error: " + text, status); }
 
+// "PATH: File name too long; ...", where the library that met it would put the path last, behind a word of its own.
+std::string text_of(const std::filesystem::filesystem_error& e) {
+  const std::string text = fmt::format("{}: {}", data::printable(e.path1().string()), e.code().message());
+  return e.code() == std::errc::filename_too_long ? text + "; expected names of at most 255 bytes" : text;
+}
+
 int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
-  app.set_version_flag("--version", "kith " KITH_VERSION);
+  app.set_version_flag("-v,--version", "kith " KITH_VERSION);
   app.require_subcommand(1);
   add_stage_commands(app);
   add_answer_commands(app);
@@ -90,6 +98,7 @@ int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   try {
     app.parse(static_cast<int>(words.size()), words.data());
     flush_output();
+    if (stop_announced()) say(kDoneBeforeStop, 0);
   } catch (const CLI::Success& e) {  // --help, --version
     if (const std::string wrong = unknown_command(app, arguments); !wrong.empty()) return fail(wrong, 2);
     std::ostringstream text;
@@ -122,6 +131,8 @@ int main(int argc, char** argv) {
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(
         std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);
+  } catch (const std::filesystem::filesystem_error& e) {
+    return kith::fail(kith::text_of(e), 1);
   } catch (const std::exception& e) {
     return kith::fail(e.what(), 1);
   }

@@ -40,6 +40,9 @@ void expect_usable_folder(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code failed;
   if (fs::exists(path, failed) && !fs::is_directory(path, failed)) throw Error(path + ": is a file, expected a folder");
+  if (fs::is_symlink(fs::symlink_status(path, failed)) && !fs::exists(path, failed))
+    throw Error(fmt::format("{}: is a link to {}, which is not there; expected a folder", path,
+                            fs::read_symlink(path, failed).string()));
   fs::path existing = fs::absolute(path);
   if (!existing.has_filename()) existing = existing.parent_path();  // of "a/"
   const fs::path wanted = existing;

@@ -6,19 +6,14 @@
 #include <filesystem>
 #include <string_view>
 
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
-#include "scan/run/provenance.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
 namespace {
 
 namespace fs = std::filesystem;
-
-void expect_absent(const fs::path& dir, const std::string& name) {
-  std::error_code ignored;
-  if (fs::exists(fs::symlink_status(dir / name, ignored)))
-    throw Error(fmt::format("{}: holds something else ({}); choose an empty or a new folder", dir.string(), name));
-}
 
 bool lies_in(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
@@ -38,19 +33,14 @@ void expect_no_grid(const std::string& out) {
     throw Error(out + ": holds a grid of runs (kith ablate, kith run --seeds); expected another --out");
 }
 
-void expect_no_foreign_results(const std::string& out) {
+void expect_run_or_empty(const std::string& out) {
   std::error_code ignored;
   if (fs::exists(fs::path(out) / "config.toml", ignored)) return;
-  for (const StageInfo& stage : stage_table())
-    for (const std::string& file : stage.outputs) expect_absent(out, file);
-  for (const char* beside : {"report.html", "stages.json", "timing.json", "profile.json", "prototypes.png",
-                             "prototypes.npy", "confusion.csv", "near_duplicates.csv", "outliers.csv",
-                             "files_train.jsonl", "files_test.jsonl", "start.safetensors"})
-    expect_absent(out, beside);
   for (fs::directory_iterator entry(out, ignored), end; entry != end; entry.increment(ignored))
     if (fs::exists(entry->path() / "config.toml", ignored))
       throw Error(fmt::format("{}: --out holds runs ({}); expected the folder of one, such as {}", out,
-                              entry->path().filename().string(), (fs::path(out) / "new").string()));
+                              data::printable(entry->path().filename().string()), free_name_in(out)));
+  expect_nothing_else(out, is_beginning_of_run);
 }
 
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec) {

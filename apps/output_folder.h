@@ -7,8 +7,8 @@ namespace kith {
 // Error, one line: the folder is of kith ablate or kith run --seeds, whose tables and page a run would replace.
 void expect_no_grid(const std::string& out);
 
-// Error, one line: the folder is no run directory and has files of the names that a run writes.
-void expect_no_foreign_results(const std::string& out);
+// Error, one line: the folder holds runs, or something else than one (scan/run/own_folder.h).
+void expect_run_or_empty(const std::string& out);
 
 // Error, one line: `path`, named by `option`, is the folder of the data set folder:DIR or lies in it: pictures written there would
 // be images of the data set the next time, and folders its classes. Other data sets do not look around.

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace kith {
@@ -23,10 +25,55 @@ void say_in_handler(const char (&text)[kSize]) {
   [[maybe_unused]] const auto written = write(STDERR_FILENO, text + skipped, kSize - 1 - skipped);
 }
 
+// Processes of the ranks; set before the handler is.
+std::vector<pid_t>& ranks() {
+  static std::vector<pid_t> processes;
+  return processes;
+}
+
+// The first rank on this machine that is there no more; -1: none.
+int ended_rank() {
+  const int before = errno;
+  int found = -1;
+  for (size_t r = 0; found < 0 && r < ranks().size(); ++r)
+    if (ranks()[r] > 0 && kill(ranks()[r], 0) != 0 && errno == ESRCH) found = static_cast<int>(r);
+  errno = before;
+  return found;
+}
+
+// A line for one write, made of nothing that a handler may not call.
+class Line {
+ public:
+  Line& add(std::string_view part) {
+    for (const char c : part)
+      if (size_ < sizeof text_) text_[size_++] = c;
+    return *this;
+  }
+  Line& add(int number) {  // not negative
+    if (number > 9) add(number / 10);
+    const char digit = static_cast<char>('0' + number % 10);
+    return add({&digit, 1});
+  }
+  void say() const { [[maybe_unused]] const auto written = write(STDERR_FILENO, text_, size_); }
+
+ private:
+  char text_[160];
+  size_t size_ = 0;
+};
+
 void handle(int signal) {
   int none = 0;
   if (!received.compare_exchange_strong(none, signal)) _exit(128 + signal);
   if (quiet || signal == SIGUSR1) return;  // SIGUSR1 is sent by programs
+  if (const int rank = signal == SIGTERM ? ended_rank() : -1; rank >= 0)
+    return Line()
+        .add(on_terminal ? "\n" : "")
+        .add("kith: rank ")
+        .add(rank)
+        .add(
+            " has ended, and the launcher stops the others; what was saved last stands, and the same command "
+            "continues\n")
+        .say();
   say_in_handler("\nkith: stopping: saves first; once more ends at once\n");
 }
 
@@ -65,7 +112,10 @@ void handle_stop_signals() {
 
 }  // namespace
 
-void catch_stop_signals() {
+void catch_stop_signals() { catch_stop_signals({}); }
+
+void catch_stop_signals(std::span<const pid_t> processes) {
+  ranks().assign(processes.begin(), processes.end());
   quiet = false;
   handle_stop_signals();
 }
@@ -86,5 +136,7 @@ void catch_lost_files() {
 }
 
 int stop_signal() { return received.load(); }
+
+bool stop_announced() { return !quiet && received != 0 && received != SIGUSR1; }
 
 }  // namespace kith

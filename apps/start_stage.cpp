@@ -111,10 +111,10 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
   ResolvedConfig resolved = resolve_config(o);
   const std::string& spec = resolved.config.data.spec;
-  expect_no_foreign_results(o.out);
   expect_outside_data("--out", o.out, spec);
-  if (spec.empty()) throw no_data_set(o.out);
   expect_usable_folder(o.out);
+  expect_run_or_empty(o.out);
+  if (spec.empty()) throw no_data_set(o.out);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);
   expect_device_of_ranks(o.device, ranks, here, list_devices());
@@ -229,7 +229,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
   as_rank(*ranks, [&] {
     Started s;
     alone(*ranks, [&, count = ranks->size(), here = ranks_here(*ranks)] { s.resolved = begin(o, count, here); });
-    ranks->rank() == 0 ? catch_stop_signals() : catch_stop_signals_quietly();
+    const std::vector<pid_t> processes = processes_of(*ranks);
+    ranks->rank() == 0 ? catch_stop_signals(processes) : catch_stop_signals_quietly();
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     if (ranks->rank() == 0) say_ranks_listen();  // all have been here
     open_all(o, ranks, s);

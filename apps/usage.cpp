@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -35,6 +36,12 @@ std::pair<const CLI::App*, std::string> command_of(const CLI::App& app) {
   return out;
 }
 
+// "--data", and "-data", which was meant to be that; not "-" or a number.
+bool is_option(std::string_view word) {
+  return word.size() > 2 && word[0] == '-' &&
+         (word[1] == '-' || std::isalpha(static_cast<unsigned char>(word[1])) != 0);
+}
+
 std::string no_command(const std::string& word, const std::vector<std::string>& commands) {
   return fmt::format("no command {}; the nearest is {}", word, data::nearest_name(word, commands));
 }
@@ -59,7 +66,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
   const auto [command, name] = command_of(app);
   std::string what = e.what();
   if (const std::string word = unexpected_word(app, words, command_names(*command).empty()); !word.empty()) {
-    if (word.starts_with("--")) {
+    if (is_option(word)) {
       const std::string option = word.substr(0, word.find('='));
       what = fmt::format("{} has no option {}; the nearest is {}", name, option,
                          data::nearest_name(option, option_names(*command)));
@@ -67,7 +74,10 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
       what = no_command(word, commands);
     } else {
       what = fmt::format("{} does not take '{}'", name, word);
+      if (command->get_option_no_throw("--data") != nullptr) what += "; a data set goes behind --data";
     }
+  } else if (e.get_name() == "ArgumentMismatch") {
+    what = what.substr(0, what.find(':')) + ": a value is missing behind it";
   }
   return fmt::format("{} ({} --help)", what, name);
 }
@@ -81,11 +91,12 @@ std::string unknown_command(const CLI::App& app, std::span<char* const> words) {
 }
 
 std::vector<char*> plain_words(std::span<char* const> words) {
-  static char help[] = "--help";
+  static char help[] = "--help", version[] = "--version";
   std::vector<char*> out(words.begin(), words.end());
-  if (out.size() < 2 || std::string_view(out[1]) != "help") return out;
-  out.erase(out.begin() + 1);
-  out.push_back(help);
+  if (out.size() == 2 && std::string_view(out[1]) == "version") out[1] = version;
+  bool asked = false;
+  while (out.size() > 1 && std::string_view(out[1]) == "help") out.erase(out.begin() + 1), asked = true;
+  if (asked) out.push_back(help);
   return out;
 }
 

@@ -18,7 +18,8 @@ std::string usage_error(const CLI::App&, const CLI::ParseError&, std::span<char*
 // The same where help was asked for of a command that is none; else empty.
 std::string unknown_command(const CLI::App&, std::span<char* const> words);
 
-// The words of a command line, program first: those of kith help data fetch as those of kith data fetch --help.
+// The words of a command line, program first: those of kith help data fetch as those of kith data fetch --help, and
+// of kith help help as those of kith --help.
 std::vector<char*> plain_words(std::span<char* const> words);
 
 }  // namespace kith

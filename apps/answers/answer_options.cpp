@@ -10,18 +10,17 @@
 #include "apps/commands/stage_options.h"
 #include "apps/device.h"
 #include "apps/run_stage.h"
-#include "apps/signals.h"
-#include "apps/stoppable_reporter.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
+#include "scan/run/silent_reporter.h"
 
 namespace kith {
 namespace {
 
-class QuietReporter final : public StoppableReporter {
+class QuietReporter final : public SilentReporter {
  public:
   void warn(const std::string& text) override { fmt::print(stderr, "kith: warning: {}\n", text); }
 };
@@ -98,7 +97,23 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
   return out;
 }
 
+// Before what is wrong with the run: of a name that was mistyped nothing else is of interest.
+void expect_files(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(file, error);
+    if (std::filesystem::is_directory(status))
+      throw Error(
+          fmt::format("{0}: is a folder; --data folder:{0} asks about the pictures in it", data::printable(file)));
+    if (!std::filesystem::exists(status))
+      throw Error(fmt::format("{}: {}{}", data::printable(file),
+                              error == std::errc::no_such_file_or_directory ? "no such file" : error.message(),
+                              data::is_picture_kind(file) ? "; a data set goes behind --data" : ""));
+  }
+}
+
 NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
+  if (!o.skip_bad) expect_files(o.files);
   if (run.shape().channels != 3 || run.shape().height != run.shape().width)
     throw Error(fmt::format("{}: a network for images of {} x {} x {}; files are read as squares of 3 channels",
                             run.dir.string(), run.shape().height, run.shape().width, run.shape().channels));
@@ -135,7 +150,6 @@ void add_stage_option(CLI::App& command, AnswerOptions& o) {
 
 Asked open_asked(const AnswerOptions& o) {
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
-  catch_stop_signals();
   if (const TrainedRun& run = asked.run; !run.superseded.empty())
     asked.report->warn(fmt::format(
         "{0}: the network of the stage {1} is not that of the run as it stands: {2}; kith run --out {0} brings "

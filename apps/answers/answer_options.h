@@ -38,7 +38,7 @@ struct NamedImages {
 struct Asked {
   TrainedRun run;
   std::unique_ptr<Context> context;
-  std::unique_ptr<Reporter> report;  // no progress; stops at Ctrl-C
+  std::unique_ptr<Reporter> report;  // no progress; nothing is saved half way, so that Ctrl-C ends the program
 };
 
 Asked open_asked(const AnswerOptions&);

@@ -12,6 +12,7 @@
 #include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
+#include "scan/run/own_folder.h"
 #include "scan/stages/answers.h"
 
 namespace kith {
@@ -25,16 +26,25 @@ struct GalleryOptions {
   int most = 40, least = 10, tile = 128;
 };
 
-void expect_new(const std::string& out) {
+// What a command leaves that was ended before its page stood there.
+bool is_beginning_of_gallery(const fs::path& file) {
   std::error_code ignored;
-  if (fs::is_directory(out, ignored) && !fs::is_empty(out, ignored))
-    throw Error(out + ": is not empty; kith gallery wants a new folder");
-  expect_usable_folder(out);
+  const std::string name = file.filename();
+  return !fs::exists(file.parent_path() / "index.html", ignored) &&
+         (name == "index.html.partial" ||
+          (name.starts_with("cluster_") && (name.ends_with(".png") || name.ends_with(".png.partial"))));
+}
+
+void remove_beginning(const std::string& out) {
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(out, failed))
+    if (is_beginning_of_gallery(entry.path())) fs::remove(entry.path(), failed);
 }
 
 void run_gallery(const GalleryOptions& o) {
   expect_outside_data("--out", o.out, o.asked.data);
-  expect_new(o.out);
+  expect_nothing_else(o.out, is_beginning_of_gallery);
+  expect_usable_folder(o.out);
   const Asked asked = open_asked(o.asked);
   std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);
   Gallery gallery{.run = asked.run.dir.string(),
@@ -57,10 +67,11 @@ void run_gallery(const GalleryOptions& o) {
   std::error_code failed;
   const bool made = fs::create_directories(o.out, failed);
   if (failed) throw Error(fmt::format("{}: cannot create: {}", o.out, failed.message()));
+  if (!made) remove_beginning(o.out);
   try {
     write_gallery(gallery, o.out);
   } catch (...) {  // the folder was empty, and the same command is to find it so
-    for (const fs::directory_entry& entry : fs::directory_iterator(o.out, failed)) fs::remove(entry.path(), failed);
+    remove_beginning(o.out);
     if (made) fs::remove(o.out, failed);
     throw;
   }
@@ -74,7 +85,8 @@ void add_gallery_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("gallery", "Pages and picture sheets of the clusters, to look at");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
-  command->add_option("--out", o->out, "New folder for index.html and a PNG per cluster")->required();
+  command->add_option("--out", o->out, "Folder for index.html and a PNG per cluster: a new or an empty one")
+      ->required();
   command->add_option("--most", o->most, "Pictures of each cluster that the network is surest of")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -20,7 +20,8 @@ NamedAnswers answers_of_rows(const AnswerOptions& o, const std::vector<std::stri
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   const RowPredictor predictor(*opened.context, o.run);
   const auto clusters = static_cast<size_t>(predictor.clusters());
-  NamedAnswers all{.images = {}, .answers = {}, .clusters = std::vector<std::string>(clusters), .what = "row"};
+  NamedAnswers all{
+      .images = {}, .answers = {}, .clusters = std::vector<std::string>(clusters), .measured = true, .what = "row"};
   predictor(spaces, [&](const RowPrediction& part) {
     for (size_t i = 0; i < part.labels.size(); ++i) {
       Answer a = most_probable({part.probabilities.data() + i * clusters, clusters});

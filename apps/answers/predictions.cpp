@@ -19,11 +19,12 @@ const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
 
 NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& parts,
                            std::vector<float>* probabilities) {
-  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run)};
+  NamedAnswers all{.images = {}, .answers = {}, .clusters = cluster_names(asked.run), .what = "image"};
   for (const NamedImages& part : parts) {
     const Answers found = answers(*asked.context, *asked.report, asked.run, part.images);
     all.images.insert(all.images.end(), part.names.begin(), part.names.end());
     all.answers.insert(all.answers.end(), found.each.begin(), found.each.end());
+    all.measured = found.measured;
     if (probabilities)
       probabilities->insert(probabilities->end(), found.probabilities.begin(), found.probabilities.end());
   }
@@ -31,12 +32,14 @@ NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& p
 }
 
 std::string csv(const NamedAnswers& a) {
-  std::string out = a.what + ",cluster,name,confidence,runner_up,runner_up_confidence,distance\n";
+  std::string out =
+      a.what + ",cluster,name,confidence,runner_up,runner_up_confidence" + (a.measured ? ",distance\n" : "\n");
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
-    out += fmt::format("{},{},{},{:.6g},{},{:.6g},{}\n", csv_field(a.images[i]), one.cluster,
-                       csv_field(name_of(a, one.cluster)), one.confidence, one.runner_up, one.runner_up_confidence,
-                       std::isnan(one.distance) ? "" : fmt::format("{:.6g}", one.distance));
+    out += fmt::format("{},{},{},{:.6g},{},{:.6g}", csv_field(a.images[i]), one.cluster,
+                       csv_field(name_of(a, one.cluster)), one.confidence, one.runner_up, one.runner_up_confidence);
+    if (a.measured) out += std::isnan(one.distance) ? "," : fmt::format(",{:.6g}", one.distance);
+    out += "\n";
   }
   return out;
 }
@@ -50,11 +53,11 @@ std::string json_lines(const NamedAnswers& a) {
                                    {"name", nullptr},
                                    {"confidence", one.confidence},
                                    {"runner_up", one.runner_up},
-                                   {"runner_up_confidence", one.runner_up_confidence},
-                                   {"distance", nullptr}};
+                                   {"runner_up_confidence", one.runner_up_confidence}};
     if (const std::string& name = name_of(a, one.cluster); !name.empty()) line["name"] = name;
     if (a.what == "row") line["row"] = std::stoll(a.images[i]);  // a number
-    if (!std::isnan(one.distance)) line["distance"] = one.distance;
+    if (a.measured)
+      line["distance"] = std::isnan(one.distance) ? nlohmann::ordered_json() : nlohmann::ordered_json(one.distance);
     out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   return out;

@@ -1,7 +1,8 @@
 // Answers as text: a line per image.
-//   CSV         image,cluster,name,confidence,runner_up,runner_up_confidence,distance with a header; fields quoted as RFC 4180 says
-//               where they hold a comma, a quote or a line end. `name` is the class that the cluster was matched to, if labels
-//               were there, else empty; an unknown distance is empty too
+//   CSV         image,cluster,name,confidence,runner_up,runner_up_confidence,distance with a header; fields quoted as RFC 4180
+//               says where they hold a comma, a quote or a line end. `name` is the class that the cluster was matched to, if
+//               labels were there, else empty. `distance` is there where the network has prototypes (scan/stages/answers.h),
+//               and empty for a cluster without one
 //   JSON lines  objects of the same names; null where CSV is empty
 #pragma once
 #include <string>
@@ -16,6 +17,7 @@ struct NamedAnswers {
   std::vector<std::string> images;
   std::vector<Answer> answers;        // of the images
   std::vector<std::string> clusters;  // names of the clusters; empty where a cluster has none
+  bool measured = false;              // the answers have distances
   std::string what = "image";         // or "row": the first name
 };
 

@@ -28,6 +28,7 @@
 #include "scan/ablate/plan.h"
 #include "scan/ablate/results.h"
 #include "scan/config/config_fields.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/reporter.h"
 
 namespace kith {
@@ -104,21 +105,18 @@ class Ablation {
     if (!o_.quiet) fmt::print(stderr, "{}\n", text);
   }
 
-  // Nothing, or what a command leaves that was killed before its grid.toml stood there.
-  static bool has_only_a_beginning(const fs::path& out) {
-    return std::ranges::all_of(fs::directory_iterator(out), [](const fs::directory_entry& e) {
-      return e.path().filename() == "grid.toml.partial" ||
-             (e.path().filename() == "cells" && e.is_directory() && fs::is_empty(e.path()));
-    });
+  // What a command leaves that was killed before its grid.toml stood there.
+  static bool is_beginning(const fs::path& file) {
+    return file.filename() == "grid.toml.partial" ||
+           (file.filename() == "cells" && fs::is_directory(file) && fs::is_empty(file));
   }
 
   // What earlier commands left.
   void look() {
     const fs::path out = o_.out;
     if (fs::exists(out) && !fs::is_directory(out)) throw Error(o_.out + ": --out is a file, expected a directory");
-    if (fs::exists(out) && !fs::exists(out / "grid.toml") && !has_only_a_beginning(out))
-      throw Error(o_.out + ": --out holds something else (it has no grid.toml); choose an empty or a new folder");
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
+    if (!fs::exists(out / "grid.toml")) expect_nothing_else(o_.out, is_beginning);
     for (size_t c = 0; c < states_.size(); ++c) {
       if (auto summary = finished_summary(folder(c), grid_.cells[c].config))
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
@@ -252,7 +250,10 @@ void add_ablate_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("ablate", "Run a grid of settings and seeds, and tabulate what they came to");
   command->add_option("grid", options->grid, "TOML file: preset, data, seeds, set, axes, variants (docs/runs.md)")
       ->required();
-  command->add_option("--out", options->out, "Folder of the grid; what has finished there is not run again")
+  command
+      ->add_option(
+          "--out", options->out,
+          "Folder of the grid: a new or an empty one, or one that was begun; what has finished there is not run again")
       ->required();
   command->add_option("--jobs", options->jobs, "Runs at a time, which share the threads")
       ->check(CLI::Range(1, 1024))

@@ -20,6 +20,7 @@ void add_evaluate_command(CLI::App& app) {
   auto arrays = std::make_shared<EvaluateArrays>();
   CLI::App* command = app.add_subcommand("evaluate", "Score a finished run, or a clustering from arrays");
   add_stage_options(*command, *stage);
+  leave_out(*command, kOfTraining);
   stage->command = "evaluate";
   add_from_option(*command, *stage);
   CLI::Option* assignments = command->add_option(

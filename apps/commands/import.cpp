@@ -10,6 +10,7 @@
 #include "apps/commands/stages.h"
 #include "apps/output_folder.h"
 #include "kernels/core/check.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
 namespace {
@@ -23,10 +24,11 @@ struct ImportOptions {
 };
 
 // What was begun with other weights stays as it is.
-void expect_new(const std::filesystem::path& dir) {
+void expect_new(const std::string& out) {
   std::error_code none;
-  if (std::filesystem::is_directory(dir, none) && !std::filesystem::is_empty(dir, none))
-    throw Error(dir.string() + ": kith import wants a new run directory, this one is not empty");
+  if (std::filesystem::exists(config_path(out), none))
+    throw Error(fmt::format("{}: holds a run; kith import begins one; expected an empty or a new folder", out));
+  expect_nothing_else(out, [](const std::filesystem::path&) { return false; });
 }
 
 void run_import(const ImportOptions& o) {
@@ -47,8 +49,8 @@ void add_import_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("import", "Begin a run with weights from elsewhere in place of a pretext");
   add_stage_options(*command, o->stage);
   o->stage.command = "pretext";
-  for (const char* option : {"--fields", "--dry-run", "--ranks"}) command->remove_option(command->get_option(option));
-  command->get_option("--out")->required()->description("New run directory");
+  leave_out(*command, {"--fields", "--dry-run", "--ranks", "--sync-bn", "--no-graphs"});
+  command->get_option("--out")->required()->description("Run directory to begin: a new or an empty folder");
   command
       ->add_option(
           "file", o->file,

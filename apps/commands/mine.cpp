@@ -48,6 +48,8 @@ void add_mine_command(CLI::App& app) {
   auto arrays = std::make_shared<MineArrays>();
   CLI::App* command = app.add_subcommand("mine", "Find the nearest neighbours of every image, or row of an array");
   add_stage_options(*command, *stage);
+  leave_out(*command, kOfTraining);
+  leave_out(*command, {"--stream"});  // it reads no images
   stage->command = "mine";
   add_from_option(*command, *stage);
   command->get_option("--out")->required()->description("Run directory; with --features the file of the neighbours");

@@ -10,12 +10,34 @@
 #include <tuple>
 
 #include "apps/commands/ablate.h"
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/ablate/grid.h"
 #include "scan/config/run_command.h"
 
 namespace kith {
 namespace {
+
+std::string seeds_line(const std::vector<uint64_t>& seeds) {
+  return fmt::format("seeds = [{}]\n", fmt::join(seeds, ", "));
+}
+
+// The grid that was begun in --out, of these seeds: without --data the command goes on there, as that of one run does.
+std::string begun_grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds) {
+  const std::filesystem::path file = std::filesystem::path(o.out) / "grid.toml";
+  std::error_code none;
+  if (!std::filesystem::exists(file, none)) throw Error("no data set: --data NAME:DIR");
+  const std::vector<uint8_t> bytes = data::read_file(file);
+  const std::string text(bytes.begin(), bytes.end());
+  const size_t end = text.find('\n');
+  if (!text.starts_with("seeds = [") || end == std::string::npos)
+    throw Error(fmt::format("{0}: holds a grid of kith ablate, which kith ablate {1} --out {0} continues", o.out,
+                            file.string()));
+  if (!o.preset.empty() || !o.overrides.empty())
+    throw Error(fmt::format(
+        "{}: continued without --data, its runs keep their settings; expected no --preset and no --set", o.out));
+  return seeds_line(seeds) + text.substr(end + 1);
+}
 
 // What a run of one seed differs in from its preset, as a file for kith ablate.
 std::string grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds) {
@@ -25,7 +47,7 @@ std::string grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds)
   named.preset = config.preset;
   if (std::error_code none; std::filesystem::exists(named.preset, none))
     named.preset = std::filesystem::absolute(named.preset).string();
-  std::string text = fmt::format("seeds = [{}]\n", fmt::join(seeds, ", "));
+  std::string text = seeds_line(seeds);
   for (const Difference& d : differences(RunConfig{}, named))
     text += fmt::format("{} = {}\n", d.field == "data.spec" ? "data" : d.field, d.right);
   text += "[set]\n";
@@ -74,7 +96,7 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
           .threads = o.threads.value_or(0),
           .dry_run = o.dry_run,
           .quiet = o.quiet},
-         parse_grid(grid_text(o, seeds), "--seeds"));
+         parse_grid(o.data.empty() ? begun_grid_text(o, seeds) : grid_text(o, seeds), "--seeds"));
 }
 
 }  // namespace kith

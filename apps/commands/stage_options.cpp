@@ -48,7 +48,8 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10")->check(not_empty);
   command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick")
       ->check(not_empty);
-  command.add_option("--out", o.out, "Run directory; one that was begun is continued")->check(not_empty);
+  command.add_option("--out", o.out, "Run directory: a new or an empty folder, or a run, which is continued")
+      ->check(not_empty);
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
   command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(INT64_MAX));
   command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
@@ -90,6 +91,10 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_flag("--json", o.json, "JSON lines on standard output");
 }
 
+void leave_out(CLI::App& command, std::initializer_list<const char*> options) {
+  for (const char* option : options) command.remove_option(command.get_option(option));
+}
+
 void add_from_option(CLI::App& command, StageOptions& o) {
   command
       .add_option(
@@ -111,8 +116,9 @@ void refuse_stage_options(const CLI::App& command, const std::string& array, con
   add_stage_options(all, unused);
   add_from_option(all, unused);
   for (const CLI::Option* option : all.get_options())
-    if (const std::string name = option->get_name();
-        command.count(name) > 0 && std::ranges::find(kept, name) == kept.end())
+    if (const std::string name = option->get_name(); command.get_option_no_throw(name) != nullptr &&
+                                                     command.count(name) > 0 &&
+                                                     std::ranges::find(kept, name) == kept.end())
       throw CLI::ExcludesError(name, array);
 }
 

@@ -1,6 +1,7 @@
 // The options that the commands of the stages share: names, help, what they accept.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,10 @@ namespace kith {
 
 void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
 void add_stage_options(CLI::App& command, StageOptions& options);
+// Those of them that a command cannot use, which its help does not name then.
+void leave_out(CLI::App& command, std::initializer_list<const char*> options);
+// What only training uses.
+inline constexpr std::initializer_list<const char*> kOfTraining = {"--sync-bn", "--recompute", "--no-graphs"};
 void add_from_option(CLI::App& command, StageOptions& options);  // of all stages that have one before them
 // The option `array` makes a command work on files alone: usage error when one of a stage's options but `kept` stands
 // beside it. The help of `array` says so in a part of a sentence.

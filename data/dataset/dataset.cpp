@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 
 #include "data/dataset/picture_list.h"
 #include "data/dataset/picture_set.h"
@@ -238,6 +240,8 @@ std::string kind_of(std::string_view spec) { return std::string(spec.substr(0, s
 
 Dataset load(std::string_view spec, const Wanted& wanted) {
   const size_t colon = spec.find(':');
+  if (std::error_code none; colon == std::string_view::npos && std::filesystem::is_directory(spec, none))
+    fail("data set '{0}': expected NAME:DIR; folder:{0} reads the pictures in that folder", spec);
   if (colon == std::string_view::npos || colon + 1 == spec.size())
     fail("data set '{}': expected NAME:DIR, such as cifar10:datasets", spec);
   // A run writes the SPEC to config.toml and summary.json, which are UTF-8.

@@ -35,7 +35,8 @@ std::vector<uint32_t> read_header(GzStream& in, uint32_t magic) {
     fail("{}: IDX magic number: expected 0x{:08x}, found 0x{:08x}{}", in.name(), magic, big_endian(bytes.data()),
          inside(in.name()));
   if (bytes.size() < 4 + 4 * extents)
-    fail("{}: truncated IDX header: expected {} bytes, found {}", in.name(), 4 + 4 * extents, bytes.size());
+    fail("{}: damaged: the IDX header is cut off: expected {} bytes, found {}", in.name(), 4 + 4 * extents,
+         bytes.size());
   std::vector<uint32_t> out;
   for (size_t i = 0; i < extents; ++i) out.push_back(big_endian(bytes.data() + 4 + 4 * i));
   return out;
@@ -44,9 +45,9 @@ std::vector<uint32_t> read_header(GzStream& in, uint32_t magic) {
 std::vector<uint8_t> read_body(GzStream& in, uint64_t expected, uint32_t count) {
   std::vector<uint8_t> bytes = in.read(expected + 1);
   if (bytes.size() > expected)
-    fail("{}: expected {} bytes of data for {} records, found more", in.name(), expected, count);
+    fail("{}: damaged: expected {} bytes of data for {} records, found more", in.name(), expected, count);
   if (bytes.size() < expected)
-    fail("{}: expected {} bytes of data for {} records, found {}", in.name(), expected, count, bytes.size());
+    fail("{}: damaged: expected {} bytes of data for {} records, found {}", in.name(), expected, count, bytes.size());
   return bytes;
 }
 
@@ -55,7 +56,8 @@ Pixels read_pixels(GzStream& in, uint64_t bytes, uint32_t count) {
   constexpr size_t kHeader = 4 + 4 * 3;
   if (in.gzip()) return read_body(in, bytes, count);
   const uint64_t found = fs::file_size(in.name()) - kHeader;
-  if (found != bytes) fail("{}: expected {} bytes of data for {} records, found {}", in.name(), bytes, count, found);
+  if (found != bytes)
+    fail("{}: damaged: expected {} bytes of data for {} records, found {}", in.name(), bytes, count, found);
   return Pixels::mapped(in.name(), kHeader, bytes);
 }
 

@@ -187,18 +187,30 @@ bool has_picture_ending(const std::string& name) {
 void expect_no_parts(std::string_view spec, const std::string& classes_file) {
   constexpr std::string_view kFolder = "folder:";
   const fs::path dir = spec.starts_with(kFolder) ? spec.substr(kFolder.size()) : "";
-  if (!fs::is_directory(dir) || !classes_file.empty()) return;
+  std::error_code ignored;
+  if (!fs::is_directory(dir, ignored) || !classes_file.empty()) return;
   Walk walk(dir);
   walk.root_pictures();
   std::vector<std::string> parts = walk.folders;
-  if (parts.empty() || !std::ranges::all_of(parts, is_part)) return;
-  std::ranges::stable_partition(parts, [](const std::string& part) { return lower(part).starts_with("train"); });
+  const auto others = std::ranges::stable_partition(parts, is_part);
+  const std::vector<std::string> beside(others.begin(), others.end());
+  parts.erase(others.begin(), others.end());
+  const auto tests =
+      std::ranges::stable_partition(parts, [](const std::string& part) { return lower(part).starts_with("train"); });
+  const bool pair = tests.begin() != parts.begin() && !tests.empty();
+  if (parts.empty() || (!beside.empty() && !pair)) return;  // one such name among others may be a class
   std::string asks;
   if (parts.size() > 1)
     asks = fmt::format(", and kith predict --data folder:{} asks about another", (dir / parts[1]).string());
-  fail("{}: {} {} of a data set, and would be taken for {}; --data folder:{} learns from the classes in one{}", spec,
+  const std::string named = beside.empty()
+                                ? ""
+                                : fmt::format(
+                                      "; where they are classes like {} beside them, name all of them in a file "
+                                      "(data.classes_file)",
+                                      first_names(beside));
+  fail("{}: {} {} of a data set, and would be taken for {}; --data folder:{} learns from the classes in one{}{}", spec,
        fmt::join(parts, ", "), parts.size() == 1 ? "is a part" : "are parts", parts.size() == 1 ? "a class" : "classes",
-       (dir / parts[0]).string(), asks);
+       (dir / parts[0]).string(), asks, named);
 }
 
 PictureList list_folder(const fs::path& dir, const std::string& classes_file) {

@@ -27,7 +27,7 @@ std::vector<uint8_t> GzStream::read(uint64_t bytes) {
     int error = Z_OK;
     const char* what = gzerror(file_.get(), &error);
     if (n < 0 || error == Z_BUF_ERROR || error == Z_DATA_ERROR)
-      fail("{}: corrupt or truncated: {}", name_, error == Z_ERRNO ? std::strerror(errno) : what);
+      fail("{}: damaged or cut off: {}", name_, error == Z_ERRNO ? std::strerror(errno) : what);
     out.resize(old + static_cast<size_t>(n));
     if (static_cast<size_t>(n) < step) break;
   }

@@ -140,7 +140,7 @@ struct Source {
   const std::string& name;
 
   void read(void* to, int64_t bytes) const {
-    if (!in.read(static_cast<char*>(to), bytes)) fail("{}: cannot read {} bytes of data", name, bytes);
+    if (!in.read(static_cast<char*>(to), bytes)) fail("{}: damaged: cannot read {} bytes of data", name, bytes);
   }
 };
 
@@ -199,9 +199,10 @@ std::vector<To> read_as(const NpyType& type, const Source& s) {
 int64_t expect_whole(const NpyHeader& header, const NpyType& type, uint64_t file_bytes, const std::string& name) {
   const std::optional<int64_t> count = element_count(header.shape);
   const uint64_t found = file_bytes - header.bytes, item = static_cast<uint64_t>(type.bytes);
-  if (!count) fail("{}: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
+  if (!count) fail("{}: damaged .npy header: shape ({}) is out of range", name, fmt::join(header.shape, ", "));
   if (found % item != 0 || found / item != static_cast<uint64_t>(*count))
-    fail("{}: expected {} x {} bytes of data for shape ({}), found {} bytes", name, *count, item,
+    fail("{}: damaged: the .npy file {}: expected {} x {} bytes of data for shape ({}), found {} bytes", name,
+         found / item < static_cast<uint64_t>(*count) ? "is cut off" : "is longer than its header says", *count, item,
          fmt::join(header.shape, ", "), found);
   return *count;
 }

@@ -29,8 +29,8 @@ class Parser {
       if (key == "descr" && !descr) {
         descr = true;
         if (peek() != '\'' && peek() != '"')
-          bad(fmt::format("the structured dtype {}... is not supported, expected one number per element (save a field)",
-                          printable(text_.substr(at_, 24))));
+          fail("{}: the structured dtype {}... is not supported, expected one number per element (save a field)", file_,
+               printable(text_.substr(at_, 24)));
         header.dtype = quoted();
       } else if (key == "fortran_order" && !order) {
         order = true;
@@ -50,7 +50,7 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void bad(std::string_view why) const { fail("{}: bad .npy header: {}", file_, why); }
+  [[noreturn]] void bad(std::string_view why) const { fail("{}: damaged .npy header: {}", file_, why); }
   static std::string_view printable(std::string_view text) {
     const auto end = std::ranges::find_if(text, [](char c) { return c < 0x20 || c > 0x7e; });
     return text.substr(0, static_cast<size_t>(end - text.begin()));
@@ -159,7 +159,7 @@ NpyType parse_npy_type(const std::string& dtype, const std::string& name) {
     fail("{}: dtype '{}' is not supported, expected integers, floats of 16, 32 or 64 bits, or bool; it is {}", name,
          dtype, name_of_type(kind, size));
   }
-  fail("{}: bad .npy header: '{}' is no dtype", name, dtype);
+  fail("{}: damaged .npy header: '{}' is no dtype", name, dtype);
 }
 
 std::optional<int64_t> element_count(const std::vector<int64_t>& shape) {
@@ -189,24 +189,32 @@ NpyHeader read_npy_header(std::istream& in, const std::string& name, uint64_t fi
   std::array<char, kContentHead> head{};
   in.read(head.data(), head.size());
   const std::string_view start(head.data(), static_cast<size_t>(in.gcount()));
-  if (!start.starts_with(kNpyMagic) || start.size() < 10)
-    fail("{}: not a .npy file ({} bytes){}", name, file_bytes,
-         start.starts_with(kNpyMagic) ? "" : but_it_is(as_bytes(start)));
+  if (!start.starts_with(kNpyMagic)) {
+    const std::string found = but_it_is(as_bytes(start));
+    fail("{}: not a .npy file ({} bytes){}{}", name, file_bytes, found,
+         start.starts_with("PK")                     ? ", such as .npz: save one of its arrays by np.save"
+         : found.find(" text ") != std::string::npos ? "; np.save writes what np.loadtxt reads"
+                                                     : "");
+  }
+  if (start.size() < 10) fail("{}: damaged: the .npy file is cut off after {} bytes, in its header", name, file_bytes);
   const auto byte = [&](size_t i) { return uint64_t{static_cast<unsigned char>(start[i])}; };
   const auto major = byte(6), minor = byte(7);
   if (major < 1 || major > 3 || minor != 0)
     fail("{}: .npy version {}.{} is not supported, expected 1.0, 2.0 or 3.0", name, major, minor);
   const size_t prefix = major == 1 ? 10 : 12;
-  if (start.size() < prefix) fail("{}: truncated .npy header", name);
+  if (start.size() < prefix)
+    fail("{}: damaged: the .npy file is cut off after {} bytes, in its header", name, file_bytes);
   uint64_t length = byte(8) | byte(9) << 8;
   if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
   if (length > file_bytes - prefix)
-    fail("{}: truncated .npy header: expected {} bytes, found {}", name, length, file_bytes - prefix);
+    fail("{}: damaged: the .npy file is cut off in its header: expected {} bytes of it, found {}", name, length,
+         file_bytes - prefix);
   if (length > kLongest) fail("{}: .npy header of {} bytes, expected at most {}", name, length, kLongest);
   std::string text(length, '\0');
   in.clear();  // a short file ended within the first read
   in.seekg(static_cast<std::streamoff>(prefix));
-  if (!in.read(text.data(), static_cast<std::streamsize>(length))) fail("{}: cannot read {} bytes", name, length);
+  if (!in.read(text.data(), static_cast<std::streamsize>(length)))
+    fail("{}: damaged: cannot read the {} bytes of its header", name, length);
   NpyHeader header = Parser(text, name).parse();
   header.bytes = prefix + length;
   return header;

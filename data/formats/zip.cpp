@@ -41,7 +41,7 @@ uint64_t end_record(Bytes bytes, const std::string& name) {
       if (word(bytes, at) == kEnd && half(bytes, at + 20) == last - at) return at;
   }
   const bool begins = bytes.size() >= 4 && word(bytes, 0) == kLocal;
-  fail("{}: not a zip archive{}", name, begins ? " to its end: it is cut off" : but_it_is(bytes));
+  fail("{}: not a zip archive{}", name, begins ? " to its end: it is damaged, cut off" : but_it_is(bytes));
 }
 
 class Inflater {
@@ -90,12 +90,12 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : name_(path.string())
   if (count == 0xffff || size == kBeyond || directory_ == kBeyond) fail("{}: a zip64 archive is not supported", name_);
   if (half(all, end + 4) != 0 || half(all, end + 6) != 0 || half(all, end + 8) != count)
     fail("{}: a zip archive of several volumes is not supported", name_);
-  if (directory_ + size > end) fail("{}: corrupt zip archive: its directory does not fit", name_);
+  if (directory_ + size > end) fail("{}: damaged zip archive: its directory does not fit", name_);
   for (uint64_t i = 0, at = directory_; i < count; ++i) {
     if (at + kCentralBytes > end || word(all, at) != kCentral)
-      fail("{}: corrupt zip archive: entry {} of {} of its directory is none", name_, i + 1, count);
+      fail("{}: damaged zip archive: entry {} of {} of its directory is none", name_, i + 1, count);
     const uint64_t name = half(all, at + 28), rest = uint64_t{half(all, at + 30)} + half(all, at + 32);
-    if (at + kCentralBytes + name + rest > end) fail("{}: corrupt zip archive: its directory is cut off", name_);
+    if (at + kCentralBytes + name + rest > end) fail("{}: damaged zip archive: its directory is cut off", name_);
     Member m{.name = {reinterpret_cast<const char*>(all.data() + at + kCentralBytes), name},
              .flags = half(all, at + 8),
              .method = half(all, at + 10),
@@ -127,15 +127,15 @@ std::string ZipArchive::read(const std::string& member) const {
   const Bytes all = bytes_;
   // The local header's own sizes may stand in an extra field: only its length is of interest.
   if (m->at + kLocalBytes > directory_ || word(all, m->at) != kLocal)
-    fail("{}: corrupt zip archive: {} is not where the directory says", name_, member);
+    fail("{}: damaged zip archive: {} is not where the directory says", name_, member);
   const uint64_t first = m->at + kLocalBytes + half(all, m->at + 26) + half(all, m->at + 28);
-  if (first + m->packed > directory_) fail("{}: corrupt zip archive: {} ends beyond the members", name_, member);
+  if (first + m->packed > directory_) fail("{}: damaged zip archive: {} ends beyond the members", name_, member);
   const Bytes packed = all.subspan(first, m->packed);
   std::string content;
   if (m->method == kStored ? m->packed != m->size : !Inflater()(packed, m->size, content))
-    fail("{}: {}: corrupt: {} bytes expected", name_, member, m->size);
+    fail("{}: {}: damaged: {} bytes expected", name_, member, m->size);
   if (m->method == kStored) content.assign(reinterpret_cast<const char*>(packed.data()), packed.size());
-  if (crc_of(content.data(), content.size()) != m->crc) fail("{}: {}: corrupt: its checksum differs", name_, member);
+  if (crc_of(content.data(), content.size()) != m->crc) fail("{}: {}: damaged: its checksum differs", name_, member);
   return content;
 }
 

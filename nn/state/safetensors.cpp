@@ -64,7 +64,7 @@ Entry parse_entry(const std::string& file, const std::string& name, const nlohma
     count *= static_cast<uint64_t>(extent);
   }
   if (e.begin > e.end || e.end > data_bytes || e.end - e.begin != count * static_cast<uint64_t>(item))
-    throw bad(fmt::format("bytes {}..{} do not hold {} [{}] within {} bytes of data", offsets[0], offsets[1],
+    throw bad(fmt::format("damaged: bytes {}..{} do not hold {} [{}] within {} bytes of data", offsets[0], offsets[1],
                           e.array.dtype, fmt::join(e.array.shape, ", "), data_bytes));
   return e;
 }
@@ -82,8 +82,8 @@ nlohmann::json parse_header(const std::string& file, const std::string& header) 
   };
   nlohmann::json j = nlohmann::json::parse(header, watch, /*allow_exceptions=*/false);
   if (!header.starts_with('{') || !j.is_object())
-    throw Error(fmt::format("{}: the safetensors header is not a JSON object", file));
-  if (!twice.empty()) throw Error(fmt::format("{}: the safetensors header holds {} twice", file, twice));
+    throw Error(fmt::format("{}: damaged: the safetensors header is not a JSON object", file));
+  if (!twice.empty()) throw Error(fmt::format("{}: damaged: the safetensors header holds {} twice", file, twice));
   return j;
 }
 
@@ -93,14 +93,14 @@ struct Header {
 };
 
 Header read_header(std::ifstream& in, const std::string& file) {
-  if (!in) throw Error(fmt::format("{}: cannot open", file));
+  if (!in) throw Error(fmt::format("{}: cannot open: {}", file, std::strerror(errno)));
   in.seekg(0, std::ios::end);
   const auto size = static_cast<uint64_t>(in.tellg());
   in.seekg(0);
   uint64_t header_bytes = 0;
   if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader ||
       header_bytes > size - 8)
-    throw Error(fmt::format("{}: not a safetensors file, or truncated ({} bytes)", file, size));
+    throw Error(fmt::format("{}: not a safetensors file, or one that is damaged: cut off ({} bytes)", file, size));
   std::string header(header_bytes, '\0');
   in.read(header.data(), static_cast<std::streamsize>(header_bytes));
   return {.json = parse_header(file, header), .data_bytes = size - 8 - header_bytes};
@@ -124,12 +124,13 @@ void expect_side_by_side(const std::string& file, std::vector<Entry>& entries, u
   std::ranges::sort(entries, {}, place);  // a tensor of no bytes before the one that begins there
   uint64_t at = 0;
   for (const Entry& e : entries) {
-    if (e.begin < at) throw Error(fmt::format("{}: tensor {} overlaps another", file, e.name));
+    if (e.begin < at) throw Error(fmt::format("{}: damaged: tensor {} overlaps another", file, e.name));
     if (e.begin > at)
-      throw Error(fmt::format("{}: {} bytes before tensor {} belong to no tensor", file, e.begin - at, e.name));
+      throw Error(
+          fmt::format("{}: damaged: {} bytes before tensor {} belong to no tensor", file, e.begin - at, e.name));
     at = e.end;
   }
-  if (at != data_bytes) throw Error(fmt::format("{}: {} bytes after the last tensor", file, data_bytes - at));
+  if (at != data_bytes) throw Error(fmt::format("{}: damaged: {} bytes after the last tensor", file, data_bytes - at));
 }
 
 // In the order of the data.
@@ -184,7 +185,7 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
   for (Entry& e : entries) {
     e.array.bytes.resize(e.end - e.begin);
     if (!in.read(reinterpret_cast<char*>(e.array.bytes.data()), static_cast<std::streamsize>(e.array.bytes.size())))
-      throw Error(fmt::format("{}: cannot read tensor {}", file, e.name));
+      throw Error(fmt::format("{}: damaged: cannot read tensor {}", file, e.name));
     out.arrays.emplace(e.name, std::move(e.array));
   }
   return out;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -137,22 +138,27 @@ std::string_view field_help(const std::string& field) {
   throw Error(fmt::format("{}: no such field", field));
 }
 
-std::string fields_text(const std::string& prefix) {
+std::string fields_text(const std::string& asked) {
   RunConfig config;
-  std::string out;
-  for (const Field& field : fields(config)) {
-    const bool below = field.name == prefix || field.name.starts_with(prefix + ".");
-    if (!prefix.empty() && !below) continue;
-    out += fmt::format("{:<34} {:<14} {}\n    {}\n", field.name, shown_default(field), describe(field),
-                       field_help(field.name));
-  }
+  const std::string prefix = asked.ends_with('.') ? asked.substr(0, asked.size() - 1) : asked;
+  const auto listed = [&](const std::function<bool(const std::string&)>& wanted) {
+    std::string out;
+    for (const Field& field : fields(config))
+      if (wanted(field.name))
+        out += fmt::format("{:<34} {:<14} {}\n    {}\n", field.name, shown_default(field), describe(field),
+                           field_help(field.name));
+    return out;
+  };
+  std::string out = listed(
+      [&](const std::string& name) { return prefix.empty() || name == prefix || name.starts_with(prefix + "."); });
+  if (out.empty()) out = listed([&](const std::string& name) { return name.ends_with("." + prefix); });
   if (!out.empty()) return out;
   std::vector<std::string> known;
   for (const Field& field : fields(config)) known.push_back(field.name);
   throw Error(
       fmt::format("no field or section {}; the nearest field is {}; sections are data, model, pretext, mine, cluster, "
                   "selflabel, refine, evaluate, and parts of them, such as cluster.optimizer",
-                  prefix, data::nearest_name(prefix, known)));
+                  asked, data::nearest_name(asked, known)));
 }
 
 }  // namespace kith

@@ -9,7 +9,7 @@ namespace kith {
 std::string_view field_help(const std::string& field);
 
 // A table of the fields whose names begin with `prefix` ("", "cluster", "cluster.optimizer.lr"): default, what is expected, meaning.
-// Error where there is none, naming the nearest.
+// Where there is none, those whose last part it is ("lambda"). Error where there is none either, naming the nearest.
 std::string fields_text(const std::string& prefix);
 
 }  // namespace kith

@@ -113,6 +113,9 @@ SafeTensors model_of(const RowRun& run) {
   write_safetensors(file, fit.arrays);
   remove_row_checkpoint(run);
   run.report.metric({{"stage", name_of(run.settings.method)}, {"finished", true}});
+  if (run.report.stop_requested())
+    run.report.note(
+        fmt::format("{}: stopped after training; saved, the same command continues", name_of(run.settings.method)));
   return fit.arrays;
 }
 

@@ -133,12 +133,15 @@ double generalisation(const RowRun& run, const SafeTensors& arrays) {
 // Result of a try that is done, in try_N.safetensors: a run that is stopped goes on with the next.
 SafeTensors finished_try(const RowRun& run, int64_t number) {
   const std::filesystem::path file = run.dir / fmt::format("try_{}.safetensors", number);
-  if (std::filesystem::exists(file)) {
-    SafeTensors known = read_safetensors(file);
-    if (known.metadata["kith.run"] == run.origin.dump()) return known;
+  SafeTensors out;
+  if (std::filesystem::exists(file)) out = read_safetensors(file);
+  if (out.metadata["kith.run"] != run.origin.dump()) {
+    out = TurtleTry(run, number).train();
+    out.metadata = {{"kith.run", run.origin.dump()}};
+    write_safetensors(file, out);  // a stop while it is scored does not train it again
   }
-  SafeTensors out = TurtleTry(run, number).train();
-  out.metadata = {{"kith.run", run.origin.dump()}, {"score", nlohmann::json(generalisation(run, out)).dump()}};
+  if (out.metadata.contains("score")) return out;
+  out.metadata["score"] = nlohmann::json(generalisation(run, out)).dump();
   write_safetensors(file, out);
   return out;
 }

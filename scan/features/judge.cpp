@@ -34,12 +34,18 @@ struct RowSums {
   Certainty certainty;
 };
 
+// The model is saved, from which the same command goes on.
+void stop_if_asked(const RowRun& run) {
+  if (run.report.stop_requested()) throw Interrupted{};
+}
+
 // One pass over all rows: probabilities are written as they come.
 RowSums write_predictions(const RowRun& run, const RowPredictor& predictor) {
   RowSums sums;
   sums.clusters.resize(static_cast<size_t>(run.clusters));
   data::NpyWriter probabilities(run.dir / "probabilities.npy", {run.rows(), run.clusters});
   predictor.of_rows(run.spaces, [&](const RowPrediction& part) {
+    stop_if_asked(run);
     probabilities.append(part.probabilities);
     for (size_t i = 0; i < part.labels.size(); ++i) {
       const std::span<const float> p{part.probabilities.data() + i * sums.clusters.size(), sums.clusters.size()};
@@ -103,9 +109,11 @@ void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, js
   }
   const FeatureMatrix& x = run.only().matrix();
   const data::NpyArray<int64_t> lists = neighbours_of(run, run.settings.whole("neighbours"));
-  ListedLikeness found =
-      listed_likeness({lists.values.data(), lists.shape[0], lists.shape[1]}, x.cols(), kNearRowCosine,
-                      [&](std::span<const int64_t> index, float* out) { x.gather(index, out); });
+  ListedLikeness found = listed_likeness({lists.values.data(), lists.shape[0], lists.shape[1]}, x.cols(),
+                                         kNearRowCosine, [&](std::span<const int64_t> index, float* out) {
+                                           stop_if_asked(run);
+                                           x.gather(index, out);
+                                         });
   const double least = least_near_cosine(found.mean);
   const std::vector<NearPair> copies = exact_pairs(x.rows(), [&](int64_t i) { return digest_of_row(x, i); });
   std::erase_if(found.near, [&](const NearPair& p) { return p.cosine < least || equal_rows(x, p); });
@@ -136,6 +144,7 @@ Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span
   const Usage usage = usage_of(sums.assignments, run.clusters);
   if (const std::string text = collapse_warning("cluster", usage, run.clusters, "rows"); !text.empty())
     run.report.warn(text);
+  stop_if_asked(run);
   int64_t sampled = 0;
   const std::optional<Silhouette> s = sampled_silhouette(run, sums.assignments, sampled);
   Judgement out;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "kernels/core/check.h"
+#include "scan/run/own_folder.h"
 #include "scan/text/first_few.h"
 
 namespace kith {
@@ -55,10 +56,7 @@ void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& ori
           fmt::format("{0}: holds a run on images, which a clustering of features cannot go into; choose another "
                       "--out (kith cluster --out {0}, without --features, trains the heads of that run)",
                       dir.string()));
-    for (const fs::directory_entry& entry : fs::directory_iterator(dir))
-      if (entry.path().filename() != "metrics.jsonl")
-        throw Error(fmt::format("{}: holds something else ({}); choose an empty or a new folder", dir.string(),
-                                entry.path().filename().string()));
+    expect_nothing_else(dir.string(), is_beginning_of_run);
     return;
   }
   if (const std::string text = difference_of(read_run_file(dir), origin); !text.empty())

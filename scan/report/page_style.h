@@ -42,7 +42,8 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .line { fill: none; stroke: var(--blue); stroke-width: 1.8; stroke-linejoin: round; }
 .dot { fill: var(--blue); }
 .value { fill: transparent; }
-.value:hover { fill: var(--blue); fill-opacity: .35; }
+.value:hover, .value.shown { fill: var(--blue); fill-opacity: .35; }
+.read { font-size: 11px; fill: var(--ink); font-variant-numeric: tabular-nums; }
 .name { font-size: 11.5px; fill: var(--ink); }
 .count { font-size: 11px; fill: var(--ink); }
 .on-dark { fill: #fff; }
@@ -67,7 +68,7 @@ figcaption { font-size: 11px; line-height: 1.5; color: var(--soft); text-align: 
 .legend button:hover, .legend button[aria-pressed="true"] { border-color: var(--frame); }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 6px; }
 .plot { position: relative; }
-.plot svg:focus-visible, .scroll:focus-visible, .legend button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
+.plot svg:focus-visible, .chart:focus-visible, .scroll:focus-visible, .legend button:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
 .plot circle { fill-opacity: .8; }
 .plot .one g:not(.on) { opacity: .12; }
 .plot circle.shown { stroke: var(--ink); stroke-width: 2; fill-opacity: 1; }

@@ -128,9 +128,10 @@ std::string to_svg(const LineChart& chart) {
   const Frame f = frame_of(points, chart.range);
   const double base = f.height - f.bottom, end = f.width - f.right;
   std::string svg = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\">"
-      "<text class=\"title\" x=\"{:g}\" y=\"16\">{}</text>",
-      f.width, f.height, escape_html(chart.title), f.left, escape_html(chart.title));
+      "<svg class=\"chart\" viewBox=\"0 0 {:g} {:g}\" tabindex=\"0\" role=\"img\" aria-label=\"{}\">"
+      "<text class=\"title\" x=\"{:g}\" y=\"16\">{}</text>"
+      "<text class=\"read\" x=\"{:g}\" y=\"16\" text-anchor=\"end\"></text>",
+      f.width, f.height, escape_html(chart.title), f.left, escape_html(chart.title), end);
   const std::vector<double> heights = ticks(f.y0, f.y1, 4), places = ticks(f.x0, f.x1, 4);
   const std::vector<std::string> of_heights = tick_labels(heights), of_places = tick_labels(places);
   for (size_t i = 0; i < heights.size(); ++i)
@@ -150,7 +151,7 @@ std::string to_svg(const LineChart& chart) {
   std::string path;
   for (const auto& [x, y] : points) path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", f.x(x), f.y(y));
   svg += fmt::format("<polyline class=\"line\" points=\"{}\"/>", path);
-  // Values to read where the pointer rests, without a script.
+  // Values to read where the pointer rests, without the script of the page.
   const size_t stride = (points.size() + kMostReadable - 1) / kMostReadable;
   for (size_t i = 0; i < points.size(); i += stride)
     svg += fmt::format(

@@ -1,4 +1,8 @@
-// Figures of a page as inline SVG: no script, no font file, no second file.
+// Figures of a page as inline SVG: no font file, no second file, and all of them there without a script.
+//
+// No chart library draws the curves. uPlot (MIT, 50 kB) was weighed: it draws on a canvas, which is dots on paper, has no values
+// for a screen reader and nothing for the keyboard, and must be drawn again for the dark. A vector picture of 50 lines has the
+// page's style in every light; a script of 35 (page_shell.cpp) reads its points out under a pointer, a finger and arrow keys.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,7 +26,7 @@ struct LineChart {
   std::vector<std::pair<double, double>> points;   // x ascending; points that are not finite are left out
   Range range = Range::data;
 };
-// Beyond 400 points, neighbours are averaged. Empty without a finite point.
+// Beyond 400 points, neighbours are averaged; the values of 40 can be read. Empty without a finite point.
 std::string to_svg(const LineChart&);
 
 // Opacity of the shade of a cell that holds nothing; a full one has 1.

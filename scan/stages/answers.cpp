@@ -76,11 +76,11 @@ Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const dat
   const Rows unit = host_rows(l2_normalize(tape, tape.constant(found.features)).value());
   Rows probabilities = host_rows(found.probabilities);
   const std::vector<float> prototypes = prototype_rows(run, unit.cols);
-  Answers out;
+  Answers out{.each = {}, .measured = !prototypes.empty(), .probabilities = {}};
   for (int64_t i = 0; i < probabilities.rows; ++i) {
     Answer a = most_probable({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});
     const auto columns = static_cast<size_t>(unit.cols);
-    if (!prototypes.empty())
+    if (out.measured)
       a.distance = distance({unit.view().row(i).data(), columns},
                             {prototypes.data() + static_cast<size_t>(a.cluster) * columns, columns});
     out.each.push_back(a);

@@ -16,7 +16,7 @@ struct Answer {
   float runner_up_confidence = 0;
   // Euclidean distance of the image's features, at unit length, to the cluster's prototype: the mean of the unit features of the
   // train images of which the network is sure (scan/metrics/prototypes.h). NaN where there is none: a cluster without train
-  // images, or a run that was evaluated before prototypes were kept.
+  // images.
   float distance = 0;
 };
 
@@ -25,6 +25,7 @@ Answer most_probable(std::span<const float> probabilities);
 
 struct Answers {
   std::vector<Answer> each;
+  bool measured = false;  // there are prototypes of this network: it is the run's last, and the run was evaluated
   std::vector<float> probabilities;  // [images, clusters]
 };
 

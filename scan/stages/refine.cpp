@@ -14,7 +14,6 @@
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
 #include "kernels/index/groups.h"
-#include "nn/device/ranks/collective.h"
 #include "nn/ops/ranks.h"
 #include "scan/metrics/blocked_search.h"
 #include "scan/metrics/contingency.h"

@@ -30,6 +30,7 @@ TEST(Program, HelpNamesEveryCommand) {
                               "import", "export", "data", "presets", "fields", "compare", "watch", "info"})
     EXPECT_NE(o.out.find(command), std::string::npos) << command;
   EXPECT_EQ(kith({"--version"}).out.substr(0, 5), "kith ");
+  for (const char* word : {"-v", "version"}) EXPECT_EQ(kith({word}).out, kith({"--version"}).out) << word;
 }
 
 // Every option of an example is one of its command, and so is every field after --set.
@@ -86,6 +87,10 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
       if (command != "evaluate") words.insert(words.end(), {"--out", "none"});
       if (!needs.empty()) words.insert(words.end(), {needs, "2"});
       const Outcome o = kith(words);
+      if (help.find("  " + option + " ") == std::string::npos) {
+        EXPECT_TRUE(o.err.starts_with("kith: error: kith " + command + " has no option " + option + ";")) << o.err;
+        continue;
+      }
       const bool excluded = o.err.find(option + " excludes " + array) != std::string::npos;
       EXPECT_EQ(excluded, kept.find(" " + option + ",") == std::string::npos)
           << command << " " << option << ": " << o.err;
@@ -93,6 +98,17 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
     }
   }
   EXPECT_NE(kith({"cluster", "--help"}).out.find("; needs --clusters; "), std::string::npos);
+}
+
+TEST(Program, HelpNamesNothingThatACommandCannotUse) {
+  for (const auto& [command, options] : std::initializer_list<std::pair<std::string, std::vector<std::string>>>{
+           {"import", {"--sync-bn", "--ranks", "--dry-run", "--fields", "--no-graphs"}},
+           {"mine", {"--sync-bn", "--recompute", "--no-graphs", "--stream"}},
+           {"evaluate", {"--sync-bn", "--recompute", "--no-graphs"}}}) {
+    const std::string help = kith({command, "--help"}).out;
+    for (const std::string& option : options)
+      EXPECT_EQ(help.find("  " + option + " "), std::string::npos) << command << " " << option;
+  }
 }
 
 TEST(Program, WrongUsageExitsWithTwo) {
@@ -121,7 +137,12 @@ TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({"run", "--out", "x", "--seeed=1"}, 2,
                "kith run has no option --seeed; the nearest is --seed (kith run --help)");
   expect_error({"data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
-  expect_error({"run", "--out", "x", "photos"}, 2, "kith run does not take 'photos' (kith run --help)");
+  expect_error({"run", "--out", "x", "folder:photos"}, 2,
+               "kith run does not take 'folder:photos'; a data set goes behind --data (kith run --help)");
+  expect_error({"presets", "quick", "paper"}, 2, "kith presets does not take 'paper' (kith presets --help)");
+  expect_error({"run", "--out", "x", "-data", "folder:photos"}, 2,
+               "kith run has no option -data; the nearest is --data (kith run --help)");
+  expect_error({"run", "--out", "x", "--data"}, 2, "--data: a value is missing behind it (kith run --help)");
 }
 
 TEST(Program, HelpOfNoCommandIsWrongUsage) {
@@ -131,6 +152,7 @@ TEST(Program, HelpOfNoCommandIsWrongUsage) {
   expect_error({"train", "--help"}, 2, "no command train; the nearest is run (kith --help)");
   expect_error({"help", "data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
   EXPECT_EQ(kith({"help"}).out, kith({"--help"}).out);
+  EXPECT_EQ(kith({"help", "help"}).out, kith({"--help"}).out);
   EXPECT_EQ(kith({"help", "data", "fetch"}).out, kith({"data", "fetch", "--help"}).out);
   EXPECT_EQ(kith({"help", "run"}).status, 0);
 }
@@ -170,6 +192,15 @@ TEST(Program, PresetsAreListedAndPrinted) {
   expect_error({"presets", "quik"}, 1,
                fmt::format("quik: neither a preset ({}) nor a readable file; the nearest preset is quick",
                            fmt::join(preset_names(), ", ")));
+}
+
+// What the system says, behind the path that it says it of.
+TEST(Program, ANameThatIsTooLongIsSaidPlainly) {
+  const std::string name(300, 'n'), what = ": File name too long; expected names of at most 255 bytes";
+  expect_error({"run", "--out", name}, 1, name + "/config.toml" + what);
+  expect_error({"run", "--data", "folder:" + name, "--out", "x"}, 1, name + what);
+  expect_error({"predict", "--run", name, "x.png"}, 1, name + "/config.toml" + what);
+  expect_error({"import", name, "--data", "mnist:x", "--out", "x"}, 1, name + what);
 }
 
 TEST(Program, DataErrorsAreOneLine) {

@@ -28,6 +28,14 @@ TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
   for (const auto& entry : fs::directory_iterator(root_ / "many" / "cells"))
     if (entry.is_directory()) runs.push_back(entry.path().string());
   ASSERT_EQ(runs.size(), 2u);
+  // As one run is, they are continued by their folder.
+  const Outcome again = kith({"run", "--out", at("many"), "--seeds", "0,1", "--threads", "1"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.err.find("2 of 2 runs have finished earlier"), std::string::npos) << again.err;
+  EXPECT_EQ(kith({"run", "--out", at("many"), "--seeds", "0,1", "--set", "mine.k=4"}).err,
+            "kith: error: " + at("many") +
+                ": continued without --data, its runs keep their settings; expected no --preset and no --set\n");
+  EXPECT_EQ(kith({"run", "--out", at("none"), "--seeds", "0,1"}).err, "kith: error: no data set: --data NAME:DIR\n");
   // A cell is the run that one seed alone would have been.
   ASSERT_EQ(run("one", {"--seed", "1"}).status, 0);
   const bool second = runs[1].find("seed=1") != std::string::npos;

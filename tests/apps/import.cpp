@@ -37,7 +37,7 @@ TEST_F(Import, ARunGoesOnFromIt) {
   EXPECT_NE(on.out.find("SCAN + self-labelling"), std::string::npos) << on.out;
   const Outcome again = kith({"import", path("a/pretext.safetensors"), "--out", path("b")});
   EXPECT_EQ(again.err,
-            "kith: error: " + path("b") + ": kith import wants a new run directory, this one is not empty\n");
+            "kith: error: " + path("b") + ": holds a run; kith import begins one; expected an empty or a new folder\n");
 
   const Outcome scan = kith(import("b/cluster.safetensors", "c"));
   ASSERT_EQ(scan.status, 0) << scan.err;

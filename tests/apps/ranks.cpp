@@ -18,6 +18,7 @@ namespace kith::test {
 namespace {
 
 const Environment kBusyMachine = {{"OMP_WAIT_POLICY", "passive"}};
+const std::vector<std::string> kOften = {"--set", "checkpoint_seconds=0"};
 
 class RanksRuns : public Runs {
  protected:
@@ -54,8 +55,6 @@ int64_t lines_with(const std::string& text, const std::string& part) {
   for (std::string line; std::getline(in, line);) count += line.find(part) != std::string::npos ? 1 : 0;
   return count;
 }
-
-const std::vector<std::string> kOften = {"--set", "checkpoint_seconds=0"};
 
 TEST_F(RanksRuns, GiveTheSameBitsAgainAndAfterAStop) {
   const Outcome whole = ranks(2, "a", refined_);
@@ -127,6 +126,7 @@ TEST_F(RanksRuns, ARankThatIsKilledLeavesTheLastCheckpoint) {
                                  }));
     EXPECT_EQ(killed.status, 1) << killed.err;
     EXPECT_NE(killed.err.find("kith: error: a rank was ended by signal 9 "), std::string::npos) << killed.err;
+    EXPECT_EQ(lines_with(killed.err, "kith: stopping"), 0) << killed.err;  // nobody can save now
     ASSERT_FALSE(fs::exists(root_ / out / "summary.json"));
     const Outcome rest = ranks(2, out);
     ASSERT_EQ(rest.status, 0) << rest.err;

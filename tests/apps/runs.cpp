@@ -29,6 +29,11 @@ TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
   }
   for (const auto& entry : fs::directory_iterator(root_ / "a"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint_")) << entry.path();
+  // Of grey images: files are of three channels, but first of all they are there or not.
+  const std::string a = (root_ / "a").string(), image = (root_ / "a" / "prototypes.png").string();
+  EXPECT_EQ(kith({"predict", "--run", a, image, "nowhere.png"}).err, "kith: error: nowhere.png: no such file\n");
+  EXPECT_NE(kith({"predict", "--run", a, image}).err.find("files are read as squares of 3 channels"),
+            std::string::npos);
 }
 
 TEST_F(Runs, StageByStageEqualsAllAtOnce) {

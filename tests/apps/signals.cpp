@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <vector>
 
 #include "data/dataset/pixels.h"
 #include "data/formats/files.h"
@@ -44,6 +47,28 @@ TEST(Signals, AreHandledOnAStackOfTheirOwn) {
         std::_Exit(apart ? 7 : 8);
       },
       testing::ExitedWithCode(7), "");
+}
+
+// This process is stopped as one of these ranks, of which one, if it is wanted, has ended.
+[[noreturn]] void stop_as_rank(bool one_ended) {
+  std::vector<pid_t> ranks = {getpid(), 0};
+  if (one_ended) {
+    ranks.push_back(fork());
+    if (ranks.back() == 0) std::_Exit(0);
+    waitpid(ranks.back(), nullptr, 0);
+  }
+  catch_stop_signals(ranks);
+  raise(SIGTERM);
+  std::_Exit(stop_announced() ? 7 : 8);
+}
+
+// Of ranks whose launcher stops them because of it nothing can be saved.
+TEST(Signals, ARankThatHasEndedIsNamed) {
+  EXPECT_EXIT(stop_as_rank(true), testing::ExitedWithCode(7),
+              "^kith: rank 2 has ended, and the launcher stops the others; what was saved last stands, and the same "
+              "command continues\n$");
+  EXPECT_EXIT(stop_as_rank(false), testing::ExitedWithCode(7),
+              "^kith: stopping: saves first; once more ends at once\n$");
 }
 
 }  // namespace

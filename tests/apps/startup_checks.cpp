@@ -74,6 +74,10 @@ TEST_F(Runs, AFolderThatCannotBeMadeIsRefusedBeforeAnyWork) {
       words.insert(words.end(), more.begin(), more.end());
       EXPECT_EQ(error(words), "kith: error: " + out + ": " + line + "\n");
     }
+  fs::create_symlink("nowhere", root_ / "link");
+  const std::string link = (root_ / "link").string();
+  EXPECT_EQ(error({"run", "--out", link, "--data", "fashion-mnist:/nowhere"}),
+            "kith: error: " + link + ": is a link to nowhere, which is not there; expected a folder\n");
   const std::string grid = (root_ / "grid.toml").string();
   std::ofstream(grid) << "data = \"fashion-mnist:/nowhere\"\n[axes]\nmine.k = [4, 5]\n";
   const std::string line = "kith: error: /proc/x: cannot create: no folder can be made in /proc\n";

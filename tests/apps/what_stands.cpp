@@ -73,19 +73,40 @@ TEST_F(WhatStands, NothingIsWrittenAmongThePicturesThatAreRead) {
     EXPECT_NO_THROW(expect_outside_data("--out", path("photos/run"), kind + path("photos"))) << kind;
 }
 
-TEST_F(WhatStands, FilesOfOthersAreNotTakenForARun) {
-  for (const char* name : {"report.html", "summary.json", "pretext.safetensors", "confusion.csv"}) {
+// Whatever the files are called: those of a run would be strewn among them.
+TEST_F(WhatStands, AFolderOfOthersIsNoPlaceForARun) {
+  std::ofstream(root_ / "grid.toml") << "data = \"fashion-mnist:" << path("data") << "\"\n[axes]\nmine.k = [4, 5]\n";
+  for (const char* name : {"notes.txt", ".profile", "summary.json", "model.safetensors"}) {
     fs::remove_all(root_ / "mine");
     fs::create_directory(root_ / "mine");
     std::ofstream(root_ / "mine" / name) << "mine";
-    const std::string line =
-        "kith: error: " + path("mine") + ": holds something else (" + name + "); choose an empty or a new folder\n";
+    const std::string line = "kith: error: " + path("mine") + ": holds something else (" + name +
+                             "); expected an empty or a new folder, such as " + path("mine") + "/new\n";
     EXPECT_EQ(refused(command("run", "mine")), line);
-    EXPECT_EQ(refused(command("run", "mine", {"--dry-run"})), line);
+    EXPECT_EQ(refused(command("pretext", "mine", {"--dry-run"})), line);
+    EXPECT_EQ(refused(command("run", "mine", {"--seeds", "0,1"})), line);
+    EXPECT_EQ(refused({"ablate", path("grid.toml"), "--out", path("mine")}), line);
+    EXPECT_EQ(refused({"import", path("x.safetensors"), "--out", path("mine")}), line);
+    EXPECT_EQ(refused({"gallery", "--run", path("none"), "--data", "mnist:none", "--out", path("mine")}), line);
   }
-  fs::create_directory(root_ / "notes");
-  std::ofstream(root_ / "notes" / "notes.txt") << "mine";
-  EXPECT_EQ(run("notes", {"--dry-run"}).status, 0);
+  for (const char* name : {"a", "b", "new", "new2"}) std::ofstream(root_ / "mine" / name) << "mine";
+  EXPECT_EQ(
+      refused(command("run", "mine")),
+      "kith: error: " + path("mine") +
+          ": holds something else (a, b, model.safetensors, and 2 more); expected an empty or a new folder, such as " +
+          path("mine") + "/new3\n");
+  EXPECT_TRUE(refused({"run", "--data", "fashion-mnist:" + path("data"), "--out", "/", "--dry-run"})
+                  .starts_with("kith: error: /: holds something else ("));
+}
+
+TEST_F(WhatStands, AnEmptyFolderAndOneThatARunBeganAreWelcome) {
+  fs::create_directory(root_ / "a");
+  EXPECT_EQ(run("a", {"--dry-run"}).status, 0);
+  std::ofstream(root_ / "a" / "metrics.jsonl") << "";
+  std::ofstream(root_ / "a" / "config.toml.partial") << "se";
+  EXPECT_EQ(kith(command("pretext", "a")).status, 0);
+  std::ofstream(root_ / "a" / "notes.txt") << "mine";
+  EXPECT_EQ(run("a", {"--dry-run"}).status, 0);
 }
 
 TEST_F(WhatStands, APageOfAComparisonReplacesNothingElse) {

@@ -102,6 +102,27 @@ TEST_F(Pages, TheKeyboardReachesPicturesAndMap) {
   EXPECT_EQ(said(), text(1));
   browser_->press("Escape");
   EXPECT_EQ(said(), "");
+
+  // So do the curves, to a finger too.
+  EXPECT_EQ(value("document.querySelectorAll('.chart:not([tabindex=\"0\"])').length"), 0);
+  value("window.curve = document.querySelector('.chart'); curve.focus()");
+  const auto read = [&] { return value("curve.querySelector('.read').textContent"); };
+  const auto of_point = [&](const std::string& i) {
+    return value("[...curve.querySelectorAll('.value')].at(" + i + ").textContent");
+  };
+  EXPECT_EQ(read(), "");
+  browser_->press("ArrowRight");
+  EXPECT_EQ(read(), of_point("0"));
+  EXPECT_EQ(value("curve.getAttribute('aria-valuetext')"), of_point("0"));
+  browser_->press("End");
+  EXPECT_EQ(read(), of_point("-1"));
+  browser_->press("Escape");
+  EXPECT_EQ(read(), "");
+  value(
+      "(b => curve.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true, pointerType: 'touch',"
+      " clientX: b.left + b.width / 2, clientY: b.top + b.height / 2})))"
+      "([...curve.querySelectorAll('.value')].at(1).getBoundingClientRect())");
+  EXPECT_EQ(read(), of_point("1"));
 }
 
 // Light and dark: ink and ground have a contrast of 4.5 at least (WCAG 2.1, 1.4.3), and change places.

@@ -29,7 +29,14 @@ TEST_F(FolderParts, PartsOfADataSetAreNoClasses) {
                            "/test asks about another");
   EXPECT_EQ(refusal("classes.txt"), "");
   EXPECT_EQ(error_of([&] { data::expect_no_parts("list:" + root.string(), ""); }), "");
-  put("plane/1.png");  // vehicles
+  put("extra/1.png");
+  EXPECT_EQ(refusal(),
+            spec + ": Train, test are parts of a data set, and would be taken for classes; --data " + spec +
+                "/Train learns from the classes in one, and kith predict --data " + spec +
+                "/test asks about another; where they are classes like extra beside them, name all of them in "
+                "a file (data.classes_file)");
+  EXPECT_EQ(refusal("classes.txt"), "");
+  std::filesystem::remove_all(root / "test");  // vehicles
   EXPECT_EQ(refusal(), "");
 }
 

@@ -116,12 +116,12 @@ TEST_F(Idx, NamesWrongSizes) {
   std::vector<uint8_t> bytes = test::read_bytes(images);
   bytes.pop_back();
   test::write_bytes(images, bytes);
-  EXPECT_HAS(load_error(), images.string() + ": expected 15680 bytes of data for 20 records, found 15679");
+  EXPECT_HAS(load_error(), images.string() + ": damaged: expected 15680 bytes of data for 20 records, found 15679");
   bytes.resize(bytes.size() + 2);
   test::write_bytes(images, bytes);
   EXPECT_HAS(load_error(), "expected 15680 bytes of data for 20 records, found 15681");
   test::write_bytes(images, {0, 0, 8, 3, 0});
-  EXPECT_HAS(load_error(), images.string() + ": truncated IDX header: expected 16 bytes, found 5");
+  EXPECT_HAS(load_error(), images.string() + ": damaged: the IDX header is cut off: expected 16 bytes, found 5");
   test::write_bytes(images, {});
   EXPECT_HAS(load_error(), "found 0");
 }
@@ -172,11 +172,11 @@ TEST_F(Idx, NamesCorruptGz) {
   std::vector<uint8_t> bad = good;
   bad[bad.size() - 6] ^= 1;  // the checksum
   test::write_bytes(gz, bad);
-  EXPECT_HAS(load_error(), gz.string() + ": corrupt or truncated");
+  EXPECT_HAS(load_error(), gz.string() + ": damaged or cut off");
   bad = good;
   for (size_t i = good.size() / 2; i < good.size() / 2 + 40; ++i) bad[i] = 0xff;
   test::write_bytes(gz, bad);
-  EXPECT_HAS(load_error(), gz.string() + ": corrupt or truncated");
+  EXPECT_HAS(load_error(), gz.string() + ": damaged or cut off");
   test::write_bytes(gz, plain);
   EXPECT_HAS(load_error(), gz.string() + ": not a gzip file");
 }
@@ -188,6 +188,8 @@ TEST(Spec, NamesUnknownSetsAndBadForms) {
              "nearest is cifar10");
   EXPECT_HAS(error_of([] { load("cifar1000:/tmp"); }), "; the nearest is cifar100");
   for (const char* spec : {"", "cifar10", "cifar10:"}) EXPECT_HAS(error_of([&] { load(spec); }), "expected NAME:DIR");
+  const std::string here = std::filesystem::temp_directory_path().string();
+  EXPECT_HAS(error_of([&] { load(here); }), "; folder:" + here + " reads the pictures in that folder");
 }
 
 // CIFAR's files have one size only, so these are as large as the real ones; holes cost no disk.

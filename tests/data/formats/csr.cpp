@@ -164,9 +164,9 @@ TEST_F(Zip, SizesAreThoseOfTheDirectory) {
   const std::string content(17u << 20, 'x');  // more than one step of inflating
   EXPECT_TRUE(read_deflated(content, 17u << 20) == content);
   EXPECT_EQ(error_of([&] { read_deflated(content, (17u << 20) - 1); }),
-            file.string() + ": a: corrupt: 17825791 bytes expected");
-  EXPECT_HAS(error_of([&] { read_deflated(content, 10); }), "corrupt: 10 bytes expected");
-  EXPECT_HAS(error_of([&] { read_deflated(content, (17u << 20) + 1); }), "corrupt: 17825793 bytes expected");
+            file.string() + ": a: damaged: 17825791 bytes expected");
+  EXPECT_HAS(error_of([&] { read_deflated(content, 10); }), "damaged: 10 bytes expected");
+  EXPECT_HAS(error_of([&] { read_deflated(content, (17u << 20) + 1); }), "damaged: 17825793 bytes expected");
 }
 
 TEST_F(Zip, ACommentIsAllowedAndWhatIsNotSupportedIsNamed) {
@@ -184,7 +184,7 @@ TEST_F(Zip, ACommentIsAllowedAndWhatIsNotSupportedIsNamed) {
   constexpr size_t kFirst = 22 + 2 * 47;  // the first entry of the directory, from the end
   EXPECT_HAS(changed(kFirst - 8, 1), "a is encrypted");
   EXPECT_HAS(changed(kFirst - 10, 9), "a: compression method 9 is not supported");
-  EXPECT_HAS(changed(kFirst - 16, 0), "a: corrupt: its checksum differs");
+  EXPECT_HAS(changed(kFirst - 16, 0), "a: damaged: its checksum differs");
   EXPECT_HAS(changed(kFirst - 46, 'b'), "b is there twice");
   EXPECT_HAS(changed(22 - 4, 1), "several volumes");
   std::vector<uint8_t> bytes = whole;

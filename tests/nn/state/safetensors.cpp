@@ -118,11 +118,12 @@ TEST_F(safetensors, headers_are_read_as_strictly_as_by_the_reference) {
   EXPECT_EQ(error("{" + a + "," + b + "}  ", 5), "no error");  // padded with spaces
   EXPECT_EQ(error("{" + b + "," + a + "}", 5), "no error");
   const std::string at = file().string() + ": ";
-  EXPECT_EQ(error("{" + a + "}", 3), at + "1 bytes after the last tensor");
-  EXPECT_EQ(error("{}", 3), at + "3 bytes after the last tensor");
-  EXPECT_EQ(error("{" + tensor("a", "[2]", "[3,5]") + "}", 5), at + "3 bytes before tensor a belong to no tensor");
+  EXPECT_EQ(error("{" + a + "}", 3), at + "damaged: 1 bytes after the last tensor");
+  EXPECT_EQ(error("{}", 3), at + "damaged: 3 bytes after the last tensor");
+  EXPECT_EQ(error("{" + tensor("a", "[2]", "[3,5]") + "}", 5),
+            at + "damaged: 3 bytes before tensor a belong to no tensor");
   EXPECT_EQ(error("{" + a + "," + tensor("b", "[2]", "[3,5]") + "}", 5),
-            at + "1 bytes before tensor b belong to no tensor");
+            at + "damaged: 1 bytes before tensor b belong to no tensor");
   for (const char* shape : {"[2.7]", "[\"2\"]", "[true]", "[null]", "2", "[[2]]"})
     EXPECT_NE(
         error("{" + tensor("a", shape, "[0,2]") + "}", 2).find(at + "tensor a: dtype, shape or data_offsets of a"),
@@ -132,13 +133,13 @@ TEST_F(safetensors, headers_are_read_as_strictly_as_by_the_reference) {
     EXPECT_NE(error("{" + tensor("a", "[2]", offsets) + "}", 2).find("of a wrong type"), std::string::npos) << offsets;
   for (const char* offsets : {"[-2,0]", "[0,18446744073709551615]", "[2,0]"})
     EXPECT_NE(error("{" + tensor("a", "[2]", offsets) + "}", 2).find("do not hold"), std::string::npos) << offsets;
-  EXPECT_EQ(error("{" + a + "," + a + "}", 2), at + "the safetensors header holds \"a\" twice");
+  EXPECT_EQ(error("{" + a + "," + a + "}", 2), at + "damaged: the safetensors header holds \"a\" twice");
   EXPECT_EQ(error(R"({"a":{"dtype":"U8","shape":[2],"shape":[2],"data_offsets":[0,2]}})", 2),
-            at + "the safetensors header holds \"shape\" twice");
+            at + "damaged: the safetensors header holds \"shape\" twice");
   EXPECT_EQ(error(R"({"__metadata__":{"epoch":3}})", 0), at + "__metadata__: epoch is not a string");
   EXPECT_EQ(error(R"({"__metadata__":[]})", 0), at + "__metadata__ is not a JSON object");
   EXPECT_EQ(error(R"({"__metadata__":null})", 0), "no error");
-  EXPECT_EQ(error(" {}", 0), at + "the safetensors header is not a JSON object");
+  EXPECT_EQ(error(" {}", 0), at + "damaged: the safetensors header is not a JSON object");
 }
 
 // The reference library gives a tensor without elements the offset of the next one, and orders them by size and name.

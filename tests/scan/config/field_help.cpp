@@ -29,6 +29,8 @@ TEST(FieldHelp, ShowsAFieldASectionOrAll) {
   const std::string optimizer = fields_text("cluster.optimizer");
   EXPECT_EQ(optimizer.find("cluster.optimizer.kind"), 0u);
   EXPECT_EQ(optimizer.find("pretext"), std::string::npos);
+  EXPECT_EQ(fields_text("cluster.optimizer."), optimizer);
+  EXPECT_EQ(fields_text("lambda").find("cluster.lambda"), 0u);
   RunConfig config;
   EXPECT_EQ(static_cast<size_t>(std::ranges::count(fields_text(""), '\n')), 2 * fields(config).size());
   try {

@@ -83,7 +83,9 @@ TEST(Page, HoldsEveryPieceAndEscapesText) {
   EXPECT_EQ(occurrences(page, "a<b>"), 0);
   EXPECT_EQ(occurrences(page, "c&d"), 0);
   EXPECT_EQ(occurrences(page, "nan"), 0);
-  EXPECT_EQ(occurrences(page, "<script>"), 1);  // for the keyboard
+  EXPECT_EQ(occurrences(page, "<script>"), 2);  // of the pictures, and of the curves
+  EXPECT_EQ(occurrences(page, "tabindex=\"0\" role=\"img\" aria-label=\"Loss\""), 1);
+  EXPECT_EQ(occurrences(page, "<text class=\"read\""), 2);
   EXPECT_EQ(occurrences(page, "<script "), 0);
   EXPECT_EQ(occurrences(page, "src=\"http"), 0);
   for (const char* tag : {"section", "div", "svg", "table", "tr", "td", "p"})

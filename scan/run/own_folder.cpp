@@ -1,0 +1,39 @@
+#include "scan/run/own_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "data/formats/text.h"
+#include "kernels/core/check.h"
+#include "scan/text/first_few.h"
+
+namespace kith {
+
+namespace fs = std::filesystem;
+
+void expect_nothing_else(const std::string& folder, const std::function<bool(const fs::path& file)>& known) {
+  std::error_code ignored;
+  std::vector<std::string> others;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+    if (!known(entry->path())) others.push_back(data::printable(entry->path().filename().string()));
+  if (others.empty()) return;
+  std::ranges::sort(others);
+  constexpr size_t kShown = 3;
+  throw Error(fmt::format("{}: holds something else ({}); expected an empty or a new folder, such as {}", folder,
+                          first_few(others, kShown), free_name_in(folder)));
+}
+
+bool is_beginning_of_run(const fs::path& file) {
+  return file.filename() == "metrics.jsonl" || file.extension() == ".partial";
+}
+
+std::string free_name_in(const fs::path& folder) {
+  std::error_code ignored;
+  fs::path name = folder / "new";
+  for (int n = 2; fs::exists(fs::symlink_status(name, ignored)); ++n) name = folder / fmt::format("new{}", n);
+  return name.string();
+}
+
+}  // namespace kith
