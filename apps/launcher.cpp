@@ -24,7 +24,8 @@
 namespace kith {
 namespace {
 
-constexpr const char* kVariable = "KITH_RANKS";  // of processes that were started: where say_ranks_listen() is heard
+constexpr const char* kVariable = "KITH_RANKS";  // of processes that were started: where say_...() is heard
+constexpr char kListen = 'l', kStopped = 's', kNothing = 0;
 
 sockaddr_un address_of(const std::string& name) {
   sockaddr_un address{};
@@ -36,7 +37,7 @@ socklen_t size_of(const std::string& name) {
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
 }
 
-// Where the first rank says that all listen.
+// Where the first rank says what it has come to.
 class Ear {
  public:
   Ear() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
@@ -53,9 +54,9 @@ class Ear {
   Ear(const Ear&) = delete;
   Ear& operator=(const Ear&) = delete;
   const std::string& name() const { return name_; }
-  bool heard() const {
-    char byte = 0;
-    return ::recv(socket_, &byte, 1, 0) == 1;
+  char heard() const {
+    char byte = kNothing;
+    return ::recv(socket_, &byte, 1, 0) == 1 ? byte : kNothing;
   }
 
  private:
@@ -124,6 +125,7 @@ class Stop {
  public:
   Stop(pid_t launcher, LauncherPatience patience) : launcher_(launcher), patience_(patience) {}
   bool told() const { return sent_ != 0; }
+  bool gave_up() const { return told() && sent_ != SIGUSR1; }
 
   void go_on(bool listening) {
     const Clock::time_point now = Clock::now();
@@ -157,6 +159,16 @@ void expect_no_rank_killed(int status) {
                       signal, ::strsignal(signal)));
 }
 
+void say_to_launcher(char word) {
+  const char* name = std::getenv(kVariable);
+  const int socket = name == nullptr ? -1 : ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return;
+  const sockaddr_un address = address_of(name);
+  // Where nobody hears it, the launcher was started by hand in this environment.
+  ::sendto(socket, &word, 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), size_of(name));
+  ::close(socket);
+}
+
 }  // namespace
 
 LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience patience) {
@@ -167,20 +179,26 @@ LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience
   const pid_t child = start(words);
   Stop stop(child, patience);
   int status = 0;
-  bool listening = false;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    const bool wanted = stop_signal() != 0;  // before the ear: ranks that spoke first are heard first
-    if (!listening && ear.heard()) {
+  bool listening = false, spoken = false;
+  const auto hear = [&] {
+    for (char word = ear.heard(); word != kNothing; word = ear.heard()) {
+      spoken = spoken || word == kStopped;
+      if (listening || word != kListen) continue;
       listening = true;
       catch_stop_signals();
     }
+  };
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    const bool wanted = stop_signal() != 0;  // before the ear: ranks that spoke first are heard first
+    hear();
     if (wanted) stop.go_on(listening);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   end_what_is_left();
+  hear();
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw Error(words.front() + ": cannot be started");
   const bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;  // before any rank could stop
-  if (stop.told() && !done) return {.status = 128 + stop_signal(), .given_up = !listening};
+  if (stop.told() && !done) return {.status = 128 + stop_signal(), .given_up = stop.gave_up() && !spoken};
   const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   expect_no_rank_killed(ended);
   return {.status = ended};
@@ -188,15 +206,7 @@ LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience
 
 bool started_by_kith() { return std::getenv(kVariable) != nullptr; }
 
-void say_ranks_listen() {
-  const char* name = std::getenv(kVariable);
-  const int socket = name == nullptr ? -1 : ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return;
-  const sockaddr_un address = address_of(name);
-  constexpr char kByte = 1;
-  // Where nobody hears it, the launcher was started by hand in this environment.
-  ::sendto(socket, &kByte, 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), size_of(name));
-  ::close(socket);
-}
+void say_ranks_listen() { say_to_launcher(kListen); }
+void say_ranks_stopped() { say_to_launcher(kStopped); }
 
 }  // namespace kith

@@ -12,7 +12,7 @@ namespace kith {
 
 struct LauncherEnd {
   int status = 0;  // its exit status, or 128 + signal; after a stop signal 128 + that signal, unless all was done
-  bool given_up = false;  // stopped before the ranks listened
+  bool given_up = false;  // stopped before the ranks listened, and no rank has said so
 };
 // How long ranks may take to listen after a stop signal, and a launcher that was given up to end. Error: the launcher cannot be
 // started; a rank was ended by a signal.
@@ -21,7 +21,9 @@ struct LauncherPatience {
 };
 LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience = {});
 
-bool started_by_kith();   // whether run_launcher's launcher has started this process
-void say_ranks_listen();  // to run_launcher, where it has: all ranks have called catch_stop_signals()
+bool started_by_kith();  // whether run_launcher's launcher has started this process
+// To run_launcher, where it has:
+void say_ranks_listen();   // all ranks have called catch_stop_signals()
+void say_ranks_stopped();  // this rank tells the user so; ranks that begin to listen while they are given up may
 
 }  // namespace kith

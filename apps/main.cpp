@@ -24,6 +24,7 @@
 #include "apps/commands/watch.h"
 #include "apps/examples.h"
 #include "apps/launch.h"
+#include "apps/launcher.h"
 #include "apps/signals.h"
 #include "apps/standard_output.h"
 #include "apps/usage.h"
@@ -127,6 +128,7 @@ int main(int argc, char** argv) {
     return e.status;
   } catch (const kith::Interrupted&) {
     const int signal = kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1;  // another rank was asked
+    kith::say_ranks_stopped();
     return kith::say("stopped; the same command continues", 128 + signal);
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(

@@ -70,6 +70,27 @@ TEST_F(LauncherDeathTest, IsGivenUpBeforeRanksListenAndLeavesNothing) {
               "^status 143, given up true, 0 left$");
 }
 
+// Ranks that begin to listen while they are given up: it is said once that they stopped, by them or by the launcher's parent.
+TEST_F(LauncherDeathTest, IsGivenUpAsRanksBeginToListen) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto late = [&](bool rank_says) {
+    const fs::path asked = folder_ / "asked", spoken = folder_ / "spoken";
+    std::thread rank([=] {
+      while (!fs::exists(asked)) std::this_thread::sleep_for(milliseconds(5));
+      say_ranks_listen();
+      if (rank_says) say_ranks_stopped();
+      std::ofstream(spoken).put('\n');
+    });
+    rank.detach();
+    const std::string on_term = fmt::format("trap 'touch {}; while [ ! -e {} ]; do sleep 0.01; done; exit 143' TERM",
+                                            asked.string(), spoken.string());
+    stop_and_say(shell(on_term), {.listen = kShort, .end = kForever}, false);
+  };
+  EXPECT_EXIT(late(false), testing::ExitedWithCode(0), "status 143, given up true, 0 left$");
+  for (const char* name : {"pids", "asked", "spoken"}) fs::remove(folder_ / name);
+  EXPECT_EXIT(late(true), testing::ExitedWithCode(0), "status 143, given up false, 0 left$");
+}
+
 TEST_F(LauncherDeathTest, PassesASignalOnOnceRanksListen) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(stop_and_say(shell("trap '' TERM; trap 'exit 138' USR1"), {.listen = kForever, .end = kForever}, true),
