@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,12 +47,21 @@ struct Table {
   std::vector<double> values;
 };
 
+// Who reads the graph may add up what stands there twice.
+void expect_each_once(std::span<const int64_t> list, int64_t row, const path& file) {
+  std::vector<int64_t> sorted(list.begin(), list.end());
+  std::ranges::sort(sorted);
+  const auto first = std::ranges::lower_bound(sorted, 0);
+  if (const auto twice = std::adjacent_find(first, sorted.end()); twice != sorted.end())
+    throw Error(fmt::format("{}: row {} has the neighbour {} twice; expected each once", file.string(), row, *twice));
+}
+
 // `similarity` is asked for row, column of the list and neighbour; NaN is none.
 template <class Similarity>
 Table table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& similarity) {
   const int64_t rows = lists.shape[0], k = lists.shape[1];
   Table table{.lists = std::move(lists), .values = {}};
-  for (int64_t i = 0; i < rows; ++i)
+  for (int64_t i = 0; i < rows; ++i) {
     for (int64_t n = 0; n < k; ++n) {
       int64_t& j = table.lists.values[static_cast<size_t>(i * k + n)];
       if (j < -1 || j >= rows)
@@ -59,6 +70,9 @@ Table table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& sim
       table.values.push_back(j == -1 ? std::numeric_limits<double>::quiet_NaN() : similarity(i, n, j));
       if (std::isnan(table.values.back())) j = -1;
     }
+    expect_each_once(std::span(table.lists.values).subspan(static_cast<size_t>(i * k), static_cast<size_t>(k)), i,
+                     file);
+  }
   return table;
 }
 

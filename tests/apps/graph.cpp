@@ -220,6 +220,11 @@ TEST_F(Graphs, OfArraysLeaveOutWhatIsNone) {
   EXPECT_NE(graph({"--neighbours", path("i.npy"), "--scores", path("s.npy"), "--out", path("h.npz")})
                 .err.find("s.npy: shape [2, 3], but [3, 2] of "),
             std::string::npos);
+  data::write_npy<int32_t>(path("i.npy"), std::vector<int32_t>{1, 2, 2, 2, -1, -1},
+                           {3, 2});  // which SciPy would add up
+  data::write_npy<float>(path("s.npy"), std::vector<float>(6), {3, 2});
+  EXPECT_EQ(graph({"--neighbours", path("i.npy"), "--scores", path("s.npy"), "--out", path("h.npz")}).err,
+            "kith: error: " + path("i.npy") + ": row 1 has the neighbour 2 twice; expected each once\n");
 }
 
 // 0 lists 1 and 2, 1 lists 2, 2 lists 0: only 0 and 2 list each other.
