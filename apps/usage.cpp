@@ -77,7 +77,9 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
       if (command->get_option_no_throw("--data") != nullptr) what += "; a data set goes behind --data";
     }
   } else if (e.get_name() == "ArgumentMismatch") {
-    what = what.substr(0, what.find(':')) + ": a value is missing behind it";
+    const bool too_many = what.find(": At Most ") != std::string::npos || what.find(": At most ") != std::string::npos;
+    what = what.substr(0, what.find(':')) +
+           (too_many ? ": given twice; expected it once" : ": a value is missing behind it");
   }
   return fmt::format("{} ({} --help)", what, name);
 }

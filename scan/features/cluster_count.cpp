@@ -36,7 +36,10 @@ ClusterCount choose_cluster_count(Context& ctx, Reporter& report, const std::vec
   double best = -2;
   for (const int clusters : candidates) {
     if (report.stop_requested()) throw Interrupted{};
-    if (clusters >= rows.rows) continue;
+    if (clusters >= rows.rows) {
+      report.note(fmt::format("--clusters: {} are too many for {} rows and are left out", clusters, rows.rows));
+      continue;
+    }
     const Tensor centroids = ctx.empty({clusters, rows.cols});
     const Array<int32_t> labels(ctx, rows.rows);
     kernels::kmeans({.x = x.matrix(),
@@ -46,7 +49,10 @@ ClusterCount choose_cluster_count(Context& ctx, Reporter& report, const std::vec
                      .labels = labels.span()},
                     ctx.queue());
     const std::optional<Silhouette> s = silhouette(rows, labels.to_host(), clusters);
-    if (!s) continue;
+    if (!s) {
+      report.note(fmt::format("--clusters: {} are left out: so many different rows are not there", clusters));
+      continue;
+    }
     out.curve.push_back({clusters, s->mean});
     if (s->mean > best) best = s->mean, out.best = clusters;
     report.note(fmt::format("{} clusters of k-means: silhouette {:.4f}", clusters, s->mean));

@@ -143,6 +143,8 @@ TEST(Program, WrongUsageExitsWithTwo) {
   expect_error({"run", "--out", "x", "-data", "folder:photos"}, 2,
                "kith run has no option -data; the nearest is --data (kith run --help)");
   expect_error({"run", "--out", "x", "--data"}, 2, "--data: a value is missing behind it (kith run --help)");
+  expect_error({"run", "--out", "x", "--data", "a", "--data", "b"}, 2,
+               "--data: given twice; expected it once (kith run --help)");
 }
 
 TEST(Program, HelpOfNoCommandIsWrongUsage) {

@@ -123,6 +123,13 @@ TEST_F(ClusterProgram, RowsTooLongForF32AreRefusedUnlessBroughtToUnitLength) {
   EXPECT_EQ(unit.out.find("nan"), std::string::npos) << unit.out;
 }
 
+TEST_F(ClusterProgram, NumbersOfClustersThatCannotBeAreNamed) {
+  const Outcome o = kith({"cluster", "--features", path("F.npy"), "--clusters", "300,3", "--method", "kmeans", "--out",
+                          path("some"), "--threads", "1"});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.err.find("--clusters: 300 are too many for 120 rows and are left out\n"), std::string::npos) << o.err;
+}
+
 TEST_F(ClusterProgram, RefusalsLeaveNothing) {
   const auto refused = [&](std::vector<std::string> more, int status, const std::string& text) {
     const Outcome o = kith(command("none", std::move(more)));
