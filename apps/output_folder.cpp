@@ -43,13 +43,17 @@ void expect_run_or_empty(const std::string& out) {
   expect_nothing_else(out, is_beginning_of_run);
 }
 
+bool lies_in_folder(const std::string& path, const std::string& folder) {
+  return lies_in(fs::weakly_canonical(path), fs::weakly_canonical(folder)) || lies_in(normal(path), normal(folder));
+}
+
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec) {
   constexpr std::string_view kFolder = "folder:";
   if (!spec.starts_with(kFolder)) return;
   const fs::path folder = spec.substr(kFolder.size());
   if (folder.empty()) return;  // whose reader says what is missing
   // By its name, too: a link inside the folder is followed by who reads it.
-  if (lies_in(fs::weakly_canonical(path), fs::weakly_canonical(folder)) || lies_in(normal(path), normal(folder)))
+  if (lies_in_folder(path, folder))
     throw Error(fmt::format("{} {}: lies in {}, whose pictures are read; expected another folder", option, path,
                             fs::weakly_canonical(folder).string()));
 }

@@ -14,4 +14,7 @@ void expect_run_or_empty(const std::string& out);
 // be images of the data set the next time, and folders its classes. Other data sets do not look around.
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec);
 
+// Whether `path` lies in the folder, or is it, where links lead or by its name.
+bool lies_in_folder(const std::string& path, const std::string& folder);
+
 }  // namespace kith

@@ -201,12 +201,12 @@ void expect_ending(const std::string& path, const char* option, const char* endi
 void expect_writable(const std::string& path, const AnswerOptions& o) {
   std::error_code ignored;
   const std::filesystem::path file(path);
-  expect_creatable(file);
-  if (!std::filesystem::exists(file, ignored)) return;
   const auto folder = std::filesystem::weakly_canonical(file, ignored).parent_path();
-  if (!o.run.empty() &&
+  if (!o.run.empty() && std::filesystem::is_regular_file(file, ignored) &&
       folder == std::filesystem::weakly_canonical(std::filesystem::path(o.run) / "x", ignored).parent_path())
     throw Error(path + ": is a file of the run, which is only read; give the output another name");
+  expect_creatable(file);
+  if (!std::filesystem::exists(file, ignored)) return;
   constexpr std::string_view kList = "list:";
   std::vector<std::string> read = o.files;
   if (o.data.starts_with(kList)) read.push_back(o.data.substr(kList.size()));

@@ -12,6 +12,7 @@
 #include "apps/output_folder.h"
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
 namespace {
@@ -30,6 +31,13 @@ void expect_elsewhere(const SortOptions& o) {
   std::error_code none;
   if (fs::equivalent(o.into, o.asked.run, none))
     throw Error(o.into + ": --into is the run directory, which is only read");
+  if (lies_in_folder(o.into, o.asked.run))
+    throw Error(
+        fmt::format("--into {}: lies in the run {}, which is only read; expected another folder", o.into, o.asked.run));
+  // Without a record it is no folder of sorted pictures; what was ended before its record stood there left empty folders.
+  if (!fs::exists(fs::symlink_status(fs::path(o.into) / ".kith_sort.json", none)))
+    expect_nothing_else(o.into,
+                        [&](const fs::path& file) { return fs::is_directory(file, none) && fs::is_empty(file, none); });
   expect_outside_data("--into", o.into, o.asked.data);
   expect_usable_folder(o.into);
 }

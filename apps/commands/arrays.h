@@ -37,8 +37,8 @@ struct EvaluateArrays {
 // Scores on standard output; what is doubtful about the arrays on standard error (evaluation.h).
 int evaluate_arrays(const EvaluateArrays&);
 
-// Error, one line, before the work that is to be written there: no such folder, a folder has this name, or no file can be made
-// there, which is tried.
+// Error, one line, before the work that is to be written there: no such folder, a folder has this name, it is a file of a run,
+// or no file can be made there, which is tried.
 void expect_creatable(const std::filesystem::path& file);
 
 // Both return the exit status 0; what is wrong with an array is an exception of one line.

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
 #include "apps/new_folder.h"
 #include "data/formats/files.h"
@@ -30,7 +31,8 @@ using std::filesystem::path;
 constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
 
 // Before the search, which may be long.
-void check_output(const path& file, const path& features) {
+void check_output(const path& file, const char* option, const path& features) {
+  expect_ending(file, option, ".npy");
   expect_creatable(file);
   if (data::would_touch(file, features))
     throw Error(fmt::format("{}: writing it would replace the features {}; give the output another name", file.string(),
@@ -38,9 +40,9 @@ void check_output(const path& file, const path& features) {
 }
 
 void check_outputs(const MineArrays& options) {
-  check_output(options.out, options.features);
+  check_output(options.out, "--out", options.features);
   if (options.scores.empty()) return;
-  check_output(options.scores, options.features);
+  check_output(options.scores, "--scores", options.features);
   if (data::would_touch(options.out, options.scores) || data::would_touch(options.scores, options.out))
     throw Error(fmt::format("{}: --out and --scores are one file; give them different names", options.out.string()));
 }
@@ -235,9 +237,13 @@ void expect_creatable(const path& file) {
     throw Error(fmt::format("{}: cannot create: no such folder: {}", file.string(), file.parent_path().string()));
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
-  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) return;  // a pipe
+  const bool exists = std::filesystem::exists(file, ignored);
+  if (exists && !std::filesystem::is_regular_file(file, ignored)) return;  // a pipe
   // A link's file is written where it points to.
   const path folder = std::filesystem::weakly_canonical(std::filesystem::absolute(file), ignored).parent_path();
+  for (const char* of_a_run : {"config.toml", "run.json"})
+    if (exists && file.extension() != ".onnx" && std::filesystem::exists(folder / of_a_run, ignored))
+      throw Error(file.string() + ": is a file of a run, which is only read; give the output another name");
   if (const std::string why = why_no_file_in(folder); !why.empty())
     throw Error(fmt::format("{}: cannot create: {}", file.string(), why));
 }

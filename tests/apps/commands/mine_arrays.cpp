@@ -56,6 +56,17 @@ TEST_F(Arrays, MineRefusesWhatItCannotSearch) {
   const auto error = [&](const path& file, int64_t k) {
     return message([&] { mine_arrays(ctx, {.features = file, .k = k, .out = dir / "I.npy", .scores = {}}); });
   };
+  const auto error_into = [&](const path& out, const path& scores) {
+    return message([&] { mine_arrays(ctx, {.features = good, .k = 1, .out = out, .scores = scores}); });
+  };
+  EXPECT_EQ(error_into(dir / "I", {}), "--out " + (dir / "I").string() + ": expected a name ending in .npy");
+  EXPECT_EQ(error_into(dir / "I.npy", dir / "S.png"),
+            "--scores " + (dir / "S.png").string() + ": expected a name ending in .npy");
+  std::filesystem::create_directory(dir / "run");
+  std::ofstream(dir / "run" / "config.toml").flush();
+  const path own = write<float>("run/features_train.npy", {1}, {1, 1});
+  EXPECT_EQ(error_into(own, {}),
+            own.string() + ": is a file of a run, which is only read; give the output another name");
   EXPECT_EQ(error(flat, 1), flat.string() + ": shape [2]; expected [rows, dimensions]");
   EXPECT_EQ(error(broken, 1), broken.string() + ": value [1, 0] is nan; expected finite features");
   EXPECT_EQ(error(good, 2), good.string() + ": k is 2; expected 1..1 for 2 rows");
@@ -229,7 +240,7 @@ TEST_F(Arrays, MineRefusesOutputsThatWouldReplaceAFile) {
   const path file = write("F.npy", rows, {2, 2}), other = dir / "I.npy";
   std::filesystem::create_symlink("F.npy", dir / "soft.npy");
   std::filesystem::create_hard_link(file, dir / "hard.npy");
-  std::filesystem::create_directory(dir / "folder");
+  std::filesystem::create_directory(dir / "folder.npy");
   std::filesystem::create_directory_symlink(dir, dir / "here");
   const auto error = [&](const path& features, const path& out, const path& scores) {
     return message([&] { mine_arrays(ctx, {.features = features, .k = 1, .out = out, .scores = scores}); });
@@ -243,7 +254,7 @@ TEST_F(Arrays, MineRefusesOutputsThatWouldReplaceAFile) {
             std::string::npos);
   for (const path& scores : {other, dir / "." / "I.npy", dir / "here" / "I.npy"})
     EXPECT_NE(error(file, other, scores).find("--out and --scores are one file"), std::string::npos) << scores;
-  EXPECT_NE(error(file, dir / "folder", {}).find("a folder has this name"), std::string::npos);
+  EXPECT_NE(error(file, dir / "folder.npy", {}).find("a folder has this name"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(other));
   EXPECT_EQ(data::read_npy<float>(file).values, rows);
 }
