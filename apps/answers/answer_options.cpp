@@ -150,14 +150,9 @@ void add_stage_option(CLI::App& command, AnswerOptions& o) {
 
 Asked open_asked(const AnswerOptions& o) {
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
-  if (const TrainedRun& run = asked.run; !run.superseded.empty())
-    asked.report->warn(fmt::format(
-        "{0}: the network of the stage {1} is not that of the run as it stands: {2}; kith run --out {0} brings "
-        "it up to date{3}",
-        o.run, run.stage, run.superseded,
-        run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
-  if (const TrainedRun& run = asked.run;
-      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
+  for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
+  if (const TrainedRun& run = asked.run; run.clusters > 0 && run.told == Told::nothing && run.changed.empty() &&
+                                         std::filesystem::exists(run.dir / "summary.json"))
     asked.report->warn(fmt::format(
         "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
         "and distances; kith evaluate --out {0} gives them back",

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
 #include "apps/commands/stages.h"
 
@@ -18,12 +19,14 @@ void add_export_command(CLI::App& app) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("export", "Write a run's network as an ONNX file");
   command->add_option("--run", o->run, "Run directory; it is only read")->required();
-  command->add_option("--onnx", o->onnx, "File to write")->required();
+  command->add_option("--onnx", o->onnx, "File to write, its name ending in .onnx")->required();
   command->add_option("--stage", o->stage, "Whose network: cluster, selflabel, refine; default: the last of the run")
       ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
   command->callback([o] {
+    expect_ending(o->onnx, "--onnx", ".onnx");
     expect_creatable(o->onnx);
     const Exported e = export_onnx(o->run, o->stage, o->onnx);
+    for (const std::string& doubt : e.doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
     fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",
                o->onnx, e.stage, fmt::join(e.images, ", "), e.clusters, e.features);
   });

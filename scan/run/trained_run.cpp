@@ -98,6 +98,17 @@ Told told_of(const fs::path& dir, const std::string& stage, const SafeTensors& w
   return Told::nothing;
 }
 
+std::string changed_file(const fs::path& dir, const std::string& stage, const SafeTensors& weights) {
+  const StageRecords records = read_records(dir);
+  const auto record = records.find(stage);
+  if (record == records.end() || record->second.under_way) return "";
+  const std::string file = fs::path(weights.file).filename();
+  const auto written = record->second.outputs.find(file);
+  const bool as_written =
+      written == record->second.outputs.end() || written->second == data::digest_of_file(weights.file);
+  return as_written ? "" : file;
+}
+
 std::string last_stage(const RunConfig& config) {
   return config.refine.enabled ? "refine" : config.selflabel.enabled ? "selflabel" : "cluster";
 }
@@ -115,12 +126,27 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.weights = weights_of(dir, run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
+  run.changed = changed_file(dir, run.stage, run.weights);
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(dir, run.stage, run.weights);
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
   return run;
+}
+
+std::vector<std::string> doubts_about(const TrainedRun& run) {
+  std::vector<std::string> out;
+  if (!run.superseded.empty())
+    out.push_back(fmt::format(
+        "{0}: the network of the stage {1} is not that of the run as it stands: {2}; kith run --out {0} brings "
+        "it up to date{3}",
+        run.dir.string(), run.stage, run.superseded,
+        run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
+  if (!run.changed.empty())
+    out.push_back(fmt::format("{}: changed since the stage {} wrote it; used as it is (kith {} makes a new one)",
+                              (run.dir / run.changed).string(), run.stage, stage_info(run.stage).command));
+  return out;
 }
 
 std::string no_run_directory(const fs::path& dir) {

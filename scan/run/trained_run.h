@@ -27,6 +27,8 @@ struct TrainedRun {
   // What has changed in the directory since the network was made, so that a run would make another: "cluster.safetensors was made
   // anew since". Empty: nothing.
   std::string superseded;
+  // The file of the weights, where it is not as the stage wrote it; else empty.
+  std::string changed;
   Told told = Told::nothing;
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
@@ -35,6 +37,9 @@ struct TrainedRun {
 // `stage`: pretext, cluster, selflabel, refine; empty: the last that the run's configuration has. Error, one line: no run
 // directory, no weights of that stage in it, weights without the origin that kith's stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
+
+// A line of warning for each reason to doubt the network: it is not that of the run as it stands, its file was changed.
+std::vector<std::string> doubts_about(const TrainedRun&);
 
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
 std::string no_run_directory(const std::filesystem::path& dir);

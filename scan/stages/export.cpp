@@ -23,13 +23,6 @@ HostArray channels(std::span<const float> values) {
   return a;
 }
 
-// In a run directory there may be exported files, and nothing else is written there by others than the stages.
-bool is_of_the_run(const fs::path& file, const fs::path& run_dir) {
-  std::error_code ignored;
-  const fs::path folder = fs::weakly_canonical(file, ignored).parent_path();
-  return folder == fs::weakly_canonical(run_dir / "x", ignored).parent_path() && file.extension() != ".onnx";
-}
-
 void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
   const RunConfig& config = run.config;
   const data::Images& images = run.shape();
@@ -62,10 +55,9 @@ void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
 }  // namespace
 
 Exported export_onnx(const fs::path& run_dir, const std::string& stage, const fs::path& file) {
+  if (file.extension() != ".onnx") throw Error(file.string() + ": expected a name ending in .onnx");
   const TrainedRun run = open_run(run_dir, stage);
-  if (is_of_the_run(file, run_dir))
-    throw Error(file.string() + ": is a file of the run, which is only read; expected another name, ending in .onnx");
-  Exported e{.stage = run.stage, .images = {}};
+  Exported e{.stage = run.stage, .images = {}, .doubts = doubts_about(run)};
   const data::Images& images = run.shape();
   e.clusters = run.clusters;
   e.images = {images.channels, images.height, images.width};

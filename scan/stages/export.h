@@ -20,10 +20,11 @@ struct Exported {
   std::vector<int64_t> images;  // [channels, height, width]
   int clusters = 0;
   int features = 0;
+  std::vector<std::string> doubts;  // doubts_about() the network (scan/run/trained_run.h)
 };
 
 // `stage`: cluster, selflabel or refine; empty: the last that the run's configuration has. Error, one line: no run directory, no result of
-// that stage, a result that does not fit the configuration, `file` cannot be written.
+// that stage, a result that does not fit the configuration, `file` ends in anything but .onnx or cannot be written.
 Exported export_onnx(const std::filesystem::path& run_dir, const std::string& stage, const std::filesystem::path& file);
 
 }  // namespace kith

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <exception>
+#include <span>
 
 #include "kernels/core/check.h"
 #include "nn/device/ranks/collective.h"
@@ -130,8 +133,26 @@ void remove_finished_checkpoint(const Session& s, const std::string& stage) {
   }
 }
 
+namespace {
+
+// Every loss is a number, and the last step may yet have broken the weights.
+void expect_finite(const std::string& stage, const SafeTensors& weights) {
+  for (const auto& [name, array] : weights.arrays) {
+    if (array.dtype != "F32") continue;
+    const std::span values(array.as<float>(), static_cast<size_t>(array.count()));
+    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+      throw Error(
+          fmt::format("{0}: {1} holds numbers that are not finite, and the weights were not written; expected a lower "
+                      "learning rate (--set {0}.schedule.lr=...)",
+                      stage, name));
+  }
+}
+
+}  // namespace
+
 void write_result(const Session& s, const std::string& stage, SafeTensors weights) {
   alone(s.ctx.collective(), [&] {
+    expect_finite(stage, weights);
     weights.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
     begin_results(s, stage);
     write_safetensors(result_path(s, stage), weights);

@@ -39,7 +39,7 @@ void report_finished(const Session&, const std::string& command);
 void complete_log(const Session&, const std::string& command);
 
 // <stage>.safetensors: the weights of a finished stage.
-void write_result(const Session&, const std::string& stage, SafeTensors weights);
+void write_result(const Session&, const std::string& stage, SafeTensors weights);  // Error: they are not finite
 SafeTensors read_result(const Session&, const std::string& stage);  // Error: missing, or of another origin
 
 }  // namespace kith

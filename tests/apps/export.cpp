@@ -24,6 +24,15 @@ TEST_F(ExportCommand, WritesTheNetworkOfARunAndReadsNothingElse) {
       kith({"export", "--run", path("a"), "--onnx", path("scan.onnx"), "--stage", "cluster"}).out.find(": cluster: "),
       std::string::npos);
   EXPECT_NE(text_of(root_ / "scan.onnx"), text_of(root_ / "net.onnx"));
+
+  // Weights that are not as their stage wrote them.
+  const fs::path weights = root_ / "a" / "selflabel.safetensors";
+  std::string bytes = text_of(weights);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(weights, std::ios::binary) << bytes;
+  EXPECT_EQ(kith({"export", "--run", path("a"), "--onnx", path("net.onnx")}).err,
+            "kith: warning: " + weights.string() +
+                ": changed since the stage selflabel wrote it; used as it is (kith selflabel makes a new one)\n");
 }
 
 TEST_F(ExportCommand, SaysInOneLineWhatIsWrong) {
@@ -40,6 +49,8 @@ TEST_F(ExportCommand, SaysInOneLineWhatIsWrong) {
   EXPECT_EQ(error("a", "none/net.onnx"),
             "kith: error: " + path("none/net.onnx") + ": cannot create: no such folder: " + path("none") + "\n");
   EXPECT_FALSE(fs::exists(root_ / "net.onnx"));
+  EXPECT_EQ(error("a", "a/config.toml"),
+            "kith: error: --onnx " + path("a/config.toml") + ": expected a name ending in .onnx\n");
   EXPECT_EQ(kith({"export", "--run", "a"}).err, "kith: error: --onnx is required (kith export --help)\n");
   EXPECT_EQ(kith({"export", "--run", "a", "--onnx", "b", "--stage", "mine"}).status, 2);
 }
