@@ -51,23 +51,12 @@ class TemiOnRows {
       c.state.at("temi").at("sums").get_to(sums_);
       c.state.at("temi").at("best").get_to(best_);
     };
-    warn_of_few_steps();
+    warn_of_few_steps(run_, t, 1000);  // the authors train for 100 epochs of a million rows
     train_rows(run_, t);
     return {.arrays = heads_.teacher(best_), .facts = facts()};
   }
 
  private:
-  // The authors train for 100 epochs of a million rows: by epochs alone a few thousand rows get next to nothing.
-  void warn_of_few_steps() const {
-    constexpr int64_t kFew = 1000;
-    const int64_t epochs = run_.settings.whole("epochs"), steps = epochs * steps_;
-    if (steps >= kFew) return;
-    run_.report.warn(
-        fmt::format("temi: {} epochs of {} rows are {} steps of {}, and TEMI wants {} or more: --set epochs={}, or a "
-                    "smaller batch",
-                    epochs, x_.rows(), steps, batch_, kFew, (kFew + steps_ - 1) / steps_));
-  }
-
   // From 0 in the warm-up, in steps, to where it stays; in proportion to the batch.
   float rate_at(int64_t step) const {
     const double full = run_.settings.value("lr") * static_cast<double>(batch_) / 256;

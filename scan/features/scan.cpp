@@ -55,6 +55,8 @@ class ScanOnRows {
       optimizer_.load(c.arrays, "optimizer/");
       best_.load(c);
     };
+    // 1,797 digits of scikit-learn, ACC of two seeds: 150 steps 69 and 75, 300 steps 77 and 80, 600 steps 82 and 83.
+    warn_of_few_steps(run_, t, 500);
     train_rows(run_, t);
     if (best_.epoch < 0) validate(0);  // no epochs asked for: the heads as they are
     load_state(state(), best_.state);

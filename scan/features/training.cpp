@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/core/check.h"
@@ -116,6 +117,14 @@ void train_rows(const RowRun& run, const RowTraining& training) { RowLoop(run, t
 void remove_row_checkpoint(const RowRun& run) {
   std::error_code ignored;
   std::filesystem::remove(row_checkpoint(run), ignored);
+}
+
+void warn_of_few_steps(const RowRun& run, const RowTraining& t, int64_t few) {
+  if (t.rounds * t.steps >= few) return;
+  run.report.warn(fmt::format(
+      "{}: {} epochs of {} rows are {} steps of {}, and it wants {} or more: --set epochs={}, or a smaller batch",
+      t.stage, t.rounds, run.rows(), t.rounds * t.steps, std::min(run.settings.whole("batch"), run.rows()), few,
+      (few + t.steps - 1) / t.steps));
 }
 
 }  // namespace kith

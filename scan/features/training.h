@@ -29,5 +29,7 @@ struct RowTraining {
 // Throws Interrupted after saving when asked to stop. Error: the loss is not finite; a checkpoint of another run.
 void train_rows(const RowRun&, const RowTraining&);
 void remove_row_checkpoint(const RowRun&);
+// A warning where all rounds together have fewer steps than that: by epochs alone a few thousand rows get next to nothing.
+void warn_of_few_steps(const RowRun&, const RowTraining&, int64_t few);
 
 }  // namespace kith

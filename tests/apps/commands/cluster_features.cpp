@@ -190,19 +190,24 @@ TEST_F(ClusterProgram, OtherCommandsAndSettingsAreTold) {
   EXPECT_LT(other.err.size(), 400u) << other.err;
 }
 
-TEST_F(ClusterProgram, TemiSaysThatItsStepsAreFew) {
+TEST_F(ClusterProgram, FewStepsAreTold) {
   std::vector<std::string> settings = {"--clusters", "3",        "--method", "temi",        "--set", "neighbours=8",
                                        "--set",      "epochs=2", "--set",    "batch=32",    "--set", "heads=2",
                                        "--set",      "hidden=8", "--set",    "bottleneck=4"};
   const Outcome few = kith(command("few", settings));
   ASSERT_EQ(few.status, 0) << few.err;
-  EXPECT_EQ(few.err.find("kith: warning: temi: 2 epochs of 120 rows are 6 steps of 32, and TEMI wants 1000 or more: "
+  EXPECT_EQ(few.err.find("kith: warning: temi: 2 epochs of 120 rows are 6 steps of 32, and it wants 1000 or more: "
                          "--set epochs=334, or a smaller batch"),
             0u)
       << few.err;
   settings[7] = "epochs=334";
   const Outcome enough = kith(command("enough", settings));
   EXPECT_EQ(enough.err, "");
+  EXPECT_EQ(kith(command("scan", {"--clusters", "3", "--method", "scan"}))
+                .err.find("kith: warning: scan: 50 epochs of 120 rows are 50 steps of 120, and it wants 500 or more: "
+                          "--set epochs=500"),
+            0u);
+  EXPECT_EQ(kith(command("longer", {"--clusters", "3", "--method", "scan", "--set", "epochs=500"})).err, "");
 }
 
 TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {
