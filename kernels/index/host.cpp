@@ -7,7 +7,6 @@
 #include <thrust/gather.h>
 #include <thrust/remove.h>
 #include <thrust/system/omp/execution_policy.h>
-#include <thrust/unique.h>
 
 #include <algorithm>
 #include <utility>
@@ -55,18 +54,24 @@ struct Edge {
   int64_t key = 0, own = NeighbourGraph::kNone, other = NeighbourGraph::kNone;
 };
 
-std::vector<Edge> edges_of(Sides sides) {
-  std::vector<int64_t> first(sides.key.size());  // of each edge, among the sides
-  thrust::copy(thrust::omp::par, Whole(0), Whole(static_cast<int64_t>(first.size())), first.begin());
-  const auto ends = thrust::unique_by_key(thrust::omp::par, sides.key.begin(), sides.key.end(), first.begin());
-  first.erase(ends.second, first.end());
+struct BeginsEdge {
+  const int64_t* key;  // ascending
+  bool operator()(int64_t i) const { return i == 0 || key[i] != key[i - 1]; }
+};
+
+std::vector<Edge> edges_of(const Sides& sides) {
+  // Of each edge the first among the sides. OpenMP's thrust::unique_by_key reads outside of its keys.
+  const auto count = static_cast<int64_t>(sides.key.size());
+  std::vector<int64_t> first(sides.key.size());
+  first.erase(thrust::copy_if(thrust::omp::par, Whole(0), Whole(count), first.begin(), BeginsEdge{sides.key.data()}),
+              first.end());
   std::vector<Edge> edges(first.size());
   thrust::for_each(thrust::omp::par, Whole(0), Whole(static_cast<int64_t>(edges.size())), [&](int64_t e) {
     const size_t end = static_cast<size_t>(e) + 1 < first.size() ? first[e + 1] : sides.place.size();
     // The row's own places stand before those of the neighbour, either ascending.
     size_t at = first[e];
     Edge& edge = edges[e];
-    edge.key = sides.key[e];
+    edge.key = sides.key[at];
     if (sides.place[at] >= 0) edge.own = sides.place[at];
     while (at < end && sides.place[at] >= 0) ++at;
     if (at < end) edge.other = ~sides.place[at];
