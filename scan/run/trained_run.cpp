@@ -86,27 +86,24 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
   return change_of(own, origin_from_json(json::parse(weights.metadata.at(kOriginKey))));
 }
 
-Told told_of(const fs::path& dir, const std::string& stage, const SafeTensors& weights) {
-  const StageRecords records = read_records(dir);
+// `digest`: of the weights' file, here and below.
+Told told_of(const StageRecords& records, const std::string& stage, const std::string& digest) {
   const auto record = records.find("evaluate");
   if (record == records.end() || record->second.under_way) return Told::nothing;
   const Origin::Values& inputs = record->second.origin.inputs;
   const auto own = inputs.find(stage + ".safetensors");
-  if (own == inputs.end() || own->second != data::digest_of_file(weights.file)) return Told::nothing;
+  if (own == inputs.end() || own->second != digest) return Told::nothing;
   for (const char* last : {"refine", "selflabel", "cluster"})
     if (inputs.contains(last + std::string(".safetensors"))) return stage == last ? Told::all : Told::clusters;
   return Told::nothing;
 }
 
-std::string changed_file(const fs::path& dir, const std::string& stage, const SafeTensors& weights) {
-  const StageRecords records = read_records(dir);
+std::string changed_file(const StageRecords& records, const std::string& stage, const std::string& digest) {
   const auto record = records.find(stage);
   if (record == records.end() || record->second.under_way) return "";
-  const std::string file = fs::path(weights.file).filename();
+  const std::string file = stage + ".safetensors";
   const auto written = record->second.outputs.find(file);
-  const bool as_written =
-      written == record->second.outputs.end() || written->second == data::digest_of_file(weights.file);
-  return as_written ? "" : file;
+  return written == record->second.outputs.end() || written->second == digest ? "" : file;
 }
 
 std::string last_stage(const RunConfig& config) {
@@ -126,10 +123,12 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.weights = weights_of(dir, run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
-  run.changed = changed_file(dir, run.stage, run.weights);
+  const StageRecords records = read_records(dir);
+  const std::string digest = data::digest_of_file(run.weights.file);
+  run.changed = changed_file(records, run.stage, digest);
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
-  run.told = told_of(dir, run.stage, run.weights);
+  run.told = told_of(records, run.stage, digest);
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
   return run;
