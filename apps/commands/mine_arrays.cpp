@@ -20,6 +20,7 @@
 #include "kernels/core/parallel.h"
 #include "nn/device/ranks/collective.h"
 #include "scan/features/matrix.h"
+#include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
 #include "scan/run/ranks.h"
 
@@ -62,8 +63,7 @@ FeatureMatrix open_rows(const MineArrays& options) {
   return FeatureMatrix::open(name);
 }
 
-// Rows of the file in f64, a piece at a time: of unit length, or as they are. By the largest element first: no square
-// overflows or vanishes. A row of zeros stays.
+// Rows of the file in f64, a piece at a time: of unit length, or as they are.
 class Rows {
  public:
   Rows(const FeatureMatrix& file, bool normalize) : file_(file), normalize_(normalize) {}
@@ -97,19 +97,10 @@ class Rows {
       file_.read(begin, n, values.data());
       for (int64_t i = 0; i < n; ++i) look(begin + i, row(i));
       parallel_for(normalize_ ? n : 0, 64, [&](int64_t from, int64_t to) {
-        for (int64_t i = from; i < to; ++i) to_unit({values.data() + i * dim, static_cast<size_t>(dim)});
+        for (int64_t i = from; i < to; ++i) to_unit_row({values.data() + i * dim, static_cast<size_t>(dim)});
       });
       for (int64_t i = 0; i < n; ++i) use(begin + i, row(i));
     }
-  }
-
-  static void to_unit(std::span<double> row) {
-    double largest = 0, square = 0;
-    for (const double v : row) largest = std::max(largest, std::abs(v));
-    if (largest == 0) return;
-    for (double& v : row) v /= largest, square += v * v;
-    const double length = std::sqrt(square);
-    for (double& v : row) v /= length;
   }
 
   const FeatureMatrix& file_;
@@ -133,8 +124,6 @@ struct Searched {
   std::vector<double> less;
 };
 
-// Unit rows. Where they lie within a narrow cone, products near 1 would lose in f32 what tells them apart: the mean is taken
-// from the database, in f64, before rounding. <q, x - m> orders rows as <q, x> does.
 Searched look_at_unit_rows(const FeatureMatrix& file) {
   int64_t zeros = 0, first_zero = 0;
   std::vector<double> mean(static_cast<size_t>(file.cols()));
@@ -147,10 +136,7 @@ Searched look_at_unit_rows(const FeatureMatrix& file) {
     out.warning =
         fmt::format("{}: row {} is zero{}: without a direction, its neighbours are the rows in order of index",
                     file.name(), first_zero, zeros == 1 ? "" : fmt::format(", and {} more", zeros - 1));
-  double square = 0;
-  for (const double m : mean) square += m * m;
-  constexpr double kNarrow = 1. / 64;  // the rows' mean squared distance from their mean, 1 - |m|^2
-  if (1 - square < kNarrow) out.less = std::move(mean);
+  if (lie_within_a_narrow_cone(mean)) out.less = std::move(mean);
   return out;
 }
 

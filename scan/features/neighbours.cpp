@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "scan/features/rows.h"
+#include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
 #include "scan/run/timing.h"
 
@@ -20,16 +19,6 @@ namespace kith {
 namespace {
 
 using Read = std::function<void(int64_t first, Matrix<float> out)>;
-
-// By the largest element first: no square overflows or vanishes. A row of zeros stays.
-void to_unit_row(std::span<double> row) {
-  double largest = 0, square = 0;
-  for (const double v : row) largest = std::max(largest, std::abs(v));
-  if (largest == 0) return;
-  for (double& v : row) v /= largest, square += v * v;
-  const double length = std::sqrt(square);
-  for (double& v : row) v /= length;
-}
 
 // Rows of unit length, in f64 until they are read.
 class UnitRows {
@@ -81,12 +70,8 @@ data::NpyArray<int64_t> nearest_rows(Context& ctx, const FeatureMatrix& matrix, 
     throw Error(fmt::format("{}: {} neighbours of each of {} rows wanted; expected 1..{} (--set neighbours=...)",
                             matrix.name(), k, n, n - 1));
   const UnitRows unit(matrix);
-  // Where rows lie within a narrow cone, products near 1 would lose in f32 what tells them apart: the mean is taken from the
-  // database before rounding. <q, x - m> orders rows as <q, x> does.
   std::vector<double> mean = unit.mean();
-  const double square = std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0);
-  constexpr double kNarrow = 1. / 64;  // the rows' mean squared distance from their mean, 1 - |m|^2
-  const bool narrow = 1 - square < kNarrow;
+  const bool narrow = lie_within_a_narrow_cone(mean);
   NeighbourSearch::Lists lists =
       nearest_in_blocks(ctx, {.rows = n,
                               .cols = matrix.cols(),
