@@ -67,17 +67,19 @@ class NtXentKeysCuda : public CudaKernel {
     return c;
   }
 
-  void expect_oracle(const ContrastShape& shape, float tau, Path path) {
-    SCOPED_TRACE(testing::Message() << shape.anchors << " x " << shape.keys << ", dim " << shape.dim << ", self "
-                                    << shape.self_offset << ", tau " << tau << ", path " << static_cast<int>(path));
-    const Contrast<float> c = draw(shape, tau, path);
+  void expect_oracle(const ContrastShape& shape, float tau, Path path) { expect_oracle(draw(shape, tau, path), path); }
+
+  void expect_oracle(const Contrast<float>& c, Path path) {
+    const int64_t anchors = c.anchors.rows, keys = c.keys.rows, dim = c.keys.cols;
+    SCOPED_TRACE(testing::Message() << anchors << " x " << keys << ", dim " << dim << ", self " << c.self_offset
+                                    << ", tau " << c.tau << ", path " << static_cast<int>(path));
     const Contrasted want = oracle(widen(c));
     const Device d(c, 1.f);
     run(d.forward(), path);
     // As in ntxent.cpp: s has error sqrt(dim) u / tau, an exponential that of its argument, up to 2 / tau, a sum of n terms
     // sqrt(n) u; factor 4 in hand. Weights are rounded to bf16 on that path.
-    const double n = std::sqrt(static_cast<double>(std::max(shape.anchors, shape.keys)));
-    const double e = 4 * kUnit * ((std::sqrt(static_cast<double>(shape.dim)) + 2) / tau + n + 4);
+    const double n = std::sqrt(static_cast<double>(std::max(anchors, keys)));
+    const double e = 4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / c.tau + n + 4);
     EXPECT_TRUE(close(d.lse.host(), want.lse, {.abs = e}));
     EXPECT_TRUE(close(d.loss.host(), want.loss, {.abs = 2 * e}));
     const double relative = 2 * e + 4 * kUnit * n + (path == Path::f32 ? 0 : 0x1p-8);
@@ -89,6 +91,35 @@ class NtXentKeysCuda : public CudaKernel {
     };
     EXPECT_TRUE(within(d.danchors.host(), after_one(want.danchors), want.danchors_size, relative, 2 * kUnit));
     EXPECT_TRUE(within(d.dkeys.host(), after_one(want.dkeys), want.dkeys_size, relative, 4 * kUnit));
+  }
+
+  // Anchors and keys are one array. So are their gradients, in one pass or, where positives are given, in two; or they are not.
+  void expect_square_case(Path path) {
+    SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path));
+    Contrast<float> c = draw({66, 66, 20, 0, Positives::partners}, 0.2f, path);
+    const Device square(c, 0.f), apart(c, 0.f);
+    for (int32_t i = 0; i < 66; ++i) c.positive.push_back(i ^ 1);
+    const Device given(c, 0.f);
+    const auto passes = [&](const Device& d, Matrix<float> dkeys) {
+      NtXentForward<float> f = d.forward();
+      NtXentBackward<float> b = d.backward(d.danchors.matrix(), dkeys, Write::overwrite);
+      f.keys = f.anchors, b.keys = b.anchors;
+      run(f, path), run(b, path);
+    };
+    passes(square, square.danchors.matrix()), passes(given, given.danchors.matrix());
+    passes(apart, apart.dkeys.matrix());
+    const Contrasted want = oracle(widen(c));
+    HostMatrix<double> dz = want.danchors, size = want.danchors_size;
+    for (size_t e = 0; e < dz.values.size(); ++e)
+      dz.values[e] += want.dkeys.values[e], size.values[e] += want.dkeys_size.values[e];
+    const double e = 4 * kUnit * ((std::sqrt(20.) + 2) / 0.2 + std::sqrt(66.) + 4),
+                 relative = 2 * e + 4 * kUnit * std::sqrt(66.) + (path == Path::f32 ? 0 : 0x1p-8);
+    for (const Device* d : {&square, &given}) {
+      EXPECT_TRUE(close(d->loss.host(), want.loss, {.abs = 2 * e}));
+      EXPECT_TRUE(within(d->danchors.host(), dz, size, relative, 2 * kUnit));
+    }
+    EXPECT_TRUE(within(apart.danchors.host(), want.danchors, want.danchors_size, relative, 2 * kUnit));
+    EXPECT_TRUE(within(apart.dkeys.host(), want.dkeys, want.dkeys_size, relative, 2 * kUnit));
   }
 };
 

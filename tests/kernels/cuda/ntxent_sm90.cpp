@@ -86,6 +86,13 @@ TEST_F(NtXentSm90, OfDevicesOfAnySize) {
   }
 }
 
+// Groups of two tiles of columns, in parts of one stage of rows, all one block's: other columns for every stage, so that their ring
+// wraps before the rows' does.
+TEST_F(NtXentSm90, OtherColumnsForEveryStage) {
+  queue.multiprocessors = 1;
+  expect(258, 8, 0.2f, {.most_groups = 1});
+}
+
 TEST_F(NtXentSm90, EveryTemperature) {
   for (const float tau : {0.025f, 0.07f, 0.5f}) expect(130, 16, tau);
 }
@@ -160,6 +167,9 @@ TEST_F(NtXentSm90, OnlyWhereItCan) {
   EXPECT_FALSE(takes(129, 0.1f, queue));
   EXPECT_FALSE(takes(128, 0.024f, queue));
   EXPECT_FALSE(takes(128, 0.1f, queue, 4));
+  const Matrix<float> rows{z.data(), 8, 128};
+  const NtXentForward<float> forward{.anchors = rows, .keys = rows, .tau = 0.1f, .lse = out.span(), .loss = out.span()};
+  EXPECT_FALSE(cuda::ntxent_forward_sm90(forward, queue, {.most_groups = 0}));
   for (const int other : {80, 89, 100}) {
     Queue q = queue;
     q.sm = other;
@@ -224,15 +234,20 @@ class NtXentKeysSm90 : public OnSm90<NtXentKeysCuda> {};
 
 // Backward of anchors and keys that are two arrays; forward is another path's.
 TEST_F(NtXentKeysSm90, MatchesTheOracle) {
-  // Rows of a block and columns of a tile, one less and one more, of either gradient; column tiles in several splits.
+  // Rows of a block and columns of a tile, one less and one more, of either gradient; column tiles in several splits. Of
+  // sixteen rows of a warp the last one meets itself in the first column of a tile, and the first one in the last.
   for (const ContrastShape& shape : {ContrastShape{1, 2, 1, kNoSelf, Positives::spread},
                                      {127, 129, 32, kNoSelf, Positives::shared},
                                      {129, 127, 65, kNoSelf, Positives::spread},
                                      {64, 130, 33, 64, Positives::spread},
                                      {65, 610, 16, 500, Positives::shared},
-                                     {30, 258, 128, 101, Positives::partners}})
+                                     {30, 258, 128, 101, Positives::partners},
+                                     {16, 130, 8, 113, Positives::spread},
+                                     {2, 130, 8, 127, Positives::spread}})
     expect_oracle(shape, 0.2f, Path::sm90);
 }
+
+TEST_F(NtXentKeysSm90, TheSquareCaseIsOneCase) { expect_square_case(Path::sm90); }
 
 TEST_F(NtXentKeysSm90, NanReachesWhatTheContractSays) {
   for (const bool of_key : {false, true}) {

@@ -1,5 +1,7 @@
 #include "kernels/scan_loss.h"
 
+#include <cmath>
+
 #include "tests/support/device.h"
 
 namespace kith::test {
@@ -150,6 +152,30 @@ TEST_F(ScanLossCuda, SaturatedLogitsAndClampedTerms) {
   }
   expect_oracle(1, rows, classes, a, b);
   expect_oracle(1, rows, classes, std::vector<float>(rows * classes, 0.f), std::vector<float>(rows * classes, 0.f));
+}
+
+// Maxima are subtracted from each other before logarithms join them: what is added to all logits, exactly, leaves every bit.
+TEST_F(ScanLossCuda, LogitsThatAreAllLargerGiveTheSameBits) {
+  const int64_t rows = 20, classes = 10;
+  const auto losses = [&](float shift) {
+    std::vector<float> logits[2] = {normal(rows * classes, Seed{1}), normal(rows * classes, Seed{2})};
+    for (std::vector<float>& side : logits)
+      for (float& x : side) x = std::round(x * 1024) / 1024 + shift;  // 1024 + 2^-10: 21 bits
+    const OnDevice<float> a(logits[0]), b(logits[1]), out(poison<float>(3)), pbar(HostMatrix<float>(1, classes));
+    cuda::scan_loss_forward({.anchors = a.data(),
+                             .neighbours = b.data(),
+                             .heads = 1,
+                             .rows = rows,
+                             .classes = classes,
+                             .lambda = 5.f,
+                             .loss = out.span().first(1),
+                             .consistency = out.span().subspan(1, 1),
+                             .entropy = out.span().last(1),
+                             .pbar = pbar.matrix()},
+                            queue);
+    return out.host();
+  };
+  EXPECT_EQ(losses(1024.f), losses(0.f));
 }
 
 TEST_F(ScanLossCuda, OnlyTheWantedGradientIsWritten) {

@@ -170,7 +170,9 @@ TEST_F(SelflabelLossCuda, TiesAndSaturation) {
   weak.view().row(1)[3] = 80.f;
   weak.view().row(2)[2] = weak.view().row(2)[4] = 80.f;
   weak.view().row(3)[0] = -80.f;
-  EXPECT_EQ(expect_oracle({weak, normal_rows(4, 5, Seed{2}, 30.f), 0.1f}), 4);
+  const HostMatrix<float> strong = normal_rows(4, 5, Seed{2}, 30.f);
+  EXPECT_EQ(expect_oracle({weak, strong, 0.1f}), 4);
+  EXPECT_EQ(expect_oracle({weak, strong, 0.5f}), 1);  // row 2's confidence is a half, and not above it
 }
 
 // In one block and in several: of a strong row that is kept, of one that is not, of a weak row.

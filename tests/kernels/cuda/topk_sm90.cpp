@@ -21,6 +21,15 @@ class TopKSm90 : public OnSm90<TopKCuda> {
     for (const simt::LaunchRecord& r : simt::records()) names.push_back(r.kernel);
     return names;
   }
+  // What the scan launches, and does, in f.
+  template <class F>
+  static simt::LaunchRecord scan_of(F f) {
+    simt::options().count = true;
+    simt::records().clear();
+    f();
+    simt::options().count = false;
+    return *std::ranges::find(simt::records(), std::string("topk_scan_sm90"), &simt::LaunchRecord::kernel);
+  }
 #endif
 };
 
@@ -40,7 +49,11 @@ TEST_F(TopKSm90, EqualsBruteForce) {
     expect_exact(unit_rows(queries, dim, Seed{1}), unit_rows(database, dim, Seed{2}), k);
 }
 
-TEST_F(TopKSm90, LargestK) { expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256); }
+TEST_F(TopKSm90, LargestK) {
+  expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256);
+  queue.multiprocessors = 1;  // one split: its list is not full behind the first tile
+  expect_exact(unit_rows(3, 20, Seed{1}), unit_rows(700, 20, Seed{2}), 256);
+}
 
 // Every score beats the limit: buffers are full several times in a tile. And ties, some across tiles.
 TEST_F(TopKSm90, BuffersThatOverflow) {
@@ -91,16 +104,33 @@ TEST_F(TopKSm90, DatabaseInChunks) {
 TEST_F(TopKSm90, PairsCopyTheRowsOnce) {
   queue.multiprocessors = 1;
   const auto copied = [&](int64_t queries) {
-    simt::options().count = true;
-    simt::records().clear();
-    on_device(unit_rows(queries, 320, Seed{1}), unit_rows(256, 320, Seed{2}), 5);
-    simt::options().count = false;
-    return std::ranges::find(simt::records(), std::string("topk_scan_sm90"), &simt::LaunchRecord::kernel)
-        ->counts.tensor_bytes;
+    return scan_of([&] { on_device(unit_rows(queries, 320, Seed{1}), unit_rows(256, 320, Seed{2}), 5); })
+        .counts.tensor_bytes;
   };
   const uint64_t row = 320 * 2, of_queries = 128 * row, of_rows = 256 * row;
   EXPECT_EQ(copied(128), of_queries + of_rows);
   EXPECT_EQ(copied(129), 2 * of_queries + of_rows);
+}
+
+// Nine blocks are five pairs, for which one is added; three stay alone.
+TEST_F(TopKSm90, PairsOfAnOddNumberOfBlocks) {
+  queue.multiprocessors = 1;
+  const auto blocks = [&](int64_t queries) {
+    return scan_of([&] { on_device(unit_rows(queries, 257, Seed{1}), unit_rows(2, 257, Seed{2}), 1); }).grid.x;
+  };
+  EXPECT_EQ(blocks(8 * 128 + 1), 10u);
+  EXPECT_EQ(blocks(2 * 128 + 1), 3u);
+}
+
+// Scores descend: rows of the first of four tiles fill the list, and the others are behind its limit. Of a tile a buffer of 24
+// keys, merged as often as it is full, is offered 256 + 232 + ... + 16 at most.
+TEST_F(TopKSm90, RowsBehindTheLimitAreNotOffered) {
+  queue.multiprocessors = 1;
+  HostMatrix<float> falling(1024, 3);
+  for (int64_t j = 0; j < 1024; ++j) falling.view().row(j)[0] = static_cast<float>(1024 - j);
+  const auto scan = scan_of([&] { on_device(HostMatrix<float>(1, 3, 1.f), falling, 1); });
+  EXPECT_GE(scan.counts.atomics, 32u);
+  EXPECT_LE(scan.counts.atomics, 1496u);
 }
 
 TEST_F(TopKSm90, OnlyWhereItCan) {
