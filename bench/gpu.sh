@@ -6,10 +6,11 @@
 #   build      compiles kith (in a checkout)              sanitize  compute-sanitizer on the tests of the kernels
 #   test       every test for a GPU                       bench     every benchmark for a GPU
 #   rivals     PyTorch and others beside kith             train     where a step's time goes, and the preset (fast-cifar10) on
-#                                                                   SPEC (cifar10:FOLDER)
+#   predict    what counts predict beside what is measured:         SPEC (cifar10:FOLDER)
+#              prediction.json, of cards of gpu_prediction.json
 #   twelve     where a card is there for a quarter of an hour and kith is built: test (3 minutes), compare (4: NT-Xent, top-K,
-#              the SCAN loss, batch norm, the training step, beside PyTorch), train (3, two fifteenths of the preset), sanitize
-#              (2). Called again it goes on with what has not passed.
+#              the SCAN loss, batch norm, the training step, beside PyTorch), predict (45 s), train (3 minutes, two fifteenths
+#              of the preset), sanitize (75 s). Called again it goes on with what has not passed.
 #
 # Without phases: all. TREE is one made by `make dist`, or a build tree of CMake; where this file lies says which, unless it is
 # given. DIR gets summary.md, PHASE.json, machine.json and logs/. A phase run again replaces what it wrote; with --only, the
@@ -35,7 +36,7 @@ while [ $# -gt 0 ]; do
       [ $# -ge 2 ] || usage
       eval "${1#--}=\$2"
       shift ;;
-    build | test | sanitize | bench | rivals | train | twelve) phases="$phases $1" ;;
+    build | test | sanitize | bench | predict | rivals | train | twelve) phases="$phases $1" ;;
     *) usage ;;
   esac
   shift
@@ -136,6 +137,31 @@ phase_bench() {
   [ -s "$items" ] || skip benchmarks "no benchmarks for a GPU in $tree"
 }
 
+# The benchmarks for which there is a prediction, and both in one table: also of what earlier calls measured.
+phase_predict() {
+  python=$(command -v python3) || { skip predict 'no python3'; return; }
+  of_card=$out/logs/predict.programs of_counts=$here/gpu_prediction.json
+  if ! "$python" "$here/gpu_prediction.py" programs "$of_counts" "$device" >"$of_card" 2>&1; then
+    skip predict "$(tail -1 "$of_card")"
+    return
+  fi
+  while IFS='	' read -r name benchmarks; do
+    programs "$name"
+    program=$(cat "$list")
+    if [ -z "$program" ]; then skip "$name" "not in $tree"; continue; fi
+    item "$name" 20 "$program" "--benchmark_filter=$benchmarks" "--benchmark_out=$out/logs/measured.$name.json" \
+      --benchmark_out_format=json "--benchmark_context=commit=$commit"
+  done <"$of_card"
+  set -- "$out"/logs/measured.*.json
+  [ -e "$1" ] || return
+  if ! {
+    "$python" "$here/gpu_prediction.py" join "$of_counts" "$out/prediction.json" "$@" &&
+      "$python" "$here/gpu_prediction.py" table "$out/prediction.json"
+  } >"$out/logs/predict.table" 2>&1; then
+    record table failed 0 "$(tail -1 "$out/logs/predict.table")"
+  fi
+}
+
 # torch.compile takes minutes for a training step: that comparison has most of the phase, and is the first.
 phase_rivals() {
   python=$(command -v python3) || { skip rivals 'no python3'; return; }
@@ -215,10 +241,10 @@ one_phase() { # PHASE SECONDS
   finish
 }
 
-for phase in ${phases:-build test sanitize bench rivals train}; do
+for phase in ${phases:-build test sanitize bench predict rivals train}; do
   if [ "$phase" = twelve ]; then
     resume=yes minutes=2
-    for part in test:180 compare:240 train:180 sanitize:120; do one_phase "${part%:*}" "${part#*:}"; done
+    for part in test:180 compare:240 predict:45 train:180 sanitize:75; do one_phase "${part%:*}" "${part#*:}"; done
     resume=''
   else
     one_phase "$phase" "$limit"

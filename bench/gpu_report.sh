@@ -20,6 +20,7 @@ has_passed() { # ITEM: in an earlier call that this one goes on with
 begin() { # PHASE SECONDS
   phase_name=$1 phase_start=$(date +%s) phase_end=$(($(date +%s) + $2))
   items=$out/logs/$1.items alone=''
+  rm -f "$out/logs/$1.table"
   touch "$items"
   while IFS='	' read -r name rest; do
     if fits "$name" && ! has_passed "$name"; then rm -f "$(log_of "$name").shown"; else printf '%s\t%s\n' "$name" "$rest"; fi
@@ -108,6 +109,7 @@ finish() {
     while IFS='	' read -r name rest; do
       [ -s "$(log_of "$name").shown" ] && { printf '\n%s:\n\n```\n' "$name"; cat "$(log_of "$name").shown"; printf '```\n'; }
     done <"$items"
+    [ -s "$out/logs/$phase_name.table" ] && { echo && cat "$out/logs/$phase_name.table"; }
   } >"$out/logs/$phase_name.md"
   awk -F '\t' -v p="$phase_name" '{ n[$2]++ } END {
     printf "%s: %d passed, %d failed, %d timed out, %d not run, %d skipped\n", p, n["passed"], n["failed"], n["timed out"],
@@ -117,7 +119,7 @@ finish() {
 
 # All phases of $out so far, also of earlier calls, what failed first. Status 1 where something did.
 write_summary() {
-  for name in build test compare sanitize bench rivals train; do
+  for name in build test compare predict sanitize bench rivals train; do
     [ -e "$out/logs/$name.items" ] || continue
     awk -F '\t' -v p="$name" '$2 != "passed" && $2 != "skipped" { printf "- %s, %s: %s. %s\n", p, $1, $2, $4 }' "$out/logs/$name.items"
   done >"$out/logs/failed.md"
@@ -127,7 +129,7 @@ write_summary() {
     printf '\n## Machine\n\n%s\n\n```\n' "${absent:-$(clocks)}"
     [ -e "$out/logs/info.log" ] && cat "$out/logs/info.log"
     echo '```'
-    for name in build test compare sanitize bench rivals train; do
+    for name in build test compare predict sanitize bench rivals train; do
       [ -e "$out/logs/$name.md" ] && cat "$out/logs/$name.md"
     done
   } >"$out/summary.md"

@@ -5,7 +5,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree=$work/tree out=$work/out cmake=$2 failures=0
 mkdir -p "$tree/bin" "$tree/tests" "$tree/bench/rivals" "$work/path"
-cp "$1"/gpu*.sh "$tree/bench/"
+cp "$1"/gpu*.sh "$1"/gpu_prediction.py "$tree/bench/"
+export PYTHON="$(command -v python3 || true)"
 export PATH="$work/path:$PATH" KITH_CUDA_LIBRARIES=/nowhere
 
 program() { # FILE: from stdin
@@ -124,9 +125,13 @@ holds summary.md 'one_forward 12 us' '| bench_two_cuda | skipped |' '| no CUDA d
 lacks summary.md 'Run on'
 valid bench 2
 
-# Rivals: python3 is a shell here. The one that takes longest comes first.
+# Rivals: python3 is a shell here, but for what reads JSON. The one that takes longest comes first.
 program "$work/path/python3" <<'END'
-[ "$1" = -c ] || exec sh "$@"
+case $1 in
+  -c) ;;
+  *prediction.py) exec ${PYTHON:-false} "$@" ;;
+  *) exec sh "$@" ;;
+esac
 END
 for name in augment common train_step; do echo "echo $name beside \$KITH_TREE" >"$tree/bench/rivals/gpu_$name.py"; done
 campaign 0 rivals
@@ -164,6 +169,82 @@ campaign 0 --data cifar10:/data twelve
 holds summary.md 'ntxent beside it' 'scan_loss 5 us' '--set pretext.epochs=40' '| cuda_b_tests | passed |'
 lacks summary.md '--profile'
 rm "$tree/bench/rivals/gpu_ntxent.py" "$tree/bench/rivals/gpu_topk.py" "$tree/bench/rivals/gpu_batch_norm.py"
+
+# Predictions: what is furthest off comes first in the table. A card without one is no failure; where a program fails the
+# others have their rows, and twelve, called again, runs that one alone.
+benchmark_file() { # NAME US
+  printf '{"context": {"device": "NVIDIA H200, sm_90", "commit": "c0ffee"}, "benchmarks": [
+    {"name": "%s/iterations:1/manual_time", "real_time": %s, "time_unit": "us", "spread": 0.01}]}\n' "$1" "$2"
+}
+measures() { # PROGRAM NAME US
+  benchmark_file "$2" "$3" >"$work/$1.json"
+  program "$tree/bench/bench_$1_cuda" <<END
+echo ran >>"$work/ran_$1"
+for argument in "\$@"; do
+  case \$argument in
+    --benchmark_filter=*) echo "\$argument" | grep -qF '^($2)/iterations:' || exit 5 ;;
+    --benchmark_out=*) cat "$work/$1.json" >"\${argument#*=}" ;;
+  esac
+done
+END
+}
+if [ -n "$PYTHON" ]; then
+  rm -rf "$out" "$tree"/bench/bench_*
+  cat >"$tree/bench/gpu_prediction.json" <<'END'
+{"cards": {"h200": "NVIDIA H200 SXM"}, "benchmarks": [
+  {"name": "near/64", "program": "one", "calls": [
+    {"kernel": "near_forward", "sizes": "rows=64", "launches": 1, "us": {"h200": {"DRAM": 1.5, "launch": 2.0}}},
+    {"kernel": "near_backward", "sizes": "rows=64", "launches": 2, "us": {"h200": {"L2": 3.0, "launch": 1.0}}}]},
+  {"name": "run/far/side:8", "program": "two", "calls": [
+    {"kernel": "far", "sizes": "side=8", "launches": 1, "us": {"h200": {"launch": 2.0}}}]},
+  {"name": "gone/1", "program": "three", "calls": [
+    {"kernel": "gone", "sizes": "n=1", "launches": 1, "us": {"h200": {"launch": 2.0}}}]}]}
+END
+  measures one near/64 10
+  echo 'exit 3' | program "$tree/bench/bench_two_cuda"
+  campaign 0 predict
+  holds summary.md '| predict | skipped | 0 | no prediction for cuda:0, "Pretended" \| card; the cards are NVIDIA H200 SXM |'
+  echo 'cuda:0, NVIDIA H200, sm_90' >"$tree/bin/device"
+  campaign 1 predict
+  holds summary.md '| near | rows=64 | L2 | 5.00 | 10.00 | 2.00 |' '- predict, bench_two_cuda: failed. exit status 3' \
+    'Predicted, but not measured: run/far/side:8, gone/1.' "| bench_three_cuda | skipped | 0 | not in $tree |"
+  measures two run/far/side:8 0.5
+  campaign 0 --data cifar10:/data --only 'bench_*' twelve
+  [ "$(wc -l <"$work/ran_one")$(wc -l <"$work/ran_two")" = 11 ] || complain "predict ran again what had passed: $(cat "$work/printed")"
+  [ "$(grep -A 3 '^| kernel' "$out/summary.md" | tail -2)" = '| run/far | side=8 | launch | 2.00 | 0.50 | 0.25 |
+| near | rows=64 | L2 | 5.00 | 10.00 | 2.00 |' ] || complain "the table: $(cat "$out/summary.md")"
+  holds summary.md 'measured on NVIDIA H200, sm_90, commit c0ffee. Furthest off first.'
+  holds prediction.json '"commit": "c0ffee"' '"device": "NVIDIA H200, sm_90"' '"card": "NVIDIA H200 SXM"'
+
+  # What the files lack, or have too much of, is said.
+  measures two run/far/side:8 0
+  sed -i 's/"real_time": 0,/"real_time": 0, "error_occurred": true, "error_message": "wrong by 3",/' "$work/two.json"
+  campaign 0 predict
+  holds summary.md 'Failed: run/far/side:8: wrong by 3' 'Predicted, but not measured: run/far/side:8, gone/1.'
+  benchmark_file other/1 5 | sed 's/H200/A100/' >"$work/one.json"
+  echo '{"context": {' >"$work/two.json"
+  campaign 1 predict
+  holds summary.md '- predict, table: failed. gpu_prediction.py: no prediction for NVIDIA A100, sm_90'
+  lacks summary.md '| near |'
+  benchmark_file other/1 5 >"$work/one.json"
+  campaign 0 predict
+  holds summary.md 'Measured, but not predicted: other/1.' 'Cannot be read: measured.bench_two_cuda.json: '
+  echo 'cuda:0, "Pretended" | card' >"$tree/bin/device"
+  campaign 0 predict
+  lacks summary.md 'Measured, but not predicted'
+
+  # The committed predictions and results of a card can be joined, and the page has the table of its results.
+  results=$1/results/nvidia-h200
+  "$PYTHON" "$1/gpu_prediction.py" join "$1/gpu_prediction.json" "$work/joined.json" "$results/ntxent.json" \
+    "$results/topk.json" "$results/augment.json" || complain 'the results of an H200 cannot be joined'
+  [ "$("$PYTHON" "$1/gpu_prediction.py" table "$work/joined.json" | grep -c '^| [a-z].*=.* | [0-9.]* |$')" -gt 3 ] ||
+    complain "few rows: $(cat "$work/joined.json")"
+  "$PYTHON" "$1/gpu_prediction.py" table "$results/prediction.json" | grep "^|\\|^Predicted (not measured)" >"$work/table"
+  absent=$(grep -vxF -f "$1/README.md" "$work/table")
+  [ -z "$absent" ] || complain "bench/README.md lacks: $absent"
+else
+  echo 'campaign: no python3; predictions are left out'
+fi
 
 # Without a device everything but the tests is skipped, with the reason; a program that does not start is a failure.
 echo 'the CPU; no GPU: no driver answers' >"$tree/bin/device"

@@ -34,6 +34,7 @@ Cost run_batch_norm_forward(const Sizes& s, Queue q) {
                                  masked ? BatchNormSign::from_mask : BatchNormSign::from_y);
 }
 
+// The signs of y are read from the mask, found again from x, or read from y.
 template <class A>
 Cost run_batch_norm_backward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], channels = s["channels"];
@@ -41,33 +42,37 @@ Cost run_batch_norm_backward(const Sizes& s, Queue q) {
   const std::vector<A> zeros(static_cast<size_t>(rows * channels));
   const OnDevice<A> x(zeros), y(zeros), dy(zeros), dx(poison<A>(rows * channels)),
       dresidual(poison<A>(rows * channels));
-  const OnDevice<float> gamma(filled(channels, 1.f)), mean(filled(channels, 0.f)), invstd(filled(channels, 1.f)),
-      dgamma(poison<float>(channels)), dbeta(poison<float>(channels));
+  const BatchNormSign sign = masked             ? BatchNormSign::from_mask
+                             : s["from_x"] != 0 ? BatchNormSign::from_x
+                                                : BatchNormSign::from_y;
+  const OnDevice<float> gamma(filled(channels, 1.f)), beta(filled(channels, 0.f)), mean(filled(channels, 0.f)),
+      invstd(filled(channels, 1.f)), dgamma(poison<float>(channels)), dbeta(poison<float>(channels));
   const OnDevice<uint32_t> mask(std::vector<uint32_t>(masked ? batch_norm_mask_words(rows, channels) : 0));
-  batch_norm_backward(BatchNormBackward<float, A>{.x = {x.data(), rows, channels},
-                                                  .y = {y.data(), rows, channels},
-                                                  .dy = {dy.data(), rows, channels},
-                                                  .gamma = gamma.span(),
-                                                  .mean = mean.span(),
-                                                  .invstd = invstd.span(),
-                                                  .relu = true,
-                                                  .dgamma = dgamma.span(),
-                                                  .dbeta = dbeta.span(),
-                                                  .dx = {dx.data(), rows, channels},
-                                                  .dresidual = residual ? dresidual.data() : nullptr,
-                                                  .mask = mask.span()},
-                      q);
-  return batch_norm_backward_cost(static_cast<double>(rows), static_cast<double>(channels), residual,
-                                  masked ? BatchNormSign::from_mask : BatchNormSign::from_y, sizeof(A));
+  BatchNormBackward<float, A> call{.x = {x.data(), rows, channels},
+                                   .dy = {dy.data(), rows, channels},
+                                   .gamma = gamma.span(),
+                                   .mean = mean.span(),
+                                   .invstd = invstd.span(),
+                                   .relu = true,
+                                   .dgamma = dgamma.span(),
+                                   .dbeta = dbeta.span(),
+                                   .dx = {dx.data(), rows, channels},
+                                   .dresidual = residual ? dresidual.data() : nullptr,
+                                   .mask = mask.span()};
+  if (sign == BatchNormSign::from_x) call.beta = beta.span();
+  if (sign == BatchNormSign::from_y) call.y = {y.data(), rows, channels};
+  batch_norm_backward(call, q);
+  return batch_norm_backward_cost(static_cast<double>(rows), static_cast<double>(channels), residual, sign, sizeof(A));
 }
 
 const Sizes kImages{{"rows", 1024}, {"channels", 64}, {"residual", 0}, {"mask", 0}, {"bf16", 0}};
+const Sizes kGradients{{"rows", 1024}, {"channels", 64}, {"residual", 0}, {"mask", 0}, {"from_x", 0}, {"bf16", 0}};
 const Entries kBatchNormEntries{
     {{"batch_norm_forward", kImages,
       [](const Sizes& s, Queue q) {
         return s["bf16"] != 0 ? run_batch_norm_forward<bf16>(s, q) : run_batch_norm_forward<float>(s, q);
       }},
-     {"batch_norm_backward", kImages, [](const Sizes& s, Queue q) {
+     {"batch_norm_backward", kGradients, [](const Sizes& s, Queue q) {
         return s["bf16"] != 0 ? run_batch_norm_backward<bf16>(s, q) : run_batch_norm_backward<float>(s, q);
       }}}};
 

@@ -62,8 +62,8 @@ void show_predictions(std::ostream& out, const Card& c, const std::string& kerne
 
 int command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   CLI::App app("Runs one CUDA kernel on the CPU and shows its traffic beside its contract's cost.", "kith_simt");
-  std::string kernel, card_name;
-  std::vector<std::string> sizes;
+  std::string kernel, card_name, predictions;
+  std::vector<std::string> sizes, benchmarks;
   bool list = false, as_json = false;
   auto* what = app.add_option_group("what");
   auto* one = what->add_option("--kernel", kernel, "entry to run, one of --list");
@@ -72,8 +72,15 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
       what->add_option("--predict", card_name,
                        "h100 or h200: the time that each of its limits alone would take, by the counts; of all "
                        "entries (minutes), or of --kernel");
+  auto* file = what->add_option("--predictions", predictions,
+                                "file (bench/gpu_prediction.json) of what is predicted for the benchmarks of kernels: "
+                                "counts them again (minutes), or those of --benchmark")
+                   ->excludes(one)
+                   ->excludes(prediction);
+  app.add_option("--benchmark", benchmarks, "of bench/kernels, with its arguments: ntxent_forward/4096/128/1")
+      ->needs(file);
   what->require_option(1, 2);
-  names->excludes(one)->excludes(prediction);
+  names->excludes(one)->excludes(prediction)->excludes(file);
   app.add_option("--size", sizes, "other sizes: rows=4096,dim=128")->delimiter(',');
   app.add_option("--workers", simt::options().workers, "threads that run blocks, 0: all cores; 1 in a debugger")
       ->check(CLI::NonNegativeNumber);
@@ -91,6 +98,8 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
     if (list) {
       for (const Study& s : studies()) out << fmt::format("{:<26}{}\n", s.name, s.sizes.text());
+    } else if (!predictions.empty()) {
+      count_predictions(predictions, benchmarks, out);
     } else if (!card_name.empty()) {
       if (kernel.empty() && !sizes.empty()) throw Error("--size is of one kernel: --kernel names it");
       show_predictions(out, card(card_name), kernel, sizes);

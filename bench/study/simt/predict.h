@@ -2,6 +2,7 @@
 // measured; a card's facts say which are published and which assumed.
 #pragma once
 #include <array>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <string_view>
@@ -61,6 +62,17 @@ Prediction predict(const Result&, const Card&, const Registers&);
 std::vector<Sizes> sizes_of_runs(const Study&);
 // Sets what text of the form rows=4096 names.
 void set_size(Sizes&, const std::string& text);
+
+// A benchmark of bench/kernels, by its name and arguments (ntxent_forward/4096/128/1): the program bench_NAME that has it, and
+// what one call of it does. Error where no entry does the same.
+struct Timed {
+  std::string program;
+  std::vector<std::pair<const Study*, Sizes>> calls;
+};
+Timed timed_by(const std::string& benchmark);
+// Counts those benchmarks, or all that the file has, and writes what is predicted for every card into the file, whose other
+// lines stay; the name of each to `out` once it is written.
+void count_predictions(const std::string& file, std::vector<std::string> benchmarks, std::ostream& out);
 
 std::string prediction_head(const Card&);
 std::string prediction_row(const Result&, const Prediction&);

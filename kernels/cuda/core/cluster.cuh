@@ -32,11 +32,7 @@ void launch_clusters(const char* name, void (*kernel)(P...), unsigned blocks, La
   config.attrs = &cluster;
   config.numAttrs = 1;
   cuda_check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...));
-  static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
-  if (!wait) return;
-  cudaStreamCaptureStatus capture;
-  cuda_check(cudaStreamIsCapturing(queue.stream, &capture));
-  if (capture == cudaStreamCaptureStatusNone) cuda_check(cudaStreamSynchronize(queue.stream));
+  wait_if_asked(queue);
 #endif
 }
 

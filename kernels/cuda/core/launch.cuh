@@ -38,6 +38,15 @@ void allow_shared(void (*kernel)(P...), size_t smem_bytes) {
   if (wanted > has.maxDynamicSharedSizeBytes)
     cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, wanted));
 }
+
+// What ends a launch: KITH_SYNC_LAUNCH waits for it, but while a graph is captured.
+inline void wait_if_asked(Queue queue) {
+  static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
+  if (!wait) return;
+  cudaStreamCaptureStatus capture;
+  cuda_check(cudaStreamIsCapturing(queue.stream, &capture));
+  if (capture == cudaStreamCaptureStatusNone) cuda_check(cudaStreamSynchronize(queue.stream));
+}
 #endif
 
 // Blocks of a kernel, launched by that name, that a multiprocessor holds at a time: by registers, threads and shared memory.
@@ -67,11 +76,7 @@ void launch(const char* name, void (*kernel)(P...), LaunchShape shape, Queue que
   kernel<<<shape.grid, shape.block, shape.smem_bytes, queue.stream>>>(args...);
   // clang-format on
   cuda_check(cudaGetLastError());
-  static const bool wait = std::getenv("KITH_SYNC_LAUNCH") != nullptr;
-  if (!wait) return;
-  cudaStreamCaptureStatus capture;
-  cuda_check(cudaStreamIsCapturing(queue.stream, &capture));
-  if (capture == cudaStreamCaptureStatusNone) cuda_check(cudaStreamSynchronize(queue.stream));
+  wait_if_asked(queue);
 #endif
 }
 

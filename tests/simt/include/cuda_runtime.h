@@ -190,9 +190,9 @@ namespace simt_detail {
 
 static void module_anchor() {}  // an address inside the shared object that includes this header
 
-// Runs kernel(args...) as a grid; the counterpart of kernel<<<grid, block, shared, stream>>>(args...).
-template <class... P, class... A>
-void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A&&... args) {
+// Enqueues run(k), where k is kernel(args...) as the runner takes it.
+template <class Run, class... P, class... A>
+void enqueue_kernel(Run run, const char* name, void (*kernel)(P...), A&&... args) {
   struct Closure {
     void (*kernel)(P...);
     std::tuple<P...> args;
@@ -203,13 +203,22 @@ void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_
       const auto* self = static_cast<const Closure*>(c);
       std::apply([self](P... a) { self->kernel(a...); }, self->args);
     };
-    simt::launch({.name = name,
-                  .invoke = invoke,
-                  .closure = &closure,
-                  .closure_bytes = sizeof(closure),
-                  .module = reinterpret_cast<const void*>(&module_anchor)},
-                 {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared);
+    run(simt::Kernel{.name = name,
+                     .invoke = invoke,
+                     .closure = &closure,
+                     .closure_bytes = sizeof(closure),
+                     .module = reinterpret_cast<const void*>(&module_anchor)});
   });
+}
+
+// Runs kernel(args...) as a grid; the counterpart of kernel<<<grid, block, shared, stream>>>(args...).
+template <class... P, class... A>
+void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A&&... args) {
+  enqueue_kernel(
+      [=](const simt::Kernel& k) {
+        simt::launch(k, {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared);
+      },
+      name, kernel, args...);
 }
 
 }  // namespace simt_detail
