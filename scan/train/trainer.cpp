@@ -11,6 +11,7 @@
 #include "nn/device/ranks/collective.h"
 #include "nn/device/replay.h"
 #include "nn/tensor/profile.h"
+#include "scan/run/alike.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
 #include "scan/train/sampler.h"
@@ -106,6 +107,9 @@ class Loop {
       if (next == Next::save_first) save();
     }
     drain();
+    if (t_.optimizer != nullptr)
+      expect_same_bits(s_.ctx.collective(), t_.optimizer->flat().values(),
+                       fmt::format("{}: the weights after epoch {}", t_.stage, epoch_ + 1));
     unless_stopped([this] { end_epoch(); });
     step_ = 0, counted_ = 0, skipped_ = 0;
     sums_.clear();
