@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +19,9 @@
 #include "nn/device/ranks/nccl_ranks.h"
 #include "nn/tensor/buffer.h"
 #include "scan/pretext/task.h"
+#include "scan/run/alike.h"
 #include "scan/stages/baselines.h"
+#include "scan/stages/shared_kmeans.h"
 #include "tests/scan/stages/cuda/support.h"
 
 namespace kith::test {
@@ -182,7 +185,29 @@ TEST_F(RanksOnCards, RefineAsThoseOfTheCpu) {
   EXPECT_TRUE(stopped.weights == got.weights);
 }
 
-// Rank 0 has all rows, the other none: baselines of the table, and prototypes that heads begin with, are those of one card.
+// Rank 0 has all rows, the other none, and gets the centroids.
+void share_centroids(Session& s) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < 90; ++i)
+    values.push_back(static_cast<float>(Random(3, 0, static_cast<uint64_t>(i), 0).uniform53()));
+  const RowsOfRank own = kmeans_rows(s.ctx, 30, 3, 4);
+  EXPECT_EQ(own.count, s.ctx.collective().rank() == 0 ? 30 : 0);
+  const Tensor rows = s.ctx.from({own.count, 3}, std::span(values).first(static_cast<size_t>(own.count * 3))),
+               centroids = s.ctx.full({4, 3}, -1);
+  const double mean = shared_kmeans(
+      s.ctx, {.own = rows.matrix(), .rows = 30, .restarts = 2, .seed = 8, .centroids = centroids.matrix()});
+  const auto compare = [&](const Tensor& x, const char* what) { expect_same_bits(s.ctx.collective(), x, what); };
+  compare(centroids, "centroids");
+  compare(s.ctx.full({1}, static_cast<float>(mean)), "distances");
+  for (const float v : centroids.to_host()) EXPECT_GT(v, 0);
+  s.report.metric({{"assigned", centroids.to_host()}});
+}
+
+void tell_baselines(Session& s) {
+  for (const Baseline& b : kmeans_baselines(s, 3)) s.report.metric({{"assigned", b.assigned}});
+}
+
+// Baselines of the table, and prototypes that heads begin with, are those of one card to the bit.
 TEST_F(RanksOnCards, KMeansIsThatOfOneCard) {
   RunConfig config = tiny_config();
   config.pretext.train.epochs = config.cluster.train.epochs = 0;
@@ -191,11 +216,9 @@ TEST_F(RanksOnCards, KMeansIsThatOfOneCard) {
   config.cluster.heads = 2;
   const auto found_by = [&](int count) {
     const Folder folder("ranks_kmeans_on_cards");
-    std::vector<std::vector<int32_t>> assigned;
-    const auto baselines = [](Session& s) {
-      for (const Baseline& b : kmeans_baselines(s, 3)) s.report.metric({{"assigned", b.assigned}});
-    };
-    on_cards({.count = count}, config, striped_data(1, 30, 12), folder.path(), {pretext, mine, cluster, baselines},
+    std::vector<nlohmann::json> assigned;
+    on_cards({.count = count}, config, striped_data(1, 30, 12), folder.path(),
+             {pretext, mine, cluster, tell_baselines, share_centroids},
              [&](Session&, const std::vector<nlohmann::json>& lines) {
                for (const nlohmann::json& line : lines)
                  if (line.contains("assigned")) assigned.push_back(line.at("assigned"));
@@ -204,7 +227,7 @@ TEST_F(RanksOnCards, KMeansIsThatOfOneCard) {
   };
   const auto [one, of_one] = found_by(1);
   const auto [two, of_two] = found_by(2);
-  ASSERT_EQ(one.size(), 2u);
+  ASSERT_EQ(one.size(), 3u);
   EXPECT_EQ(one[0].size(), 12u);
   EXPECT_EQ(two, one);
   EXPECT_TRUE(of_two == of_one);
