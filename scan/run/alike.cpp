@@ -50,4 +50,16 @@ void expect_same_bits(Collective& ranks, const Tensor& numbers, const std::strin
   });
 }
 
+std::string other_ranks(const Collective& ranks, int saved_by, bool whole_batch_norm) {
+  const bool whole = ranks.batch_norm == Collective::BatchNorm::whole;
+  if (saved_by != ranks.size())
+    return fmt::format(
+        "goes on with {} rank{}, saved by {}: sums, and the shares that batch norm sees, differ from here on",
+        ranks.size(), ranks.size() == 1 ? "" : "s", saved_by);
+  if (ranks.size() > 1 && whole != whole_batch_norm)
+    return fmt::format("goes on {} --sync-bn, saved {} it: another run from here on", whole ? "with" : "without",
+                       whole ? "without" : "with");
+  return "";
+}
+
 }  // namespace kith

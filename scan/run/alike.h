@@ -20,4 +20,7 @@ void expect_same_data(Collective&, const data::Dataset&);
 // Numbers in use, bit for bit; `what` names them ("pretext: the weights after epoch 3"). Waits.
 void expect_same_bits(Collective&, const Tensor&, const std::string& what);
 
+// What makes a run another one than that which so many ranks have saved, with or without --sync-bn; empty: nothing does.
+std::string other_ranks(const Collective&, int saved_by, bool whole_batch_norm);
+
 }  // namespace kith
