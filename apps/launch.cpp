@@ -50,7 +50,9 @@ std::vector<std::string> own_command() {
   if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
   ::setenv("OMP_NUM_THREADS", std::to_string(threads_of_rank(available_processors(), ranks)).c_str(), 0);
   const LauncherEnd end = run_launcher(words);
-  if (end.given_up) fmt::print(stderr, "kith: stopped before anything was saved; the same command starts again\n");
+  if (end.given_up)
+    fmt::print(stderr,
+               "kith: stopped while the ranks started: nothing was changed, and the same command starts them again\n");
   if (end.status == 0 && stop_announced()) fmt::print(stderr, "kith: {}\n", kDoneBeforeStop);
   throw EndQuietly{end.status};
 }

@@ -30,6 +30,7 @@
 #include "nn/tensor/buffer.h"
 #include "nn/tensor/profile.h"
 #include "scan/config/config_fields.h"
+#include "scan/run/alike.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/ranks.h"
 #include "scan/run/splits.h"
@@ -135,6 +136,14 @@ void share(Collective& ranks, RunConfig& config) {
   config = with_overrides({}, overrides);
 }
 
+// Where nobody said which, each rank chose by its processor.
+void expect_one_arithmetic(Collective& ranks, DType precision) {
+  const std::string own = precision == DType::bf16 ? "bf16" : "f32";
+  expect_alike(ranks, own, [&](const std::string& first) {
+    return fmt::format("computes in {}, rank 0 in {}: their processors differ; expected --precision f32", own, first);
+  });
+}
+
 struct Started {
   ResolvedConfig resolved;
   OpenedContext opened;
@@ -157,6 +166,7 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
     }
     s.opened = open_context(request, list);
   });
+  expect_one_arithmetic(*ranks, s.opened.context->precision());
   if (cards) cards->connect(s.opened.context->make_pool());
   if (s.opened.context->on_cpu() && o.stream == "yes")
     s.opened.line += "; images are where the CPU is, none are streamed";
@@ -168,6 +178,7 @@ void open_all(const StageOptions& o, const std::shared_ptr<Collective>& ranks, S
   together(*ranks, [&] {
     if (!first) s.data = load_data(config.data);
   });
+  expect_same_data(*ranks, s.data);
   config.precision = s.opened.context->precision() == DType::bf16 ? Precision::bf16 : Precision::f32;
   together(*ranks, [&] {
     if (!first) return;

@@ -22,6 +22,7 @@
 #include "scan/features/matrix.h"
 #include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
+#include "scan/run/alike.h"
 #include "scan/run/ranks.h"
 
 namespace kith {
@@ -246,6 +247,11 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
     file = open_rows(options);
     searched = options.normalize ? look_at_unit_rows(*file) : look_at_rows_as_given(*file);
   });
+  if (ranks.size() > 1)
+    expect_alike(ranks, file->digest(), [&](const std::string& of_first) {
+      return fmt::format("{}: holds {}, rank 0's {}; expected the same file on every machine", file->name(),
+                         file->digest(), of_first);
+    });
   if (first && !searched.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", searched.warning);
   const Rows rows(*file, options.normalize);
   NeighbourSearch::Lists found = search(ctx, *file, rows, searched, options);

@@ -11,6 +11,7 @@
 #include "nn/device/ranks/collective.h"
 #include "nn/device/replay.h"
 #include "nn/tensor/profile.h"
+#include "scan/run/alike.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
 #include "scan/train/sampler.h"
@@ -106,6 +107,9 @@ class Loop {
       if (next == Next::save_first) save();
     }
     drain();
+    if (t_.optimizer != nullptr)
+      expect_same_bits(s_.ctx.collective(), t_.optimizer->flat().values(),
+                       fmt::format("{}: the weights after epoch {}", t_.stage, epoch_ + 1));
     unless_stopped([this] { end_epoch(); });
     step_ = 0, counted_ = 0, skipped_ = 0;
     sums_.clear();
@@ -273,23 +277,12 @@ class Loop {
     loop.at("last_loss").get_to(last_loss_);
     s_.report.rewind_log(loop.at("log").get<int64_t>());
     t_.load(*c);
-    note_ranks(loop);
+    if (const std::string other =
+            other_ranks(s_.ctx.collective(), loop.value("ranks", 1), loop.value("whole_batch_norm", false));
+        !other.empty())
+      s_.report.note(fmt::format("{}: {}", t_.stage, other));
     s_.report.note(
         fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, epoch_ + 1, step_, steps_per_epoch_));
-  }
-
-  // What makes it another run than that of the checkpoint.
-  void note_ranks(const nlohmann::json& loop) const {
-    const int ranks = s_.ctx.collective().size(), before = loop.value("ranks", 1);
-    const bool whole = s_.ctx.collective().batch_norm == Collective::BatchNorm::whole;
-    if (before != ranks)
-      s_.report.note(
-          fmt::format("{}: goes on with {} rank{}, saved by {}: sums, and the shares that batch norm sees, "
-                      "differ from here on",
-                      t_.stage, ranks, ranks == 1 ? "" : "s", before));
-    else if (ranks > 1 && whole != loop.value("whole_batch_norm", false))
-      s_.report.note(fmt::format("{}: goes on {} --sync-bn, saved {} it: another run from here on", t_.stage,
-                                 whole ? "with" : "without", whole ? "without" : "with"));
   }
 
   const Session& s_;
