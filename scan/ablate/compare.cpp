@@ -94,6 +94,23 @@ std::string data_name(const std::string& name, const json& summary) {
   return fmt::format("{}, {} scored", name, data.value("scored", int64_t{0}));
 }
 
+// Rows and lists that were evaluated and that no stage of the run has written, such as neighbours that others found. (Weights
+// tell what they were made from themselves, and may stand there without a record.)
+std::string files_of_others(const fs::path& run) {
+  const StageRecords records = read_records(run);
+  const auto evaluated = records.find("evaluate");
+  if (evaluated == records.end()) return "none";
+  std::string out;
+  for (const auto& [file, digest] : evaluated->second.origin.inputs) {
+    const auto wrote_it = [&](const auto& stage) {
+      const auto at = stage.second.outputs.find(file);
+      return at != stage.second.outputs.end() && at->second == digest;
+    };
+    if (file.ends_with(".npy") && std::ranges::none_of(records, wrote_it)) out += (out.empty() ? "" : " and ") + file;
+  }
+  return out.empty() ? "none" : out;
+}
+
 // The fields in which settings differ, and what each has there.
 std::map<std::string, std::vector<std::string>> differing(const std::vector<const RunConfig*>& configs) {
   std::map<std::string, std::vector<std::string>> out;
@@ -116,6 +133,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   std::map<size_t, size_t> counts;
   std::vector<DataOfRun> first_data;    // of the settings
   std::vector<std::string> precisions;  // that they were trained in
+  std::vector<std::string> others;      // files that others made
   out.grid.cells.reserve(runs.size());  // firsts points into them
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
@@ -124,10 +142,11 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     const DataOfRun data = data_of(run, config);
-    const std::string precision = precision_of(run, config);
+    const std::string precision = precision_of(run, config), other = files_of_others(run);
     size_t setting = 0;
-    while (setting < firsts.size() && !(precisions[setting] == precision && same_setting(*firsts[setting], config) &&
-                                        same_data(first_data[setting], *firsts[setting], data, config)))
+    while (setting < firsts.size() &&
+           !(precisions[setting] == precision && others[setting] == other && same_setting(*firsts[setting], config) &&
+             same_data(first_data[setting], *firsts[setting], data, config)))
       ++setting;
     for (size_t c = 0; c < out.grid.cells.size(); ++c)
       if (out.grid.cells[c].setting == setting && out.grid.cells[c].seed == config.seed)
@@ -138,14 +157,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
       firsts.push_back(&out.grid.cells.back().config);
       first_data.push_back(data);
       precisions.push_back(precision);
+      others.push_back(other);
       names.push_back(folder_name(run));
     }
     ++counts[setting];
     if (counts[setting] > out.grid.seeds.size()) out.grid.seeds.push_back(out.grid.cells.back().seed);
   }
   auto fields = differing(firsts);
-  if (std::ranges::any_of(precisions, [&](const std::string& p) { return p != precisions.front(); }))
-    fields["precision"] = precisions;
+  for (const auto& [column, values] : {std::pair("precision", precisions), std::pair("files of others", others)})
+    if (std::ranges::any_of(values, [&](const std::string& v) { return v != values.front(); })) fields[column] = values;
   const bool by_field = !fields.empty() && fields.size() <= kMostColumns;
   if (by_field)
     for (const auto& [field, values] : fields) out.grid.columns.push_back(field);

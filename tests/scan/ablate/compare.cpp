@@ -20,7 +20,9 @@ namespace fs = std::filesystem;
 // Finished runs, as far as they are read here.
 class RunsSideBySide : public testing::Test {
  protected:
-  fs::path run(const std::string& name, const std::vector<std::string>& overrides, const Origin::Values& data) const {
+  // `inputs`: of the evaluation; `outputs`: of the stage that mines.
+  fs::path run(const std::string& name, const std::vector<std::string>& overrides, const Origin::Values& data,
+               const Origin::Values& inputs = {}, const Origin::Values& outputs = {}) const {
     const fs::path dir = folder / name;
     fs::create_directories(dir);
     const RunConfig config = with_overrides(tiny_config(), overrides);
@@ -28,8 +30,12 @@ class RunsSideBySide : public testing::Test {
     std::ofstream(dir / "metrics.jsonl").flush();
     std::ofstream(dir / "summary.json") << R"({"data": {"scored": 40}, "table": [{"key": "scan"}]})";
     write_record(dir, "evaluate",
-                 {.origin = {.data = data, .fields = deciding_fields(config, Affects::evaluate), .inputs = {}},
+                 {.origin = {.data = data, .fields = deciding_fields(config, Affects::evaluate), .inputs = inputs},
                   .outputs = {},
+                  .version = "1"});
+    write_record(dir, "mine",
+                 {.origin = {.data = {}, .fields = deciding_fields(config, Affects::mine), .inputs = {}},
+                  .outputs = outputs,
                   .version = "1"});
     return dir;
   }
@@ -67,6 +73,21 @@ TEST_F(RunsSideBySide, ImagesReadInAnotherWayAreNoOtherData) {
   EXPECT_EQ(found.grid.settings.size(), 2u);
   EXPECT_FALSE(found.several_data);
   EXPECT_EQ(found.grid.columns, (std::vector<std::string>{"data.size"}));
+}
+
+// The configuration does not tell them.
+TEST_F(RunsSideBySide, NeighboursThatOthersFoundAreAnotherSetting) {
+  const Origin::Values data = without_test("40, 11", "55");
+  const fs::path own = run("own", {"seed=0"}, data, {{"neighbours_train.npy", "1"}}, {{"neighbours_train.npy", "1"}}),
+                 again =
+                     run("again", {"seed=1"}, data, {{"neighbours_train.npy", "2"}}, {{"neighbours_train.npy", "2"}}),
+                 given = run("given", {"seed=2"}, data, {{"neighbours_train.npy", "3"}});
+  EXPECT_EQ(compared_runs({own, again}).grid.settings.size(), 1u);
+  const ComparedRuns found = compared_runs({own, again, given});
+  ASSERT_EQ(found.grid.settings.size(), 2u);
+  EXPECT_EQ(found.grid.columns, (std::vector<std::string>{"files of others"}));
+  EXPECT_EQ(found.grid.settings[0].values, (std::vector<std::string>{"none"}));
+  EXPECT_EQ(found.grid.settings[1].values, (std::vector<std::string>{"neighbours_train.npy"}));
 }
 
 }  // namespace
