@@ -112,6 +112,17 @@ int png_orientation(Bytes file) {
   return 1;
 }
 
+// PNG files as Apple's tools write them for its devices (chunk CgBI) have blue first, and colours that are multiplied by alpha.
+// From here on they are read as others are, by all threads.
+void read_apples_png_as_others() {
+  static const bool done = [] {
+    stbi_convert_iphone_png_to_rgb(1);
+    stbi_set_unpremultiply_on_load(1);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 [[noreturn]] void fail_to_decode(const Reader& reader) {
   if (reader.beyond_end()) fail("cannot be decoded: the file is cut off");
   fail("cannot be decoded: {}", printable(stbi_failure_reason()));  // may quote bytes of the file
@@ -122,6 +133,7 @@ int png_orientation(Bytes file) {
 Stored decode_stb(Bytes file, const DecodeOptions& options, Turn& turn) {
   if (file.size() > INT_MAX) fail("has {} bytes, above the limit of {}", file.size(), INT_MAX);
   expect_sound_header(file);
+  read_apples_png_as_others();
   std::vector<uint8_t> gif;
   if (starts(file, "GIF8")) file = gif = without_gif_background(file);
   int width = 0, height = 0, channels = 0;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "data/pictures/decode.h"
@@ -11,9 +12,9 @@ namespace {
 
 using data::Raster;
 
-Raster decoded(const std::vector<uint8_t>& file) {
+Raster decoded(const std::vector<uint8_t>& file, data::Colour background = data::kWhite) {
   data::Turn turn;
-  return data::decode(file, {.tga = true}, turn);
+  return data::decode(file, {.background = background, .tga = true}, turn);
 }
 
 // [1, 2] or [2, 1] pixels of BGR and a fourth byte; a height below 0 says that rows begin at the top.
@@ -51,6 +52,22 @@ TEST(Pictures, TgaRowsMayBeginAtTheRight) {
     EXPECT_EQ(decoded(file).pixels,
               begins == 0 ? (std::vector<uint8_t>{1, 2, 3, 4, 5, 6}) : (std::vector<uint8_t>{4, 5, 6, 1, 2, 3}));
   }
+}
+
+// Blue first, colours times alpha, and no header before the deflated bytes.
+TEST(Pictures, PngFilesOfApplesToolsHaveTheirColours) {
+  std::vector<uint8_t> file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  const auto chunk = [&](const std::string& name, const std::vector<uint8_t>& body) {
+    file.insert(file.end(), {0, 0, 0, static_cast<uint8_t>(body.size())});
+    file.insert(file.end(), name.begin(), name.end());
+    file.insert(file.end(), body.begin(), body.end());
+    file.insert(file.end(), 4, 0);  // the checksum, which is not read
+  };
+  chunk("CgBI", {0x50, 0, 0x20, 6});
+  chunk("IHDR", {0, 0, 0, 2, 0, 0, 0, 1, 8, 6, 0, 0, 0});                     // 2 x 1, RGBA of 8 bits
+  chunk("IDAT", {1, 9, 0, 0xf6, 0xff, 0, 3, 2, 100, 255, 25, 50, 100, 128});  // stored; no filter; two pixels
+  chunk("IEND", {});
+  EXPECT_EQ(decoded(file, {0, 0, 0}).pixels, (std::vector<uint8_t>{100, 2, 3, 100, 50, 25}));
 }
 
 }  // namespace
