@@ -82,9 +82,12 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
     if (split.images.count == 0) continue;
     there.push_back(split.name);
     if (o.split != "all" && o.split != split.name) continue;
+    if (data::is_picture_kind(o.data) && resizing_of(run) == data::Resizing::by_area) {  // and were decoded by a filter
+      std::vector<data::BadPicture> bad;  // at their full extent, which may need more memory than there is for one
+      split.images = data::load_pictures(split.images.files, picture_settings(o, run), &bad, data::Resizing::by_area);
+      for (const data::BadPicture& picture : bad) say_left_out(picture);
+    }
     std::vector<std::string> names = names_of(split);
-    if (data::is_picture_kind(o.data) && resizing_of(run) == data::Resizing::by_area)  // and were decoded by a filter
-      split.images = data::load_pictures(names, picture_settings(o, run), nullptr, data::Resizing::by_area);
     out.push_back({.split = split.name, .images = std::move(split.images), .names = std::move(names)});
   }
   if (out.empty())

@@ -14,12 +14,14 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
+#include "data/dataset/digest.h"
 #include "data/formats/csr.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "kernels/index/neighbour_graph.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -76,11 +78,24 @@ Table table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& sim
   return table;
 }
 
+// Lists that the run found among other rows than those that are there now have no similarities.
+void expect_rows_of_the_lists(const path& run, const path& lists, const path& rows) {
+  const StageRecords records = read_records(run);
+  const auto mined = records.find("mine");
+  if (mined == records.end() || !mined->second.outputs.contains(lists.filename().string()))
+    return;  // others found them
+  const auto at = mined->second.origin.inputs.find(rows.filename().string());
+  if (at != mined->second.origin.inputs.end() && at->second != data::digest_of_file(rows))
+    throw Error(fmt::format("{}: changed since {} was made of it; kith mine --out {} makes the lists anew",
+                            rows.string(), lists.filename().string(), run.string()));
+}
+
 Table table_of_run(const GraphOptions& o) {
   if (!std::filesystem::exists(path(o.run) / "config.toml")) throw Error(o.run + ": " + no_run_directory(o.run));
   const path file = neighbours_path(o.run, o.split), of_features = features_path(o.run, o.split);
   auto lists = read_table<int64_t>(file, "mine");
   const auto features = read_table<float>(of_features, "pretext");
+  expect_rows_of_the_lists(o.run, file, of_features);
   const int64_t columns = features.shape[1];
   if (features.shape[0] != lists.shape[0])
     throw Error(fmt::format("{}: {} rows, but {} in {}", of_features.string(), features.shape[0], lists.shape[0],

@@ -7,11 +7,13 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/predictions.h"
+#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/stage_records.h"
 #include "scan/stages/answers.h"
 #include "scan/text/csv.h"
 
@@ -35,9 +37,27 @@ std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64
   return names;
 }
 
-data::NpyArray<float> train_rows(const std::filesystem::path& run_dir) {
-  const std::filesystem::path path = features_path(run_dir, "train");
+// Rows of another network have nothing in common with what this one makes of a picture, be they as long.
+void expect_rows_of_the_network(const TrainedRun& run, const std::filesystem::path& path) {
+  const StageRecords records = read_records(run.dir);
+  const auto record = records.find("features");
+  const auto digest_in = [](const Origin::Values& files, const std::filesystem::path& file) {
+    const auto at = files.find(file.filename().string());
+    return at != files.end() && at->second == data::digest_of_file(file);
+  };
+  if (record != records.end() && !record->second.under_way && digest_in(record->second.outputs, path) &&
+      digest_in(record->second.origin.inputs, run.weights.file))
+    return;
+  throw Error(
+      fmt::format("{0}: not what the pretext's network made of the train images, so that others do not compare with "
+                  "them; kith pretext --out {1} writes it anew",
+                  path.string(), run.dir.string()));
+}
+
+data::NpyArray<float> train_rows(const TrainedRun& run) {
+  const std::filesystem::path path = features_path(run.dir, "train");
   if (!std::filesystem::exists(path)) throw Error(path.string() + ": missing; run the pretext stage first");
+  expect_rows_of_the_network(run, path);
   data::NpyArray<float> rows = data::read_npy<float>(path);
   if (rows.shape.size() != 2) throw Error(path.string() + ": expected [images, features]");
   return rows;
@@ -47,7 +67,7 @@ void run_neighbours(const NeighboursOptions& o) {
   expect_ending(o.out, "--out", ".csv");
   if (!o.out.empty()) expect_writable(o.out, o.asked);
   const Asked asked = open_asked(o.asked);
-  const data::NpyArray<float> train = train_rows(asked.run.dir);
+  const data::NpyArray<float> train = train_rows(asked.run);
   if (o.k > train.shape[0]) throw Error(fmt::format("--k {}: the run has {} train images", o.k, train.shape[0]));
   const std::vector<std::string> names = train_names(asked.run.dir, train.shape[0]);
   const NeighbourSearch search(*asked.context, {train.values.data(), train.shape[0], train.shape[1]});

@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 
 #include "apps/commands/dry_run.h"
 #include "apps/device.h"
 #include "apps/run_stage.h"
+#include "data/dataset/digest.h"
 #include "data/dataset/folder_parts.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -42,9 +47,29 @@ class Planner {
     for (PlannedCell& first : plan_) {
       if (first.done || checked.contains(first.cell)) continue;
       const data::Dataset set = load(first);
-      for (PlannedCell& p : plan_)
-        if (!p.done && same_data(config(p), config(first))) check(p, set), checked.insert(p.cell);
+      const std::map<std::string, std::string> parts = data::parts_of(set);
+      for (PlannedCell& p : plan_) {
+        if (!same_data(config(p), config(first))) continue;
+        if (p.done)
+          expect_same_images(p, parts);
+        else
+          check(p, set), checked.insert(p.cell);
+      }
     }
+  }
+
+  // What has finished stands in one table with what is to run now.
+  void expect_same_images(const PlannedCell& p, const std::map<std::string, std::string>& parts) const {
+    const std::filesystem::path folder = std::filesystem::path(o_.out) / "cells" / grid_.cells[p.cell].folder;
+    const Origin::Values was = read_records(folder).at("evaluate").origin.data;
+    Origin before, now;
+    for (const auto& [part, digest] : was)
+      if (const auto at = parts.find(part); at != parts.end() && part != "class names" && part != "normalisation")
+        before.data[part] = digest, now.data[part] = at->second;
+    if (const OriginDifference d = difference(before, now); d.any())
+      refuse(p, fmt::format("finished on other images than those that are there now ({}), so that its figures do not "
+                            "go with theirs; choose another --out, or move {} away",
+                            d.text(), folder.string()));
   }
 
   static bool same_data(const RunConfig& a, const RunConfig& b) {

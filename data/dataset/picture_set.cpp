@@ -34,10 +34,11 @@ struct Selection {
   }
 };
 
-// Paths, sizes and times of the files; a file that is not there has none.
+// Paths, sizes and times of the files; a file that is not there has none. The number in front is that of the pixels that files
+// are decoded to: another where they have changed.
 std::string state_of(const PictureList& list, const Wanted& wanted) {
   const auto& [size, background, skip_bad] = wanted.pictures;
-  std::string text = fmt::format("2 {} {} {} {} {} {} {}\n", size, background[0], background[1], background[2],
+  std::string text = fmt::format("3 {} {} {} {} {} {} {}\n", size, background[0], background[1], background[2],
                                  wanted.holdout, wanted.train, wanted.test);
   for (const std::string& file : list.files) {
     struct stat about {};

@@ -64,6 +64,22 @@ bool starts(Bytes file, std::string_view text) {
   return file.size() >= text.size() && std::memcmp(file.data(), text.data(), text.size()) == 0;
 }
 
+// Of 32 bits a pixel and no masks: the fourth byte means nothing, and may hold anything. stb_image takes it for alpha, unless it
+// is 0 in all pixels.
+bool has_idle_bytes(Bytes file) {
+  constexpr uint32_t kNoMasks = 0, kLeastHeader = 40;
+  return starts(file, "BM") && file.size() >= 34 && little_endian(file, 14) >= kLeastHeader && file[28] == 32 &&
+         little_endian(file, 30) == kNoMasks;
+}
+
+// TGA alone has no first bytes of its own. stb_image sees whether rows begin at the top, and not whether they begin at the right.
+bool is_mirrored_tga(Bytes file) {
+  constexpr uint8_t kFromTheRight = 0x10;
+  for (const std::string_view other : {"\x89PNG", "BM", "GIF8", "8BPS"})
+    if (starts(file, other)) return false;
+  return file.size() > 17 && (file[17] & kFromTheRight) != 0;
+}
+
 // What stb_image would take without a word: jumps backwards.
 void expect_sound_header(Bytes file) {
   if (starts(file, "BM") && file.size() >= 18 &&
@@ -96,6 +112,17 @@ int png_orientation(Bytes file) {
   return 1;
 }
 
+// PNG files as Apple's tools write them for its devices (chunk CgBI) have blue first, and colours that are multiplied by alpha.
+// From here on they are read as others are, by all threads.
+void read_apples_png_as_others() {
+  static const bool done = [] {
+    stbi_convert_iphone_png_to_rgb(1);
+    stbi_set_unpremultiply_on_load(1);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 [[noreturn]] void fail_to_decode(const Reader& reader) {
   if (reader.beyond_end()) fail("cannot be decoded: the file is cut off");
   fail("cannot be decoded: {}", printable(stbi_failure_reason()));  // may quote bytes of the file
@@ -106,11 +133,13 @@ int png_orientation(Bytes file) {
 Stored decode_stb(Bytes file, const DecodeOptions& options, Turn& turn) {
   if (file.size() > INT_MAX) fail("has {} bytes, above the limit of {}", file.size(), INT_MAX);
   expect_sound_header(file);
+  read_apples_png_as_others();
   std::vector<uint8_t> gif;
   if (starts(file, "GIF8")) file = gif = without_gif_background(file);
   int width = 0, height = 0, channels = 0;
   Reader header(file), depth(file), body(file);
   if (stbi_info_from_callbacks(&kCallbacks, &header, &width, &height, &channels) == 0) fail_to_decode(header);
+  if (starts(file, "BM") && height < 0 && height > INT_MIN) height = -height;  // its rows begin at the top
   const bool deep = stbi_is_16_bit_from_callbacks(&kCallbacks, &depth) != 0;
   admit(width, height, deep ? 28 : 20, turn);  // filtered, unfiltered, RGBA, RGB, and RGB turned
 
@@ -119,8 +148,13 @@ Stored decode_stb(Bytes file, const DecodeOptions& options, Turn& turn) {
   const std::unique_ptr<uint8_t, decltype(&stbi_image_free)> rgba(
       stbi_load_from_callbacks(&kCallbacks, &body, &width, &height, &channels, 4), stbi_image_free);
   if (!rgba || body.beyond_end()) fail_to_decode(body);
+  if (has_idle_bytes(file))
+    for (size_t p = 0; p < pixels; ++p) rgba.get()[4 * p + 3] = 255;
+  constexpr int kUpright = 1, kMirrored = 2;  // of EXIF
   return {.raster = whole(height, width, composite(rgba.get(), pixels, options.background)),
-          .orientation = starts(file, "\x89PNG") ? png_orientation(file) : 1};
+          .orientation = starts(file, "\x89PNG") ? png_orientation(file)
+                         : is_mirrored_tga(file) ? kMirrored
+                                                 : kUpright};
 }
 
 }  // namespace kith::data

@@ -10,6 +10,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/ablate/plan.h"
+#include "scan/config/config_fields.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
 #include "scan/run/metrics_log.h"
@@ -25,7 +26,7 @@ constexpr size_t kMostColumns = 6;
 
 bool decides(const std::string& field) {
   return field != "seed" && field != "threads" && field != "checkpoint_seconds" && field != "recompute" &&
-         field != "preset" && field != "data.spec" &&  // where data lies; which they are, data_key() says
+         field != "preset" && field != "data.spec" &&  // where data lies; which they are, data_of() says
          field != "precision";                         // of the last command; in which it was trained, its log says
 }
 
@@ -52,16 +53,34 @@ std::string folder_name(const fs::path& run) {
   return name.string();
 }
 
-// What tells a run's data from another's: its name, and the labels that it was scored with.
-std::string data_key(const fs::path& run, const RunConfig& config) {
+// What a run was on, as its evaluation has it.
+struct DataOfRun {
+  std::string scored;  // a name, and the labels that it was scored with
+  std::string images;  // as they were read
+};
+
+DataOfRun data_of(const fs::path& run, const RunConfig& config) {
   const StageRecords records = read_records(run);
-  const auto scored = records.find("evaluate");
-  std::string key = shown_data(config.data.spec);
-  if (scored == records.end()) return key;
-  for (const char* part : {"test labels", "train labels"})
-    if (const auto at = scored->second.origin.data.find(part); at != scored->second.origin.data.end())
-      return key + ", " + at->second;
-  return key + ", " + config.data.spec;
+  const auto evaluated = records.find("evaluate");
+  const Origin::Values none, &data = evaluated == records.end() ? none : evaluated->second.origin.data;
+  const auto part = [&](const char* name) {
+    const auto at = data.find(name);
+    return at == data.end() || at->second == "none" ? "" : at->second;
+  };
+  const std::string test = part("test labels"), labels = test.empty() ? part("train labels") : test;
+  return {.scored = fmt::format("{}, {}", shown_data(config.data.spec), labels.empty() ? config.data.spec : labels),
+          .images = fmt::format("{}; {}", part("train images"), part("test images"))};
+}
+
+bool read_alike(const RunConfig& a, const RunConfig& b) {
+  return std::ranges::none_of(differences(a, b), [](const Difference& d) {
+    return affects_of(d.field) == Affects::images && d.field != "data.spec";
+  });
+}
+
+// Wherever they lie. Images that were read in another way, to another size, are others, and may be of one set all the same.
+bool same_data(const DataOfRun& a, const RunConfig& of_a, const DataOfRun& b, const RunConfig& of_b) {
+  return a.scored == b.scored && (a.images == b.images || !read_alike(of_a, of_b));
 }
 
 // What it was trained in, where its log says so.
@@ -70,9 +89,26 @@ std::string precision_of(const fs::path& run, const RunConfig& config) {
   return !trained.empty() ? trained : config.precision == Precision::bf16 ? "bf16" : "f32";
 }
 
-std::string data_name(const RunConfig& config, const json& summary) {
+std::string data_name(const std::string& name, const json& summary) {
   const json data = summary.value("data", json::object());
-  return fmt::format("{}, {} scored", shown_data(config.data.spec), data.value("scored", int64_t{0}));
+  return fmt::format("{}, {} scored", name, data.value("scored", int64_t{0}));
+}
+
+// Rows and lists that were evaluated and that no stage of the run has written, such as neighbours that others found. (Weights
+// tell what they were made from themselves, and may stand there without a record.)
+std::string files_of_others(const fs::path& run) {
+  const StageRecords records = read_records(run);
+  const auto evaluated = records.find("evaluate");
+  if (evaluated == records.end()) return "none";
+  std::string out;
+  for (const auto& [file, digest] : evaluated->second.origin.inputs) {
+    const auto wrote_it = [&](const auto& stage) {
+      const auto at = stage.second.outputs.find(file);
+      return at != stage.second.outputs.end() && at->second == digest;
+    };
+    if (file.ends_with(".npy") && std::ranges::none_of(records, wrote_it)) out += (out.empty() ? "" : " and ") + file;
+  }
+  return out.empty() ? "none" : out;
 }
 
 // The fields in which settings differ, and what each has there.
@@ -95,19 +131,22 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   std::vector<const RunConfig*> firsts;  // of each setting
   std::vector<std::string> names;
   std::map<size_t, size_t> counts;
-  std::vector<std::string> first_data, precisions;  // of the settings: keys of their data, what they were trained in
-  out.grid.cells.reserve(runs.size());              // firsts points into them
+  std::vector<DataOfRun> first_data;    // of the settings
+  std::vector<std::string> precisions;  // that they were trained in
+  std::vector<std::string> others;      // files that others made
+  out.grid.cells.reserve(runs.size());  // firsts points into them
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
     expect_run(run);
     RunConfig config = load_config((run / "config.toml").string(), {});
     out.summaries.push_back(summary_of(run, config));
-    out.data.push_back(data_name(config, out.summaries.back()));
-    const std::string data = data_key(run, config);
-    const std::string precision = precision_of(run, config);
+    out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
+    const DataOfRun data = data_of(run, config);
+    const std::string precision = precision_of(run, config), other = files_of_others(run);
     size_t setting = 0;
     while (setting < firsts.size() &&
-           !(first_data[setting] == data && precisions[setting] == precision && same_setting(*firsts[setting], config)))
+           !(precisions[setting] == precision && others[setting] == other && same_setting(*firsts[setting], config) &&
+             same_data(first_data[setting], *firsts[setting], data, config)))
       ++setting;
     for (size_t c = 0; c < out.grid.cells.size(); ++c)
       if (out.grid.cells[c].setting == setting && out.grid.cells[c].seed == config.seed)
@@ -118,14 +157,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
       firsts.push_back(&out.grid.cells.back().config);
       first_data.push_back(data);
       precisions.push_back(precision);
+      others.push_back(other);
       names.push_back(folder_name(run));
     }
     ++counts[setting];
     if (counts[setting] > out.grid.seeds.size()) out.grid.seeds.push_back(out.grid.cells.back().seed);
   }
   auto fields = differing(firsts);
-  if (std::ranges::any_of(precisions, [&](const std::string& p) { return p != precisions.front(); }))
-    fields["precision"] = precisions;
+  for (const auto& [column, values] : {std::pair("precision", precisions), std::pair("files of others", others)})
+    if (std::ranges::any_of(values, [&](const std::string& v) { return v != values.front(); })) fields[column] = values;
   const bool by_field = !fields.empty() && fields.size() <= kMostColumns;
   if (by_field)
     for (const auto& [field, values] : fields) out.grid.columns.push_back(field);
@@ -143,13 +183,23 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     if (!by_field) setting.name = setting.values.front();
     out.grid.settings.push_back(std::move(setting));
   }
-  if (out.several_data = std::ranges::any_of(first_data, [&](const std::string& d) { return d != first_data.front(); });
-      out.several_data) {
+  const auto data_of_setting = [&out](size_t s) {
+    return out.data[std::ranges::find(out.grid.cells, s, &GridCell::setting) - out.grid.cells.begin()];
+  };
+  std::set<std::string> shared;  // what several data sets would be called
+  for (size_t s = 0; s < firsts.size(); ++s)
+    for (size_t t = s + 1; t < firsts.size(); ++t)
+      if (!same_data(first_data[s], *firsts[s], first_data[t], *firsts[t])) {
+        out.several_data = true;
+        if (data_of_setting(s) == data_of_setting(t)) shared.insert(data_of_setting(s));
+      }
+  for (size_t c = 0; c < out.data.size(); ++c)
+    if (shared.contains(out.data[c])) out.data[c] = data_name(out.grid.cells[c].config.data.spec, out.summaries[c]);
+  if (out.several_data) {
     out.grid.columns.insert(out.grid.columns.begin(), "data");
     for (size_t s = 0; s < firsts.size(); ++s) {
-      const auto of = std::ranges::find(out.grid.cells, s, &GridCell::setting) - out.grid.cells.begin();
-      out.grid.settings[s].values.insert(out.grid.settings[s].values.begin(), out.data[of]);
-      out.grid.settings[s].name = out.data[of] + ", " + out.grid.settings[s].name;
+      out.grid.settings[s].values.insert(out.grid.settings[s].values.begin(), data_of_setting(s));
+      out.grid.settings[s].name = data_of_setting(s) + ", " + out.grid.settings[s].name;
     }
   }
   out.grid.extents = std::vector<size_t>(out.grid.columns.size(), firsts.size());

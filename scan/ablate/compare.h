@@ -10,10 +10,12 @@
 namespace kith {
 
 struct ComparedRuns {
-  // Columns: the fields that differ; "run" where they are more than six, or none; before them "data" where it differs.
+  // Columns: the fields that differ, the precision of the training, and files of others (rows or lists that no stage of the run
+  // has written); "run" where they are more than six, or none; before them "data" where it differs.
   Grid grid;
   std::vector<nlohmann::json> summaries;  // of each cell
-  // Of each cell, "fashion-mnist, 10000 scored". Several data sets: names or the labels that were scored, wherever they lie.
+  // Of each cell, "fashion-mnist, 10000 scored", with the whole SPEC where several data sets would be called alike. Several data
+  // sets: other names, other labels that were scored, or other images by the same fields of the configuration, wherever they lie.
   std::vector<std::string> data;
   bool several_data = false;
 };

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <utility>
+#include <vector>
 
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -95,6 +98,46 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
   return out;
 }
 
+// Of every column: its mean, its deviation, and the most that a float is off one of its values.
+struct ColumnInF32 {
+  double mean = 0, deviation = 0, off = 0;
+};
+std::vector<ColumnInF32> columns_in_f32(const FeatureMatrix& m) {
+  std::vector<ColumnInF32> out(static_cast<size_t>(m.cols()));
+  const double n = static_cast<double>(m.rows());
+  const int64_t piece = std::clamp<int64_t>((int64_t{1} << 20) / m.cols(), 1, m.rows());
+  std::vector<double> rows(static_cast<size_t>(piece * m.cols()));
+  const auto each_value = [&](auto&& use) {
+    for (int64_t first = 0; first < m.rows(); first += piece) {
+      const int64_t count = std::min(piece, m.rows() - first);
+      m.read(first, count, rows.data());
+      for (int64_t i = 0; i < count * m.cols(); ++i) use(out[static_cast<size_t>(i % m.cols())], rows[i]);
+    }
+  };
+  each_value([n](ColumnInF32& c, double v) { c.mean += v / n; });
+  each_value([n](ColumnInF32& c, double v) {
+    c.deviation += (v - c.mean) * (v - c.mean) / n;
+    c.off = std::max(c.off, std::abs(v - static_cast<double>(static_cast<float>(v))));
+  });
+  for (ColumnInF32& c : out) c.deviation = std::sqrt(c.deviation);
+  return out;
+}
+
+// Every method computes in f32. Numbers that have more digits may lose those that tell rows apart, far from zero.
+void warn_of_lost_digits(Reporter& report, const FeatureMatrix& m) {
+  constexpr double kShare = 0.01;  // of a column's deviation
+  if (!m.wider_than_f32()) return;
+  const std::vector<ColumnInF32> columns = columns_in_f32(m);
+  const auto loses = [](const ColumnInF32& c) { return c.off > kShare * c.deviation && c.deviation > 0; };
+  const auto first = std::ranges::find_if(columns, loses);
+  if (first == columns.end()) return;
+  report.warn(fmt::format(
+      "{}: rows are clustered in f32, in which {} of {} columns lose digits that tell rows apart (column {}: "
+      "mean {:.6g}, deviation {:.3g}, values are off by up to {:.3g}); subtract a constant from such a column",
+      m.name(), std::ranges::count_if(columns, loses), m.cols(), first - columns.begin(), first->mean, first->deviation,
+      first->off));
+}
+
 // Trains what is not there yet.
 SafeTensors model_of(const RowRun& run) {
   const std::filesystem::path file = run.dir / "model.safetensors";
@@ -155,6 +198,7 @@ json expect_clusterable(const RowClustering& c) {
 
 json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, const json& origin) {
   std::vector<FeatureRows> spaces;
+  for (const FeatureMatrix& m : c.spaces) warn_of_lost_digits(report, m);
   for (const FeatureMatrix& m : c.spaces)
     spaces.emplace_back(ctx, m, transform_for(c.settings, m),
                         FeatureRows::kResidentBytes / static_cast<int64_t>(c.spaces.size()));

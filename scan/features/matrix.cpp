@@ -183,6 +183,11 @@ double FeatureMatrix::roundoff() const {
   return number_ == Number::f16 ? 0x1p-11 : number_ == Number::bf16 ? 0x1p-8 : 0x1p-24;
 }
 
+bool FeatureMatrix::wider_than_f32() const {
+  return number_ == Number::f64 || number_ == Number::i32 || number_ == Number::i64 || number_ == Number::u32 ||
+         number_ == Number::u64;
+}
+
 std::string FeatureMatrix::digest() const {
   return fmt::format("{} x {} {}{}{}, {}", rows_, cols_, info_of(number_).name, big_endian_ ? " big-endian" : "",
                      fortran_ ? " by columns" : "", data::digest(bytes_));

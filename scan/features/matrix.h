@@ -32,8 +32,9 @@ class FeatureMatrix {
   const std::string& name() const { return name_; }
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
-  double roundoff() const;     // how far a value may be from what was rounded to it, as a share of it
-  std::string digest() const;  // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
+  double roundoff() const;      // how far a value may be from what was rounded to it, as a share of it
+  bool wider_than_f32() const;  // f64, or integers of 32 bits or more, which a float may round
+  std::string digest() const;   // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
 
   // Rows first .. first + count - 1, row-major. As double every number but an integer beyond 2^53 is the file's own.
   void read(int64_t first, int64_t count, float* out) const;

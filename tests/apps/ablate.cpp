@@ -112,6 +112,26 @@ TEST_F(Ablate, AChangedGridRunsWhatIsNew) {
   EXPECT_EQ(cells().size(), 4u);
 }
 
+// Means are of runs on the same images: those that have finished are not put beside others on what lies there by now.
+TEST_F(Ablate, ImagesThatHaveChangedSinceRunsFinishedAreRefused) {
+  grid("mine.k = [3]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const std::string table = text_of(root_ / "out" / "table.csv");
+  write_tiny_fashion_mnist(root_ / "data", 210, 60, 8);
+  EXPECT_EQ(ablate().status, 0);  // nothing is to run
+  grid("mine.k = [3]\n");
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}}) {
+    const Outcome o = ablate(more);
+    EXPECT_EQ(o.status, 1);
+    EXPECT_NE(o.err.find("mine.k = 3, seed 0: finished on other images than those that are there now (the train images "
+                         "were 200 of 8 x 8 x 1, "),
+              std::string::npos)
+        << o.err;
+  }
+  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+  EXPECT_EQ(cells().size(), 1u);
+}
+
 // Killed at several moments, with what it runs: in the end every file of results is as if nothing had happened.
 TEST_F(Ablate, ContinuesAfterItWasKilled) {
   grid("cluster.lambda = [1.0, 5.0]\n");

@@ -46,6 +46,20 @@ class Graphs : public Runs {
   }
 };
 
+TEST_F(Graphs, OfARunWhoseRowsHaveChangedHaveNoSimilarities) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const std::string rows = path("a/features_train.npy");
+  auto changed = data::read_npy<float>(rows);
+  std::ranges::reverse(changed.values);
+  data::write_npy<float>(rows, changed.values, changed.shape);
+  const Outcome o = graph({"--run", path("a"), "--out", path("g.npz")});
+  EXPECT_EQ(o.status, 1) << o.out;
+  EXPECT_NE(o.err.find(rows + ": changed since neighbours_train.npy was made of it"), std::string::npos) << o.err;
+  EXPECT_EQ(graph({"--run", path("a"), "--split", "test", "--out", path("g.npz")}).status, 0);
+  ASSERT_EQ(kith(command("mine", "a", {"--quiet"})).status, 0);  // of rows of others, with a warning
+  EXPECT_EQ(graph({"--run", path("a"), "--out", path("g.npz")}).status, 0);
+}
+
 TEST_F(Graphs, OfARunHaveItsListsAndInnerProducts) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   for (const std::string split : {"train", "test"}) {

@@ -1,6 +1,8 @@
 // Asking networks that are not the last of their run, or not of the run as it stands.
+#include <algorithm>
 #include <utility>
 
+#include "data/formats/npy.h"
 #include "tests/apps/answers_fixture.h"
 
 namespace kith::test {
@@ -46,6 +48,23 @@ TEST_F(Answers, WhatWasSupersededSaysSo) {
   ASSERT_EQ(kith({"mine", "--out", run.string(), "--set", "mine.k=4", "--quiet"}).status, 0);
   EXPECT_NE(err({"--stage", "cluster"}).find("neighbours_train.npy was made anew since"), std::string::npos)
       << err({"--stage", "cluster"});
+}
+
+// Of another network the rows of train images may be as many and as long as the run's.
+TEST_F(Answers, NeighboursAreSoughtAmongRowsOfTheNetworkAlone) {
+  const fs::path run = root_ / "exchanged", rows = run / "features_train.npy";
+  fs::copy(root_ / "run", run, fs::copy_options::recursive);
+  const auto ask_run = [&] { return kith({"neighbours", "--run", run.string(), pictures()[0], "--k", "3"}); };
+  EXPECT_EQ(ask_run().status, 0);
+  auto mine = data::read_npy<float>(rows);
+  std::ranges::reverse(mine.values);
+  data::write_npy<float>(rows, mine.values, mine.shape);
+  const Outcome o = ask_run();
+  EXPECT_EQ(o.status, 1) << o.out;
+  EXPECT_NE(o.err.find(rows.string() + ": not what the pretext's network made of the train images"), std::string::npos)
+      << o.err;
+  ASSERT_EQ(kith({"pretext", "--out", run.string(), "--quiet"}).status, 0);
+  EXPECT_EQ(ask_run().status, 0);
 }
 
 // Names and distances are what the evaluation of a network found: those of another one are wrong of it.
