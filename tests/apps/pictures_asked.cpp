@@ -93,7 +93,7 @@ TEST_F(PicturesAsked, WhatAFolderLeavesOutIsTold) {
   const Outcome o = kith({"predict", "--run", path("run"), "--data", "folder:" + path("more"), "--threads", "1"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_EQ(names_in(o.out).size(), 2u);
-  EXPECT_NE(o.err.find("kith: 1 files without the ending of a picture are left out: "), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("kith: 1 file without the ending of a picture is left out: "), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("notes.txt"), std::string::npos) << o.err;
 }
 
