@@ -41,6 +41,8 @@ constexpr auto kExamples = std::to_array<std::pair<std::string_view, std::string
     {"predict",
      "kith predict --run runs/a new/*.jpg\n"
      "kith predict --run runs/a --data folder:more --out predictions.csv --probabilities P.npy\n"
+     "kith predict --run runs/digits --invert scan.png                 dark on white, where the run learned bright on "
+     "black\n"
      "kith predict --run runs/features --features NEW.npy"},
     {"features", "kith features --run runs/a --data folder:more --out F.npy"},
     {"neighbours", "kith neighbours --run runs/a --k 10 new/cat.jpg"},

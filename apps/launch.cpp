@@ -17,6 +17,7 @@
 
 #include "apps/launcher.h"
 #include "apps/signals.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/threads.h"
@@ -42,9 +43,9 @@ std::vector<std::string> own_command() {
   const int processors = available_processors(), most = most_ranks(processors);
   if (ranks > most)
     throw Error(
-        fmt::format("--ranks {}: {} processors may be used here; expected at most {} ranks (on more machines: "
+        fmt::format("--ranks {}: {} may be used here; expected at most {} ranks (on more machines: "
                     "mpirun --hostfile)",
-                    ranks, processors, most));
+                    ranks, data::counted(processors, "processor"), most));
   std::vector<std::string> words = launch_words(mpi_launcher(), mpi_version(), ranks, ::geteuid() == 0);
   for (std::string& word : own_command()) words.push_back(std::move(word));
   if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
@@ -154,9 +155,8 @@ void expect_device_of_ranks(const std::string& device, int ranks, int here, cons
     throw Error(fmt::format("--device {}: several ranks take a card each, rank 0 cuda:0; expected cuda", device));
   const auto cards = static_cast<int>(list.devices.size());
   if (cards > 0 && cards < here)
-    throw Error(
-        fmt::format("--device cuda: {} ranks on this machine take a card each, it has {}; expected at most {} ranks",
-                    here, cards, cards));
+    throw Error(fmt::format("--device cuda: {} ranks on this machine take a card each, it has {}; expected at most {}",
+                            here, cards, data::counted(cards, "rank")));
 }
 
 std::string device_of_rank(const std::string& device, const Collective& ranks) {

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
-#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
@@ -36,10 +37,9 @@ void expect_no_grid(const std::string& out) {
 void expect_run_or_empty(const std::string& out) {
   std::error_code ignored;
   if (fs::exists(fs::path(out) / "config.toml", ignored)) return;
-  for (fs::directory_iterator entry(out, ignored), end; entry != end; entry.increment(ignored))
-    if (fs::exists(entry->path() / "config.toml", ignored))
-      throw Error(fmt::format("{}: --out holds runs ({}); expected the folder of one, such as {}", out,
-                              data::printable(entry->path().filename().string()), free_name_in(out)));
+  if (const std::vector<std::string> runs = runs_in(out); !runs.empty())
+    throw Error(fmt::format("{}: --out holds runs ({}); expected the folder of one, such as {}", out,
+                            first_few(runs, 3), free_name_in(out)));
   expect_nothing_else(out, is_beginning_of_run);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "scan/config/config_fields.h"
 #include "scan/features/run.h"
 #include "scan/preflight/resources.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/trained_run.h"
 #include "scan/text/first_few.h"
 
@@ -88,6 +90,15 @@ void expect_run_of_images(const std::string& dir) {
                   dir, settings.value("method", "?")));
 }
 
+// The pictures in a run are kith's own.
+void expect_no_run(const std::string& spec) {
+  constexpr std::string_view kFolder = "folder:";
+  if (!spec.starts_with(kFolder)) return;
+  const std::string folder = spec.substr(kFolder.size());
+  if (is_run_directory(folder))
+    throw Error(fmt::format("{}: {} is a run, whose pictures kith made; expected a folder of pictures", spec, folder));
+}
+
 // Before the images are resized: what cannot be held would end in a failed allocation.
 void expect_room(const data::Dataset& set, int size) {
   int64_t images = 0;
@@ -136,6 +147,7 @@ ResolvedConfig resolve_config(const StageOptions& o) {
 }
 
 data::Dataset load_data(const DataConfig& config, std::function<void(int64_t done, int64_t total)> progress) {
+  expect_no_run(config.spec);
   data::Dataset set = data::load(config.spec, {.train = config.limit_train,
                                                .unlabelled = config.limit_unlabelled,
                                                .test = config.limit_test,

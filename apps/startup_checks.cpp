@@ -10,6 +10,7 @@
 #include "scan/run/ledger.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/start_from.h"
+#include "scan/stages/import.h"
 
 namespace kith {
 namespace {
@@ -19,6 +20,20 @@ namespace fs = std::filesystem;
 // Directory of the results that the command starts from: a new run directory takes those of --from.
 fs::path source_of(const StageOptions& o) {
   return o.from.empty() || fs::exists(fs::path(o.out) / "config.toml") ? o.out : o.from;
+}
+
+// Of the stages that will run.
+void expect_imported(const StageOptions& o, const RunConfig& config, const data::Dataset& data,
+                     const std::vector<std::string>& stages) {
+  for (const std::string& stage : stages) {
+    const std::string why = missing_import(config, o.out, stage);
+    if (why.empty() || o.imports) continue;
+    if (stage != "pretext") throw Error(why);
+    Ledger ledger(config, data, source_of(o));
+    const Ledger::Standing standing = ledger.standing(stage);
+    if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
+    if (standing.state != Ledger::State::valid) throw Error(why);
+  }
 }
 
 }  // namespace
@@ -55,6 +70,7 @@ void expect_startable(const StageOptions& o, const RunConfig& config, Context& c
   std::vector<std::string> stages;
   for (const PlannedStage& stage : planned_stages(o, config, data))
     if (!stage.done) stages.push_back(stage.name);
+  expect_imported(o, config, data, stages);
   const bool reads_log = std::ranges::find(stages, "evaluate") != stages.end();
   if (const fs::path log = dir / "metrics.jsonl"; reads_log && fs::exists(log)) read_metrics(log);
   const Preflight found = preflight(config, data, stages, free_resources(ctx, dir));

@@ -70,6 +70,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
       const std::string option = word.substr(0, word.find('='));
       what = fmt::format("{} has no option {}; the nearest is {}", name, option,
                          data::nearest_name(option, option_names(*command)));
+      if (command->get_option_no_throw("files") != nullptr) what += "; picture files stand without an option";
     } else if (const std::vector<std::string> commands = command_names(*command); !commands.empty()) {
       what = no_command(word, commands);
     } else {

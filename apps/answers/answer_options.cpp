@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -11,11 +12,14 @@
 #include "apps/device.h"
 #include "apps/run_stage.h"
 #include "data/dataset/pictures.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/silent_reporter.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
@@ -68,6 +72,16 @@ std::vector<std::string> names_of(const data::Split& split) {
   return names;
 }
 
+// The pictures that the run was made of.
+bool is_own_data(const AnswerOptions& o, const TrainedRun& run) {
+  const auto place = [](const std::string& spec) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(spec.substr(spec.find(':') + 1), ignored);
+  };
+  const std::string& own = run.config.data.spec;
+  return data::is_picture_kind(own) && data::kind_of(own) == data::kind_of(o.data) && place(own) == place(o.data);
+}
+
 void say_left_out(const data::BadPicture& picture) {
   fmt::print(stderr, "kith: left out: {}: {}\n", data::printable(picture.file), data::printable(picture.reason));
 }
@@ -92,12 +106,24 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
   }
   if (out.empty())
     throw Error(fmt::format("--split {}: {} has the splits {}", o.split, o.data, fmt::join(there, ", ")));
-  if (run.config.data.holdout > 0 && data::is_picture_kind(o.data) && o.split == "all")
+  if (run.config.data.holdout > 0 && o.split == "all" && is_own_data(o, run))
     fmt::print(stderr,
-               "kith: all {} pictures of {}, those of the share that the run held out among them; --split test or "
-               "train asks about one part\n",
-               out.front().images.count, o.data);
+               "kith: {} of {}: those that the run learned from and those that it held out; --split train or test asks "
+               "about one part\n",
+               data::counted(out.front().images.count, "picture"), o.data);
   return out;
+}
+
+// A run, or the folder of some, is easily given where pictures are expected.
+[[noreturn]] void refuse_folder(const std::string& folder) {
+  constexpr size_t kShown = 3;
+  const std::string name = data::printable(folder);
+  if (is_run_directory(folder))
+    throw Error(fmt::format("{}: is a run, which goes behind --run; expected picture files", name));
+  if (const std::vector<std::string> runs = runs_in(folder); !runs.empty())
+    throw Error(fmt::format("{}: is a folder of runs ({}), of which one goes behind --run; expected picture files",
+                            name, first_few(runs, kShown)));
+  throw Error(fmt::format("{0}: is a folder; --data folder:{0} asks about the pictures in it", name));
 }
 
 // Before what is wrong with the run: of a name that was mistyped nothing else is of interest.
@@ -105,9 +131,7 @@ void expect_files(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(file, error);
-    if (std::filesystem::is_directory(status))
-      throw Error(
-          fmt::format("{0}: is a folder; --data folder:{0} asks about the pictures in it", data::printable(file)));
+    if (std::filesystem::is_directory(status)) refuse_folder(file);
     if (!std::filesystem::exists(status))
       throw Error(fmt::format("{}: {}{}", data::printable(file),
                               error == std::errc::no_such_file_or_directory ? "no such file" : error.message(),
@@ -116,10 +140,6 @@ void expect_files(const std::vector<std::string>& files) {
 }
 
 NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
-  if (!o.skip_bad) expect_files(o.files);
-  if (run.shape().channels != 3 || run.shape().height != run.shape().width)
-    throw Error(fmt::format("{}: a network for images of {} x {} x {}; files are read as squares of 3 channels",
-                            run.dir.string(), run.shape().height, run.shape().width, run.shape().channels));
   std::vector<data::BadPicture> bad;
   NamedImages out{.split = "",
                   .images = data::load_pictures(o.files, picture_settings(o, run), &bad, resizing_of(run)),
@@ -129,7 +149,59 @@ NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
   return out;
 }
 
+bool asks_pictures(const AnswerOptions& o) { return o.data.empty() || data::is_picture_kind(o.data); }
+
+void expect_pictures_fit(const AnswerOptions& o, const TrainedRun& run) {
+  const data::Images& want = run.shape();
+  if (o.invert && !asks_pictures(o))
+    throw Error(fmt::format("--invert: {} is asked about as it is; expected picture files, or folder:DIR", o.data));
+  if (o.invert && want.channels != 1)
+    throw Error(fmt::format("--invert: the images of {} have {} channels; expected a run of gray images",
+                            run.dir.string(), want.channels));
+  if (asks_pictures(o) && want.height != want.width)
+    throw Error(fmt::format("{}: a network for images of {} x {} pixels; pictures are read as squares",
+                            run.dir.string(), want.height, want.width));
+}
+
+// Of images of one channel, from 0 to 1.
+double brightness(const std::vector<NamedImages>& parts) {
+  double sum = 0, count = 0;
+  for (const NamedImages& part : parts) {
+    const auto n = static_cast<double>(part.images.count);
+    sum += n * data::statistics(part.images).mean[0];
+    count += n;
+  }
+  return sum / count;
+}
+
+// Where their negatives would be nearer to what the network learned from, and the pictures are further than a pixel's deviation.
+void warn_of_negatives(const AnswerOptions& o, const TrainedRun& run, double bright) {
+  const double learned = run.like.mean[0], away = std::abs(bright - learned);
+  if (away <= run.like.std[0] || std::abs(1 - bright - learned) >= away) return;
+  const bool brighter = bright > learned;
+  fmt::print(stderr,
+             "kith: warning: the pictures{} are {} ({:.2f} of white on average), the run's images {} ({:.2f}): ask {} "
+             "--invert where that is their background\n",
+             o.invert ? "' negatives" : "", brighter ? "bright" : "dark", bright, brighter ? "dark" : "bright", learned,
+             o.invert ? "without" : "with");
+}
+
+// A run of gray images sees pictures in gray.
+void as_gray(const AnswerOptions& o, const TrainedRun& run, std::vector<NamedImages>& parts) {
+  if (!asks_pictures(o) || run.shape().channels != 1) return;
+  for (NamedImages& part : parts) part.images = data::in_gray(part.images, o.invert);
+  fmt::print(stderr, "kith: the run is of gray images: pictures become gray, 0.299 R + 0.587 G + 0.114 B{}\n",
+             o.invert ? ", and their negatives are asked about" : "");
+  warn_of_negatives(o, run, brightness(parts));
+}
+
 }  // namespace
+
+void refuse_rows(const std::string& run, const std::string& instead) {
+  std::error_code none;
+  if (std::filesystem::exists(std::filesystem::path(run) / "run.json", none))
+    throw Error(fmt::format("{}: a run on rows of features, not on images; {}", run, instead));
+}
 
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
@@ -139,6 +211,9 @@ void add_answer_options(CLI::App& command, AnswerOptions& o) {
       "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
   command.add_option("files", o.files, "Picture files");
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
+  command.add_flag("--invert", o.invert,
+                   "Of a run of gray images: ask about the pictures' negatives, where they are dark on white and it "
+                   "learned from bright on black");
   add_device_option(command, o.device);
   command.add_option("--precision", o.precision, "auto, f32, bf16; default: the run's")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
@@ -152,6 +227,7 @@ void add_stage_option(CLI::App& command, AnswerOptions& o) {
 }
 
 Asked open_asked(const AnswerOptions& o) {
+  refuse_rows(o.run, o.of_rows);
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
   if (const TrainedRun& run = asked.run; run.clusters > 0 && run.told == Told::nothing && run.changed.empty() &&
@@ -183,11 +259,16 @@ std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const Traine
   if (o.data.empty() == o.files.empty())
     throw Error(o.files.empty() ? "no images: name files, or a data set with --data NAME:DIR"
                                 : "files and --data are both given; expected one of them");
-  if (!o.data.empty()) return splits_of(o, run);
-  if (o.split != AnswerOptions{}.split)
+  if (o.data.empty() && o.split != AnswerOptions{}.split)
     throw Error(fmt::format("--split {}: files are asked about as they are; expected it with --data", o.split));
+  if (o.data.empty() && !o.skip_bad) expect_files(o.files);
+  expect_pictures_fit(o, run);
   std::vector<NamedImages> out;
-  out.push_back(files_of(o, run));
+  if (o.data.empty())
+    out.push_back(files_of(o, run));
+  else
+    out = splits_of(o, run);
+  as_gray(o, run, out);
   return out;
 }
 

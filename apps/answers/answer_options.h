@@ -17,12 +17,13 @@ struct AnswerOptions {
   std::string run, stage;
   std::string data, split = "all";
   std::vector<std::string> files;
-  bool skip_bad = false;
+  bool skip_bad = false, invert = false;
+  const char* of_rows = "";  // what the command's counterpart for rows of features is, to end a refusal with
   std::string device = "auto", precision;
   std::optional<int> threads;
 };
 
-// --run, --data, --split, files, --skip-bad, --device, --precision, --threads.
+// --run, --data, --split, files, --skip-bad, --invert, --device, --precision, --threads.
 void add_answer_options(CLI::App&, AnswerOptions&);
 // --stage, of those that have clusters.
 void add_stage_option(CLI::App&, AnswerOptions&);
@@ -43,8 +44,13 @@ struct Asked {
 
 Asked open_asked(const AnswerOptions&);
 
-// The files, or the data set's splits that have images, decoded and resized as the run's own were. Bad files that are left out are
-// named on standard error. Error: neither or both; a split that the data set has not.
+// Error, one line, ended with `instead`: a run of kith cluster --features, which knows no images.
+void refuse_rows(const std::string& run, const std::string& instead);
+
+// The files, or the data set's splits that have images, decoded and resized as the run's own were; where those are gray, pictures
+// become so, with --invert their negatives, and a line says it. Bad files that are left out are named on standard error. Warns
+// where pictures are bright and the run's images dark, or the other way about. Error: neither or both; a split that the data set
+// has not; --invert without pictures, or for a run of colours.
 std::vector<NamedImages> images_asked_about(const AnswerOptions&, const TrainedRun&);
 
 // Error, one line: the name of an output, if there is one, ends otherwise.

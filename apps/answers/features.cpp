@@ -3,6 +3,7 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
+#include "data/formats/counted.h"
 #include "data/formats/npy.h"
 #include "scan/stages/answers.h"
 
@@ -26,7 +27,8 @@ void run_features(const FeaturesOptions& o) {
     all.columns = found.columns;
   }
   data::write_npy<float>(o.out, all.values, {all.rows, all.columns});
-  fmt::print("{}: {}: {} rows of {} features\n", o.out, asked.run.stage, all.rows, all.columns);
+  fmt::print("{}: {}: {} of {}\n", o.out, asked.run.stage, data::counted(all.rows, "row"),
+             data::counted(all.columns, "feature"));
 }
 
 }  // namespace
@@ -36,6 +38,7 @@ void add_features_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("features", "Features of images, from any stage of a run, as .npy");
   add_answer_options(*command, o->asked);
   o->asked.stage = "pretext";
+  o->asked.of_rows = "its rows are features themselves, those of the files that its run.json names";
   command
       ->add_option("--stage", o->asked.stage,
                    "pretext (the rows that are mined, unit length), cluster, selflabel, refine (the backbone's)")

@@ -6,6 +6,7 @@
 
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/pictures.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
 #include "scan/report/page_shell.h"
@@ -100,9 +101,10 @@ std::string cluster_html(const Gallery& g, size_t cluster, const fs::path& out) 
   }
   double mean = 0;
   for (const Gallery::Member& m : all) mean += m.confidence / static_cast<double>(all.size());
-  return html_section(escape_html(name),
-                      fmt::format("{} images, mean confidence {:.1f} %; the surest first", all.size(), 100 * mean),
-                      body + "</div>");
+  return html_section(
+      escape_html(name),
+      fmt::format("{}, mean confidence {:.1f} %; the surest first", data::counted(all.size(), "image"), 100 * mean),
+      body + "</div>");
 }
 
 constexpr char kTileStyle[] =
@@ -116,9 +118,9 @@ void write_gallery(const Gallery& g, const fs::path& out) {
   for (const Members& members : g.of_cluster) images += static_cast<int64_t>(members.size());
   std::string body = fmt::format("{}<p>By the run {}.</p>", kTileStyle, escape_html(g.run));
   for (size_t c = 0; c < g.clusters.size(); ++c) body += cluster_html(g, c, out);
-  data::write_file(
-      out / "index.html",
-      {data::as_bytes(html_page(fmt::format("{} images in {} clusters", images, g.clusters.size()), body))});
+  data::write_file(out / "index.html",
+                   {data::as_bytes(html_page(
+                       fmt::format("{} in {} clusters", data::counted(images, "image"), g.clusters.size()), body))});
 }
 
 }  // namespace kith

@@ -15,6 +15,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "data/dataset/digest.h"
+#include "data/formats/counted.h"
 #include "data/formats/csr.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
@@ -91,6 +92,9 @@ void expect_rows_of_the_lists(const path& run, const path& lists, const path& ro
 }
 
 Table table_of_run(const GraphOptions& o) {
+  refuse_rows(o.run,
+              "kith mine --features FILE --out I.npy --scores S.npy lists the neighbours of rows, of which "
+              "kith graph --neighbours I.npy --scores S.npy makes a graph");
   if (!std::filesystem::exists(path(o.run) / "config.toml")) throw Error(o.run + ": " + no_run_directory(o.run));
   const path file = neighbours_path(o.run, o.split), of_features = features_path(o.run, o.split);
   auto lists = read_table<int64_t>(file, "mine");
@@ -184,7 +188,7 @@ void run_graph(const GraphOptions& o) {
     data::write_csr(o.out, graph);
   else
     data::write_file(o.out, {data::as_bytes(edge_list(graph))});
-  fmt::print("{}: {} edges of {} rows\n", o.out, graph.indices.size(), graph.rows);
+  fmt::print("{}: {} of {}\n", o.out, data::counted(graph.indices.size(), "edge"), data::counted(graph.rows, "row"));
 }
 
 }  // namespace

@@ -98,6 +98,7 @@ void add_neighbours_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("neighbours", "The train images of a run that are most like given images");
   add_answer_options(*command, o->asked);
   o->asked.stage = "pretext";
+  o->asked.of_rows = "kith mine --features FILE --out I.npy finds the neighbours of rows";
   command->add_option("--k", o->k, "Neighbours of each image")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--out", o->out, "CSV file; default: standard output");
   command->callback([o] { run_neighbours(*o); });

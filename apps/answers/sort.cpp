@@ -11,6 +11,7 @@
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "data/dataset/digest.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
 
@@ -57,7 +58,7 @@ void run_sort(const SortOptions& o) {
   const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
   const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link, record);
   const auto unsure = std::ranges::count_if(moves, [&](const Move& m) { return is_unsure(m, o.into); });
-  fmt::print("{}: {} pictures, {} of them in folders of {} clusters", o.into, moves.size(),
+  fmt::print("{}: {}, {} of them in folders of {} clusters", o.into, data::counted(moves.size(), "picture"),
              static_cast<int64_t>(moves.size()) - unsure, asked.run.clusters);
   if (o.least > 0) fmt::print(" and {} in unsure, below a confidence of {}", unsure, o.least);
   fmt::print("; {} {} now, {} were there already\n", made, o.copy ? "copied" : "linked",
@@ -71,6 +72,7 @@ void add_sort_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sort", "Link or copy picture files into a folder per cluster");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
+  o->asked.of_rows = "kith predict --features FILE lists the cluster of each row";
   command->add_option("--into", o->into, "Folder to fill; nothing in it is overwritten")->required();
   command->add_flag("--copy", o->copy, "Copies in place of links");
   command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure")->check(CLI::Range(0., 1.));

@@ -20,6 +20,7 @@
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "apps/signals.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
@@ -66,7 +67,9 @@ class Ablation {
     const int threads = o.threads > 0 ? o.threads : available_processors();
     jobs_ = std::clamp(o.jobs, 1, threads);
     threads_ = threads / jobs_;
-    if (jobs_ < o.jobs) note(fmt::format("--jobs {}: {} threads, {} runs at a time", o.jobs, threads, jobs_));
+    if (jobs_ < o.jobs)
+      note(fmt::format("--jobs {}: {}, {} at a time", o.jobs, data::counted(threads, "thread"),
+                       data::counted(jobs_, "run")));
     keep_folders(grid_, cells_);
     look();
   }
@@ -189,7 +192,7 @@ class Ablation {
     const auto done = std::ranges::count(states_, CellState::done);
     const std::string page =
         render_grid_page(grid_, results,
-                         {.title = fmt::format("Grid of {} runs", grid_.cells.size()),
+                         {.title = "Grid of " + data::counted(grid_.cells.size(), "run"),
                           .facts = {{"Data", data_kinds()},
                                     {"Presets", presets()},
                                     {"Settings", std::to_string(grid_.settings.size())},
@@ -218,8 +221,8 @@ class Ablation {
   std::string failures() const {
     std::string lines;
     for (const auto& [name, error] : failed_) lines += fmt::format("\n  {}: {}", name, error);
-    return fmt::format("{} of {} runs failed; the same command tries them again:{}", failed_.size(), states_.size(),
-                       lines);
+    return fmt::format("{} of {} failed; the same command tries them again:{}", failed_.size(),
+                       data::counted(states_.size(), "run"), lines);
   }
 
   using Clock = std::chrono::steady_clock;

@@ -14,6 +14,7 @@
 #include "apps/run_stage.h"
 #include "data/dataset/digest.h"
 #include "data/dataset/folder_parts.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
 #include "scan/run/stage_records.h"
@@ -162,9 +163,8 @@ void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {
     seconds += p.seconds;
   }
   const auto done = std::ranges::count(plan, true, &PlannedCell::done);
-  fmt::print("\n{} setting{}, {} seed{}: {} runs, {} done earlier; about {} one at a time\n", grid.settings.size(),
-             grid.settings.size() == 1 ? "" : "s", grid.seeds.size(), grid.seeds.size() == 1 ? "" : "s", plan.size(),
-             done, duration_text(seconds));
+  fmt::print("\n{}, {}: {}, {} done earlier; about {} one at a time\n", data::counted(grid.settings.size(), "setting"),
+             data::counted(grid.seeds.size(), "seed"), data::counted(plan.size(), "run"), done, duration_text(seconds));
 }
 
 }  // namespace kith

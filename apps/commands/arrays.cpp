@@ -51,13 +51,20 @@ std::vector<int32_t> column_numbers(const path& file, const NpyArray<int64_t>& a
 
 }  // namespace
 
+NpyArray<int64_t> read_column(const path& file, const char* expected) {
+  NpyArray<int64_t> array = data::read_npy<int64_t>(file);
+  if (array.shape.size() == 2 && array.shape[1] == 1) array.shape.pop_back();
+  if (array.shape.size() != 1)
+    throw Error(fmt::format("{}: shape {}; expected {}", file.string(), shape_text(array.shape), expected));
+  return array;
+}
+
 int evaluate_arrays(const EvaluateArrays& options) {
   for (const path& input : {options.assignments, options.labels, options.probabilities})
     if (!options.confusion.empty() && !input.empty() && data::would_touch(options.confusion, input))
       throw Error(fmt::format("{}: writing it would replace the input {}; give the output another name",
                               options.confusion.string(), input.string()));
-  const auto assignments = read<int64_t>(options.assignments, 1, "[n]"),
-             labels = read<int64_t>(options.labels, 1, "[n]");
+  const auto assignments = read_column(options.assignments, "[n]"), labels = read_column(options.labels, "[n]");
   const bool known = !options.probabilities.empty();  // the number of clusters, from their columns
   expect_ids(options.assignments, assignments, known ? 0 : -1,
              known ? "a column of the probabilities" : "a cluster, or -1 for noise");

@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
+#include "data/formats/npy.h"
 #include "nn/tensor/context.h"
 
 namespace kith {
@@ -10,11 +12,12 @@ namespace kith {
 struct MineArrays {
   std::filesystem::path features;  // [n, dim], any floating-point .npy
   int64_t k = 20;
-  bool include_self = false;     // a row may be its own neighbour
-  bool normalize = false;        // search by angle: rows are scaled to unit length first
-  std::filesystem::path out;     // [n, k] int64
-  std::filesystem::path scores;  // [n, k] f32; empty: not written
-  int64_t block_rows = 0;        // of a block of the search; 0: the search's own choice
+  bool include_self = false;            // a row may be its own neighbour
+  bool normalize = false;               // search by angle: rows are scaled to unit length first
+  std::filesystem::path out;            // [n, k] int64
+  std::filesystem::path scores;         // [n, k] f32; empty: not written
+  int64_t block_rows = 0;               // of a block of the search; 0: the search's own choice
+  std::function<void()> accepted = {};  // called by the first rank when nothing was refused, before the search
 };
 // Nearest neighbours by inner product, found on the context's device, by all its ranks (mine_arrays.cpp). Each maps the file.
 //
@@ -36,6 +39,9 @@ struct EvaluateArrays {
 };
 // Scores on standard output; what is doubtful about the arrays on standard error (evaluation.h).
 int evaluate_arrays(const EvaluateArrays&);
+
+// Whole numbers, [n]; a column of them, [n, 1], is taken for that. Error, one line: another shape, where `expected` stands.
+data::NpyArray<int64_t> read_column(const std::filesystem::path&, const char* expected);
 
 // Error, one line, before the work that is to be written there: no such folder, a folder has this name, it is a file of a run,
 // or no file can be made there, which is tried.

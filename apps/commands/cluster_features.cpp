@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/commands/arrays.h"
 #include "apps/commands/cluster_features_plan.h"
 #include "apps/console.h"
 #include "apps/device.h"
@@ -27,8 +28,7 @@ std::optional<bool> answer_of(const std::string& text) {
 
 std::vector<int64_t> row_labels(const std::string& file) {
   if (file.empty()) return {};
-  data::NpyArray<int64_t> labels = data::read_npy<int64_t>(file);
-  if (labels.shape.size() != 1) throw Error(fmt::format("{}: {} extents; expected [rows]", file, labels.shape.size()));
+  data::NpyArray<int64_t> labels = read_column(file, "[rows]");
   for (size_t i = 0; i < labels.values.size(); ++i)
     if (labels.values[i] < 0)
       throw Error(fmt::format("{}: value [{}] is {}; expected a class", file, i, labels.values[i]));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "data/formats/counted.h"
 #include "scan/text/json_text.h"
 
 namespace kith {
@@ -48,8 +49,9 @@ void print_rows_plan(const RowClustering& c, const std::string& device, bool as_
              fmt::join(s.clusters, ", "), s.seed, s.unit, s.standardised);
   for (const auto& [name, value] : s.values) fmt::print("{} = {}\n", name, value);
   fmt::print("\n# {}\n", device);
-  for (const FeatureMatrix& m : c.spaces) fmt::print("# {}: {} rows of {} dimensions\n", m.name(), m.rows(), m.cols());
-  if (const int64_t steps = steps_of(c); steps > 0) fmt::print("# {} steps\n", steps);
+  for (const FeatureMatrix& m : c.spaces)
+    fmt::print("# {}: {} rows of {}\n", m.name(), m.rows(), data::counted(m.cols(), "dimension"));
+  if (const int64_t steps = steps_of(c); steps > 0) fmt::print("# {}\n", data::counted(steps, "step"));
   fmt::print("# about {:.1f} MiB of memory beside the files' own, and what the method trains\n",
              static_cast<double>(bytes_of(c)) / (1 << 20));
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "apps/answers/answer_options.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/ablate/compare.h"
@@ -20,7 +21,11 @@
 namespace kith {
 namespace {
 
-constexpr char kTitle[] = " runs compared";  // of a page, after their number
+// Of a page.
+std::string title_of(size_t runs) { return data::counted(runs, "run") + " compared"; }
+bool has_title(std::string_view page) {
+  return page.find(" runs compared</title>") != page.npos || page.find("1 run compared</title>") != page.npos;
+}
 
 constexpr char kSeveral[] = "the runs are of several data sets: figures of different images do not compare";
 
@@ -47,7 +52,7 @@ void expect_page(const CompareOptions& o) {
   if (std::error_code ignored; !std::filesystem::exists(o.page, ignored)) return;
   const std::vector<uint8_t> bytes = data::read_file(o.page);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.find(std::string(kTitle) + "</title>") == text.npos)
+  if (!has_title(text))
     throw Error(o.page + ": is there already, and is no page of kith compare; give --page another name");
 }
 
@@ -60,7 +65,7 @@ void compare(const CompareOptions& o) {
     for (size_t r = 0; r < o.runs.size(); ++r)
       names.push_back(fmt::format("{} ({})", o.runs[r].string(), compared.data[r]));
     const std::string page = render_grid_page(compared.grid, results,
-                                              {.title = fmt::format("{}{}", o.runs.size(), kTitle),
+                                              {.title = title_of(o.runs.size()),
                                                .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}},
                                                .warning = compared.several_data ? kSeveral : ""});
     data::write_file(o.page, {data::as_bytes(page)});

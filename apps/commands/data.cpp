@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/commands/arrays.h"
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
@@ -137,6 +138,7 @@ data::Wanted wanted(const InfoOptions& o) {
 void info(const InfoOptions& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
+  if (!options.sheet.empty()) expect_creatable(options.sheet);
   if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
   data::expect_no_parts(options.spec, options.classes_file);
   const data::Dataset set = data::load(options.spec, wanted(options));

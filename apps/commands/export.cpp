@@ -25,6 +25,8 @@ void add_export_command(CLI::App& app) {
   command->callback([o] {
     expect_ending(o->onnx, "--onnx", ".onnx");
     expect_creatable(o->onnx);
+    refuse_rows(o->run,
+                "it has no network of images to write; kith predict --features FILE tells the clusters of rows");
     const Exported e = export_onnx(o->run, o->stage, o->onnx);
     for (const std::string& doubt : e.doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
     fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",

@@ -37,6 +37,7 @@ void run_import(const ImportOptions& o) {
   const Import import = read_import(o.file, o.ignore, o.head, o.train ? ImportAs::start : ImportAs::result);
   StageOptions stage = o.stage;
   stage.next = "run";
+  stage.imports = true;
   stage.overrides = fields_of(import);
   stage.overrides.insert(stage.overrides.end(), o.stage.overrides.begin(), o.stage.overrides.end());
   run_stage(stage, [&](Session& s, auto&) { import_weights(s, import); });

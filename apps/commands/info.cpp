@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "nn/device/dense_math.h"
@@ -85,7 +86,7 @@ Machine this_machine(const ThreadWait& wait) {
 std::string to_text(const Machine& m) {
   std::string out = fmt::format("kith {}, {}\n\n", m.version, m.compiler);
   const auto row = [&](const char* name, const std::string& text) { out += fmt::format("{:<12}{}\n", name, text); };
-  row("processor", fmt::format("{}, {} threads", m.processor, m.threads));
+  row("processor", fmt::format("{}, {}", m.processor, data::counted(m.threads, "thread")));
   row("", "waiting threads: " + to_string(m.wait));
   row("", "oneDNN " + m.onednn);
   row("",

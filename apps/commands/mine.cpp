@@ -32,12 +32,13 @@ void mine_rows(const StageOptions& o, const MineArrays& arrays) {
                              .options = {.threads = threads, .collective = ranks}},
                             list_devices());
     });
-    if (ranks->rank() == 0) {
+    MineArrays all = arrays;
+    all.accepted = [&] {
       if (ranks->size() > 1) opened.line += fmt::format("; {} ranks, {}", ranks->size(), ranks->engine());
       if (!o.quiet) fmt::print(stderr, "{}\n", opened.line);
       if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
-    }
-    mine_arrays(*opened.context, arrays);
+    };
+    mine_arrays(*opened.context, all);
   });
 }
 

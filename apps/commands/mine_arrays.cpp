@@ -14,6 +14,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
 #include "apps/new_folder.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -56,7 +57,7 @@ FeatureMatrix open_rows(const MineArrays& options) {
     throw Error(fmt::format("{}: shape [{}]; expected [rows, dimensions]", name, fmt::join(layout.shape, ", ")));
   const int64_t rows = layout.shape[0];
   if (layout.shape[1] < 1) throw Error(fmt::format("{}: rows of 0 dimensions; expected at least 1", name));
-  if (rows < 2) throw Error(fmt::format("{}: {} rows; expected at least 2", name, rows));
+  if (rows < 2) throw Error(fmt::format("{}: {}; expected at least 2", name, data::counted(rows, "row")));
   constexpr int64_t kMost = 4096;  // of kernels::topk
   const int64_t most = std::min(kMost, rows - (options.include_self ? 0 : 1));
   if (options.k < 1 || options.k > most)
@@ -252,6 +253,7 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
       return fmt::format("{}: holds {}, rank 0's {}; expected the same file on every machine", file->name(),
                          file->digest(), of_first);
     });
+  if (first && options.accepted) options.accepted();
   if (first && !searched.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", searched.warning);
   const Rows rows(*file, options.normalize);
   NeighbourSearch::Lists found = search(ctx, *file, rows, searched, options);
@@ -259,7 +261,8 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
     if (!options.scores.empty()) complete_scores(found.score, rows, searched, options);
     data::write_npy<int64_t>(options.out, found.index, {file->rows(), options.k});
     if (!options.scores.empty()) data::write_npy<float>(options.scores, found.score, {file->rows(), options.k});
-    fmt::print("{} neighbours of each of {} rows: {}\n", options.k, file->rows(), options.out.string());
+    fmt::print("{} of each of {} rows: {}\n", data::counted(options.k, "neighbour"), file->rows(),
+               options.out.string());
   });
   return 0;
 }

@@ -10,6 +10,7 @@
 #include "data/dataset/folder_parts.h"
 #include "data/dataset/picture_list.h"
 #include "data/dataset/readers.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 
@@ -152,11 +153,15 @@ std::vector<Class> wanted_classes(const std::string& file, const std::vector<std
 
 void add_notes(const Walk& walk, PictureList& out) {
   if (!walk.left_out.empty())
-    out.notes.push_back(fmt::format("{} files without the ending of a picture are left out: {}", walk.left_out.size(),
+    out.notes.push_back(fmt::format("{} without the ending of a picture {} left out: {}",
+                                    counted(walk.left_out.size(), "file"), is_or_are(walk.left_out.size()),
                                     first_names(walk.left_out)));
   if (!walk.loops.empty())
-    out.notes.push_back(fmt::format("{} links to themselves or to folders that they lie in are left out: {}",
-                                    walk.loops.size(), first_names(walk.loops)));
+    out.notes.push_back(fmt::format("{} left out: {}",
+                                    walk.loops.size() == 1 ? "1 link to itself or to a folder that it lies in is"
+                                                           : counted(walk.loops.size(), "link") +
+                                                                 " to themselves or to folders that they lie in are",
+                                    first_names(walk.loops)));
 }
 
 void add_class(Walk& walk, const Class& one, PictureList& out, std::vector<std::string>& empty) {
@@ -230,9 +235,10 @@ PictureList list_folder(const fs::path& dir, const std::string& classes_file) {
   }
   if (!out.files.empty() && !in_root.empty())
     fail(
-        "{}: holds {} pictures beside {} folders of pictures ({}); expected folders, which are the classes, or "
+        "{}: holds {} beside {} of pictures ({}); expected folders, which are the classes, or "
         "pictures",
-        dir.string(), in_root.size(), walk.folders.size(), first_names({in_root.front(), walk.folders.front()}));
+        dir.string(), counted(in_root.size(), "picture"), counted(walk.folders.size(), "folder"),
+        first_names({in_root.front(), walk.folders.front()}));
   if (out.files.empty() && in_root.empty())
     fail("{}: holds no picture, nor do folders in it{}", dir.string(),
          walk.loops.empty() ? ""
@@ -242,7 +248,8 @@ PictureList list_folder(const fs::path& dir, const std::string& classes_file) {
     out = {.files = std::move(in_root), .class_names = {"unlabelled"}};
     out.labels.assign(out.files.size(), 0);
   } else if (!empty.empty()) {
-    fail("{}: {} class folders hold no picture: {}", dir.string(), empty.size(), first_names(empty));
+    fail("{}: {} no picture: {}", dir.string(), counted(empty.size(), "class folder holds", "class folders hold"),
+         first_names(empty));
   }
   add_notes(walk, out);
   return out;

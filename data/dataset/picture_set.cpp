@@ -14,6 +14,7 @@
 #include "data/dataset/digest.h"
 #include "data/dataset/picture_cache.h"
 #include "data/dataset/pictures.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 
@@ -159,12 +160,12 @@ void read_pictures(const PictureList& list, const Wanted& wanted, Dataset& out) 
   for (BadPicture& bad : contents.bad) bad.file = printable(list.files[static_cast<size_t>(bad.index)]);
   if (!wanted.pictures.skip_bad && !contents.bad.empty()) fail_for(contents.bad.front());
   if (contents.order.empty())
-    fail("{}: none of {} picture files can be decoded; {}: {}", out.spec, contents.bad.size(),
+    fail("{}: none of {} can be decoded; {}: {}", out.spec, counted(contents.bad.size(), "picture file"),
          contents.bad.front().file, contents.bad.front().reason);
   const auto count = std::ssize(contents.order);
   if (wanted.holdout > 0 && (contents.train == 0 || contents.train == count))
-    fail("{}: data.holdout = {} of {} pictures leaves {} to learn from and {} to score; take another share", out.spec,
-         wanted.holdout, count, contents.train, count - contents.train);
+    fail("{}: data.holdout = {} of {} leaves {} to learn from and {} to score; take another share", out.spec,
+         wanted.holdout, counted(count, "picture"), contents.train, count - contents.train);
 
   Images all{
       .count = count, .height = wanted.pictures.size, .width = wanted.pictures.size, .channels = 3, .pixels = pixels};

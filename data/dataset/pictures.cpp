@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "data/pictures/resize.h"
@@ -197,6 +198,22 @@ Images load_pictures(std::span<const std::string> files, const PictureSettings& 
   pixels.resize(static_cast<size_t>(out.count) * each);
   out.pixels = std::move(pixels);
   if (bad != nullptr) *bad = std::move(failed);
+  return out;
+}
+
+Images in_gray(const Images& images, bool negative) {
+  if (images.channels != 3)
+    fail("images of {}; expected 3, of which gray is made", counted(images.channels, "channel"));
+  const auto pixels = images.pixels.size() / 3;
+  std::vector<uint8_t> gray(pixels);
+  for (size_t p = 0; p < pixels; ++p) {
+    const uint8_t* rgb = images.pixels.data() + 3 * p;
+    const uint32_t luma = (19595U * rgb[0] + 38470U * rgb[1] + 7471U * rgb[2] + 32768U) >> 16;
+    gray[p] = static_cast<uint8_t>(negative ? 255 - luma : luma);
+  }
+  Images out = images;
+  out.channels = 1;
+  out.pixels = std::move(gray);
   return out;
 }
 

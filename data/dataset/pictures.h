@@ -27,7 +27,11 @@ enum class Resizing : uint8_t { filtered, by_area };
 Images load_pictures(std::span<const std::string> files, const PictureSettings&, std::vector<BadPicture>* bad = nullptr,
                      Resizing = Resizing::filtered);
 
-// The same for those who keep the pixels themselves. `store` is called with the index of a file and its pixels, from several
+// Of three channels one, as Pillow's convert("L") has it: (19595 R + 38470 G + 7471 B + 32768) / 65536, whole, which is 0.299 R +
+// 0.587 G + 0.114 B and leaves a gray pixel as it is. `negative`: 255 less that.
+Images in_gray(const Images&, bool negative = false);
+
+// load_pictures for those who keep the pixels themselves. `store` is called with the index of a file and its pixels, from several
 // threads at a time and in any order; `progress` with the number of files done, by one thread at a time, not for each of them,
 // and may throw to end the work.
 // Returns the bad files by index; without skip_bad decoding ends at one of them, and the first is the Error.

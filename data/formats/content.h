@@ -1,4 +1,4 @@
-// Recognises the content of a file, for messages that it is not the expected one. Inside data/ only.
+// Recognises the content of a file, for messages that it is not the expected one.
 #pragma once
 #include <string>
 

@@ -98,9 +98,13 @@ Header read_header(std::ifstream& in, const std::string& file) {
   const auto size = static_cast<uint64_t>(in.tellg());
   in.seekg(0);
   uint64_t header_bytes = 0;
-  if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader ||
-      header_bytes > size - 8)
-    throw Error(fmt::format("{}: not a safetensors file, or one that is damaged: cut off ({} bytes)", file, size));
+  if (size < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8) || header_bytes > kMaxHeader)
+    throw Error(
+        fmt::format("{}: not a safetensors file ({} bytes): expected the length of a header of at most {} MiB first",
+                    file, size, kMaxHeader >> 20));
+  if (header_bytes > size - 8)
+    throw Error(fmt::format("{}: not a safetensors file, or one that is cut off: {} bytes, expected a header of {}",
+                            file, size, header_bytes));
   std::string header(header_bytes, '\0');
   in.read(header.data(), static_cast<std::streamsize>(header_bytes));
   return {.json = parse_header(file, header), .data_bytes = size - 8 - header_bytes};

@@ -40,7 +40,10 @@ void expect_run(const fs::path& run) {
   if (fs::exists(run / "grid.toml"))
     throw Error(fmt::format("{0}: a folder of runs, not a run; expected those in it, {0}/cells/*/", run.string()));
   if (fs::exists(run / "run.json"))
-    throw Error(fmt::format("{}: a run on rows of features; only runs on images are compared", run.string()));
+    throw Error(
+        fmt::format("{0}: a run on rows of features; only runs on images are compared, and its own figures are in "
+                    "{0}/summary.json",
+                    run.string()));
   throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "kernels/elementwise.h"
 #include "nn/ops/ops.h"
@@ -13,7 +14,7 @@ namespace {
 Tensor read_array(Context& ctx, const SafeTensors& model, const std::string& name, size_t rank) {
   const auto at = model.arrays.find(name);
   if (at == model.arrays.end() || at->second.dtype != "F32" || at->second.shape.size() != rank)
-    throw Error(fmt::format("{}: expected tensor {} of F32 with {} extent(s)", model.file, name, rank));
+    throw Error(fmt::format("{}: expected tensor {} of F32 with {}", model.file, name, data::counted(rank, "extent")));
   return ctx.from(at->second.shape, {at->second.as<float>(), static_cast<size_t>(at->second.count())});
 }
 

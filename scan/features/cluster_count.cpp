@@ -58,8 +58,8 @@ ClusterCount choose_cluster_count(Context& ctx, Reporter& report, const std::vec
     report.note(fmt::format("{} clusters of k-means: silhouette {:.4f}", clusters, s->mean));
   }
   if (out.curve.empty())
-    throw Error(
-        fmt::format("--clusters: {} rows, or different ones among them, are too few for any candidate", rows.rows));
+    throw Error(fmt::format("{}: --clusters: {} rows, or different ones among them, are too few for any candidate",
+                            spaces.front().matrix().name(), rows.rows));
   return out;
 }
 

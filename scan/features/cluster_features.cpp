@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/features/judge.h"
@@ -185,7 +186,8 @@ json expect_clusterable(const RowClustering& c) {
                     !c.settings.unit && !c.settings.standardised);
   }
   if (const int least = c.settings.clusters.front(); first.rows() <= least)
-    throw Error(fmt::format("{}: {} rows; {} clusters need at least {}", first.name(), first.rows(), least, least + 1));
+    throw Error(fmt::format("{}: {}; {} clusters need at least {}", first.name(), data::counted(first.rows(), "row"),
+                            least, least + 1));
   if (wants_neighbours(c.settings.method) && c.settings.whole("neighbours") >= first.rows())
     throw Error(fmt::format("{}: {} rows have no {} neighbours each; --set neighbours={}", first.name(), first.rows(),
                             c.settings.whole("neighbours"), first.rows() - 1));

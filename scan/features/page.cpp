@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/formats/counted.h"
 #include "scan/features/judge.h"
 #include "scan/metrics/judgement.h"
 #include "scan/report/page_shell.h"
@@ -104,11 +105,11 @@ std::string unusual(const json& s) {
     }
     out += html_section(
         "Near-duplicates",
-        fmt::format("{} rows are {}, in {} groups: equal rows, and neighbours of a cosine of at least {}. The largest "
+        fmt::format("{} rows are {}, in {}: equal rows, and neighbours of a cosine of at least {}. The largest "
                     "groups; all are in near_duplicates.csv, which says which are equal.",
                     near.at("rows").get<int64_t>(),
                     likeness_text(near.at("rows").get<int64_t>(), near.at("exact").get<int64_t>()),
-                    near.at("groups").get<int64_t>(), number(near.at("cosine"), 4)),
+                    data::counted(near.at("groups").get<int64_t>(), "group"), number(near.at("cosine"), 4)),
         html_scroll(fmt::format("<table class=\"wide\"><tr><th>group</th><th>rows</th></tr>\n{}</table>", rows)));
   }
   std::string rows;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "scan/features/run.h"
@@ -81,7 +82,8 @@ RowPredictor::RowPredictor(Context& ctx, const RowSettings& settings, const Safe
 
 void RowPredictor::operator()(const std::vector<FeatureMatrix>& matrices, const Use& use) const {
   if (matrices.size() != dims_.size())
-    throw Error(fmt::format("the run has {} space(s) of features, found {} file(s)", dims_.size(), matrices.size()));
+    throw Error(fmt::format("--features: the run has {} of features; found {}", data::counted(dims_.size(), "space"),
+                            data::counted(matrices.size(), "file")));
   std::vector<FeatureRows> spaces;
   for (size_t s = 0; s < matrices.size(); ++s) {
     const FeatureMatrix& m = matrices[s];

@@ -38,6 +38,11 @@ nlohmann::json origin_of(const RowSettings& settings, const std::vector<FeatureM
 
 nlohmann::json read_run_file(const std::filesystem::path& dir) {
   std::ifstream file(dir / "run.json");
+  if (!file && std::filesystem::exists(dir / "config.toml"))
+    throw Error(
+        fmt::format("{}: a run on images, which is asked about picture files or --data NAME:DIR; --features asks "
+                    "one of kith cluster --features",
+                    dir.string()));
   if (!file)
     throw Error(fmt::format("{}: no run.json; expected the directory of kith cluster --features", dir.string()));
   nlohmann::json j = nlohmann::json::parse(file, nullptr, false);

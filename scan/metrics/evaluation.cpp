@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "data/dataset/dataset.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/text/csv.h"
 #include "scan/text/table.h"
@@ -221,7 +222,8 @@ std::string confusion_csv(const Evaluation& e) {
 }
 
 std::string to_text(const Evaluation& e) {
-  std::string out = fmt::format("{} samples, {} clusters, {} classes", e.n, cluster_number(e), e.table.classes);
+  std::string out = fmt::format("{}, {}, {}", data::counted(e.n, "sample"), data::counted(cluster_number(e), "cluster"),
+                                data::counted(e.table.classes, "class", "classes"));
   if (e.table.noise >= 0) out += fmt::format("; {} samples are noise, in no cluster", noise_of(e));
   out += "\n\n";
   if (e.scores) out += to_text(score_table(e)) + "\n";

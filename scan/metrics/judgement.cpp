@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/formats/counted.h"
 #include "scan/metrics/head_selection.h"
 
 namespace kith {
@@ -69,9 +70,9 @@ std::string unusual_text(const json& judged, const std::string& near, const std:
   constexpr size_t kNamed = 5;
   std::string out;
   if (const int64_t rows = judged.contains(near) ? judged.at(near).at(unit).get<int64_t>() : 0; rows > 0)
-    out += fmt::format("  {} {} are {}, in {} groups (near_duplicates.csv)\n", rows, called,
+    out += fmt::format("  {} {} are {}, in {} (near_duplicates.csv)\n", rows, called,
                        likeness_text(rows, judged.at(near).at("exact").get<int64_t>()),
-                       judged.at(near).at("groups").get<int64_t>());
+                       data::counted(judged.at(near).at("groups").get<int64_t>(), "group"));
   if (!judged.contains(outliers) || judged.at(outliers).at("first").empty()) return out;
   const json& first = judged.at(outliers).at("first");
   const json names = judged.at(outliers).value("names", json());

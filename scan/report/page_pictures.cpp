@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/formats/counted.h"
 #include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/prototypes.h"
@@ -66,7 +67,7 @@ class Rows {
     const std::span<const int64_t> members = members_[c];
     double confidence = 0;
     for (const int64_t i : members) confidence += in_.confidence[i];
-    std::string about = fmt::format("{} images", members.size());
+    std::string about = data::counted(members.size(), "image");
     if (in_.evaluation && !members.empty()) about += "<br>" + agreement_of(c);
     if (!members.empty())
       about += fmt::format("<br>confidence {}", percent(confidence / static_cast<double>(members.size())) + " %");

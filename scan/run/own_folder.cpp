@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
@@ -27,6 +26,20 @@ void expect_nothing_else(const std::string& folder, const std::function<bool(con
 
 bool is_beginning_of_run(const fs::path& file) {
   return file.filename() == "metrics.jsonl" || file.extension() == ".partial";
+}
+
+bool is_run_directory(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "config.toml", ignored) || fs::exists(folder / "run.json", ignored);
+}
+
+std::vector<std::string> runs_in(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<std::string> runs;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+    if (is_run_directory(entry->path())) runs.push_back(data::printable(entry->path().filename().string()));
+  std::ranges::sort(runs);
+  return runs;
 }
 
 std::string free_name_in(const fs::path& folder) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace kith {
 
@@ -13,6 +14,12 @@ void expect_nothing_else(const std::string& folder,
 
 // What a run leaves that was ended before it had saved anything.
 bool is_beginning_of_run(const std::filesystem::path& file);
+
+// Whether it is the directory of a run, on images or on rows of features.
+bool is_run_directory(const std::filesystem::path& folder);
+
+// The names of those in the folder, as they can be printed, in their order.
+std::vector<std::string> runs_in(const std::filesystem::path& folder);
 
 // A name in the folder that is free.
 std::string free_name_in(const std::filesystem::path& folder);

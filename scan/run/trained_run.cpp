@@ -11,8 +11,10 @@
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
 #include "scan/run/ledger.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
@@ -43,13 +45,19 @@ data::Dataset trained_on(const SafeTensors& weights, const std::string& spec) {
                   weights.file, kOriginKey));
 }
 
+// The stage of clusters before this one whose network is there; empty: none.
+std::string stage_before(const fs::path& dir, const std::string& stage) {
+  if (stage == "refine" && fs::exists(dir / "selflabel.safetensors")) return "selflabel";
+  const bool follows = stage == "refine" || stage == "selflabel";
+  return follows && fs::exists(dir / "cluster.safetensors") ? "cluster" : "";
+}
+
 SafeTensors weights_of(const fs::path& dir, const std::string& stage) {
   const fs::path path = dir / (stage + ".safetensors");
-  const bool other = stage != "cluster" && stage != "pretext" && fs::exists(dir / "cluster.safetensors");
-  if (!fs::exists(path))
-    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
-                            other ? ", or take the network of the one before, --stage cluster" : ""));
-  return read_stage_weights(path);
+  if (fs::exists(path)) return read_stage_weights(path);
+  const std::string before = stage_before(dir, stage);
+  throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
+                          before.empty() ? "" : ", or take the network of the one before, --stage " + before));
 }
 
 int clusters_in(const SafeTensors& weights) {
@@ -152,9 +160,13 @@ std::string no_run_directory(const fs::path& dir) {
   std::error_code ignored;
   if (fs::exists(dir / "run.json", ignored))
     return "a run on rows of features, not on images; kith predict asks it with --features";
-  return fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored)
-             ? "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint"
-             : "no run directory (it has no config.toml)";
+  if (fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored))
+    return "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint";
+  const std::vector<std::string> runs = runs_in(dir);
+  constexpr size_t kShown = 3;
+  return runs.empty() ? "no run directory (it has no config.toml)"
+                      : fmt::format("holds runs ({}); expected the directory of one, such as {}",
+                                    first_few(runs, kShown), (dir / runs.front()).string());
 }
 
 std::vector<std::string> cluster_names(const TrainedRun& run) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "data/formats/counted.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/pretext/task.h"
@@ -19,8 +20,8 @@ namespace {
 data::Images fitting(const TrainedRun& run, const data::Images& images) {
   const data::Images& want = run.shape();
   if (images.channels != want.channels)
-    throw Error(fmt::format("{}: a network for images of {} channel(s); these have {}", run.dir.string(), want.channels,
-                            images.channels));
+    throw Error(fmt::format("{}: a network for images of {}; these have {}", run.dir.string(),
+                            data::counted(want.channels, "channel"), images.channels));
   if (images.height == want.height && images.width == want.width) return images;
   if (run.config.data.size == 0)
     throw Error(fmt::format("{}: a network for images of {} x {} pixels, taken as they are; these have {} x {}",

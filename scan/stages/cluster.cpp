@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "nn/ops/ranks.h"
 #include "scan/metrics/agreement.h"
@@ -15,6 +16,7 @@
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
 #include "scan/stages/head_start.h"
+#include "scan/stages/import.h"
 #include "scan/stages/models.h"
 #include "scan/train/best_state.h"
 #include "scan/train/inference.h"
@@ -203,11 +205,7 @@ void train_cluster(const ClusterTask& task, const StateView& learned, const std:
 }
 
 void cluster(Session& s) {
-  if (!s.config.cluster.weights.empty())
-    throw Error(
-        fmt::format("cluster.weights: the result of this stage was imported from {}; --set 'cluster.weights=\"\"' "
-                    "trains one in its place",
-                    s.config.cluster.weights));
+  if (const std::string why = missing_import(s.config, s.dir, "cluster"); !why.empty()) throw Error(why);
   start_stage(s, "cluster");
   ClusterTask task{.session = s,
                    .classes = cluster_count(s.config, s.data),
@@ -216,9 +214,9 @@ void cluster(Session& s) {
                    .backbone = with_prefix(read_result(s, "pretext"), "backbone.")};
   check(s.config.cluster.heads >= 1, "cluster.heads must be at least 1");
   s.report.note(
-      fmt::format("cluster: {} clusters, {} head(s); the loss is consistency - {} * entropy: negative is good, "
+      fmt::format("cluster: {} clusters, {}; the loss is consistency - {} * entropy: negative is good, "
                   "lower is better",
-                  task.classes, s.config.cluster.heads, s.config.cluster.lambda));
+                  task.classes, data::counted(s.config.cluster.heads, "head"), s.config.cluster.lambda));
   profiled(s, "cluster", [&] {
     SafeTensors kept = s.config.cluster.frozen ? cluster_frozen(task) : cluster_tuned(task);
     put_temperature_into(kept, s.config.cluster.temperature);

@@ -1,6 +1,7 @@
 // The SCAN step with the backbone as it is: many linear heads at once on precomputed features. Seconds, not hours.
 #include <fmt/format.h>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/timing.h"
 #include "scan/stages/cluster.h"
@@ -52,7 +53,8 @@ SafeTensors cluster_frozen(const ClusterTask& task) {
     return s.ctx.from({rows.rows, rows.cols}, rows.values);
   };
   const Tensor train_rows = standardised(train_host), scored_rows = standardised(scored_host);
-  s.report.note(fmt::format("cluster: features of {} view(s) in {:.1f} s", config.views, watch.seconds()));
+  s.report.note(
+      fmt::format("cluster: features of {} in {:.1f} s", data::counted(config.views, "view"), watch.seconds()));
 
   start_heads(task, model, [&] { return train_rows.part(0, n); });
   Optimizer optimizer(s.ctx, model.head_state().parameters, config.train.optimizer);

@@ -4,12 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "data/dataset/digest.h"
+#include "data/formats/content.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/pretext/task.h"
 #include "scan/stages/models.h"
@@ -64,8 +68,8 @@ int depth_of(const Import& import) {
 void expect_channels(const Import& import, const data::Dataset& data) {
   const int64_t channels = extent(import, "backbone.conv1.weight", 1);
   if (channels != data.train().channels)
-    throw Error(fmt::format("{}: a network for images of {} channel(s); those of {} have {}", import.file.weights.file,
-                            channels, data.spec, data.train().channels));
+    throw Error(fmt::format("{}: a network for images of {}; those of {} have {}", import.file.weights.file,
+                            data::counted(channels, "channel"), data.spec, data.train().channels));
 }
 
 // All or nothing, and everything that does not fit in one line.
@@ -100,15 +104,25 @@ void say_what_was_read(Session& s, const Import& import) {
         "pad by 1: features differ a little from those that were learned");
 }
 
-// What people have instead. A file of torch.save begins as an archive or as a pickle.
+// A file of torch.save is an archive whose first member is a pickle, or, of old, a pickle.
+bool is_torch_save(std::string_view head) {
+  return head.starts_with("PK\x03\x04") ? head.find("data.pkl") != head.npos : head.starts_with('\x80');
+}
+
+// What people have instead.
 void expect_safetensors(const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file)) throw Error(file.string() + ": is a directory; expected a safetensors file");
+  std::array<char, data::kContentHead> bytes{};
   std::ifstream in(file, std::ios::binary);
-  char start[2] = {};
-  if (in.read(start, 2) && ((start[0] == 'P' && start[1] == 'K') || start[0] == '\x80'))
+  in.read(bytes.data(), bytes.size());
+  const std::string_view head(bytes.data(), static_cast<size_t>(in.gcount()));
+  if (head.size() > 8 && head[8] == '{') return;  // behind a length whose bytes may be any
+  if (is_torch_save(head))
     throw Error(
         file.string() +
         ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
+  if (const std::string what = data::content_of(data::as_bytes(head)); !what.empty())
+    throw Error(fmt::format("{}: is {}; expected weights as safetensors", file.string(), what));
 }
 
 }  // namespace
@@ -156,6 +170,27 @@ std::vector<std::string> fields_of(const Import& import) {
   fields.push_back(fmt::format("cluster.weights=\"{}\"", import.source));
   fields.push_back("selflabel.enabled=false");
   return fields;
+}
+
+std::string missing_import(const RunConfig& config, const std::filesystem::path& run_dir, const std::string& stage) {
+  if (stage == "cluster" && !config.cluster.weights.empty())
+    return fmt::format(
+        "cluster.weights: the result of this stage was imported from {}; --set 'cluster.weights=\"\"' trains one in "
+        "its "
+        "place",
+        config.cluster.weights);
+  if (stage != "pretext") return "";
+  if (!config.pretext.weights.empty())
+    return fmt::format(
+        "{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import, which alone sets "
+        "that field, writes into a new run directory",
+        (run_dir / "pretext.safetensors").string(), config.pretext.weights);
+  if (!config.pretext.start.empty() && !std::filesystem::exists(start_path(run_dir)))
+    return fmt::format(
+        "{}: missing; pretext.start says that training begins with {}, and kith import --train, which alone sets that "
+        "field, writes it into a new run directory",
+        start_path(run_dir).string(), config.pretext.start);
+  return "";
 }
 
 namespace {

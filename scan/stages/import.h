@@ -38,6 +38,10 @@ Import read_import(const std::filesystem::path& file, const std::vector<std::str
 // convolution, no epochs of the pretext, cluster.classes. Error: a ResNet of a depth that kith has not.
 std::vector<std::string> fields_of(const Import&);
 
+// What the stage, pretext or cluster, stops at in that run directory, where by its configuration kith import took something that
+// is not there: its fields were set by hand, or a file is gone. Of a pretext that is not there yet. Empty: nothing.
+std::string missing_import(const RunConfig&, const std::filesystem::path& run_dir, const std::string& stage);
+
 // Writes the results of pretext (trained from the weights, if they are a start), and with a cluster head those of mine and cluster,
 // into the new run directory. Error that names
 // every missing, unexpected, mis-shaped and not finite tensor, before anything is written.

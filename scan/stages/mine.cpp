@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/counted.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/features/matrix.h"
@@ -91,12 +92,14 @@ Neighbours mine_split(Session& s, const std::string& split, const data::Images& 
 
 Neighbours given_split(Session& s, const std::filesystem::path& file, const data::Images& images) {
   NeighbourLists lists = read_neighbour_lists(file, images.count, s.config.mine.include_self);
-  const auto note = [&](int64_t count, const char* what) {
-    if (count > 0) s.report.note(fmt::format("mine: {}: {} {}", file.string(), count, what));
+  const auto note = [&](int64_t count, const char* one, const char* many) {
+    if (count > 0) s.report.note(fmt::format("mine: {}: {}", file.string(), data::counted(count, one, many)));
   };
-  note(lists.itself, "images were among their own neighbours and are left out there");
-  note(lists.repeated, "neighbours were named again in one list and are left out");
-  note(lists.empty, "images have no neighbour: each pairs with itself");
+  note(lists.itself, "image was among its own neighbours and is left out there",
+       "images were among their own neighbours and are left out there");
+  note(lists.repeated, "neighbour was named again in one list and is left out",
+       "neighbours were named again in one list and are left out");
+  note(lists.empty, "image has no neighbour: it pairs with itself", "images have no neighbour: each pairs with itself");
   tell_purity(s, "train", images, lists.view());
   return {.rows = lists.rows, .k = lists.k, .index = std::move(lists.index), .score = {}};
 }

@@ -11,6 +11,7 @@
 #include "scan/run/metrics_log.h"
 #include "scan/run/profiled.h"
 #include "scan/run/ranks.h"
+#include "scan/stages/import.h"
 #include "scan/train/inference.h"
 #include "scan/train/statistics.h"
 #include "scan/train/step_readback.h"
@@ -102,13 +103,8 @@ void begin_with(const SafeTensors& weights, PretextTask& task) {
 namespace {
 
 SafeTensors start_weights(const Session& s) {
-  const std::filesystem::path path = start_path(s.dir);
-  if (!std::filesystem::exists(path))
-    throw Error(
-        fmt::format("{}: missing; pretext.start says that training begins with {}, and kith import --train "
-                    "writes it into a new run directory",
-                    path.string(), s.config.pretext.start));
-  return read_safetensors(path);
+  if (const std::string why = missing_import(s.config, s.dir, "pretext"); !why.empty()) throw Error(why);
+  return read_safetensors(start_path(s.dir));
 }
 
 // An attempt that was killed before its features were valid has left the line of the features' accuracy.
@@ -146,10 +142,7 @@ void train_and_project(Session& s) {
     load_state(task->state(), read_result(s, "pretext"));
     remove_finished_checkpoint(s, "pretext");
   } else if (!s.config.pretext.weights.empty()) {
-    throw Error(
-        fmt::format("{}: missing or replaced; pretext.weights says that it was imported from {}, and kith import "
-                    "writes into a new run directory",
-                    (s.dir / "pretext.safetensors").string(), s.config.pretext.weights));
+    throw Error(missing_import(s.config, s.dir, "pretext"));
   } else {
     if (!s.config.pretext.start.empty())
       begin_with(file_of_first(s.ctx.collective(), [&] { return start_weights(s); }), *task);

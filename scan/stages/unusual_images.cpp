@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "data/dataset/digest.h"
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "scan/metrics/judgement.h"
@@ -135,9 +136,9 @@ std::vector<PictureSection> unusual_pictures(const data::Images& train, const Un
         .images = &train,
         .heading = "Near-duplicates",
         .about = fmt::format(
-            "{} train images are {}, in {} groups: images of the same pixels{}. The largest groups; all are in "
+            "{} train images are {}, in {}: images of the same pixels{}. The largest groups; all are in "
             "near_duplicates.csv.",
-            u.near.rows, likeness_text(u.near.rows, u.near.exact), u.near.groups.size(),
+            u.near.rows, likeness_text(u.near.rows, u.near.exact), data::counted(u.near.groups.size(), "group"),
             u.likeness.empty()
                 ? ""
                 : fmt::format(

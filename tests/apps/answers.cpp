@@ -205,7 +205,7 @@ TEST_F(Answers, APictureGivenTwiceIsSortedOnce) {
   const Outcome o =
       ask("sort", {"--into", path("twice"), pictures()[0], path("pictures/../pictures/p0.png"), pictures()[0]});
   ASSERT_EQ(o.status, 0) << o.err;
-  EXPECT_NE(o.out.find(": 1 pictures, "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find(": 1 picture, "), std::string::npos) << o.out;
   int links = 0;
   for (const fs::directory_entry& e : fs::recursive_directory_iterator(root_ / "twice")) links += e.is_symlink();
   EXPECT_EQ(links, 1);
@@ -258,7 +258,9 @@ TEST_F(Answers, MistakesAreOneLine) {
        "--out " + path("p.txt") + ": expected a name ending in .csv, .jsonl or .npy"},
       {{"predict", "--run", path("run"), pictures()[0], "--out", path("none/p.csv")},
        path("none/p.csv") + ": cannot create: no such folder"},
-      {{"predict", "--run", path("run"), pictures()[0], "--stage", "refine"}, "refine.safetensors: missing"},
+      {{"predict", "--run", path("run"), pictures()[0], "--stage", "refine"},
+       "refine.safetensors: missing; run the refine stage first, or take the network of the one before, --stage "
+       "selflabel\n"},
       {{"predict", "--run", path("run"), pictures()[0], "--out", path("run/assignments.npy")},
        path("run/assignments.npy") + ": is a file of the run, which is only read; give the output another name"},
       {{"predict", "--run", path("run"), "--data", "list:" + path("list.csv"), "--out", path("list.csv")},

@@ -122,6 +122,12 @@ TEST(Program, WrongUsageExitsWithTwo) {
   for (const std::string text : {"-1", "", "4097"})
     expect_error({"run", "--out", "x", "--threads", text}, 2,
                  "--threads: expected a whole number, 0 to 4096; found '" + text + "' (kith run --help)");
+  for (const std::string command : {"run", "mine"})
+    expect_error({command, "--out", "x", "--ranks", "0"}, 2,
+                 "--ranks: expected a whole number, 1 to 4096; found '0' (kith " + command + " --help)");
+  expect_error({"predict", "--run", "x", "--images", "y.png"}, 2,
+               "kith predict has no option --images; the nearest is --stage; picture files stand without an option "
+               "(kith predict --help)");
   expect_error({"run", "--out", "x", "--data", ""}, 2, "--data: is empty (kith run --help)");
   expect_error({"run", "--out", "x", "--preset", ""}, 2, "--preset: is empty (kith run --help)");
   expect_error({"mine", "--k", "3", "--out", "y"}, 2, "--k requires --features (kith mine --help)");
@@ -203,6 +209,12 @@ TEST(Program, ANameThatIsTooLongIsSaidPlainly) {
   expect_error({"run", "--data", "folder:" + name, "--out", "x"}, 1, name + what);
   expect_error({"predict", "--run", name, "x.png"}, 1, name + "/config.toml" + what);
   expect_error({"import", name, "--data", "mnist:x", "--out", "x"}, 1, name + what);
+}
+
+// Nothing is said of a device before.
+TEST(Program, RowsThatAreNotThereAreRefusedInOneLine) {
+  expect_error({"mine", "--features", "none.npy", "--out", "I.npy"}, 1,
+               "none.npy: cannot open: No such file or directory");
 }
 
 TEST(Program, DataErrorsAreOneLine) {

@@ -55,7 +55,7 @@ TEST_F(Compare, SeedsAreRunsOfOneFolderAndOneRow) {
             std::string::npos);
   EXPECT_NE(text_of(root_ / "page.html").find("2 runs compared"), std::string::npos);
   EXPECT_EQ(compare({runs[0], "--page", at("page.html")}).status, 0);  // its own page is replaced
-  EXPECT_NE(text_of(root_ / "page.html").find("1 runs compared"), std::string::npos);
+  EXPECT_NE(text_of(root_ / "page.html").find("1 run compared"), std::string::npos);
 }
 
 TEST_F(Compare, RunsThatDifferHaveARowEachWithWhatDiffers) {

@@ -118,8 +118,8 @@ TEST_F(Graphs, OfOthersAreUsedByLaterStages) {
   data::write_npy<int64_t>(path("own.npy"), given.values, given.shape);
   const Outcome o = mine("own.npy");
   ASSERT_EQ(o.status, 0) << o.err;
-  for (const char* note : {": 1 images were among their own neighbours", ": 1 neighbours were named again",
-                           ": 1 images have no neighbour: each pairs with itself", "share the label"})
+  for (const char* note : {": 1 image was among its own neighbours", ": 1 neighbour was named again",
+                           ": 1 image has no neighbour: it pairs with itself", "share the label"})
     EXPECT_NE(o.err.find(note), std::string::npos) << note << o.err;
   auto want = ring(1).values;
   want[0] = 7, want[1] = -1, want[2] = 5;

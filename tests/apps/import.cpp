@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "nn/state/safetensors.h"
 #include "tests/apps/run_fixture.h"
@@ -47,15 +48,42 @@ TEST_F(Import, ARunGoesOnFromIt) {
   EXPECT_EQ(json::parse(scored.out).at("summary").at("table").back().at("name"), "SCAN");
 }
 
+// The bytes of the header's length may be those that another kind of file begins with, as 0x80 is a pickle's.
+TEST_F(Import, AHeaderMayHaveAnyLength) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  const std::string file = text_of(root_ / "a" / "pretext.safetensors");
+  size_t length = 0;
+  std::memcpy(&length, file.data(), 8);
+  const size_t padded = (length + 0xff) / 0x100 * 0x100 + 0x80;
+  std::string again(8, '\0');
+  std::memcpy(again.data(), &padded, 8);
+  again += file.substr(8, length) + std::string(padded - length, ' ') + file.substr(8 + length);
+  ASSERT_EQ(again[0], '\x80');
+  std::ofstream(root_ / "padded.safetensors", std::ios::binary) << again;
+  const Outcome o = kith(import("padded.safetensors", "b", {"--quiet"}));
+  EXPECT_EQ(o.status, 0) << o.err;
+}
+
 TEST_F(Import, AnErrorIsOneLineAndLeavesNothing) {
   ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
   SafeTensors file = read_safetensors(root_ / "a" / "pretext.safetensors");
   file.arrays.erase("backbone.bn1.bias");
   write_safetensors(root_ / "bad.safetensors", {.arrays = file.arrays});
   std::ofstream(root_ / "text.safetensors") << "no weights at all";
+  std::ofstream(root_ / "bytes.safetensors") << "\1\2\3\4\5\6\7\1\2\3";
+  std::ofstream(root_ / "picture.png") << "\x89PNG\r\n\x1a\n";
+  std::ofstream(root_ / "weights.zip") << "PK\3\4 ... weights.txt";
+  std::ofstream(root_ / "new.pth") << "PK\3\4 ... archive/data.pkl";
+  std::ofstream(root_ / "old.pth") << "\x80\2}q";
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {import("bad.safetensors", "b"), "bad.safetensors: state does not fit: missing backbone.bn1.bias. To leave"},
-      {import("text.safetensors", "b"), "text.safetensors: not a safetensors file"},
+      {import("text.safetensors", "b"), "text.safetensors: is text that begins 'no weights at all'; expected weights "},
+      {import("bytes.safetensors", "b"),
+       "bytes.safetensors: not a safetensors file (10 bytes): expected the length of a "},
+      {import("picture.png", "b"), "picture.png: is a PNG image; expected weights as safetensors\n"},
+      {import("weights.zip", "b"), "weights.zip: is a zip archive; expected weights as safetensors\n"},
+      {import("new.pth", "b"), "new.pth: looks like a file of torch.save; expected safetensors, docs/weights.md has "},
+      {import("old.pth", "b"), "old.pth: looks like a file of torch.save; expected safetensors, docs/weights.md has "},
       {import("none.safetensors", "b"), "none.safetensors: cannot open"},
       {import("a/pretext.safetensors", "b", {"--ignore", "projector."}), ": no tensor begins with projector."},
       {import("a/pretext.safetensors", "b", {"--head", "1"}), ": --head 1: the file has no cluster head"},

@@ -74,9 +74,9 @@ TEST_F(PicturesAsked, AllOfTheFolderOrThePartsThatTheRunMade) {
   const Outcome all = ask("predict", {});
   ASSERT_EQ(all.status, 0) << all.err;
   EXPECT_EQ(names_in(all.out).size(), size_t{kPictures});
-  EXPECT_EQ(all.err, "kith: all 40 pictures of folder:" + path("photos") +
-                         ", those of the share that the run held out among them; --split test or train asks about one "
-                         "part\nkith: answered by the network of the stage cluster\n");
+  EXPECT_EQ(all.err, "kith: 40 pictures of folder:" + path("photos") +
+                         ": those that the run learned from and those that it held out; --split train or test asks "
+                         "about one part\nkith: answered by the network of the stage cluster\n");
   EXPECT_GE(files_of("test").size(), 2u);
   for (const char* split : {"test", "train"}) {
     const Outcome part = ask("predict", {"--split", split});
@@ -93,8 +93,11 @@ TEST_F(PicturesAsked, WhatAFolderLeavesOutIsTold) {
   const Outcome o = kith({"predict", "--run", path("run"), "--data", "folder:" + path("more"), "--threads", "1"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_EQ(names_in(o.out).size(), 2u);
-  EXPECT_NE(o.err.find("kith: 1 files without the ending of a picture are left out: "), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("kith: 1 file without the ending of a picture is left out: "), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("notes.txt"), std::string::npos) << o.err;
+  EXPECT_EQ(o.err.find("held out"), std::string::npos) << o.err;  // of these nothing was
+  EXPECT_EQ(ask("predict", {"--invert"}).err, "kith: error: --invert: the images of " + path("run") +
+                                                  " have 3 channels; expected a run of gray images\n");
 }
 
 TEST_F(PicturesAsked, LeftOutFilesAreNamedWithTheirBytesEscaped) {

@@ -259,6 +259,29 @@ TEST_F(Runs, AStageWithoutItsInputsLeavesNoDirectory) {
     }
 }
 
+// Fields that are kith import's own notes, set by hand: a stage would look for what is not there.
+TEST_F(Runs, WhatWasNotImportedIsMissedAtTheStart) {
+  const std::string out = (root_ / "out").string();
+  const std::pair<std::string, std::string> cases[] = {
+      {"pretext.weights",
+       out + "/pretext.safetensors: missing or replaced; pretext.weights says that it was imported from "
+             "x, and kith import, which alone sets that field, writes into a new run directory"},
+      {"pretext.start",
+       out + "/start.safetensors: missing; pretext.start says that training begins with x, and kith import "
+             "--train, which alone sets that field, writes it into a new run directory"},
+      {"cluster.weights",
+       "cluster.weights: the result of this stage was imported from x; --set 'cluster.weights=\"\"' trains one in its "
+       "place"}};
+  for (const auto& [field, message] : cases)
+    for (const char* dry : {"--quiet", "--dry-run"}) {
+      const Outcome o = run("out", {"--set", field + "=x", dry});
+      EXPECT_EQ(o.status, 1);
+      EXPECT_EQ(o.err, "kith: error: " + message + "\n");
+      EXPECT_EQ(o.out, "");
+      EXPECT_FALSE(fs::exists(out));
+    }
+}
+
 TEST_F(Runs, ADamagedDirectoryIsRefusedAtTheStart) {
   ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
   const fs::path config = root_ / "a" / "config.toml", log = root_ / "a" / "metrics.jsonl";

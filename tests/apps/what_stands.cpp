@@ -111,7 +111,7 @@ TEST_F(WhatStands, AnEmptyFolderAndOneThatARunBeganAreWelcome) {
 
 TEST_F(WhatStands, APageOfAComparisonReplacesNothingElse) {
   fs::create_directory(root_ / "a");
-  std::ofstream(root_ / "a" / "report.html") << "<title>1 runs compared</title>";
+  std::ofstream(root_ / "a" / "report.html") << "<title>1 run compared</title>";
   for (const char* name : {"notes.html", "notes.md"}) std::ofstream(root_ / name) << "mine";
   const auto page = [&](const std::string& name) { return refused({"compare", path("a"), "--page", path(name)}); };
   EXPECT_EQ(page("notes.md"), "kith: error: --page " + path("notes.md") + ": expected a name ending in .html\n");

@@ -51,7 +51,7 @@ TEST_F(DataCommands, InfoOfASetWithoutTestImagesOrLabels) {
   test::write_bytes(own / "train.bin", record);
   test::write_bytes(own / "class_names.txt", {'x'});
   const std::string text = run({"data", "info", "cifar-format:" + own.string()});
-  EXPECT_NE(text.find("no test images: the 1 train images are scored\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("no test images: the 1 train image is scored\n"), std::string::npos) << text;
   EXPECT_NE(text.find("have no labels"), std::string::npos) << text;
   const nlohmann::json info = nlohmann::json::parse(run({"data", "info", "cifar-format:" + own.string(), "--json"}));
   EXPECT_EQ(info["test"]["count"], 0);
@@ -74,8 +74,8 @@ TEST_F(DataCommands, InfoOfPictureFiles) {
   const std::string sheet = (dir / "sheet.png").string();
   const std::string text = run({"data", "info", photos, "--size", "8", "--skip-bad", "--sheet", sheet});
   for (const char* part :
-       {"8 x 8 x 3", "   1 dogs", "1 files without the ending of a picture are left out: about.txt",
-        "1 picture files cannot be decoded and are left out:", "dogs/2.jpg: is not a picture that can be read"})
+       {"8 x 8 x 3", "   1 dogs", "1 file without the ending of a picture is left out: about.txt",
+        "1 picture file cannot be decoded and is left out:", "dogs/2.jpg: is not a picture that can be read"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   EXPECT_EQ(data::read_png(sheet).height, 2 * (2 * 8 + 2) + 2);
   const nlohmann::json info = nlohmann::json::parse(run({"data", "info", photos, "--skip-bad", "--json"}));

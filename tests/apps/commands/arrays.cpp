@@ -44,6 +44,22 @@ TEST_F(Arrays, EvaluateTakesAnyNumbersForClustersAndClasses) {
   EXPECT_EQ(json["acc"], 0.5);
 }
 
+TEST_F(Arrays, EvaluateTakesColumnsForLists) {
+  const auto options = [&](const std::vector<int64_t>& shape) {
+    return EvaluateArrays{.assignments = write<int64_t>("A.npy", {0, 0, 1, 1}, shape),
+                          .labels = write<uint8_t>("L.npy", {1, 1, 0, 1}, shape),
+                          .probabilities = {},
+                          .confusion = {},
+                          .json = true};
+  };
+  const std::string want = printed([&] { return evaluate_arrays(options({4})); });
+  EXPECT_EQ(printed([&] { return evaluate_arrays(options({4, 1})); }), want);
+  EXPECT_EQ(message([&] {
+              evaluate_arrays(options({1, 4}));
+            }),
+            (dir / "A.npy").string() + ": shape [1, 4]; expected [n]");
+}
+
 TEST_F(Arrays, EvaluateWarnsOnStandardErrorAlone) {
   const path a = write<int32_t>("A.npy", {0, 0, 0}, {3}), l = write<int32_t>("L.npy", {4, 4, 4}, {3});
   const path ones = write<float>("P.npy", {1, 1, 1, 1, 1, 1}, {3, 2});

@@ -59,6 +59,10 @@ TEST_F(ClusterProgram, ClustersScoresAndPredicts) {
   EXPECT_NE(o.out.find("120 rows, 3 of 3 clusters used, mean confidence 100.0 %, silhouette"), std::string::npos)
       << o.out;
   EXPECT_NE(o.out.find("ACC 100.0 NMI 100.0 ARI 100.0"), std::string::npos) << o.out;
+  data::write_npy<int64_t>(root / "column.npy", data::read_npy<int64_t>(root / "L.npy").values, {120, 1});
+  const Outcome column =
+      kith(command("run", {"--clusters", "3", "--method", "kmeans", "--labels", path("column.npy")}));
+  EXPECT_NE(column.out.find("ACC 100.0 NMI 100.0 ARI 100.0"), std::string::npos) << column.err;
   const Outcome p = kith({"predict", "--run", path("run"), "--features", path("new.npy"), "--out", path("p.csv")});
   ASSERT_EQ(p.status, 0) << p.err;
   const auto of = data::read_npy<int64_t>(root / "run" / "assignments.npy").values;
@@ -145,11 +149,16 @@ TEST_F(ClusterProgram, RefusalsLeaveNothing) {
   refused({"--clusters", "3", "--features", path("G.npy")}, 1, "2 files; --method scan takes one");
   refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "which int64 cannot hold");
   refused({"--clusters", "3", "--features", path("absent.npy")}, 1, "absent.npy");
+  const std::vector<int64_t> labels = data::read_npy<int64_t>(root / "L.npy").values;
+  data::write_npy<int64_t>(root / "wide.npy", labels, {60, 2});
+  refused({"--clusters", "3", "--labels", path("wide.npy")}, 1,
+          path("wide.npy") + ": shape [60, 2]; expected [rows]\n");
   data::write_npy<float>(root / "same.npy", std::vector<float>(240, 1.f), {120, 2});
   const Outcome same = kith({"cluster", "--features", path("same.npy"), "--clusters", "auto", "--method", "kmeans",
                              "--out", path("none"), "--threads", "1", "--quiet"});
   EXPECT_EQ(same.status, 1);
-  EXPECT_NE(same.err.find("too few for any candidate"), std::string::npos) << same.err;
+  EXPECT_EQ(same.err, "kith: error: " + path("same.npy") +
+                          ": --clusters: 120 rows, or different ones among them, are too few for any candidate\n");
   EXPECT_FALSE(fs::exists(root / "none"));
   const Outcome proc = kith({"cluster", "--features", path("F.npy"), "--clusters", "3", "--out", "/proc/nope"});
   EXPECT_EQ(proc.status, 1);

@@ -148,6 +148,23 @@ TEST_F(Arrays, MineFindsTheNearestByAngleInANarrowCone) {
   }
 }
 
+TEST_F(Arrays, MineSaysThatItBeginsOnceNothingWasRefused) {
+  int accepted = 0;
+  MineArrays options{.features = write<float>("nan.npy", {1, 0, std::nanf(""), 1}, {2, 2}),
+                     .k = 1,
+                     .out = dir / "I.npy",
+                     .scores = {},
+                     .accepted = [&] { ++accepted; }};
+  EXPECT_NE(message([&] { mine_arrays(ctx, options); }), "");
+  options.features = write<float>("F.npy", {1, 0, 0, 1}, {2, 2});
+  options.k = 2;
+  EXPECT_NE(message([&] { mine_arrays(ctx, options); }), "");
+  EXPECT_EQ(accepted, 0);
+  options.k = 1;
+  printed([&] { return mine_arrays(ctx, options); });
+  EXPECT_EQ(accepted, 1);
+}
+
 TEST_F(Arrays, MineNamesZeroRows) {
   const path file = write<float>("F.npy", {1, 0, 0, 0, 0, 1, 0, 0}, {4, 2});
   testing::internal::CaptureStderr();

@@ -60,7 +60,7 @@ TEST_F(Folder, OtherFilesAreLeftOutWithANote) {
 
 TEST_F(Folder, PicturesBesideClassFoldersAreAnError) {
   for (const char* file : {"a/1.png", "1.png"}) put(file);
-  EXPECT_HAS(error(), "holds 1 pictures beside 1 folders of pictures");
+  EXPECT_HAS(error(), "holds 1 picture beside 1 folder of pictures");
 }
 
 TEST_F(Folder, NothingToReadIsAnError) {

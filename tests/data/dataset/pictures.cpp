@@ -52,6 +52,28 @@ TEST_F(LoadPictures, ContentTellsTheFormatAndNotTheEnding) {
       "e.png: is not a picture that can be read");
 }
 
+// The values that Pillow 13.0 has: Image.new("RGB", (1, 1), colour).convert("L").
+TEST(InGray, AsPillowMakesIt) {
+  const Images colours{.count = 2,
+                       .height = 1,
+                       .width = 3,
+                       .channels = 3,
+                       .pixels = {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 200, 90, 255, 255, 255, 1, 2, 3},
+                       .labels = {4, 5},
+                       .files = {"a", "b"}};
+  const Images gray = data::in_gray(colours), negative = data::in_gray(colours, true);
+  EXPECT_EQ(gray.pixels, (data::Pixels{76, 150, 29, 131, 255, 2}));
+  EXPECT_EQ(gray.channels, 1);
+  EXPECT_EQ(gray.labels, colours.labels);
+  EXPECT_EQ(gray.files, colours.files);
+  EXPECT_EQ(negative.pixels, (data::Pixels{179, 105, 226, 124, 0, 253}));
+  std::vector<uint8_t> equal;
+  for (int v = 0; v < 256; ++v) equal.insert(equal.end(), 3, static_cast<uint8_t>(v));
+  const Images kept = data::in_gray({.count = 1, .height = 16, .width = 16, .channels = 3, .pixels = equal});
+  for (size_t v = 0; v < 256; ++v) EXPECT_EQ(kept.pixels[v], v);
+  EXPECT_HAS(error_of([&] { data::in_gray(kept); }), "images of 1 channel; expected 3");
+}
+
 TEST_F(LoadPictures, TheFirstBadFileIsTheError) {
   std::vector<std::string> files;
   for (int i = 0; i < 40; ++i) files.push_back(one_colour(std::to_string(i) + ".png", 1));

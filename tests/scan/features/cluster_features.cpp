@@ -234,9 +234,9 @@ TEST_F(RowRuns, NewRowsArePredictedAsTheOldOnes) {
     });
     const std::string wrong =
         message_of([&] { predictor({FeatureMatrix::of(blobs(5, 7, 3, 0.2f).view())}, [](auto&) {}); });
-    EXPECT_NE(
-        wrong.find(method == "turtle" ? "2 space(s) of features, found 1" : "rows of 7 dimensions; the run's have 6"),
-        std::string::npos);
+    EXPECT_NE(wrong.find(method == "turtle" ? "2 spaces of features; found 1 file"
+                                            : "rows of 7 dimensions; the run's have 6"),
+              std::string::npos);
   }
   EXPECT_NE(message_of([&] {
               Context ctx;

@@ -130,7 +130,7 @@ TEST(NearGroupsOfRows, HoldExactCopiesAndSayWhichTheyAre) {
                                  {"out", {{"first", {{3, 0.5}}}, {"names", {"c.png"}}}}};
   EXPECT_EQ(
       unusual_text(judged, "near", "out", "rows", "images"),
-      "  4 images are the same or nearly the same as another, 3 of them exactly, in 1 groups (near_duplicates.csv)\n"
+      "  4 images are the same or nearly the same as another, 3 of them exactly, in 1 group (near_duplicates.csv)\n"
       "  least like others: images c.png (outliers.csv)\n");
   EXPECT_EQ(likeness_text(2, 2), "the same as another");
 }

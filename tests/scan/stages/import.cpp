@@ -131,7 +131,7 @@ TEST_F(Imports, OtherNetworksAreNamed) {
   TinyRun colour("import_colour", tiny_config(), striped_data(3));
   const fs::path gray = written(weights("pretext"));
   EXPECT_EQ(error_of([&] { import(colour, gray); }),
-            gray.string() + ": a network for images of 1 channel(s); those of striped:nowhere have 3");
+            gray.string() + ": a network for images of 1 channel; those of striped:nowhere have 3");
   expect_nothing_in(colour);
 }
 
@@ -141,7 +141,8 @@ TEST_F(Imports, OtherFilesAreCalledWhatTheyAre) {
   std::ofstream(pth) << "PK\x03\x04 and more";
   EXPECT_EQ(
       error_of([&] { import(to, pth); }),
-      pth.string() + ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
+      pth.string() +
+          ": looks like a file of torch.save; expected safetensors, docs/weights.md has the lines that convert it");
   EXPECT_EQ(error_of([&] { import(to, folder_.path()); }),
             folder_.path().string() + ": is a directory; expected a safetensors file");
   SafeTensors half = weights("pretext");

@@ -84,7 +84,7 @@ TEST_F(Imports, AStartIsNoPlaceForClusterHeadsAndMustBeThere) {
   EXPECT_EQ(error_of([&] { to(); }),
             start_path(to.folder.path()).string() +
                 ": missing; pretext.start says that training begins with elsewhere.safetensors 0, and kith import "
-                "--train writes it into a new run directory");
+                "--train, which alone sets that field, writes it into a new run directory");
 }
 
 }  // namespace
