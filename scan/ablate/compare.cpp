@@ -12,6 +12,7 @@
 #include "scan/ablate/plan.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
+#include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
@@ -66,7 +67,8 @@ std::string data_key(const fs::path& run, const RunConfig& config) {
 
 // What it was trained in, where its log says so.
 std::string precision_of(const fs::path& run, const RunConfig& config) {
-  const std::string trained = trained_in(read_metrics((run / "metrics.jsonl").string())).text;
+  const fs::path log = run / "metrics.jsonl";
+  const std::string trained = fs::exists(log) ? trained_in(read_metrics(log)).text : "";
   return !trained.empty() ? trained : config.precision == Precision::bf16 ? "bf16" : "f32";
 }
 
@@ -105,6 +107,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.data.push_back(data_name(config, out.summaries.back()));
     const std::string data = data_key(run, config);
     const std::string precision = precision_of(run, config);
+    if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));
     size_t setting = 0;
     while (setting < firsts.size() &&
            !(first_data[setting] == data && precisions[setting] == precision && same_setting(*firsts[setting], config)))

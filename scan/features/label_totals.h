@@ -4,6 +4,7 @@
 
 #include "kernels/index/label_sums.h"
 #include "nn/tensor/array.h"
+#include "nn/tensor/profile.h"
 #include "nn/tensor/tensor.h"
 
 namespace kith {
