@@ -90,6 +90,12 @@ void ConsoleReporter::note(const std::string& text) {
 
 void ConsoleReporter::warn(const std::string& text) { say("kith: warning: " + text); }
 
+void ConsoleReporter::rewind_log(int64_t position) {
+  if (log_.position() < position)
+    warn("metrics.jsonl: lines are missing: it is shorter than it was when the checkpoint was saved");
+  log_.rewind(position);
+}
+
 bool ConsoleReporter::stop_requested() const { return options_.stop_signal() != 0; }
 
 double ConsoleReporter::elapsed() const { return std::max(seconds_between(begin_, Clock::now()), 1e-9); }

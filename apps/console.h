@@ -40,7 +40,7 @@ class ConsoleReporter : public Reporter {
   void warn(const std::string& text) override;
   bool stop_requested() const override;
   int64_t log_position() override { return log_.position(); }
-  void rewind_log(int64_t position) override { log_.rewind(position); }
+  void rewind_log(int64_t position) override;
 
  private:
   using Clock = std::chrono::steady_clock;

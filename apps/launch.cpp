@@ -38,7 +38,7 @@ std::vector<std::string> own_command() {
   return words;
 }
 
-[[noreturn]] void launch(int ranks) {
+[[noreturn]] void launch(int ranks, const std::filesystem::path& saved) {
   if (mpi_version().empty()) mpi_ranks();  // says what is missing
   const int processors = available_processors(), most = most_ranks(processors);
   if (ranks > most)
@@ -51,9 +51,9 @@ std::vector<std::string> own_command() {
   if (std::getenv("GOMP_SPINCOUNT") == nullptr) ::setenv("OMP_WAIT_POLICY", "passive", 0);
   ::setenv("OMP_NUM_THREADS", std::to_string(threads_of_rank(available_processors(), ranks)).c_str(), 0);
   const LauncherEnd end = run_launcher(words);
-  if (end.given_up)
-    fmt::print(stderr,
-               "kith: stopped while the ranks started: nothing was changed, and the same command starts them again\n");
+  // Ranks that began to save while they were given up, or an earlier command, may have left something.
+  if (std::error_code none; end.given_up)
+    fmt::print(stderr, "kith: {}\n", std::filesystem::exists(saved, none) ? kStopped : kNothingSaved);
   if (end.status == 0 && stop_announced()) fmt::print(stderr, "kith: {}\n", kDoneBeforeStop);
   throw EndQuietly{end.status};
 }
@@ -111,7 +111,7 @@ void expect_command_of_ranks(const std::vector<std::string>& arguments) {
                           announced->variable));
 }
 
-std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
+std::shared_ptr<Collective> join_ranks(std::optional<int> wanted, const std::filesystem::path& saved) {
   const std::optional<Announced> announced = announced_ranks();
   if (announced) {
     if (wanted && *wanted != announced->size)
@@ -122,7 +122,7 @@ std::shared_ptr<Collective> join_ranks(std::optional<int> wanted) {
     if (started_by_kith())
       throw Error(fmt::format("--ranks {}: {} announces no ranks: it belongs to another MPI than {}", *wanted,
                               mpi_launcher(), mpi_version()));
-    launch(*wanted);
+    launch(*wanted, saved);
   }
   return one_rank();
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,8 +25,9 @@ void expect_command_of_ranks(const std::vector<std::string>& arguments);
 
 // The processes that this command works with; one_rank() where it is alone. Where --ranks wants several and no launcher has
 // started them, mpirun is started with this command, and this process throws EndQuietly once that has ended; Ctrl-C and SIGTERM
-// reach the ranks meanwhile (launcher.h). Error: no MPI; the launcher announced another number.
-std::shared_ptr<Collective> join_ranks(std::optional<int> wanted);
+// reach the ranks meanwhile (launcher.h). `saved`: a file that is there where a command that was stopped goes on; empty: none is.
+// Error: no MPI; the launcher announced another number.
+std::shared_ptr<Collective> join_ranks(std::optional<int> wanted, const std::filesystem::path& saved);
 
 // mpirun's words before the command's: as many ranks on this machine, whatever its processors; no rank bound to one of them,
 // since two commands side by side would share the first; waiting ranks give way to others.

@@ -25,7 +25,7 @@ namespace kith {
 namespace {
 
 constexpr const char* kVariable = "KITH_RANKS";  // of processes that were started: where say_...() is heard
-constexpr char kListen = 'l', kStopped = 's', kNothing = 0;
+constexpr char kListen = 'l', kSpoken = 's', kNothing = 0;
 
 sockaddr_un address_of(const std::string& name) {
   sockaddr_un address{};
@@ -92,8 +92,8 @@ pid_t start(const std::vector<std::string>& words) {
   return child;
 }
 
-// Processes of which this is the parent, by the fourth word of their line: the second, in brackets, may have any.
-std::vector<pid_t> children() {
+// Processes of which that one is the parent, by the fourth word of their line: the second, in brackets, may have any.
+std::vector<pid_t> children_of(pid_t parent) {
   std::vector<pid_t> found;
   std::error_code ignored;  // a process may end meanwhile
   for (std::filesystem::directory_iterator it("/proc", ignored), end; it != end; it.increment(ignored)) {
@@ -104,7 +104,7 @@ std::vector<pid_t> children() {
     const size_t bracket = line.rfind(") ");
     if (bracket == std::string::npos) continue;
     const std::string rest = line.substr(bracket + 3);  // after the letter of its state
-    if (std::strtol(rest.c_str(), nullptr, 10) == ::getpid()) found.push_back(std::stoi(name));
+    if (std::strtol(rest.c_str(), nullptr, 10) == parent) found.push_back(std::stoi(name));
   }
   return found;
 }
@@ -113,11 +113,30 @@ std::vector<pid_t> children() {
 void end_what_is_left() {
   while (true) {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
-    const std::vector<pid_t> left = children();
+    const std::vector<pid_t> left = children_of(::getpid());
     if (left.empty()) return;
     for (const pid_t process : left) ::kill(process, SIGKILL);
     while (::waitpid(-1, nullptr, 0) < 0 && errno == EINTR) continue;
   }
+}
+
+void kill_below(pid_t process) {
+  for (const pid_t child : children_of(process)) {
+    kill_below(child);
+    ::kill(child, SIGKILL);
+  }
+}
+
+// The ranks first: a launcher that is asked to end leaves them a second or two, and one that is killed leaves its files.
+void end_at_once(pid_t launcher, std::chrono::milliseconds patience) {
+  kill_below(launcher);
+  ::kill(launcher, SIGTERM);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (::waitpid(launcher, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > until) ::kill(launcher, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  end_what_is_left();
 }
 
 // What a launcher is told once this process is to stop.
@@ -176,19 +195,24 @@ LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience
   ::setenv(kVariable, ear.name().c_str(), 1);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   catch_stop_signals_quietly();  // until ranks listen there is nothing to be saved
+  keep_second_signal();
   const pid_t child = start(words);
   Stop stop(child, patience);
   int status = 0;
   bool listening = false, spoken = false;
   const auto hear = [&] {
     for (char word = ear.heard(); word != kNothing; word = ear.heard()) {
-      spoken = spoken || word == kStopped;
+      spoken = spoken || word == kSpoken;
       if (listening || word != kListen) continue;
       listening = true;
       catch_stop_signals();
     }
   };
   while (::waitpid(child, &status, WNOHANG) == 0) {
+    if (second_signal()) {
+      end_at_once(child, patience.tidy);
+      return {.status = 128 + stop_signal()};
+    }
     const bool wanted = stop_signal() != 0;  // before the ear: ranks that spoke first are heard first
     hear();
     if (wanted) stop.go_on(listening);
@@ -207,6 +231,6 @@ LauncherEnd run_launcher(const std::vector<std::string>& words, LauncherPatience
 bool started_by_kith() { return std::getenv(kVariable) != nullptr; }
 
 void say_ranks_listen() { say_to_launcher(kListen); }
-void say_ranks_stopped() { say_to_launcher(kStopped); }
+void say_ranks_stopped() { say_to_launcher(kSpoken); }
 
 }  // namespace kith

@@ -73,6 +73,12 @@ int say(const std::string& text, int status) {
 
 int fail(const std::string& text, int status) { return say("error: " + text, status); }
 
+int stopped(const char* how) {
+  const int signal = stop_signal() != 0 ? stop_signal() : SIGUSR1;  // another rank was asked
+  say_ranks_stopped();
+  return say(how, 128 + signal);
+}
+
 // "PATH: File name too long; ...", where the library that met it would put the path last, behind a word of its own.
 std::string text_of(const std::filesystem::filesystem_error& e) {
   const std::string text = fmt::format("{}: {}", data::printable(e.path1().string()), e.code().message());
@@ -126,10 +132,10 @@ int main(int argc, char** argv) {
     return kith::parse_and_run(kith::plain_words({argv, argv + argc}), wait);
   } catch (const kith::EndQuietly& e) {
     return e.status;
+  } catch (const kith::StoppedUnsaved&) {
+    return kith::stopped(kith::kNothingSaved);
   } catch (const kith::Interrupted&) {
-    const int signal = kith::stop_signal() != 0 ? kith::stop_signal() : SIGUSR1;  // another rank was asked
-    kith::say_ranks_stopped();
-    return kith::say("stopped; the same command continues", 128 + signal);
+    return kith::stopped(kith::kStopped);
   } catch (const kith::OutOfMemory& e) {
     return kith::fail(
         std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);

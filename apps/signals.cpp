@@ -15,7 +15,7 @@ namespace kith {
 namespace {
 
 std::atomic<int> received{0};  // a handler can reach nothing but a global
-std::atomic<bool> quiet{false}, on_terminal{false};
+std::atomic<bool> quiet{false}, on_terminal{false}, second_is_kept{false}, second{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 // A line that begins with its end, for a terminal, where ^C or a bar stands before it.
@@ -63,7 +63,10 @@ class Line {
 
 void handle(int signal) {
   int none = 0;
-  if (!received.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  if (!received.compare_exchange_strong(none, signal)) {
+    if (!second_is_kept || second.exchange(true)) _exit(128 + signal);
+    return;
+  }
   if (quiet || signal == SIGUSR1) return;  // SIGUSR1 is sent by programs
   if (const int rank = signal == SIGTERM ? ended_rank() : -1; rank >= 0)
     return Line()
@@ -124,6 +127,10 @@ void catch_stop_signals_quietly() {
   quiet = true;
   handle_stop_signals();
 }
+
+void keep_second_signal() { second_is_kept = true; }
+
+bool second_signal() { return second; }
 
 void catch_lost_files() {
   on_terminal = isatty(STDERR_FILENO) != 0;

@@ -233,7 +233,7 @@ void follow(const StageOptions& o, const Stage& stage, Started& s) {
 }  // namespace
 
 void run_stage(const StageOptions& o, const Stage& stage) {
-  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks, config_path(o.out));
   if (o.sync_bn) ranks->batch_norm = Collective::BatchNorm::whole;
   if (o.sync_bn && ranks->size() == 1)
     fmt::print(stderr, "kith: warning: --sync-bn: one rank has the whole batch; nothing changes\n");
@@ -245,7 +245,14 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     if (ranks->size() > 1) share(*ranks, s.resolved.config);
     if (ranks->rank() == 0) say_ranks_listen();  // all have been here
     open_all(o, ranks, s);
-    if (!o.dry_run) return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
+    if (!o.dry_run) {
+      try {
+        return ranks->rank() == 0 ? lead(o, stage, s) : follow(o, stage, s);
+      } catch (const Interrupted&) {
+        if (std::filesystem::exists(config_path(o.out))) throw;
+        throw StoppedUnsaved{};
+      }
+    }
     if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)
       fmt::print(stderr, "kith: warning: {}\n", mixed);
     print_plan(o, s.resolved.config, s.opened, s.data);

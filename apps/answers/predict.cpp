@@ -86,10 +86,10 @@ void add_predict_command(CLI::App& app) {
   add_stage_option(*command, o->asked);
   o->asked.of_rows = "kith predict --features FILE asks about rows of features";
   command
-      ->add_option(
-          "--features", o->features,
-          "In place of images, rows for a run of kith cluster --features: .npy or .safetensors[:TENSOR], a file "
-          "per space of the run, in its order")
+      ->add_option("--features", o->features,
+                   "In place of images, rows for a run of kith cluster --features: .npy or .safetensors[:TENSOR], held "
+                   "in f32, a file "
+                   "per space of the run, in its order")
       ->allow_extra_args(false);
   command->add_option("--out", o->out,
                       "File to write: .csv or .jsonl (a line per image), .npy (clusters, int32); default: CSV on "

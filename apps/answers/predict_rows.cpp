@@ -5,7 +5,9 @@
 #include "apps/device.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "scan/features/lost_in_f32.h"
 #include "scan/features/predict_rows.h"
+#include "scan/features/run.h"
 
 namespace kith {
 
@@ -19,6 +21,11 @@ NamedAnswers answers_of_rows(const AnswerOptions& o, const std::vector<std::stri
       {.device = o.device, .precision = Precision::f32, .options = {.threads = o.threads.value_or(0)}}, list_devices());
   if (!opened.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", opened.warning);
   const RowPredictor predictor(*opened.context, o.run);
+  const auto warn = [](const std::string& text) {
+    if (!text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
+  };
+  warn(doubt_about_row_model(o.run));
+  for (const FeatureMatrix& space : spaces) warn(lost_in_f32(space));
   const auto clusters = static_cast<size_t>(predictor.clusters());
   NamedAnswers all{
       .images = {}, .answers = {}, .clusters = std::vector<std::string>(clusters), .measured = true, .what = "row"};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -16,6 +17,10 @@ const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
 }
 
 }  // namespace
+
+bool NamedAnswers::named() const {
+  return std::ranges::any_of(clusters, [](const std::string& name) { return !name.empty(); });
+}
 
 NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& parts,
                            std::vector<float>* probabilities) {
@@ -32,12 +37,14 @@ NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& p
 }
 
 std::string csv(const NamedAnswers& a) {
-  std::string out =
-      a.what + ",cluster,name,confidence,runner_up,runner_up_confidence" + (a.measured ? ",distance\n" : "\n");
+  const bool named = a.named();
+  std::string out = a.what + (named ? ",cluster,name" : ",cluster") + ",confidence,runner_up,runner_up_confidence" +
+                    (a.measured ? ",distance\n" : "\n");
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
-    out += fmt::format("{},{},{},{:.6g},{},{:.6g}", csv_field(a.images[i]), one.cluster,
-                       csv_field(name_of(a, one.cluster)), one.confidence, one.runner_up, one.runner_up_confidence);
+    out += fmt::format("{},{},", csv_field(a.images[i]), one.cluster);
+    if (named) out += csv_field(name_of(a, one.cluster)) + ",";
+    out += fmt::format("{:.6g},{},{:.6g}", one.confidence, one.runner_up, one.runner_up_confidence);
     if (a.measured) out += std::isnan(one.distance) ? "," : fmt::format(",{:.6g}", one.distance);
     out += "\n";
   }
@@ -45,16 +52,16 @@ std::string csv(const NamedAnswers& a) {
 }
 
 std::string json_lines(const NamedAnswers& a) {
+  const bool named = a.named();
   std::string out;
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
-    nlohmann::ordered_json line = {{a.what, a.images[i]},
-                                   {"cluster", one.cluster},
-                                   {"name", nullptr},
-                                   {"confidence", one.confidence},
-                                   {"runner_up", one.runner_up},
-                                   {"runner_up_confidence", one.runner_up_confidence}};
-    if (const std::string& name = name_of(a, one.cluster); !name.empty()) line["name"] = name;
+    nlohmann::ordered_json line = {{a.what, a.images[i]}, {"cluster", one.cluster}};
+    const std::string& name = name_of(a, one.cluster);
+    if (named) line["name"] = name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(name);
+    line["confidence"] = one.confidence;
+    line["runner_up"] = one.runner_up;
+    line["runner_up_confidence"] = one.runner_up_confidence;
     if (a.what == "row") line["row"] = std::stoll(a.images[i]);  // a number
     if (a.measured)
       line["distance"] = std::isnan(one.distance) ? nlohmann::ordered_json() : nlohmann::ordered_json(one.distance);

@@ -1,8 +1,8 @@
 // Answers as text: a line per image.
 //   CSV         image,cluster,name,confidence,runner_up,runner_up_confidence,distance with a header; fields quoted as RFC 4180
-//               says where they hold a comma, a quote or a line end. `name` is the class that the cluster was matched to, if
-//               labels were there, else empty. `distance` is there where the network has prototypes (scan/stages/answers.h),
-//               and empty for a cluster without one
+//               says where they hold a comma, a quote or a line end. `name` is the class that the cluster was matched to: there
+//               where any cluster has one, and empty for those without. `distance` is there where the network has prototypes
+//               (scan/stages/answers.h), and empty for a cluster without one
 //   JSON lines  objects of the same names; null where CSV is empty
 #pragma once
 #include <string>
@@ -18,6 +18,7 @@ struct NamedAnswers {
   std::vector<Answer> answers;        // of the images
   std::vector<std::string> clusters;  // names of the clusters; empty where a cluster has none
   bool measured = false;              // the answers have distances
+  bool named() const;                 // any cluster has a name
   std::string what = "image";         // or "row": the first name
 };
 

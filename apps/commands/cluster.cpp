@@ -23,13 +23,13 @@ void add_cluster_command(CLI::App& app) {
   stage->command = "cluster";
   add_from_option(*command, *stage);
   command->get_option("--out")->required();
-  CLI::Option* features =
-      command
-          ->add_option("--features", rows->features,
-                       "Cluster the rows of this .npy or .safetensors[:TENSOR]; several: one space each, for turtle; "
-                       "needs --clusters; " +
-                           kept_options_text(kWithRows))
-          ->allow_extra_args(false);
+  CLI::Option* features = command
+                              ->add_option("--features", rows->features,
+                                           "Cluster the rows of this .npy or .safetensors[:TENSOR], held in f32; "
+                                           "several: one space each, for turtle; "
+                                           "needs --clusters; " +
+                                               kept_options_text(kWithRows))
+                              ->allow_extra_args(false);
   const auto of_rows = [&](CLI::Option* option) { return option->needs(features)->group("With --features"); };
   of_rows(command->add_option("--clusters", rows->request.clusters,
                               "How many: a number; several (5,10,20) or auto: the one of largest silhouette"));

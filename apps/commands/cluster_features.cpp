@@ -15,7 +15,9 @@
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
 #include "scan/features/cluster_features.h"
+#include "scan/features/lost_in_f32.h"
 #include "scan/metrics/judgement.h"
+#include "scan/run/own_folder.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
 
@@ -33,6 +35,14 @@ std::vector<int64_t> row_labels(const std::string& file) {
     if (labels.values[i] < 0)
       throw Error(fmt::format("{}: value [{}] is {}; expected a class", file, i, labels.values[i]));
   return std::move(labels.values);
+}
+
+// Something that the same command goes on from: run.json and the log alone are begun anew.
+bool anything_saved(const std::filesystem::path& dir) {
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator file(dir, ignored), end; file != end; file.increment(ignored))
+    if (file->path().filename() != "run.json" && !is_beginning_of_run(file->path())) return true;
+  return false;
 }
 
 void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
@@ -68,12 +78,21 @@ void cluster_rows(const ClusterFeatures& o) {
   const OpenedContext opened = open_context(
       {.device = o.device, .precision = Precision::f32, .options = {.threads = o.threads}}, list_devices());
   const nlohmann::json origin = expect_clusterable(clustering);
-  if (o.dry_run) return print_rows_plan(clustering, opened.line, o.json);
+  if (o.dry_run) {
+    for (const FeatureMatrix& space : clustering.spaces)
+      if (const std::string text = lost_in_f32(space); !text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
+    return print_rows_plan(clustering, opened.line, o.json);
+  }
   const NewFolder folder(o.out, "run.json");
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(opened.line);
   if (!opened.warning.empty()) report.warn(opened.warning);
-  print_rows_summary(o, cluster_features(*opened.context, report, clustering, origin));
+  try {
+    print_rows_summary(o, cluster_features(*opened.context, report, clustering, origin));
+  } catch (const Interrupted&) {
+    if (anything_saved(o.out)) throw;
+    throw StoppedUnsaved{};
+  }
 }
 
 }  // namespace kith

@@ -71,6 +71,7 @@ void compare(const CompareOptions& o) {
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
+  for (const std::string& warning : compared.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
   if (compared.several_data) fmt::print(stderr, "kith: warning: {}\n", kSeveral);
   if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
 }

@@ -21,7 +21,7 @@ const std::vector<std::string> kWithFeatures = {"--out", "--device", "--threads"
 
 // By all ranks, each on its device.
 void mine_rows(const StageOptions& o, const MineArrays& arrays) {
-  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks);
+  const std::shared_ptr<Collective> ranks = join_ranks(o.ranks, {});
   as_rank(*ranks, [&] {
     OpenedContext opened;
     together(*ranks, [&] {

@@ -23,7 +23,8 @@ struct WatchOptions {
 };
 
 void watch(const WatchOptions& o) {
-  read_progress(o.run);  // refused before a page is served
+  std::string lost = read_progress(o.run).lost;  // refused before a page is served
+  if (!lost.empty()) fmt::print(stderr, "kith: warning: {}\n", lost);
   std::optional<WatchServer> server;
   if (o.port) {
     server.emplace(o.run, *o.port);
@@ -33,6 +34,8 @@ void watch(const WatchOptions& o) {
   std::map<std::string, std::string> shown;
   for (;; std::this_thread::sleep_for(std::chrono::seconds(1))) {  // a signal ends it; there is nothing to save
     const RunProgress progress = read_progress(o.run);
+    if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
+    lost = progress.lost;
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {
       const std::string line = fmt::format("{:<9} {:<8} {}", stage.name, name_of(stage.state), stage.text);

@@ -73,6 +73,7 @@ std::string page_of(const std::filesystem::path& run_dir, const RunProgress& p) 
   for (const StageProgress& s : p.stages)
     page.facts.emplace_back(
         s.name, s.text.empty() ? std::string(name_of(s.state)) : fmt::format("{}: {}", name_of(s.state), s.text));
+  if (!p.lost.empty()) page.facts.emplace_back("Log", p.lost);
   std::string html = render_page(page), script = kScript;
   script.replace(script.find("%VERSION%"), 9, std::to_string(version_of(p)));
   return html.insert(html.rfind("</body>"), script);

@@ -13,6 +13,7 @@
 #include "scan/config/config_fields.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
+#include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
@@ -88,7 +89,8 @@ bool same_data(const DataOfRun& a, const RunConfig& of_a, const DataOfRun& b, co
 
 // What it was trained in, where its log says so.
 std::string precision_of(const fs::path& run, const RunConfig& config) {
-  const std::string trained = trained_in(read_metrics((run / "metrics.jsonl").string())).text;
+  const fs::path log = run / "metrics.jsonl";
+  const std::string trained = fs::exists(log) ? trained_in(read_metrics(log)).text : "";
   return !trained.empty() ? trained : config.precision == Precision::bf16 ? "bf16" : "f32";
 }
 
@@ -146,6 +148,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
+    if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));
     size_t setting = 0;
     while (setting < firsts.size() &&
            !(precisions[setting] == precision && others[setting] == other && same_setting(*firsts[setting], config) &&

@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 #include "scan/ablate/grid.h"
@@ -18,6 +19,7 @@ struct ComparedRuns {
   // sets: other names, other labels that were scored, or other images by the same fields of the configuration, wherever they lie.
   std::vector<std::string> data;
   bool several_data = false;
+  std::vector<std::string> warnings = {};  // of lines that their logs have lost
 };
 
 // Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <fstream>
 #include <utility>
 #include <vector>
@@ -14,8 +13,10 @@
 #include "kernels/core/check.h"
 #include "scan/features/judge.h"
 #include "scan/features/label_totals.h"
+#include "scan/features/lost_in_f32.h"
 #include "scan/features/methods.h"
 #include "scan/features/training.h"
+#include "scan/run/metrics_log.h"
 #include "scan/run/timing.h"
 #include "scan/text/json_text.h"
 
@@ -99,54 +100,60 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
   return out;
 }
 
-// Of every column: its mean, its deviation, and the most that a float is off one of its values.
-struct ColumnInF32 {
-  double mean = 0, deviation = 0, off = 0;
-};
-std::vector<ColumnInF32> columns_in_f32(const FeatureMatrix& m) {
-  std::vector<ColumnInF32> out(static_cast<size_t>(m.cols()));
-  const double n = static_cast<double>(m.rows());
-  const int64_t piece = std::clamp<int64_t>((int64_t{1} << 20) / m.cols(), 1, m.rows());
-  std::vector<double> rows(static_cast<size_t>(piece * m.cols()));
-  const auto each_value = [&](auto&& use) {
-    for (int64_t first = 0; first < m.rows(); first += piece) {
-      const int64_t count = std::min(piece, m.rows() - first);
-      m.read(first, count, rows.data());
-      for (int64_t i = 0; i < count * m.cols(); ++i) use(out[static_cast<size_t>(i % m.cols())], rows[i]);
-    }
-  };
-  each_value([n](ColumnInF32& c, double v) { c.mean += v / n; });
-  each_value([n](ColumnInF32& c, double v) {
-    c.deviation += (v - c.mean) * (v - c.mean) / n;
-    c.off = std::max(c.off, std::abs(v - static_cast<double>(static_cast<float>(v))));
-  });
-  for (ColumnInF32& c : out) c.deviation = std::sqrt(c.deviation);
-  return out;
+// The root of the rows' mean squared length.
+double length_of_rows(const FeatureMatrix& x) {
+  const int64_t piece = std::clamp<int64_t>((int64_t{1} << 20) / x.cols(), 1, x.rows());
+  std::vector<float> values(static_cast<size_t>(piece * x.cols()));
+  double squares = 0;
+  for (int64_t first = 0; first < x.rows(); first += piece) {
+    const int64_t count = std::min(piece, x.rows() - first);
+    x.read(first, count, values.data());
+    for (int64_t i = 0; i < count * x.cols(); ++i) squares += double{values[i]} * values[i];
+  }
+  return std::sqrt(squares / static_cast<double>(x.rows()));
 }
 
-// Every method computes in f32. Numbers that have more digits may lose those that tell rows apart, far from zero.
-void warn_of_lost_digits(Reporter& report, const FeatureMatrix& m) {
-  constexpr double kShare = 0.01;  // of a column's deviation
-  if (!m.wider_than_f32()) return;
-  const std::vector<ColumnInF32> columns = columns_in_f32(m);
-  const auto loses = [](const ColumnInF32& c) { return c.off > kShare * c.deviation && c.deviation > 0; };
-  const auto first = std::ranges::find_if(columns, loses);
-  if (first == columns.end()) return;
-  report.warn(fmt::format(
-      "{}: rows are clustered in f32, in which {} of {} columns lose digits that tell rows apart (column {}: "
-      "mean {:.6g}, deviation {:.3g}, values are off by up to {:.3g}); subtract a constant from such a column",
-      m.name(), std::ranges::count_if(columns, loses), m.cols(), first - columns.begin(), first->mean, first->deviation,
-      first->off));
+// Layers are drawn, and steps are as large, for rows of lengths around those of networks' features: of the same rows at a
+// thousandth of that, or a thousand times it, turtle and temi leave clusters empty (docs/features.md).
+bool steps_see_lengths(const RowSettings& s) { return s.method != RowMethod::kmeans && !s.unit && !s.standardised; }
+
+std::string about_length(const FeatureMatrix& x, const RowSettings& s, double least, double most) {
+  const double length = length_of_rows(x);
+  if (length >= least && length <= most) return "";
+  return fmt::format(
+      "{}: rows of length {:.2g}; {} takes them as stored, and its steps are made for lengths of {:.2g} to "
+      "{:.2g}; --normalize yes or --standardize yes takes the length away, or scale the features",
+      x.name(), length, name_of(s.method), least, most);
+}
+constexpr double kLeastLength = 0x1p-13, kMostLength = 0x1p16;  // refused beyond
+constexpr double kFewShorter = 0x1p-5, kFewLonger = 0x1p8;      // warned of beyond
+
+// A kill between the model and the line that ends the method's lines leaves them open; how many they were, nobody knows any more.
+void close_log(const RowRun& run) {
+  const std::filesystem::path log = run.dir / "metrics.jsonl";
+  if (!std::filesystem::exists(log)) return;
+  const std::string stage = name_of(run.settings.method);
+  if (std::ranges::none_of(read_metrics(log), [&](const json& line) {
+        return line.value("stage", "") == stage && line.value("finished", false);
+      }))
+    run.report.metric({{"stage", stage}, {"finished", true}});
 }
 
 // Trains what is not there yet.
 SafeTensors model_of(const RowRun& run) {
   const std::filesystem::path file = run.dir / "model.safetensors";
   if (std::filesystem::exists(file)) {
-    SafeTensors model = read_safetensors(file);
-    if (model.metadata[kModelOrigin] == run.origin.dump()) return model;
-    throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
+    SafeTensors model = read_row_model(run.dir);
+    if (model.metadata[kModelOrigin] != run.origin.dump())
+      throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
+    if (const std::string change = change_of_row_model(run.dir); !change.empty()) run.report.warn(change);
+    close_log(run);
+    return model;
   }
+  if (steps_see_lengths(run.settings))
+    for (const FeatureRows& space : run.spaces)
+      if (const std::string text = about_length(space.matrix(), run.settings, kFewShorter, kFewLonger); !text.empty())
+        run.report.warn(text);
   const Stopwatch watch;
   RowFit fit = fit_rows(run);
   for (size_t s = 0; s < run.spaces.size(); ++s) put_transform(fit.arrays, s, run.spaces[s].transform());
@@ -155,8 +162,9 @@ SafeTensors model_of(const RowRun& run) {
   data::write_file(timing_path(run.dir), {data::as_bytes(json{{"fit", watch.seconds()}}.dump() + "\n")});
   fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
   write_safetensors(file, fit.arrays);
+  record_row_model(run.dir);
   remove_row_checkpoint(run);
-  run.report.metric({{"stage", name_of(run.settings.method)}, {"finished", true}});
+  run.report.metric(finished_line(run.dir, name_of(run.settings.method)));
   if (run.report.stop_requested())
     run.report.note(
         fmt::format("{}: stopped after training; saved, the same command continues", name_of(run.settings.method)));
@@ -184,6 +192,9 @@ json expect_clusterable(const RowClustering& c) {
       throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), first.name(), first.rows()));
     m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method),
                     !c.settings.unit && !c.settings.standardised);
+    if (!steps_see_lengths(c.settings)) continue;
+    if (const std::string text = about_length(m, c.settings, kLeastLength, kMostLength); !text.empty())
+      throw Error(text);
   }
   if (const int least = c.settings.clusters.front(); first.rows() <= least)
     throw Error(fmt::format("{}: {}; {} clusters need at least {}", first.name(), data::counted(first.rows(), "row"),
@@ -200,7 +211,8 @@ json expect_clusterable(const RowClustering& c) {
 
 json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, const json& origin) {
   std::vector<FeatureRows> spaces;
-  for (const FeatureMatrix& m : c.spaces) warn_of_lost_digits(report, m);
+  for (const FeatureMatrix& m : c.spaces)
+    if (const std::string text = lost_in_f32(m); !text.empty()) report.warn(text);
   for (const FeatureMatrix& m : c.spaces)
     spaces.emplace_back(ctx, m, transform_for(c.settings, m),
                         FeatureRows::kResidentBytes / static_cast<int64_t>(c.spaces.size()));
@@ -225,9 +237,11 @@ json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, co
                   {"versions", {{"kith", KITH_VERSION}, {"compiler", __VERSION__}}}};
   if (candidates.contains("curve")) summary["candidates"] = candidates;
   summary.update(judged.summary);
+  if (const std::string lost = lost_row_lines(run); !lost.empty()) report.warn(lost);
   const std::string page = render_rows_page(run, summary, judged.evaluation);
   data::write_file(c.dir / "summary.json", {data::as_bytes(json_text(summary, 2) + "\n")});
   data::write_file(c.dir / "report.html", {data::as_bytes(page)});
+  record_row_judgement(c.dir);
   return summary;
 }
 

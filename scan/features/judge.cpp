@@ -96,6 +96,18 @@ std::string digest_of_row(const FeatureMatrix& x, int64_t i) {
   return data::digest({reinterpret_cast<const uint8_t*>(row.data()), row.size() * sizeof(float)});
 }
 
+// Distances below this are those of equal rows: what is left of a number after the mean was taken off is off by some 2^-24
+// of both; 2^-20 leaves room for the unit length before it and the sum behind it.
+float rounding_of_distances(const RowRun& run) {
+  double square = 0;
+  for (const FeatureRows& space : run.spaces) {
+    const RowTransform& t = space.transform();
+    for (size_t c = 0; c < t.mean.size(); ++c) square += std::pow(double{t.mean[c]} * t.inverse[c], 2);
+    for (const float v : space.host(std::array<int64_t, 1>{0})) square += double{v} * v;
+  }
+  return static_cast<float>(0x1p-20 * std::sqrt(square));
+}
+
 void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, json& summary) {
   const auto write = [&](const char* file, const std::string& text) {
     data::write_file(run.dir / file, {data::as_bytes(text)});
@@ -103,7 +115,7 @@ void add_unusual_rows(const RowRun& run, const std::vector<float>& distances, js
   if (!run.settings.values.contains("neighbours")) {
     std::vector<float> nearness = distances;
     for (float& d : nearness) d = -d;
-    const std::vector<int64_t> rows = least_rows(nearness);
+    const std::vector<int64_t> rows = least_rows(nearness, rounding_of_distances(run));
     summary["outliers"] = outliers_json(rows, distances, "distance to the mean of the cluster");
     return write("outliers.csv", outliers_csv(rows, distances, "row,distance", {}));
   }

@@ -183,10 +183,7 @@ double FeatureMatrix::roundoff() const {
   return number_ == Number::f16 ? 0x1p-11 : number_ == Number::bf16 ? 0x1p-8 : 0x1p-24;
 }
 
-bool FeatureMatrix::wider_than_f32() const {
-  return number_ == Number::f64 || number_ == Number::i32 || number_ == Number::i64 || number_ == Number::u32 ||
-         number_ == Number::u64;
-}
+std::string_view FeatureMatrix::number_name() const { return info_of(number_).name; }
 
 std::string FeatureMatrix::digest() const {
   return fmt::format("{} x {} {}{}{}, {}", rows_, cols_, info_of(number_).name, big_endian_ ? " big-endian" : "",
@@ -256,6 +253,11 @@ void FeatureMatrix::expect_usable(bool directions, bool distances) const {
                       name_, first + row, std::sqrt(kMostSquare)));
     const auto* begin = rows.data() + row * cols_;
     const auto* at = std::find_if(begin, begin + cols_, [](float v) { return !std::isfinite(v); });
+    std::vector<double> stored(static_cast<size_t>(cols_));
+    read(first + row, 1, stored.data());
+    if (const double value = stored[at - begin]; std::isfinite(value))
+      throw Error(fmt::format("{}: value [{}, {}] is {:.3g}, beyond f32, which features are held in; scale them down",
+                              name_, first + row, at - begin, value));
     throw Error(
         fmt::format("{}: value [{}, {}] is {} in f32; expected finite features", name_, first + row, at - begin, *at));
   }

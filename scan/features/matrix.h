@@ -5,8 +5,8 @@
 //   F.safetensors          its only tensor of two extents: F16, BF16, F32, F64, integers, BOOL
 //   F.safetensors:NAME     the tensor of that name
 //
-// Values are rounded to the nearest f32. Memory: the map alone, which the system may drop and read again; rows in Fortran order
-// lie scattered over the file, so that reading them by ones is slow where the file is not in memory.
+// Values are held in f32: rounded to the nearest one. Memory: the map alone, which the system may drop and read again;
+// rows in Fortran order lie scattered over the file, so that reading them by ones is slow where the file is not in memory.
 // Errors  (kith::Error or std::runtime_error, one line) what the readers of both formats say; another number of
 //         extents; no rows
 //         or no columns.
@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset/pixels.h"
@@ -32,9 +33,9 @@ class FeatureMatrix {
   const std::string& name() const { return name_; }
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
-  double roundoff() const;      // how far a value may be from what was rounded to it, as a share of it
-  bool wider_than_f32() const;  // f64, or integers of 32 bits or more, which a float may round
-  std::string digest() const;   // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
+  double roundoff() const;               // how far a value may be from what was rounded to it, as a share of it
+  std::string_view number_name() const;  // "f64": of the file's
+  std::string digest() const;            // "1000 x 64 f32, DIGEST", of the bytes as they stand in the file
 
   // Rows first .. first + count - 1, row-major. As double every number but an integer beyond 2^53 is the file's own.
   void read(int64_t first, int64_t count, float* out) const;

@@ -28,7 +28,7 @@ std::string number(const json& value, int digits) {
 
 std::string share_of(const json& value) { return value.is_number() ? percent(value.get<double>()) : "-"; }
 
-std::string facts(const json& s) {
+std::string facts(const json& s, const std::string& lost) {
   std::string out = fact("Rows", std::to_string(s.at("rows").get<int64_t>()));
   out += fact("Method", s.at("method").get<std::string>());
   out += fact("Seed", s.at("settings").at("seed").dump());
@@ -40,6 +40,7 @@ std::string facts(const json& s) {
   if (s.contains("near_duplicates"))
     out += fact("Copies and near-duplicates", s.at("near_duplicates").at("rows").dump());
   out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
+  if (!lost.empty()) out += fact("Log", lost);
   return "<dl>\n" + out + "</dl>\n";
 }
 
@@ -171,8 +172,8 @@ std::string curves(const RowRun& run) {
 
 std::string render_rows_page(const RowRun& run, const json& summary, const std::optional<Evaluation>& evaluation) {
   return html_page(fmt::format("{} clusters of {} rows by {}", run.clusters, run.rows(), name_of(run.settings.method)),
-                   facts(summary) + scores(evaluation) + clusters(summary, evaluation) + unusual(summary) +
-                       confusion(evaluation) + candidates(summary) + curves(run));
+                   facts(summary, lost_row_lines(run)) + scores(evaluation) + clusters(summary, evaluation) +
+                       unusual(summary) + confusion(evaluation) + candidates(summary) + curves(run));
 }
 
 }  // namespace kith

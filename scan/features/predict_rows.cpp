@@ -37,10 +37,7 @@ std::vector<float> floats_of(const SafeTensors& model, const std::string& name, 
 
 SafeTensors read_model(const std::filesystem::path& run_dir) {
   read_run_file(run_dir);  // first: whether it is a run at all
-  const std::filesystem::path file = run_dir / "model.safetensors";
-  if (!std::filesystem::exists(file))
-    throw Error(fmt::format("{}: missing; finish kith cluster --features there first", file.string()));
-  return read_safetensors(file);
+  return read_row_model(run_dir);
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 
 #include <fstream>
 
+#include "data/dataset/digest.h"
 #include "kernels/core/check.h"
+#include "scan/run/lost_lines.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/stage_records.h"
+#include "scan/run/stage_weights.h"
 #include "scan/text/first_few.h"
 
 namespace kith {
@@ -28,7 +32,50 @@ std::string difference_of(const nlohmann::json& was, const nlohmann::json& now) 
   return first_few(found, kShown, "; ");
 }
 
+const char* const kModel = "model.safetensors";
+const char* const kAgain = "kith cluster --features";
+
 }  // namespace
+
+SafeTensors read_row_model(const std::filesystem::path& dir) {
+  const std::filesystem::path file = dir / kModel;
+  if (!std::filesystem::exists(file))
+    throw Error(fmt::format("{}: missing; finish {} there first", file.string(), kAgain));
+  return read_stage_weights(file, kAgain);
+}
+
+void record_row_model(const std::filesystem::path& dir) {
+  write_record(dir, "cluster",
+               {.origin = {}, .outputs = {{kModel, data::digest_of_file(dir / kModel)}}, .version = KITH_VERSION});
+}
+
+void record_row_judgement(const std::filesystem::path& dir) {
+  write_record(
+      dir, "evaluate",
+      {.origin = {.inputs = {{kModel, data::digest_of_file(dir / kModel)}}}, .outputs = {}, .version = KITH_VERSION});
+}
+
+std::string change_of_row_model(const std::filesystem::path& dir) {
+  const std::string file = (dir / kModel).string();
+  if (!was_changed(read_records(dir), "cluster", kModel, data::digest_of_file(file))) return "";
+  return changed_text(file, "cluster", fmt::format("once it is removed, {} makes a new one", kAgain));
+}
+
+std::string doubt_about_row_model(const std::filesystem::path& dir) {
+  if (std::string change = change_of_row_model(dir); !change.empty()) return change;
+  const StageRecords records = read_records(dir);
+  if (!records.contains("evaluate") || was_evaluated(records, kModel, data::digest_of_file(dir / kModel))) return "";
+  return fmt::format(
+      "{}: made anew since it was evaluated: summary.json and the files beside it are of another; the "
+      "same {} makes them anew",
+      (dir / kModel).string(), kAgain);
+}
+
+std::string lost_row_lines(const RowRun& run) {
+  LoggedStage method{.name = name_of(run.settings.method)};
+  if (run.settings.values.contains("epochs")) method.epochs = run.settings.whole("epochs");
+  return lost_lines(run.dir / "metrics.jsonl", {&method, 1});
+}
 
 nlohmann::json origin_of(const RowSettings& settings, const std::vector<FeatureMatrix>& matrices) {
   nlohmann::json features = nlohmann::json::array();

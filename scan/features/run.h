@@ -5,12 +5,16 @@
 //   checkpoint.safetensors while a method trains
 //   neighbours.npy         of the methods that look at some
 //   model.safetensors      what kith predict needs
+//   stages.json            digests (scan/run/stage_records.h): of the model as the stage cluster wrote it, as the stage evaluate
+//                          judged it
 //   assignments.npy, probabilities.npy, distances.npy, near_duplicates.csv, outliers.csv, summary.json, report.html
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
+#include "nn/state/safetensors.h"
 #include "scan/features/rows.h"
 #include "scan/features/settings.h"
 #include "scan/run/reporter.h"
@@ -37,6 +41,16 @@ nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
 // The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one
 // line: what differs, or what it holds. Changes nothing.
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
+// model.safetensors of the directory. Error, one line: none is there, or it is damaged.
+SafeTensors read_row_model(const std::filesystem::path& dir);
+void record_row_model(const std::filesystem::path& dir);      // after it was written
+void record_row_judgement(const std::filesystem::path& dir);  // after all that is said of its rows was written
+// Lines of warning; empty: nothing to say. The model is not as the stage cluster wrote it; that, or not the one that was judged;
+// the log has lost lines of the method.
+std::string change_of_row_model(const std::filesystem::path& dir);
+std::string doubt_about_row_model(const std::filesystem::path& dir);
+std::string lost_row_lines(const RowRun&);
+
 nlohmann::json read_run_file(const std::filesystem::path& dir);  // Error: no run.json, or an unreadable one
 
 }  // namespace kith

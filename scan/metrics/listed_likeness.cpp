@@ -121,11 +121,14 @@ NearGroups near_groups(std::span<const NearPair> pairs) {
   return out;
 }
 
-std::vector<int64_t> least_rows(std::span<const float> value) {
+std::vector<int64_t> least_rows(std::span<const float> value, float noise) {
   constexpr size_t kLeast = 20, kShare = 100;
+  float greatest = -std::numeric_limits<float>::infinity();
+  for (const float v : value)
+    if (v > greatest) greatest = v;
   std::vector<int64_t> rows;
   for (size_t i = 0; i < value.size(); ++i)
-    if (!std::isnan(value[i])) rows.push_back(static_cast<int64_t>(i));
+    if (value[i] < greatest - noise) rows.push_back(static_cast<int64_t>(i));
   const size_t count = std::min(rows.size(), std::max(kLeast, value.size() / kShare));
   const auto before = [&](int64_t a, int64_t b) { return value[a] != value[b] ? value[a] < value[b] : a < b; };
   std::ranges::partial_sort(rows, rows.begin() + static_cast<int64_t>(count), before);

@@ -49,8 +49,9 @@ struct NearGroups {
 };
 NearGroups near_groups(std::span<const NearPair>);
 
-// What is listed as unlike all others: the hundredth of the rows with the least `value`, or 20 where that is more (or all rows),
-// the least first, the lower row first on a tie; rows of NaN are left out.
-std::vector<int64_t> least_rows(std::span<const float> value);
+// What is listed as unlike all others: the hundredth of the rows with the least `value`, or 20 where that is more, the least
+// first, the lower row first on a tie. Left out are rows of NaN, and those that are as much like others as any row is, whose
+// value is the greatest one, or below it by no more than `noise`. Of rows that are all alike none is listed.
+std::vector<int64_t> least_rows(std::span<const float> value, float noise = 0);
 
 }  // namespace kith

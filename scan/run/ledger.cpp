@@ -113,8 +113,7 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
 
   Standing s{.state = State::valid};
   if (!changed.empty())
-    s.warning = fmt::format("{}: changed since the stage {} wrote it; used as it is (kith {} makes a new one)",
-                            join(changed), info.name, info.command);
+    s.warning = changed_text(join(changed), info.name, fmt::format("kith {} makes a new one", info.command));
   if (!changed.empty() && !info.has_weights()) return s;  // whatever it was made from
   const OriginDifference d = difference(was, origin(stage));
   if (!d.any()) return s;

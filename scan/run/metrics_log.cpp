@@ -109,21 +109,34 @@ FinishedEnds finished_ends(std::string_view text, std::string_view stage) {
 
 }  // namespace
 
-std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path) {
+ReadLog read_log(const std::filesystem::path& path) {
   std::ifstream file(path);
   if (!file) throw Error(fmt::format("{}: cannot be read", path.string()));
-  std::vector<nlohmann::json> lines;
+  ReadLog log;
   std::string text;
   for (int number = 1; std::getline(file, text); ++number) {
     if (text.empty()) continue;
     nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
     // The last line has no line break when the program was killed while writing it.
-    if (line.is_discarded() && file.eof()) break;
+    if (log.cut = line.is_discarded() && file.eof(); log.cut) break;
     if (!is_entry(line))
       throw Error(fmt::format("{}:{}: expected one JSON object, as kith writes them", path.string(), number));
-    lines.push_back(std::move(line));
+    log.lines.push_back(std::move(line));
   }
-  return lines;
+  return log;
+}
+
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path) { return read_log(path).lines; }
+
+nlohmann::json finished_line(const std::filesystem::path& run_dir, const std::string& stage) {
+  nlohmann::json end = {{"stage", stage}, {"finished", true}};
+  const std::filesystem::path log = run_dir / "metrics.jsonl";
+  if (!std::filesystem::exists(log)) return end;
+  int64_t lines = 1;
+  for (const nlohmann::json& line : read_metrics(log))
+    if (stage_of(line) == stage) lines = is_finished(line) ? 1 : lines + 1;
+  end["lines"] = lines;
+  return end;
 }
 
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +22,7 @@ class MetricsLog {
   void append(const nlohmann::json& object);  // one write
   int64_t position();                         // bytes, on disk
   void rewind(int64_t position);              // drops what stands after; a shorter file is left as it is
-  // A stage ends its lines with {"stage": NAME, "finished": true} once its result is written.
+  // A stage ends its lines with {"stage": NAME, "finished": true, "lines": N} once its result is written.
   void drop_unfinished(
       std::string_view stage);  // drops its lines after the last such line: of an attempt that was given up
   void drop_superseded(
@@ -40,7 +41,16 @@ class MetricsLog {
 void expect_not_in_use(const std::filesystem::path& run_dir);
 
 // The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
-std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);
+struct ReadLog {
+  std::vector<nlohmann::json> lines;
+  bool cut = false;  // there was such a line
+};
+ReadLog read_log(const std::filesystem::path&);
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path&);  // the lines
+
+// The line that ends the lines of a stage in the log of this directory, as it stands: with their number, its own counted in, from
+// which it can be told later whether some were lost (scan/run/lost_lines.h).
+nlohmann::json finished_line(const std::filesystem::path& run_dir, const std::string& stage);
 
 // Lines about valid results: those of each stage up to its last finished one.
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines);

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
@@ -97,13 +98,6 @@ std::vector<json> last_attempts(std::vector<json> lines) {
   return kept;
 }
 
-int64_t epochs_of(const RunConfig& c, const std::string& stage) {
-  if (stage == "pretext") return c.pretext.train.epochs;
-  if (stage == "cluster") return c.cluster.train.epochs;
-  if (stage == "selflabel") return c.selflabel.train.epochs;
-  return stage == "refine" ? c.refine.train.epochs : 0;
-}
-
 StageProgress progress_of(const std::string& stage, int64_t epochs, const std::vector<json>& lines) {
   StageProgress out;
   out.name = stage;
@@ -149,6 +143,7 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
                                         ? ": a run began here and ended before it had saved anything"
                                         : ": no run is there: config.toml or a process at work expected"));
   if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
+  out.lost = lost_lines(run_dir, out.config, out.worked_on ? AtWork::yes : AtWork::no);
   bool standing = true;  // all stages so far
   for (const StageInfo& info : stage_table()) {
     const std::string& stage = info.name;

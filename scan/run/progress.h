@@ -28,6 +28,7 @@ struct RunProgress {
   std::vector<StageProgress> stages;  // in their order; evaluation, which logs nothing, is the last
   bool worked_on = false;             // a process has the run's log open
   bool finished = false;              // all of them, and nobody works on it
+  std::string lost;                   // of those lines: lost_lines()
 };
 
 // Error where the directory holds no run.

@@ -42,6 +42,25 @@ bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords&
   });
 }
 
+bool was_changed(const StageRecords& records, const std::string& stage, const std::string& file,
+                 const std::string& digest) {
+  const auto record = records.find(stage);
+  if (record == records.end() || record->second.under_way) return false;
+  const auto written = record->second.outputs.find(file);
+  return written != record->second.outputs.end() && written->second != digest;
+}
+
+bool was_evaluated(const StageRecords& records, const std::string& file, const std::string& digest) {
+  const auto record = records.find("evaluate");
+  if (record == records.end() || record->second.under_way) return false;
+  const auto read = record->second.origin.inputs.find(file);
+  return read != record->second.origin.inputs.end() && read->second == digest;
+}
+
+std::string changed_text(const std::string& file, const std::string& stage, const std::string& remedy) {
+  return fmt::format("{}: changed since the stage {} wrote it; used as it is ({})", file, stage, remedy);
+}
+
 StageRecords read_records(const std::filesystem::path& run_dir) {
   const std::filesystem::path path = records_path(run_dir);
   if (!std::filesystem::exists(path)) return {};

@@ -21,20 +21,20 @@ void expect_finite(const SafeTensors& weights) {
 }
 
 template <class Read>
-auto with_remedy(const std::filesystem::path& file, Read&& read) {
+auto with_remedy(const std::filesystem::path& file, const char* command, Read&& read) {
   try {
     return read();
   } catch (const Error& e) {
     if (!std::filesystem::exists(file)) throw;
-    throw Error(fmt::format("{}; the file is damaged: remove it, and kith run makes it anew, training its stage again",
-                            e.what()));
+    throw Error(fmt::format("{}; the file is damaged: remove it, and {} makes it anew, training its stage again",
+                            e.what(), command));
   }
 }
 
 }  // namespace
 
-SafeTensors read_stage_weights(const std::filesystem::path& file) {
-  return with_remedy(file, [&] {
+SafeTensors read_stage_weights(const std::filesystem::path& file, const char* command) {
+  return with_remedy(file, command, [&] {
     SafeTensors weights = read_safetensors(file);
     expect_finite(weights);
     return weights;
@@ -42,7 +42,7 @@ SafeTensors read_stage_weights(const std::filesystem::path& file) {
 }
 
 std::map<std::string, std::string> read_stage_metadata(const std::filesystem::path& file) {
-  return with_remedy(file, [&] { return read_safetensors_metadata(file); });
+  return with_remedy(file, "kith run", [&] { return read_safetensors_metadata(file); });
 }
 
 }  // namespace kith

@@ -96,22 +96,11 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
 
 // `digest`: of the weights' file, here and below.
 Told told_of(const StageRecords& records, const std::string& stage, const std::string& digest) {
-  const auto record = records.find("evaluate");
-  if (record == records.end() || record->second.under_way) return Told::nothing;
-  const Origin::Values& inputs = record->second.origin.inputs;
-  const auto own = inputs.find(stage + ".safetensors");
-  if (own == inputs.end() || own->second != digest) return Told::nothing;
+  if (!was_evaluated(records, stage + ".safetensors", digest)) return Told::nothing;
+  const Origin::Values& inputs = records.at("evaluate").origin.inputs;
   for (const char* last : {"refine", "selflabel", "cluster"})
     if (inputs.contains(last + std::string(".safetensors"))) return stage == last ? Told::all : Told::clusters;
   return Told::nothing;
-}
-
-std::string changed_file(const StageRecords& records, const std::string& stage, const std::string& digest) {
-  const auto record = records.find(stage);
-  if (record == records.end() || record->second.under_way) return "";
-  const std::string file = stage + ".safetensors";
-  const auto written = record->second.outputs.find(file);
-  return written == record->second.outputs.end() || written->second == digest ? "" : file;
 }
 
 std::string last_stage(const RunConfig& config) {
@@ -133,7 +122,8 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
   const StageRecords records = read_records(dir);
   const std::string digest = data::digest_of_file(run.weights.file);
-  run.changed = changed_file(records, run.stage, digest);
+  if (const std::string weights = run.stage + ".safetensors"; was_changed(records, run.stage, weights, digest))
+    run.changed = weights;
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(records, run.stage, digest);
@@ -151,8 +141,8 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
         run.dir.string(), run.stage, run.superseded,
         run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
   if (!run.changed.empty())
-    out.push_back(fmt::format("{}: changed since the stage {} wrote it; used as it is (kith {} makes a new one)",
-                              (run.dir / run.changed).string(), run.stage, stage_info(run.stage).command));
+    out.push_back(changed_text((run.dir / run.changed).string(), run.stage,
+                               fmt::format("kith {} makes a new one", stage_info(run.stage).command)));
   return out;
 }
 

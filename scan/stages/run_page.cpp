@@ -7,6 +7,7 @@
 #include "data/formats/files.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
+#include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/timing.h"
 
@@ -51,6 +52,10 @@ void write_run_page(const Session& s, int clusters, const json& judged, PageInpu
           "will "
           "differ a little.",
           in.text, s.config.precision == Precision::bf16 ? "bf16" : "f32");
+  }
+  if (const std::string lost = lost_lines(s.dir, s.config, AtWork::no); !lost.empty()) {
+    page.facts.emplace_back("Log", lost);
+    s.report.warn(lost);
   }
   page.command = run_command(s.config, s.dir.string());
   page.config = to_toml(s.config);

@@ -57,9 +57,7 @@ void begin_results(const Session& s, const std::string& stage) { report_all(s, s
 
 void finish_results(const Session& s, const std::string& stage) { s.ledger.finish(stage); }
 
-void report_finished(const Session& s, const std::string& command) {
-  s.report.metric({{"stage", command}, {"finished", true}});
-}
+void report_finished(const Session& s, const std::string& command) { s.report.metric(finished_line(s.dir, command)); }
 
 void complete_log(const Session& s, const std::string& command) {
   const std::filesystem::path log = s.dir / "metrics.jsonl";
@@ -76,7 +74,7 @@ void complete_log(const Session& s, const std::string& command) {
     s.report.begin(command, 0, 0);
     return s.report.end();
   }
-  report_finished(s, command);
+  s.report.metric({{"stage", command}, {"finished", true}});  // how many lines it had, nobody knows any more
 }
 
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {

@@ -32,10 +32,10 @@ class Launcher : public testing::Test {
   fs::path pids() const { return folder_ / "pids"; }
 
   // A shell that notes its own number and that of a child, and waits for it.
-  std::vector<std::string> shell(const std::string& first) const {
+  std::vector<std::string> shell(const std::string& first, const std::string& last = "wait") const {
     return {"/bin/sh", "-c",
-            fmt::format("{0}; (trap '' TERM HUP; exec sleep 20) & echo $$ $! > {1}.new; mv {1}.new {1}; wait", first,
-                        pids().string())};
+            fmt::format("{0}; (trap '' TERM HUP USR1; exec sleep 20) & echo $$ $! > {1}.new; mv {1}.new {1}; {2}",
+                        first, pids().string(), last)};
   }
   // This process, which is its own for the test, gets a signal once the shell's child is there; then says how all ended.
   [[noreturn]] void stop_and_say(const std::vector<std::string>& words, LauncherPatience patience,
@@ -98,6 +98,30 @@ TEST_F(LauncherDeathTest, PassesASignalOnOnceRanksListen) {
   fs::remove(pids());  // Ranks that were done before they could stop.
   EXPECT_EXIT(stop_and_say(shell("trap '' TERM; trap 'exit 0' USR1"), {.listen = kForever, .end = kForever}, true),
               testing::ExitedWithCode(0), "status 0, given up false, 0 left$");
+}
+
+// Ranks that are about to save, and take their time: a second signal ends them, and nothing of them is left when that is said.
+// The launcher has time to put its own files away; one that does not end is killed.
+TEST_F(LauncherDeathTest, ASecondSignalEndsRanksAtOnce) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const fs::path tidy = folder_ / "tidy", asked = folder_ / "asked";
+  const auto twice = [&](const std::string& on_term, LauncherPatience patience) {
+    std::thread again([&] {
+      while (!fs::exists(asked)) std::this_thread::sleep_for(milliseconds(5));
+      ::kill(::getpid(), SIGINT);
+    });
+    again.detach();
+    stop_and_say(
+        shell(fmt::format("trap 'touch {}' USR1; trap '{}' TERM", asked.string(), on_term), "while :; do wait; done"),
+        patience, true);
+  };
+  EXPECT_EXIT(
+      twice(fmt::format("touch {}; exit 1", tidy.string()), {.listen = kForever, .end = kForever, .tidy = kForever}),
+      testing::ExitedWithCode(0), "status 143, given up false, 0 left$");
+  EXPECT_TRUE(fs::exists(tidy));
+  for (const fs::path& file : {pids(), asked}) fs::remove(file);
+  EXPECT_EXIT(twice("", {.listen = kForever, .end = kForever, .tidy = kShort}), testing::ExitedWithCode(0),
+              "status 143, given up false, 0 left$");
 }
 
 }  // namespace

@@ -58,6 +58,57 @@ TEST_F(Runs, LinesOfAKilledAttemptGo) {
   EXPECT_EQ(log_of(root_ / "a"), before);
 }
 
+// Lines that were lost are told in one line by all who read them, and what is left is shown; a whole log has nothing told of it.
+TEST_F(Runs, LinesThatTheLogLostAreTold) {
+  ASSERT_EQ(run("a").status, 0);
+  const fs::path log = root_ / "a" / "metrics.jsonl";
+  const std::string whole = text_of(log), dir = (root_ / "a").string();
+  const auto compared = [&] { return kith({"compare", dir}); };
+  EXPECT_EQ(compared().err, "");
+  EXPECT_EQ(kith({"watch", dir}).err, "");
+  const std::string begin = "kith: warning: " + log.string() + ": lines are missing (",
+                    end = "), what is left is shown\n";
+  const auto told = [&](const std::string& what) { return begin + what + end; };
+
+  std::string taken_out = whole;  // an epoch of cluster
+  const size_t epoch = taken_out.find(R"("epoch":2,)", taken_out.find(R"("stage":"mine")"));
+  ASSERT_NE(epoch, std::string::npos);
+  const size_t line = taken_out.rfind('\n', epoch) + 1;
+  taken_out.erase(line, taken_out.find('\n', line) + 1 - line);
+  std::ofstream(log, std::ios::binary) << taken_out;
+  const Outcome side_by_side = compared();
+  EXPECT_EQ(side_by_side.status, 0);
+  EXPECT_EQ(side_by_side.err, told("cluster: 1 of 4"));
+  EXPECT_NE(side_by_side.out.find("SCAN ACC"), std::string::npos) << side_by_side.out;
+  const Outcome watched = kith({"watch", dir});
+  EXPECT_EQ(watched.status, 0);
+  EXPECT_EQ(watched.err, told("cluster: 1 of 4"));
+  EXPECT_NE(watched.out.find("cluster   finished epoch 3 of 3, loss "), std::string::npos) << watched.out;
+
+  // Half of it, with half a last line; kith run writes the page anew, and the log stays what it is.
+  const size_t half = whole.find(R"("loss")", whole.find(R"("stage":"mine")"));
+  std::ofstream(log, std::ios::binary) << whole.substr(0, half);
+  const std::string rest = "cluster: all of them; selflabel: all of them";
+  EXPECT_EQ(compared().err, told(rest + "; the last line is cut off"));
+  EXPECT_EQ(compared().status, 0);
+  const Outcome half_watched = kith({"watch", dir});
+  EXPECT_EQ(half_watched.status, 1);
+  EXPECT_TRUE(half_watched.err.starts_with(told(rest + "; the last line is cut off"))) << half_watched.err;
+  const Outcome again = run("a", {"--quiet"});
+  EXPECT_EQ(again.status, 0);
+  EXPECT_EQ(again.err, told(rest));
+  EXPECT_NE(
+      text_of(root_ / "a" / "report.html").find("<dt>Log</dt><dd>" + log.string() + ": lines are missing (" + rest),
+      std::string::npos);
+  EXPECT_EQ(compared().err, told(rest));
+
+  fs::remove(log);
+  EXPECT_EQ(compared().err, told("pretext: all of them; mine: all of them; " + rest));
+  std::ofstream(log, std::ios::binary) << whole;
+  EXPECT_EQ(run("a", {"--quiet"}).err, "");
+  EXPECT_EQ(text_of(root_ / "a" / "report.html").find("<dt>Log</dt>"), std::string::npos);
+}
+
 TEST_F(Runs, OfOtherKindsAreNotWatched) {
   fs::create_directories(root_ / "grid");
   std::ofstream(root_ / "grid" / "grid.toml") << "";

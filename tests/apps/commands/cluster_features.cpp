@@ -1,57 +1,12 @@
 // kith cluster --features and kith predict --features, as a user runs them.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <csignal>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/formats/npy.h"
-#include "kernels/core/philox.h"
-#include "tests/apps/program.h"
+#include "tests/apps/commands/cluster_fixture.h"
 
 namespace kith::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-class ClusterProgram : public testing::Test {
- protected:
-  ClusterProgram() {
-    fs::create_directories(root);
-    write("F.npy", 120, 1), write("G.npy", 120, 2), write("new.npy", 6, 3);
-    std::vector<int64_t> labels;
-    for (int i = 0; i < 120; ++i) labels.push_back(i % 3);
-    data::write_npy<int64_t>(root / "L.npy", labels, {120});
-  }
-  ~ClusterProgram() override { fs::remove_all(root); }
-
-  // Row i near corner i % 3.
-  void write(const std::string& name, int64_t rows, uint64_t seed) const {
-    std::vector<float> x;
-    for (int64_t i = 0; i < rows; ++i) {
-      Random random(seed, 0, static_cast<uint64_t>(i), 0);
-      for (int d = 0; d < 4; ++d) x.push_back((d == i % 3 ? 2.f : 0.f) + random.uniform(0.f, 0.5f));
-    }
-    data::write_npy<float>(root / name, x, {rows, 4});
-  }
-  std::string path(const std::string& name) const { return (root / name).string(); }
-  std::vector<std::string> command(const std::string& out, std::vector<std::string> more) const {
-    std::vector<std::string> words = {"cluster", "--features", path("F.npy"), "--out",
-                                      path(out), "--threads",  "1",           "--quiet"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-  const fs::path root = fs::path(testing::TempDir()) / ("kith_cluster_" + std::to_string(getpid()));
-};
 
 TEST_F(ClusterProgram, ClustersScoresAndPredicts) {
   const Outcome o = kith(command("run", {"--clusters", "3", "--method", "kmeans", "--labels", path("L.npy")}));
@@ -69,10 +24,10 @@ TEST_F(ClusterProgram, ClustersScoresAndPredicts) {
   std::ifstream csv(path("p.csv"));
   std::string line;
   std::getline(csv, line);
-  EXPECT_EQ(line, "row,cluster,name,confidence,runner_up,runner_up_confidence,distance");
+  EXPECT_EQ(line, "row,cluster,confidence,runner_up,runner_up_confidence,distance");
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(std::getline(csv, line));
-    const std::string begin = std::to_string(i) + "," + std::to_string(of[i % 3]) + ",,";
+    const std::string begin = std::to_string(i) + "," + std::to_string(of[i % 3]) + ",";
     EXPECT_EQ(line.substr(0, begin.size()), begin);
   }
   EXPECT_FALSE(std::getline(csv, line));

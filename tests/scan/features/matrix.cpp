@@ -7,6 +7,7 @@
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
+#include "scan/features/lost_in_f32.h"
 #include "tests/scan/features/support.h"
 
 namespace kith::test {
@@ -116,6 +117,24 @@ TEST_F(FeatureFiles, PiecesAndGathersAreTheRowsOfTheWhole) {
   }
 }
 
+TEST_F(FeatureFiles, ColumnsThatLoseDigitsInF32AreNamed) {
+  const auto lost = [&](const char* name, const char* type, int64_t rows, const std::string& bytes) {
+    return lost_in_f32(FeatureMatrix::open(npy(name, type, false, rows, 2, bytes)));
+  };
+  const double little = 1e-9;  // below the rounding of 1, 6e-8
+  EXPECT_EQ(lost("apart", "<f8", 3, bytes_of<double>({1, 2, 1, 2, 1, 2.5})), "");
+  EXPECT_EQ(lost("wide", "<f8", 3, bytes_of<double>({1, 2, 5, 2, 1 + little, 2})), "");  // nothing beside the deviation
+  EXPECT_EQ(lost("same", "<f8", 2, bytes_of<double>({1 + little, 2, 1 + little, 3})), "");  // tells no rows apart
+  EXPECT_EQ(lost("near", "<f8", 2, bytes_of<double>({2, 1, 3, 1 + little})),
+            path("near") +
+                ": rows are held in f32, in which 1 of 2 columns lose digits that tell rows apart (column 1: mean 1, "
+                "deviation 5e-10, values are off by up to 1e-09); subtract a constant from such a column, or scale it");
+  EXPECT_NE(lost("tiny", "<f8", 2, bytes_of<double>({1e-60, 0, 2e-60, 0})).find("1 of 2 columns"), std::string::npos);
+  EXPECT_NE(lost("int", "<i4", 2, bytes_of<int32_t>({1 << 24, 0, (1 << 24) + 1, 0})).find("column 0: mean 1.67772e+07"),
+            std::string::npos);
+  EXPECT_EQ(lost("single", "<f4", 2, bytes_of<float>({1, 2, 1, 2})), "");
+}
+
 TEST_F(FeatureFiles, UnusableRowsAreNamed) {
   const float nan = std::nanf("");
   const std::string bad = npy("nan", "<f4", false, 3, 2, bytes_of<float>({1, 2, 0, 0, 1, nan}));
@@ -125,7 +144,7 @@ TEST_F(FeatureFiles, UnusableRowsAreNamed) {
             bad + ": row 1 has no direction: it is zero, or too small for f32; leave it out, or scale the rows up");
   const std::string large = npy("large", "<f8", false, 1, 2, bytes_of<double>({1, 1e39}));
   EXPECT_EQ(message_of([&] { FeatureMatrix::open(large).expect_usable(false); }),
-            large + ": value [0, 1] is inf in f32; expected finite features");
+            large + ": value [0, 1] is 1e+39, beyond f32, which features are held in; scale them down");
   // 2^62 is as long as a row may be where distances are taken: its square is 2^124.
   const std::string apart = npy("long", "<f4", false, 2, 2, bytes_of<float>({0, 0x1p62f, -1e37f, 1}));
   EXPECT_NO_THROW(FeatureMatrix::open(apart).expect_usable(true));
