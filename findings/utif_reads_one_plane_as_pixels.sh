@@ -56,7 +56,8 @@ for (const layout of ["pixels", "planes"])
       for (let x = 0; x < width; x++) right += [200, x, 2 * y].every((v, c) => data[(y * width + x) * channels + c] === v);
     const pixel = (i) => Array.from(data.slice(i * channels, i * channels + 3)).join(" ");
     const black = data.slice((width * height * channels) / 3).filter((v, i) => i % channels < 3 && v === 0).length / (width * height * 2);
-    console.log(`${layout}, ${name}: ${(right / (width * height)).toFixed(3)} of the pixels right; first ${pixel(0)}, in the middle ${pixel(30 * width + 45)}, ${black.toFixed(2)} of the lower two thirds 0`);
+    const text = `first ${pixel(0)}, in the middle ${pixel(30 * width + 45)}, ${black.toFixed(2)} of the lower two thirds 0`;
+    console.log(`${layout}, ${name}: ${(right / (width * height)).toFixed(3)} of the pixels right; ${text}`);
     assert(layout === "planes" && names.indexOf(name) < 3 ? right === 0 && black === 1 : right === width * height && black < 0.1);
   }
 JS
