@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess: a reader of HDF5 that lacks a compression filter throws, as jsfive does ("filter not supported") and h5py without a plugin.
 # Really: h5wasm returns an array of the right type and length that was never filled. It holds what was in that memory: next to nothing at first, and
-# after a data set of the same size that one, so that test features are the training features but for the first few numbers. Nothing is
+# after a data set of the same size that one, so that 19 in 20 numbers of the test features are those of the training features. Nothing is
 # thrown, the HDF5 library's error goes to standard error (in the browser to the console). LZF, part of every h5py, is such a filter.
 # Meets: features and pictures written by h5py with compression="lzf" (or a plugin's filter) and shown or queried in the browser or Node.
 set -euo pipefail
