@@ -39,7 +39,7 @@ TEST(Pictures, BmpRowsMayBeginAtTheTop) {
 
 // Pillow, and the format, know no alpha there: whatever the bytes hold, the colours are as they are.
 TEST(Pictures, TheFourthByteOfABmpWithoutMasksMeansNothing) {
-  for (const uint8_t idle : {0, 1, 128, 255})
+  for (const uint8_t idle : std::vector<uint8_t>{0, 1, 128, 255})
     EXPECT_EQ(decoded(bmp(2, 1, {3, 2, 1, idle, 6, 5, 4, 7})).pixels, (std::vector<uint8_t>{1, 2, 3, 4, 5, 6}));
 }
 
@@ -48,7 +48,7 @@ TEST(Pictures, TgaRowsMayBeginAtTheRight) {
     std::vector<uint8_t> file(18, 0);
     file[2] = 2, file[12] = 2, file[14] = 1, file[16] = 24;  // RGB without runs, 2 x 1, 24 bits
     file[17] = static_cast<uint8_t>(begins);
-    for (const uint8_t v : {3, 2, 1, 6, 5, 4}) file.push_back(v);
+    file.insert(file.end(), {3, 2, 1, 6, 5, 4});
     EXPECT_EQ(decoded(file).pixels,
               begins == 0 ? (std::vector<uint8_t>{1, 2, 3, 4, 5, 6}) : (std::vector<uint8_t>{4, 5, 6, 1, 2, 3}));
   }
