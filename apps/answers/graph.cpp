@@ -45,7 +45,7 @@ data::NpyArray<T> read_table(const path& file, const char* stage) {
 }
 
 // Lists [rows, k] and the similarity of each of their places; -1 and NaN where there is no neighbour.
-struct Table {
+struct NeighbourTable {
   data::NpyArray<int64_t> lists;
   std::vector<double> values;
 };
@@ -61,9 +61,9 @@ void expect_each_once(std::span<const int64_t> list, int64_t row, const path& fi
 
 // `similarity` is asked for row, column of the list and neighbour; NaN is none.
 template <class Similarity>
-Table table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& similarity) {
+NeighbourTable table_of(data::NpyArray<int64_t> lists, const path& file, Similarity&& similarity) {
   const int64_t rows = lists.shape[0], k = lists.shape[1];
-  Table table{.lists = std::move(lists), .values = {}};
+  NeighbourTable table{.lists = std::move(lists), .values = {}};
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t n = 0; n < k; ++n) {
       int64_t& j = table.lists.values[static_cast<size_t>(i * k + n)];
@@ -91,7 +91,7 @@ void expect_rows_of_the_lists(const path& run, const path& lists, const path& ro
                             rows.string(), lists.filename().string(), run.string()));
 }
 
-Table table_of_run(const GraphOptions& o) {
+NeighbourTable table_of_run(const GraphOptions& o) {
   refuse_rows(o.run,
               "kith mine --features FILE --out I.npy --scores S.npy lists the neighbours of rows, of which "
               "kith graph --neighbours I.npy --scores S.npy makes a graph");
@@ -114,7 +114,7 @@ Table table_of_run(const GraphOptions& o) {
   });
 }
 
-Table table_of_arrays(const GraphOptions& o) {
+NeighbourTable table_of_arrays(const GraphOptions& o) {
   auto lists = read_table<int64_t>(o.neighbours, "");
   const auto scores = read_table<float>(o.scores, "");
   if (scores.shape != lists.shape)
@@ -126,7 +126,7 @@ Table table_of_arrays(const GraphOptions& o) {
 }
 
 // Edges of each row in the order of its list.
-data::CsrGraph as_listed(const Table& t) {
+data::CsrGraph as_listed(const NeighbourTable& t) {
   const int64_t rows = t.lists.shape[0], k = t.lists.shape[1];
   data::CsrGraph graph{.rows = rows, .columns = rows, .starts = {0}, .indices = {}, .values = {}};
   for (int64_t i = 0; i < rows; ++i) {
@@ -141,7 +141,7 @@ data::CsrGraph as_listed(const Table& t) {
 }
 
 // Of an edge that both rows list with different similarities the symmetric graph has the greater one, the mutual one the smaller.
-data::CsrGraph in_both_directions(const Table& t, kernels::GraphForm form) {
+data::CsrGraph in_both_directions(const NeighbourTable& t, kernels::GraphForm form) {
   const int64_t rows = t.lists.shape[0];
   kernels::NeighbourGraph joined = kernels::neighbour_graph({t.lists.values.data(), rows, t.lists.shape[1]}, form);
   data::CsrGraph graph{.rows = rows,
@@ -160,7 +160,7 @@ data::CsrGraph in_both_directions(const Table& t, kernels::GraphForm form) {
   return graph;
 }
 
-data::CsrGraph graph_of(const Table& t, const std::string& form) {
+data::CsrGraph graph_of(const NeighbourTable& t, const std::string& form) {
   if (form == "listed") return as_listed(t);
   return in_both_directions(t, form == "mutual" ? kernels::GraphForm::mutual : kernels::GraphForm::symmetric);
 }

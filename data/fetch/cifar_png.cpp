@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPlane = 1024, kRecord = 1 + 3 * kPlane;
+constexpr size_t kPlanePixels = 1024, kRecord = 1 + 3 * kPlanePixels;
 
 std::vector<uint8_t> read_labels(const fs::path& path, size_t first, size_t count) {
   const std::vector<uint8_t> text = read_file(path);
@@ -37,16 +37,17 @@ std::vector<uint8_t> rebuild_batch(const fs::path& package, const File& file) {
       read_labels(package / (train ? "train_lables.json" : "test_lables.json"), batch * records, records);
   const fs::path png = (package / file.name).replace_extension(".png");
   const Picture picture = read_png(png);
-  if (picture.width != static_cast<int>(kPlane) || picture.height != static_cast<int>(records) || picture.channels != 3)
+  if (picture.width != static_cast<int>(kPlanePixels) || picture.height != static_cast<int>(records) ||
+      picture.channels != 3)
     fail("{}: expected {} rows of {} RGB pixels, found {} rows of {} pixels, {} channels", png.string(), records,
-         kPlane, picture.height, picture.width, picture.channels);
+         kPlanePixels, picture.height, picture.width, picture.channels);
   std::vector<uint8_t> out(records * kRecord);
   for (size_t r = 0; r < records; ++r) {
     uint8_t* record = out.data() + r * kRecord;
-    const uint8_t* row = picture.pixels.data() + r * kPlane * 3;
+    const uint8_t* row = picture.pixels.data() + r * kPlanePixels * 3;
     record[0] = labels[r];
     for (size_t c = 0; c < 3; ++c)
-      for (size_t p = 0; p < kPlane; ++p) record[1 + c * kPlane + p] = row[p * 3 + c];
+      for (size_t p = 0; p < kPlanePixels; ++p) record[1 + c * kPlanePixels + p] = row[p * 3 + c];
   }
   return out;
 }

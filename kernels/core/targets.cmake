@@ -29,6 +29,9 @@ if(KITH_FUZZ)
   target_compile_options(kith_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# A target with this property runs CUDA queues under the SIMT runner (kernels/CMakeLists.txt).
+define_property(TARGET PROPERTY KITH_SIMT INITIALIZE_FROM_VARIABLE KITH_SIMT BRIEF_DOCS "CUDA queues run under the SIMT runner")
+
 # kith_dist(target folder): the program goes into that folder of the relocatable tree (component `dist` of an installation, see
 # .ci/dist), and is built by the target `device`: all that a machine with a GPU wants to run.
 add_custom_target(device)
@@ -54,15 +57,29 @@ function(kith_join target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${KITH_UNITY} UNITY_BUILD_MODE GROUP)
 endfunction()
 
-# kith_library(name sources... [APART sources...]): a static library of this house; those apart are compiled each by itself.
+# kith_library(name sources... [NEXT sources...]... [APART sources...]): a static library of this house. With KITH_UNITY its
+# sources are compiled as one file, those after each NEXT as another: more than half of the compilation of a folder was headers
+# and templates that others use too. The anonymous namespaces of such a file are one. Those apart are compiled each by itself.
 function(kith_library name)
   cmake_parse_arguments(arg "" "" "APART" ${ARGN})
-  add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS} ${arg_APART})
-  kith_join(${name})
+  set(group 1)
+  set(sources ${arg_APART})
+  foreach(file ${arg_UNPARSED_ARGUMENTS})
+    if(file STREQUAL "NEXT")
+      math(EXPR group "${group} + 1")
+    else()
+      list(APPEND sources ${file})
+      set_source_files_properties(${file} PROPERTIES UNITY_GROUP ${group})
+    endif()
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${KITH_UNITY} UNITY_BUILD_MODE GROUP POSITION_INDEPENDENT_CODE ON)
+  if(KITH_SANITIZE)
+    kith_join(${name})  # a folder at a time: instrumented code and debug information take more memory
+  endif()
   set_source_files_properties(${arg_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:kith_flags>)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/kith>)
-  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
 # kith_kernel(name group): one kernel entry, by its stem; fails when one of its files is missing. All that a file's name says is

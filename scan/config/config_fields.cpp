@@ -40,7 +40,7 @@ std::span<const std::string_view> names(kernels::AugmentPolicy) { return kPolicy
 std::span<const std::string_view> names(OptimizerKind) { return kOptimizer; }
 std::span<const std::string_view> names(ScheduleKind) { return kSchedule; }
 
-class Table {
+class FieldTable {
  public:
   template <class T>
   void add(const char* name, T& value, Range range = kAny) {
@@ -82,12 +82,12 @@ class Table {
   std::vector<Field> fields_;
 };
 
-void add_train(Table& t, TrainConfig& c) {
+void add_train(FieldTable& t, TrainConfig& c) {
   t.add("epochs", c.epochs, at_most(kMostEpochs));
   t.add("batch", c.batch, Range{2, kMostRows});
 }
 
-void add_optimizer(Table& t, OptimizerConfig& c) {
+void add_optimizer(FieldTable& t, OptimizerConfig& c) {
   t.section("optimizer", [&] {
     t.add("kind", c.kind);
     t.add("momentum", c.momentum, kDecay);
@@ -101,7 +101,7 @@ void add_optimizer(Table& t, OptimizerConfig& c) {
   });
 }
 
-void add_schedule(Table& t, ScheduleConfig& c) {
+void add_schedule(FieldTable& t, ScheduleConfig& c) {
   t.section("schedule", [&] {
     t.add("kind", c.kind);
     t.add("lr", c.lr, kPositive);
@@ -113,7 +113,7 @@ void add_schedule(Table& t, ScheduleConfig& c) {
   });
 }
 
-void add_augment(Table& t, AugmentConfig& c, const char* name = "augment") {
+void add_augment(FieldTable& t, AugmentConfig& c, const char* name = "augment") {
   t.section(name, [&] {
     t.add("policy", c.policy);
     t.add("size", c.size, at_most(kernels::kMaxSide));
@@ -139,13 +139,13 @@ void add_augment(Table& t, AugmentConfig& c, const char* name = "augment") {
   });
 }
 
-void add_training_sections(Table& t, TrainConfig& train, AugmentConfig& augment) {
+void add_training_sections(FieldTable& t, TrainConfig& train, AugmentConfig& augment) {
   add_optimizer(t, train.optimizer);
   add_schedule(t, train.schedule);
   add_augment(t, augment);
 }
 
-void add_pretext(Table& t, PretextConfig& c) {
+void add_pretext(FieldTable& t, PretextConfig& c) {
   t.affects(Affects::pretext);
   t.section("pretext", [&] {
     t.add("task", c.task);
@@ -169,7 +169,7 @@ void add_pretext(Table& t, PretextConfig& c) {
   });
 }
 
-void add_mine(Table& t, MineConfig& c) {
+void add_mine(FieldTable& t, MineConfig& c) {
   t.affects(Affects::mine);
   t.section("mine", [&] {
     t.add("k", c.k, kNonNegative);
@@ -178,7 +178,7 @@ void add_mine(Table& t, MineConfig& c) {
   });
 }
 
-void add_cluster(Table& t, ClusterConfig& c) {
+void add_cluster(FieldTable& t, ClusterConfig& c) {
   t.affects(Affects::cluster);
   t.section("cluster", [&] {
     add_train(t, c.train);
@@ -197,7 +197,7 @@ void add_cluster(Table& t, ClusterConfig& c) {
   });
 }
 
-void add_selflabel(Table& t, SelflabelConfig& c) {
+void add_selflabel(FieldTable& t, SelflabelConfig& c) {
   t.affects(Affects::selflabel);
   t.section("selflabel", [&] {
     t.add("enabled", c.enabled, kAny, Affects::evaluate);
@@ -211,7 +211,7 @@ void add_selflabel(Table& t, SelflabelConfig& c) {
   });
 }
 
-void add_refine(Table& t, RefineConfig& c) {
+void add_refine(FieldTable& t, RefineConfig& c) {
   t.affects(Affects::refine);
   t.section("refine", [&] {
     t.add("enabled", c.enabled, kAny, Affects::evaluate);
@@ -230,7 +230,7 @@ void add_refine(Table& t, RefineConfig& c) {
   });
 }
 
-void add_evaluate(Table& t, EvaluateConfig& c) {
+void add_evaluate(FieldTable& t, EvaluateConfig& c) {
   t.affects(Affects::evaluate);
   t.section("evaluate", [&] {
     t.add("knn_k", c.knn_k, at_least(1));
@@ -243,7 +243,7 @@ void add_evaluate(Table& t, EvaluateConfig& c) {
 }  // namespace
 
 std::vector<Field> fields(RunConfig& c) {
-  Table t;
+  FieldTable t;
   t.add("preset", c.preset);
   t.add("seed", c.seed, kNonNegative, Affects::pretext);
   t.add("threads", c.threads, at_most(kMostThreads));
