@@ -138,7 +138,7 @@ TEST_F(Imports, OtherNetworksAreNamed) {
 TEST_F(Imports, OtherFilesAreCalledWhatTheyAre) {
   TinyRun to("import_files_of_others");
   const fs::path pth = folder_.path() / "theirs.pth";
-  std::ofstream(pth) << "PK\x03\x04 and more";
+  std::ofstream(pth) << "PK\x03\x04 archive/data.pkl";
   EXPECT_EQ(
       error_of([&] { import(to, pth); }),
       pth.string() +
