@@ -26,6 +26,8 @@ void check_slots(std::span<const OptimSlot<float>> slots, std::string_view entry
 // A live count on a device is not the host's to read.
 template <class Step>
 void check_count(const Step& a, Queue q, std::string_view entry) {
+  check((a.finite == nullptr) == (a.skipped == nullptr),
+        fmt::format("{}: finite and skipped are given both or neither", entry));
   if (a.live != nullptr && q.device != Device::cpu) return;
   const int64_t step = a.live != nullptr ? a.live->step : a.step;
   if (step < 1) throw Error(fmt::format("{}: steps count from 1, found {}", entry, step));

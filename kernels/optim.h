@@ -13,9 +13,10 @@
 // `bf16_copy` receives the new weights rounded to bf16 (nearest even) in the same pass; empty: no copy is kept.
 // `live`, where given, holds the learning rate and the step in memory of the queue's device and overrides lr and step; of EMA
 // the decay.
-// `finite`, where given, is one number in memory of the queue's device, that of grad_norm: where it is 0 the step does
-// not happen. Weights, their copies and the state stay as they are; at step 1 the state becomes zero, so that step 2 has
-// something to read. The step counts all the same: Adam's corrections take a skipped gradient for a zero.
+// `finite` and `skipped`, given both or neither, are one number each in memory of the queue's device: the one of grad_norm, and
+// how many steps did not happen so far. Where `finite` is 0 the step does not happen: `skipped` becomes one more, and all else
+// stays as it is. The number of a step is what `step` or `live` says less `skipped`: Adam's corrections count the steps that
+// happened, as with torch.amp.GradScaler, which does not call the optimiser's step.
 // Bit-equal for any number of threads.
 // Cost  DRAM per weight: SGD 20 B, Adam 28 B, LARS 24 B, EMA 12 B, norm 4 B; 2 B more for a bf16 copy.
 // Counted launches, and 32-byte sectors that warps ask for over these bytes, at most (tests/simt):
@@ -46,6 +47,7 @@ struct SgdStep {
   int64_t step = 0;
   const LiveStep* live = nullptr;
   const int32_t* finite = nullptr;
+  int64_t* skipped = nullptr;
 };
 
 template <class T>
@@ -57,6 +59,7 @@ struct AdamStep {
   int64_t step = 0;
   const LiveStep* live = nullptr;
   const int32_t* finite = nullptr;
+  int64_t* skipped = nullptr;
 };
 
 template <class T>
@@ -67,6 +70,7 @@ struct LarsStep {
   int64_t step = 0;
   const LiveStep* live = nullptr;
   const int32_t* finite = nullptr;
+  int64_t* skipped = nullptr;
 };
 
 template <class T>

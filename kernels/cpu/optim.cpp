@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "kernels/core/parallel.h"
@@ -56,27 +57,18 @@ double sum_of_squares(const T* x, int64_t n) {
   return sum;
 }
 
-// The numbers of this step. skip: a gradient is not finite.
+// The numbers of this step, if it happens; else that is counted.
 template <class T>
 struct Now {
   T lr;
   int64_t step;
-  bool skip;
 };
 template <class T, template <class> class Step>
-Now<T> now(const Step<T>& a) {
-  const bool skip = a.finite != nullptr && *a.finite == 0;
-  if (a.live == nullptr) return {a.lr, a.step, skip};
-  return {static_cast<T>(a.live->lr), a.live->step, skip};
-}
-
-// A skipped first step leaves a state for the second to read.
-template <class T>
-void clear_state(std::span<const OptimSlot<T>> slots) {
-  for (const OptimSlot<T>& s : slots) {
-    std::fill(s.m.begin(), s.m.end(), T(0));
-    std::fill(s.v.begin(), s.v.end(), T(0));
-  }
+std::optional<Now<T>> now(const Step<T>& a) {
+  if (a.finite != nullptr && *a.finite == 0) return ++*a.skipped, std::nullopt;
+  const int64_t skipped = a.skipped != nullptr ? *a.skipped : 0;
+  if (a.live == nullptr) return Now<T>{a.lr, a.step - skipped};
+  return Now<T>{static_cast<T>(a.live->lr), a.live->step - skipped};
 }
 
 // The bf16 copy of weights that are still in the cache.
@@ -92,17 +84,17 @@ void write_half(const OptimSlot<T>& s, const Piece& p) {
 
 template <class T>
 void sgd_step(const SgdStep<T>& a) {
-  const Now<T> t = now(a);
-  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
+  const std::optional<Now<T>> t = now(a);
+  if (!t) return;
   for_each_piece(cut(a.slots), [&](const Piece& p, int64_t) {
     const OptimSlot<T>& s = a.slots[p.slot];
     T* __restrict w = s.w.data();
     T* __restrict v = s.m.data();
     const T* __restrict g = s.g.data();
-    const T lr = t.lr, momentum = a.momentum, decay = s.weight_decay;
+    const T lr = t->lr, momentum = a.momentum, decay = s.weight_decay;
     if (momentum == T(0)) {  // keeps no velocity
       for (int64_t i = p.begin; i < p.end; ++i) w[i] -= lr * (g[i] + decay * w[i]);
-    } else if (t.step == 1) {  // the velocity is not read: it may be uninitialised
+    } else if (t->step == 1) {  // the velocity is not read: it may be uninitialised
       const T factor = a.nesterov ? lr * (T(1) + momentum) : lr;
       for (int64_t i = p.begin; i < p.end; ++i) {
         const T d = g[i] + decay * w[i];
@@ -128,11 +120,11 @@ void sgd_step(const SgdStep<T>& a) {
 
 template <class T>
 void adam_step(const AdamStep<T>& a) {
-  const Now<T> t = now(a);
-  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
+  const std::optional<Now<T>> t = now(a);
+  if (!t) return;
   // Corrections in double: 1 - beta2 is 1e-3, so float would lose three digits of it in the first steps.
-  const double steps = static_cast<double>(t.step);
-  const T step_size = static_cast<T>(t.lr / (1 - std::pow(static_cast<double>(a.beta1), steps)));
+  const double steps = static_cast<double>(t->step);
+  const T step_size = static_cast<T>(t->lr / (1 - std::pow(static_cast<double>(a.beta1), steps)));
   const T inv_root = static_cast<T>(1 / std::sqrt(1 - std::pow(static_cast<double>(a.beta2), steps)));
   const T c1 = static_cast<T>(1 - static_cast<double>(a.beta1)), c2 = static_cast<T>(1 - static_cast<double>(a.beta2));
   for_each_piece(cut(a.slots), [&](const Piece& p, int64_t) {
@@ -143,8 +135,8 @@ void adam_step(const AdamStep<T>& a) {
     const T* __restrict g = s.g.data();
     const T beta1 = a.beta1, beta2 = a.beta2, eps = a.eps, b1 = c1, b2 = c2, size = step_size, root = inv_root;
     const T l2 = a.decoupled ? T(0) : s.weight_decay;
-    const T keep = a.decoupled ? T(1) - t.lr * s.weight_decay : T(1);
-    const bool first = t.step == 1;  // the moments are not read: they may be uninitialised
+    const T keep = a.decoupled ? T(1) - t->lr * s.weight_decay : T(1);
+    const bool first = t->step == 1;  // the moments are not read: they may be uninitialised
     if (first) {
       for (int64_t i = p.begin; i < p.end; ++i) m[i] = T(0);
       for (int64_t i = p.begin; i < p.end; ++i) v[i] = T(0);
@@ -162,8 +154,8 @@ void adam_step(const AdamStep<T>& a) {
 
 template <class T>
 void lars_step(const LarsStep<T>& a) {
-  const Now<T> t = now(a);
-  if (t.skip) return t.step == 1 ? clear_state(a.slots) : void();
+  const std::optional<Now<T>> t = now(a);
+  if (!t) return;
   const std::vector<Piece> pieces = cut(a.slots);
   struct Norms {
     double w = 0, g = 0;
@@ -188,10 +180,10 @@ void lars_step(const LarsStep<T>& a) {
     T* __restrict w = s.w.data();
     T* __restrict v = s.m.data();
     const T* __restrict g = s.g.data();
-    const T rate = static_cast<T>(t.lr * ratio), momentum = a.momentum, decay = s.weight_decay;
+    const T rate = static_cast<T>(t->lr * ratio), momentum = a.momentum, decay = s.weight_decay;
     if (momentum == T(0)) {
       for (int64_t i = p.begin; i < p.end; ++i) w[i] -= rate * (g[i] + decay * w[i]);
-    } else if (t.step == 1) {
+    } else if (t->step == 1) {
       for (int64_t i = p.begin; i < p.end; ++i) {
         v[i] = rate * (g[i] + decay * w[i]);
         w[i] -= v[i];

@@ -80,9 +80,9 @@ __global__ void __launch_bounds__(kThreads)
   __shared__ Rates shared;
   const int block = static_cast<int>(blockIdx.x), at = slot_of(slots, block), chunk = block - slots.first_block[at];
   const Slot& slot = slots.slot[at];
+  if (!source.happens()) return source.skip();
   const Step step = source.now();
   const bool load_m = rule.keeps_m() && step.first == 0, load_v = rule.keeps_v() && step.first == 0;
-  if (step.skip && step.first == 0) return;
 
   Group group[kVectors];
   float w[kVectors][4], g[kVectors][4], m[kVectors][4] = {}, v[kVectors][4] = {};
@@ -102,12 +102,10 @@ __global__ void __launch_bounds__(kThreads)
   }
 #pragma unroll
   for (int k = 0; k < kVectors; ++k) {
-    if (step.skip == 0) {
 #pragma unroll
-      for (int j = 0; j < 4; ++j) rule(rates, slot.weight_decay, w[k][j], g[k][j], m[k][j], v[k][j]);
-      store(slot.w, w[k], group[k]);
-      if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w[k], group[k]);
-    }
+    for (int j = 0; j < 4; ++j) rule(rates, slot.weight_decay, w[k][j], g[k][j], m[k][j], v[k][j]);
+    store(slot.w, w[k], group[k]);
+    if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w[k], group[k]);
     if (rule.keeps_m()) store(slot.m, m[k], group[k]);
     if (rule.keeps_v()) store(slot.v, v[k], group[k]);
   }
@@ -117,24 +115,26 @@ template <class Rule>
 void step(const char* name, std::span<const OptimSlot<float>> slots, StepSource source, Rule rule, Queue q) {
   for_each_launch(slots, [&](const Slots& s, unsigned blocks) {
     launch(name, step_kernel<Rule>, {.grid = dim3(blocks), .block = dim3(kThreads)}, q, s, source, rule);
+    source.counts = 0;
   });
 }
 
 }  // namespace
 
 void sgd_step(const SgdStep<float>& a, Queue q) {
-  step("sgd_step", a.slots, {a.live, a.finite, a.lr, a.step}, Sgd{a.momentum, a.nesterov ? 1 : 0}, q);
+  step("sgd_step", a.slots, {a.live, a.finite, a.skipped, a.lr, a.step}, Sgd{a.momentum, a.nesterov ? 1 : 0}, q);
 }
 
 void adam_step(const AdamStep<float>& a, Queue q) {
-  step("adam_step", a.slots, {a.live, a.finite, a.lr, a.step}, Adam{a.beta1, a.beta2, a.eps, a.decoupled ? 1 : 0}, q);
+  step("adam_step", a.slots, {a.live, a.finite, a.skipped, a.lr, a.step},
+       Adam{a.beta1, a.beta2, a.eps, a.decoupled ? 1 : 0}, q);
 }
 
 void ema_step(const EmaStep<float>& a, Queue q) {
   std::vector<OptimSlot<float>> slots;
   for (size_t i = 0; i < a.weights.size(); ++i)
     slots.push_back({.w = a.averages[i], .g = a.weights[i], .m = {}, .v = {}});
-  step("ema_step", slots, {nullptr, nullptr, 0.f, 0}, Average{a.decay, a.live}, q);
+  step("ema_step", slots, {nullptr, nullptr, nullptr, 0.f, 0}, Average{a.decay, a.live}, q);
 }
 
 }  // namespace kith::kernels::cuda

@@ -96,21 +96,28 @@ __device__ __forceinline__ void store(__nv_bfloat16* to, const float (&x)[4], Gr
     if (j < g.count) to[g.begin + j] = __float2bfloat16_rn(x[j]);
 }
 
-// The numbers of this step, from the device where they live there. skip: a gradient is not finite.
+// The numbers of this step, from the device where they live there.
 struct Step {
   float lr;
-  int first, skip;
+  int first;
   int64_t count;
 };
 struct StepSource {
   const LiveStep* live;
   const int32_t* finite;
+  int64_t* skipped;
   float lr;
   int64_t step;
+  int counts = 1;  // of a call's launches the first counts a step that does not happen
 
+  __device__ __forceinline__ bool happens() const { return finite == nullptr || *finite != 0; }
+  // Of a step that happens: no thread writes `skipped` then, as none reads it where the step does not happen.
   __device__ __forceinline__ Step now() const {
-    const int64_t count = live != nullptr ? live->step : step;
-    return {live != nullptr ? live->lr : lr, count == 1 ? 1 : 0, finite != nullptr && *finite == 0 ? 1 : 0, count};
+    const int64_t count = (live != nullptr ? live->step : step) - (skipped != nullptr ? *skipped : 0);
+    return {live != nullptr ? live->lr : lr, count == 1 ? 1 : 0, count};
+  }
+  __device__ __forceinline__ void skip() const {
+    if (counts != 0 && blockIdx.x == 0 && threadIdx.x == 0) ++*skipped;
   }
 };
 

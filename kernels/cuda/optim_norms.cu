@@ -67,6 +67,7 @@ __global__ void __launch_bounds__(kThreads)
   __shared__ double scratch[kWarps];
   const int at = static_cast<int>(blockIdx.x);
   const Slot& slot = slots.slot[at];
+  if (!source.happens()) return;
   const float lr = source.now().lr;
   double ratio = 1;
   if (slot.adapt) {
@@ -81,8 +82,8 @@ __global__ void __launch_bounds__(kThreads) lars_kernel(const __grid_constant__ 
                                                         float momentum, const float* __restrict__ rate) {
   const int block = static_cast<int>(blockIdx.x), at = slot_of(slots, block), chunk = block - slots.first_block[at];
   const Slot& slot = slots.slot[at];
+  if (!source.happens()) return source.skip();
   const Step step = source.now();
-  if (step.skip && step.first == 0) return;
   const float lr = rate[at];
 #pragma unroll
   for (int k = 0; k < kVectors; ++k) {
@@ -91,15 +92,13 @@ __global__ void __launch_bounds__(kThreads) lars_kernel(const __grid_constant__ 
     load(w, slot.w, group);
     load(g, slot.g, group);
     if (momentum != 0.f && step.first == 0) load(v, slot.m, group);
-    if (step.skip == 0) {
 #pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        v[j] = momentum * v[j] + lr * (g[j] + slot.weight_decay * w[j]);
-        w[j] -= v[j];
-      }
-      store(slot.w, w, group);
-      if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w, group);
+    for (int j = 0; j < 4; ++j) {
+      v[j] = momentum * v[j] + lr * (g[j] + slot.weight_decay * w[j]);
+      w[j] -= v[j];
     }
+    store(slot.w, w, group);
+    if (slot.bf16_copy != nullptr) store(slot.bf16_copy, w, group);
     if (momentum != 0.f) store(slot.m, v, group);
   }
 }
@@ -116,7 +115,7 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const Squares* __restric
 }  // namespace
 
 void lars_step(const LarsStep<float>& a, Queue q) {
-  const StepSource source{a.live, a.finite, a.lr, a.step};
+  StepSource source{a.live, a.finite, a.skipped, a.lr, a.step};
   for_each_launch(a.slots, [&](const Slots& s, unsigned blocks) {
     Scratch<Squares> partial(blocks, q);
     Scratch<float> rate(s.count, q);
@@ -125,6 +124,7 @@ void lars_step(const LarsStep<float>& a, Queue q) {
     launch("lars_trust", trust_kernel, {.grid = dim3(static_cast<unsigned>(s.count)), .block = dim3(kThreads)}, q, s,
            source, partial.data(), a.trust, rate.data());
     launch("lars_step", lars_kernel, chunks, q, s, source, a.momentum, rate.data());
+    source.counts = 0;
   });
 }
 

@@ -41,7 +41,12 @@ const OptimizerConfig& in_range(const OptimizerConfig& c) {
 }  // namespace
 
 Optimizer::Optimizer(Context& ctx, const std::vector<NamedParameter>& parameters, const OptimizerConfig& config)
-    : ctx_(ctx), config_(in_range(config)), flat_(ctx, parameters), m_(ctx.zeros(flat_.values().shape())) {
+    : ctx_(ctx),
+      config_(in_range(config)),
+      flat_(ctx, parameters),
+      m_(ctx.zeros(flat_.values().shape())),
+      skipped_(ctx, 1) {
+  skipped_.zero();
   if (two_moments()) v_ = ctx.zeros(flat_.values().shape());
 }
 
@@ -75,11 +80,16 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
   const OpScope op(ctx_, step_name(config_.kind), step_cost());
   // A step number past 1 makes the kernel read its state; a parameter that joins later starts from zeros.
   const OptimizerConfig& c = config_;
+  int64_t* skipped = allowed != nullptr ? skipped_.data() : nullptr;
   switch (c.kind) {
     case OptimizerKind::sgd:
-      return kernels::sgd_step(
-          {.slots = slots, .momentum = c.momentum, .nesterov = c.nesterov, .live = live, .finite = allowed},
-          ctx_.queue());
+      return kernels::sgd_step({.slots = slots,
+                                .momentum = c.momentum,
+                                .nesterov = c.nesterov,
+                                .live = live,
+                                .finite = allowed,
+                                .skipped = skipped},
+                               ctx_.queue());
     case OptimizerKind::adam:
     case OptimizerKind::adamw:
       return kernels::adam_step({.slots = slots,
@@ -88,11 +98,17 @@ void Optimizer::step(const LiveStep* live, const int32_t* allowed) {
                                  .eps = c.eps,
                                  .decoupled = c.kind == OptimizerKind::adamw,
                                  .live = live,
-                                 .finite = allowed},
+                                 .finite = allowed,
+                                 .skipped = skipped},
                                 ctx_.queue());
     case OptimizerKind::lars:
-      return kernels::lars_step(
-          {.slots = slots, .momentum = c.momentum, .trust = c.trust, .live = live, .finite = allowed}, ctx_.queue());
+      return kernels::lars_step({.slots = slots,
+                                 .momentum = c.momentum,
+                                 .trust = c.trust,
+                                 .live = live,
+                                 .finite = allowed,
+                                 .skipped = skipped},
+                                ctx_.queue());
   }
 }
 
@@ -180,7 +196,7 @@ void Optimizer::save(SafeTensors& file, const std::string& prefix) const {
     file.arrays[prefix + e.named.name + ".m"] = to_array(flat_.part(m_, e));
     if (two_moments()) file.arrays[prefix + e.named.name + ".v"] = to_array(flat_.part(v_, e));
   }
-  file.metadata[prefix + "optimizer.steps"] = std::to_string(steps_);
+  file.metadata[prefix + "optimizer.steps"] = std::to_string(steps_ - skipped_.to_host()[0]);
 }
 
 void Optimizer::load(const SafeTensors& file, const std::string& prefix) {
@@ -203,6 +219,7 @@ void Optimizer::load(const SafeTensors& file, const std::string& prefix) {
         fmt::format("optimiser state: {}optimizer.steps is \"{}\"", prefix, text));
   for (const auto& [array, tensor] : tensors) from_array(*array, tensor);
   steps_ = steps;
+  skipped_.zero();
 }
 
 }  // namespace kith

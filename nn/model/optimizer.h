@@ -31,7 +31,8 @@ class Optimizer {
   Optimizer(Context&, const std::vector<NamedParameter>&, const OptimizerConfig&);
   void zero_grad();  // the next backward overwrites
   // One step with the learning rate and the number that `live` holds in the device's memory; parameters without a gradient
-  // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is.
+  // are left alone. `allowed`, where given, is a number there: 0 leaves everything as it is, and Adam's corrections do not count
+  // the step.
   void step(const LiveStep* live, const int32_t* allowed = nullptr);
   void step(float lr);  // outside a captured step: sets the numbers, steps, counts
   // Of the gradients that the next step uses: their norm [], and whether all of them are numbers (1 or 0).
@@ -41,10 +42,10 @@ class Optimizer {
   };
   Gradients gradients();
   void count_step() { ++steps_; }
-  int64_t steps() const { return steps_; }  // done so far
+  int64_t steps() const { return steps_; }  // so far, with those that were not allowed since load()
   const FlatParameters& flat() const { return flat_; }
-  // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps". Strict as load_state: every
-  // array under the prefix must be known.
+  // Checkpoints: tensors "<prefix><name>.m", ".v"; metadata "<prefix>optimizer.steps", those that happened. Strict as load_state:
+  // every array under the prefix must be known.
   void save(SafeTensors&, const std::string& prefix) const;
   void load(const SafeTensors&, const std::string& prefix);
 
@@ -58,9 +59,10 @@ class Optimizer {
   Context& ctx_;
   OptimizerConfig config_;
   FlatParameters flat_;
-  Tensor m_, v_;          // laid out like the weights
-  bool reduced_ = false;  // the gradients are those of all ranks
-  Array<LiveStep> live_;  // of step(float)
+  Tensor m_, v_;            // laid out like the weights
+  bool reduced_ = false;    // the gradients are those of all ranks
+  Array<LiveStep> live_;    // of step(float)
+  Array<int64_t> skipped_;  // [1] steps since load() that were not allowed
   int64_t steps_ = 0;
 };
 

@@ -41,29 +41,29 @@ TEST(Optim, LiveNumbersReplaceThoseOfTheCallAndCopiesAreTheRoundedWeights) {
   }
 }
 
+// What torch.amp.GradScaler leaves of such a step: nothing, not even in what Adam's corrections count.
 TEST(Optim, NoStepWithoutFiniteGradients) {
   const int32_t yes = 1, no = 0;
   for (const std::string method : kMethods) {
+    int64_t skipped = 0;
     Problem<float> p = several_tensors();
     for (const std::vector<float>& w : p.w) p.bf16_copy.emplace_back(w.size(), bf16{0xFFFF});
     const std::vector<std::vector<uint16_t>> untouched = bits(p.bf16_copy);
     const std::vector<std::vector<float>> start = p.w;
     draw_gradients(p, 1);
-    step(method, p, 1, nullptr, &no);
+    step(method, p, 1, nullptr, &no, &skipped);
+    EXPECT_EQ(skipped, 1) << method;
     EXPECT_EQ(p.w, start) << method;
     EXPECT_EQ(bits(p.bf16_copy), untouched) << method;
-    // The second step finds a state of zeros.
+    // The second step is the first that happens: it reads no state.
     Problem<float> want = several_tensors();
-    for (size_t i = 0; i < want.w.size(); ++i) {
-      std::fill(want.m[i].begin(), want.m[i].end(), 0.f);
-      std::fill(want.v[i].begin(), want.v[i].end(), 0.f);
-    }
     want.g = p.g;
-    step(method, want, 2);
-    step(method, p, 2, nullptr, &yes);
+    step(method, want, 1);
+    step(method, p, 2, nullptr, &yes, &skipped);
     EXPECT_EQ(p.w, want.w) << method;
     const std::vector<std::vector<float>> m = p.m, v = p.v;
-    step(method, p, 3, nullptr, &no);
+    step(method, p, 3, nullptr, &no, &skipped);
+    EXPECT_EQ(skipped, 2) << method;
     EXPECT_EQ(p.w, want.w) << method;
     if (method != "sgd") {  // which keeps none
       EXPECT_EQ(p.m, m) << method;
@@ -71,6 +71,13 @@ TEST(Optim, NoStepWithoutFiniteGradients) {
     if (method.starts_with("adam")) {
       EXPECT_EQ(p.v, v) << method;
     }
+    // And the fourth the second, by a live number too.
+    const LiveStep live{.lr = 0.125f, .step = 4};
+    step(method, want, 2);
+    step(method, p, 0, &live, &yes, &skipped);
+    EXPECT_EQ(p.w, want.w) << method;
+    EXPECT_EQ(skipped, 2) << method;
+    EXPECT_THROW(step(method, p, 5, nullptr, &yes), Error) << method;
   }
 }
 

@@ -69,7 +69,7 @@ inline const char* const kMethods[] = {"sgd", "momentum", "nesterov", "adam", "a
 // them, so that a step which takes those is wrong.
 template <class T>
 void step(const std::string& method, Problem<T>& p, int64_t t, const LiveStep* live = nullptr,
-          const int32_t* finite = nullptr) {
+          const int32_t* finite = nullptr, int64_t* skipped = nullptr) {
   const std::vector<OptimSlot<T>> s = p.slots();
   const T lr = live != nullptr ? T(3) : T(0.125);
   if (live != nullptr) t = 77;
@@ -80,7 +80,8 @@ void step(const std::string& method, Problem<T>& p, int64_t t, const LiveStep* l
                      .nesterov = method == "nesterov",
                      .step = t,
                      .live = live,
-                     .finite = finite});
+                     .finite = finite,
+                     .skipped = skipped});
   if (method == "adam" || method == "adamw")
     route(AdamStep<T>{.slots = s,
                       .lr = lr,
@@ -90,10 +91,17 @@ void step(const std::string& method, Problem<T>& p, int64_t t, const LiveStep* l
                       .decoupled = method == "adamw",
                       .step = t,
                       .live = live,
-                      .finite = finite});
+                      .finite = finite,
+                      .skipped = skipped});
   if (method == "lars")
-    route(LarsStep<T>{
-        .slots = s, .lr = lr, .momentum = T(0.75), .trust = T(0.03125), .step = t, .live = live, .finite = finite});
+    route(LarsStep<T>{.slots = s,
+                      .lr = lr,
+                      .momentum = T(0.75),
+                      .trust = T(0.03125),
+                      .step = t,
+                      .live = live,
+                      .finite = finite,
+                      .skipped = skipped});
 }
 
 // Sizes around the piece of 16384 and the 16 lanes of the norms; two tensors are empty or tiny.

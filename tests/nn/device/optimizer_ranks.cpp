@@ -123,8 +123,24 @@ TEST(OptimizerRanks, AGradientThatIsNotFiniteIsSoOnEveryRank) {
     Learner learner(own);
     const float bad = own->rank() == 1 ? std::numeric_limits<float>::quiet_NaN() : 1.f;
     learner.backward([&](size_t p, int64_t count) { return Values(static_cast<size_t>(count), p == 3 ? bad : 1.f); });
-    learner.step(true);
-    EXPECT_EQ(learner.finite, std::vector<int32_t>{0});
+    const std::vector<Values> before = learner.weights();
+    const Array<LiveStep> live(learner.ctx, 1);
+    const auto step = [&](int64_t number) {
+      const LiveStep now{.lr = 0.01f, .epoch = 0, .step = number};
+      live.copy_from({&now, 1});
+      const Optimizer::Gradients gradients = learner.optimizer.gradients();
+      learner.optimizer.step(live.data(), gradients.finite.data());
+      return gradients.finite.to_host()[0];
+    };
+    EXPECT_EQ(step(1), 0);
+    EXPECT_EQ(learner.weights(), before);
+    // The next step is the first on every rank: the same as that of one that never met such a gradient.
+    Learner other(own);
+    for (Learner* l : {&learner, &other})
+      l->backward([&](size_t p, int64_t count) { return gradient_of(own->rank(), 0, p, count); });
+    EXPECT_EQ(step(2), 1);
+    other.step(false);
+    EXPECT_EQ(learner.weights(), other.weights());
   });
 }
 

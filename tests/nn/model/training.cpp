@@ -127,6 +127,53 @@ TEST(optimizer, loading_is_strict) {
   EXPECT_THROW(t.optimizer->load(steps, "opt."), Error);
 }
 
+// As with torch.amp.GradScaler: what follows a step that is not allowed is what would be without it, also after a checkpoint.
+TEST(optimizer, steps_that_are_not_allowed_are_not_counted) {
+  for (const OptimizerKind kind :
+       {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::lars}) {
+    struct Model {
+      Context ctx;
+      Linear layer{.weight = {.value = ctx.full({2, 3}, 0.5f), .grad = ctx.zeros({2, 3}), .fresh = false},
+                   .bias = {.value = ctx.full({2}, 1.f), .grad = ctx.zeros({2}), .fresh = false}};
+      StateView view;
+      Optimizer optimizer;
+      explicit Model(OptimizerKind kind) : optimizer(ctx, parameters(), {.kind = kind}) {}
+      const std::vector<NamedParameter>& parameters() {
+        layer.list(view, "");
+        return view.parameters;
+      }
+      void step(uint64_t gradient, int32_t allowed) {
+        layer.weight.grad.copy_from(test::normal(6, {gradient}));
+        layer.bias.grad.copy_from(test::normal(2, {gradient + 100}));
+        const Array<LiveStep> live(ctx, 1);
+        const LiveStep now{.lr = 0.125f, .epoch = 0, .step = optimizer.steps() + 1};
+        live.copy_from({&now, 1});
+        const Array<int32_t> may(ctx, std::span<const int32_t>{&allowed, 1});
+        optimizer.step(live.data(), may.data());
+        optimizer.count_step();
+      }
+      SafeTensors saved() {
+        SafeTensors file = save_state(view);
+        optimizer.save(file, "opt.");
+        return file;
+      }
+    };
+    Model plain(kind), whole(kind), again(kind);
+    for (const uint64_t gradient : {1, 2, 3}) plain.step(gradient, 1);
+    whole.step(9, 0), whole.step(1, 1), whole.step(8, 0), whole.step(7, 0), whole.step(2, 1);
+    const SafeTensors file = whole.saved();
+    EXPECT_EQ(file.metadata.at("opt.optimizer.steps"), "2");
+    SafeTensors model = file;
+    std::erase_if(model.arrays, [](const auto& item) { return item.first.starts_with("opt."); });
+    load_state(again.view, model);
+    again.optimizer.load(file, "opt.");
+    for (Model* m : {&whole, &again}) {
+      m->step(6, 0), m->step(3, 1);
+      expect_equal(m->saved(), plain.saved());
+    }
+  }
+}
+
 TEST(ema, averages_swaps_and_resumes) {
   Context ctx;
   Linear layer{.weight = {.value = ctx.full({1, 1}, 2.f), .grad = {}},
