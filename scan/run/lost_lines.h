@@ -1,6 +1,6 @@
-// What a metrics.jsonl has lost since it was written: lines that were taken out, a tail that was cut off. Told by what is left and
-// by what stands beside it: the line that ends a stage says how many lines it has, epochs count from 1 without a gap, and a stage
-// whose result stands has all of its epochs and a line that ends it.
+// What a metrics.jsonl has lost since it was written: lines that were taken out, a tail that was cut off. Told by what is left
+// and by what stands beside it: the line that ends a stage says how many lines it has, epochs count from 1 without a gap, and a
+// stage whose result stands has all of its epochs and a line that ends it.
 #pragma once
 #include <cstdint>
 #include <filesystem>

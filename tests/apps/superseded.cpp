@@ -73,8 +73,12 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
   fs::copy(root_ / "run", run, fs::copy_options::recursive);
   const auto answer = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"predict", "--run", run.string(), pictures()[0]});
-    const auto row = table(kith(more).out).at(1);
-    return std::pair(!row.at(2).empty(), row.size() > 6 && !row.at(6).empty());  // name, distance
+    const auto rows = table(kith(more).out);
+    const auto has = [&](const char* column) {
+      const auto at = std::ranges::find(rows.at(0), column);
+      return at != rows.at(0).end() && !rows.at(1).at(static_cast<size_t>(at - rows.at(0).begin())).empty();
+    };
+    return std::pair(has("name"), has("distance"));
   };
   EXPECT_EQ(answer({}), std::pair(true, true));
   EXPECT_EQ(answer({"--stage", "cluster"}), std::pair(true, false));  // the means are of selflabel's features

@@ -96,7 +96,7 @@ TEST_F(Runs, LinesThatTheLogLostAreTold) {
   EXPECT_TRUE(half_watched.err.starts_with(told(rest + "; the last line is cut off"))) << half_watched.err;
   const Outcome again = run("a", {"--quiet"});
   EXPECT_EQ(again.status, 0);
-  EXPECT_EQ(again.err, told(rest));
+  EXPECT_TRUE(again.err.ends_with(told(rest))) << again.err;  // behind what is said of the clusters
   EXPECT_NE(
       text_of(root_ / "a" / "report.html").find("<dt>Log</dt><dd>" + log.string() + ": lines are missing (" + rest),
       std::string::npos);
@@ -105,7 +105,7 @@ TEST_F(Runs, LinesThatTheLogLostAreTold) {
   fs::remove(log);
   EXPECT_EQ(compared().err, told("pretext: all of them; mine: all of them; " + rest));
   std::ofstream(log, std::ios::binary) << whole;
-  EXPECT_EQ(run("a", {"--quiet"}).err, "");
+  EXPECT_EQ(run("a", {"--quiet"}).err.find("lines are missing"), std::string::npos);
   EXPECT_EQ(text_of(root_ / "a" / "report.html").find("<dt>Log</dt>"), std::string::npos);
 }
 
