@@ -32,6 +32,7 @@ enum class Multicast {
   no_fence_of_barriers,  // nor fence.proxy.async
   released_at_home,      // stages by the consumers of their block alone
   phase_not_flipped,     // the producer waits for the same parity in every round
+  wait_of_the_block,     // the producer's wait sees what its own block did alone
   no_barrier_at_end,     // blocks end while others arrive at their barriers
   remote_wait,           // for the barrier of another block
   too_many_arrivals,     // at another block's barrier

@@ -20,7 +20,10 @@ __device__ void copy_halves(const CUtensorMap& in, unsigned char* stages, Multic
   for (int t = 0; t < tiles; ++t, at.advance(kRingStages)) {
     if (wrong == Multicast::remote_wait)
       mbarrier_wait(of_block(&ring.empty[at.stage], 1u - static_cast<unsigned>(rank)), at.parity);
-    mbarrier_wait_cluster(&ring.empty[at.stage], wrong == Multicast::phase_not_flipped ? 1 : at.parity);
+    if (wrong == Multicast::wait_of_the_block)
+      mbarrier_wait(&ring.empty[at.stage], at.parity);
+    else
+      mbarrier_wait_cluster(&ring.empty[at.stage], wrong == Multicast::phase_not_flipped ? 1 : at.parity);
     if (wrong != Multicast::not_expected || rank == 0)
       mbarrier_arrive_expect(&ring.full[at.stage],
                              kTileBytes + (wrong == Multicast::expects_too_much && rank == 1 ? 64 : 0));

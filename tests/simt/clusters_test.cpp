@@ -124,6 +124,9 @@ TEST_F(SimtClusters, CatchesWrongMulticast) {
   EXPECT_NE(overwritten.find("tensor copy"), std::string::npos) << overwritten;
   EXPECT_FAULT(run(Multicast::remote_wait), "of another block of the cluster: that is for arrivals alone");
   EXPECT_NE(fault_of([&] { run(Multicast::phase_not_flipped); }), "");
+  const std::string unordered = fault_of([&] { run(Multicast::wait_of_the_block); });
+  EXPECT_NE(unordered.find("a tensor copy overwrites shared byte"), std::string::npos) << unordered;
+  EXPECT_NE(unordered.find("of its cluster that"), std::string::npos) << unordered;
   EXPECT_NE(fault_of([&] { run(Multicast::too_many_arrivals); }), "");
   EXPECT_FAULT(run(Multicast::expects_too_much), "64 bytes expected that have not come");
   const std::string end = fault_of([&] { run(Multicast::no_barrier_at_end); });

@@ -106,6 +106,7 @@ __device__ __forceinline__ void mbarrier_arrive(Mbarrier* b, unsigned rank) {
 __device__ __forceinline__ void mbarrier_wait_cluster(Mbarrier* b, unsigned parity) {
 #ifdef KITH_SIMT
   mbarrier_wait(b, parity);
+  simt::mbarrier_acquire_cluster(b);
 #else
   asm volatile(
       "{\n.reg .pred done;\nagain:\n"

@@ -86,8 +86,8 @@ TEST_F(NtXentSm90, OfDevicesOfAnySize) {
   }
 }
 
-// Groups of two tiles of columns, in parts of one stage of rows, all one block's: other columns for every stage, so that their ring
-// wraps before the rows' does.
+// Groups of two tiles of columns, in parts of one stage of rows, all one block's: other columns for every stage, so that their
+// ring wraps before the rows' does.
 TEST_F(NtXentSm90, OtherColumnsForEveryStage) {
   queue.multiprocessors = 1;
   expect(258, 8, 0.2f, {.most_groups = 1});

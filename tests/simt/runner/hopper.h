@@ -24,7 +24,8 @@ void mbarrier_arrive_at(void* at, unsigned rank);  // the one at the same place 
 // Whether the phase of that parity is complete: test_wait, and try_wait, which waits, and then says no, as after a time-out.
 bool mbarrier_test(void* at, unsigned parity, Where where);
 bool mbarrier_try(void* at, unsigned parity, Where where);
-void proxy_fence();  // fence.proxy.async
+void mbarrier_acquire_cluster(void* at);  // behind a wait: what other blocks' threads did before is seen too
+void proxy_fence();                       // fence.proxy.async
 
 // ---- tensor copies ----
 enum class Swizzle : uint8_t { none, bytes32, bytes64, bytes128 };

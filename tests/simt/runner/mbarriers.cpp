@@ -48,7 +48,7 @@ void arrive(Block& owner, void* at, unsigned bytes, const char* what) {
   if (m.bytes + bytes > kMostBytes) b.fail(fmt::format("{}: more than {} bytes expected", what, kMostBytes));
   m.bytes += bytes;
   --m.missing;
-  b.units.order().release(me(b), m.arriving);
+  b.units.order().release(me(b), &owner == &b ? m.arriving : m.arriving_afar);
   owner.complete_phase(m, number(at));
 }
 
@@ -74,7 +74,9 @@ void mbarrier_init(void* at, unsigned arrivals) {
                                   .copies = b.units.order().add_party(),
                                   .multicast_by = -1,
                                   .arriving = {},
-                                  .passed = {}};
+                                  .passed = {},
+                                  .arriving_afar = {},
+                                  .passed_afar = {}};
   mark(b, at, Shadow::mbarrier);
 }
 
@@ -134,6 +136,11 @@ bool mbarrier_try(void* at, unsigned parity, Where where) {
   return false;
 }
 
+void mbarrier_acquire_cluster(void* at) {
+  Block& b = current_block();
+  b.units.order().acquire(me(b), barrier_at(b, at, "mbarrier.try_wait").passed_afar);
+}
+
 void proxy_fence() {
   Block& b = current_block();
   b.follow_order();
@@ -147,6 +154,8 @@ void Block::complete_phase(Mbarrier& m, uintptr_t at) {
   m.passed.join(m.arriving);
   m.passed.set(m.copies, m.phases);
   m.arriving = {};
+  m.passed_afar.join(m.arriving_afar);
+  m.arriving_afar = {};
   for (const auto& t : threads)
     if (t->state == State::mbarrier && reinterpret_cast<uintptr_t>(t->in) == at &&
         static_cast<unsigned>(t->predicate) == parity)

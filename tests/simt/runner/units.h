@@ -17,8 +17,9 @@ struct Mbarrier {
   uint32_t phases = 0;                 // completed
   Order::Stamp made{};
   Order::Party copies = 0;
-  int multicast_by = -1;              // the last other block whose copy brought bytes
-  Order::Knowledge arriving, passed;  // of those that arrive in this phase; of all in those completed
+  int multicast_by = -1;                        // the last other block whose copy brought bytes
+  Order::Knowledge arriving, passed;            // of those that arrive in this phase; of all in those completed
+  Order::Knowledge arriving_afar, passed_afar;  // the same of threads of other blocks
   bool complete(unsigned parity) const { return (phases & 1) != (parity & 1); }
   std::string text() const;
 };
