@@ -7,18 +7,10 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
+#include "tests/support/error_of.h"
 
 namespace kith {
 namespace {
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 const DeviceList kNoCuda;
 // A card that no driver here knows: it can be chosen, and opening it fails.
@@ -49,8 +41,8 @@ TEST(OpenContext, TheCpuByNameNeedsNoReason) {
 }
 
 TEST(OpenContext, WhatIsAskedForByNameIsAnErrorWhereItIsNot) {
-  EXPECT_EQ(error_of([] { open_context({.device = "cuda"}, kNoCuda); }).find("--device cuda: this build"), 0u);
-  EXPECT_EQ(error_of([] { open_context({.device = "gpu"}, kNoCuda); }),
+  EXPECT_EQ(test::error_of([] { open_context({.device = "cuda"}, kNoCuda); }).find("--device cuda: this build"), 0u);
+  EXPECT_EQ(test::error_of([] { open_context({.device = "gpu"}, kNoCuda); }),
             "--device gpu: auto, cpu, cuda or cuda:N expected");
 }
 
@@ -61,7 +53,7 @@ TEST(OpenContext, ACardThatCannotBeOpenedIsAWarningForAutoAndAnErrorByName) {
   EXPECT_EQ(
       opened.warning.find("cuda:0, NVIDIA H100 (sm_90, 80.0 GiB) is there but cannot be used, the CPU is taken: "), 0u)
       << opened.warning;
-  EXPECT_NE(error_of([] { open_context({.device = "cuda"}, kMissing); }), "no error");
+  EXPECT_NE(test::error_of([] { open_context({.device = "cuda"}, kMissing); }), "no error");
 }
 
 TEST(Precision, FollowsTheDevice) {
@@ -74,7 +66,7 @@ TEST(Precision, FollowsTheDevice) {
   EXPECT_EQ(resolve_precision(Precision::automatic, Device::cpu, true), DType::bf16);
   EXPECT_EQ(resolve_precision(Precision::f32, Device::cpu, true), DType::f32);
   EXPECT_EQ(resolve_precision(Precision::bf16, Device::cuda, false), DType::bf16);
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(test::error_of([] {
               resolve_precision(Precision::bf16, Device::cpu, false);
             }).find("precision bf16 needs a CUDA device or a processor with AVX512_BF16 or AMX"),
             0u);

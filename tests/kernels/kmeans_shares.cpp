@@ -14,6 +14,7 @@
 #include "kernels/cpu/kmeans_steps.h"
 #include "kernels/kmeans.h"
 #include "tests/support/compare.h"
+#include "tests/support/error_of.h"
 
 namespace kith::test {
 namespace {
@@ -130,22 +131,13 @@ TEST(KMeansShares, EmptyClustersTakeTheRowsOfAnyProcess) {
   });
 }
 
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(KMeansShares, AnErrorIsThatOfEveryProcess) {
   SharedCase c{"not finite", normal_rows(3000, 3, Seed{9}), 2};
   c.x.values[7] = std::numeric_limits<float>::quiet_NaN();  // of the first process
   const auto error = [&](const KMeansShares& own, int64_t first, int64_t count) {
     HostMatrix<float> centroids(0, 0);
     std::vector<int32_t> labels;
-    return message_of([&] { shared(c, first, count, centroids, labels, &own); });
+    return error_of([&] { shared(c, first, count, centroids, labels, &own); });
   };
   Sharing(cpu::kmeans_shares(3000, 2, 3, 3)).run([&](const KMeansShares& own, int64_t first, int64_t count) {
     EXPECT_EQ(error(own, first, count), "kmeans: column 1 of x holds a NaN or an infinity");

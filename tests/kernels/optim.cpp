@@ -4,6 +4,7 @@
 
 #include "kernels/core/check.h"
 #include "tests/kernels/optim_problem.h"
+#include "tests/support/error_of.h"
 #include "tests/support/golden.h"
 
 namespace kith::test {
@@ -87,40 +88,31 @@ TEST(Optim, BitEqualForAnyNumberOfThreads) {
   omp_set_num_threads(threads);
 }
 
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Optim, ErrorsNameTheSlot) {
   for (const std::string method : kMethods) {
     Problem<float> p = several_tensors();
     p.g[3].pop_back();
-    EXPECT_PRED2(contains, message([&] { step(method, p, 1); }), "slot 3: g has 30 elements, expected 31");
+    EXPECT_PRED2(contains, error_of([&] { step(method, p, 1); }), "slot 3: g has 30 elements, expected 31");
   }
   Problem<float> p = several_tensors();
   p.v[2].clear();
-  EXPECT_PRED2(contains, message([&] { step("adam", p, 1); }), "slot 2: v has 0 elements, expected 1");
+  EXPECT_PRED2(contains, error_of([&] { step("adam", p, 1); }), "slot 2: v has 0 elements, expected 1");
   step("momentum", p, 1);  // v is Adam's
   p.m[2].clear();
   step("sgd", p, 1);  // without momentum there is no velocity
-  EXPECT_PRED2(contains, message([&] { step("momentum", p, 1); }), "slot 2: m");
+  EXPECT_PRED2(contains, error_of([&] { step("momentum", p, 1); }), "slot 2: m");
   EXPECT_THROW(step("sgd", p, 0), Error);
   const LiveStep none{.lr = 0.5f, .step = 0};
   EXPECT_THROW(step("sgd", p, 1, &none), Error);
   p.bf16_copy.assign(p.w.size(), {});
   p.bf16_copy[1].resize(2);
-  EXPECT_PRED2(contains, message([&] { step("sgd", p, 1); }), "slot 1: bf16_copy has 2 elements, expected 0");
+  EXPECT_PRED2(contains, error_of([&] { step("sgd", p, 1); }), "slot 1: bf16_copy has 2 elements, expected 0");
   std::vector<float> w(3), average(2);
   const std::vector<std::span<const float>> live = {w};
   const std::vector<std::span<float>> averages = {average};
-  EXPECT_PRED2(contains, message([&] { ema_step({.weights = live, .averages = averages, .decay = 0.5f}, Queue{}); }),
+  EXPECT_PRED2(contains, error_of([&] { ema_step({.weights = live, .averages = averages, .decay = 0.5f}, Queue{}); }),
                "slot 0: average has 2 elements, expected 3");
 }
 

@@ -6,6 +6,7 @@
 #include "kernels/core/check.h"
 #include "nn/model/module.h"
 #include "tests/support/compare.h"
+#include "tests/support/error_of.h"
 
 namespace kith::test {
 
@@ -20,16 +21,6 @@ inline std::vector<std::vector<float>> gradients(Tape& tape, const Var& y, const
   std::vector<std::vector<float>> out;
   for (const Var& leaf : leaves) out.push_back(tape.grad(leaf).to_host());
   return out;
-}
-
-// The message of the Error that f throws.
-inline std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 // sum_i a_i b_i in f64.

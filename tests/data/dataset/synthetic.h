@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/error_of.h"
+
 #define EXPECT_HAS(line, text) EXPECT_NE((line).find(text), std::string::npos) << (line)
 
 namespace kith::test {
@@ -119,17 +121,6 @@ inline void write_idx_dataset(const std::filesystem::path& dir, uint32_t train, 
   write_bytes(dir / "train-labels-idx1-ubyte", idx_labels(a));
   write_bytes(dir / "t10k-images-idx3-ubyte", idx_images(b));
   write_bytes(dir / "t10k-labels-idx1-ubyte", idx_labels(b));
-}
-
-// The line an expression fails with; empty when it does not fail.
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return {};
 }
 
 }  // namespace kith::test

@@ -3,20 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "kernels/core/check.h"
+#include "tests/support/error_of.h"
 
 namespace kith {
 namespace {
 
 using Kind = DeviceRequest::Kind;
-
-std::string message(auto&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 DeviceList machine(std::vector<DeviceInfo> devices) {
   return {.built = true, .driver = 13000, .runtime = 13000, .devices = std::move(devices)};
@@ -27,7 +19,7 @@ const DeviceInfo kA100{.name = "NVIDIA A100", .sm = 80, .memory_bytes = int64_t{
 const DeviceInfo kT4{.name = "Tesla T4", .sm = 75, .memory_bytes = int64_t{15} << 30};
 
 std::string refusal(std::string_view device, const DeviceList& list) {
-  return message([&] { select_device(parse_device(device), list); });
+  return test::error_of([&] { select_device(parse_device(device), list); });
 }
 
 TEST(device_select, requests_are_parsed) {
@@ -38,7 +30,7 @@ TEST(device_select, requests_are_parsed) {
   EXPECT_EQ(parse_device("cuda:12"), (DeviceRequest{.kind = Kind::cuda, .index = 12}));
   for (const char* wrong :
        {"", "gpu", "cuda:", "cuda:x", "cuda:1x", "cuda:-1", "cuda:-0", "cuda:+1", "cuda:99999999999", "CPU", "cuda 0"})
-    EXPECT_EQ(message([&] { parse_device(wrong); }),
+    EXPECT_EQ(test::error_of([&] { parse_device(wrong); }),
               std::string("--device ") + wrong + ": auto, cpu, cuda or cuda:N expected");
 }
 

@@ -16,6 +16,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
 #include "scan/stages/stages.h"
+#include "tests/support/error_of.h"
 
 namespace kith::test {
 
@@ -138,17 +139,6 @@ inline std::string bytes_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file) << path << " cannot be read";
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The text of the Error that f throws.
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 // A whole run, in a directory of its own.

@@ -12,6 +12,7 @@
 #include "nn/device/accelerator.h"
 #include "nn/device/dense_math.h"
 #include "tests/nn/device/cuda/described.h"
+#include "tests/support/error_of.h"
 
 namespace kith {
 namespace {
@@ -151,15 +152,6 @@ TEST_F(ConvGraphs, AChoiceMakesTheSamePlanAgain) {
   EXPECT_TRUE(std::ranges::any_of(workspaces, [](const auto& engine) { return engine.second.size() > 1; }));
 }
 
-std::string message(auto&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST_F(ConvGraphs, ARefusalIsOneLineWithTheShape) {
   const Descriptor properties = describe(kDevices[0]);
   const ConvPlanKey key{.shape = {2, 8, 8, 16, 32, 3, 1, 1}, .pass = Pass::forward, .dtype = DType::bf16};
@@ -168,8 +160,8 @@ TEST_F(ConvGraphs, ARefusalIsOneLineWithTheShape) {
   wrong_knob.knobs.emplace_back(1, 1 << 20);
   const ConvPlanKey no_output{.shape = {2, 2, 2, 16, 32, 5, 1, 0}};
   for (const std::string& line :
-       {message([&] { graph.plan({.engine = 1 << 20}); }), message([&] { graph.plan(wrong_knob); }),
-        message([&] { ConvGraph(no_output, {.described = &properties}); })}) {
+       {test::error_of([&] { graph.plan({.engine = 1 << 20}); }), test::error_of([&] { graph.plan(wrong_knob); }),
+        test::error_of([&] { ConvGraph(no_output, {.described = &properties}); })}) {
     EXPECT_NE(line.find("convolution 2x"), std::string::npos) << line;
     EXPECT_NE(line.find("cuDNN " + cudnn_version()), std::string::npos) << line;
     EXPECT_EQ(line.find('\n'), std::string::npos) << line;

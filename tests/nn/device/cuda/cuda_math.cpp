@@ -9,6 +9,7 @@
 #include "nn/device/cublas/matmul.h"
 #include "nn/tensor/context.h"
 #include "tests/nn/support.h"
+#include "tests/support/error_of.h"
 
 namespace kith {
 namespace {
@@ -16,15 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::normal;
 using test::Seed;
-
-std::string message_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 class CudaMathTest : public testing::Test {
  protected:
@@ -67,7 +59,8 @@ TEST_F(CudaMathTest, AStepThatWasNeverRunIsNotCaptured) {
   const auto ctx = context({});
   const Tensor x = ctx->zeros({8, 16, 16, 64}), w = ctx->zeros({64, 3, 3, 64}), y = ctx->zeros({8, 16, 16, 64});
   ctx->accelerator()->begin_capture();
-  const std::string line = message_of([&] { ctx->math().conv_forward(shape_, DType::f32, x.raw(), w.raw(), y.raw()); });
+  const std::string line =
+      test::error_of([&] { ctx->math().conv_forward(shape_, DType::f32, x.raw(), w.raw(), y.raw()); });
   ctx->accelerator()->abandon_capture();
   EXPECT_NE(line.find("run the step once before"), std::string::npos) << line;
   forward(*ctx);  // and the context is as good as before
@@ -82,7 +75,7 @@ TEST_F(CudaMathTest, Tf32IsAChoice) {
 
 TEST_F(CudaMathTest, TooSmallAWorkspaceSaysWhatToChange) {
   const auto ctx = context({.workspace_limit = -1});
-  const std::string line = message_of([&] { forward(*ctx); });
+  const std::string line = test::error_of([&] { forward(*ctx); });
   EXPECT_NE(line.find("use a smaller batch"), std::string::npos) << line;
   EXPECT_NE(line.find("8x16x16x64"), std::string::npos) << line;
 }
@@ -90,9 +83,10 @@ TEST_F(CudaMathTest, TooSmallAWorkspaceSaysWhatToChange) {
 TEST_F(CudaMathTest, AMisalignedOperandIsRefused) {
   const auto ctx = context({});
   const Tensor x = ctx->zeros({8 * 16 * 16 * 64 + 4}), w = ctx->zeros({64, 3, 3, 64}), y = ctx->zeros({8, 16, 16, 64});
-  EXPECT_NE(
-      message_of([&] { ctx->math().conv_forward(shape_, DType::f32, x.data() + 1, w.raw(), y.raw()); }).find("16-byte"),
-      std::string::npos);
+  EXPECT_NE(test::error_of([&] {
+              ctx->math().conv_forward(shape_, DType::f32, x.data() + 1, w.raw(), y.raw());
+            }).find("16-byte"),
+            std::string::npos);
 }
 
 // Descriptors need the library, no device: every attribute is one that cuBLASLt takes.
@@ -111,7 +105,7 @@ TEST(MatmulDescs, AreTakenByTheLibrary) {
 
 TEST(DenseMathWithoutADevice, IsOneLine) {
   if (!list_devices().devices.empty()) GTEST_SKIP() << "there is one";
-  const std::string line = message_of([] { make_accelerator_math({.device = Device::cuda}, {}); });
+  const std::string line = test::error_of([] { make_accelerator_math({.device = Device::cuda}, {}); });
   EXPECT_NE(line, "no error");
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;
   std::cout << line << '\n';

@@ -1,0 +1,19 @@
+// What an expression fails with.
+#pragma once
+#include <exception>
+#include <string>
+
+namespace kith::test {
+
+// The text of the exception that f throws; "no error" where it throws none.
+template <class F>
+std::string error_of(F&& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace kith::test
