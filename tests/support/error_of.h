@@ -5,7 +5,7 @@
 
 namespace kith::test {
 
-// The text of the exception that f throws; "no error" where it throws none.
+// The text of the exception that f throws; empty where it throws none.
 template <class F>
 std::string error_of(F&& f) {
   try {
@@ -13,7 +13,7 @@ std::string error_of(F&& f) {
   } catch (const std::exception& e) {
     return e.what();
   }
-  return "no error";
+  return {};
 }
 
 }  // namespace kith::test

@@ -70,12 +70,12 @@ TEST(RanksOfNccl, WhatItCannotDoIsOneLine) {
     std::vector<std::byte> x(own->rank() == 0 ? 8 : 12);
     const std::string said = error_of([&] { ranks.broadcast(x, 0, {}); });
     EXPECT_EQ(said, own->rank() == 0
-                        ? "no error"
+                        ? ""
                         : "broadcast: NCCL 2.29.3: invalid argument, a receive of 12 bytes meets a send of 8");
     own->barrier();
   });
   const std::string none = error_of([] { const Nccl absent("libnccl.so.2", {"/nowhere"}); });
-  if (none != "no error") {  // the system's linker may know one
+  if (!none.empty()) {  // the system's linker may know one
     EXPECT_EQ(none.find("libnccl.so.2 cannot be loaded (looked with the system's linker and in /nowhere)"), 0u) << none;
     EXPECT_EQ(none.find('\n'), std::string::npos) << none;
   }

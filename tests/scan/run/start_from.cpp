@@ -98,8 +98,11 @@ TEST_F(Reuse, GoesOnLikeARunFromTheBeginning) {
   EXPECT_THROW(part(), Interrupted);
   part.report.stop_after = std::numeric_limits<int64_t>::max();
   part();
-  for (const std::string& warning : part.report.warnings)
+  for (const std::string& warning : part.report.warnings) {
+    if (warning.starts_with(part.file("metrics.jsonl").string()))
+      continue;  // the lines of these runs are in memory alone
     EXPECT_NE(std::ranges::find(whole.report.warnings, warning), whole.report.warnings.end()) << warning;
+  }
   expect_same_results(whole, part);
   const nlohmann::json seconds = nlohmann::json::parse(bytes_of(part.file("timing.json")));
   EXPECT_EQ(seconds.at("pretext"), nlohmann::json::parse(bytes_of(source_->file("timing.json"))).at("pretext"));

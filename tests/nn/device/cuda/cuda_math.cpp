@@ -106,7 +106,7 @@ TEST(MatmulDescs, AreTakenByTheLibrary) {
 TEST(DenseMathWithoutADevice, IsOneLine) {
   if (!list_devices().devices.empty()) GTEST_SKIP() << "there is one";
   const std::string line = test::error_of([] { make_accelerator_math({.device = Device::cuda}, {}); });
-  EXPECT_NE(line, "no error");
+  EXPECT_NE(line, "");
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;
   std::cout << line << '\n';
 }
