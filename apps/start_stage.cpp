@@ -41,9 +41,13 @@ namespace {
 
 // A run that was killed before its first checkpoint has left its log, and no configuration to go on with.
 Error no_data_set(const std::string& out) {
-  if (std::error_code none; !std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
+  std::error_code none;
+  if (!std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
     return Error("no data set: --data NAME:DIR");
   expect_not_in_use(out);
+  if (std::filesystem::exists(config_path(out), none))
+    return Error(config_path(out).string() +
+                 ": has no data.spec, as every run writes it; restore the file, or begin anew in another --out");
   return Error(out +
                ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
                "starts it anew");

@@ -79,12 +79,17 @@ NeighbourTable table_of(data::NpyArray<int64_t> lists, const path& file, Similar
   return table;
 }
 
-// Lists that the run found among other rows than those that are there now have no similarities.
+// Lists that the run found among other rows than those that are there now have no similarities. Other lists than it found are used.
 void expect_rows_of_the_lists(const path& run, const path& lists, const path& rows) {
   const StageRecords records = read_records(run);
   const auto mined = records.find("mine");
   if (mined == records.end() || !mined->second.outputs.contains(lists.filename().string()))
     return;  // others found them
+  if (was_changed(records, "mine", lists.filename().string(), data::digest_of_file(lists))) {
+    fmt::print(stderr, "kith: warning: {}\n",
+               changed_text(lists.string(), "mine", fmt::format("kith mine --out {} makes new ones", run.string())));
+    return;
+  }
   const auto at = mined->second.origin.inputs.find(rows.filename().string());
   if (at != mined->second.origin.inputs.end() && at->second != data::digest_of_file(rows))
     throw Error(fmt::format("{}: changed since {} was made of it; kith mine --out {} makes the lists anew",

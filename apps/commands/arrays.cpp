@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "apps/answers/answer_options.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -60,6 +61,10 @@ NpyArray<int64_t> read_column(const path& file, const char* expected) {
 }
 
 int evaluate_arrays(const EvaluateArrays& options) {
+  if (!options.confusion.empty()) {
+    expect_ending(options.confusion, "--confusion", ".csv");
+    expect_creatable(options.confusion);
+  }
   for (const path& input : {options.assignments, options.labels, options.probabilities})
     if (!options.confusion.empty() && !input.empty() && data::would_touch(options.confusion, input))
       throw Error(fmt::format("{}: writing it would replace the input {}; give the output another name",

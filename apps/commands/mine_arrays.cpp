@@ -20,6 +20,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "nn/device/ranks/collective.h"
+#include "scan/features/lost_in_f32.h"
 #include "scan/features/matrix.h"
 #include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
@@ -254,7 +255,9 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
                          file->digest(), of_first);
     });
   if (first && options.accepted) options.accepted();
-  if (first && !searched.warning.empty()) fmt::print(stderr, "kith: warning: {}\n", searched.warning);
+  if (first)
+    for (const std::string& text : {searched.warning, options.normalize ? "" : lost_in_f32(*file)})
+      if (!text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
   const Rows rows(*file, options.normalize);
   NeighbourSearch::Lists found = search(ctx, *file, rows, searched, options);
   alone(ranks, [&] {

@@ -117,16 +117,9 @@ std::string lost_lines(const std::filesystem::path& run_dir, const RunConfig& co
   std::vector<LoggedStage> standing;
   if (work == AtWork::no) {
     const StageRecords records = read_records(run_dir);
-    const auto stands = [&](const StageInfo& stage) {
-      const auto record = records.find(stage.name);
-      return record != records.end() && follow(StageRecords{*record}, config);
-    };
     for (const StageInfo& info : stage_table()) {
       if (info.name != info.command || info.name == "evaluate" || imported(config, info.name)) continue;
-      if (!takes_part(config, info.name) || std::ranges::any_of(stage_table(), [&](const StageInfo& part) {
-            return part.command == info.command && !stands(part);
-          }))
-        continue;
+      if (!takes_part(config, info.name) || !stands(records, config, info.command)) continue;
       standing.push_back({.name = info.name, .epochs = epochs_of(config, info.name)});
     }
   }

@@ -144,17 +144,19 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
                                         : ": no run is there: config.toml or a process at work expected"));
   if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
   out.lost = lost_lines(run_dir, out.config, out.worked_on ? AtWork::yes : AtWork::no);
+  const StageRecords records = read_records(run_dir);
   bool standing = true;  // all stages so far
   for (const StageInfo& info : stage_table()) {
     const std::string& stage = info.name;
     if (stage != info.command || stage == "evaluate" || !takes_part(out.config, stage)) continue;
     StageProgress s = progress_of(stage, certain ? epochs_of(out.config, stage) : 0, out.lines);
+    if (!out.worked_on && s.state != State::finished && stands(records, out.config, stage))
+      s = {.name = stage, .state = State::finished, .text = {}};              // the log has lost how it went
     if (!standing) s = {.name = stage, .state = State::waiting, .text = {}};  // what it has is of an earlier attempt
     if (standing && out.worked_on && s.state != State::finished) s.state = State::running;
     standing = standing && s.state == State::finished;
     out.stages.push_back(std::move(s));
   }
-  const StageRecords records = read_records(run_dir);
   out.finished = standing && !out.worked_on && std::filesystem::exists(run_dir / "summary.json") &&
                  follow(records, out.config) && evaluation_stands(run_dir, records);
   const State evaluated = out.finished ? State::finished : standing && out.worked_on ? State::running : State::waiting;

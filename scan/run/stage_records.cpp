@@ -28,6 +28,14 @@ bool follow(const StageRecords& records, const RunConfig& config) {
   });
 }
 
+bool stands(const StageRecords& records, const RunConfig& config, const std::string& command) {
+  const auto stages = stage_table();
+  return std::ranges::all_of(stages, [&](const StageInfo& stage) {
+    const auto record = records.find(stage.name);
+    return stage.command != command || (record != records.end() && follow(StageRecords{*record}, config));
+  });
+}
+
 // Only a file that its own stage did not leave as it was evaluated is read.
 bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords& records) {
   const auto evaluated = records.find("evaluate");

@@ -19,6 +19,9 @@ using StageRecords = std::map<std::string, StageRecord>;
 // Whether each stage's result, of those that are there and take part, was made with this configuration, and whole.
 bool follow(const StageRecords&, const RunConfig&);
 
+// Whether what a command leaves is there, and of this configuration, as the records of its stages have it.
+bool stands(const StageRecords&, const RunConfig&, const std::string& command);
+
 // Whether the evaluation, if there is a record of one, is of the files that are there: no stage was run again since.
 bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords&);
 

@@ -127,6 +127,10 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(records, run.stage, digest);
+  if (const fs::path summary = dir / "summary.json";
+      run.told != Told::nothing && fs::exists(summary) &&
+      was_changed(records, "evaluate", "summary.json", data::digest_of_file(summary)))
+    run.changed_summary = true;
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
   return run;
@@ -143,6 +147,9 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
   if (!run.changed.empty())
     out.push_back(changed_text((run.dir / run.changed).string(), run.stage,
                                fmt::format("kith {} makes a new one", stage_info(run.stage).command)));
+  if (run.changed_summary)
+    out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
+                               "kith evaluate makes a new one; names are of it"));
   return out;
 }
 

@@ -30,6 +30,7 @@ struct TrainedRun {
   // The file of the weights, where it is not as the stage wrote it; else empty.
   std::string changed;
   Told told = Told::nothing;
+  bool changed_summary = false;  // summary.json, which has the names, is not as the evaluation wrote it
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
 };
@@ -38,7 +39,7 @@ struct TrainedRun {
 // directory, no weights of that stage in it, weights without the origin that kith's stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
 
-// A line of warning for each reason to doubt the network: it is not that of the run as it stands, its file was changed.
+// A line of warning for each reason to doubt the network: it is not that of the run as it stands, its file, or the one with the names of clusters, was changed.
 std::vector<std::string> doubts_about(const TrainedRun&);
 
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.

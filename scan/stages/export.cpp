@@ -40,10 +40,10 @@ void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
            {"kith.normalisation", "(x - mean) / std, in the graph"},
            {"kith.resize",
             data::is_picture_kind(config.data.spec)
-                ? fmt::format(
-                      "not in the graph: the centre square, resized to {} x {} as Pillow's BILINEAR with reducing "
-                      "filter does",
-                      images.height, images.width)
+                ? fmt::format("not in the graph: the centre square, resized as Pillow's resize(({0}, {1}), BILINEAR, "
+                              "box=SQUARE) "
+                              "does; pixels beside the square take part at its edges",
+                              images.width, images.height)
             : config.data.size > 0
                 ? fmt::format("not in the graph: exact area averages to {} x {}, rounded to whole bytes, halves up",
                               images.height, images.width)

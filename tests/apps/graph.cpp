@@ -57,7 +57,18 @@ TEST_F(Graphs, OfARunWhoseRowsHaveChangedHaveNoSimilarities) {
   EXPECT_NE(o.err.find(rows + ": changed since neighbours_train.npy was made of it"), std::string::npos) << o.err;
   EXPECT_EQ(graph({"--run", path("a"), "--split", "test", "--out", path("g.npz")}).status, 0);
   ASSERT_EQ(kith(command("mine", "a", {"--quiet"})).status, 0);  // of rows of others, with a warning
-  EXPECT_EQ(graph({"--run", path("a"), "--out", path("g.npz")}).status, 0);
+  const Outcome mined = graph({"--run", path("a"), "--out", path("g.npz")});
+  EXPECT_EQ(mined.status, 0);
+  EXPECT_EQ(mined.err, "");
+  // Other lists than the run found are used, and called so.
+  auto lists = data::read_npy<int64_t>(path("a/neighbours_train.npy"));
+  std::swap(lists.values.front(), lists.values[1]);
+  data::write_npy<int64_t>(path("a/neighbours_train.npy"), lists.values, lists.shape);
+  const Outcome others = graph({"--run", path("a"), "--out", path("g.npz")});
+  EXPECT_EQ(others.status, 0);
+  EXPECT_NE(others.err.find("neighbours_train.npy: changed since the stage mine wrote it; used as it is"),
+            std::string::npos)
+      << others.err;
 }
 
 TEST_F(Graphs, OfARunHaveItsListsAndInnerProducts) {

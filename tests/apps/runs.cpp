@@ -29,10 +29,10 @@ TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
   }
   for (const auto& entry : fs::directory_iterator(root_ / "a"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint_")) << entry.path();
-  // Of images that are no squares: files are read as squares, but first of all they are there or not.
+  // Of gray images: pictures become so, but first of all they are there or not.
   const std::string a = (root_ / "a").string(), image = (root_ / "a" / "prototypes.png").string();
   EXPECT_EQ(kith({"predict", "--run", a, image, "nowhere.png"}).err, "kith: error: nowhere.png: no such file\n");
-  EXPECT_NE(kith({"predict", "--run", a, image}).err.find("pictures are read as squares"), std::string::npos);
+  EXPECT_NE(kith({"predict", "--run", a, image}).err.find("pictures become gray"), std::string::npos);
 }
 
 TEST_F(Runs, StageByStageEqualsAllAtOnce) {
@@ -257,6 +257,12 @@ TEST_F(Runs, WhatCannotStartSaysWhy) {
   EXPECT_EQ(error({"run", "--out", begun, "--data", "fashion-mnist:/nowhere", "--device", "cpu"}).find("kith: error: "),
             0u);
   EXPECT_FALSE(fs::exists(begun)) << "a command that could not start began the directory";
+  fs::create_directory(fresh);
+  std::ofstream(fs::path(fresh) / "metrics.jsonl") << "";
+  EXPECT_NE(error({"run", "--out", fresh}).find("ended before it had saved anything"), std::string::npos);
+  std::ofstream(fs::path(fresh) / "config.toml") << "";
+  EXPECT_NE(error({"run", "--out", fresh}).find("config.toml: has no data.spec, as every run writes it; restore"),
+            std::string::npos);
 }
 
 }  // namespace

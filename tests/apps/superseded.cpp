@@ -1,5 +1,6 @@
 // Asking networks that are not the last of their run, or not of the run as it stands.
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "data/formats/npy.h"
@@ -89,6 +90,12 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
   EXPECT_EQ(answer({}), std::pair(false, false));
   ASSERT_EQ(kith({"evaluate", "--out", run.string(), "--quiet"}).status, 0);
   EXPECT_EQ(answer({}), std::pair(true, true));
+  // Names are those of the file, as it is.
+  std::ofstream(run / "summary.json", std::ios::app) << "\n";
+  const std::string err = kith({"predict", "--run", run.string(), pictures()[0]}).err;
+  EXPECT_NE(err.find((run / "summary.json").string() + ": changed since the stage evaluate wrote it"),
+            std::string::npos)
+      << err;
 }
 
 }  // namespace

@@ -27,6 +27,23 @@ TEST_F(Arrays, EvaluatePrintsJsonOrTablesAndWritesTheConfusion) {
             std::string::npos);
 }
 
+TEST_F(Arrays, EvaluateReplacesNoFileOfARun) {
+  EvaluateArrays options{.assignments = write<int64_t>("A.npy", {0, 0, 1, 1}, {4}),
+                         .labels = write<uint8_t>("L.npy", {1, 1, 0, 1}, {4}),
+                         .probabilities = {},
+                         .confusion = dir / "run" / "confusion.csv",
+                         .json = true};
+  const auto refusal = [&] { return message([&] { evaluate_arrays(options); }); };
+  EXPECT_NE(refusal().find("cannot create: no such folder: "), std::string::npos) << refusal();
+  std::filesystem::create_directory(dir / "run");
+  std::ofstream(dir / "run" / "config.toml") << "";
+  std::ofstream(dir / "run" / "confusion.csv") << "of the run";
+  EXPECT_NE(refusal().find("is a file of a run, which is only read"), std::string::npos) << refusal();
+  options.confusion = dir / "run" / "selflabel.safetensors";
+  EXPECT_NE(refusal().find("expected a name ending in .csv"), std::string::npos) << refusal();
+  EXPECT_EQ(std::filesystem::file_size(dir / "run" / "confusion.csv"), 10u);
+}
+
 // Identifiers: the numbers that are found count, not the largest.
 TEST_F(Arrays, EvaluateTakesAnyNumbersForClustersAndClasses) {
   EvaluateArrays options{.assignments = write<int64_t>("A.npy", {0, int64_t{1} << 40, 5, -1}, {4}),
@@ -101,7 +118,7 @@ TEST_F(Arrays, EvaluateRefusesWhatDoesNotFit) {
   const EvaluateArrays whole_numbers{.assignments = whole, .labels = a, .probabilities = {}, .confusion = {}};
   EXPECT_NE(printed([&] { return evaluate_arrays(whole_numbers); }), "");  // whatever their type
   EXPECT_EQ(error(a, a, {}, dir / "no" / "C.csv"),
-            (dir / "no" / "C.csv").string() + ".partial: cannot create: No such file or directory");
+            (dir / "no" / "C.csv").string() + ": cannot create: no such folder: " + (dir / "no").string());
 }
 
 }  // namespace

@@ -218,6 +218,16 @@ TEST_F(Arrays, MineSearchesRowsThatF32HoldsAndRefusesOthers) {
   EXPECT_FALSE(std::filesystem::exists(dir / "S.npy"));
 }
 
+TEST_F(Arrays, MineSaysWhatRowsLoseInF32) {
+  const path file = write<double>("F.npy", {1e9, 0, 1e9 + 1, 1, 1e9 + 2, 2}, {3, 2});
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  mine_arrays(ctx, {.features = file, .k = 2, .out = dir / "I.npy", .scores = {}});
+  testing::internal::GetCapturedStdout();
+  const std::string err = testing::internal::GetCapturedStderr();
+  EXPECT_NE(err.find("in which 1 of 2 columns lose digits that tell rows apart (column 0: "), std::string::npos) << err;
+}
+
 TEST_F(Arrays, MineGivesTheSameBytesByAnyRanksAndBlocks) {
   const auto bytes_of = [](const path& file) {
     std::ifstream in(file, std::ios::binary);
