@@ -7,7 +7,7 @@
 mine: `kith mine --features` on rows of 128 numbers around 1,000 centres, with one rank of --threads threads and with --ranks
 ranks of one. Lists and scores must be the same bytes, and no process may hold more than 1.5 GiB beside the rows that it maps:
 VmHWM less the file. Noted of each process: VmHWM, and the most of its memory that is no file's, looked at every 50 ms. A
-million rows, which take about a quarter of an hour of two cores that have nothing else to do for each of the two commands:
+million rows, which take 22 minutes of the processor for each of the two commands:
 
   python3 bench/study/ranks.py mine --kith build/cpu/apps/kith --rows 1000000 --out bench/results/ranks/mine-1000000.json
 
