@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
+#include "scan/features/each_piece.h"
 #include "scan/features/judge.h"
 #include "scan/features/label_totals.h"
 #include "scan/features/lost_in_f32.h"
@@ -102,14 +104,10 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
 
 // The root of the rows' mean squared length.
 double length_of_rows(const FeatureMatrix& x) {
-  const int64_t piece = std::clamp<int64_t>((int64_t{1} << 20) / x.cols(), 1, x.rows());
-  std::vector<float> values(static_cast<size_t>(piece * x.cols()));
   double squares = 0;
-  for (int64_t first = 0; first < x.rows(); first += piece) {
-    const int64_t count = std::min(piece, x.rows() - first);
-    x.read(first, count, values.data());
-    for (int64_t i = 0; i < count * x.cols(); ++i) squares += double{values[i]} * values[i];
-  }
+  each_piece<float>(x, [&](int64_t, std::span<const float> values) {
+    for (const float v : values) squares += double{v} * v;
+  });
   return std::sqrt(squares / static_cast<double>(x.rows()));
 }
 

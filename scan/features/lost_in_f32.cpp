@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "kernels/core/parallel.h"
+#include "scan/features/each_piece.h"
 
 namespace kith {
 namespace {
@@ -26,14 +28,10 @@ struct ColumnInF32 {
 std::vector<ColumnInF32> columns_in_f32(const FeatureMatrix& m) {
   std::vector<ColumnInF32> out(static_cast<size_t>(m.cols()));
   const double n = static_cast<double>(m.rows());
-  const int64_t piece = std::clamp<int64_t>((int64_t{1} << 20) / m.cols(), 1, m.rows());
-  std::vector<double> rows(static_cast<size_t>(piece * m.cols()));
   const auto each_value = [&](auto&& use) {
-    for (int64_t first = 0; first < m.rows(); first += piece) {
-      const int64_t count = std::min(piece, m.rows() - first);
-      m.read(first, count, rows.data());
-      for (int64_t i = 0; i < count * m.cols(); ++i) use(out[static_cast<size_t>(i % m.cols())], rows[i]);
-    }
+    each_piece<double>(m, [&](int64_t, std::span<const double> values) {
+      for (size_t i = 0; i < values.size(); ++i) use(out[i % out.size()], values[i]);
+    });
   };
   each_value([n](ColumnInF32& c, double v) { c.mean += v / n; });
   each_value([n](ColumnInF32& c, double v) {
@@ -64,26 +62,24 @@ std::string rows_made_equal(const FeatureMatrix& x) {
     size_t narrow, stored;  // of the row in f32, and as it stands in the file
     int64_t row;
   };
-  constexpr int64_t kPiece = int64_t{1} << 20, kGrain = 64;  // numbers of a piece, rows of a thread's
-  const int64_t piece = std::clamp<int64_t>(kPiece / cols, 1, rows);
-  std::vector<float> narrow(static_cast<size_t>(piece * cols));
-  std::vector<double> stored(narrow.size());
+  constexpr int64_t kGrain = 64;  // rows of a thread's
+  std::vector<float> narrow;
   std::vector<Hashed> hashed(static_cast<size_t>(rows));
   const auto hash_of = [&](const auto& values, int64_t i) {
     using T = typename std::decay_t<decltype(values)>::value_type;
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(values.data() + i * cols), cols * sizeof(T)});
   };
-  for (int64_t first = 0; first < rows; first += piece) {
-    const int64_t count = std::min(piece, rows - first);
+  each_piece<double>(x, [&](int64_t first, std::span<double> stored) {
+    const int64_t count = static_cast<int64_t>(stored.size()) / cols;
+    narrow.resize(stored.size());
     x.read(first, count, narrow.data());
-    x.read(first, count, stored.data());
     for (float& v : narrow) v += 0.f;  // of both zeros one
     for (double& v : stored) v += 0.;
     parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         hashed[first + i] = {.narrow = hash_of(narrow, i), .stored = hash_of(stored, i), .row = first + i};
     });
-  }
+  });
   // Two of a million rows that differ have one hash in one of 4e7 files: the numbers told are right.
   std::ranges::sort(hashed, {}, [](const Hashed& h) { return std::pair(h.narrow, h.row); });
   int64_t lost = 0;
