@@ -36,6 +36,28 @@ void elementwise_sum(benchmark::State& state) {
 }
 const bench::Entry kSum{"elementwise_sum", elementwise_sum, kSizes};
 
+// The activation of the heads of TEMI.
+void elementwise_gelu(benchmark::State& state) {
+  const int64_t n = state.range(0);
+  const std::vector<float> x = bench::draws(n, {1}), dy = bench::draws(n, {2});
+  const std::vector<double> wide_x = test::widen(x), wide_dy = test::widen(dy);
+  std::vector<double> want(x.size());
+  cpu::gelu_backward(GeluBackward<double>{.x = wide_x, .dy = wide_dy, .dx = want});
+  const Array<float> in(bench::memory(), x), gradient(bench::memory(), dy), y(bench::memory(), n),
+      dx(bench::memory(), n);
+  const auto forward = [&] { gelu_forward({.x = in.span(), .y = y.span()}, bench::queue()); };
+  const auto backward = [&] {
+    gelu_backward({.x = in.span(), .dy = gradient.span(), .dx = dx.span()}, bench::queue());
+  };
+  forward(), backward();
+  // |x| and |dy| <= 6: (12 + 2 x^2) (1 + |x|) |dy| roundings, as tests/kernels/elementwise.cpp derives them.
+  using bench::operator+;
+  bench::run_both_verified(state, test::close(dx.to_host(), want, {.abs = 84 * 7 * 6 * test::kUnit}),
+                           gelu_cost(static_cast<double>(n)) + gelu_backward_cost(static_cast<double>(n)), forward,
+                           backward);
+}
+const bench::Entry kGelu{"elementwise_gelu", elementwise_gelu, kSizes};
+
 void elementwise_to_bf16(benchmark::State& state) {
   const int64_t n = state.range(0);
   const std::vector<float> x = bench::draws(n, {1});
