@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
 #include <optional>
 
 #include "kernels/core/check.h"
@@ -14,6 +13,7 @@
 #include "scan/run/alike.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
+#include "scan/train/epoch_means.h"
 #include "scan/train/sampler.h"
 #include "scan/train/step_feed.h"
 #include "scan/train/step_readback.h"
@@ -111,8 +111,8 @@ class Loop {
       expect_same_bits(s_.ctx.collective(), t_.optimizer->flat().values(),
                        fmt::format("{}: the weights after epoch {}", t_.stage, epoch_ + 1));
     unless_stopped([this] { end_epoch(); });
-    step_ = 0, counted_ = 0, skipped_ = 0;
-    sums_.clear();
+    step_ = 0;
+    means_.begin();
   }
 
   // Passes over images end where a stop is asked for: what they were to give is made anew when the run goes on from here.
@@ -172,27 +172,12 @@ class Loop {
   }
 
   void use(int64_t step, std::span<const double> values) {
-    const std::vector<StepReadback::Name>& names = readback_.names();
-    if (!std::isfinite(values[0])) diverged(names[0].name, values[0], step);  // whatever a gate says
-    for (size_t t = 0; t < names.size(); ++t)
-      if (names[t].skipped_if_zero && values[t] == 0) {
-        ++skipped_;
-        return;
-      }
-    ++counted_;
-    nlohmann::json line;
-    for (size_t t = 0; t < names.size(); ++t) {
-      if (*names[t].name == '\0') continue;
-      if (!std::isfinite(values[t])) diverged(names[t].name, values[t], step);
-      sums_[names[t].name] += values[t];
-      line[names[t].name] = values[t];
-    }
-    last_loss_ = values.front();
-    if ((step + 1) % kStepsPerLine == 0) {
-      line["step"] = step + 1;
-      line["done"] = progress_at(step + 1);
-      s_.report.metric(with_position(std::move(line), rate_at(step)));
-    }
+    auto line =
+        means_.add(readback_.names(), values, [&](const char* name, double value) { diverged(name, value, step); });
+    if (!line || (step + 1) % kStepsPerLine != 0) return;
+    (*line)["step"] = step + 1;
+    (*line)["done"] = progress_at(step + 1);
+    s_.report.metric(with_position(std::move(*line), rate_at(step)));
   }
 
   void drain() {
@@ -201,8 +186,7 @@ class Loop {
 
   void end_epoch() {
     nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
-    for (const auto& [name, sum] : sums_) line[name] = sum / static_cast<double>(counted_);
-    if (skipped_ > 0) line["skipped_batches"] = skipped_;
+    means_.into(line);
     std::string text = fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs);
     for (const auto& [name, value] : line.items())
       text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
@@ -233,8 +217,8 @@ class Loop {
     throw Error(
         fmt::format("{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
                     "rate, --set {}.schedule.lr={:.2g}",
-                    t_.stage, name, std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1, last_loss_,
-                    rate_at(step), t_.stage, t_.config.schedule.lr / 4));
+                    t_.stage, name, std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1,
+                    means_.last_loss(), rate_at(step), t_.stage, t_.config.schedule.lr / 4));
   }
 
   void save() {
@@ -246,12 +230,12 @@ class Loop {
   void write(int ranks) {
     Checkpoint c;
     t_.save(c);
-    c.state["loop"] = {
-        {"epoch", epoch_},     {"step", step_}, {"seconds", seconds()},    {"counted", counted_},
-        {"skipped", skipped_}, {"sums", sums_}, {"last_loss", last_loss_}, {"log", s_.report.log_position()}};
+    nlohmann::json& loop = c.state["loop"];
+    loop = {{"epoch", epoch_}, {"step", step_}, {"seconds", seconds()}, {"log", s_.report.log_position()}};
+    means_.save(loop);
     if (ranks > 1) {
-      c.state["loop"]["ranks"] = ranks;
-      c.state["loop"]["whole_batch_norm"] = s_.ctx.collective().batch_norm == Collective::BatchNorm::whole;
+      loop["ranks"] = ranks;
+      loop["whole_batch_norm"] = s_.ctx.collective().batch_norm == Collective::BatchNorm::whole;
     }
     write_checkpoint(s_, t_.stage, std::move(c));
   }
@@ -271,10 +255,7 @@ class Loop {
     loop.at("epoch").get_to(epoch_);
     loop.at("step").get_to(step_);
     loop.at("seconds").get_to(earlier_seconds_);
-    loop.at("counted").get_to(counted_);
-    loop.at("skipped").get_to(skipped_);
-    loop.at("sums").get_to(sums_);
-    loop.at("last_loss").get_to(last_loss_);
+    means_.load(loop);
     s_.report.rewind_log(loop.at("log").get<int64_t>());
     t_.load(*c);
     if (const std::string other =
@@ -290,9 +271,9 @@ class Loop {
   uint64_t order_seed_;
   int64_t steps_per_epoch_ = 0;
   int64_t epoch_ = 0, step_ = 0;  // the next step to do
-  int64_t counted_ = 0, skipped_ = 0, images_ = 0;
-  std::map<std::string, double> sums_;
-  double last_loss_ = 0, earlier_seconds_ = 0;
+  int64_t images_ = 0;
+  double earlier_seconds_ = 0;
+  EpochMeans means_;
   std::optional<StepFeed> feed_;
   StepReadback readback_;
   Replay replay_;
