@@ -7,21 +7,17 @@
 #include <functional>
 
 #include "kernels/core/check.h"
+#include "tests/scan/preflight/preflight_support.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith {
 namespace {
 
 using test::error_of;
+using test::kAll;
+using test::kLarge;
+using test::kRefined;
 using test::tiny_config;
-
-const std::vector<std::string> kAll = {"pretext", "mine", "cluster", "selflabel", "evaluate"}, kRefined = {"refine"};
-// A machine for whole presets; files and memory are those of its parts.
-const Resources kLarge{.device = Device::cpu,
-                       .precision = DType::f32,
-                       .host_bytes = int64_t{256} << 30,
-                       .device_bytes = {},
-                       .disk_bytes = int64_t{1} << 40};
 
 // The shape of a data set without its pixels, which no check looks at.
 data::Dataset shaped(const std::string& spec, int64_t train, int64_t test, int side, int channels, int classes,
@@ -211,42 +207,6 @@ TEST(Preflight, WhatATaskCannotLearnFromIsSaidAtOnce) {
   EXPECT_FALSE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
   config.pretext.moco.shards = 8;
   EXPECT_TRUE(preflight(config, test::striped_data(), kAll, kLarge).faults.empty());
-}
-
-TEST(Preflight, EveryRankHasTwoImagesOfABatch) {
-  RunConfig config = tiny_config();
-  Resources machine = kLarge;
-  machine.ranks = 5;
-  EXPECT_TRUE(preflight(config, test::striped_data(), kAll, machine).faults.empty());
-  config.cluster.train.batch = 9;
-  EXPECT_EQ(preflight(config, test::striped_data(), kAll, machine).faults,
-            (std::vector<std::string>{
-                "cluster.batch: 9 images leave one of 5 ranks with fewer than 2; expected at least 10"}));
-  config.cluster.train.batch = 10;
-  config.refine.enabled = true;
-  config.refine.labelled = 9;
-  EXPECT_EQ(preflight(config, test::striped_data(), kRefined, machine).faults.at(0),
-            "refine.labelled: 9 images leave one of 5 ranks with fewer than 2; expected at least 10");
-}
-
-TEST(Preflight, RanksHaveAsManyShardsEach) {
-  RunConfig config = tiny_config();
-  config.pretext.task = PretextKind::moco;
-  Resources machine = kLarge;
-  machine.ranks = 2;
-  const auto faults = [&] { return preflight(config, test::striped_data(), kAll, machine).faults; };
-  config.pretext.moco.shards = 4;
-  EXPECT_TRUE(faults().empty());
-  config.pretext.moco.shards = 1;
-  EXPECT_EQ(faults(),
-            (std::vector<std::string>{"pretext.moco.shards: each of 2 ranks has some; expected a multiple of 2, "
-                                      "or --sync-bn and 1; found 1"}));
-  machine.least_share = 1;
-  EXPECT_TRUE(faults().empty());
-  config.pretext.moco.shards = 4;
-  EXPECT_EQ(
-      faults(),
-      (std::vector<std::string>{"pretext.moco.shards: --sync-bn normalises the whole batch; expected 1, found 4"}));
 }
 
 TEST(Preflight, WithoutNeighboursThereMustBeOtherViews) {
