@@ -60,9 +60,10 @@ data::PictureSettings picture_settings(const AnswerOptions& o, const TrainedRun&
 }
 
 // As the run's own images came to their size.
-data::Resizing resizing_of(const TrainedRun& run) {
+data::Rendering rendering_of(const AnswerOptions& o, const TrainedRun& run) {
   const bool by_area = run.config.data.size > 0 && !data::is_picture_kind(run.config.data.spec);
-  return by_area ? data::Resizing::by_area : data::Resizing::filtered;
+  return {.resizing = by_area ? data::Resizing::by_area : data::Resizing::filtered,
+          .tone = o.invert ? data::Tone::negative : data::Tone::as_is};
 }
 
 std::vector<std::string> names_of(const data::Split& split) {
@@ -96,16 +97,20 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
     if (split.images.count == 0) continue;
     there.push_back(split.name);
     if (o.split != "all" && o.split != split.name) continue;
-    if (data::is_picture_kind(o.data) && resizing_of(run) == data::Resizing::by_area) {  // and were decoded by a filter
+    const data::Rendering rendering = rendering_of(o, run);
+    const bool as_cached = rendering.resizing == data::Resizing::filtered && rendering.tone == data::Tone::as_is;
+    if (data::is_picture_kind(o.data) && !as_cached) {
       std::vector<data::BadPicture> bad;  // at their full extent, which may need more memory than there is for one
-      split.images = data::load_pictures(split.images.files, picture_settings(o, run), &bad, data::Resizing::by_area);
+      split.images = data::load_pictures(split.images.files, picture_settings(o, run), &bad, rendering);
       for (const data::BadPicture& picture : bad) say_left_out(picture);
     }
     std::vector<std::string> names = names_of(split);
     out.push_back({.split = split.name, .images = std::move(split.images), .names = std::move(names)});
   }
-  if (out.empty())
+  if (out.empty()) {
+    if (data::is_picture_kind(o.data) && run.config.data.holdout > 0) there = {"train", "test"};
     throw Error(fmt::format("--split {}: {} has the splits {}", o.split, o.data, fmt::join(there, ", ")));
+  }
   if (run.config.data.holdout > 0 && o.split == "all" && is_own_data(o, run))
     fmt::print(stderr,
                "kith: {} of {}: those that the run learned from and those that it held out; --split train or test asks "
@@ -142,7 +147,7 @@ void expect_files(const std::vector<std::string>& files) {
 NamedImages files_of(const AnswerOptions& o, const TrainedRun& run) {
   std::vector<data::BadPicture> bad;
   NamedImages out{.split = "",
-                  .images = data::load_pictures(o.files, picture_settings(o, run), &bad, resizing_of(run)),
+                  .images = data::load_pictures(o.files, picture_settings(o, run), &bad, rendering_of(o, run)),
                   .names = {}};
   for (const data::BadPicture& picture : bad) say_left_out(picture);
   out.names = out.images.files;
@@ -189,7 +194,7 @@ void warn_of_negatives(const AnswerOptions& o, const TrainedRun& run, double bri
 // A run of gray images sees pictures in gray.
 void as_gray(const AnswerOptions& o, const TrainedRun& run, std::vector<NamedImages>& parts) {
   if (!asks_pictures(o) || run.shape().channels != 1) return;
-  for (NamedImages& part : parts) part.images = data::in_gray(part.images, o.invert);
+  for (NamedImages& part : parts) part.images = data::in_gray(part.images);
   fmt::print(stderr, "kith: the run is of gray images: pictures become gray, 0.299 R + 0.587 G + 0.114 B{}\n",
              o.invert ? ", and their negatives are asked about" : "");
   warn_of_negatives(o, run, brightness(parts));

@@ -108,8 +108,8 @@ std::string cluster_html(const Gallery& g, size_t cluster, const fs::path& out) 
 }
 
 constexpr char kTileStyle[] =
-    "<style>.tiles{display:flex;flex-wrap:wrap;gap:4px}.tiles a{display:block;border-radius:3px;background-color:#fff}"
-    "</style>";
+    "<style>.tiles{display:flex;flex-wrap:wrap;gap:4px}.tiles a{display:block;border-radius:3px;background-color:#fff;"
+    "outline:1px solid var(--frame)}</style>";  // a frame shows where a picture ends that lies on white
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #include "kernels/core/check.h"
 #include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/changed_results.h"
 #include "scan/run/stage_records.h"
 #include "scan/stages/answers.h"
 #include "scan/text/csv.h"
@@ -28,25 +29,47 @@ struct NeighboursOptions {
 
 // What to call the train images: their files, where the run knows them.
 std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64_t count) {
+  const std::filesystem::path path = files_path(run_dir, "train");
+  for (const std::string& line : changes_since_evaluation(run_dir, {{path.filename().string(), "names are of it"}}))
+    fmt::print(stderr, "kith: warning: {}\n", line);
   std::vector<std::string> names;
-  std::ifstream file(files_path(run_dir, "train"));
-  for (std::string line; std::getline(file, line);) names.push_back(nlohmann::json::parse(line).get<std::string>());
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const nlohmann::json name = nlohmann::json::parse(line, nullptr, false);
+    if (!name.is_string())
+      throw Error(
+          fmt::format("{}: line {}: expected a JSON text, the path of a train image; kith evaluate --out {} "
+                      "writes it anew",
+                      path.string(), names.size() + 1, run_dir.string()));
+    names.push_back(name.get<std::string>());
+  }
   if (static_cast<int64_t>(names.size()) == count) return names;
   names.clear();
   for (int64_t i = 0; i < count; ++i) names.push_back(fmt::format("train/{}", i));
   return names;
 }
 
+// Of the weights as they are: as their stage recorded it, where nobody has changed them since.
+std::string digest_of_weights(const TrainedRun& run, const StageRecords& records) {
+  const std::filesystem::path file = run.weights.file;
+  if (const auto made = records.find("pretext");
+      run.changed.empty() && made != records.end() && !made->second.under_way)
+    if (const auto at = made->second.outputs.find(file.filename().string()); at != made->second.outputs.end())
+      return at->second;
+  return data::digest_of_file(file);
+}
+
 // Rows of another network have nothing in common with what this one makes of a picture, be they as long.
 void expect_rows_of_the_network(const TrainedRun& run, const std::filesystem::path& path) {
   const StageRecords records = read_records(run.dir);
   const auto record = records.find("features");
-  const auto digest_in = [](const Origin::Values& files, const std::filesystem::path& file) {
+  const auto is = [](const Origin::Values& files, const std::filesystem::path& file, const std::string& digest) {
     const auto at = files.find(file.filename().string());
-    return at != files.end() && at->second == data::digest_of_file(file);
+    return at != files.end() && at->second == digest;
   };
-  if (record != records.end() && !record->second.under_way && digest_in(record->second.outputs, path) &&
-      digest_in(record->second.origin.inputs, run.weights.file))
+  if (record != records.end() && !record->second.under_way &&
+      is(record->second.origin.inputs, run.weights.file, digest_of_weights(run, records)) &&
+      is(record->second.outputs, path, data::digest_of_file(path)))
     return;
   throw Error(
       fmt::format("{0}: not what the pretext's network made of the train images, so that others do not compare with "

@@ -29,8 +29,10 @@
 #include "scan/ablate/plan.h"
 #include "scan/ablate/results.h"
 #include "scan/config/config_fields.h"
+#include "scan/run/changed_results.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/reporter.h"
+#include "scan/text/first_few.h"
 
 namespace kith {
 namespace {
@@ -108,6 +110,8 @@ class Ablation {
     if (!o_.quiet) fmt::print(stderr, "{}\n", text);
   }
 
+  static void warn(const std::string& text) { fmt::print(stderr, "kith: warning: {}\n", text); }
+
   // What a command leaves that was killed before its grid.toml stood there.
   static bool is_beginning(const fs::path& file) {
     return file.filename() == "grid.toml.partial" ||
@@ -127,6 +131,14 @@ class Ablation {
         states_[c] = CellState::begun;
     }
     if (ended_ > 0) note(fmt::format("{} of {} runs have finished earlier", ended_, states_.size()));
+    for (size_t c = 0; c < states_.size(); ++c)
+      if (states_[c] == CellState::done)
+        for (const std::string& change : changed_figures(folder(c))) warn(change);
+    if (const std::vector<std::string> others = runs_beside(grid_, cells_); !others.empty())
+      warn(
+          fmt::format("{}: holds {} of another grid or other seeds ({}), which table.csv, table.md and report.html, "
+                      "written anew, leave out",
+                      cells_.string(), data::counted(others.size(), "run"), first_few(others, 3)));
   }
 
   fs::path beside(size_t cell, const char* extension) const { return folder(cell).string() + extension; }

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "apps/commands/dry_run.h"
 #include "apps/device.h"
@@ -45,32 +47,42 @@ class Planner {
   // One data set in memory at a time.
   void check_all() {
     std::set<size_t> checked;
-    for (PlannedCell& first : plan_) {
-      if (first.done || checked.contains(first.cell)) continue;
-      const data::Dataset set = load(first);
-      const std::map<std::string, std::string> parts = data::parts_of(set);
-      for (PlannedCell& p : plan_) {
-        if (!same_data(config(p), config(first))) continue;
-        if (p.done)
-          expect_same_images(p, parts);
+    for (const PlannedCell& of : plan_) {
+      if (checked.contains(of.cell)) continue;
+      std::vector<PlannedCell*> alike;
+      for (PlannedCell& p : plan_)
+        if (same_data(config(p), config(of))) alike.push_back(&p), checked.insert(p.cell);
+      const auto waiting = std::ranges::find(alike, false, &PlannedCell::done);
+      const std::optional<data::Dataset> set = waiting != alike.end() ? load(**waiting) : if_there(of);
+      if (!set) continue;
+      const std::map<std::string, std::string> parts = data::parts_of(*set);
+      for (PlannedCell* p : alike) {
+        if (!p->done)
+          check(*p, *set);
+        else if (const std::string change = other_images(*p, parts); change.empty())
+          continue;
+        else if (waiting != alike.end())
+          refuse(*p, change + ", so that its figures do not go with theirs; choose another --out, or move " +
+                         folder(*p).string() + " away");
         else
-          check(p, set), checked.insert(p.cell);
+          warn(*p, change + ", which its figures say nothing of");
       }
     }
   }
 
-  // What has finished stands in one table with what is to run now.
-  void expect_same_images(const PlannedCell& p, const std::map<std::string, std::string>& parts) const {
-    const std::filesystem::path folder = std::filesystem::path(o_.out) / "cells" / grid_.cells[p.cell].folder;
-    const Origin::Values was = read_records(folder).at("evaluate").origin.data;
+  std::filesystem::path folder(const PlannedCell& p) const {
+    return std::filesystem::path(o_.out) / "cells" / grid_.cells[p.cell].folder;
+  }
+
+  // What has finished stands in one table with what is to run now. Empty: on the same images.
+  std::string other_images(const PlannedCell& p, const std::map<std::string, std::string>& parts) const {
+    const Origin::Values was = read_records(folder(p)).at("evaluate").origin.data;
     Origin before, now;
     for (const auto& [part, digest] : was)
       if (const auto at = parts.find(part); at != parts.end() && part != "class names" && part != "normalisation")
         before.data[part] = digest, now.data[part] = at->second;
-    if (const OriginDifference d = difference(before, now); d.any())
-      refuse(p, fmt::format("finished on other images than those that are there now ({}), so that its figures do not "
-                            "go with theirs; choose another --out, or move {} away",
-                            d.text(), folder.string()));
+    const OriginDifference d = difference(before, now);
+    return d.any() ? fmt::format("finished on other images than those that are there now ({})", d.text()) : "";
   }
 
   static bool same_data(const RunConfig& a, const RunConfig& b) {
@@ -87,6 +99,15 @@ class Planner {
       return load_data(config(p).data);
     } catch (const std::exception& e) {
       refuse(p, e.what());
+    }
+  }
+
+  // What has finished can be tabulated without its images.
+  std::optional<data::Dataset> if_there(const PlannedCell& p) const {
+    try {
+      return load_data(config(p).data);
+    } catch (const std::exception&) {
+      return {};
     }
   }
 
@@ -115,9 +136,12 @@ class Planner {
     }
     const Preflight found = preflight(c, set, stages, free);
     if (!found.faults.empty()) refuse(p, found.faults.front());
-    for (const std::string& warning : found.warnings)
-      if (warned_.insert(warning).second)
-        fmt::print(stderr, "kith: warning: {}: {}\n", grid_.name(grid_.cells[p.cell]), warning);
+    for (const std::string& warning : found.warnings) warn(p, warning);
+  }
+
+  void warn(const PlannedCell& p, const std::string& text) {
+    if (warned_.insert(text).second)
+      fmt::print(stderr, "kith: warning: {}: {}\n", grid_.name(grid_.cells[p.cell]), text);
   }
 
   const AblateOptions& o_;

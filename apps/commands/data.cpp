@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
@@ -15,6 +17,7 @@
 #include "data/fetch/fetch.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
+#include "data/formats/png_software.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
@@ -24,6 +27,8 @@
 
 namespace kith {
 namespace {
+
+constexpr char kSheet[] = "kith data info";  // what a sheet names as the software that wrote it
 
 struct FetchOptions {
   std::string name, root = "datasets";
@@ -122,7 +127,17 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
   }
   for (int64_t i = 0; set.of(data::Role::unlabelled).count > 0 && i < kColumns; ++i)
     index.push_back(i < set.of(data::Role::unlabelled).count ? train.count + i : -1);
-  data::write_png(path, data::contact_sheet(set.pretext_images(), index, kColumns, train.width < kSmall ? 2 : 1));
+  const data::Picture sheet = data::contact_sheet(set.pretext_images(), index, kColumns, train.width < kSmall ? 2 : 1);
+  data::write_file(path, {data::with_software(data::encode_png(sheet), kSheet)});
+}
+
+// Another file than a sheet that this command wrote stays as it is.
+void expect_sheet(const std::string& path) {
+  expect_ending(path, "--sheet", ".png");
+  expect_creatable(path);
+  if (std::error_code ignored; !std::filesystem::is_regular_file(path, ignored)) return;
+  if (data::png_software(data::read_file(path)) != kSheet)
+    throw Error(path + ": is there already, and is no sheet of kith data info; give --sheet another name");
 }
 
 data::Wanted wanted(const InfoOptions& o) {
@@ -136,9 +151,7 @@ data::Wanted wanted(const InfoOptions& o) {
 }
 
 void info(const InfoOptions& options) {
-  if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
-    throw Error(fmt::format("{}: --sheet expects the name of a .png file", options.sheet));
-  if (!options.sheet.empty()) expect_creatable(options.sheet);
+  if (!options.sheet.empty()) expect_sheet(options.sheet);
   if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
   data::expect_no_parts(options.spec, options.classes_file);
   const data::Dataset set = data::load(options.spec, wanted(options));
@@ -170,7 +183,8 @@ void add_data_commands(CLI::App& app) {
   auto info_options = std::make_shared<InfoOptions>();
   CLI::App* info_command = data->add_subcommand("info", "Counts, classes, shape and statistics of a data set");
   info_command->add_option("spec", info_options->spec, "NAME:DIR, such as cifar10:datasets")->required();
-  info_command->add_option("--sheet", info_options->sheet, "Write a contact sheet to this PNG file");
+  info_command->add_option("--sheet", info_options->sheet,
+                           "Write a contact sheet to this PNG file; replaces a sheet of this command alone");
   info_command->add_flag("--no-unlabelled", info_options->no_unlabelled,
                          "Without the unlabelled images, if there are any");
   info_command->add_option("--size", info_options->size, "Side that picture files are decoded to")

@@ -120,21 +120,40 @@ struct ExpectFinite {
   }
 };
 
+// Looks at the rows in their order.
+class AllEqual {
+ public:
+  void add(std::span<const double> row) {
+    if (first_.empty()) first_.assign(row.begin(), row.end());
+    equal_ = equal_ && std::ranges::equal(row, first_);
+  }
+  std::string warning(const FeatureMatrix& file) const {
+    return equal_ ? file.name() + ": all rows are equal: their neighbours are the rows in order of index" : "";
+  }
+
+ private:
+  std::vector<double> first_;
+  bool equal_ = true;
+};
+
 // What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the
-// database, or empty.
+// database, or empty, `shortest` is the length of a row as it is given that is not zero.
 struct Searched {
   std::string warning;
   std::vector<double> less;
+  double shortest = 1;
 };
 
 Searched look_at_unit_rows(const FeatureMatrix& file) {
   int64_t zeros = 0, first_zero = 0;
   std::vector<double> mean(static_cast<size_t>(file.cols()));
+  AllEqual equal;
   Rows(file, true).each(ExpectFinite{file}, [&](int64_t i, std::span<const double> row) {
+    equal.add(row);
     for (size_t d = 0; d < row.size(); ++d) mean[d] += row[d] / static_cast<double>(file.rows());
     if (std::ranges::all_of(row, [](double v) { return v == 0; }) && zeros++ == 0) first_zero = i;
   });
-  Searched out;
+  Searched out{.warning = equal.warning(file), .less = {}};
   if (zeros != 0)
     out.warning =
         fmt::format("{}: row {} is zero{}: without a direction, its neighbours are the rows in order of index",
@@ -146,7 +165,10 @@ Searched look_at_unit_rows(const FeatureMatrix& file) {
 // Rows as they are, in f32. Elements may vanish, rows not.
 Searched look_at_rows_as_given(const FeatureMatrix& file) {
   double least = std::numeric_limits<double>::infinity(), most = 0;
+  Searched out;
+  AllEqual equal;
   Rows(file, false).each(ExpectFinite{file}, [&](int64_t i, std::span<const double> row) {
+    equal.add(row);
     double square = 0, largest = 0;
     for (size_t d = 0; d < row.size(); ++d) {
       const double v = row[d];
@@ -162,15 +184,38 @@ Searched look_at_rows_as_given(const FeatureMatrix& file) {
           fmt::format("{}: row {} has no element above {:.4g}, too small for f32, in which rows are searched; "
                       "scale the rows, or give --normalize",
                       file.name(), i, largest));
-    least = std::min(least, std::sqrt(square)), most = std::max(most, std::sqrt(square));
+    const double length = std::sqrt(square);
+    least = std::min(least, length), most = std::max(most, length);
+    if (length > 0) out.shortest = std::min(out.shortest, length);
   });
   constexpr double kSlack = 1e-2;  // rows of one length, rounded to bf16
-  Searched out;
+  out.warning = equal.warning(file);
   if (most - least > kSlack * most)  // inner products rank by angle only when the rows have one length
     out.warning =
         fmt::format("{}: rows have lengths {:.4g} to {:.4g}, so long rows attract; --normalize searches by angle",
                     file.name(), least, most);
   return out;
+}
+
+// Below the least normal number f32 is spaced by 2^-149: of two rows whose lengths have a product of at least 2^-126 a score is off
+// by 2^-150 at most, as far as rounding goes elsewhere, 2^-24 of that product. Of shorter ones it has fewer digits, or none.
+void expect_scores_in_f32(const NeighbourSearch::Lists& found, const Rows& rows, const Searched& searched,
+                          const MineArrays& options) {
+  if (searched.shortest * searched.shortest >= kLeast) return;
+  std::vector<double> length;
+  rows.each([&](int64_t, std::span<const double> row) {
+    double square = 0;
+    for (const double v : row) square += v * v;
+    length.push_back(std::sqrt(square));
+  });
+  for (size_t at = 0; at < found.index.size(); ++at) {
+    const auto i = at / static_cast<size_t>(options.k), j = static_cast<size_t>(found.index[at]);
+    if (const double most = length[i] * length[j]; most > 0 && most < kLeast)
+      throw Error(
+          fmt::format("{}: the inner product of rows {} and {} is too small for f32, in which scores are written; "
+                      "scale the rows, or leave --scores out",
+                      options.features.string(), i, j));
+  }
 }
 
 // The products of whole rows.
@@ -261,7 +306,10 @@ int mine_arrays(Context& ctx, const MineArrays& options) {
   const Rows rows(*file, options.normalize);
   NeighbourSearch::Lists found = search(ctx, *file, rows, searched, options);
   alone(ranks, [&] {
-    if (!options.scores.empty()) complete_scores(found.score, rows, searched, options);
+    if (!options.scores.empty()) {
+      expect_scores_in_f32(found, rows, searched, options);
+      complete_scores(found.score, rows, searched, options);
+    }
     data::write_npy<int64_t>(options.out, found.index, {file->rows(), options.k});
     if (!options.scores.empty()) data::write_npy<float>(options.scores, found.score, {file->rows(), options.k});
     fmt::print("{} of each of {} rows: {}\n", data::counted(options.k, "neighbour"), file->rows(),

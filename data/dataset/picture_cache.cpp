@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 
 namespace kith::data {
@@ -17,19 +18,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<char, 8> kMagic = {'K', 'I', 'T', 'H', 'P', 'I', 'C', '1'};
+constexpr std::array<char, 8> kMagic = {'K', 'I', 'T', 'H', 'P', 'I', 'C', '2'};
 constexpr size_t kFooter = kMagic.size() + sizeof(uint64_t);
 
-std::string as_json(const CacheContents& contents) {
+std::string as_json(const CacheContents& contents, const std::string& pixels) {
   nlohmann::json bad = nlohmann::json::array();
   for (const BadPicture& one : contents.bad) bad.push_back({one.index, one.reason});
-  const nlohmann::json all = {
-      {"state", contents.state}, {"order", contents.order}, {"train", contents.train}, {"bad", bad}};
+  const nlohmann::json all = {{"state", contents.state},
+                              {"order", contents.order},
+                              {"train", contents.train},
+                              {"bad", bad},
+                              {"pixels", pixels}};
   return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-CacheContents from_json(const std::string& text) {
-  const nlohmann::json all = nlohmann::json::parse(text);
+CacheContents from_json(const nlohmann::json& all) {
   CacheContents out{.state = all.at("state"), .order = all.at("order"), .train = all.at("train"), .bad = {}};
   for (const nlohmann::json& one : all.at("bad")) out.bad.push_back({one.at(0), "", one.at(1)});
   return out;
@@ -70,10 +73,12 @@ std::optional<CachedPictures> open_picture_cache(const fs::path& path, const std
   const std::optional<std::string> text = read_contents(path);
   if (!text) return {};
   try {
-    CachedPictures out{.contents = from_json(*text), .pixels = {}};
+    const nlohmann::json all = nlohmann::json::parse(*text);
+    CachedPictures out{.contents = from_json(all), .pixels = {}};
     const auto bytes = static_cast<uint64_t>(out.contents.order.size()) * static_cast<uint64_t>(image_bytes);
     if (out.contents.state != state || fs::file_size(path) != bytes + text->size() + kFooter) return {};
     if (bytes > 0) out.pixels = Pixels::mapped(path, 0, bytes);
+    if (digest(std::as_const(out.pixels)) != all.at("pixels").get<std::string>()) return {};
     return out;
   } catch (const std::exception&) {
     return {};  // damaged, or replaced meanwhile: it is made again
@@ -119,18 +124,18 @@ void PictureCacheWriter::keep(std::span<const int64_t> kept) {
 }
 
 CachedPictures PictureCacheWriter::finish(CacheContents contents) {
-  const std::string json = as_json(contents);
   const auto bytes = static_cast<size_t>(images_ * image_bytes_);
-  const uint64_t length = json.size();
-  std::string end = json + std::string(kMagic.data(), kMagic.size());
-  end.append(reinterpret_cast<const char*>(&length), sizeof(length));
   if (::ftruncate(file_, static_cast<off_t>(bytes)) != 0)
     fail("{}: cannot shorten: {}", partial_.string(), std::strerror(errno));
-  write_at(file_, partial_, end.data(), end.size(), static_cast<int64_t>(bytes));
-  if (::fsync(file_) != 0) fail("{}: cannot sync: {}", partial_.string(), std::strerror(errno));
   // Mapped before it has its name: another process may put a file of its own there at any time.
   CachedPictures out{.contents = std::move(contents), .pixels = {}};
   if (bytes > 0) out.pixels = Pixels::mapped(partial_, 0, bytes);
+  const std::string json = as_json(out.contents, digest(std::as_const(out.pixels)));
+  const uint64_t length = json.size();
+  std::string end = json + std::string(kMagic.data(), kMagic.size());
+  end.append(reinterpret_cast<const char*>(&length), sizeof(length));
+  write_at(file_, partial_, end.data(), end.size(), static_cast<int64_t>(bytes));
+  if (::fsync(file_) != 0) fail("{}: cannot sync: {}", partial_.string(), std::strerror(errno));
   if (::rename(partial_.c_str(), path_.c_str()) != 0)
     fail("{}: cannot rename to its final name: {}", partial_.string(), std::strerror(errno));
   ::close(std::exchange(file_, -1));

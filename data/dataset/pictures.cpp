@@ -66,8 +66,8 @@ void average_square(const Raster& in, int size, std::span<uint8_t> out) {
 class Decoding {
  public:
   Decoding(std::span<const std::string> files, const PictureSettings& settings, const PictureSink& sink,
-           Resizing resizing)
-      : files_(files), settings_(settings), sink_(sink), resizing_(resizing) {}
+           Rendering rendering)
+      : files_(files), settings_(settings), sink_(sink), rendering_(rendering) {}
 
   std::vector<BadPicture> run() {
     const auto count = static_cast<int64_t>(files_.size());
@@ -94,7 +94,7 @@ class Decoding {
     const std::string& file = files_[static_cast<size_t>(i)];
     std::string reason;
     try {
-      load_picture(file, settings_, pixels, resizing_);
+      load_picture(file, settings_, pixels, rendering_);
     } catch (const std::bad_alloc&) {
       reason = "there is not enough memory to decode it";
     } catch (const std::exception& e) {
@@ -121,7 +121,7 @@ class Decoding {
   std::span<const std::string> files_;
   const PictureSettings& settings_;
   const PictureSink& sink_;
-  Resizing resizing_;
+  Rendering rendering_;
   std::mutex mutex_, telling_;
   std::vector<BadPicture> bad_;
   std::exception_ptr thrown_;
@@ -142,18 +142,20 @@ void fail_for(const BadPicture& bad) {
 }
 
 void load_picture(const std::string& file, const PictureSettings& settings, std::span<uint8_t> pixels,
-                  Resizing resizing) {
+                  Rendering rendering) {
   try {
     if (!is_utf8(file)) fail("the name is not UTF-8; rename the file or its folder");
     Turn turn;
     const std::vector<uint8_t> bytes = read_picture_file(file, turn);
     // About twice the size is left for the antialiasing filter, whose result is then near that of the full extent: off by 0.7
     // levels in the mean where 500 x 375 pixels become 96, which are halved before.
-    const DecodeOptions options{.least = resizing == Resizing::filtered ? settings.size * 15 / 8 : 0,
+    const DecodeOptions options{.least = rendering.resizing == Resizing::filtered ? settings.size * 15 / 8 : 0,
                                 .background = settings.background,
                                 .tga = ends_as_tga(file)};
-    const Raster raster = decode(bytes, options, turn);
-    if (resizing == Resizing::filtered)
+    Raster raster = decode(bytes, options, turn);
+    if (rendering.tone == Tone::negative)
+      for (uint8_t& v : raster.pixels) v = static_cast<uint8_t>(255 - v);
+    if (rendering.resizing == Resizing::filtered)
       resize_square(raster, settings.size, pixels);
     else
       average_square(raster, settings.size, pixels);
@@ -163,13 +165,13 @@ void load_picture(const std::string& file, const PictureSettings& settings, std:
 }
 
 std::vector<BadPicture> decode_pictures(std::span<const std::string> files, const PictureSettings& settings,
-                                        const PictureSink& sink, Resizing resizing) {
+                                        const PictureSink& sink, Rendering rendering) {
   expect_picture_size(settings.size);
-  return Decoding(files, settings, sink, resizing).run();
+  return Decoding(files, settings, sink, rendering).run();
 }
 
 Images load_pictures(std::span<const std::string> files, const PictureSettings& settings, std::vector<BadPicture>* bad,
-                     Resizing resizing) {
+                     Rendering rendering) {
   expect_picture_size(settings.size);
   Images out{.height = settings.size, .width = settings.size, .channels = 3};
   const auto each = static_cast<size_t>(out.image_bytes());
@@ -180,7 +182,7 @@ Images load_pictures(std::span<const std::string> files, const PictureSettings& 
                            [&](int64_t i, std::span<const uint8_t> image) {
                              std::ranges::copy(image, pixels.begin() + i * static_cast<int64_t>(each));
                            }},
-                      resizing);
+                      rendering);
   auto next = failed.begin();
   for (size_t i = 0; i < files.size(); ++i) {
     if (next != failed.end() && next->index == static_cast<int64_t>(i)) {
@@ -201,15 +203,14 @@ Images load_pictures(std::span<const std::string> files, const PictureSettings& 
   return out;
 }
 
-Images in_gray(const Images& images, bool negative) {
+Images in_gray(const Images& images) {
   if (images.channels != 3)
     fail("images of {}; expected 3, of which gray is made", counted(images.channels, "channel"));
   const auto pixels = images.pixels.size() / 3;
   std::vector<uint8_t> gray(pixels);
   for (size_t p = 0; p < pixels; ++p) {
     const uint8_t* rgb = images.pixels.data() + 3 * p;
-    const uint32_t luma = (19595U * rgb[0] + 38470U * rgb[1] + 7471U * rgb[2] + 32768U) >> 16;
-    gray[p] = static_cast<uint8_t>(negative ? 255 - luma : luma);
+    gray[p] = static_cast<uint8_t>((19595U * rgb[0] + 38470U * rgb[1] + 7471U * rgb[2] + 32768U) >> 16);
   }
   Images out = images;
   out.channels = 1;

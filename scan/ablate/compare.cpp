@@ -13,6 +13,7 @@
 #include "scan/config/config_fields.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
+#include "scan/run/changed_results.h"
 #include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
@@ -146,6 +147,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     RunConfig config = load_config((run / "config.toml").string(), {});
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
+    for (std::string& change : changed_figures(run)) out.warnings.push_back(std::move(change));
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
     if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <string_view>
+#include <system_error>
 
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
@@ -51,6 +53,18 @@ void keep_folders(Grid& grid, const std::filesystem::path& cells) {
   for (GridCell& cell : grid.cells)
     if (const auto at = known.find(cell.folder.substr(cell.folder.size() - kDigestDigits)); at != known.end())
       cell.folder = at->second;
+}
+
+std::vector<std::string> runs_beside(const Grid& grid, const std::filesystem::path& cells) {
+  std::vector<std::string> others;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator at(cells, ignored), end; at != end; at.increment(ignored))
+    if (const std::string name = at->path().filename().string();
+        std::filesystem::exists(at->path() / "config.toml", ignored) &&
+        std::ranges::find(grid.cells, name, &GridCell::folder) == grid.cells.end())
+      others.push_back(name);
+  std::ranges::sort(others);
+  return others;
 }
 
 }  // namespace kith

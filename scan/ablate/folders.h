@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "scan/ablate/grid.h"
 
@@ -16,5 +17,8 @@ std::string cell_folder_name(const std::string& setting, uint64_t seed, const st
 
 // Names as they are in the folder `cells`: a grid with one more axis calls a run by another name, and it is the same run.
 void keep_folders(Grid&, const std::filesystem::path& cells);
+
+// Folders of runs there that are none of the grid's: of an earlier grid. In the order of their names.
+std::vector<std::string> runs_beside(const Grid&, const std::filesystem::path& cells);
 
 }  // namespace kith

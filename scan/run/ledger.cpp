@@ -22,6 +22,21 @@ std::string join(const std::vector<std::string>& items) {
   return all;
 }
 
+// Files that other commands read, where the stage left any: recorded as its outputs are.
+std::vector<std::string> beside(const StageInfo& stage) {
+  if (stage.name != "evaluate") return {};
+  return {"prototypes.npy", "files_train.jsonl", "files_test.jsonl"};
+}
+
+// How the images were read, by fields of the section data; but where they lie.
+Origin::Values reading_of(const RunConfig& config) {
+  RunConfig now = config;
+  Origin::Values out;
+  for (const Field& field : fields(now))
+    if (field.affects == Affects::images && field.name != "data.spec") out[field.name] = format_value(field);
+  return out;
+}
+
 Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::path& path) {
   if (metadata.contains("kith.config"))
     throw Error(
@@ -59,12 +74,14 @@ const Origin& Ledger::origin(const std::string& stage) {
   if (parts_.empty()) parts_ = data::parts_of(data_);
   for (const std::string& part : info.data)
     if (const auto at = parts_.find(part); at != parts_.end()) origin.data[part] = at->second;
+  if (!origin.data.empty()) origin.data.merge(reading_of(config_));
   for (const std::string& file : inputs_of(config_, info))
     if (fs::exists(path(file))) origin.inputs[file] = digest_of(file);
   return origins_[stage] = std::move(origin);
 }
 
 void Ledger::forget(const StageInfo& stage) {
+  for (const std::string& file : beside(stage)) digests_.erase(file);
   for (const std::string& file : stage.outputs) {
     digests_.erase(file);
     for (const StageInfo& later : stage_table())
@@ -87,6 +104,8 @@ std::vector<std::string> Ledger::changed_files(const StageInfo& stage) {
     const auto written = record->second.outputs.find(file);
     if (written == record->second.outputs.end() || written->second != digest_of(file)) changed.push_back(file);
   }
+  for (const std::string& file : beside(stage))  // of which earlier versions have no record
+    if (fs::exists(path(file)) && was_changed(records, stage.name, file, digest_of(file))) changed.push_back(file);
   return changed;
 }
 
@@ -97,6 +116,9 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   const bool recorded = record != records.end();
   for (const std::string& file : info.outputs)
     if (!fs::exists(path(file))) return {.why = recorded && !record->second.under_way ? file + " is missing" : ""};
+  for (const std::string& file : beside(info))
+    if (recorded && record->second.outputs.contains(file) && !fs::exists(path(file)))
+      return {.why = file + " is missing"};
 
   Origin was;
   std::vector<std::string> changed = changed_files(info);
@@ -188,6 +210,8 @@ void Ledger::finish(const std::string& stage) {
   StageRecord record{.origin = origin(stage), .outputs = {}, .version = KITH_VERSION};
   forget(info);
   for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
+  for (const std::string& file : beside(info))
+    if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
   write_record(dir_, stage, record);
 }
 

@@ -31,6 +31,9 @@ std::string default_of(const std::string& name) {
   return "unknown to this version";
 }
 
+// Among the parts of the data stand the fields of how it was read: told where the images differ, which alone are compared.
+bool is_field(const std::string& part) { return part.starts_with("data."); }
+
 using Values = Origin::Values;
 
 // Calls of(key, was, now) for every key of either whose values differ; null: not there.
@@ -158,10 +161,16 @@ OriginDifference difference(const Origin& was, const Origin& now) {
   });
   for_each_difference(was.data, now.data, [&](const std::string& part, const std::string* w, const std::string* n) {
     // Measured constants follow from the images, whose difference says more.
-    if (part == "normalisation" && other_images) return;
+    if (is_field(part) || (part == "normalisation" && other_images)) return;
     append(d.data, fmt::format("the {} {} {}, now {}", part, part.ends_with("s") ? "were" : "was",
                                w ? shortened(*w) : "none", n ? shortened(*n) : "none"));
   });
+  std::string reading;
+  for_each_difference(was.data, now.data, [&](const std::string& part, const std::string* w, const std::string* n) {
+    if (is_field(part) && w && n)  // earlier versions have none
+      append(reading, fmt::format("{} was {}, now {}", part, *w, *n));
+  });
+  if (!d.data.empty() && !reading.empty()) d.data += fmt::format(" ({})", reading);
   for_each_difference(was.fields, now.fields, [&](const std::string& name, const std::string* w, const std::string* n) {
     append(d.fields, fmt::format("{} was {}, now {}", name, w ? *w : default_of(name), n ? *n : default_of(name)));
   });

@@ -7,9 +7,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
+#include "scan/run/changed_results.h"
 #include "scan/run/ledger.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
@@ -150,6 +152,9 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
   if (run.changed_summary)
     out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
                                "kith evaluate makes a new one; names are of it"));
+  if (run.told == Told::all)
+    for (std::string& line : changes_since_evaluation(run.dir, {{"prototypes.npy", "distances are to its rows"}}))
+      out.push_back(std::move(line));
   return out;
 }
 

@@ -9,17 +9,22 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string_view>
 
 #include "data/dataset/digest.h"
 #include "data/formats/content.h"
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
+#include "scan/input/image_source.h"
+#include "scan/input/views.h"
+#include "scan/metrics/alike_rows.h"
 #include "scan/pretext/task.h"
 #include "scan/stages/models.h"
 #include "scan/stages/pretext.h"
 #include "scan/stages/stages.h"
 #include "scan/train/checkpoint.h"
+#include "scan/train/inference.h"
 
 namespace kith {
 namespace {
@@ -195,11 +200,36 @@ std::string missing_import(const RunConfig& config, const std::filesystem::path&
 
 namespace {
 
+// The first images that are not one picture, if there are such.
+data::Images some_images(const data::Images& of) {
+  constexpr int64_t kSome = 256;
+  data::Images some = of.part(0, std::min(kSome, of.count));
+  const std::span<const uint8_t> pixels{some.pixels.data(), some.pixels.size()};
+  const auto bytes = static_cast<size_t>(some.image_bytes());
+  const bool differ = !std::ranges::equal(pixels.subspan(bytes), pixels.first(pixels.size() - bytes));
+  return differ ? some : data::Images{};
+}
+
+// What is wrong with a network that sees no difference between images; empty: nothing.
+std::string about_features(Session& s, const Import& import, PretextTask& task) {
+  const data::Images some = some_images(s.data.train());
+  if (some.count == 0) return "";
+  const ImageSource source(s.ctx, some, Residency::automatic);
+  AlikeRows alike;
+  alike.add(host_rows(infer(Views(source, s.data), s.report, [&](Tape& tape, Var x) {
+              return task.features(tape, x);
+            })).view());
+  return !alike.all() ? ""
+                      : fmt::format("{}: the network gives the first {} train images the same features{}",
+                                    import.file.weights.file, some.count, alike.zero() ? ", zeros" : "");
+}
+
 // The weights are tried on the network before anything is written.
 void train_from(Session& s, const Import& import) {
   const auto task = pretext_task(s.config.pretext.task).make(s.config, s.data, s.images.of(s.data.pretext_images()));
   complete([&] { begin_with(import.file.weights, *task); });
   say_what_was_read(s, import);
+  if (const std::string text = about_features(s, import, *task); !text.empty()) s.report.warn(text);
   s.ledger.before_write();
   write_safetensors(start_path(s.dir), import.file.weights);
   pretext(s);
@@ -220,6 +250,8 @@ void import_weights(Session& s, const Import& import) {
   }
   complete([&] { load_state(all, import.file.weights); });
   say_what_was_read(s, import);
+  if (const std::string text = about_features(s, import, *task); !text.empty())
+    throw Error(text + "; expected weights of a network that tells images apart");
   write_result(s, "pretext", save_state(task->state()));
   pretext(s);
   if (!model) return;

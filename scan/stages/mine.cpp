@@ -13,6 +13,7 @@
 #include "kernels/core/check.h"
 #include "scan/features/matrix.h"
 #include "scan/input/views.h"
+#include "scan/metrics/alike_rows.h"
 #include "scan/metrics/blocked_search.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/knn.h"
@@ -53,11 +54,18 @@ FeatureMatrix map_features(const Session& s, const std::string& split, int64_t r
   FeatureMatrix features = FeatureMatrix::open(path.string());
   constexpr int64_t kPiece = 4096;
   std::vector<float> piece(static_cast<size_t>(std::min(kPiece, rows) * features.cols()));
+  AlikeRows alike;
   for (int64_t first = 0; first < rows; first += kPiece) {
     const Matrix<float> part{piece.data(), std::min(kPiece, rows - first), features.cols()};
     features.read(first, part.rows, part.data);
     expect_finite_features(path, first, part);
+    alike.add(part);
   }
+  if (alike.all())
+    s.report.warn(
+        fmt::format("mine: all {} have the same features: their neighbours are the first images, whatever "
+                    "they show",
+                    images_of(s, split)));
   return features;
 }
 

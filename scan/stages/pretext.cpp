@@ -5,6 +5,7 @@
 
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
+#include "scan/metrics/alike_rows.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/knn.h"
 #include "scan/run/artifacts.h"
@@ -119,8 +120,16 @@ bool accuracy_is_logged(const Session& s) {
 
 void write_features(const Session& s, const Tensor& train, const Tensor& scored) {
   begin_results(s, "features");
-  data::write_npy<float>(features_path(s.dir, "train"), train.to_host(), train.shape());
+  const Rows rows = host_rows(train);
+  data::write_npy<float>(features_path(s.dir, "train"), rows.values, train.shape());
   data::write_npy<float>(features_path(s.dir, "test"), scored.to_host(), scored.shape());
+  AlikeRows alike;
+  alike.add(rows.view());
+  if (alike.all())
+    s.report.warn(
+        fmt::format("pretext: all {} train images have the same features{}: the network tells no image from another, "
+                    "so that neighbours and clusters will say nothing of the images",
+                    rows.rows, alike.zero() ? ", zeros" : ""));
   // Before the result is valid: a kill between the two would lose the line, as nothing makes it again.
   if (const auto accuracy = knn(s, train, scored)) {
     if (!accuracy_is_logged(s)) s.report.metric({{"stage", "pretext"}, {"knn", *accuracy}});

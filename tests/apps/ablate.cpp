@@ -108,8 +108,22 @@ TEST_F(Ablate, AChangedGridRunsWhatIsNew) {
   EXPECT_NE(text_of(root_ / "out" / "table.md").find("SCAN ACC n:1"), std::string::npos);  // 6 clusters, 10 classes
   EXPECT_NE(text_of(root_ / "out" / "report.html").find("<svg class=\"values\""), std::string::npos);
   grid("mine.k = [3]\n", "[0]");
-  EXPECT_EQ(ablate().status, 0);  // what the grid no longer has stays
+  EXPECT_EQ(o.err.find("of another grid"), std::string::npos) << o.err;
+  const Outcome less = ablate();  // what the grid no longer has stays, and a table without it is told of
+  EXPECT_EQ(less.status, 0);
   EXPECT_EQ(cells().size(), 4u);
+  EXPECT_NE(less.err.find("kith: warning: " + (root_ / "out" / "cells").string() +
+                          ": holds 3 runs of another grid or other seeds ("),
+            std::string::npos)
+      << less.err;
+  // Figures that somebody has edited are told of, too.
+  for (const fs::path& cell : cells())
+    if (cell.filename().string().starts_with("mine.k=3,seed"))
+      std::ofstream(cell / "summary.json", std::ios::app) << "\n";
+  const Outcome edited = ablate();
+  EXPECT_EQ(edited.status, 0);
+  EXPECT_NE(edited.err.find("summary.json: changed since the stage evaluate wrote it"), std::string::npos)
+      << edited.err;
 }
 
 // Means are of runs on the same images: those that have finished are not put beside others on what lies there by now.
@@ -118,7 +132,12 @@ TEST_F(Ablate, ImagesThatHaveChangedSinceRunsFinishedAreRefused) {
   ASSERT_EQ(ablate().status, 0);
   const std::string table = text_of(root_ / "out" / "table.csv");
   write_tiny_fashion_mnist(root_ / "data", 210, 60, 8);
-  EXPECT_EQ(ablate().status, 0);  // nothing is to run
+  const Outcome known = ablate();  // nothing is to run
+  EXPECT_EQ(known.status, 0);
+  EXPECT_NE(known.err.find("kith: warning: mine.k = 3, seed 0: finished on other images than those that are there now "
+                           "(the train images were 200 of 8 x 8 x 1, "),
+            std::string::npos)
+      << known.err;
   grid("mine.k = [3]\n");
   for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}}) {
     const Outcome o = ablate(more);

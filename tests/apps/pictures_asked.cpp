@@ -86,6 +86,11 @@ TEST_F(PicturesAsked, AllOfTheFolderOrThePartsThatTheRunMade) {
   }
 }
 
+TEST_F(PicturesAsked, ASplitThatIsNotThereNamesThoseThatAre) {
+  EXPECT_EQ(ask("predict", {"--split", "foo"}).err,
+            "kith: error: --split foo: folder:" + path("photos") + " has the splits train, test\n");
+}
+
 TEST_F(PicturesAsked, WhatAFolderLeavesOutIsTold) {
   fs::create_directories(root_ / "more");
   for (const char* name : {"p0.tga", "p1.tga"}) fs::copy_file(root_ / "photos" / name, root_ / "more" / name);

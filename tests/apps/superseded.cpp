@@ -98,5 +98,26 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
       << err;
 }
 
+// What the evaluation leaves and others read is recorded: prototypes, and the names of files.
+TEST_F(Answers, PrototypesThatWereChangedSaySo) {
+  const fs::path run = root_ / "moved", file = run / "prototypes.npy";
+  fs::copy(root_ / "run", run, fs::copy_options::recursive);
+  auto rows = data::read_npy<float>(file);
+  std::ranges::reverse(rows.values);
+  data::write_npy<float>(file, rows.values, rows.shape);
+  const std::string said = file.string() +
+                           ": changed since the stage evaluate wrote it; used as it is (kith evaluate "
+                           "makes a new one; distances are to its rows)";
+  EXPECT_NE(kith({"predict", "--run", run.string(), pictures()[0]}).err.find(said), std::string::npos);
+  const std::string of_cluster = kith({"predict", "--run", run.string(), "--stage", "cluster", pictures()[0]}).err;
+  EXPECT_EQ(of_cluster.find("prototypes"), std::string::npos) << of_cluster;  // of another network
+  const Outcome again = kith({"run", "--out", run.string(), "--quiet"});
+  ASSERT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.err.find("prototypes.npy: changed since the stage evaluate wrote it; replaced"), std::string::npos)
+      << again.err;
+  EXPECT_EQ(text_of(file), text_of(root_ / "run" / "prototypes.npy"));
+  EXPECT_EQ(kith({"predict", "--run", run.string(), pictures()[0]}).err.find("changed"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -121,6 +121,18 @@ TEST_F(DataCommands, InfoWritesAContactSheet) {
   EXPECT_EQ(picture.pixels[static_cast<size_t>(2 * picture.width + 2)], set.train().pixels[0]);
 }
 
+TEST_F(DataCommands, ASheetReplacesASheetAlone) {
+  const std::filesystem::path own = dir / "sheet.png", other = dir / "other.png";
+  for (int i = 0; i < 2; ++i) run({"data", "info", spec, "--sheet", own.string()});
+  test::write_picture(other, 10);
+  const std::vector<uint8_t> bytes = test::read_bytes(other);
+  EXPECT_EQ(test::error_of([&] {
+              run({"data", "info", spec, "--sheet", other.string()});
+            }),
+            other.string() + ": is there already, and is no sheet of kith data info; give --sheet another name");
+  EXPECT_EQ(test::read_bytes(other), bytes);
+}
+
 // Below the rows of the classes, one of the images that only the pretext learns from.
 TEST_F(DataCommands, TheContactSheetShowsUnlabelledImages) {
   const std::filesystem::path own = dir / "own";

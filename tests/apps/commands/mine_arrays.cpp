@@ -178,7 +178,8 @@ TEST_F(Arrays, MineNamesZeroRows) {
 TEST_F(Arrays, MineStatesLengthsThatDiffer) {
   const auto warning = [&](std::vector<float> lengths) {
     std::vector<float> rows;
-    for (const float length : lengths) rows.insert(rows.end(), {.6f * length, -.8f * length});
+    float sign = 1;
+    for (const float length : lengths) rows.insert(rows.end(), {.6f * length, (sign = -sign) * .8f * length});
     const path file = write("F.npy", rows, {static_cast<int64_t>(lengths.size()), 2});
     testing::internal::CaptureStderr();
     printed([&] { return mine_arrays(ctx, {.features = file, .k = 1, .out = dir / "I.npy", .scores = {}}); });
@@ -188,6 +189,19 @@ TEST_F(Arrays, MineStatesLengthsThatDiffer) {
   EXPECT_EQ(warning({1e-20f, 1e-20f}), "");
   EXPECT_NE(warning({3, 5, 4}).find("rows have lengths 3 to 5, so long rows attract"), std::string::npos);
   EXPECT_NE(warning({5, 0, 5}).find("rows have lengths 0 to 5,"), std::string::npos);
+}
+
+TEST_F(Arrays, MineStatesThatAllRowsAreEqual) {
+  for (const bool normalize : {false, true}) {
+    const path file = write<float>("F.npy", {1, 2, 1, 2, 1, 2}, {3, 2});
+    testing::internal::CaptureStderr();
+    printed([&] {
+      return mine_arrays(ctx, {.features = file, .k = 1, .normalize = normalize, .out = dir / "I.npy", .scores = {}});
+    });
+    EXPECT_EQ(
+        testing::internal::GetCapturedStderr(),
+        "kith: warning: " + file.string() + ": all rows are equal: their neighbours are the rows in order of index\n");
+  }
 }
 
 TEST_F(Arrays, MineSearchesRowsThatF32HoldsAndRefusesOthers) {
@@ -215,7 +229,13 @@ TEST_F(Arrays, MineSearchesRowsThatF32HoldsAndRefusesOthers) {
   EXPECT_EQ(lists(), (std::vector<int64_t>{2, 1, 2, 0, 1, 0}));
   EXPECT_NE(error(large, dir / "S.npy").find("an inner product of row 0 is beyond the range of f32"),
             std::string::npos);
+  EXPECT_NE(error(small, dir / "S.npy").find("the inner product of rows 0 and 2 is too small for f32"),
+            std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(dir / "S.npy"));
+  // 1e-30 times 1 is a number of f32; of a row of zeros every product is 0.
+  EXPECT_EQ(error({1e-30, 0, 1, 0, 2, 0}, dir / "S.npy"), "");
+  EXPECT_EQ(data::read_npy<float>(dir / "S.npy").values, (std::vector<float>{2e-30f, 1e-30f, 2, 1e-30f, 2, 2e-30f}));
+  EXPECT_EQ(error({0, 0, 1, 0, 2, 0}, dir / "S.npy"), "");
 }
 
 TEST_F(Arrays, MineSaysWhatRowsLoseInF32) {

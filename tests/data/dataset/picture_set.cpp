@@ -253,6 +253,13 @@ TEST_F(Folder, ADamagedCacheFileIsMadeAnew) {
     test::write_bytes(file, {good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length)});
     EXPECT_EQ(load(wanted).train().pixels[12], 20) << length;
   }
+  for (const size_t at : {size_t{12}, size_t{1}}) {  // of its full size, and its JSON whole
+    std::vector<uint8_t> flipped = good;
+    flipped[at] ^= 1;
+    test::write_bytes(file, flipped);
+    EXPECT_EQ(load(wanted).train().pixels[12], 20) << at;
+    EXPECT_EQ(test::read_bytes(file), good) << at;
+  }
   std::vector<uint8_t> longer = good;
   longer.insert(longer.begin(), 0);
   test::write_bytes(file, longer);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "data/dataset/contact_sheet.h"
+#include "data/formats/png_software.h"
 #include "kernels/core/philox.h"
 #include "tests/data/dataset/synthetic.h"
 
@@ -41,6 +42,26 @@ TEST(Png, IsAsSmallAsItsPixelsLet) {
     picture.pixels.push_back(static_cast<uint8_t>(random.below(4)));
   }
   EXPECT_LT(encode_png(picture).size(), 64u * 64 / 2);
+}
+
+// stb_image checks no sums; zlib's are what others expect (the sum of the chunk is that of Python's zlib.crc32).
+TEST(Png, SaysWhichSoftwareWroteIt) {
+  const test::TemporaryFolder dir;
+  const Picture picture = draw(5, 6, 3);
+  std::vector<uint8_t> file = data::with_software(data::encode_png(picture), "some program");
+  test::write_bytes(dir / "a.png", file);
+  EXPECT_EQ(data::read_png(dir / "a.png").pixels, picture.pixels);
+  EXPECT_EQ(data::png_software(file), "some program");
+  const std::string chunk = "tEXtSoftware" + std::string(1, '\0') + "some program";
+  EXPECT_EQ(std::string(file.begin() + 37, file.begin() + 37 + 25), chunk);
+  EXPECT_EQ(std::vector<uint8_t>(file.begin() + 33, file.begin() + 37), (std::vector<uint8_t>{0, 0, 0, 21}));
+  EXPECT_EQ(std::vector<uint8_t>(file.begin() + 62, file.begin() + 66), (std::vector<uint8_t>{0xbe, 0x46, 0x18, 0x64}));
+  EXPECT_EQ(data::png_software(data::encode_png(picture)), "");
+  for (const size_t length : {size_t{0}, size_t{20}, size_t{36}, size_t{49}, size_t{55}})
+    EXPECT_NE(data::png_software(std::vector<uint8_t>(file.begin(), file.begin() + static_cast<int64_t>(length))),
+              "some program");
+  file[36] = 3;  // shorter than its own name
+  EXPECT_EQ(data::png_software(file), "");
 }
 
 TEST(Png, NamesWhatCannotBeReadOrWritten) {

@@ -111,6 +111,37 @@ TEST(Ledger, WhereTheImagesLieDoesNotCount) {
   EXPECT_EQ(run.rerun(), "");
 }
 
+// Hand-edited, they may give the same images all the same.
+TEST(Ledger, HowImagesWereReadIsNamedWhereTheyDiffer) {
+  Again run("read_otherwise");
+  run.config.data.holdout = 0.25;
+  run.config.data.background = "black";
+  EXPECT_EQ(run.rerun(), "");
+  flip_pixel(run.data.edit(data::Role::train), 3);
+  const std::string error = run.refused();
+  EXPECT_NE(error.find(R"( (data.background was "white", now "black"; data.holdout was 0.0, now 0.25)); choose)"),
+            std::string::npos)
+      << error;
+}
+
+TEST(Ledger, WhatTheEvaluationLeftForOthersIsRecorded) {
+  Again run("prototypes");
+  const std::string own = bytes_of(run.file("prototypes.npy"));
+  std::ofstream(run.file("prototypes.npy"), std::ios::app) << "x";
+  Ledger ledger(run.config, run.data, run.folder.path());
+  EXPECT_EQ(ledger.standing("evaluate").warning.find("prototypes.npy: changed since the stage evaluate wrote it"), 0u);
+  EXPECT_EQ(run.rerun(), "");
+  EXPECT_TRUE(run.report.warned("prototypes.npy: changed since the stage evaluate wrote it; replaced"));
+  EXPECT_TRUE(bytes_of(run.file("prototypes.npy")) == own);
+  std::filesystem::remove(run.file("prototypes.npy"));
+  EXPECT_EQ(Ledger(run.config, run.data, run.folder.path()).standing("evaluate").why, "prototypes.npy is missing");
+  // Earlier versions have not recorded it.
+  StageRecord record = read_records(run.folder.path()).at("evaluate");
+  record.outputs.erase("prototypes.npy");
+  write_record(run.folder.path(), "evaluate", record);
+  EXPECT_EQ(Ledger(run.config, run.data, run.folder.path()).standing("evaluate").state, Ledger::State::valid);
+}
+
 TEST(Ledger, AFieldAgesItsStageAndWhatFollows) {
   Again run("fields");
   run.config.evaluate.knn_k = 3;

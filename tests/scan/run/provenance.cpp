@@ -111,5 +111,16 @@ TEST(Provenance, RefinementReadsTheLastClustering) {
   EXPECT_EQ(std::ranges::count(of_evaluate, "refine.safetensors"), 1);
 }
 
+// A file of an earlier version does not say how the images were read, and then nothing is said of it.
+TEST(Provenance, HowImagesWereReadIsToldWhereTheyDifferAndBothKnowIt) {
+  Origin was{.data = {{"test images", "1"}, {"data.size", "0"}}},
+      now{.data = {{"test images", "2"}, {"data.size", "4"}}};
+  EXPECT_EQ(difference(was, now).text(), "the test images were 1, now 2 (data.size was 0, now 4)");
+  was.data.erase("data.size");
+  EXPECT_EQ(difference(was, now).text(), "the test images were 1, now 2");
+  was.data["data.size"] = "0", was.data["test images"] = "2";
+  EXPECT_FALSE(difference(was, now).any());
+}
+
 }  // namespace
 }  // namespace kith
