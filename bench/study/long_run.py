@@ -1,22 +1,29 @@
 #!/usr/bin/env python3
 """Stages that train for hours on a tiny set, all at once, each in a process of its own: memory and open descriptors every minute.
 
-  long_run.py --kith build/cpu/apps/kith --hours 8 [--seconds 60] [--work DIR] [--out bench/results/long_run.json]
+  long_run.py --kith build/cpu/apps/kith --work DIR --hours 8 [--seconds 60] [--out bench/results/long_run.json]
+  long_run.py --work DIR --report [--out FILE]       the result of what DIR has by now, also while the run goes on
 
 A short run is made first; every trained stage then starts from it with more epochs than it can finish, on one thread, and
-writes a checkpoint every five seconds. After --hours each is sent SIGTERM, must save and end with status 143, and must
-continue when the same command is given again. Noted of each process: resident and anonymous memory, descriptors, threads, and
-the epochs done by then.
+writes a checkpoint every five seconds. After --hours, or where this program is sent SIGTERM, each stage is sent SIGTERM, must
+save and end with status 143, and must continue when the same command is given again. Noted of each process: resident and
+anonymous memory, descriptors, threads, and the epochs done by then, a line of DIR/samples.jsonl as each is taken.
 
-What grows is judged from the first quarter on, when caches and plans are there: the exit status is 1 where a process has more
-open descriptors or threads at the end than at the quarter, where its anonymous memory has grown by more than 1 MiB, or where
-one did not stop or continue as it must. It runs at low priority (nice 10): the minutes are of the clock, not of the
-processor."""
-import argparse, json, os, platform, re, signal, subprocess, sys, tempfile, time
+The same command on the same DIR goes on after a stop, a kill or a machine that was switched off: a new leg, whose stages must
+continue from their checkpoints. A leg's processes are new, so each leg is judged by itself; the minutes up to its last sample
+add up to --hours. DIR/STAGE.err holds the last 64 KiB of what a stage said. Of 100 samples and more, a part is in the result.
+
+What grows is judged from a leg's first quarter on, when caches and plans are there: the exit status is 1 where a process has
+more open descriptors or threads at the end than at the quarter, where its anonymous memory has grown by more than 1 MiB, or
+where one ended by itself, or did not stop or continue as it must. A leg of fewer than eight samples is not judged, and its
+minutes do not count. It runs at low priority (nice 10): the minutes are of the clock, not of the processor."""
+import argparse, ctypes, hashlib, json, os, platform, re, signal, subprocess, sys, threading, time
 
 from kills import SETTINGS, TRAINED, write_data
 
-GROWTH_KIB = 1024
+GROWTH_KIB, KEPT, LEAST, SHOWN = 1024, 1 << 16, 8, 100
+JUDGED = ("anonymous_kib", "rss_kib", "descriptors", "threads", "epoch")
+PR_SET_PDEATHSIG = 1
 
 
 def status_of(pid):
@@ -36,12 +43,82 @@ def epoch_of(run, stage):
     return max((line["epoch"] for line in ends if line["stage"] == stage), default=0)
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Stage:
+    """A process and the end of what it says: stages say a line an epoch, which is tens of megabytes in some hours."""
+
+    def __init__(self, words, err):
+        self.err, self.tail, self.continued, self.lock = err, b"", False, threading.Lock()
+        self.child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+                                      preexec_fn=die_with_parent)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.child.stderr:
+            with self.lock:
+                self.continued = self.continued or bool(re.match(rb"\w+: continues in epoch", line))
+                self.tail = (self.tail + line)[-2 * KEPT:] if len(self.tail) > 2 * KEPT else self.tail + line
+
+    def keep(self):
+        with self.lock, open(self.err, "wb") as f:
+            f.write(self.tail[-KEPT:])
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        status = self.child.wait()
+        self.reader.join()
+        self.keep()
+        return status
+
+
+class Samples:
+    """DIR/samples.jsonl: of each leg how it began, its samples, and how it ended. A last line that was cut short is left out."""
+
+    def __init__(self, path):
+        self.path, self.legs, self.bytes = path, [], 0
+        if os.path.exists(path):
+            with open(path, "rb") as f:
+                whole = f.read()
+            self.bytes = whole.rfind(b"\n") + 1
+            for line in whole[:self.bytes].splitlines():
+                self.take(json.loads(line))
+
+    def go_on(self):
+        if os.path.exists(self.path):
+            os.truncate(self.path, self.bytes)
+
+    def take(self, line):
+        if "begun" in line:
+            self.legs.append({**line, "samples": {stage: [] for stage in TRAINED}, "ended": None})
+        elif "ended" in line:
+            self.legs[-1].update(line)
+        else:
+            self.legs[-1]["samples"][line["stage"]].append({k: v for k, v in line.items() if k != "stage"})
+
+    def add(self, line):
+        with open(self.path, "a") as f:
+            f.write(json.dumps(line) + "\n")
+            f.flush()
+            os.fsync(f.fileno())
+        self.take(line)
+
+    def minutes(self, leg):
+        rows = min(leg["samples"].values(), key=len)
+        return rows[-1]["minute"] if len(rows) >= LEAST else 0.0
+
+
 class LongRun:
-    def __init__(self, options):
-        self.o, self.base = options, f"{options.work}/base"
-        self.commit = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"],
-                                     capture_output=True, text=True).stdout.strip()
-        write_data(f"{options.work}/data")
+    def __init__(self, options, samples):
+        self.o, self.base, self.samples, self.stopped = options, f"{options.work}/base", samples, threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: self.stopped.set())
+        samples.go_on()
+        if not os.path.exists(f"{options.work}/data"):
+            write_data(f"{options.work}/data.partial")
+            os.rename(f"{options.work}/data.partial", f"{options.work}/data")
         self.must(self.first())
 
     def must(self, words):
@@ -58,82 +135,122 @@ class LongRun:
 
     def command(self, stage):
         words = [self.o.kith, stage, "--out", f"{self.o.work}/{stage}", "--threads", "1"]
-        epochs = [f"{stage}.epochs=1000000", "checkpoint_seconds=5"]
+        epochs = [f"{stage}.epochs=1000000000", "checkpoint_seconds=5"]
         if stage != "pretext":
             return words + ["--from", self.base] + [w for s in epochs for w in ("--set", s)]
         kept = [s for s in SETTINGS if s.split("=")[0] not in ("pretext.epochs", "checkpoint_seconds")]
         return words + ["--data", f"fashion-mnist:{self.o.work}/data", "--precision", "f32"] + \
             [w for s in kept + epochs for w in ("--set", s)]
 
-    def start(self, stage):
-        return subprocess.Popen(self.command(stage), stdout=subprocess.DEVNULL, stderr=open(f"{self.o.work}/{stage}.err", "w"))
+    def checkpoint(self, stage):
+        path = f"{self.o.work}/{stage}/checkpoint_{stage}.safetensors"
+        return os.stat(path).st_mtime_ns if os.path.exists(path) else None
 
-    def wait_for_checkpoint(self, stage):
-        while not os.path.exists(f"{self.o.work}/{stage}/checkpoint_{stage}.safetensors"):
+    def start(self, stage):
+        return Stage(self.command(stage), f"{self.o.work}/{stage}.err")
+
+    def wait_for_checkpoint(self, stage, process, before):
+        while self.checkpoint(stage) == before and process.child.poll() is None:
             time.sleep(0.5)
 
-    def stop(self, stage, child):
-        child.send_signal(signal.SIGTERM)
-        status = child.wait()
-        with open(f"{self.o.work}/{stage}.err") as f:
-            return status, f.read()
+    def failed(self, stage, process):
+        process.reader.join()
+        process.keep()
+        self.samples.add({"ended": {stage: process.child.returncode}, "continues": {}})
+        sys.exit(f"{stage} ended with status {process.child.returncode}: {self.o.work}/{stage}.err")
+
+    def begin(self):
+        """Starts the stages, each until it has written a checkpoint; says of those that had one whether they continued."""
+        before = {stage: self.checkpoint(stage) for stage in TRAINED}
+        running = {stage: self.start(stage) for stage in TRAINED}
+        began = time.monotonic()
+        for stage, process in running.items():
+            self.wait_for_checkpoint(stage, process, before[stage])
+        with open(self.o.kith, "rb") as f:
+            program = hashlib.sha256(f.read()).hexdigest()
+        commit = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"],
+                                capture_output=True, text=True).stdout.strip()
+        self.samples.add({"leg": len(self.samples.legs) + 1, "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()),
+                          "commit": commit, "kith_sha256": program, "machine": platform.machine(),
+                          "continued": {stage: running[stage].continued for stage in TRAINED if before[stage] is not None}})
+        return running, began
 
     def run(self):
-        children = {stage: self.start(stage) for stage in TRAINED}
-        begin, samples = time.monotonic(), {stage: [] for stage in TRAINED}
-        for stage in TRAINED:
-            self.wait_for_checkpoint(stage)
-        while time.monotonic() - begin < 3600 * self.o.hours:
-            time.sleep(self.o.seconds)
-            for stage, child in children.items():
-                if child.poll() is not None:
-                    sys.exit(f"{stage} ended with status {child.returncode}: " + open(f"{self.o.work}/{stage}.err").read())
-                samples[stage].append({"minute": round((time.monotonic() - begin) / 60, 2), **status_of(child.pid),
-                                       "epoch": epoch_of(f"{self.o.work}/{stage}", stage)})
-        ends = {stage: self.stop(stage, child)[0] for stage, child in children.items()}
-        return self.judge(samples, ends, round((time.monotonic() - begin) / 60, 1))
+        so_far = sum(self.samples.minutes(leg) for leg in self.samples.legs)
+        if so_far >= 60 * self.o.hours:
+            return
+        running, began = self.begin()
+        while so_far + (time.monotonic() - began) / 60 < 60 * self.o.hours and not self.stopped.wait(self.o.seconds):
+            for stage, process in running.items():
+                if process.child.poll() is not None:
+                    self.failed(stage, process)
+                self.samples.add({"stage": stage, "minute": round((time.monotonic() - began) / 60, 2),
+                                  **status_of(process.child.pid), "epoch": epoch_of(f"{self.o.work}/{stage}", stage)})
+                process.keep()
+        ends = {stage: process.stop() for stage, process in running.items()}
+        self.samples.add({"ended": ends, "continues": {stage: self.continues(stage) for stage in TRAINED}})
 
     def continues(self, stage):
-        checkpoint = f"{self.o.work}/{stage}/checkpoint_{stage}.safetensors"
-        before, child = os.stat(checkpoint).st_mtime_ns, self.start(stage)
-        while os.stat(checkpoint).st_mtime_ns == before and child.poll() is None:
-            time.sleep(0.5)
-        said = self.stop(stage, child)[1]
-        return bool(re.search(rf"^{stage}: continues in epoch", said, re.M))
+        before, process = self.checkpoint(stage), self.start(stage)
+        self.wait_for_checkpoint(stage, process, before)
+        process.stop()
+        return process.continued
 
-    def judge(self, samples, ends, minutes):
-        stages, growing = {}, []
-        for stage, rows in samples.items():
-            quarter, last = rows[len(rows) // 4], rows[-1]
-            growth = {k: last[k] - quarter[k] for k in ("anonymous_kib", "rss_kib", "descriptors", "threads", "epoch")}
-            stages[stage] = {"since_first_quarter": growth, "stopped_with": ends[stage], "continued": self.continues(stage),
-                             "log_kib": os.path.getsize(f"{self.o.work}/{stage}/metrics.jsonl") // 1024, "samples": rows}
-            if growth["anonymous_kib"] > GROWTH_KIB or growth["descriptors"] > 0 or growth["threads"] > 0 \
-                    or ends[stage] != 128 + signal.SIGTERM or not stages[stage]["continued"]:
-                growing.append(stage)
-        result = {"minutes": minutes, "commit": self.commit, "machine": platform.machine(), "settings": SETTINGS,
-                  "growing": growing, "stages": stages}
-        text = json.dumps(result, indent=1)
-        text = re.sub(r'\{\s+("minute".*?)\s+\}', lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text, flags=re.S)
-        if self.o.out:
-            with open(self.o.out, "w") as f:
-                f.write(text + "\n")
-        print(json.dumps({stage: {k: v for k, v in s.items() if k != "samples"} for stage, s in stages.items()}))
-        return 1 if growing else 0
+
+def faults(leg, growth):
+    """Of a leg: stages that grew, or did not end or continue as they must. A leg that was killed says nothing of its end."""
+    found = [f"{stage} grew" for stage, g in growth.items()
+             if g["anonymous_kib"] > GROWTH_KIB or g["descriptors"] > 0 or g["threads"] > 0]
+    found += [f"{stage} began anew" for stage, continued in leg["continued"].items() if not continued]
+    if leg["ended"] is not None:
+        found += [f"{stage} ended with {status}" for stage, status in leg["ended"].items() if status != 128 + signal.SIGTERM]
+        found += [f"{stage} did not continue" for stage, continued in leg["continues"].items() if not continued]
+    return found
+
+
+def judge(samples, leg):
+    minutes, growth = samples.minutes(leg), {}
+    if minutes > 0:
+        for stage, rows in leg["samples"].items():
+            growth[stage] = {k: rows[-1][k] - rows[len(rows) // 4][k] for k in JUDGED}
+    about = {k: v for k, v in leg.items() if k != "samples"}
+    shown = {stage: rows[::-(-len(rows) // SHOWN) or 1] for stage, rows in leg["samples"].items()}
+    return {**about, "minutes": minutes, "samples_taken": min(map(len, leg["samples"].values())),
+            "since_first_quarter": growth, "faults": faults(leg, growth), "samples": shown}
+
+
+def report(samples, out):
+    legs = [judge(samples, leg) for leg in samples.legs]
+    found = [f"leg {leg['leg']}: {fault}" for leg in legs for fault in leg["faults"]]
+    result = {"hours": round(sum(leg["minutes"] for leg in legs) / 60, 2), "faults": found, "settings": SETTINGS, "legs": legs}
+    text = json.dumps(result, indent=1)
+    text = re.sub(r'\{\s+("minute"|"anonymous_kib")(.*?)\s+\}', lambda m: "{" + m[1] + re.sub(r"\s*\n\s*", " ", m[2]) + "}", text,
+                  flags=re.S)
+    if out:
+        with open(out, "w") as f:
+            f.write(text + "\n")
+    print(json.dumps({"hours": result["hours"], "faults": found,
+                      "legs": [{k: v for k, v in leg.items() if k != "samples"} for leg in legs]}))
+    return 1 if found or result["hours"] == 0 else 0
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kith", required=True, type=os.path.abspath)
+    parser.add_argument("--kith", type=os.path.abspath)
+    parser.add_argument("--work", required=True, type=os.path.abspath)
     parser.add_argument("--hours", type=float, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="between two samples")
-    parser.add_argument("--work")
+    parser.add_argument("--report", action="store_true")
     parser.add_argument("--out")
     options = parser.parse_args()
+    if not options.report and not options.kith:
+        parser.error("--kith or --report is needed")
     os.nice(10)
-    with tempfile.TemporaryDirectory(prefix="kith_long_", dir=options.work) as work:
-        options.work = work
-        return LongRun(options).run()
+    os.makedirs(options.work, exist_ok=True)
+    samples = Samples(f"{options.work}/samples.jsonl")
+    if not options.report:
+        LongRun(options, samples).run()
+    return report(samples, options.out)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords&
   const auto evaluated = records.find("evaluate");
   if (evaluated == records.end()) return true;
   return std::ranges::all_of(evaluated->second.origin.inputs, [&](const auto& input) {
-    const auto& [file, digest] = input;
+    const std::string &file = input.first, &digest = input.second;
     const bool as_made = std::ranges::any_of(records, [&](const auto& of) {
       const auto at = of.second.outputs.find(file);
       return at != of.second.outputs.end() && at->second == digest;

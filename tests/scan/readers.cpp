@@ -9,16 +9,22 @@
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "data/formats/png.h"
+#include "data/formats/text.h"
 #include "nn/state/safetensors.h"
 #include "scan/ablate/grid.h"
 #include "scan/config/config.h"
 #include "scan/metrics/neighbour_lists.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/stage_records.h"
 
 namespace kith::test {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kRecord =
+    R"({"mine":{"data":{"train":"0a"},"fields":{"mine.k":"5"},"inputs":{"features_train.npy":"1b"},)"
+    R"("outputs":{"neighbours.npy":"2c"},"version":"0.1.0","under_way":false}})";
 
 File bytes_of_text(const std::string& text) { return {text.begin(), text.end()}; }
 
@@ -54,6 +60,11 @@ std::vector<Reader> readers(const fs::path& folder) {
     data::write_file(folder / name, {data::as_bytes(labels)});
   const std::string idx = std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x03\0\0\0\x03", 16) + std::string(18, 'x');
   data::write_file(folder / "t10k-images-idx3-ubyte", {data::as_bytes(idx)});
+  // The bytes of `idx` in gzip's format, level 9, time 0.
+  const std::string packed(
+      "\x1f\x8b\x08\0\0\0\0\0\x02\x03\x63\x60\xe0\x60\x66\x60\x60\x60\x02\x62\x10\xcd\x5c\x81\x01\0\xe8\0\xe8\xb2\x22\0"
+      "\0\0",
+      34);
   data::write_file(folder / "class_names.txt", {data::as_bytes("this\nthat\n")});
   return {
       {"a.npy", npy, [](const fs::path& p) { data::read_npy<float>(p); }},
@@ -63,14 +74,17 @@ std::vector<Reader> readers(const fs::path& folder) {
       {"a.safetensors", tensors, [](const fs::path& p) { read_safetensors(p), safetensors_places(p); }},
       {"a.png", png, [](const fs::path& p) { data::read_png(p); }},
       {"a.toml", bytes_of_text(preset_text("quick")), [](const fs::path& p) { load_config(p.string(), {}); }},
-      {"grid.toml",
-       bytes_of_text("data = \"cifar10:d\"\nseeds = [0, 1]\n[axes]\nmine.k = [5, 20]\ncluster.lambda = [1.0, 5.0]\n"),
+      {"grid.toml", bytes_of_text("data = \"cifar10:d\"\nseeds = [0]\n[axes]\nmine.k = [5, 20]\n"),
        [](const fs::path& p) { load_grid(p.string()); }},
       {"a.txt", bytes_of_text("a.png\tcat\nb.png\tdog\nc.jpg\tcat\n"), [](const fs::path& p) { data::list_file(p); }},
       {"a.csv", bytes_of_text("\"a.png\",cat\nb.png,dog\n"), [](const fs::path& p) { data::list_file(p); }},
       {"metrics.jsonl",
        bytes_of_text("{\"stage\":\"pretext\",\"step\":1,\"loss\":2.5}\n{\"finished\":true,\"stage\":\"pretext\"}\n"),
        [](const fs::path& p) { finished_lines(read_metrics(p)); }},
+      {"stages.json", bytes_of_text(std::string(kRecord)), [](const fs::path& p) { read_records(p.parent_path()); }},
+      {"names.txt", bytes_of_text("this\nthat\n"), [](const fs::path& p) { data::read_lines(p); }},
+      {"train-images-idx3-ubyte.gz", bytes_of_text(packed),
+       [](const fs::path& p) { data::load("mnist:" + p.parent_path().string()); }},
       {"train.bin", bytes_of_text(std::string(2 * 3073, '\1')),
        [](const fs::path& p) { data::load("cifar-format:" + p.parent_path().string()); }},
       {"train-images-idx3-ubyte", bytes_of_text(idx),
