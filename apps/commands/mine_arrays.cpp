@@ -121,19 +121,16 @@ struct ExpectFinite {
 };
 
 // Looks at the rows in their order.
-class AllEqual {
- public:
+struct AllEqual {
   void add(std::span<const double> row) {
-    if (first_.empty()) first_.assign(row.begin(), row.end());
-    equal_ = equal_ && std::ranges::equal(row, first_);
+    if (first.empty()) first.assign(row.begin(), row.end());
+    equal = equal && std::ranges::equal(row, first);
   }
   std::string warning(const FeatureMatrix& file) const {
-    return equal_ ? file.name() + ": all rows are equal: their neighbours are the rows in order of index" : "";
+    return equal ? file.name() + ": all rows are equal: their neighbours are the rows in order of index" : "";
   }
-
- private:
-  std::vector<double> first_;
-  bool equal_ = true;
+  std::vector<double> first = {};
+  bool equal = true;
 };
 
 // What the search is made of: `warning` is what is doubtful about the rows, `less` is subtracted from the rows of the

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/dataset/digest.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -19,6 +20,7 @@
 #include "scan/features/methods.h"
 #include "scan/features/training.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
 #include "scan/text/json_text.h"
 
@@ -137,6 +139,15 @@ void close_log(const RowRun& run) {
     run.report.metric({{"stage", stage}, {"finished", true}});
 }
 
+// A line of warning where the neighbours are not as they were written; empty: they are, or there are none.
+std::string change_of_neighbours(const std::filesystem::path& dir) {
+  const char* const name = "neighbours.npy";
+  const std::filesystem::path file = dir / name;
+  if (!std::filesystem::exists(file) || !was_changed(read_records(dir), "mine", name, data::digest_of_file(file)))
+    return "";
+  return changed_text(file.string(), "mine", "once it is removed, they are searched for anew");
+}
+
 // Trains what is not there yet.
 SafeTensors model_of(const RowRun& run) {
   const std::filesystem::path file = run.dir / "model.safetensors";
@@ -223,6 +234,7 @@ json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, co
                    .spaces = spaces,
                    .origin = origin,
                    .checkpoint_seconds = c.checkpoint_seconds};
+  if (const std::string change = change_of_neighbours(run.dir); !change.empty()) report.warn(change);
   SafeTensors model = model_of(run);
   json fit = json::parse(model.metadata["kith.fit"]);
   fit["seconds"] = seconds_of_fit(run.dir);

@@ -42,9 +42,8 @@ std::vector<ColumnInF32> columns_in_f32(const FeatureMatrix& m) {
   return out;
 }
 
-std::string digits_lost(const FeatureMatrix& m) {
+std::string digits_lost(const FeatureMatrix& m, const std::vector<ColumnInF32>& columns) {
   constexpr double kShare = 0.01;  // of a column's deviation
-  const std::vector<ColumnInF32> columns = columns_in_f32(m);
   const auto loses = [](const ColumnInF32& c) { return c.off > kShare * c.deviation && c.deviation > 0; };
   const auto first = std::ranges::find_if(columns, loses);
   if (first == columns.end()) return "";
@@ -102,7 +101,10 @@ std::string rows_made_equal(const FeatureMatrix& x) {
 std::string lost_in_f32(const FeatureMatrix& m) {
   constexpr std::array<std::string_view, 5> kWider = {"f64", "i32", "i64", "u32", "u64"};
   if (std::ranges::find(kWider, m.number_name()) == kWider.end()) return "";
-  const std::string digits = digits_lost(m);
+  const std::vector<ColumnInF32> columns = columns_in_f32(m);
+  // Values beyond f32 are refused by who uses the rows.
+  if (std::ranges::any_of(columns, [](const ColumnInF32& c) { return !std::isfinite(c.off); })) return "";
+  const std::string digits = digits_lost(m, columns);
   return digits.empty() ? rows_made_equal(m) : digits;
 }
 

@@ -8,11 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "data/dataset/digest.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "scan/features/rows.h"
 #include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
+#include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
 
 namespace kith {
@@ -94,6 +96,9 @@ data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
   data::write_npy<int64_t>(file, lists.values, lists.shape);
+  write_record(
+      run.dir, "mine",
+      {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
   run.report.note(fmt::format("{} neighbours of each of {} rows in {:.1f} s", k, run.rows(), watch.seconds()));
   return lists;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "kernels/scan_loss.h"
 #include "nn/ops/ops.h"
@@ -64,7 +65,9 @@ std::string collapse_warning(const std::string& stage, const Usage& usage, int c
   if (usage.used <= 1 || usage.entropy < 0.05 * std::log(classes))
     return fmt::format("{}: the clustering has collapsed: nearly all {} are in one of {} clusters (entropy {:.2f})",
                        stage, unit, classes, usage.entropy);
-  if (usage.used < classes) return fmt::format("{}: {} of {} clusters are empty", stage, classes - usage.used, classes);
+  if (usage.used < classes)
+    return fmt::format("{}: {} of {} clusters {} empty", stage, classes - usage.used, classes,
+                       data::is_or_are(classes - usage.used));
   return "";
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -102,17 +103,19 @@ std::string escape_html(const std::string& text) {
 std::vector<double> ticks(double low, double high, int count) {
   if (!(high > low)) return {low};
   const double raw = (high - low) / std::max(count, 1), power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = 10 * power;
-  for (const double nice : {1.0, 2.0, 5.0})
-    if (nice * power >= raw * 0.999) {
-      step = nice * power;
-      break;
-    }
-  std::vector<double> out;
-  const auto first = static_cast<int64_t>(std::ceil(low / step - 1e-9));
-  for (int64_t i = first; static_cast<double>(i) * step <= high + 1e-9 * step; ++i)
-    out.push_back(static_cast<double>(i) * step);
-  return out;
+  const auto at_steps_of = [&](double step) {
+    std::vector<double> out;
+    const auto first = static_cast<int64_t>(std::ceil(low / step - 1e-9));
+    for (int64_t i = first; static_cast<double>(i) * step <= high + 1e-9 * step; ++i)
+      out.push_back(static_cast<double>(i) * step);
+    return out;
+  };
+  constexpr std::array<double, 5> kNice = {0.5, 1, 2, 5, 10};
+  size_t nice = 1;
+  while (nice + 1 < kNice.size() && kNice[nice] * power < raw * 0.999) ++nice;
+  std::vector<double> out = at_steps_of(kNice[nice] * power);
+  // A single tick is no scale. Steps of half that size or less give two: of 1.6 or more there is one at least.
+  return out.size() > 1 ? out : at_steps_of(kNice[nice - 1] * power);
 }
 
 std::vector<std::string> tick_labels(const std::vector<double>& ticks) {

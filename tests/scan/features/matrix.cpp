@@ -136,6 +136,7 @@ TEST_F(FeatureFiles, WhatColumnsAndRowsLoseInF32IsTold) {
   EXPECT_NE(lost("tiny", "<f8", 2, bytes_of<double>({1e-60, 0, 2e-60, 0})).find("1 of 2 columns"), std::string::npos);
   EXPECT_NE(lost("int", "<i4", 2, bytes_of<int32_t>({1 << 24, 0, (1 << 24) + 1, 0})).find("column 0: mean 1.67772e+07"),
             std::string::npos);
+  EXPECT_EQ(lost("beyond", "<f8", 2, bytes_of<double>({1e60, 1, 2e60, 2})), "");  // refused by who uses them
   EXPECT_EQ(lost("single", "<f4", 2, bytes_of<float>({1, 2, 1, 2})), "");
 }
 

@@ -247,6 +247,10 @@ TEST(Svg, TicksAreRoundAndInside) {
   EXPECT_EQ(ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
   EXPECT_EQ(ticks(-11.2, -8.4, 4), (std::vector<double>{-11, -10, -9}));
   EXPECT_EQ(ticks(3, 3, 4), (std::vector<double>{3}));
+  EXPECT_EQ(ticks(31, 39.4, 4), (std::vector<double>{32, 34, 36, 38}));  // at steps of 5 there was 35 alone
+  for (int i = 1; i < 400; ++i)
+    for (const double low : {0., 0.37, 12.3, -7.1})
+      EXPECT_GE(ticks(low, low + 0.0371 * i, 4).size(), 2u) << low << " " << i;
 }
 
 TEST(Svg, LabelsOfTicksDiffer) {
