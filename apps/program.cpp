@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <span>
 #include <sstream>
 #include <system_error>
@@ -85,6 +86,10 @@ std::string text_of(const std::filesystem::filesystem_error& e) {
   return e.code() == std::errc::filename_too_long ? text + "; expected names of at most 255 bytes" : text;
 }
 
+int out_of_memory(const std::string& text) {
+  return fail(text + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);
+}
+
 int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   CLI::App app("Unsupervised image classification from nearest neighbours (SCAN)", "kith");
   app.set_version_flag("-v,--version", "kith " KITH_VERSION);
@@ -136,8 +141,9 @@ int program(int argc, char** argv) {
   } catch (const Interrupted&) {
     return stopped(kStopped);
   } catch (const OutOfMemory& e) {
-    return fail(
-        std::string(e.what()) + "; stop other programs that use it, or take a narrower model (--set model.width)", 1);
+    return out_of_memory(e.what());
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("out of memory");
   } catch (const std::filesystem::filesystem_error& e) {
     return fail(text_of(e), 1);
   } catch (const std::exception& e) {

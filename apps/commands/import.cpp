@@ -11,6 +11,7 @@
 #include "apps/output_folder.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -27,8 +28,27 @@ struct ImportOptions {
 void expect_new(const std::string& out) {
   std::error_code none;
   if (std::filesystem::exists(config_path(out), none))
-    throw Error(fmt::format("{}: holds a run; kith import begins one; expected an empty or a new folder", out));
+    throw Error(fmt::format(
+        "{0}: holds a run, which kith run --out {0} continues; kith import begins one; expected an empty or "
+        "a new folder",
+        out));
   expect_nothing_else(out, [](const std::filesystem::path&) { return false; });
+}
+
+// An import that could not write its weights has not begun a run: the same command may be given again.
+void write_weights(Session& s, const Import& import) {
+  try {
+    import_weights(s, import);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (...) {
+    if (import.as == ImportAs::result && !read_records(s.dir).contains("pretext")) {
+      std::error_code ignored;
+      for (const std::string& file : stage_info("pretext").outputs) std::filesystem::remove(s.dir / file, ignored);
+      std::filesystem::remove(config_path(s.dir.string()), ignored);
+    }
+    throw;
+  }
 }
 
 void run_import(const ImportOptions& o) {
@@ -40,7 +60,7 @@ void run_import(const ImportOptions& o) {
   stage.imports = true;
   stage.overrides = fields_of(import);
   stage.overrides.insert(stage.overrides.end(), o.stage.overrides.begin(), o.stage.overrides.end());
-  run_stage(stage, [&](Session& s, auto&) { import_weights(s, import); });
+  run_stage(stage, [&](Session& s, auto&) { write_weights(s, import); });
 }
 
 }  // namespace

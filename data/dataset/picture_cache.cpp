@@ -88,10 +88,11 @@ std::optional<CachedPictures> open_picture_cache(const fs::path& path, const std
 PictureCacheWriter::PictureCacheWriter(fs::path path, int64_t images, int64_t image_bytes)
     : path_(std::move(path)), partial_(path_), images_(images), image_bytes_(image_bytes) {
   partial_ += fmt::format(".{}.partial", ::getpid());
+  const std::string hint = "decoded pictures are kept there; the environment variable KITH_CACHE names another folder";
   std::error_code error;
   if (!path_.parent_path().empty()) fs::create_directories(path_.parent_path(), error);
+  if (error) fail("{}: cannot create: {}; {}", path_.parent_path().string(), error.message(), hint);
   file_ = ::open(partial_.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
-  const std::string hint = "decoded pictures are kept there; the environment variable KITH_CACHE names another folder";
   if (file_ < 0) fail("{}: cannot create: {}; {}", partial_.string(), std::strerror(errno), hint);
   if (const int full = images > 0 ? ::posix_fallocate(file_, 0, images * image_bytes) : 0; full != 0) {
     ::close(file_);

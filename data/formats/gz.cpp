@@ -18,10 +18,10 @@ GzStream::GzStream(const std::filesystem::path& path) : name_(path.string()), fi
 }
 
 std::vector<uint8_t> GzStream::read(uint64_t bytes) {
-  constexpr uint64_t kStep = 16u << 20;
+  constexpr uint64_t kFirst = 1u << 16, kMost = 16u << 20;  // what a header asks for may not be there
   std::vector<uint8_t> out;
   while (out.size() < bytes) {
-    const size_t old = out.size(), step = std::min(kStep, bytes - old);
+    const size_t old = out.size(), step = std::min(std::clamp(uint64_t{old}, kFirst, kMost), bytes - old);
     out.resize(old + step);
     const int n = gzread(file_.get(), out.data() + old, static_cast<unsigned>(step));
     int error = Z_OK;

@@ -1,7 +1,10 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -10,6 +13,18 @@
 #include "data/formats/npy_header.h"
 
 namespace kith::data {
+namespace {
+
+// Whatever wrote it: what the name stands for after a power cut is whole.
+void sync(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool done = fd >= 0 && ::fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!done) fail("{}: cannot sync: {}", path.string(), std::strerror(error));
+}
+
+}  // namespace
 
 NpyWriter::NpyWriter(std::filesystem::path path, std::vector<int64_t> shape)
     : path_(std::move(path)), temporary_(path_.string() + ".partial"), shape_(std::move(shape)) {
@@ -35,9 +50,12 @@ void NpyWriter::append(std::span<const float> values) {
 void NpyWriter::finish() {
   if (element_count(shape_) != written_)
     fail("{}: {} values do not fill the shape ({})", path_.string(), written_, fmt::join(shape_, ", "));
-  file_.close();
+  file_.flush();
   if (!file_) fail("{}: cannot write: {}", temporary_.string(), std::strerror(errno));
-  std::filesystem::rename(temporary_, path_);
+  sync(temporary_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+    fail("{}: cannot rename to its final name: {}", temporary_.string(), std::strerror(errno));
+  file_.close();
 }
 
 }  // namespace kith::data

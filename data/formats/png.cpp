@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <string_view>
 
 #include "data/formats/files.h"
 #include "data/formats/text.h"
@@ -19,6 +20,19 @@ void append(void* context, void* data, int bytes) {
   const auto* begin = static_cast<const uint8_t*>(data);
   auto& out = *static_cast<std::vector<uint8_t>*>(context);
   out.insert(out.end(), begin, begin + bytes);
+}
+
+// stb_image takes memory for what the header says before it looks for it. Deflate makes at most 1,032 bytes of one.
+bool holds_its_pixels(Bytes file, int64_t pixels) {
+  constexpr int64_t kMostOfOne = 1032;
+  constexpr size_t kDepth = 24;  // a byte of the header; the type of colour follows
+  constexpr std::array<int64_t, 7> kChannels = {1, 1, 3, 1, 2, 1, 4};  // by that type; there is no 1 and no 5
+  const auto is_first = [&](std::string_view chunk) {
+    return std::equal(chunk.begin(), chunk.end(), file.begin() + 12);
+  };
+  if (file.size() <= kDepth + 1 || !is_first("IHDR") || file[kDepth + 1] >= kChannels.size())
+    return true;  // stb_image will say
+  return pixels * kChannels[file[kDepth + 1]] * file[kDepth] / 8 <= kMostOfOne * static_cast<int64_t>(file.size());
 }
 
 void expect_valid(const Picture& picture) {
@@ -53,6 +67,9 @@ Picture read_png(const std::filesystem::path& path) {
     fail("{}: not a PNG file", path.string());
   if (stbi_info_from_memory(file.data(), bytes, &out.width, &out.height, &found) == 0)
     fail("{}: not a PNG file: {}", path.string(), printable(stbi_failure_reason()));
+  if (!holds_its_pixels(file, int64_t{out.height} * out.width))
+    fail("{}: damaged: {} x {} pixels are more than its {} bytes can hold", path.string(), out.height, out.width,
+         bytes);
   out.channels = found < 3 ? 1 : 3;  // an alpha channel is dropped
   const std::unique_ptr<uint8_t, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(file.data(), bytes, &out.width, &out.height, &found, out.channels), stbi_image_free);

@@ -56,12 +56,13 @@ class Inflater {
   // Nothing but `size` bytes; false otherwise.
   bool operator()(Bytes packed, uint64_t size, std::string& out) {
     if (!ready_) return false;
-    constexpr uint64_t kStep = 16u << 20;
+    constexpr uint64_t kFirst = 1u << 16, kMost = 16u << 20;  // what the archive promises may not be there
     stream_.next_in = const_cast<Bytef*>(packed.data());  // zlib does not write there
     stream_.avail_in = static_cast<uInt>(packed.size());
     int status = Z_OK;
     while (status == Z_OK) {
-      const uint64_t done = out.size(), step = std::min(kStep, size - done + 1);  // one more would be too many
+      const uint64_t done = out.size();
+      const uint64_t step = std::min(std::clamp(done, kFirst, kMost), size - done + 1);  // one more would be too many
       out.resize(done + step);
       stream_.next_out = reinterpret_cast<Bytef*>(out.data() + done);
       stream_.avail_out = static_cast<uInt>(step);

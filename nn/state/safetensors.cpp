@@ -217,13 +217,14 @@ void write_safetensors(const std::filesystem::path& path, const SafeTensors& con
     write_all(fd, header.data(), header.size(), path);
     for (const auto& [name, array] : content.arrays) write_all(fd, array.bytes.data(), array.bytes.size(), path);
     if (::fsync(fd) != 0) throw Error(fmt::format("{}: cannot sync: {}", path.string(), std::strerror(errno)));
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+      throw Error(fmt::format("{}: cannot rename to its final name: {}", temporary.string(), std::strerror(errno)));
   } catch (...) {
     ::close(fd);
     ::unlink(temporary.c_str());
     throw;
   }
   ::close(fd);
-  std::filesystem::rename(temporary, path);
 }
 
 }  // namespace kith

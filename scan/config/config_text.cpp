@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -34,9 +35,10 @@ Source read_source(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   Source source{path, {}};
   if (!in || std::filesystem::is_directory(path)) throw Error(path + ": not a readable file");
-  source.text.resize(kLargest + 1);
-  in.read(source.text.data(), static_cast<std::streamsize>(source.text.size()));
-  source.text.resize(static_cast<size_t>(in.gcount()));
+  for (std::array<char, 8192> piece; source.text.size() <= kLargest && in;) {
+    in.read(piece.data(), piece.size());
+    source.text.append(piece.data(), static_cast<size_t>(in.gcount()));
+  }
   if (source.text.size() > kLargest) throw Error(path + ": larger than 1 MiB, which is no configuration");
   return source;
 }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -35,6 +37,19 @@ std::set<std::string> commands_of(const ReusePlan& plan) {
 
 void write_text(const fs::path& path, const std::string& text) { data::write_file(path, {data::as_bytes(text)}); }
 
+// In pieces, as features may be larger than memory. std::filesystem::copy_file says "Input/output error" of a full disk.
+void copy_in_pieces(const fs::path& from, const fs::path& to) {
+  std::ifstream in = data::open_file(from);
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  std::vector<char> piece(size_t{1} << 20);
+  bool open = static_cast<bool>(out);
+  while (open && in) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    open = static_cast<bool>(out.write(piece.data(), in.gcount()));
+  }
+  if (!open || !out.flush()) throw fs::filesystem_error("copy", to, std::error_code(errno, std::generic_category()));
+}
+
 // The lines of metrics.jsonl and the seconds of timing.json that belong to the stages taken over.
 void copy_report(const std::set<std::string>& commands, const fs::path& from, const fs::path& to) {
   std::string kept;
@@ -52,7 +67,7 @@ void copy_report(const std::set<std::string>& commands, const fs::path& from, co
 void fill(const ReusePlan& plan, const RunConfig& config, const fs::path& from, const fs::path& to) {
   const StageRecords records = read_records(from);
   for (const std::string& stage : plan.stages) {
-    for (const std::string& file : stage_info(stage).outputs) fs::copy_file(from / file, to / file);
+    for (const std::string& file : stage_info(stage).outputs) copy_in_pieces(from / file, to / file);
     if (const auto record = records.find(stage); record != records.end()) write_record(to, stage, record->second);
   }
   copy_report(commands_of(plan), from, to);

@@ -6,6 +6,7 @@
 
 #include "nn/state/safetensors.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/support/small_files.h"
 
 namespace kith::test {
 namespace {
@@ -37,8 +38,8 @@ TEST_F(Import, ARunGoesOnFromIt) {
   EXPECT_NE(on.err.find("pretext: done earlier"), std::string::npos) << on.err;
   EXPECT_NE(on.out.find("SCAN + self-labelling"), std::string::npos) << on.out;
   const Outcome again = kith({"import", path("a/pretext.safetensors"), "--out", path("b")});
-  EXPECT_EQ(again.err,
-            "kith: error: " + path("b") + ": holds a run; kith import begins one; expected an empty or a new folder\n");
+  EXPECT_EQ(again.err, "kith: error: " + path("b") + ": holds a run, which kith run --out " + path("b") +
+                           " continues; kith import begins one; expected an empty or a new folder\n");
 
   const Outcome scan = kith(import("b/cluster.safetensors", "c"));
   ASSERT_EQ(scan.status, 0) << scan.err;
@@ -46,6 +47,20 @@ TEST_F(Import, ARunGoesOnFromIt) {
   const Outcome scored = kith({"evaluate", "--out", path("c"), "--threads", "1", "--json"});
   ASSERT_EQ(scored.status, 0) << scored.err;
   EXPECT_EQ(json::parse(scored.out).at("summary").at("table").back().at("name"), "SCAN");
+}
+
+// Where another program or a quota takes the room that was there at the start.
+TEST_F(Import, WeightsThatCannotBeWrittenAreNoRun) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  {
+    const SmallFiles small(16384);  // config.toml has 4 KiB, the weights have 200
+    const Outcome full = kith(import("a/pretext.safetensors", "b"));
+    EXPECT_EQ(full.status, 1);
+    EXPECT_NE(full.err.find("pretext.safetensors: cannot write: File too large\n"), std::string::npos) << full.err;
+  }
+  EXPECT_FALSE(fs::exists(root_ / "b"));
+  const Outcome again = kith(import("a/pretext.safetensors", "b"));
+  EXPECT_EQ(again.status, 0) << again.err;
 }
 
 // The bytes of the header's length may be those that another kind of file begins with, as 0x80 is a pickle's.

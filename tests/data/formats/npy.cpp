@@ -263,5 +263,17 @@ TEST_F(Npy, PiecesMakeTheFileOfTheWhole) {
   std::filesystem::remove(other);
 }
 
+// As a quota may refuse it (EDQUOT): the name alone is missing by then.
+TEST_F(Npy, PiecesThatCannotBeRenamedAreNotLeft) {
+  const std::filesystem::path folder = dir / "folder.npy";
+  std::filesystem::create_directory(folder);
+  {
+    data::NpyWriter writer(folder, {1});
+    writer.append(std::vector<float>{1});
+    EXPECT_HAS(error_of([&] { writer.finish(); }), "folder.npy.partial: cannot rename to its final name: ");
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir / "folder.npy.partial"));
+}
+
 }  // namespace
 }  // namespace kith

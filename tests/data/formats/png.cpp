@@ -82,6 +82,19 @@ TEST(Png, NamesWhatCannotBeReadOrWritten) {
   EXPECT_HAS(error_of([&] { data::write_png(dir / "no" / "a.png", draw(2, 2, 1)); }), "cannot create");
 }
 
+// Before memory is taken for them: sides that a header of a few bytes names would ask for gigabytes.
+TEST(Png, RefusesMorePixelsThanItsBytesHold) {
+  const test::TemporaryFolder dir;
+  const std::filesystem::path file = dir / "a.png";
+  data::write_png(file,
+                  Picture{.height = 600, .width = 600, .channels = 3, .pixels = std::vector<uint8_t>(3 * 600 * 600)});
+  EXPECT_EQ(data::read_png(file).pixels.size(), 3u * 600 * 600);  // as small as equal pixels become
+  std::vector<uint8_t> bytes = test::read_bytes(file);
+  bytes[18] = bytes[22] = 0x40;  // 16,472 x 16,472
+  test::write_bytes(file, bytes);
+  EXPECT_HAS(error_of([&] { data::read_png(file); }), "a.png: damaged: 16472 x 16472 pixels are more than its ");
+}
+
 TEST(ContactSheet, PlacesImagesInRows) {
   // Two images of 1 x 2 pixels, scale 2, two columns, three cells of which the second is empty; gap 2.
   const data::Images images{.count = 2, .height = 1, .width = 2, .channels = 1, .pixels = {10, 20, 30, 40}};

@@ -168,6 +168,22 @@ TEST_F(safetensors, a_failed_write_leaves_the_old_file) {
   EXPECT_THROW(write_safetensors(dir_ / "absent" / "x.safetensors", good), Error);
 }
 
+// As a quota may refuse it (EDQUOT): the name alone is missing by then.
+TEST_F(safetensors, a_file_that_cannot_be_renamed_is_not_left) {
+  std::filesystem::create_directories(dir_ / "folder.safetensors");
+  SafeTensors good;
+  good.arrays["x"] = floats({1}, {1.f});
+  try {
+    write_safetensors(dir_ / "folder.safetensors", good);
+    ADD_FAILURE() << "renamed to a folder";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("folder.safetensors.partial: cannot rename to its final name: "),
+              std::string::npos)
+        << e.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "folder.safetensors.partial"));
+}
+
 TEST_F(safetensors, places_are_where_the_bytes_stand) {
   SafeTensors in;
   in.arrays["a"] = floats({2, 1}, {1.5f, -2.f});
