@@ -57,7 +57,7 @@ class Inflater {
   bool operator()(Bytes packed, uint64_t size, std::string& out) {
     if (!ready_) return false;
     constexpr uint64_t kFirst = 1u << 16, kMost = 16u << 20;  // what the archive promises may not be there
-    stream_.next_in = const_cast<Bytef*>(packed.data());  // zlib does not write there
+    stream_.next_in = const_cast<Bytef*>(packed.data());      // zlib does not write there
     stream_.avail_in = static_cast<uInt>(packed.size());
     int status = Z_OK;
     while (status == Z_OK) {

@@ -86,8 +86,9 @@ Plan make_plan(const dnnl::engine& engine, const ConvKey& key) {
   throw Error("convolution: unknown pass");
 }
 
-// oneDNN writes its code into memory that it maps itself, and does not look whether it was given any (2.6: a crash). A plan's code
-// is a few times 256 KiB; where a limit of the address space (ulimit -v) or of commitments leaves less than this, there is one line.
+// oneDNN writes its code into memory that it maps itself, and does not look whether it was given any (2.6: a crash). A
+// plan's code is a few times 256 KiB; where a limit of the address space (ulimit -v) or of commitments leaves less than
+// this, there is one line.
 void expect_room_for_code() {
   constexpr size_t kBytes = size_t{32} << 20;
   void* const room = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
