@@ -21,7 +21,7 @@
 #include "nn/state/safetensors.h"
 #include "tests/scan/readers.h"
 
-// Two frames of every allocation in place of thirty, and little memory kept from being used again: three times as many executions.
+// Two frames of every allocation in place of thirty, and little memory kept from being used again.
 // What is found is told in full by ASAN_OPTIONS=malloc_context_size=30 fuzz_readers FOUND.
 extern "C" const char* __asan_default_options() { return "malloc_context_size=2:quarantine_size_mb=16"; }
 
