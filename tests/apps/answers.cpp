@@ -282,7 +282,7 @@ TEST_F(Answers, MistakesAreOneLine) {
       {{"sort", "--run", path("run"), pictures()[0], "--into", path("y"), "--min-confidence", "nan"},
        "--min-confidence: expected a number from 0 to 1; found nan"},
       {{"data", "info", "folder:" + path("pictures"), "--sheet", pictures()[0]},
-       pictures()[0] + ": --sheet would replace a picture of the data set; give it another name"},
+       pictures()[0] + ": is there already, and is no sheet of kith data info; give --sheet another name"},
       {{"predict", "--run", path("run"), path("none.jpg")}, path("none.jpg") + ": no such file\n"},
       {{"neighbours", "--run", path("run"), pictures()[0], "--k", "61"}, "--k 61: the run has 60 train images"},
   };

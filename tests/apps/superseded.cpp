@@ -100,7 +100,7 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
 
 // What the evaluation leaves and others read is recorded: prototypes, and the names of files.
 TEST_F(Answers, PrototypesThatWereChangedSaySo) {
-  const fs::path run = root_ / "moved", file = run / "prototypes.npy";
+  const fs::path run = root_ / "reversed", file = run / "prototypes.npy";
   fs::copy(root_ / "run", run, fs::copy_options::recursive);
   auto rows = data::read_npy<float>(file);
   std::ranges::reverse(rows.values);
