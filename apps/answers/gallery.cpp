@@ -86,7 +86,9 @@ void add_gallery_command(CLI::App& app) {
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
   o->asked.of_rows = "its report.html shows the clusters, and kith predict --features FILE lists those of rows";
-  command->add_option("--out", o->out, "Folder for index.html and a PNG per cluster: a new or an empty one")
+  command
+      ->add_option("--out", o->out,
+                   "Folder for index.html and a PNG per cluster that is not empty: a new or an empty folder")
       ->required();
   command->add_option("--most", o->most, "Pictures of each cluster that the network is surest of")
       ->check(CLI::Range(1, 1000))

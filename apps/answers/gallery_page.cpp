@@ -9,6 +9,7 @@
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
+#include "data/formats/text.h"
 #include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 
@@ -83,9 +84,10 @@ std::string tile_html(const Gallery& g, const Gallery::Member& m, size_t at, int
 
 std::string cluster_html(const Gallery& g, size_t cluster, const fs::path& out) {
   const Members& all = g.of_cluster[cluster];
-  const std::string name = g.clusters[cluster].empty() ? fmt::format("Cluster {}", cluster)
-                                                       : fmt::format("Cluster {}: {}", cluster, g.clusters[cluster]);
-  if (all.empty()) return html_section(escape_html(name), "", "<p>No image.</p>");
+  const std::string name = g.clusters[cluster].empty()
+                               ? fmt::format("Cluster {}", cluster)
+                               : fmt::format("Cluster {}: {}", cluster, data::printable(g.clusters[cluster]));
+  if (all.empty()) return html_section(escape_html(name), "", "<p>Empty: no image is in it, and it has no PNG.</p>");
   const Members members = shown(g, all);
   const data::Images pictures = tiles(g, members);
   const int scale = std::max(1, g.tile / pictures.width);

@@ -72,7 +72,11 @@ void cluster_rows(const ClusterFeatures& o) {
   RowRequest request = o.request;
   request.unit = answer_of(o.normalize);
   request.standardised = answer_of(o.standardize);
-  RowClustering clustering{.spaces = {}, .settings = resolve(request), .dir = o.out, .labels = row_labels(o.labels)};
+  RowClustering clustering{.spaces = {},
+                           .settings = resolve(request),
+                           .dir = o.out,
+                           .labels = row_labels(o.labels),
+                           .labels_file = o.labels};
   for (const std::string& file : o.features) clustering.spaces.push_back(FeatureMatrix::open(file));
   catch_stop_signals();
   const OpenedContext opened = open_context(

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/answers/answer_options.h"
@@ -64,10 +65,14 @@ void compare(const CompareOptions& o) {
     std::vector<std::string> names;
     for (size_t r = 0; r < o.runs.size(); ++r)
       names.push_back(fmt::format("{} ({})", o.runs[r].string(), compared.data[r]));
+    std::vector<std::string> data;
+    if (compared.several_data)
+      for (const GridSetting& setting : compared.grid.settings) data.push_back(setting.values.front());
     const std::string page = render_grid_page(compared.grid, results,
                                               {.title = title_of(o.runs.size()),
                                                .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}},
-                                               .warning = compared.several_data ? kSeveral : ""});
+                                               .warning = compared.several_data ? kSeveral : "",
+                                               .data = std::move(data)});
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));

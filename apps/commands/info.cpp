@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "data/formats/counted.h"
@@ -13,16 +12,10 @@
 #include "nn/device/ranks/mpi_ranks.h"
 #include "nn/device/ranks/nccl_library.h"
 #include "nn/tensor/context.h"
+#include "scan/run/made.h"
 
 namespace kith {
 namespace {
-
-std::string processor_name() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
-  return "processor of unknown name";
-}
 
 std::string cuda_version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "scan/report/page_figures.h"
@@ -16,11 +17,8 @@ namespace {
 constexpr size_t kMostRows = 200;  // settings in a picture
 
 std::string facts(const GridPageInput& in) {
-  std::string out;
-  for (const auto& [name, value] : in.facts)
-    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
-  return fmt::format("<dl>\n{}</dl>\n{}", out,
-                     in.warning.empty() ? "" : fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(in.warning)));
+  return html_facts(in.facts) +
+         (in.warning.empty() ? "" : fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(in.warning)));
 }
 
 // ACC of the final model: of the last of SCAN, self-labelling and refinement that a run has; many-to-one where the grid has such
@@ -52,9 +50,11 @@ std::string dots(const Grid& grid, const GridResults& results) {
       shown.push_back(f);
   for (const Figure& f : shown) chart.series.emplace_back(f.title);
   for (size_t s = 0; s < std::min(grid.settings.size(), kMostRows); ++s) {
+    std::vector<DotChart::Mark> marks;
+    for (const Figure& f : shown) marks.push_back(mark_of(results.find(s, f.key)));
+    if (std::ranges::all_of(marks, [](const DotChart::Mark& m) { return m.values.empty(); })) continue;  // no labels
     chart.rows.push_back(grid.settings[s].name);
-    chart.marks.emplace_back();
-    for (const Figure& f : shown) chart.marks.back().push_back(mark_of(results.find(s, f.key)));
+    chart.marks.push_back(std::move(marks));
   }
   return html_section(
       "Accuracy of every setting",
@@ -91,25 +91,33 @@ std::string map(const Grid& grid, const GridResults& results) {
       html_scroll(to_svg(m)));
 }
 
-std::string table(const Grid& grid, const GridResults& results) {
+// The largest mean of a column among the settings of each data set.
+using BestOfData = std::map<std::string, std::vector<double>>;
+
+std::string table(const Grid& grid, const GridResults& results, const std::vector<std::string>& data) {
   std::string head, rows;
   const auto heading = [&](const std::string& text) { head += fmt::format("<th>{}</th>", escape_html(text)); };
   for (const std::string& column : grid.columns) heading(column);
   if (grid.columns.empty()) heading("setting");
   heading("seeds");
   for (const Figure& f : results.figures) heading(f.title);
-  std::vector<double> best(results.figures.size(), -1);
-  for (size_t s = 0; s < grid.settings.size(); ++s)
+  const auto data_of = [&](size_t s) { return data.empty() ? std::string() : data.at(s); };
+  BestOfData best_of;
+  for (size_t s = 0; s < grid.settings.size(); ++s) {
+    std::vector<double>& best = best_of.try_emplace(data_of(s), results.figures.size(), -1).first->second;
     for (size_t f = 0; f < best.size(); ++f)
       if (!results.of[s][f].values.empty()) best[f] = std::max(best[f], results.of[s][f].mean);
+  }
   for (size_t s = 0; s < grid.settings.size(); ++s) {
+    const std::vector<double>& best = best_of.at(data_of(s));
+    const bool alone = !data.empty() && std::ranges::count(data, data_of(s)) == 1;  // nothing to be better than
     rows += "<tr>";
     for (const std::string& value : grid.settings[s].values) rows += fmt::format("<td>{}</td>", escape_html(value));
     if (grid.columns.empty()) rows += "<td>base</td>";
     rows += fmt::format("<td>{}/{}</td>", results.finished[s], results.wanted[s]);
     for (size_t f = 0; f < best.size(); ++f) {
       const Spread& of = results.of[s][f];
-      const bool most = results.figures[f].share && !of.values.empty() && of.mean == best[f];
+      const bool most = !alone && results.figures[f].share && !of.values.empty() && of.mean == best[f];
       rows += fmt::format("<td{}>{}</td>", most ? " class=\"best\"" : "", spread_text(results.figures[f], of));
     }
     rows += "</tr>\n";
@@ -117,9 +125,9 @@ std::string table(const Grid& grid, const GridResults& results) {
   return html_section(
       "Table",
       "Per cent, mean+-standard deviation over the seeds. Labels are used for these figures only, and not for the "
-      "agreement "
-      "of seeds: the mean NMI of every two seeds' clusterings. The best of a column is bold: differences within the "
-      "deviations are noise.",
+      "agreement of seeds: the mean NMI of every two seeds' clusterings. The best of a column" +
+          std::string(data.empty() ? "" : ", of each data set,") +
+          " is bold: differences within the deviations are noise.",
       html_scroll(fmt::format("<table class=\"wide\"><tr>{}</tr>\n{}</table>", head, rows)));
 }
 
@@ -136,8 +144,9 @@ std::string failures(const GridPageInput& in) {
 
 std::string render_grid_page(const Grid& grid, const GridResults& results, const GridPageInput& in) {
   const bool any = std::ranges::any_of(results.finished, [](int n) { return n > 0; });
-  return html_page(in.title, facts(in) + (any ? map(grid, results) + dots(grid, results) + table(grid, results) : "") +
-                                 failures(in));
+  return html_page(
+      in.title,
+      facts(in) + (any ? map(grid, results) + dots(grid, results) + table(grid, results, in.data) : "") + failures(in));
 }
 
 }  // namespace kith

@@ -13,6 +13,7 @@ struct GridPageInput {
   std::vector<std::pair<std::string, std::string>> facts = {};
   std::string warning = {};                                      // above the figures
   std::vector<std::pair<std::string, std::string>> failed = {};  // name of a cell, its error
+  std::vector<std::string> data = {};  // of each setting, where they are of several data sets: the best is that of each
 };
 std::string render_grid_page(const Grid&, const GridResults&, const GridPageInput&);
 

@@ -113,6 +113,20 @@ double length_of_rows(const FeatureMatrix& x) {
   return std::sqrt(squares / static_cast<double>(x.rows()));
 }
 
+// Nothing is left that a cluster could be told by. The first row and the last tell nearly every file.
+bool all_equal(const FeatureMatrix& x) {
+  std::vector<float> first(static_cast<size_t>(x.cols())), other(first.size());
+  x.read(0, 1, first.data());
+  x.read(x.rows() - 1, 1, other.data());
+  bool equal = first == other;
+  if (equal)
+    each_piece<float>(x, [&](int64_t, std::span<const float> values) {
+      for (size_t at = 0; equal && at < values.size(); at += first.size())
+        equal = std::ranges::equal(values.subspan(at, first.size()), first);
+    });
+  return equal;
+}
+
 // Layers are drawn, and steps are as large, for rows of lengths around those of networks' features: of the same rows at a
 // thousandth of that, or a thousand times it, turtle and temi leave clusters empty (docs/features.md).
 bool steps_see_lengths(const RowSettings& s) { return s.method != RowMethod::kmeans && !s.unit && !s.standardised; }
@@ -201,6 +215,9 @@ json expect_clusterable(const RowClustering& c) {
       throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), first.name(), first.rows()));
     m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method),
                     !c.settings.unit && !c.settings.standardised);
+    if (m.rows() > 1 && all_equal(m))
+      throw Error(fmt::format("{}: all {} rows are equal{}: nothing tells clusters apart", m.name(), m.rows(),
+                              m.number_name() == "f64" ? " in f32" : ""));
     if (!steps_see_lengths(c.settings)) continue;
     if (const std::string text = about_length(m, c.settings, kLeastLength, kMostLength); !text.empty())
       throw Error(text);
@@ -248,7 +265,9 @@ json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, co
   if (candidates.contains("curve")) summary["candidates"] = candidates;
   summary.update(judged.summary);
   if (const std::string lost = lost_row_lines(run); !lost.empty()) report.warn(lost);
-  const std::string page = render_rows_page(run, summary, judged.evaluation);
+  RowCommand command{.features = {}, .labels = c.labels_file, .out = c.dir.string()};
+  for (const FeatureMatrix& m : c.spaces) command.features.push_back(m.name());
+  const std::string page = render_rows_page(run, summary, judged, row_command(c.settings, command));
   data::write_file(c.dir / "summary.json", {data::as_bytes(json_text(summary, 2) + "\n")});
   data::write_file(c.dir / "report.html", {data::as_bytes(page)});
   record_row_judgement(c.dir);

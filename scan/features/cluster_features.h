@@ -14,11 +14,12 @@ struct RowClustering {
   RowSettings settings;
   std::filesystem::path dir;         // of the run
   std::vector<int64_t> labels = {};  // of the rows, for scores alone; or none
+  std::string labels_file = {};      // that they are from
   double checkpoint_seconds = 60;
 };
 
 // All that can be refused before anything is written: rows that the method cannot use, too few of them, several spaces
-// where the method takes one, another run in the directory. Error, one line. Returns run.json's content.
+// where the method takes one, rows that are all equal, another run in the directory. Error, one line. Returns run.json's content.
 nlohmann::json expect_clusterable(const RowClustering&);
 
 // Trains, or continues, or finds the result there; then judges it, writes the files and returns the summary. The directory

@@ -11,7 +11,10 @@
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
+#include "scan/features/beside.h"
 #include "scan/features/neighbours.h"
+#include "scan/features/row_map.h"
+#include "scan/metrics/contingency.h"
 #include "scan/metrics/head_selection.h"
 #include "scan/metrics/judgement.h"
 #include "scan/metrics/listed_likeness.h"
@@ -149,6 +152,27 @@ std::optional<Evaluation> evaluate_rows(const RowRun& run, std::span<const int32
   return out;
 }
 
+// The method's clusters have the silhouette that stands in the summary already.
+json beside_json(const RowRun& run, std::span<const int32_t> assignments, std::span<const int64_t> labels) {
+  json out = json::array();
+  const Numbered classes = numbered(labels);
+  for (const BesideRows& other : beside_rows(run, assignments)) {
+    stop_if_asked(run);
+    json line = {{"name", other.name}, {"silhouette", nullptr}};
+    int64_t sampled = 0;
+    if (other.by_chance && labels.empty()) continue;
+    if (!other.by_chance)
+      if (const auto s = sampled_silhouette(run, other.assignments, sampled)) line["silhouette"] = s->mean;
+    if (!labels.empty()) {
+      const Scores scores = score(contingency(other.assignments, classes.of, run.clusters));
+      line.update(
+          {{"acc", scores.acc}, {"nmi", scores.nmi}, {"ari", scores.ari}, {"acc_many_to_one", scores.acc_many_to_one}});
+    }
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
 }  // namespace
 
 Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span<const int64_t> labels) {
@@ -171,6 +195,8 @@ Judgement judge_rows(const RowRun& run, const RowPredictor& predictor, std::span
     line["nearest"] = of.size > 0 ? json(of.nearest) : json();
     out.summary["per_cluster"].push_back(std::move(line));
   }
+  out.summary["beside"] = beside_json(run, sums.assignments, labels);
+  out.map = row_map(run, sums.assignments, sums.distances, labels);
   out.evaluation = evaluate_rows(run, sums.assignments, labels);
   if (out.evaluation)
     out.summary["scores"] = to_json(*out.evaluation);

@@ -8,6 +8,7 @@
 #include "scan/features/predict_rows.h"
 #include "scan/features/run.h"
 #include "scan/metrics/evaluation.h"
+#include "scan/report/page_map.h"
 
 namespace kith {
 
@@ -24,13 +25,17 @@ constexpr double kNearRowCosine = 0.98;
 //   near_duplicates, and near_duplicates.csv, of the methods with neighbours: copies and near-duplicates
 // and with labels what to_json(Evaluation) does, as "scores", beside confusion.csv. Without labels the confusion.csv of earlier
 // ones goes, with a warning.
+//   beside       [{name, silhouette, and with labels acc, nmi, ari}]: what the method is compared with (scan/features/beside.h)
 struct Judgement {
   nlohmann::json summary;
   std::optional<Evaluation> evaluation;
+  std::vector<MapPoint> map;
 };
 Judgement judge_rows(const RowRun&, const RowPredictor&, std::span<const int64_t> labels);
 
 // The page of the run.
-std::string render_rows_page(const RowRun&, const nlohmann::json& summary, const std::optional<Evaluation>&);
+// `command`: what makes the run anew.
+std::string render_rows_page(const RowRun&, const nlohmann::json& summary, const Judgement&,
+                             const std::string& command);
 
 }  // namespace kith

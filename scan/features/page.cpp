@@ -1,12 +1,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
 
 #include "data/formats/counted.h"
+#include "data/formats/text.h"
 #include "scan/features/judge.h"
 #include "scan/metrics/judgement.h"
+#include "scan/report/page_curves.h"
+#include "scan/report/page_scores.h"
 #include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
+#include "scan/run/made.h"
 #include "scan/run/metrics_log.h"
 #include "scan/text/table.h"
 
@@ -18,39 +25,90 @@ using nlohmann::json;
 constexpr size_t kMostRows = 200;  // clusters in a table
 constexpr int kMostCells = 60;     // clusters or classes of a confusion matrix
 
-std::string fact(const std::string& name, const std::string& value) {
-  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
-}
-
 std::string number(const json& value, int digits) {
   return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), digits) : "-";
 }
 
 std::string share_of(const json& value) { return value.is_number() ? percent(value.get<double>()) : "-"; }
 
-std::string facts(const json& s, const std::string& lost) {
-  std::string out = fact("Rows", std::to_string(s.at("rows").get<int64_t>()));
-  out += fact("Method", s.at("method").get<std::string>());
-  out += fact("Seed", s.at("settings").at("seed").dump());
-  out += fact("Clusters", fmt::format("{}, {} used", s.at("clusters").get<int>(), s.at("clusters_used").get<int>()));
-  out += fact("Mean confidence", share_of(s.at("mean_confidence")) + " %");
-  out += fact("Silhouette", number(s.at("silhouette").at("mean"), 3));
-  if (s.at("fit").contains("agreement_of_heads"))
-    out += fact("Agreement of heads", number(s.at("fit").at("agreement_of_heads"), 3));
-  if (s.contains("near_duplicates"))
-    out += fact("Copies and near-duplicates", s.at("near_duplicates").at("rows").dump());
-  out += fact("Training", fmt::format("{:.1f} s", s.at("fit").at("seconds").get<double>()));
-  if (!lost.empty()) out += fact("Log", lost);
-  return "<dl>\n" + out + "</dl>\n";
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+// "F.npy, 1000 x 64 f32" of each space.
+std::string features_text(const RowRun& run) {
+  std::string out;
+  for (const FeatureRows& space : run.spaces)
+    out += fmt::format("{}{}, {} x {} {}", out.empty() ? "" : "; ", data::printable(space.matrix().name()),
+                       space.rows(), space.cols(), space.matrix().number_name());
+  return out;
 }
 
-std::string scores(const std::optional<Evaluation>& e) {
+Facts facts_of_rows(const RowRun& run, const json& s) {
+  const json& fit = s.at("fit");
+  Facts out = {{"Features", features_text(run)},
+               {"Method", s.at("method").get<std::string>()},
+               {"Seed", s.at("settings").at("seed").dump()},
+               {"Clusters", fmt::format("{}, {} used", s.at("clusters").get<int>(), s.at("clusters_used").get<int>())},
+               {"Mean confidence", share_of(s.at("mean_confidence")) + " %"},
+               {"Silhouette", number(s.at("silhouette").at("mean"), 3)}};
+  if (fit.contains("agreement_of_heads"))
+    out.emplace_back("Agreement of heads", number(fit.at("agreement_of_heads"), 3));
+  if (s.contains("near_duplicates"))
+    out.emplace_back("Copies and near-duplicates", s.at("near_duplicates").at("rows").dump());
+  out.emplace_back("Training", fmt::format("{:.1f} s", fit.at("seconds").get<double>()));
+  if (const std::string lost = lost_row_lines(run); !lost.empty()) out.emplace_back("Log", lost);
+  std::ranges::move(made_facts(run.ctx), std::back_inserter(out));
+  return out;
+}
+
+// The method, and what stands beside it.
+std::string scores(const json& s, const std::optional<Evaluation>& e) {
   if (!e || !e->scores) return "";
-  return html_section("Scores",
-                      "Per cent. ACC: clusters matched one-to-one to classes. Labels are used for these figures only.",
-                      fmt::format("<table><tr><th>ACC</th><th>NMI</th><th>ARI</th></tr>\n<tr><td>{}</td><td>{}</td>"
-                                  "<td>{}</td></tr></table>\n",
-                                  percent(e->scores->acc), percent(e->scores->nmi), percent(e->scores->ari)));
+  MethodScores methods = {{s.at("method").get<std::string>(), *e->scores}};
+  for (const json& other : s.at("beside"))
+    methods.emplace_back(other.at("name").get<std::string>(),
+                         Scores{.acc = other.at("acc").get<double>(),
+                                .nmi = other.at("nmi").get<double>(),
+                                .ari = other.at("ari").get<double>(),
+                                .acc_many_to_one = other.at("acc_many_to_one").get<double>()});
+  return score_section(methods, e->table.clusters != e->table.classes ? ManyToOne::shown : ManyToOne::left_out);
+}
+
+std::string silhouettes(const json& s) {
+  std::string rows;
+  const auto add = [&](const json& name, const json& silhouette) {
+    rows +=
+        fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(name.get<std::string>()), number(silhouette, 3));
+  };
+  add(s.at("method"), s.at("silhouette").at("mean"));
+  for (const json& other : s.at("beside"))
+    if (!other.at("silhouette").is_null()) add(other.at("name"), other.at("silhouette"));
+  return html_section(
+      "Silhouettes",
+      "Without labels: how much nearer rows lie to their own cluster than to the next, from -1 to 1, as "
+      "the method saw them. k-means is made for large ones.",
+      fmt::format("<table><tr><th>Method</th><th>mean silhouette</th></tr>\n{}</table>\n", rows));
+}
+
+// "0: class 7", as clusters are called in the table of them.
+std::vector<std::string> titles_of(const RowRun& run, const std::optional<Evaluation>& e) {
+  std::vector<std::string> out;
+  for (int c = 0; c < run.clusters; ++c) {
+    const int cls = e ? e->clusters[c].report.cls : -1;
+    out.push_back(!e        ? fmt::format("cluster {}", c)
+                  : cls < 0 ? fmt::format("{}: no class", c)
+                            : fmt::format("{}: class {}", c, e->class_names[cls]));
+  }
+  return out;
+}
+
+std::string map(const RowRun& run, const Judgement& judged) {
+  return html_section(
+      "Map",
+      fmt::format(
+          "{} of {} rows, laid out (as UMAP does it) so that neighbours by angle lie together; distances between "
+          "far groups mean little. Point at one to see which it is, choose a cluster to see it alone.",
+          judged.map.size(), run.rows()),
+      map_figure(judged.map, nullptr, titles_of(run, judged.evaluation)));
 }
 
 std::string clusters(const json& s, const std::optional<Evaluation>& e) {
@@ -70,7 +128,7 @@ std::string clusters(const json& s, const std::optional<Evaluation>& e) {
                    ? "<td>-</td><td>-</td>"
                    : fmt::format("<td>{}</td><td>{}</td>", escape_html(e->class_names[k]), percent(share));
       };
-      rows += shown(r.cls, r.share) + shown(r.most, r.purity);
+      rows += shown(r.cls, r.share) + shown(r.share == r.purity ? r.cls : r.most, r.purity);  // on a tie both are
     }
     rows += "</tr>\n";
   }
@@ -135,7 +193,11 @@ std::string confusion(const std::optional<Evaluation>& e) {
 
 std::string candidates(const json& s) {
   if (!s.contains("candidates")) return "";
-  LineChart chart{.title = "Silhouette", .x_label = "clusters", .y_label = "mean silhouette", .points = {}};
+  LineChart chart{.title = "Silhouette",
+                  .x_label = "clusters",
+                  .y_label = "mean silhouette",
+                  .points = {},
+                  .places = LineChart::Places::whole};
   std::string cells;
   for (const json& at : s.at("candidates").at("curve")) {
     chart.points.emplace_back(at.at("clusters").get<double>(), at.at("silhouette").get<double>());
@@ -151,29 +213,30 @@ std::string candidates(const json& s) {
                   to_svg(chart), cells));
 }
 
-std::string curves(const RowRun& run) {
-  const std::vector<json> lines = finished_log(run.dir);
-  std::string charts;
-  for (const auto& [key, title] : {std::pair{"loss", "Loss"},
-                                   {"validation_loss", "Validation loss"},
-                                   {"consistency", "Consistency of neighbours"},
-                                   {"entropy", "Entropy of the mean prediction"}}) {
-    LineChart chart{.title = title, .x_label = "training time, s", .y_label = "nats", .points = {}};
-    for (const json& line : lines)
-      if (line.contains(key) && line.contains("seconds"))
-        chart.points.emplace_back(line.at("seconds").get<double>(), line.at(key).get<double>());
-    charts += to_svg(chart);
-  }
-  return html_section("Training", "A point per epoch.",
-                      charts.empty() ? "" : fmt::format("<div class=\"charts\">\n{}</div>\n", charts));
+// Every setting of the method, with what it means.
+std::string settings(const RowSettings& s) {
+  const auto answer = [](bool yes) { return yes ? "yes" : "no"; };
+  std::string rows = fmt::format(
+      "<tr><td>normalize</td><td>{}</td><td>rows of unit length</td></tr>\n"
+      "<tr><td>standardize</td><td>{}</td><td>columns of mean 0 and deviation 1</td></tr>\n",
+      answer(s.unit), answer(s.standardised));
+  for (const RowSetting& of : settings_of(s.method))
+    rows +=
+        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", of.name, s.value(of.name), escape_html(of.about));
+  return html_scroll("<table class=\"settings\"><tr><th>setting</th><th>value</th><th>what it is</th></tr>\n" + rows +
+                     "</table>");
 }
 
 }  // namespace
 
-std::string render_rows_page(const RowRun& run, const json& summary, const std::optional<Evaluation>& evaluation) {
+std::string render_rows_page(const RowRun& run, const json& summary, const Judgement& judged,
+                             const std::string& command) {
+  const std::optional<Evaluation>& e = judged.evaluation;
   return html_page(fmt::format("{} clusters of {} rows by {}", run.clusters, run.rows(), name_of(run.settings.method)),
-                   facts(summary, lost_row_lines(run)) + scores(evaluation) + clusters(summary, evaluation) +
-                       unusual(summary) + confusion(evaluation) + candidates(summary) + curves(run));
+                   html_facts(facts_of_rows(run, summary)) + scores(summary, e) + silhouettes(summary) +
+                       map(run, judged) + clusters(summary, e) + unusual(summary) + confusion(e) + candidates(summary) +
+                       training_curves(finished_log(run.dir), "A point per epoch.") +
+                       html_origin(command, "", "All settings of the method", settings(run.settings)));
 }
 
 }  // namespace kith

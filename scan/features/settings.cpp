@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "kernels/core/check.h"
+#include "scan/text/shell_word.h"
 
 namespace kith {
 namespace {
@@ -137,6 +138,21 @@ RowSettings resolve(const RowRequest& request) {
     out.values[name] = number_of(*at, text.substr(equal + 1));
   }
   return out;
+}
+
+std::string row_command(const RowSettings& s, const RowCommand& of) {
+  const RowSettings usual = resolve(
+      {.method = name_of(s.method), .clusters = "2", .seed = s.seed, .unit = {}, .standardised = {}, .overrides = {}});
+  const auto answer = [](bool yes) { return yes ? "yes" : "no"; };
+  std::string text = "kith cluster";
+  for (const std::string& file : of.features) text += " --features " + shell_word(file);
+  text += fmt::format(" --clusters {} --method {} --seed {}", fmt::join(s.clusters, ","), name_of(s.method), s.seed);
+  if (s.unit != usual.unit) text += fmt::format(" --normalize {}", answer(s.unit));
+  if (s.standardised != usual.standardised) text += fmt::format(" --standardize {}", answer(s.standardised));
+  for (const auto& [name, value] : s.values)
+    if (value != usual.value(name)) text += fmt::format(" --set {}={}", name, value);
+  if (!of.labels.empty()) text += " --labels " + shell_word(of.labels);
+  return text + " --out " + shell_word(of.out);
 }
 
 nlohmann::json to_json(const RowSettings& s) {

@@ -45,6 +45,13 @@ struct RowRequest {
 // Error, one line: an unknown method or setting, a number out of range, cluster numbers that are none.
 RowSettings resolve(const RowRequest&);
 
+// "kith cluster --features ... --out ...", with what differs from the method's defaults; words that a shell would change are quoted.
+struct RowCommand {
+  std::vector<std::string> features;  // files
+  std::string labels, out;            // labels: may be empty
+};
+std::string row_command(const RowSettings&, const RowCommand&);
+
 nlohmann::json to_json(const RowSettings&);
 RowSettings row_settings_from(const nlohmann::json&);  // throws nlohmann::json::exception, Error
 

@@ -9,7 +9,9 @@
 #include <optional>
 
 #include "kernels/core/check.h"
+#include "scan/report/page_curves.h"
 #include "scan/report/page_pictures.h"
+#include "scan/report/page_scores.h"
 #include "scan/report/page_shell.h"
 #include "scan/report/page_svg.h"
 #include "scan/text/table.h"
@@ -19,64 +21,14 @@ namespace {
 
 using nlohmann::json;
 
-struct Quantity {
-  const char *key, *title, *unit;
-  LineChart::Range range;
-};
-// Fields of a line of metrics.jsonl that are drawn, in this order.
-constexpr Quantity kQuantities[] = {
-    {"loss", "Loss", "nats", LineChart::Range::data},
-    {"consistency", "Consistency of neighbours", "nats", LineChart::Range::data},
-    {"entropy", "Entropy of the mean prediction", "nats", LineChart::Range::data},
-    {"kept", "Samples kept as confident", "share of batch", LineChart::Range::from_zero},
-    {"lr", "Learning rate", "step size", LineChart::Range::from_zero},
-    {"images_per_second", "Speed", "images / s", LineChart::Range::from_zero},
-};
-
+constexpr char kAboutCurves[] =
+    "The loss of the clustering stage is negative by design: it subtracts a multiple of the entropy of the mean "
+    "prediction.";
 constexpr int kLargestMap = 200;  // clusters or classes; a larger matrix is left to confusion.csv
-
-std::string facts(const PageInput& in) {
-  std::string out;
-  for (const auto& [name, value] : in.facts)
-    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
-  return out.empty() ? "" : fmt::format("<dl>\n{}</dl>\n", out);
-}
 
 // Clusters are more or fewer than classes: one-to-one matching leaves some of either out.
 bool uneven(const PageInput& in) {
   return in.evaluation && in.evaluation->scores && in.evaluation->table.clusters != in.evaluation->table.classes;
-}
-
-std::string summary(const PageInput& in) {
-  if (in.methods.empty()) return "";
-  Scores best;
-  for (const auto& [name, s] : in.methods)
-    best = {.acc = std::max(best.acc, s.acc),
-            .nmi = std::max(best.nmi, s.nmi),
-            .ari = std::max(best.ari, s.ari),
-            .acc_many_to_one = std::max(best.acc_many_to_one, s.acc_many_to_one)};
-  const auto cell = [](double value, double most) {
-    return fmt::format("<td{}>{}</td>", value == most ? " class=\"best\"" : "", percent(value));
-  };
-  const bool many = uneven(in);
-  std::string rows;
-  for (const auto& [name, s] : in.methods)
-    rows += fmt::format("<tr><td>{}</td>{}<td class=\"bar\"><div style=\"width:{:.1f}%\"></div></td>{}{}{}</tr>\n",
-                        escape_html(name), cell(s.acc, best.acc), 100 * s.acc,
-                        many ? cell(s.acc_many_to_one, best.acc_many_to_one) : "", cell(s.nmi, best.nmi),
-                        cell(s.ari, best.ari));
-  return html_section(
-      "Scores",
-      fmt::format(
-          "Per cent, on the scored split. ACC: clusters matched one-to-one to classes{}. NMI: normalised mutual "
-          "information. ARI: adjusted Rand index. Labels are used for these figures only; bars show ACC.",
-          many ? ", which leaves some out where there are not as many; many-to-one: each counted for its most "
-                 "frequent class"
-               : ""),
-      html_scroll(fmt::format(
-          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th>{}<th>NMI</th><th>ARI</th></tr>\n{}"
-          "</table>",
-          many ? "<th>ACC, many-to-one</th>" : "", rows)));
 }
 
 // What refinement learned from, as it was logged.
@@ -108,83 +60,6 @@ std::string reliability(const PageInput& in) {
             : "\n");
 }
 
-// Where the lines of a stage lie on the x axis: in epochs, those within one by the time of its course. Training time where a
-// line that says when it was does not say its epoch.
-class Course {
- public:
-  explicit Course(const std::vector<const json*>& lines) {
-    for (const json* line : lines) {
-      if (number_at(*line, "seconds") && !number_at(*line, "epoch")) by_epoch_ = false;
-      if (line->value("epoch_end", false) && number_at(*line, "epoch") && number_at(*line, "seconds"))
-        ends_[line->at("epoch").get<double>()] = line->at("seconds").get<double>();
-    }
-  }
-
-  const char* label() const { return by_epoch_ ? "epoch" : "training time, s"; }
-
-  std::optional<double> at(const json& line) const {
-    const std::optional<double> seconds = number_at(line, "seconds");
-    if (!by_epoch_ || !seconds) return seconds;
-    const double epoch = line.at("epoch").get<double>();
-    const auto before = ends_.find(epoch - 1), after = ends_.find(epoch);
-    const double from = before == ends_.end() ? 0 : before->second;
-    if (after == ends_.end() || !(after->second > from)) return epoch;
-    return epoch - 1 + std::clamp((*seconds - from) / (after->second - from), 0.0, 1.0);
-  }
-
-  static std::optional<double> number_at(const json& line, const char* key) {
-    const auto value = line.find(key);
-    return value == line.end() || !value->is_number() ? std::nullopt : std::optional(value->get<double>());
-  }
-
- private:
-  bool by_epoch_ = true;
-  std::map<double, double> ends_;  // seconds at the end of each epoch
-};
-
-// The points of one quantity of a stage: the lines of steps where there are any, else those of epochs.
-std::vector<std::pair<double, double>> points_of(const Course& course, const std::vector<const json*>& lines,
-                                                 const char* key) {
-  std::vector<std::pair<double, double>> steps, epochs;
-  for (const json* line : lines) {
-    const auto x = course.at(*line), y = Course::number_at(*line, key);
-    if (x && y) (line->value("epoch_end", false) ? epochs : steps).emplace_back(*x, *y);
-  }
-  auto& points = steps.size() >= 3 ? steps : epochs;
-  std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return points;
-}
-
-std::string curves(const PageInput& in) {
-  std::vector<std::string> order;
-  std::map<std::string, std::vector<const json*>> stages;
-  for (const json& line : in.metrics) {
-    const auto stage = line.find("stage");
-    if (stage == line.end() || !stage->is_string()) continue;
-    auto& lines = stages[stage->get<std::string>()];
-    if (lines.empty()) order.push_back(stage->get<std::string>());
-    lines.push_back(&line);
-  }
-  std::string out;
-  for (const std::string& stage : order) {
-    std::string charts;
-    const Course course(stages[stage]);
-    for (const Quantity& q : kQuantities)
-      charts += to_svg(LineChart{.title = q.title,
-                                 .x_label = course.label(),
-                                 .y_label = q.unit,
-                                 .points = points_of(course, stages[stage], q.key),
-                                 .range = q.range});
-    if (!charts.empty())
-      out += fmt::format("<h3>{}</h3>\n<div class=\"charts\">\n{}</div>\n", escape_html(stage), charts);
-  }
-  return html_section(
-      "Training",
-      "The loss of the clustering stage is negative by design: it subtracts a multiple of the entropy of the mean "
-      "prediction.",
-      out);
-}
-
 // Rows in the order of their classes, so that right answers lie on the diagonal; clusters without a class come last.
 std::string confusion(const PageInput& in) {
   if (!in.evaluation) return "";
@@ -214,7 +89,8 @@ std::string purity(const PageInput& in) {
     LineChart chart{.title = "Purity over K, " + split + " images",
                     .x_label = "K, nearest neighbours",
                     .y_label = "per cent",
-                    .points = {}};
+                    .points = {},
+                    .places = LineChart::Places::whole};
     for (size_t k = 0; k < over_k.size(); ++k) chart.points.emplace_back(static_cast<double>(k + 1), 100 * over_k[k]);
     charts += to_svg(chart);
     if (over_k.empty()) continue;
@@ -240,18 +116,13 @@ std::string map_of(const PageInput& in) {
           "together; distances between far groups mean little. Point at one to see it, choose a cluster to see it "
           "alone.",
           in.map.size()),
-      map_figure(in.map, *in.images, names));
+      map_figure(in.map, in.images, names));
 }
 
-// What made the run, for whoever has nothing but this page.
 std::string origin(const PageInput& in) {
   if (in.command.empty()) return "";
-  return html_section(
-      "How it was made",
-      "This command makes it anew, where the data lies in the same place." +
-          (in.command_note.empty() ? "" : " " + escape_html(in.command_note)),
-      fmt::format("<pre>{}</pre>\n<details><summary>Its whole configuration</summary><pre>{}</pre></details>\n",
-                  escape_html(in.command), escape_html(in.config)));
+  return html_origin(in.command, in.command_note, "Its whole configuration",
+                     fmt::format("<pre>{}</pre>\n", escape_html(in.config)));
 }
 
 std::string clusters(const PageInput& in) {
@@ -273,9 +144,11 @@ std::string clusters(const PageInput& in) {
 
 std::string render_page(const PageInput& in) {
   const std::string pictures = clusters(in) + purity(in) + picture_sections(in);
-  return html_page(in.title, facts(in) + summary(in) + reliability(in) + confusion(in) + map_of(in) + pictures +
-                                 (pictures.find("<img ") == pictures.npos ? "" : picture_script()) + curves(in) +
-                                 origin(in));
+  return html_page(in.title, html_facts(in.facts) +
+                                 score_section(in.methods, uneven(in) ? ManyToOne::shown : ManyToOne::left_out) +
+                                 reliability(in) + confusion(in) + map_of(in) + pictures +
+                                 (pictures.find("<img ") == pictures.npos ? "" : picture_script()) +
+                                 training_curves(in.metrics, kAboutCurves) + origin(in));
 }
 
 }  // namespace kith

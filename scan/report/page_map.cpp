@@ -14,7 +14,7 @@ namespace kith {
 namespace {
 
 constexpr int kThumbnail = 24, kSheetColumns = 40;
-constexpr int64_t kMostMapPoints = 2000, kMostBytes = 3'000'000;
+constexpr int64_t kMostBytes = 3'000'000;
 constexpr double kMapWidth = 760, kMapHeight = 560, kMapMargin = 14;
 constexpr size_t kMostNamed = 40;  // clusters in the legend
 
@@ -92,7 +92,8 @@ constexpr char kMapScript[] = R"js(
     if (i < 0) return;
     const p = points[i], side = cell * zoom;
     p.dot.classList.add("shown");
-    picture.style.cssText = `width:${side}px;height:${side}px;background-image:url(${sheet.src});` +
+    picture.hidden = !sheet;
+    if (sheet) picture.style.cssText = `width:${side}px;height:${side}px;background-image:url(${sheet.src});` +
       `background-size:${columns * side}px auto;background-position:-${p.at % columns * side}px -${Math.floor(p.at / columns) * side}px`;
     text.textContent = p.about;
   };
@@ -129,10 +130,10 @@ int64_t most_map_points(const data::Images& images) {
   return std::clamp<int64_t>(kMostBytes / std::max<int64_t>(cell * cell * images.channels, 1), 1, kMostMapPoints);
 }
 
-std::string map_figure(const std::vector<MapPoint>& points, const data::Images& images,
+std::string map_figure(const std::vector<MapPoint>& points, const data::Images* images,
                        const std::vector<std::string>& clusters) {
   if (points.empty()) return "";
-  const Sheet sheet = sheet_of(points, images);
+  const Sheet sheet = images == nullptr ? Sheet{.cell = 1, .png = {}} : sheet_of(points, *images);
   const auto [x, y] = axes_of(points);
   std::vector<std::string> groups(clusters.size());
   for (size_t p = 0; p < points.size(); ++p) {
@@ -154,12 +155,14 @@ std::string map_figure(const std::vector<MapPoint>& points, const data::Images& 
   }
   return fmt::format(
       "<div class=\"map\" data-cell=\"{}\" data-columns=\"{}\">\n<div class=\"legend\">\n{}</div>\n"
-      "<div class=\"plot\"><svg viewBox=\"0 0 {:g} {:g}\" tabindex=\"0\" role=\"img\" aria-label=\"Map of {} images; "
+      "<div class=\"plot\"><svg viewBox=\"0 0 {:g} {:g}\" tabindex=\"0\" role=\"img\" aria-label=\"Map of {} {}; "
       "arrow "
       "keys step through them\">\n{}</svg>\n<div class=\"card\" role=\"status\" "
       "hidden><span></span><span></span></div></div>\n"
-      "<img hidden alt=\"\" src=\"data:image/png;base64,{}\">\n</div>\n<script>{}</script>\n",
-      sheet.cell, kSheetColumns, legend, kMapWidth, kMapHeight, points.size(), dots, sheet.png, kMapScript);
+      "{}</div>\n<script>{}</script>\n",
+      sheet.cell, kSheetColumns, legend, kMapWidth, kMapHeight, points.size(), images == nullptr ? "rows" : "images",
+      dots, images == nullptr ? "" : fmt::format("<img hidden alt=\"\" src=\"data:image/png;base64,{}\">\n", sheet.png),
+      kMapScript);
 }
 
 }  // namespace kith

@@ -82,8 +82,10 @@ class Rows {
   std::string agreement_of(size_t c) const {
     const ClusterReport& report = in_.evaluation->clusters[c].report;
     if (report.most == class_of_[c]) return fmt::format("purity {} %", percent(report.purity));
-    const std::string most = fmt::format("most frequent: {}, {} %",
-                                         escape_html(in_.evaluation->class_names[report.most]), percent(report.purity));
+    const std::string other = escape_html(in_.evaluation->class_names[report.most]);
+    if (class_of_[c] >= 0 && report.share == report.purity)
+      return fmt::format("purity {} %, as many are {}", percent(report.purity), other);
+    const std::string most = fmt::format("most frequent: {}, {} %", other, percent(report.purity));
     return class_of_[c] < 0 ? most : fmt::format("{} % are of it; {}", percent(report.share), most);
   }
 

@@ -53,6 +53,22 @@ std::string html_section(const std::string& heading, const std::string& about, c
   return fmt::format("<section>\n<h2>{}</h2>\n<p>{}</p>\n{}</section>\n", heading, about, body);
 }
 
+std::string html_facts(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string out;
+  for (const auto& [name, value] : facts)
+    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+  return out.empty() ? "" : fmt::format("<dl>\n{}</dl>\n", out);
+}
+
+std::string html_origin(const std::string& command, const std::string& note, const std::string& title,
+                        const std::string& settings) {
+  return html_section("How it was made",
+                      "This command makes it anew, where the data lies in the same place." +
+                          (note.empty() ? "" : " " + escape_html(note)),
+                      fmt::format("<pre>{}</pre>\n<details><summary>{}</summary>{}</details>\n", escape_html(command),
+                                  escape_html(title), settings));
+}
+
 std::string html_scroll(const std::string& body) { return "<div class=\"scroll\" tabindex=\"0\">" + body + "</div>\n"; }
 
 std::string html_page(const std::string& title, const std::string& body) {

@@ -73,12 +73,14 @@ figcaption { font-size: 11px; line-height: 1.5; color: var(--soft); text-align: 
 .plot .one g:not(.on) { opacity: .12; }
 .plot circle.shown { stroke: var(--ink); stroke-width: 2; fill-opacity: 1; }
 .card { position: absolute; top: 6px; right: 6px; width: 132px; padding: 8px; background: var(--sheet); border: 1px solid var(--rule); border-radius: 8px; font-size: 12px; line-height: 1.35; pointer-events: none; overflow-wrap: anywhere; }
-.card[hidden] { display: none; }
+.card[hidden], .card span[hidden] { display: none; }
 .card span { display: block; }
 .card span:first-child { image-rendering: pixelated; background-repeat: no-repeat; border-radius: 3px; margin-bottom: 6px; }
 .scroll { overflow-x: auto; }
 .warning { color: var(--ink); border-left: 3px solid var(--orange); padding-left: 10px; margin-top: 12px; }
-pre { overflow-x: auto; font-size: 12.5px; line-height: 1.45; margin: 8px 0 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12.5px; line-height: 1.45; margin: 8px 0 12px; }
+details table { margin-top: 8px; }
+.settings td:last-child, .settings th:last-child { text-align: left; }
 summary { cursor: pointer; }
 footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
 @media (max-width: 640px) {

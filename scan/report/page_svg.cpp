@@ -74,6 +74,18 @@ Frame frame_of(const std::vector<std::pair<double, double>>& points, LineChart::
   return f;
 }
 
+// A label along the y axis reaches to 16, the texts of its ticks end 6 before the axis; digits are at most 7 wide at their size.
+constexpr double kLabelWidth = 16 + 6 + 2;
+double width_of_tick(const std::string& text) { return 7 * static_cast<double>(text.size()); }
+
+// Of an axis that reaches to the next whole places.
+std::vector<double> whole_ticks(Frame& f) {
+  f.x0 = std::floor(f.x0), f.x1 = std::ceil(f.x1);
+  std::vector<double> out = ticks(f.x0, f.x1, 4);
+  std::erase_if(out, [](double v) { return std::abs(v - std::round(v)) > 1e-9; });
+  return out;
+}
+
 }  // namespace
 
 std::string escape_html(const std::string& text) {
@@ -128,15 +140,18 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
 std::string to_svg(const LineChart& chart) {
   const auto points = thinned(chart.points);
   if (points.empty()) return "";
-  const Frame f = frame_of(points, chart.range);
+  Frame f = frame_of(points, chart.range);
+  const std::vector<double> heights = ticks(f.y0, f.y1, 4);
+  const std::vector<std::string> of_heights = tick_labels(heights);
+  for (const std::string& text : of_heights) f.left = std::max(f.left, kLabelWidth + width_of_tick(text));
+  const std::vector<double> places = chart.places == LineChart::Places::whole ? whole_ticks(f) : ticks(f.x0, f.x1, 4);
+  const std::vector<std::string> of_places = tick_labels(places);
   const double base = f.height - f.bottom, end = f.width - f.right;
   std::string svg = fmt::format(
       "<svg class=\"chart\" viewBox=\"0 0 {:g} {:g}\" tabindex=\"0\" role=\"img\" aria-label=\"{}\">"
       "<text class=\"title\" x=\"{:g}\" y=\"16\">{}</text>"
       "<text class=\"read\" x=\"{:g}\" y=\"16\" text-anchor=\"end\"></text>",
       f.width, f.height, escape_html(chart.title), f.left, escape_html(chart.title), end);
-  const std::vector<double> heights = ticks(f.y0, f.y1, 4), places = ticks(f.x0, f.x1, 4);
-  const std::vector<std::string> of_heights = tick_labels(heights), of_places = tick_labels(places);
   for (size_t i = 0; i < heights.size(); ++i)
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{:g}\" x2=\"{:g}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>"

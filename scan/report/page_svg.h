@@ -22,9 +22,11 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks);
 
 struct LineChart {
   enum class Range : uint8_t { data, from_zero };  // of the y axis
+  enum class Places : uint8_t { any, whole };      // of the ticks of the x axis: of epochs there are only whole ones
   std::string title, x_label, y_label;             // labels carry the unit
   std::vector<std::pair<double, double>> points;   // x ascending; points that are not finite are left out
   Range range = Range::data;
+  Places places = Places::any;
 };
 // Beyond 400 points, neighbours are averaged; the values of 40 can be read. Empty without a finite point.
 std::string to_svg(const LineChart&);

@@ -9,6 +9,7 @@
 
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/evaluation.h"
@@ -182,6 +183,7 @@ class EvaluateStage {
       data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(*evaluation))});
       for (const std::string& warning : evaluation->warnings) s_.report.warn("evaluate: " + warning);
       out = to_json(*evaluation);
+      for (std::string& name : evaluation->class_names) name = data::printable(name);  // in pages
     } else {
       std::filesystem::remove(s_.dir / "confusion.csv");  // of labels that there were
       for (int c = 0; c < classes_; ++c)

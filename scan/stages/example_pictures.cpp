@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "data/formats/npy.h"
+#include "data/formats/text.h"
 #include "scan/report/image_name.h"
 #include "scan/run/artifacts.h"
 
@@ -50,7 +51,7 @@ std::vector<int64_t> least_of(const std::vector<float>& values) {
 }
 
 std::string label_of(const data::Images& images, const std::vector<std::string>& classes, int64_t i) {
-  return images.labelled() ? ", label " + classes.at(static_cast<size_t>(images.labels[i])) : "";
+  return images.labelled() ? ", label " + data::printable(classes.at(static_cast<size_t>(images.labels[i]))) : "";
 }
 
 PictureSection neighbour_pictures(const Session& s) {
@@ -70,9 +71,10 @@ PictureSection neighbour_pictures(const Session& s) {
   const Matrix<const float> x{features.values.data(), features.shape[0], features.shape[1]};
   for (int64_t q = 0; q < queries; ++q) {
     const int64_t i = q * train.count / queries;
-    PictureSection::Row row{.name = image_name(train, i),
-                            .about = train.labelled() ? classes.at(static_cast<size_t>(train.labels[i])) : "",
-                            .pictures = {}};
+    PictureSection::Row row{
+        .name = image_name(train, i),
+        .about = train.labelled() ? data::printable(classes.at(static_cast<size_t>(train.labels[i]))) : "",
+        .pictures = {}};
     row.first = {.image = i, .about = image_name(train, i) + label_of(train, classes, i)};
     for (int64_t n = 0; n < k && std::ssize(row.pictures) < kShown; ++n) {
       const int64_t j = lists.values[i * k + n];

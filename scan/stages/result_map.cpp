@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/formats/text.h"
 #include "scan/metrics/layout.h"
 #include "scan/report/image_name.h"
 #include "scan/train/sampler.h"
@@ -28,7 +29,7 @@ std::vector<MapPoint> result_map(const Session& s, const Matrix<const float>& fe
     points[p].cluster = assignments[image];
     points[p].about = fmt::format("{}, confidence {:.3f}", image_name(images, image), confidence[image]);
     if (images.labelled())
-      points[p].about += ", label " + s.data.class_names.at(static_cast<size_t>(images.labels[image]));
+      points[p].about += ", label " + data::printable(s.data.class_names.at(static_cast<size_t>(images.labels[image])));
     rows.insert(rows.end(), features.row(image).begin(), features.row(image).end());
   }
   const Matrix<const float> sample{rows.data(), count, features.cols};

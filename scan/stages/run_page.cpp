@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "data/formats/files.h"
 #include "scan/config/run_command.h"
 #include "scan/run/arithmetic.h"
 #include "scan/run/lost_lines.h"
+#include "scan/run/made.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/timing.h"
 
@@ -44,6 +47,7 @@ void write_run_page(const Session& s, int clusters, const json& judged, PageInpu
   page.title = fmt::format("{}, preset {}, seed {}", shown_data(s.data.spec), s.config.preset, s.config.seed);
   page.facts = facts_of(s, clusters, judged);
   page.metrics = finished_log(s.dir);
+  std::ranges::move(made_facts(s.ctx), std::back_inserter(page.facts));
   if (const TrainedIn in = trained_in(page.metrics); !in.text.empty()) {
     page.facts.emplace_back("Precision", in.text);
     if (in.several)

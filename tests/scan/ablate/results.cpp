@@ -144,6 +144,31 @@ TEST(Results, ThePageHasPicturesTableAndFailures) {
             std::string::npos);
 }
 
+// Figures of different images do not compare: the best is that of each data set, where it has several settings. A setting without
+// figures takes no row of the picture.
+TEST(Results, OfSeveralDataSetsEachHasItsBest) {
+  const Grid grid = grid_of_four();
+  const GridResults results = collect(grid, summaries_of_four());
+  const auto page = [&](std::vector<std::string> data) {
+    return render_grid_page(grid, results, {.title = "Grid", .data = std::move(data)});
+  };
+  const auto bold = [](const std::string& html) {
+    int n = 0;
+    for (size_t at = html.find("<td class=\"best\">"); at != html.npos; at = html.find("<td class=\"best\">", at + 1))
+      ++n;
+    return n;
+  };
+  const std::string one = page({}), each = page({"a", "b", "c", "d"}), two = page({"a", "b", "a", "b"});
+  EXPECT_GT(bold(one), 0);
+  EXPECT_EQ(bold(each), 0);
+  EXPECT_GT(bold(two), bold(one));
+  EXPECT_NE(two.find("The best of a column, of each data set, is bold"), std::string::npos);
+  const std::string dots =
+      one.substr(one.find("<svg class=\"dots\""), one.find("</svg>", one.find("<svg class=\"dots\"")));
+  EXPECT_NE(dots.find(">5 &lt;x,y&gt;<"), std::string::npos);
+  EXPECT_EQ(dots.find(">20 &lt;z&gt;<"), std::string::npos);
+}
+
 // Of a grid where some runs are refined: every stage's accuracy stands side by side, and the map shows the last one's.
 TEST(Results, RefinedRunsAreSeenAsSuch) {
   const Grid grid = grid_of_four();

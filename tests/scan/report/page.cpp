@@ -137,6 +137,34 @@ TEST(Page, AMatchedClassThatIsNotTheMostFrequentIsSaid) {
   EXPECT_EQ(occurrences(cluster_rows(uneven.input), "<small>0 images</small>"), 1);
 }
 
+// Two clusters with the images of two classes in equal parts: the one that is matched to the later class has no other most
+// frequent one.
+TEST(Page, OnATieTheMatchedClassIsAsFrequentAsAnother) {
+  ScoredRun run;
+  run.images.labels = {0, 1, 0, 1, 0, 1};
+  run.assignments = {0, 0, 1, 1, 0, 0};
+  run.input.evaluation = evaluate_clustering(
+      {.assignments = run.assignments, .labels = run.images.labels, .class_names = {"a<b>", "c&d"}, .clusters = 2});
+  run.input.prototypes = {};
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(occurrences(page, "purity 50.0 %<br>"), 1);
+  EXPECT_EQ(occurrences(page, "purity 50.0 %, as many are a&lt;b&gt;<br>"), 1);
+  EXPECT_EQ(occurrences(page, "are of it; most frequent"), 0);
+}
+
+// Long commands and configurations are read whole, on screens and on paper.
+TEST(Page, TheCommandIsWrapped) {
+  ScoredRun run;
+  EXPECT_EQ(occurrences(render_page(run.input), "How it was made"), 0);
+  run.input.command = "kith run --data 'a<b>'";
+  run.input.config = "seed = 0";
+  run.input.command_note = "but";
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(occurrences(page, "in the same place. but</p>\n<pre>kith run --data &#39;a&lt;b&gt;&#39;</pre>"), 1);
+  EXPECT_EQ(occurrences(page, "<summary>Its whole configuration</summary><pre>seed = 0</pre>"), 1);
+  EXPECT_EQ(occurrences(page, "pre { white-space: pre-wrap; overflow-wrap: anywhere;"), 1);
+}
+
 TEST(Page, ImagesAreCalledByTheirFiles) {
   ScoredRun run;
   run.images.files = {"a.png", "b/<1>.png", "c\xff.png", "d.png", "e.png", "f.png"};
@@ -265,6 +293,37 @@ TEST(Svg, LabelsOfTicksDiffer) {
   const std::string svg = to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "y", .points = points});
   EXPECT_EQ(occurrences(svg, ">1.785<"), 1);
   EXPECT_EQ(occurrences(svg, ">1.7855<"), 1);
+}
+
+TEST(Svg, OfEpochsTicksAreWhole) {
+  const auto ticks_of = [](std::vector<std::pair<double, double>> points) {
+    const std::string svg = to_svg(LineChart{.title = "t",
+                                             .x_label = "epoch",
+                                             .y_label = "y",
+                                             .points = std::move(points),
+                                             .places = LineChart::Places::whole});
+    std::string out;
+    const std::string before = "text-anchor=\"middle\">";
+    for (size_t at = svg.find("class=\"tick\""); at != svg.npos; at = svg.find("class=\"tick\"", at + 1)) {
+      const std::string text = svg.substr(at, svg.find('<', at) - at);
+      if (const size_t from = text.find(before); from != text.npos) out += text.substr(from + before.size()) + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(ticks_of({{1, 3}}), "0 1 2 ");
+  EXPECT_EQ(ticks_of({{0.02, 3}, {0.98, 2}}), "0 1 ");
+  EXPECT_EQ(ticks_of({{1, 3}, {2, 2}}), "1 2 ");
+  EXPECT_EQ(ticks_of({{1, 3}, {3, 2}}), "1 2 3 ");
+  EXPECT_EQ(ticks_of({{1, 3}, {100, 2}}), "50 100 ");
+}
+
+// The label of the axis ends at 16; digits are at most 7 wide.
+TEST(Svg, TicksLeaveRoomForTheLabelOfTheirAxis) {
+  const std::string svg =
+      to_svg(LineChart{.title = "t", .x_label = "x", .y_label = "step size", .points = {{0, 0.00025}, {1, 0.0015}}});
+  EXPECT_EQ(occurrences(svg, ">0.0005<"), 1);
+  const size_t at = svg.find("<text class=\"tick\" x=\"") + 22;
+  EXPECT_GE(std::stod(svg.substr(at)) - 7 * 6, 16) << svg;
 }
 
 TEST(Svg, ChartsOfFewManyAndBrokenPoints) {

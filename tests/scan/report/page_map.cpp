@@ -18,7 +18,7 @@ TEST(PageMap, HasAPointPerImageInItsClustersGroup) {
   const std::vector<MapPoint> points = {{.image = 0, .x = -1, .y = 0, .cluster = 0, .about = "image 0"},
                                         {.image = 2, .x = 1, .y = 1, .cluster = 2, .about = "<2>"},
                                         {.image = 1, .x = 0, .y = -1, .cluster = 0, .about = "image 1"}};
-  const std::string svg = map_figure(points, images, {"0: a", "1: b", "2: <c>"});
+  const std::string svg = map_figure(points, &images, {"0: a", "1: b", "2: <c>"});
   EXPECT_EQ(occurrences(svg, "<circle"), 3);
   EXPECT_EQ(occurrences(svg, "<g data-c="), 2);  // none for a cluster without points
   EXPECT_EQ(occurrences(svg, "<button data-c="), 2);
@@ -32,11 +32,20 @@ TEST(PageMap, HasAPointPerImageInItsClustersGroup) {
 
 TEST(PageMap, OfPointsInOnePlaceAndOfNone) {
   const data::Images images = images_of(2, 2, 3);
-  const std::string svg = map_figure({{.image = 0, .about = "a"}, {.image = 1, .about = "b"}}, images, {"all"});
+  const std::string svg = map_figure({{.image = 0, .about = "a"}, {.image = 1, .about = "b"}}, &images, {"all"});
   EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0);
-  EXPECT_EQ(map_figure({}, images, {"all"}), "");
-  EXPECT_THROW(map_figure({{.image = 2, .about = ""}}, images, {"all"}), Error);
-  EXPECT_THROW(map_figure({{.image = 1, .cluster = 1, .about = ""}}, images, {"all"}), Error);
+  EXPECT_EQ(map_figure({}, &images, {"all"}), "");
+  EXPECT_THROW(map_figure({{.image = 2, .about = ""}}, &images, {"all"}), Error);
+  EXPECT_THROW(map_figure({{.image = 1, .cluster = 1, .about = ""}}, &images, {"all"}), Error);
+}
+
+TEST(PageMap, OfRowsHasNoPictures) {
+  const std::string svg =
+      map_figure({{.image = 70, .about = "row 70"}, {.image = 3, .x = 1, .about = "row 3"}}, nullptr, {"cluster 0"});
+  EXPECT_EQ(occurrences(svg, "<circle"), 2);
+  EXPECT_EQ(occurrences(svg, "<title>cluster 0, row 70</title>"), 1);
+  EXPECT_EQ(occurrences(svg, "Map of 2 rows;"), 1);
+  EXPECT_EQ(occurrences(svg, "<img"), 0);
 }
 
 TEST(PageMap, KeepsThePageSmall) {
@@ -51,7 +60,7 @@ TEST(PageMap, KeepsThePageSmall) {
   std::vector<MapPoint> points;
   for (int64_t i = 0; i < n; ++i)
     points.push_back({.image = i, .x = static_cast<float>(i), .y = 0, .cluster = 0, .about = "image"});
-  EXPECT_LT(map_figure(points, noise, {"all"}).size(), 5'000'000u);  // pixels that cannot be packed
+  EXPECT_LT(map_figure(points, &noise, {"all"}).size(), 5'000'000u);  // pixels that cannot be packed
 }
 
 }  // namespace
