@@ -19,8 +19,10 @@ std::string facts(const GridPageInput& in) {
   std::string out;
   for (const auto& [name, value] : in.facts)
     out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
-  return fmt::format("<dl>\n{}</dl>\n{}", out,
-                     in.warning.empty() ? "" : fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(in.warning)));
+  out = fmt::format("<dl>\n{}</dl>\n", out);
+  for (const std::string& warning : in.warnings)
+    out += fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(warning));
+  return out;
 }
 
 // ACC of the final model: of the last of SCAN, self-labelling and refinement that a run has; many-to-one where the grid has such
