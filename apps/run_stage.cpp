@@ -21,6 +21,8 @@
 namespace kith {
 namespace {
 
+namespace fs = std::filesystem;
+
 bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects::arithmetic; }
 
 // An option and an override that name the same field: which of them is meant is not known.
@@ -49,7 +51,7 @@ std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, 
   return left;
 }
 
-void require_same(const std::filesystem::path& path, const RunConfig& begun, const RunConfig& now,
+void require_same(const fs::path& path, const RunConfig& begun, const RunConfig& now,
                   const std::set<std::string>& named) {
   constexpr size_t kShown = 3;
   std::vector<std::string> list;
@@ -66,23 +68,64 @@ void require_same(const std::filesystem::path& path, const RunConfig& begun, con
 
 // The configuration of a run directory that was begun.
 std::optional<RunConfig> begun_config(const std::string& run_dir) {
-  if (run_dir.empty() || !std::filesystem::exists(config_path(run_dir))) return {};
-  return load_config(config_path(run_dir).string(), {});
+  if (run_dir.empty() || !fs::exists(config_path(run_dir))) return {};
+  return config_of_run(run_dir);
 }
 
 std::optional<RunConfig> source_config(const StageOptions& o) {
   if (o.from.empty()) return {};
   std::error_code none;
-  if (std::filesystem::equivalent(o.from, o.out, none)) throw Error(o.from + ": --from and --out are the same folder");
+  if (fs::equivalent(o.from, o.out, none)) throw Error(o.from + ": --from and --out are the same folder");
   std::optional<RunConfig> config = begun_config(o.from);
   if (!config) throw Error(o.from + ": --from: " + no_run_directory(o.from));
   return config;
 }
 
+// A path of a configuration, made absolute where the current folder does not have it and one above the run directory does:
+// runs lie mostly below the folder they were begun in, and a project that is moved or entered elsewhere keeps that. Others
+// than the run's images, of the same name, are refused by their content. Empty: not found.
+fs::path found_path(const fs::path& path, const fs::path& run_dir) {
+  std::error_code none;
+  if (path.empty() || path.is_absolute() || fs::exists(path, none)) return path;
+  fs::path dir = fs::absolute(run_dir).lexically_normal();
+  if (!dir.has_filename()) dir = dir.parent_path();  // a slash at the end
+  while (dir != dir.root_path()) {
+    dir = dir.parent_path();
+    if (fs::exists(dir / path, none)) return (dir / path).lexically_normal();
+  }
+  return {};
+}
+
+// Of the images of a run, as overrides of `base`, which lies in `run_dir`.
+std::vector<std::string> find_images(const RunConfig& base, const std::string& run_dir,
+                                     const std::set<std::string>& named, ResolvedConfig& out) {
+  const std::string spec = base.data.spec, kind = data::kind_of(spec);
+  const size_t place = kind.size() + 1;
+  std::vector<std::string> overrides;
+  const auto look = [&](const std::string& field, const std::string& before, const std::string& text) {
+    if (text.empty() || named.contains(field)) return;
+    const fs::path at = found_path(text, run_dir);
+    if (at.empty())
+      throw Error(
+          fmt::format("{}: {} is '{}', relative to the folder that the run was begun in: there is none in the current "
+                      "folder, {}, nor in those above the run; {} names it anew",
+                      config_path(run_dir).string(), field, before + text, fs::current_path().string(),
+                      field == "data.spec" ? "--data " + before + "PATH" : "--set " + field + "=PATH"));
+    if (at == text) return;
+    overrides.push_back(fmt::format("{}={}", field, before + at.string()));
+    out.as_begun.push_back(fmt::format("{}={}", field, before + text));
+    out.found += fmt::format("{}{} '{}', which the current folder does not have, is {}", out.found.empty() ? "" : "; ",
+                             field, before + text, at.string());
+  };
+  look("data.spec", kind + ":", place <= spec.size() ? spec.substr(place) : "");
+  look("data.classes_file", "", base.data.classes_file);
+  return overrides;
+}
+
 // A clustering of features has no images, and another command goes on with it.
 void expect_run_of_images(const std::string& dir) {
   std::error_code none;
-  if (dir.empty() || !std::filesystem::exists(std::filesystem::path(dir) / "run.json", none)) return;
+  if (dir.empty() || !fs::exists(fs::path(dir) / "run.json", none)) return;
   const nlohmann::json settings = read_run_file(dir).at("settings");
   throw Error(
       fmt::format("{0}: holds a clustering of features (method {1}), without images; kith cluster --features FILE "
@@ -121,7 +164,7 @@ std::set<std::string> named_fields(const StageOptions& o) {
   return named;
 }
 
-std::filesystem::path config_path(const std::string& run_dir) { return std::filesystem::path(run_dir) / "config.toml"; }
+fs::path config_path(const std::string& run_dir) { return fs::path(run_dir) / "config.toml"; }
 
 ResolvedConfig resolve_config(const StageOptions& o) {
   expect_run_of_images(o.out);
@@ -131,6 +174,9 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
+  if (o.data.empty() && base)
+    for (std::string& found : find_images(*base, out.source ? o.from : o.out, named_fields(o), out))
+      overrides.push_back(std::move(found));
   overrides.insert(overrides.end(), o.overrides.begin(), o.overrides.end());
   if (o.seed) overrides.push_back(fmt::format("seed={}", *o.seed));
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));

@@ -45,9 +45,6 @@ Error no_data_set(const std::string& out) {
   if (!std::filesystem::exists(std::filesystem::path(out) / "metrics.jsonl", none))
     return Error("no data set: --data NAME:DIR");
   expect_not_in_use(out);
-  if (std::filesystem::exists(config_path(out), none))
-    return Error(config_path(out).string() +
-                 ": has no data.spec, as every run writes it; restore the file, or begin anew in another --out");
   return Error(out +
                ": a run began here and ended before it had saved anything; its full command, with --data NAME:DIR, "
                "starts it anew");
@@ -200,7 +197,7 @@ std::string mixed_arithmetic(const ResolvedConfig& r) {
 
 // Of the first rank, which alone writes.
 void lead(const StageOptions& o, const Stage& stage, Started& s) {
-  auto& [config, begun, source] = s.resolved;
+  auto& [config, begun, source, as_begun, found] = s.resolved;
   std::optional<ReusePlan> reused;
   if (!begun && !o.from.empty()) {
     reused = plan_reuse(config, s.data, o.from, o.command);
@@ -210,6 +207,7 @@ void lead(const StageOptions& o, const Stage& stage, Started& s) {
   const NewFolder folder(o.out, "config.toml");
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));
   report.note(s.opened.line);
+  if (!found.empty()) report.note(found);
   if (!s.opened.warning.empty()) report.warn(s.opened.warning);
   for (const std::string& note : split_notes(s.data)) report.note(note);
   if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty()) report.warn(mixed);
@@ -220,8 +218,10 @@ void lead(const StageOptions& o, const Stage& stage, Started& s) {
   if (o.profile) start_profile(*s.opened.context, report);
   Session session{*s.opened.context, config, s.data, o.out, report, residency_of(o.stream)};
   session.ledger.before_write = [&, written = false]() mutable {
-    if (!std::exchange(written, true))
-      data::write_file(config_path(o.out), {data::as_bytes(to_toml(config))});  // on a full disk the old one stays
+    if (std::exchange(written, true)) return;
+    // A new folder, of --from, has the paths as they were found; one that is continued keeps its own.
+    const RunConfig kept = o.from.empty() ? with_overrides(config, as_begun) : config;
+    data::write_file(config_path(o.out), {data::as_bytes(to_toml(kept))});  // on a full disk the old one stays
   };
   stage(session, o);
   if (const std::string next = o.next.empty() ? next_command(o.command, config) : o.next; !next.empty())
@@ -259,6 +259,7 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     }
     if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)
       fmt::print(stderr, "kith: warning: {}\n", mixed);
+    if (!s.resolved.found.empty() && !o.quiet && ranks->rank() == 0) fmt::print(stderr, "kith: {}\n", s.resolved.found);
     print_plan(o, s.resolved.config, s.opened, s.data);
   });
 }

@@ -22,6 +22,7 @@
 #include "kernels/core/check.h"
 #include "kernels/index/neighbour_graph.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -38,7 +39,9 @@ data::NpyArray<T> read_table(const path& file, const char* stage) {
   if (!std::filesystem::exists(file))
     throw Error(fmt::format("{}: missing{}", file.string(),
                             *stage ? fmt::format("; run the {} stage first", stage) : std::string()));
-  data::NpyArray<T> table = data::read_npy<T>(file);
+  const auto read = [&] { return data::read_npy<T>(file); };
+  data::NpyArray<T> table =
+      *stage ? or_remedy(fmt::format("remove it, and kith run, or kith {}, makes it anew", stage), read) : read();
   if (table.shape.size() != 2)
     throw Error(fmt::format("{}: shape [{}], expected [rows, columns]", file.string(), fmt::join(table.shape, ", ")));
   return table;

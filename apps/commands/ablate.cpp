@@ -133,7 +133,10 @@ class Ablation {
     if (ended_ > 0) note(fmt::format("{} of {} runs have finished earlier", ended_, states_.size()));
     for (size_t c = 0; c < states_.size(); ++c)
       if (states_[c] == CellState::done)
-        for (const std::string& change : changed_figures(folder(c))) warn(change);
+        for (std::string& change : changed_figures(folder(c))) {
+          warn(change);
+          changed_.push_back(std::move(change));
+        }
     if (const std::vector<std::string> others = runs_beside(grid_, cells_); !others.empty())
       warn(
           fmt::format("{}: holds {} of another grid or other seeds ({}), which table.csv, table.md and report.html, "
@@ -210,6 +213,7 @@ class Ablation {
                                     {"Settings", std::to_string(grid_.settings.size())},
                                     {"Seeds", std::to_string(grid_.seeds.size())},
                                     {"Finished", fmt::format("{} of {}", done, grid_.cells.size())}},
+                          .warnings = changed_,
                           .failed = failed_});
     data::write_file(out / "table.csv", {data::as_bytes(to_csv(grid_, results))});
     data::write_file(out / "table.md", {data::as_bytes(to_markdown(grid_, results))});
@@ -243,6 +247,7 @@ class Ablation {
   fs::path cells_;
   std::vector<CellState> states_;
   std::vector<json> summaries_;
+  std::vector<std::string> changed_;                         // figures: a line on each
   std::vector<std::pair<std::string, std::string>> failed_;  // name and error
   std::map<size_t, Clock::time_point> begun_at_;
   int jobs_ = 1, threads_ = 1;

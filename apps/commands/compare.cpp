@@ -61,6 +61,8 @@ void compare(const CompareOptions& o) {
   if (!o.page.empty()) expect_page(o);
   const ComparedRuns compared = compared_runs(o.runs);
   const GridResults results = collect(compared.grid, compared.summaries, agreement_of_seeds(compared.grid, o.runs));
+  std::vector<std::string> warnings = compared.warnings;
+  if (compared.several_data) warnings.emplace_back(kSeveral);
   if (!o.page.empty()) {
     std::vector<std::string> names;
     for (size_t r = 0; r < o.runs.size(); ++r)
@@ -71,13 +73,12 @@ void compare(const CompareOptions& o) {
     const std::string page = render_grid_page(compared.grid, results,
                                               {.title = title_of(o.runs.size()),
                                                .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}},
-                                               .warning = compared.several_data ? kSeveral : "",
+                                               .warnings = warnings,
                                                .data = std::move(data)});
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
-  for (const std::string& warning : compared.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
-  if (compared.several_data) fmt::print(stderr, "kith: warning: {}\n", kSeveral);
+  for (const std::string& warning : warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
   if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
 }
 

@@ -16,6 +16,7 @@
 #include "scan/run/changed_results.h"
 #include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -144,7 +145,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   for (const fs::path& run : runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
     expect_run(run);
-    RunConfig config = load_config((run / "config.toml").string(), {});
+    RunConfig config = config_of_run(run);
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     for (std::string& change : changed_figures(run)) out.warnings.push_back(std::move(change));

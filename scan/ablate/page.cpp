@@ -17,8 +17,10 @@ namespace {
 constexpr size_t kMostRows = 200;  // settings in a picture
 
 std::string facts(const GridPageInput& in) {
-  return html_facts(in.facts) +
-         (in.warning.empty() ? "" : fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(in.warning)));
+  std::string out = html_facts(in.facts);
+  for (const std::string& warning : in.warnings)
+    out += fmt::format("<p class=\"warning\">{}.</p>\n", escape_html(warning));
+  return out;
 }
 
 // ACC of the final model: of the last of SCAN, self-labelling and refinement that a run has; many-to-one where the grid has such

@@ -11,7 +11,7 @@ namespace kith {
 struct GridPageInput {
   std::string title;
   std::vector<std::pair<std::string, std::string>> facts = {};
-  std::string warning = {};                                      // above the figures
+  std::vector<std::string> warnings = {};                        // above the figures
   std::vector<std::pair<std::string, std::string>> failed = {};  // name of a cell, its error
   std::vector<std::string> data = {};  // of each setting, where they are of several data sets: the best is that of each
 };

@@ -10,6 +10,7 @@
 
 #include "data/formats/npy.h"
 #include "scan/metrics/agreement.h"
+#include "scan/run/remedy.h"
 #include "scan/text/csv.h"
 #include "scan/text/table.h"
 
@@ -17,6 +18,11 @@ namespace kith {
 namespace {
 
 using nlohmann::json;
+
+std::vector<int32_t> assignments_of(const std::filesystem::path& run) {
+  return or_remedy(fmt::format("kith evaluate --out {} makes a new one", run.string()),
+                   [&] { return data::read_npy<int32_t>(run / "assignments.npy").values; });
+}
 
 constexpr Figure kFigures[] = {{"purity", "purity"},
                                {"knn", "k-NN"},
@@ -156,7 +162,7 @@ std::vector<std::optional<double>> agreement_of_seeds(const Grid& grid,
   std::vector<std::vector<std::vector<int32_t>>> answers(grid.settings.size());
   for (size_t c = 0; c < runs.size(); ++c)
     if (!runs[c].empty() && std::filesystem::exists(runs[c] / "assignments.npy"))
-      answers[grid.cells[c].setting].push_back(data::read_npy<int32_t>(runs[c] / "assignments.npy").values);
+      answers[grid.cells[c].setting].push_back(assignments_of(runs[c]));
   std::vector<std::optional<double>> out;
   for (const auto& of : answers) {
     const bool comparable = std::ranges::all_of(of, [&](const auto& a) { return a.size() == of.front().size(); });

@@ -134,7 +134,11 @@ class Check {
     const bool asked = (runs("evaluate") || runs("pretext")) && data_.test().count > 0;
     const int64_t k = std::min(c_.evaluate.knn_k, shape_.train);
     if (asked && shape_.labelled && k > kLongestList)
-      fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
+      return fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
+    // The default is of larger sets, and nobody has asked for it.
+    if (asked && shape_.labelled && c_.evaluate.knn_k > shape_.train && c_.evaluate.knn_k != RunConfig{}.evaluate.knn_k)
+      warn(fmt::format("evaluate.knn_k: {} neighbours asked for, there are {} train images", c_.evaluate.knn_k,
+                       shape_.train));
   }
 
   // With mine.k = 0 an image's partner is another view of it, and there must be one.

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "data/dataset/digest.h"
+#include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
@@ -51,6 +53,21 @@ Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::p
   } catch (const nlohmann::json::exception&) {
     throw Error(fmt::format("{}: unreadable {} in its metadata", path.string(), kOriginKey));
   }
+}
+
+// Of weights that tell the origin that is on record, and are other bytes: later stages would be trained on them.
+Error changed_weights(const fs::path& path, const StageInfo& stage, const RunConfig& config) {
+  const bool imported = (stage.name == "pretext" && !config.pretext.weights.empty()) ||
+                        (stage.name == "cluster" && !config.cluster.weights.empty());
+  return Error(fmt::format(
+      "{}: not the bytes that the stage {} wrote: damaged, or changed by hand; restore it, or {}", path.string(),
+      stage.name, imported ? "kith import writes it anew" : "remove it, and kith run trains that stage again"));
+}
+
+// Rows or lists of one's own are used, where they are whole.
+void expect_whole(const fs::path& path, const StageInfo& stage) {
+  or_remedy(fmt::format("remove it, and kith run, or kith {}, makes it anew", stage.command),
+            [&] { return data::npy_layout(path); });
 }
 
 }  // namespace
@@ -133,12 +150,15 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
     was = record->second.origin;
   }
 
-  Standing s{.state = State::valid};
-  if (!changed.empty())
-    s.warning = changed_text(join(changed), info.name, fmt::format("kith {} makes a new one", info.command));
-  if (!changed.empty() && !info.has_weights()) return s;  // whatever it was made from
+  if (!changed.empty() && !info.has_weights()) {  // whatever it was made from
+    if (stage != "evaluate")
+      for (const std::string& file : changed) expect_whole(path(file), info);
+    return {.state = State::valid,
+            .warning = changed_text(join(changed), info.name, fmt::format("kith {} makes a new one", info.command))};
+  }
   const OriginDifference d = difference(was, origin(stage));
-  if (!d.any()) return s;
+  if (!d.any() && !changed.empty()) throw changed_weights(path(first), info, config_);
+  if (!d.any()) return {.state = State::valid};
   const bool refused = stage == "pretext" || (!d.data.empty() && d.inputs.empty() && stage != "evaluate");
   return {.state = refused ? State::refused : State::stale, .why = d.text()};
 }
@@ -201,6 +221,8 @@ std::vector<std::string> Ledger::begin(const std::string& stage) {
   before_write();
   if (!info.has_weights())  // a weight file appears at once, and tells its origin itself
     write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});
+  else  // the digest of the one that is replaced: a kill before finish() must not make the new one look changed
+    remove_record(dir_, stage);
   forget(info);
   return warnings;
 }

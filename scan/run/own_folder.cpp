@@ -33,6 +33,14 @@ bool is_run_directory(const fs::path& folder) {
   return fs::exists(folder / "config.toml", ignored) || fs::exists(folder / "run.json", ignored);
 }
 
+RunConfig config_of_run(const fs::path& run_dir) {
+  const std::string file = (run_dir / "config.toml").string();
+  RunConfig config = load_config(file, {});
+  if (config.data.spec.empty())
+    throw Error(file + ": has no data.spec, as every run writes it; restore the file, or begin anew in another --out");
+  return config;
+}
+
 std::vector<std::string> runs_in(const fs::path& folder) {
   std::error_code ignored;
   std::vector<std::string> runs;

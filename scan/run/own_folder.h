@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "scan/config/config.h"
+
 namespace kith {
 
 // Error, one line, with what lies there and a name that is free: the folder holds more than what is `known` to be the command's
@@ -17,6 +19,10 @@ bool is_beginning_of_run(const std::filesystem::path& file);
 
 // Whether it is the directory of a run, on images or on rows of features.
 bool is_run_directory(const std::filesystem::path& folder);
+
+// The configuration in the directory of a run on images. Error, one line: load_config's, or it names no data set, as one that was
+// emptied or cut.
+RunConfig config_of_run(const std::filesystem::path& run_dir);
 
 // The names of those in the folder, as they can be printed, in their order.
 std::vector<std::string> runs_in(const std::filesystem::path& folder);

@@ -18,6 +18,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -133,7 +134,7 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
   out.worked_on = worker != 0;
   const bool known = std::filesystem::exists(config), certain = known && !is_older(config, worker);
   if (known)
-    out.config = load_config(config.string(), {});
+    out.config = config_of_run(run_dir);
   else if (std::filesystem::exists(run_dir / "grid.toml"))
     throw Error(fmt::format("{0}: a folder of runs; expected one of those in it, {0}/cells/NAME", run_dir.string()));
   else if (std::filesystem::exists(run_dir / "run.json"))

@@ -16,6 +16,17 @@ using nlohmann::json;
 
 std::filesystem::path records_path(const std::filesystem::path& run_dir) { return run_dir / "stages.json"; }
 
+void write_records(const std::filesystem::path& run_dir, const StageRecords& records) {
+  json all = json::object();
+  for (const auto& [name, r] : records) {
+    all[name] = to_json(r.origin);
+    all[name]["outputs"] = r.outputs;
+    all[name]["version"] = r.version;
+    if (r.under_way) all[name]["under_way"] = true;
+  }
+  data::write_file(records_path(run_dir), {data::as_bytes(all.dump(2) + "\n")});
+}
+
 }  // namespace
 
 bool follow(const StageRecords& records, const RunConfig& config) {
@@ -84,7 +95,8 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
   } catch (const json::exception&) {
     throw Error(
         fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
-                    "outputs",
+                    "outputs; restore it, or remove it, and kith run goes on with the weights, rows and lists that "
+                    "are there",
                     path.string()));
   }
   return records;
@@ -93,14 +105,12 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
 void write_record(const std::filesystem::path& run_dir, const std::string& stage, const StageRecord& record) {
   StageRecords records = read_records(run_dir);
   records[stage] = record;
-  json all = json::object();
-  for (const auto& [name, r] : records) {
-    all[name] = to_json(r.origin);
-    all[name]["outputs"] = r.outputs;
-    all[name]["version"] = r.version;
-    if (r.under_way) all[name]["under_way"] = true;
-  }
-  data::write_file(records_path(run_dir), {data::as_bytes(all.dump(2) + "\n")});
+  write_records(run_dir, records);
+}
+
+void remove_record(const std::filesystem::path& run_dir, const std::string& stage) {
+  StageRecords records = read_records(run_dir);
+  if (records.erase(stage) > 0) write_records(run_dir, records);
 }
 
 }  // namespace kith

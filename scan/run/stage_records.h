@@ -33,6 +33,7 @@ std::string changed_text(const std::string& file, const std::string& stage, cons
 
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
 void write_record(const std::filesystem::path& run_dir, const std::string& stage,
-                  const StageRecord&);  // beside the others
+                  const StageRecord&);                                               // beside the others
+void remove_record(const std::filesystem::path& run_dir, const std::string& stage);  // if there is one
 
 }  // namespace kith

@@ -69,21 +69,48 @@ int clusters_in(const SafeTensors& weights) {
   return static_cast<int>(bias->second.shape[0]);
 }
 
+// Of the stage that left the file, where it is not as that wrote it; else empty.
+std::string changed_maker(const StageRecords& records, const std::string& file, const std::string& digest) {
+  for (const auto& [stage, record] : records)
+    if (was_changed(records, stage, file, digest)) return stage;
+  return "";
+}
+
+// What a run would do with a file that something else than its stage has changed.
+std::string use_of_changed(const fs::path& dir, const std::string& file) {
+  if (file.ends_with(".npy"))
+    return fmt::format("kith run --out {} would take the file as it is, and make another network", dir.string());
+  return fmt::format(
+      "kith run --out {} refuses the file until it is restored, or removed, which has its stage trained again",
+      dir.string());
+}
+
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
 std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
                          const SafeTensors& weights) {
   const StageRecords records = read_records(dir);
+  const auto made_anew = [&](const std::string& what) {
+    return fmt::format(
+        "the network of the stage {0} is not that of the run as it stands: {1}; kith run --out {2} brings "
+        "it up to date{3}",
+        stage, what, dir.string(),
+        stage == "selflabel" || stage == "refine" ? ", --stage cluster asks an earlier one" : "");
+  };
   std::map<std::string, std::string> digests;
   const auto change_of = [&](const StageInfo& info, const Origin& was) -> std::string {
     Origin::Values fields = was.fields;
     if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
     const OriginDifference d = difference({.fields = fields}, {.fields = deciding_fields(config, info.affects)});
-    if (d.any()) return fmt::format("{} ({})", info.outputs.front(), d.text());
+    if (d.any()) return made_anew(fmt::format("{} ({})", info.outputs.front(), d.text()));
     for (const auto& [file, digest] : was.inputs) {
       if (!fs::exists(dir / file)) continue;
       const auto [at, added] = digests.try_emplace(file);
       if (added) at->second = data::digest_of_file(dir / file);
-      if (at->second != digest) return fmt::format("{} was made anew since", file);
+      if (at->second == digest) continue;
+      const std::string maker = changed_maker(records, file, at->second);
+      if (maker.empty()) return made_anew(file + " was made anew since");
+      return fmt::format("{} was changed since the stage {} wrote it; the network of the stage {} was made before; {}",
+                         file, maker, stage, use_of_changed(dir, file));
     }
     return "";
   };
@@ -112,11 +139,10 @@ std::string last_stage(const RunConfig& config) {
 }  // namespace
 
 TrainedRun open_run(const fs::path& dir, const std::string& stage) {
-  const fs::path file = dir / "config.toml";
-  if (!fs::exists(file)) throw Error(dir.string() + ": " + no_run_directory(dir));
+  if (!fs::exists(dir / "config.toml")) throw Error(dir.string() + ": " + no_run_directory(dir));
   TrainedRun run;
   run.dir = dir;
-  run.config = load_config(file.string(), {});
+  run.config = config_of_run(dir);
   run.stage = stage;
   if (run.stage.empty()) run.stage = last_stage(run.config);
   run.weights = weights_of(dir, run.stage);
@@ -140,12 +166,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
 
 std::vector<std::string> doubts_about(const TrainedRun& run) {
   std::vector<std::string> out;
-  if (!run.superseded.empty())
-    out.push_back(fmt::format(
-        "{0}: the network of the stage {1} is not that of the run as it stands: {2}; kith run --out {0} brings "
-        "it up to date{3}",
-        run.dir.string(), run.stage, run.superseded,
-        run.stage == "selflabel" || run.stage == "refine" ? ", --stage cluster asks an earlier one" : ""));
+  if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
   if (!run.changed.empty())
     out.push_back(changed_text((run.dir / run.changed).string(), run.stage,
                                fmt::format("kith {} makes a new one", stage_info(run.stage).command)));

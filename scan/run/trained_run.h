@@ -24,8 +24,8 @@ struct TrainedRun {
       like;          // what it was trained on, without a pixel: spec, shape of the train images, normalisation, as many
                      // (nameless) classes as clusters
   int clusters = 0;  // 0 for the pretext
-  // What has changed in the directory since the network was made, so that a run would make another: "cluster.safetensors was made
-  // anew since". Empty: nothing.
+  // What has changed in the directory since the network was made, so that a run would make another or would be refused, and what to
+  // do: "... cluster.safetensors was made anew since; kith run --out DIR brings it up to date". Empty: nothing.
   std::string superseded;
   // The file of the weights, where it is not as the stage wrote it; else empty.
   std::string changed;

@@ -10,6 +10,7 @@
 #include "kernels/core/check.h"
 #include "scan/pretext/task.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/remedy.h"
 #include "scan/stages/models.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
@@ -33,11 +34,13 @@ data::Images fitting(const TrainedRun& run, const data::Images& images) {
 std::vector<float> prototype_rows(const TrainedRun& run, int64_t columns) {
   const std::filesystem::path file = prototypes_path(run.dir);
   if (run.told != Told::all || !std::filesystem::exists(file)) return {};
-  data::NpyArray<float> rows = data::read_npy<float>(file);
-  if (rows.shape != std::vector<int64_t>{run.clusters, columns})
-    throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,
-                            to_string(rows.shape)));
-  return std::move(rows.values);
+  return or_remedy(fmt::format("kith evaluate --out {} makes a new one", run.dir.string()), [&] {
+    data::NpyArray<float> rows = data::read_npy<float>(file);
+    if (rows.shape != std::vector<int64_t>{run.clusters, columns})
+      throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,
+                              to_string(rows.shape)));
+    return std::move(rows.values);
+  });
 }
 
 float distance(std::span<const float> a, std::span<const float> b) {

@@ -148,6 +148,7 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
   RunConfig config = tiny_config();
   config.data.limit_unlabelled = 5;
   config.mine.k = 70;
+  config.evaluate.knn_k = 71;
   config.pretext.train.schedule.warmup_epochs = 4;
   config.cluster.train.epochs = 0;
   config.cluster.augment.strong.cutout = 9;
@@ -159,11 +160,16 @@ TEST(Preflight, WhatRunsOtherwiseThanMeantIsAWarning) {
   EXPECT_EQ(found.warnings, (std::vector<std::string>{
                                 "data.limit_unlabelled: striped:nowhere has no unlabelled images",
                                 "mine.k: 70 neighbours asked for, each train image has 69 others",
+                                "evaluate.knn_k: 71 neighbours asked for, there are 70 train images",
                                 "pretext.schedule.warmup_epochs: 4 of 3 epochs, the learning rate never gets to 0.003",
                                 "cluster.epochs: 0, nothing is trained in this stage",
                                 "selflabel.batch: 71 is cut to the 70 train images",
                                 "selflabel.schedule.milestones: 2 is never reached in 2 epochs",
                                 "cluster.augment.strong.cutout: squares of up to 9 pixels cover views of 9 x 8"}));
+  RunConfig of_default = tiny_config();  // which nobody has asked for
+  of_default.evaluate.knn_k = RunConfig{}.evaluate.knn_k;
+  EXPECT_GT(of_default.evaluate.knn_k, 70);
+  EXPECT_TRUE(preflight(of_default, test::striped_data(), kAll, kLarge).warnings.empty());
 }
 
 TEST(Preflight, RefinementAsksForNoMoreThanThereIs) {

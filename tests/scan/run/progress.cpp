@@ -22,7 +22,8 @@ class Progress : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(dir_); }
   void configure(const std::vector<std::string>& fields = {}) const {
-    std::ofstream(dir_ / "config.toml") << to_toml(load_config("quick", fields));
+    std::ofstream(dir_ / "config.toml") << to_toml(
+        with_overrides(load_config("quick", fields), {"data.spec=cifar10:d"}));
   }
   void log(const std::string& lines) const { std::ofstream(dir_ / "metrics.jsonl", std::ios::app) << lines; }
   std::vector<std::string> states() const {

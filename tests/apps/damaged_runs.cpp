@@ -1,0 +1,202 @@
+// Files of a run that were damaged or changed since: no good result is replaced because of them, and the line says the remedy.
+#include <algorithm>
+#include <map>
+
+#include "tests/apps/run_fixture.h"
+
+namespace kith::test {
+namespace {
+
+class DamagedRuns : public Runs {
+ protected:
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  static void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
+  static std::string flipped(std::string bytes) {
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);  // of the last tensor
+    return bytes;
+  }
+  std::map<std::string, std::string> contents(const std::string& run) const {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(root_ / run))
+      if (entry.is_regular_file()) all[entry.path().filename().string()] = text_of(entry.path());
+    return all;
+  }
+  // The one line of a command that must fail and leave the run "a" as it is.
+  std::string refused(const std::vector<std::string>& words) const {
+    const auto before = contents("a");
+    const Outcome o = kith(words);
+    EXPECT_EQ(o.status, 1) << o.out << o.err;
+    EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
+    EXPECT_TRUE(contents("a") == before) << "files changed: " << o.err;
+    return o.err;
+  }
+  std::vector<std::string> again() const { return command("run", "a", {"--quiet"}); }
+  Outcome predict(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"predict", "--run", path("a"), "--data", "fashion-mnist:" + path("data")};
+    words.insert(words.end(), more.begin(), more.end());
+    return kith(words);
+  }
+};
+
+TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const auto good = contents("a");
+  for (const std::string stage : {"pretext", "cluster", "selflabel"}) {
+    const fs::path file = root_ / "a" / (stage + ".safetensors");
+    write(file, flipped(text_of(file)));
+    const std::string line = "kith: error: " + file.string() + ": not the bytes that the stage " + stage +
+                             " wrote: damaged, or changed by hand; restore it, or remove it, and kith run trains that "
+                             "stage again\n";
+    EXPECT_EQ(refused(again()), line);
+    EXPECT_EQ(refused(command("run", "a", {"--dry-run"})), line);
+    EXPECT_EQ(refused(command("evaluate", "a", {"--quiet"})), line);
+    EXPECT_EQ(refused({"run", "--from", path("a"), "--out", path("b"), "--quiet"}), line);
+    EXPECT_FALSE(fs::exists(root_ / "b"));
+    // What the network of a later stage was made of is not called new, and the remedy costs no good result.
+    if (stage == "cluster") {
+      const std::string told = predict().err;
+      EXPECT_NE(told.find("cluster.safetensors was changed since the stage cluster wrote it; the network of the stage "
+                          "selflabel was made before; kith run --out " +
+                          path("a") + " refuses the file until it is restored, or removed"),
+                std::string::npos)
+          << told;
+      EXPECT_EQ(told.find("made anew"), std::string::npos) << told;
+    }
+    fs::remove(file);
+    ASSERT_EQ(kith(again()).status, 0);
+    for (const char* name : {"pretext.safetensors", "cluster.safetensors", "selflabel.safetensors", "assignments.npy"})
+      EXPECT_TRUE(text_of(root_ / "a" / name) == good.at(name)) << name << " after " << stage;
+  }
+  // By name a stage replaces what it left.
+  const fs::path file = root_ / "a" / "cluster.safetensors";
+  write(file, flipped(text_of(file)));
+  EXPECT_NE(kith(command("cluster", "a", {"--quiet"})).err.find("changed since the stage cluster wrote it; replaced"),
+            std::string::npos);
+  EXPECT_TRUE(text_of(file) == good.at("cluster.safetensors"));
+  EXPECT_EQ(kith(again()).status, 0);
+}
+
+TEST_F(DamagedRuns, ArraysThatWereCutSayWhatMakesThemAnew) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const auto good = contents("a");
+  for (const auto& [name, command] :
+       {std::pair("features_train.npy", "pretext"), {"features_test.npy", "pretext"}, {"neighbours_train.npy", "mine"}})
+    for (const bool empty : {false, true}) {
+      const std::string& bytes = good.at(name);
+      write(root_ / "a" / name, empty ? "" : bytes.substr(0, bytes.size() / 2));
+      const std::string line = refused(again());
+      EXPECT_EQ(line.find("kith: error: " + path(std::string("a/") + name) + ": "), 0u) << line;
+      EXPECT_TRUE(line.ends_with(std::string("; remove it, and kith run, or kith ") + command + ", makes it anew\n"))
+          << line;
+      fs::remove(root_ / "a" / name);
+      ASSERT_EQ(kith(again()).status, 0);
+      EXPECT_TRUE(text_of(root_ / "a" / name) == bytes) << name;
+    }
+  write(root_ / "a" / "neighbours_test.npy", "");
+  EXPECT_TRUE(refused({"graph", "--run", path("a"), "--split", "test", "--out", path("g.npz")})
+                  .ends_with("; remove it, and kith run, or kith mine, makes it anew\n"));
+  write(root_ / "a" / "neighbours_test.npy", good.at("neighbours_test.npy"));
+
+  write(root_ / "a" / "prototypes.npy", good.at("prototypes.npy").substr(0, 200));
+  const Outcome asked = predict();
+  EXPECT_EQ(asked.status, 1);
+  EXPECT_TRUE(asked.err.ends_with("; kith evaluate --out " + path("a") + " makes a new one\n")) << asked.err;
+  write(root_ / "a" / "prototypes.npy", good.at("prototypes.npy"));
+
+  write(root_ / "a" / "assignments.npy", good.at("assignments.npy").substr(0, 140));
+  EXPECT_TRUE(kith({"compare", path("a")}).err.ends_with("; kith evaluate --out " + path("a") + " makes a new one\n"));
+  write(root_ / "a" / "assignments.npy", good.at("assignments.npy"));
+
+  const std::string records = text_of(root_ / "a" / "stages.json");
+  write(root_ / "a" / "stages.json", records.substr(0, records.size() / 2));
+  EXPECT_NE(refused(again()).find("stages.json: damaged: expected what kith writes"), std::string::npos);
+  EXPECT_NE(refused(again()).find("; restore it, or remove it, and kith run goes on with"), std::string::npos);
+  fs::remove(root_ / "a" / "stages.json");
+  EXPECT_EQ(kith(again()).status, 0);
+}
+
+TEST_F(DamagedRuns, AnEmptiedConfigurationIsOneLineEverywhere) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  write(root_ / "a" / "config.toml", "");
+  const std::string line = "kith: error: " + path("a/config.toml") +
+                           ": has no data.spec, as every run writes it; restore the file, or begin anew in another "
+                           "--out\n";
+  EXPECT_EQ(refused({"run", "--out", path("a")}), line);
+  EXPECT_EQ(refused({"run", "--out", path("a"), "--data", "fashion-mnist:" + path("data")}), line);
+  EXPECT_EQ(refused({"run", "--from", path("a"), "--out", path("b")}), line);
+  EXPECT_EQ(refused({"compare", path("a")}), line);
+  EXPECT_EQ(refused({"watch", path("a")}), line);
+  EXPECT_EQ(refused({"predict", "--run", path("a"), "--data", "fashion-mnist:" + path("data")}), line);
+  EXPECT_EQ(refused({"export", "--run", path("a"), "--onnx", path("net.onnx")}), line);
+}
+
+TEST_F(DamagedRuns, FiguresThatWereChangedAreToldOfBesideAndOnTheirPage) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  ASSERT_EQ(run("b", {"--quiet", "--seed", "1"}).status, 0);
+  write(root_ / "a" / "summary.json", text_of(root_ / "a" / "summary.json") + "\n");
+  fs::copy_file(root_ / "a" / "assignments.npy", root_ / "b" / "assignments.npy", fs::copy_options::overwrite_existing);
+  for (const char* format : {"text", "csv", "markdown", "latex"}) {
+    const Outcome o = kith({"compare", path("a"), path("b"), "--format", format, "--page", path("page.html")});
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_NE(o.err.find("kith: warning: " + path("a/summary.json") + ": changed since the stage evaluate wrote it"),
+              std::string::npos)
+        << o.err;
+    EXPECT_NE(o.err.find("kith: warning: " + path("b/assignments.npy") + ": changed since the stage evaluate wrote it"),
+              std::string::npos)
+        << o.err;
+  }
+  const std::string page = text_of(root_ / "page.html");
+  for (const char* file : {"a/summary.json", "b/assignments.npy"})
+    EXPECT_NE(page.find("<p class=\"warning\">" + path(file) + ": changed since the stage evaluate wrote it"),
+              std::string::npos)
+        << file;
+}
+
+// The folder that kith is called in, as a shell's cd changes it.
+struct InFolder {
+  explicit InFolder(const fs::path& folder) { fs::current_path(folder); }
+  ~InFolder() { fs::current_path(before); }
+  fs::path before = fs::current_path();
+};
+
+TEST_F(DamagedRuns, RelativePathsAreFoundFromOtherFolders) {
+  {
+    const InFolder here(root_);
+    std::vector<std::string> words = command("run", "runs/a", {"--quiet"});
+    *(std::ranges::find(words, "--data") + 1) = "fashion-mnist:data";
+    *(std::ranges::find(words, "--out") + 1) = "runs/a";
+    ASSERT_EQ(kith(words).status, 0);
+    EXPECT_EQ(kith({"run", "--out", "runs/a", "--dry-run"}).err, "");
+  }
+  const std::string config = text_of(root_ / "runs/a/config.toml");
+  const std::string found =
+      "kith: data.spec 'fashion-mnist:data', which the current folder does not have, is " + path("data") + "\n";
+  fs::create_directory(root_ / "elsewhere");
+  const InFolder there(root_ / "elsewhere");
+  EXPECT_EQ(kith({"run", "--out", path("runs/a"), "--dry-run"}).err, found);
+  const Outcome again = kith({"run", "--out", "../runs/a/"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.err.find(found), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("selflabel: done earlier"), std::string::npos) << again.err;
+  EXPECT_EQ(text_of(root_ / "runs/a/config.toml"), config);  // still of a project that may be moved
+  ASSERT_EQ(kith({"mine", "--from", path("runs/a"), "--out", "new", "--quiet"}).status, 0);
+  EXPECT_NE(text_of(root_ / "elsewhere/new/config.toml").find("\"fashion-mnist:" + path("data") + "\""),
+            std::string::npos);
+  // The nearer one is another data set of the same name.
+  write_tiny_fashion_mnist(root_ / "elsewhere" / "data", 210, 60, 8);
+  EXPECT_NE(kith({"run", "--out", path("runs/a"), "--dry-run"}).err.find("made from other inputs (the train images"),
+            std::string::npos);
+  fs::remove_all(root_ / "elsewhere" / "data");
+  fs::rename(root_ / "data", root_ / "moved");
+  const Outcome lost = kith({"run", "--out", path("runs/a"), "--dry-run"});
+  EXPECT_EQ(lost.status, 1);
+  EXPECT_EQ(lost.err,
+            "kith: error: " + path("runs/a/config.toml") +
+                ": data.spec is 'fashion-mnist:data', relative to the folder that the run was begun in: there "
+                "is none in the current folder, " +
+                path("elsewhere") + ", nor in those above the run; --data fashion-mnist:PATH names it anew\n");
+  EXPECT_EQ(kith({"run", "--out", path("runs/a"), "--data", "fashion-mnist:../moved", "--dry-run"}).status, 0);
+}
+
+}  // namespace
+}  // namespace kith::test
