@@ -105,13 +105,7 @@ std::vector<std::string> find_images(const RunConfig& base, const std::string& r
   const auto look = [&](const std::string& field, const std::string& before, const std::string& text) {
     if (text.empty() || named.contains(field)) return;
     const fs::path at = found_path(text, run_dir);
-    if (at.empty())
-      throw Error(
-          fmt::format("{}: {} is '{}', relative to the folder that the run was begun in: there is none in the current "
-                      "folder, {}, nor in those above the run; {} names it anew",
-                      config_path(run_dir).string(), field, before + text, fs::current_path().string(),
-                      field == "data.spec" ? "--data " + before + "PATH" : "--set " + field + "=PATH"));
-    if (at == text) return;
+    if (at.empty() || at == text) return;
     overrides.push_back(fmt::format("{}={}", field, before + at.string()));
     out.as_begun.push_back(fmt::format("{}={}", field, before + text));
     out.found += fmt::format("{}{} '{}', which the current folder does not have, is {}", out.found.empty() ? "" : "; ",

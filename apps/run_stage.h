@@ -34,7 +34,7 @@ struct StageOptions {
 struct ResolvedConfig {
   RunConfig config;
   std::optional<RunConfig> begun, source;  // of the directories --out and --from, as they stand there
-  // Relative paths of `config` that were found elsewhere than in the current folder: overrides that give them back as the run has them.
+  // Relative paths of `config` that were found in another folder than the current one: overrides that give back the run's own.
   std::vector<std::string> as_begun = {};
   std::string found = {};  // a line that says where; else empty
 };
@@ -51,7 +51,7 @@ std::filesystem::path config_path(const std::string& run_dir);
 //   it belongs to mining or a later stage, and an override names it or a field of an earlier stage.
 // Error: names the other fields that differ. An option that was forgotten must not cost a result.
 // Where --data names no other images, a relative path of the directory's configuration is looked for in the current folder, and
-// then in those above the directory, the nearest first; Error: in none.
+// then in those above the directory, the nearest first. run_stage() refuses one that is in none.
 ResolvedConfig resolve_config(const StageOptions&);
 
 // Line of a warning if precision or TF32 differ between two configurations of one run, else empty.

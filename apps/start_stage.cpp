@@ -108,6 +108,28 @@ void expect_possible_on_cards(const StageOptions& o, const RunConfig& config) {
     throw Error("pretext.task: several ranks train moco on CPUs; expected --device cpu");
 }
 
+// A relative path of a run's configuration that is neither here nor above the run directory.
+void expect_found(const StageOptions& o, const ResolvedConfig& resolved) {
+  const RunConfig* base = resolved.source ? &*resolved.source : resolved.begun ? &*resolved.begun : nullptr;
+  if (base == nullptr || !o.data.empty()) return;
+  const DataConfig &now = resolved.config.data, &was = base->data;
+  const std::string kind = data::kind_of(now.spec) + ":";
+  const auto expect = [&](const char* field, const std::string& before, const std::string& text, bool named,
+                          const std::string& option) {
+    std::error_code none;
+    const std::filesystem::path path = text;
+    if (named || path.empty() || path.is_absolute() || std::filesystem::exists(path, none)) return;
+    throw Error(
+        fmt::format("{}: {} is '{}', relative to the folder that the run was begun in: there is none in the current "
+                    "folder, {}, nor in those above the run; {}PATH names it anew",
+                    config_path(resolved.source ? o.from : o.out).string(), field, before + text,
+                    std::filesystem::current_path().string(), option));
+  };
+  expect("data.spec", kind, now.spec.substr(std::min(kind.size(), now.spec.size())), now.spec != was.spec,
+         "--data " + kind);
+  expect("data.classes_file", "", now.classes_file, now.classes_file != was.classes_file, "--set data.classes_file=");
+}
+
 // What needs neither a device nor images.
 ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
@@ -117,6 +139,7 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_usable_folder(o.out);
   expect_run_or_empty(o.out);
   if (spec.empty()) throw no_data_set(o.out);
+  expect_found(o, resolved);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);
   expect_device_of_ranks(o.device, ranks, here, list_devices());

@@ -41,7 +41,7 @@ class Ledger {
     std::string why = "";      // stale, refused: what differs or is missing; empty: the stage has not been run
     std::string warning = "";  // valid: a file was changed since it was written, and is used as it is
   };
-  // Error: weights without an origin.
+  // Error: weights without an origin, or of other bytes than are on record; rows or lists that were cut.
   Standing standing(const std::string& stage);
 
   // Checks that the result of every earlier stage that `stage` needs is valid. Error, one line: the file, what differs and the
