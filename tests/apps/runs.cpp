@@ -27,6 +27,8 @@ TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
     EXPECT_NE(found, std::string::npos) << stage;
     at = found;
   }
+  for (const char* fact : {"Made", "kith", "Processor", "Evaluated on"})
+    EXPECT_NE(page.find(std::string("<dt>") + fact + "</dt>"), std::string::npos) << fact;
   for (const auto& entry : fs::directory_iterator(root_ / "a"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint_")) << entry.path();
   // Of gray images: pictures become so, but first of all they are there or not.
