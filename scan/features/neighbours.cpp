@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "scan/features/rows.h"
@@ -94,7 +95,8 @@ data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
   data::write_npy<int64_t>(file, lists.values, lists.shape);
-  run.report.note(fmt::format("{} neighbours of each of {} rows in {:.1f} s", k, run.rows(), watch.seconds()));
+  run.report.note(
+      fmt::format("{} of each of {} rows in {:.1f} s", data::counted(k, "neighbour"), run.rows(), watch.seconds()));
   return lists;
 }
 

@@ -224,12 +224,15 @@ std::string confusion_csv(const Evaluation& e) {
 std::string to_text(const Evaluation& e) {
   std::string out = fmt::format("{}, {}, {}", data::counted(e.n, "sample"), data::counted(cluster_number(e), "cluster"),
                                 data::counted(e.table.classes, "class", "classes"));
-  if (e.table.noise >= 0) out += fmt::format("; {} samples are noise, in no cluster", noise_of(e));
+  if (e.table.noise >= 0)
+    out +=
+        fmt::format("; {} {} noise, in no cluster", data::counted(noise_of(e), "sample"), data::is_or_are(noise_of(e)));
   out += "\n\n";
   if (e.scores) out += to_text(score_table(e)) + "\n";
   if (e.table.classes <= kWidestConfusion || !e.scores) out += to_text(cluster_table(e));
   if (const auto empty = empty_clusters(e); !empty.empty())
-    out += fmt::format("\n{} of {} clusters are empty: {}\n", empty.size(), cluster_number(e), fmt::join(empty, ", "));
+    out += fmt::format("\n{} of {} clusters {} empty: {}\n", empty.size(), cluster_number(e),
+                       data::is_or_are(empty.size()), fmt::join(empty, ", "));
   return out;
 }
 

@@ -109,7 +109,7 @@ TEST(Evaluation, LabelsOfOneClassGiveNoScores) {
             "  1           2\n"
             "  2           0\n"
             "  3           1\n\n"
-            "1 of 4 clusters are empty: 2\n");
+            "1 of 4 clusters is empty: 2\n");
   const Ints two = {0, 0, 0, 0, 0, 1};  // the collapsed clustering against labels: scores, and poor ones
   const Evaluation scored = evaluate_clustering({.assignments = collapsed, .labels = two});
   ASSERT_TRUE(scored.scores);
@@ -189,7 +189,7 @@ TEST(Evaluation, TextShowsScoresMatrixAndEmptyClusters) {
             "  2 unmatched     0       -    0    0     0\n"
             "  3 frog          1   100.0    0    0     1\n"
             "\n"
-            "1 of 4 clusters are empty: 2\n");
+            "1 of 4 clusters is empty: 2\n");
 }
 
 TEST(Evaluation, BadInputGivesOneLine) {

@@ -74,7 +74,7 @@ TEST(Validation, CollapseIsSaidInOneLine) {
   const std::vector<int32_t> even = {0, 1, 2, 0, 1, 2}, one(1000, 1), most = {0, 0, 1, 1};
   EXPECT_NEAR(usage_of(even, 3).entropy, std::log(3), 1e-12);
   EXPECT_EQ(collapse_warning("cluster", usage_of(even, 3), 3), "");
-  EXPECT_EQ(collapse_warning("cluster", usage_of(most, 3), 3), "cluster: 1 of 3 clusters are empty");
+  EXPECT_EQ(collapse_warning("cluster", usage_of(most, 3), 3), "cluster: 1 of 3 clusters is empty");
   EXPECT_TRUE(collapse_warning("cluster", usage_of(one, 3), 3).starts_with("cluster: the clustering has collapsed"));
   EXPECT_NE(collapse_warning("cluster", usage_of(one, 3), 3, "rows").find("nearly all rows are"), std::string::npos);
 }
