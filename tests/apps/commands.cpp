@@ -113,7 +113,7 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
       if (!needs.empty()) words.insert(words.end(), {needs, "2"});
       const Outcome o = kith(words);
       if (help.find("  " + option + " ") == std::string::npos) {
-        EXPECT_TRUE(o.err.starts_with("kith: error: kith " + command + " has no option " + option + ";")) << o.err;
+        EXPECT_TRUE(o.err.starts_with("kith: error: kith " + command + " has no option " + option)) << o.err;
         continue;
       }
       const bool excluded = o.err.find(option + " excludes " + array) != std::string::npos;

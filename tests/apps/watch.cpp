@@ -194,7 +194,8 @@ TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
   EXPECT_TRUE(posted && posted->status == 405);
   // Without a body, whose end would be that of the connection.
   for (const std::string method : {"POST", "PUT", "DELETE"}) {
-    const std::string answer = answer_to(client.port(), method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    const std::string answer = answer_to(std::stoi(host.substr(host.rfind(':') + 1)),
+                                         method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 ")) << method << ": " << answer;
     EXPECT_NE(answer.find("Allow: GET, HEAD\r\n"), std::string::npos) << answer;
   }
