@@ -67,7 +67,7 @@ std::string title_of(const std::string& stage, const SectionProfile& s) {
 std::string section_text(const std::string& stage, const SectionProfile& s) {
   std::string out = "\n  " + title_of(stage, s);
   if (s.listed.count == 0)
-    return out + fmt::format(": {}, all of it warm-up, none listed\n", data::counted(runs_of(s), "run"));
+    return out + fmt::format(": {}, all of them warm-up, none listed\n", data::counted(runs_of(s), "run"));
   if (runs_of(s) > 1) {
     out += fmt::format(": {} listed, {}", data::counted(s.listed.count, "run"), each(s.listed));
     if (s.later.count > 0) out += fmt::format("; {} later ones, {}", s.later.count, each(s.later));
