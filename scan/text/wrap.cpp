@@ -34,6 +34,22 @@ std::string wrapped(std::string_view line, size_t indent, size_t columns) {
   return out.append(line);
 }
 
+std::string wrapped_parts(const std::vector<std::string>& parts, size_t indent, size_t columns) {
+  std::string out;
+  size_t begin = 0;  // of the line that is being written
+  for (const std::string& part : parts) {
+    if (&part == &parts.front()) {
+      out = part;
+    } else if (out.size() - begin + 2 + part.size() <= columns) {
+      out += "  " + part;
+    } else {
+      begin = out.size() + 1;
+      out.append("\n").append(indent, ' ').append(part);
+    }
+  }
+  return out;
+}
+
 std::string wrapped_columns(std::string_view text, size_t columns, size_t second) {
   std::string out;
   while (!text.empty()) {

@@ -6,7 +6,9 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -195,20 +197,20 @@ class Loop {
   void end_epoch() {
     nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
     means_.into(line);
-    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs);
+    std::vector<std::string> told = {fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs)};
     for (const auto& [name, value] : line.items()) {
       if (std::ranges::find(kOfLogAlone, name) != kOfLogAlone.end()) continue;
-      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
-                                      : fmt::format("  {} {}", name, value.dump());
+      told.push_back(value.is_number_float() ? fmt::format("{} {:.4g}", name, value.get<double>())
+                                             : fmt::format("{} {}", name, value.dump()));
     }
     line["epoch_end"] = true;
     line["done"] = static_cast<double>(epoch_ + 1) / static_cast<double>(t_.config.epochs);
     line["precision"] = s_.ctx.precision() == DType::bf16 ? "bf16" : s_.config.tf32 ? "tf32" : "f32";
     line = with_position(std::move(line), rate_at(steps_per_epoch_ - 1));
-    if (images_ > 0) text += fmt::format("  {:.0f} images/s", line["images_per_second"].get<double>());
-    text += fmt::format("  {:.1f} s", seconds());
+    if (images_ > 0) told.push_back(fmt::format("{:.0f} images/s", line["images_per_second"].get<double>()));
+    told.push_back(fmt::format("{:.1f} s", seconds()));
     s_.report.metric(line);
-    s_.report.note(wrapped(text, 2));
+    s_.report.note(wrapped_parts(told, 2));
   }
 
   nlohmann::json with_position(nlohmann::json line, float lr) const {

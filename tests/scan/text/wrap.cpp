@@ -17,6 +17,13 @@ TEST(Wrap, BreaksAtSpacesAndIndentsWhatFollows) {
   EXPECT_EQ(wrapped("", 2, 6), "");
 }
 
+TEST(Wrap, BreaksBetweenPartsAlone) {
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 24), "epoch 1  loss 2.5  0.1 s");
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 23), "epoch 1  loss 2.5\n  0.1 s");
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 10), "epoch 1\n  loss 2.5\n  0.1 s");
+  EXPECT_EQ(wrapped_parts({}, 2, 10), "");
+}
+
 TEST(Wrap, KeepsToTheSecondColumn) {
   EXPECT_EQ(wrapped_columns("name   some words here\nnext\n", 16), "name   some\n       words\n       here\nnext\n");
   EXPECT_EQ(wrapped_columns("no column in this line", 12), "no column in\n  this line");
