@@ -34,18 +34,32 @@
 #include "nn/device/threads.h"
 #include "scan/config/config.h"
 #include "scan/config/field_help.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
 
-// "quick    Minutes on two cores ...": the first comment of a preset says what it is for.
+// The first sentences of a preset's comment, which say what it is for.
+std::string purpose_of(const std::string& preset) {
+  constexpr size_t kLongest = 210;  // but for one that is longer
+  std::istringstream lines(preset_text(preset));
+  std::string text;
+  for (std::string line; std::getline(lines, line) && line.starts_with("# ");)
+    text += line.substr(text.empty() ? 2 : 1);
+  size_t end = 0;
+  for (size_t dot = text.find('.'); dot != std::string::npos; dot = text.find('.', dot + 1)) {
+    const bool ends = dot + 1 == text.size() || text[dot + 1] == ' ';
+    if (ends && !text.substr(0, dot).ends_with(" al") && (end == 0 || dot < kLongest)) end = dot + 1;
+  }
+  return text.substr(0, end);
+}
+
+// "quick    Minutes on two cores ..."
 void list_presets() {
   size_t widest = 0;
   for (const std::string& name : preset_names()) widest = std::max(widest, name.size());
-  for (const std::string& name : preset_names()) {
-    const std::string text = preset_text(name), line = text.substr(2, text.find('\n') - 2);
-    fmt::print("{:<{}}  {}\n", name, widest, line.substr(0, line.rfind('.') + 1));  // whole sentences
-  }
+  for (const std::string& name : preset_names())
+    fmt::print("{}\n", wrapped(fmt::format("{:<{}}  {}", name, widest, purpose_of(name)), widest + 2));
 }
 
 void add_preset_command(CLI::App& app) {
@@ -115,7 +129,7 @@ int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
     if (const std::string wrong = unknown_command(app, arguments); !wrong.empty()) return fail(wrong, 2);
     std::ostringstream text;
     app.exit(e, text, text);
-    fmt::print("{}", text.str());
+    fmt::print("{}", wrapped_columns(text.str(), kTerminalColumns, app.get_formatter()->get_column_width()));
     flush_output();
   } catch (const std::system_error& e) {
     if (std::ferror(stdout) == 0) throw;

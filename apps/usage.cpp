@@ -43,7 +43,7 @@ bool is_option(std::string_view word) {
 }
 
 std::string no_command(const std::string& word, const std::vector<std::string>& commands) {
-  return fmt::format("no command {}; the nearest is {}", word, data::nearest_name(word, commands));
+  return fmt::format("no command {}{}", word, data::nearest_hint(word, commands));
 }
 
 }  // namespace
@@ -68,8 +68,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& e, std::span
   if (const std::string word = unexpected_word(app, words, command_names(*command).empty()); !word.empty()) {
     if (is_option(word)) {
       const std::string option = word.substr(0, word.find('='));
-      what = fmt::format("{} has no option {}; the nearest is {}", name, option,
-                         data::nearest_name(option, option_names(*command)));
+      what = fmt::format("{} has no option {}{}", name, option, data::nearest_hint(option, option_names(*command)));
       if (command->get_option_no_throw("files") != nullptr) what += "; picture files stand without an option";
     } else if (const std::vector<std::string> commands = command_names(*command); !commands.empty()) {
       what = no_command(word, commands);

@@ -4,13 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "apps/startup_checks.h"
+#include "data/formats/counted.h"
 #include "nn/device/ranks/collective.h"
 #include "nn/tensor/ceilings.h"
 #include "scan/config/run_command.h"
@@ -20,6 +24,7 @@
 #include "scan/preflight/work_estimate.h"
 #include "scan/text/first_few.h"
 #include "scan/text/table.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -136,8 +141,9 @@ std::vector<std::string> work_lines(const DataShape& shape, double forward, cons
     views += work.views;
   }
   const double flops = flops_left(rows);
-  lines.push_back(fmt::format("{:<10} {:>24}views {:>9}FLOP  {:>14} at {}FLOP/s: {}", "total", amount(views),
-                              amount(flops), duration_text(flops / rate.flops), amount(rate.flops), rate.source));
+  lines.push_back(fmt::format("{:<10} {:>24}views {:>9}FLOP  {:>14}", "total", amount(views), amount(flops),
+                              duration_text(flops / rate.flops)));
+  lines.push_back(fmt::format("{:<10} {}FLOP/s: {}", "rate", amount(rate.flops), rate.source));
   return lines;
 }
 
@@ -187,11 +193,11 @@ std::vector<std::string> rank_lines(const Predicted& p, const RunConfig& config,
   std::vector<std::string> lines = {
       fmt::format("{:<10} {}: {:.1f} us a call, {:.2f} GB/s; {}FLOP/s each while all compute", "ranks", p.rates.source,
                   1e6 * p.rates.call_seconds, p.rates.bytes / 1e9, amount(p.rates.flops))};
-  std::istringstream text(to_text(table, 0));
-  for (std::string line; std::getline(text, line);) lines.push_back(line);
-  lines.emplace_back(
+  lines.front() = wrapped_columns(lines.front());
+  lines.push_back(to_text(table, 0));
+  lines.push_back(wrapped_columns(
       "GPUs: H200s by published rates of their links; one card's rate was measured once, two have not been tried, "
-      "and launches are not counted");
+      "and launches are not counted"));
   return lines;
 }
 
@@ -248,7 +254,7 @@ AssumedRate rate_of(Context& ctx, const RunConfig& config) {
 }
 
 std::string duration_text(double seconds) {
-  if (seconds < 60) return fmt::format("{:.0f} seconds", seconds);
+  if (seconds < 60) return data::counted(std::llround(seconds), "second");
   if (seconds < 2 * 3600) return fmt::format("{:.1f} minutes", seconds / 60);
   if (seconds < 48 * 3600) return fmt::format("{:.1f} hours", seconds / 3600);
   return fmt::format("{:.1f} days", seconds / 86400);
@@ -282,12 +288,17 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
   const auto add = [&](const std::vector<std::string>& more) { lines.insert(lines.end(), more.begin(), more.end()); };
   add(work_lines(shape, backbone_flops(config.model, shape.height, shape.width, shape.channels), rows, rate));
   add(room_lines(room));
-  if (predicted) add(rank_lines(*predicted, config, shape));
   if (o.fields)
     fmt::print("{}\n", to_toml(config));
   else
     lines.push_back(field_line(config));
-  for (const std::string& line : lines) fmt::print("{}{}\n", o.fields ? "# " : "", line);
+  for (std::string& line : lines) line = wrapped_columns(line, o.fields ? kTerminalColumns - 2 : kTerminalColumns);
+  if (predicted) add(rank_lines(*predicted, config, shape));
+  const std::string_view sign = o.fields ? "# " : "";
+  for (const std::string& line : lines) {
+    std::istringstream parts(line);
+    for (std::string part; std::getline(parts, part);) fmt::print("{}{}\n", sign, part);
+  }
 }
 
 }  // namespace kith

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
@@ -26,8 +27,8 @@ std::string driver_text(const DeviceList& list) {
       list.driver == 0 ? "no driver answers" : fmt::format("the driver serves {}", cuda_version(list.driver)));
 }
 
-// Why a card is not used when it is asked for by its number; empty when it is.
-std::string refusal(const DeviceList& list, int index) {
+// Why a card is not used when it is asked for, by its number or without; empty when it is.
+std::string refusal(const DeviceList& list, std::optional<int> index) {
   try {
     select_device({.kind = DeviceRequest::Kind::cuda, .index = index}, list);
     return "";
@@ -36,9 +37,12 @@ std::string refusal(const DeviceList& list, int index) {
   }
 }
 
+// With what would put a card to use, where none is.
 std::string automatic_choice(const DeviceList& list) {
   const DeviceChoice choice = select_device({}, list);
-  return choice.device == Device::cuda ? choice.reason : "the CPU; " + choice.reason;
+  if (choice.device == Device::cuda) return choice.reason;
+  const std::string refused = refusal(list, {});
+  return "the CPU; no GPU: " + refused.substr(refused.find(": ") + 2);
 }
 
 std::string plans_text(const Machine& m) {

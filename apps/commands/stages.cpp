@@ -12,6 +12,7 @@
 #include "scan/metrics/judgement.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -29,15 +30,16 @@ void add_stage(CLI::App& app, const char* name, const char* help, Stage stage) {
 // What can be said without labels.
 void print_judgement(const nlohmann::json& judged, int clusters) {
   const nlohmann::json& silhouette = judged.at("silhouette");
-  fmt::print("\n  {} of {} clusters used, mean confidence {:.1f} %", judged.at("clusters_used").get<int>(), clusters,
-             100 * judged.at("mean_confidence").get<double>());
+  std::string line =
+      fmt::format("  {} of {} clusters used, mean confidence {:.1f} %", judged.at("clusters_used").get<int>(), clusters,
+                  100 * judged.at("mean_confidence").get<double>());
   if (silhouette.at("mean").is_number())
-    fmt::print(
+    line += fmt::format(
         ", silhouette {:.3f}{}", silhouette.at("mean").get<double>(),
         silhouette.at("exact").get<bool>() ? "" : fmt::format(" of {} images", silhouette.at("rows").get<int64_t>()));
   if (judged.contains("agreement_of_heads"))
-    fmt::print(", the heads agree to {:.3f} (NMI)", judged.at("agreement_of_heads").get<double>());
-  fmt::print("\n");
+    line += fmt::format(", the heads agree to {:.3f} (NMI)", judged.at("agreement_of_heads").get<double>());
+  fmt::print("\n{}\n", wrapped(line, 4));
   fmt::print("{}", unusual_text(judged, "near_duplicates_train", "outliers_train", "images", "train images"));
 }
 

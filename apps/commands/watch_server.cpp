@@ -126,6 +126,14 @@ struct WatchServer::Impl {
 WatchServer::WatchServer(std::filesystem::path run_dir, int port) : impl_(std::make_unique<Impl>(std::move(run_dir))) {
   Impl& s = *impl_;
   s.server.set_payload_max_length(0);
+  // Before a body is waited for, which may never come.
+  s.server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    using enum httplib::Server::HandlerResponse;
+    if (request.method == "GET" || request.method == "HEAD") return Unhandled;
+    response.status = 405;
+    response.set_header("Allow", "GET, HEAD");
+    return Handled;
+  });
   // The library's own options would let a second program share the port, each getting some of the requests.
   s.server.set_socket_options([](socket_t socket) {
     const int yes = 1;

@@ -142,8 +142,8 @@ constexpr std::pair<const char*, const char*> kOtherVersions[] = {
 const Known& find_known(std::string_view name) {
   for (const Known& known : kKnown)
     if (known.name == name) return known;
-  fail("unknown data set '{}', expected one of {}; the nearest is {}", name, fmt::join(dataset_names(), ", "),
-       nearest_name(name, dataset_names()));
+  fail("unknown data set '{}', expected one of {}{}", name, fmt::join(dataset_names(), ", "),
+       nearest_hint(name, dataset_names()));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 
 #include "data/formats/files.h"
 
@@ -92,22 +93,24 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);  // of i - 2, i - 1 and i characters of a
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::exchange(above, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row.back();
 }
 
-std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
-  return *std::ranges::min_element(known, {}, [&](const std::string& other) { return edit_distance(name, other); });
+std::string nearest_hint(std::string_view name, const std::vector<std::string>& known) {
+  const auto distance = [&](const std::string& other) { return edit_distance(name, other); };
+  const auto nearest = std::ranges::min_element(known, {}, distance);
+  if (nearest == known.end() || 2 * distance(*nearest) > std::max(name.size(), nearest->size())) return {};
+  return "; the nearest is " + *nearest;
 }
 
 }  // namespace kith::data

@@ -17,8 +17,9 @@ std::string printable(std::string_view);  // bytes that are no UTF-8, and contro
 // among others, since the line number is what a name stands for.
 std::vector<std::string> read_lines(const std::filesystem::path&);
 
-// Insertions, deletions and replacements of a character.
+// Insertions, deletions and replacements of a character, and swaps of two neighbours.
 size_t edit_distance(std::string_view a, std::string_view b);
-std::string nearest_name(std::string_view name, const std::vector<std::string>& known);  // `known` is not empty
+// "; the nearest is NAME"; empty where more than half of the longer one's characters would be others.
+std::string nearest_hint(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace kith::data

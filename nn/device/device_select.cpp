@@ -19,17 +19,23 @@ std::string line_of(int index, const DeviceInfo& d) {
 
 std::string capability(const DeviceInfo& d) { return fmt::format("{}.{}", d.sm / 10, d.sm % 10); }
 
-// Why nothing at all can run on CUDA; empty when something can.
-std::string obstacle(const DeviceList& list) {
+// Why nothing at all can run on CUDA; both empty when something can.
+struct Obstacle {
+  std::string what, remedy = {};
+  std::string whole() const { return remedy.empty() ? what : what + ": " + remedy; }
+};
+
+Obstacle obstacle(const DeviceList& list) {
   if (!list.built)
-    return "this build of kith has no CUDA code: configure it with cmake --preset cuda where nvcc and cuDNN are";
+    return {"this build of kith has no CUDA code", "configure it with cmake --preset cuda where nvcc and cuDNN are"};
   if (list.driver == 0)
-    return "no NVIDIA driver answers: install it, or make the card visible to this machine or container";
+    return {"no NVIDIA driver answers", "install it, or make the card visible to this machine or container"};
   // Within one major version the driver may be the older one.
   if (list.driver / 1000 < list.runtime / 1000)
-    return fmt::format("the NVIDIA driver serves CUDA {}, kith was built with {}: update the driver",
-                       version(list.driver), version(list.runtime));
-  if (list.devices.empty()) return "the NVIDIA driver finds no card: see nvidia-smi and CUDA_VISIBLE_DEVICES";
+    return {fmt::format("the NVIDIA driver serves CUDA {}, kith was built with {}", version(list.driver),
+                        version(list.runtime)),
+            "update the driver"};
+  if (list.devices.empty()) return {"the NVIDIA driver finds no card", "see nvidia-smi and CUDA_VISIBLE_DEVICES"};
   return {};
 }
 
@@ -73,15 +79,15 @@ DeviceRequest parse_device(std::string_view text) {
 DeviceChoice select_device(const DeviceRequest& request, const DeviceList& list) {
   using Kind = DeviceRequest::Kind;
   if (request.kind == Kind::cpu) return {.device = Device::cpu, .index = 0, .reason = "cpu"};
-  std::string why = obstacle(list);
-  if (why.empty()) {
+  Obstacle why = obstacle(list);
+  if (why.what.empty()) {
     if (request.index) return select_index(*request.index, list.devices);
     const auto found = std::ranges::find_if(list.devices, [](const DeviceInfo& d) { return d.sm >= kOldestSm; });
     if (found != list.devices.end()) return take(static_cast<int>(found - list.devices.begin()), *found);
-    why = too_old(0, list.devices[0]);
+    why = {too_old(0, list.devices[0])};
   }
-  if (request.kind == Kind::automatic) return {.device = Device::cpu, .index = 0, .reason = "no GPU: " + why};
-  throw Error(fmt::format("--device cuda{}: {}", request.index ? fmt::format(":{}", *request.index) : "", why));
+  if (request.kind == Kind::automatic) return {.device = Device::cpu, .index = 0, .reason = "no GPU: " + why.what};
+  throw Error(fmt::format("--device cuda{}: {}", request.index ? fmt::format(":{}", *request.index) : "", why.whole()));
 }
 
 }  // namespace kith

@@ -64,8 +64,8 @@ class Reader {
   void expect_keys(const toml::table& table, const std::string& where, const std::vector<std::string>& known) const {
     for (const auto& [key, node] : table)
       if (const std::string name(key.str()); std::ranges::find(known, name) == known.end())
-        refuse(node, fmt::format("unknown key {}{}, expected one of {}; the nearest is {}", where, name,
-                                 fmt::join(known, ", "), data::nearest_name(name, known)));
+        refuse(node, fmt::format("unknown key {}{}, expected one of {}{}", where, name, fmt::join(known, ", "),
+                                 data::nearest_hint(name, known)));
   }
 
   std::optional<std::string> text_of(const toml::table& table, const char* key) const {

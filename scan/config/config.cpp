@@ -31,15 +31,36 @@ void set_override(RunConfig& config, const std::string& text, Places& places) {
 }
 
 Source find_preset(const std::string& name) {
-  for (const Preset& preset : presets())
-    if (preset.name == name) return {std::string(preset.name) + ".toml", std::string(preset.text)};
+  if (const auto preset = std::ranges::find(presets(), name, &Preset::name); preset != presets().end())
+    return {std::string(preset->name) + ".toml", std::string(preset->text)};
   if (!std::ifstream(name) || std::filesystem::is_directory(name))
-    throw Error(fmt::format("{}: neither a preset ({}) nor a readable file; the nearest preset is {}", name,
-                            fmt::join(preset_names(), ", "), data::nearest_name(name, preset_names())));
+    throw Error(fmt::format("{}: neither a preset nor a readable file{}; kith presets lists them", name,
+                            data::nearest_hint(name, preset_names())));
   return read_source(name);
 }
 
-// Takes the sections [for.NAME] out of a document. Error for a NAME that no data set has, as it would never be used.
+// Error for a name that no data set has, as it would never be used.
+void expect_data_set(const std::string& name, const std::string& where) {
+  const std::vector<std::string> known = data::dataset_names();
+  if (std::ranges::find(known, name) == known.end())
+    throw Error(fmt::format("{}: no data set has the name '{}'{}", where, name, data::nearest_hint(name, known)));
+}
+
+// Takes made_for = ["NAME"] out of a document: what it is said to be for, and no field.
+std::vector<std::string> take_made_for(toml::table& document, const Source& source) {
+  const toml::node* node = document.get("made_for");
+  if (node == nullptr) return {};
+  const std::string where = place(source, node->source()) + ": made_for";
+  const toml::array* list = node->as_array();
+  if (list == nullptr || !list->is_homogeneous(toml::node_type::string))
+    throw Error(fmt::format("{}: expected a list of data sets, [\"cifar10\"]; found {}", where, found(source, *node)));
+  std::vector<std::string> names;
+  for (const toml::node& name : *list) expect_data_set(names.emplace_back(*name.value<std::string>()), where);
+  document.erase("made_for");
+  return names;
+}
+
+// Takes the sections [for.NAME] out of a document.
 toml::table take_for(toml::table& document, const Source& source) {
   toml::node* node = document.get("for");
   if (node == nullptr) return {};
@@ -47,12 +68,9 @@ toml::table take_for(toml::table& document, const Source& source) {
     throw Error(fmt::format("{}: for: expected tables [for.NAME]; found {}", place(source, node->source()),
                             found(source, *node)));
   toml::table sections = std::move(*node->as_table());  // a copy would not know its lines
-  const std::vector<std::string> known = data::dataset_names();
   for (const auto& [key, section] : sections) {
     const std::string name(key.str()), at = place(source, section.source());
-    if (std::ranges::find(known, name) == known.end())
-      throw Error(fmt::format("{}: for.{}: no data set has the name '{}'; the nearest is {}", at, name, name,
-                              data::nearest_name(name, known)));
+    expect_data_set(name, fmt::format("{}: for.{}", at, name));
     if (!section.is_table())
       throw Error(fmt::format("{}: for.{}: expected a table; found {}", at, name, found(source, section)));
   }
@@ -151,9 +169,22 @@ std::vector<std::string> preset_names() {
 
 std::string preset_text(const std::string& name) { return find_preset(name).text; }
 
+bool is_preset(std::string_view name) { return std::ranges::find(presets(), name, &Preset::name) != presets().end(); }
+
+std::vector<std::string> made_for(const std::string& preset_or_path) {
+  try {
+    const Source source = find_preset(preset_or_path);
+    toml::table document = parse(source);
+    return take_made_for(document, source);
+  } catch (const Error&) {  // a file of one's own that is gone
+    return {};
+  }
+}
+
 RunConfig load_config(const std::string& preset_or_path, const std::vector<std::string>& overrides) {
   const Source source = find_preset(preset_or_path);
   toml::table document = parse(source);
+  take_made_for(document, source);
   const toml::table for_data = take_for(document, source);
   RunConfig config;
   Places places;

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -128,6 +131,19 @@ std::string shown_default(const Field& field) {
   return value.size() <= 14 ? value : value.substr(0, 11) + "...";
 }
 
+// Fields, the sections around them, and their last parts: what may be asked for.
+std::vector<std::string> askable(RunConfig& config) {
+  std::set<std::string> names;
+  for (const Field& field : fields(config)) {
+    names.insert(field.name);
+    for (size_t dot = field.name.find('.'); dot != std::string::npos; dot = field.name.find('.', dot + 1)) {
+      names.insert(field.name.substr(0, dot));
+      names.insert(field.name.substr(dot + 1));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
 }  // namespace
 
 std::string_view field_help(const std::string& field) {
@@ -145,20 +161,18 @@ std::string fields_text(const std::string& asked) {
     std::string out;
     for (const Field& field : fields(config))
       if (wanted(field.name))
-        out += fmt::format("{:<34} {:<14} {}\n    {}\n", field.name, shown_default(field), describe(field),
-                           field_help(field.name));
+        out += wrapped(fmt::format("{:<34} {:<14} {}", field.name, shown_default(field), describe(field)), 50) + "\n" +
+               wrapped(fmt::format("    {}", field_help(field.name)), 4) + "\n";
     return out;
   };
   std::string out = listed(
       [&](const std::string& name) { return prefix.empty() || name == prefix || name.starts_with(prefix + "."); });
   if (out.empty()) out = listed([&](const std::string& name) { return name.ends_with("." + prefix); });
   if (!out.empty()) return out;
-  std::vector<std::string> known;
-  for (const Field& field : fields(config)) known.push_back(field.name);
   throw Error(
-      fmt::format("no field or section {}; the nearest field is {}; sections are data, model, pretext, mine, cluster, "
-                  "selflabel, refine, evaluate, and parts of them, such as cluster.optimizer",
-                  asked, data::nearest_name(asked, known)));
+      fmt::format("no field or section {}{}; sections are data, model, pretext, mine, cluster, selflabel, refine, "
+                  "evaluate, and parts of them, such as cluster.optimizer",
+                  asked, data::nearest_hint(asked, askable(config))));
 }
 
 }  // namespace kith

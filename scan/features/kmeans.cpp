@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "nn/tensor/array.h"
 #include "scan/features/gaussians.h"
@@ -113,9 +114,10 @@ RowFit fit_of(const RowRun& run, const Centroids& c, nlohmann::json facts) {
     for (const int64_t k : rounded) names.push_back(std::to_string(k));
     constexpr size_t kShown = 10;
     run.report.warn(
-        fmt::format("kmeans: {} of {} clusters differ from another by no more than rows are rounded ({}): they say "
+        fmt::format("kmeans: {} of {} clusters {} from another by no more than rows are rounded ({}): {} "
                     "nothing of the rows; take fewer clusters",
-                    rounded.size(), run.clusters, first_few(names, kShown)));
+                    rounded.size(), run.clusters, rounded.size() == 1 ? "differs" : "differ", first_few(names, kShown),
+                    rounded.size() == 1 ? "it says" : "they say"));
   }
   RowFit out{.arrays = {}, .facts = std::move(facts)};
   RowGaussians::put(out.arrays, c.rows,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset/digest.h"
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "scan/features/rows.h"
@@ -99,7 +100,8 @@ data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
   write_record(
       run.dir, "mine",
       {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
-  run.report.note(fmt::format("{} neighbours of each of {} rows in {:.1f} s", k, run.rows(), watch.seconds()));
+  run.report.note(
+      fmt::format("{} of each of {} rows in {:.1f} s", data::counted(k, "neighbour"), run.rows(), watch.seconds()));
   return lists;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/timing.h"
 
@@ -121,10 +122,10 @@ void remove_row_checkpoint(const RowRun& run) {
 
 void warn_of_few_steps(const RowRun& run, const RowTraining& t, int64_t few) {
   if (t.rounds * t.steps >= few) return;
-  run.report.warn(fmt::format(
-      "{}: {} epochs of {} rows are {} steps of {}, and it wants {} or more: --set epochs={}, or a smaller batch",
-      t.stage, t.rounds, run.rows(), t.rounds * t.steps, std::min(run.settings.whole("batch"), run.rows()), few,
-      (few + t.steps - 1) / t.steps));
+  run.report.warn(fmt::format("{}: {} of {} are {} of {}, and it wants {} or more: --set epochs={}, or a smaller batch",
+                              t.stage, data::counted(t.rounds, "epoch"), data::counted(run.rows(), "row"),
+                              data::counted(t.rounds * t.steps, "step"),
+                              std::min(run.settings.whole("batch"), run.rows()), few, (few + t.steps - 1) / t.steps));
 }
 
 }  // namespace kith

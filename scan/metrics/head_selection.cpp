@@ -65,10 +65,8 @@ std::string collapse_warning(const std::string& stage, const Usage& usage, int c
   if (usage.used <= 1 || usage.entropy < 0.05 * std::log(classes))
     return fmt::format("{}: the clustering has collapsed: nearly all {} are in one of {} clusters (entropy {:.2f})",
                        stage, unit, classes, usage.entropy);
-  if (usage.used < classes)
-    return fmt::format("{}: {} of {} clusters {} empty", stage, classes - usage.used, classes,
-                       data::is_or_are(classes - usage.used));
-  return "";
+  const int empty = classes - usage.used;
+  return empty > 0 ? fmt::format("{}: {} of {} clusters {} empty", stage, empty, classes, data::is_or_are(empty)) : "";
 }
 
 }  // namespace kith

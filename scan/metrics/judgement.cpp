@@ -7,6 +7,7 @@
 
 #include "data/formats/counted.h"
 #include "scan/metrics/head_selection.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -70,16 +71,18 @@ std::string unusual_text(const json& judged, const std::string& near, const std:
   constexpr size_t kNamed = 5;
   std::string out;
   if (const int64_t rows = judged.contains(near) ? judged.at(near).at(unit).get<int64_t>() : 0; rows > 0)
-    out += fmt::format("  {} {} are {}, in {} (near_duplicates.csv)\n", rows, called,
-                       likeness_text(rows, judged.at(near).at("exact").get<int64_t>()),
-                       data::counted(judged.at(near).at("groups").get<int64_t>(), "group"));
+    out += wrapped(fmt::format("  {} {} are {}, in {} (near_duplicates.csv)", rows, called,
+                               likeness_text(rows, judged.at(near).at("exact").get<int64_t>()),
+                               data::counted(judged.at(near).at("groups").get<int64_t>(), "group")),
+                   4) +
+           "\n";
   if (!judged.contains(outliers) || judged.at(outliers).at("first").empty()) return out;
   const json& first = judged.at(outliers).at("first");
   const json names = judged.at(outliers).value("names", json());
-  out += fmt::format("  least like others: {}", called);
+  std::string line = fmt::format("  least like others: {}", called);
   for (size_t i = 0; i < std::min(first.size(), kNamed); ++i)
-    out += fmt::format("{} {}", i == 0 ? "" : ",", names.is_null() ? first[i][0].dump() : names[i].get<std::string>());
-  return out + " (outliers.csv)\n";
+    line += fmt::format("{} {}", i == 0 ? "" : ",", names.is_null() ? first[i][0].dump() : names[i].get<std::string>());
+  return (out += wrapped(line + " (outliers.csv)", 4)) += '\n';
 }
 
 std::string near_duplicates_csv(const NearGroups& near, const std::string& unit, const MoreColumns& more) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/formats/counted.h"
 #include "scan/preflight/layers.h"
 #include "scan/pretext/task.h"
 
@@ -53,7 +54,7 @@ class Counter {
     constexpr double kBlocks = 2. * (1 << 26);
     Footprint f{.stage = "mine", .device = {}, .host = {}, .disk = {}};
     f.host = {{"features", std::min(rows, kBlocks), fewer_images()},
-              {fmt::format("lists of {} neighbours", c_.mine.k), kList * lists, "fewer, --set mine.k=N"}};
+              {"lists of " + data::counted(c_.mine.k, "neighbour"), kList * lists, "fewer, --set mine.k=N"}};
     f.disk = 8 * (lists + scored_ * static_cast<double>(c_.mine.k_test));
     return join(std::move(f));
   }
@@ -63,10 +64,10 @@ class Counter {
     const double heads = k.heads * (columns_ + 1) * clusters_;
     const double logits = kFloat * k.heads * clusters_ * scored_;
     Footprint f{.stage = "cluster", .device = {}, .host = {}, .disk = {}};
-    f.device.push_back({fmt::format("logits of {} heads", k.heads), 2 * logits, "fewer, --set cluster.heads=N"});
+    f.device.push_back({"logits of " + data::counted(k.heads, "head"), 2 * logits, "fewer, --set cluster.heads=N"});
     if (k.frozen) {
       const double rows = kFloat * columns_ * (k.views * train_ + scored_);
-      const MemoryPart part{fmt::format("features of {} views", k.views), rows, "fewer, --set cluster.views=N"};
+      const MemoryPart part{"features of " + data::counted(k.views, "view"), rows, "fewer, --set cluster.views=N"};
       f.host.push_back(part);
       f.device.push_back(part);
       f.device.push_back(weights(k.train, heads));
@@ -93,7 +94,7 @@ class Counter {
     Footprint f{.stage = "refine", .device = {}, .host = {}, .disk = {}};
     const double all = backbone_ + (columns_ + 1) * clusters_;
     add_training(f, r.train, r.augment, 1, all);
-    const MemoryPart lists{fmt::format("lists of {} neighbours", r.neighbours),
+    const MemoryPart lists{"lists of " + data::counted(r.neighbours, "neighbour"),
                            kList * static_cast<double>(std::min<int64_t>(r.neighbours, d_.train)) * train_,
                            "fewer, --set refine.neighbours=N"};
     f.host.push_back(lists);

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "data/formats/counted.h"
 #include "kernels/augment_params.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/memory_estimate.h"
+#include "scan/preflight/preset_fit.h"
 #include "scan/pretext/task.h"
 
 namespace kith {
@@ -58,6 +60,7 @@ class Check {
     if (runs("refine")) reliable();
     enabled("selflabel", c_.selflabel.enabled);
     enabled("refine", c_.refine.enabled);
+    if (runs("pretext") && imported("pretext").empty()) warn_if(unfit_preset(c_, data_));
     if (out_.faults.empty()) room();
     return std::move(out_);
   }
@@ -70,6 +73,9 @@ class Check {
   }
   void fault(std::string text) { out_.faults.push_back(std::move(text)); }
   void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
+  void warn_if(std::optional<std::string> text) {
+    if (text) warn(std::move(*text));
+  }
 
   void images() {
     split("train", data_.train(), c_.data.limit_train);
@@ -159,7 +165,8 @@ class Check {
       return fault(fmt::format("{}: expected at most {}{}; found {}", field, kLongestList - own,
                                own > 0 ? " beside the image itself" : "", k));
     if (k > others)
-      warn(fmt::format("{}: {} neighbours asked for, each {} image has {} others", field, k, split, others));
+      warn(fmt::format("{}: {} asked for, each {} image has {}", field, data::counted(k, "neighbour"), split,
+                       data::counted(others, "other")));
   }
 
   void training(const std::string& stage, const TrainConfig& t) {
@@ -168,16 +175,19 @@ class Check {
     const auto epochs = static_cast<double>(t.epochs);
     const int64_t images = stage == "pretext" ? shape_.pretext() : shape_.train;
     if (t.batch > images) warn(fmt::format("{}.batch: {} is cut to the {} train images", stage, t.batch, images));
+    for (const StageEstimate& work : estimate(c_, shape_))
+      if (work.stage == stage) warn_if(few_steps(c_, stage, t, images, work.steps));
     if (const int64_t batch = std::min(t.batch, images); batch / free_.ranks < free_.least_share)
       fault(fmt::format("{}.batch: {} images leave one of {} ranks with fewer than {}; expected at least {}", stage,
                         batch, free_.ranks, free_.least_share, free_.least_share * free_.ranks));
     if (t.schedule.warmup_epochs > epochs)
-      warn(fmt::format("{}.schedule.warmup_epochs: {} of {} epochs, the learning rate never gets to {}", stage,
-                       t.schedule.warmup_epochs, t.epochs, t.schedule.lr));
+      warn(fmt::format("{}.schedule.warmup_epochs: {} of {}, the learning rate never gets to {}", stage,
+                       t.schedule.warmup_epochs, data::counted(t.epochs, "epoch"), t.schedule.lr));
     if (t.schedule.kind == ScheduleKind::step)
       for (const double milestone : t.schedule.milestones)
         if (milestone >= epochs)
-          warn(fmt::format("{}.schedule.milestones: {} is never reached in {} epochs", stage, milestone, t.epochs));
+          warn(fmt::format("{}.schedule.milestones: {} is never reached in {}", stage, milestone,
+                           data::counted(t.epochs, "epoch")));
   }
 
   void enabled(const std::string& stage, bool is) {

@@ -26,6 +26,7 @@ struct Preflight {
 //   training   warnings where nothing is trained (no epochs), where the learning rate never gets to where it was meant to
 //              (warm-up or milestones beyond the last epoch), where a batch is cut to the images, and where cutout may cover
 //              a whole one
+//   preset     warnings where it was made for other data, and where its epochs are few steps (scan/preflight/preset_fit.h)
 //   ranks      two images or more of every batch on each (one where batch norm is of the whole batch); MoCo's shards are
 //              dealt to them
 //   memory     the lower bounds of scan/preflight/memory_estimate.h against what is free: a fault where they are more, a warning where they

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/core/check.h"
+#include "scan/config/run_command.h"
 
 namespace kith {
 namespace {
@@ -28,10 +29,20 @@ std::string shards_fault(const RunConfig& c, const PretextShape& s) {
     return fmt::format(
         "pretext.moco.shards: each of {} ranks has some; expected a multiple of {}, or --sync-bn and 1; found {}",
         s.ranks, s.ranks, shards);
-  if (batch % shards == 0 && batch / shards >= 2) return {};
+  const auto parts = [&](int64_t n) { return batch % n == 0 && batch / n >= 2; };
+  if (parts(shards)) return {};
+  const std::vector<Difference> set = differences_from_preset(c);
+  const bool of_preset = std::ranges::find(set, "pretext.moco.shards", &Difference::field) == set.end();
+  int64_t fits = shards / s.ranks * s.ranks;  // the next fewer, as many for each rank
+  while (fits > 0 && !parts(fits)) fits -= s.ranks;
+  const std::string remedy = fits > 0              ? fmt::format("; --set pretext.moco.shards={}", fits)
+                             : batch / shards >= 2 ? fmt::format("; --set pretext.batch={}", batch / shards * shards)
+                                                   : "";
   return fmt::format(
-      "pretext.moco.shards: expected a divisor of the batch of {} that leaves parts of at least 2 images; found {}",
-      batch, shards);
+      "pretext.moco.shards: expected a divisor of the batch of {}{} that leaves parts of at least 2 images; found "
+      "{}{}{}",
+      batch, batch < c.pretext.train.batch ? fmt::format(" ({}, cut to the images)", c.pretext.train.batch) : "",
+      shards, of_preset ? fmt::format(", which preset {} has", c.preset) : "", remedy);
 }
 
 // features -> hidden -> projection -> hidden -> projection.

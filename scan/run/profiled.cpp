@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "scan/text/table.h"
 
@@ -65,9 +66,10 @@ std::string title_of(const std::string& stage, const SectionProfile& s) {
 
 std::string section_text(const std::string& stage, const SectionProfile& s) {
   std::string out = "\n  " + title_of(stage, s);
-  if (s.listed.count == 0) return out + fmt::format(": {} runs, all of them warm-up, none listed\n", runs_of(s));
+  if (s.listed.count == 0)
+    return out + fmt::format(": {}, all of them warm-up, none listed\n", data::counted(runs_of(s), "run"));
   if (runs_of(s) > 1) {
-    out += fmt::format(": {} runs listed, {}", s.listed.count, each(s.listed));
+    out += fmt::format(": {} listed, {}", data::counted(s.listed.count, "run"), each(s.listed));
     if (s.later.count > 0) out += fmt::format("; {} later ones, {}", s.later.count, each(s.later));
     out += ". Per run";
   }

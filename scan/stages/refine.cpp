@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "data/formats/counted.h"
 #include "kernels/agreement.h"
 #include "kernels/core/check.h"
 #include "kernels/core/philox.h"
@@ -129,12 +130,13 @@ class Refinement {
     s_.report.metric(line);
     s_.report.note(text);
     if (filled > 0)
-      s_.report.warn(
-          fmt::format("refine: {} labels below the rule were taken, where clusters had fewer than {} reliable ones; by "
-                      "cluster {}",
-                      filled, config_.least, fmt::join(set.filled, " ")));
+      s_.report.warn(fmt::format(
+          "refine: {} below the rule {} taken, where clusters had fewer than {} reliable ones; by "
+          "cluster {}",
+          data::counted(filled, "label"), filled == 1 ? "was" : "were", config_.least, fmt::join(set.filled, " ")));
     if (const auto empty = std::ranges::count(set.per_cluster, 0); empty > 0)
-      s_.report.warn(fmt::format("refine: {} of {} clusters have no members and are lost", empty, t_.classes));
+      s_.report.warn(fmt::format("refine: {} of {} clusters {} no members and {} lost", empty, t_.classes,
+                                 empty == 1 ? "has" : "have", data::is_or_are(empty)));
   }
 
   // Share of the reliable samples whose cluster is matched to their class, one to one.

@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -13,6 +18,7 @@
 #include "scan/run/alike.h"
 #include "scan/run/ranks.h"
 #include "scan/run/timing.h"
+#include "scan/text/wrap.h"
 #include "scan/train/epoch_means.h"
 #include "scan/train/sampler.h"
 #include "scan/train/step_feed.h"
@@ -22,6 +28,10 @@ namespace kith {
 namespace {
 
 constexpr int64_t kStepsPerLine = StepReadback::kBlock;
+
+// What a line of an epoch leaves to the log: parts of the losses beside them, and what tells how training goes, not where it is.
+constexpr auto kOfLogAlone = std::to_array<std::string_view>(
+    {"cluster_entropy", "consistency", "entropy", "grad_norm", "head", "validation_consistency", "validation_entropy"});
 
 // A profile lists them one operation after the other, so they are not replayed.
 int listed_steps(Context& ctx) { return ctx.profiler() == nullptr ? 0 : ctx.profiler()->listed(); }
@@ -187,20 +197,20 @@ class Loop {
   void end_epoch() {
     nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
     means_.into(line);
-    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs);
-    for (const auto& [name, value] : line.items())
-      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
-                                      : fmt::format("  {} {}", name, value.dump());
+    std::vector<std::string> told = {fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs)};
+    for (const auto& [name, value] : line.items()) {
+      if (std::ranges::find(kOfLogAlone, name) != kOfLogAlone.end()) continue;
+      told.push_back(value.is_number_float() ? fmt::format("{} {:.4g}", name, value.get<double>())
+                                             : fmt::format("{} {}", name, value.dump()));
+    }
     line["epoch_end"] = true;
     line["done"] = static_cast<double>(epoch_ + 1) / static_cast<double>(t_.config.epochs);
     line["precision"] = s_.ctx.precision() == DType::bf16 ? "bf16" : s_.config.tf32 ? "tf32" : "f32";
-    const float lr = rate_at(steps_per_epoch_ - 1);
-    line = with_position(std::move(line), lr);
-    text += fmt::format("  lr {:.3g}", lr);
-    if (images_ > 0) text += fmt::format("  {:.0f} images/s", line["images_per_second"].get<double>());
-    text += fmt::format("  {:.1f} s", seconds());
+    line = with_position(std::move(line), rate_at(steps_per_epoch_ - 1));
+    if (images_ > 0) told.push_back(fmt::format("{:.0f} images/s", line["images_per_second"].get<double>()));
+    told.push_back(fmt::format("{:.1f} s", seconds()));
     s_.report.metric(line);
-    s_.report.note(text);
+    s_.report.note(wrapped_parts(told, 2));
   }
 
   nlohmann::json with_position(nlohmann::json line, float lr) const {

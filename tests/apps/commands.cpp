@@ -1,6 +1,4 @@
 // What a user sees of the program: help, errors, exit statuses.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,6 +21,33 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
   EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
 }
 
+// The help of a command without its line breaks: every option on one line.
+std::string unwrapped_help(const std::string& command) {
+  std::string help = kith({command, "--help"}).out;
+  const std::string below = "\n" + std::string(30, ' ');
+  for (size_t at = help.find(below); at != std::string::npos; at = help.find(below, at))
+    help.replace(at, below.size(), " ");
+  return help;
+}
+
+TEST(Program, HelpFitsATerminal) {
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {},         {"run"},      {"pretext"},    {"mine"},          {"cluster"},      {"selflabel"}, {"refine"},
+           {"import"}, {"export"},   {"predict"},    {"features"},      {"neighbours"},   {"graph"},     {"sort"},
+           {"ablate"}, {"gallery"},  {"compare"},    {"watch"},         {"data"},         {"presets"},   {"fields"},
+           {"info"},   {"evaluate"}, {"completion"}, {"data", "fetch"}, {"data", "info"}, {"man"}}) {
+    std::vector<std::string> asked = words;
+    asked.emplace_back("--help");
+    std::istringstream lines(kith(asked).out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+  }
+  const std::string help = kith({"cluster", "--help"}).out;
+  EXPECT_NE(help.find("\n  --preset TEXT Excludes: --from\n                              Preset or TOML file; default: "
+                      "the run directory's,\n                              else quick\n"),
+            std::string::npos)
+      << help;
+}
+
 TEST(Program, HelpNamesEveryCommand) {
   const Outcome o = kith({"--help"});
   EXPECT_EQ(o.status, 0);
@@ -39,7 +64,7 @@ TEST(Program, HelpEndsWithExamplesThatExist) {
        {"run",     "pretext", "mine",     "cluster",    "selflabel", "refine", "evaluate", "import",
         "export",  "predict", "features", "neighbours", "graph",     "sort",   "gallery",  "ablate",
         "compare", "watch",   "data",     "presets",    "fields",    "info"}) {
-    const std::string help = kith({command, "--help"}).out;
+    const std::string help = unwrapped_help(command);
     const size_t at = help.find("Examples:\n  kith " + command);
     ASSERT_NE(at, std::string::npos) << help;
     std::istringstream words(help.substr(at));
@@ -70,7 +95,7 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
            {"mine", "--features", ""},
            {"cluster", "--features", "--clusters"},
            {"evaluate", "--assignments", "--labels"}}) {
-    const std::string help = kith({command, "--help"}).out;
+    const std::string help = unwrapped_help(command);
     const size_t at = help.find("with it go "), end = help.find(", and the options below; it excludes the others\n");
     ASSERT_NE(at, std::string::npos) << help;
     ASSERT_NE(end, std::string::npos) << help;
@@ -88,7 +113,7 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
       if (!needs.empty()) words.insert(words.end(), {needs, "2"});
       const Outcome o = kith(words);
       if (help.find("  " + option + " ") == std::string::npos) {
-        EXPECT_TRUE(o.err.starts_with("kith: error: kith " + command + " has no option " + option + ";")) << o.err;
+        EXPECT_TRUE(o.err.starts_with("kith: error: kith " + command + " has no option " + option)) << o.err;
         continue;
       }
       const bool excluded = o.err.find(option + " excludes " + array) != std::string::npos;
@@ -97,7 +122,7 @@ TEST(Program, HelpSaysWhichOptionsAnArrayExcludes) {
       EXPECT_EQ(o.status, excluded ? 2 : 1) << command << " " << option << ": " << o.err;
     }
   }
-  EXPECT_NE(kith({"cluster", "--help"}).out.find("; needs --clusters; "), std::string::npos);
+  EXPECT_NE(unwrapped_help("cluster").find("; needs --clusters; "), std::string::npos);
 }
 
 TEST(Program, HelpNamesNothingThatACommandCannotUse) {
@@ -105,7 +130,7 @@ TEST(Program, HelpNamesNothingThatACommandCannotUse) {
            {"import", {"--sync-bn", "--ranks", "--dry-run", "--fields", "--no-graphs"}},
            {"mine", {"--sync-bn", "--recompute", "--no-graphs", "--stream"}},
            {"evaluate", {"--sync-bn", "--recompute", "--no-graphs"}}}) {
-    const std::string help = kith({command, "--help"}).out;
+    const std::string help = unwrapped_help(command);
     for (const std::string& option : options)
       EXPECT_EQ(help.find("  " + option + " "), std::string::npos) << command << " " << option;
   }
@@ -135,8 +160,9 @@ TEST(Program, WrongUsageExitsWithTwo) {
                "--seed excludes --features (kith mine --help)");
   expect_error({"evaluate"}, 2, "--out or --assignments is required (kith evaluate --help)");
   expect_error({"evaluate", "--assignments", "a.npy"}, 2, "--assignments requires --labels (kith evaluate --help)");
-  expect_error({"presets", "--foo"}, 2,
-               "kith presets has no option --foo; the nearest is --help (kith presets --help)");
+  expect_error({"presets", "--foo"}, 2, "kith presets has no option --foo (kith presets --help)");
+  expect_error({"presets", "--hepl"}, 2,
+               "kith presets has no option --hepl; the nearest is --help (kith presets --help)");
   // Not the value for the option, whatever stands first.
   expect_error({"run", "--out", "x", "--seeed", "1"}, 2,
                "kith run has no option --seeed; the nearest is --seed (kith run --help)");
@@ -157,7 +183,8 @@ TEST(Program, HelpOfNoCommandIsWrongUsage) {
   for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
            {"cluser", "--help"}, {"cluser", "-h"}, {"help", "cluser"}, {"--help", "cluser"}})
     expect_error(words, 2, "no command cluser; the nearest is cluster (kith --help)");
-  expect_error({"train", "--help"}, 2, "no command train; the nearest is run (kith --help)");
+  expect_error({"train", "--help"}, 2, "no command train (kith --help)");
+  expect_error({"help", "nope"}, 2, "no command nope (kith --help)");
   expect_error({"help", "data", "fetsh"}, 2, "no command fetsh; the nearest is fetch (kith data --help)");
   EXPECT_EQ(kith({"help"}).out, kith({"--help"}).out);
   EXPECT_EQ(kith({"help", "help"}).out, kith({"--help"}).out);
@@ -189,17 +216,29 @@ TEST(Program, OutputThatCannotBeWrittenIsAnError) {
 TEST(Program, PresetsAreListedAndPrinted) {
   const Outcome all = kith({"presets"});
   EXPECT_EQ(all.status, 0);
-  EXPECT_EQ(std::ranges::count(all.out, '\n'), static_cast<int64_t>(preset_names().size()));
   EXPECT_TRUE(all.out.starts_with("quick                Minutes on two cores")) << all.out;
   std::istringstream lines(all.out);
-  for (std::string line; std::getline(lines, line);) {  // a name, a gap, whole sentences
-    EXPECT_NE(line.find("  "), std::string::npos) << line;
-    EXPECT_TRUE(line.ends_with('.')) << line;
+  std::vector<std::string> named, texts;  // a name, a gap, whole sentences
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 80u) << line;
+    if (line[0] == ' ') {
+      texts.back() += line.substr(line.find_first_not_of(' ') - 1);
+      continue;
+    }
+    named.push_back(line.substr(0, line.find(' ')));
+    texts.push_back(line.substr(line.find_first_not_of(' ', line.find(' '))));
   }
+  EXPECT_EQ(named, preset_names());
+  for (const std::string& text : texts) EXPECT_TRUE(text.ends_with('.') && !text.ends_with(" al.")) << text;
+  EXPECT_NE(
+      std::ranges::find(texts,
+                        "ImageNet, 50 classes, as published: MoCo v2 features (He et al., Chen et al. 2020), then "
+                        "SCAN's heads alone (Van Gansbeke et al., ECCV 2020). For several GPUs, or for weights "
+                        "that were trained (kith import)."),
+      texts.end());
   EXPECT_NE(kith({"presets", "paper-cifar10"}).out.find("epochs = 500"), std::string::npos);
   expect_error({"presets", "quik"}, 1,
-               fmt::format("quik: neither a preset ({}) nor a readable file; the nearest preset is quick",
-                           fmt::join(preset_names(), ", ")));
+               "quik: neither a preset nor a readable file; the nearest is quick; kith presets lists them");
 }
 
 // What the system says, behind the path that it says it of.

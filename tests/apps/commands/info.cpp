@@ -74,6 +74,10 @@ TEST(Info, WithoutCudaNothingIsSaidOfItsLibraries) {
   m.cuda = {};
   const std::string text = to_text(m);
   EXPECT_NE(text.find("CUDA        not in this build\n"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with(
+      "--device auto takes the CPU; no GPU: this build of kith has no CUDA code: configure it with cmake "
+      "--preset cuda where nvcc and cuDNN are\n"))
+      << text;
   EXPECT_EQ(text.find("cuDNN 9"), std::string::npos) << text;
   EXPECT_EQ(text.find("NCCL"), std::string::npos) << text;
   EXPECT_EQ(text.find("plans"), std::string::npos) << text;

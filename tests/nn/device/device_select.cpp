@@ -67,7 +67,7 @@ TEST(device_select, each_obstacle_has_its_line) {
     EXPECT_EQ(refusal("cuda:0", list), "--device cuda:0: " + why);
     const DeviceChoice choice = select_device(parse_device("auto"), list);
     EXPECT_EQ(choice.device, Device::cpu);
-    EXPECT_EQ(choice.reason, "no GPU: " + why);
+    EXPECT_EQ(choice.reason, "no GPU: " + why.substr(0, why.find(": ")));  // without a remedy
     EXPECT_EQ(select_device(parse_device("cpu"), list).reason, "cpu");
   }
 }

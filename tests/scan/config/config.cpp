@@ -270,10 +270,11 @@ TEST(Overrides, StringsNeedNoQuotes) {
   EXPECT_EQ(c.pretext.augment.policy, kernels::AugmentPolicy::none);
 }
 
-TEST(Presets, AnUnknownOneListsTheKnown) {
+TEST(Presets, AnUnknownOneNamesTheNearest) {
   EXPECT_EQ(error_of([] { load_config("quik", {}); }),
-            fmt::format("quik: neither a preset ({}) nor a readable file; the nearest preset is quick",
-                        fmt::join(preset_names(), ", ")));
+            "quik: neither a preset nor a readable file; the nearest is quick; kith presets lists them");
+  EXPECT_EQ(error_of([] { load_config("nothing-like-it", {}); }),
+            "nothing-like-it: neither a preset nor a readable file; kith presets lists them");
   EXPECT_NE(error_of([] { load_config(testing::TempDir(), {}); }).find("nor a readable file"), std::string::npos);
 }
 

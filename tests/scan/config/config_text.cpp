@@ -7,6 +7,7 @@
 
 #include "data/formats/text.h"
 #include "scan/config/config.h"
+#include "scan/config/presets.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith {
@@ -83,6 +84,16 @@ TEST_F(PresetFile, SectionsAreForDataSetsThatAre) {
   EXPECT_EQ(fails("for.mnist = 3\n"), "1: for.mnist: expected a table; found 3");
   EXPECT_EQ(fails("for = 3\n"), "1: for: expected tables [for.NAME]; found 3");
   for (const std::string& name : data::dataset_names()) EXPECT_EQ(load("[for." + name + "]\nmine.k = 3\n").mine.k, 20);
+}
+
+TEST_F(PresetFile, SaysWhatItIsMadeFor) {
+  EXPECT_EQ(load("made_for = [\"cifar10\", \"mnist\"]\nmine.k = 3\n").mine.k, 3);
+  EXPECT_EQ(made_for(path()), (std::vector<std::string>{"cifar10", "mnist"}));
+  EXPECT_EQ(fails("made_for = [\"cifar-frmat\"]\n"),
+            "1: made_for: no data set has the name 'cifar-frmat'; the nearest is cifar-format");
+  EXPECT_EQ(fails("made_for = \"cifar10\"\n"),
+            "1: made_for: expected a list of data sets, [\"cifar10\"]; found 'cifar10'");
+  EXPECT_EQ(fails("made_for = [1]\n"), "1: made_for: expected a list of data sets, [\"cifar10\"]; found [ 1 ]");
 }
 
 TEST_F(PresetFile, TooLargeIsNoConfiguration) {

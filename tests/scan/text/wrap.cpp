@@ -1,0 +1,37 @@
+// Lines that are too long for a terminal are broken at spaces, below the column that they are in.
+#include "scan/text/wrap.h"
+
+#include <gtest/gtest.h>
+
+namespace kith::test {
+namespace {
+
+TEST(Wrap, BreaksAtSpacesAndIndentsWhatFollows) {
+  EXPECT_EQ(wrapped("one two three", 2, 13), "one two three");
+  EXPECT_EQ(wrapped("one two three", 2, 12), "one two\n  three");
+  EXPECT_EQ(wrapped("one two three four", 2, 7), "one two\n  three\n  four");
+  EXPECT_EQ(wrapped("  one two", 4, 6), "  one\n    two") << "its own indentation is no word";
+  EXPECT_EQ(wrapped("one   two", 2, 6), "one\n  two") << "no spaces at the end";
+  EXPECT_EQ(wrapped("a considerably long word", 2, 6), "a\n  considerably\n  long\n  word");
+  EXPECT_EQ(wrapped("considerably", 2, 6), "considerably");
+  EXPECT_EQ(wrapped("", 2, 6), "");
+}
+
+TEST(Wrap, BreaksBetweenPartsAlone) {
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 24), "epoch 1  loss 2.5  0.1 s");
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 23), "epoch 1  loss 2.5\n  0.1 s");
+  EXPECT_EQ(wrapped_parts({"epoch 1", "loss 2.5", "0.1 s"}, 2, 10), "epoch 1\n  loss 2.5\n  0.1 s");
+  EXPECT_EQ(wrapped_parts({}, 2, 10), "");
+}
+
+TEST(Wrap, KeepsToTheSecondColumn) {
+  EXPECT_EQ(wrapped_columns("name   some words here\nnext\n", 16), "name   some\n       words\n       here\nnext\n");
+  EXPECT_EQ(wrapped_columns("no column in this line", 12), "no column in\n  this line");
+  EXPECT_EQ(wrapped_columns("      deep words follow here", 20), "      deep words\n      follow here");
+  // A name as wide as its column leaves one space, which only a list has a column behind.
+  EXPECT_EQ(wrapped_columns("  --name it says so here", 20, 9), "  --name it says so\n         here");
+  EXPECT_EQ(wrapped_columns("  --name it says so here", 20), "  --name it says so\n    here");
+}
+
+}  // namespace
+}  // namespace kith::test
