@@ -128,10 +128,10 @@ TEST(NearGroupsOfRows, HoldExactCopiesAndSayWhichTheyAre) {
             "group,row,nearest,cosine,exact\n0,0,2,1,yes\n0,1,2,1,no\n0,2,0,1,yes\n0,4,0,1,yes\n");
   const nlohmann::json judged = {{"near", near_duplicates_json(near, 0.9, "rows")},
                                  {"out", {{"first", {{3, 0.5}}}, {"names", {"c.png"}}}}};
-  EXPECT_EQ(
-      unusual_text(judged, "near", "out", "rows", "images"),
-      "  4 images are the same or nearly the same as another, 3 of them exactly, in 1 group (near_duplicates.csv)\n"
-      "  least like others: images c.png (outliers.csv)\n");
+  EXPECT_EQ(unusual_text(judged, "near", "out", "rows", "images"),
+            "  4 images are the same or nearly the same as another, 3 of them exactly, in 1\n"
+            "    group (near_duplicates.csv)\n"
+            "  least like others: images c.png (outliers.csv)\n");
   EXPECT_EQ(likeness_text(2, 2), "the same as another");
 }
 
