@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "data/formats/content.h"
+#include "data/formats/text.h"
 
 namespace kith::data {
 namespace {
@@ -105,8 +106,8 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : name_(path.string())
              .size = word(all, at + 24),
              .at = word(all, at + 42)};
     if (m.packed == kBeyond || m.size == kBeyond || m.at == kBeyond)
-      fail("{}: {}: a member of 4 GiB or more (zip64) is not supported", name_, m.name);
-    if (has(m.name)) fail("{}: {} is there twice", name_, m.name);
+      fail("{}: {}: a member of 4 GiB or more (zip64) is not supported", name_, printable(m.name));
+    if (has(m.name)) fail("{}: {} is there twice", name_, printable(m.name));
     members_.push_back(std::move(m));
     at += kCentralBytes + name + rest;
   }
@@ -121,22 +122,25 @@ bool ZipArchive::has(const std::string& member) const { return find(member) != n
 
 std::string ZipArchive::read(const std::string& member) const {
   const Member* m = find(member);
-  if (!m) fail("{}: no {} in it", name_, member);
-  if (m->flags & kEncrypted) fail("{}: {} is encrypted", name_, member);
+  if (!m) fail("{}: no {} in it", name_, printable(member));
+  if (m->flags & kEncrypted) fail("{}: {} is encrypted", name_, printable(member));
   if (m->method != kStored && m->method != kDeflated)
-    fail("{}: {}: compression method {} is not supported, expected stored or deflated", name_, member, m->method);
+    fail("{}: {}: compression method {} is not supported, expected stored or deflated", name_, printable(member),
+         m->method);
   const Bytes all = bytes_;
   // The local header's own sizes may stand in an extra field: only its length is of interest.
   if (m->at + kLocalBytes > directory_ || word(all, m->at) != kLocal)
-    fail("{}: damaged zip archive: {} is not where the directory says", name_, member);
+    fail("{}: damaged zip archive: {} is not where the directory says", name_, printable(member));
   const uint64_t first = m->at + kLocalBytes + half(all, m->at + 26) + half(all, m->at + 28);
-  if (first + m->packed > directory_) fail("{}: damaged zip archive: {} ends beyond the members", name_, member);
+  if (first + m->packed > directory_)
+    fail("{}: damaged zip archive: {} ends beyond the members", name_, printable(member));
   const Bytes packed = all.subspan(first, m->packed);
   std::string content;
   if (m->method == kStored ? m->packed != m->size : !Inflater()(packed, m->size, content))
-    fail("{}: {}: damaged: {} bytes expected", name_, member, m->size);
+    fail("{}: {}: damaged: {} bytes expected", name_, printable(member), m->size);
   if (m->method == kStored) content.assign(reinterpret_cast<const char*>(packed.data()), packed.size());
-  if (crc_of(content.data(), content.size()) != m->crc) fail("{}: {}: damaged: its checksum differs", name_, member);
+  if (crc_of(content.data(), content.size()) != m->crc)
+    fail("{}: {}: damaged: its checksum differs", name_, printable(member));
   return content;
 }
 

@@ -110,6 +110,12 @@ TEST_F(Csr, RowPointersThatDoNotFitAreErrors) {
   EXPECT_EQ(read_csr(file).indices, std::vector<int64_t>{1});
 }
 
+// Names are those of the file, whatever is in them.
+TEST_F(Csr, NamesOfMembersAreShownOnOneLine) {
+  data::write_zip(file, {{"a\nb", "1"}, {"a\nb", "2"}});
+  EXPECT_EQ(error_of([&] { read_csr(file); }), file.string() + ": a\\x0ab is there twice");
+}
+
 // Whatever a byte becomes, the answer is one line or a graph: no crash, no memory beyond what the directory tells.
 TEST_F(Csr, DamagedArchivesAreOneLine) {
   for (const char* name : {"deflated float32 int32", "stored float32 int32"}) {
