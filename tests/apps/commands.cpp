@@ -21,15 +21,6 @@ void expect_error(const std::vector<std::string>& arguments, int status, const s
   EXPECT_EQ(std::ranges::count(o.err, '\n'), 1) << o.err;
 }
 
-// The help of a command without its line breaks: every option on one line.
-std::string unwrapped_help(const std::string& command) {
-  std::string help = kith({command, "--help"}).out;
-  const std::string below = "\n" + std::string(30, ' ');
-  for (size_t at = help.find(below); at != std::string::npos; at = help.find(below, at))
-    help.replace(at, below.size(), " ");
-  return help;
-}
-
 TEST(Program, HelpFitsATerminal) {
   for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
            {},         {"run"},      {"pretext"},    {"mine"},          {"cluster"},      {"selflabel"}, {"refine"},

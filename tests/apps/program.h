@@ -22,4 +22,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 Outcome kith(const std::vector<std::string>& arguments, Interruption = {}, const char* output = nullptr,
              const Environment& changes = {});
 
+// The help of a command without its line breaks: every option on one line.
+std::string unwrapped_help(const std::string& command);
+
 }  // namespace kith::test

@@ -105,7 +105,7 @@ TEST_F(ClusterProgram, RowsThatF32CannotTellApartAreTold) {
             "kith: error: " + path("F.npy") +
                 ": value [1, 3] is -1e+39, beyond f32, which features are held in; scale them down\n");
   for (const char* name : {"cluster", "predict"})
-    EXPECT_NE(kith({name, "--help"}).out.find("held in f32"), std::string::npos) << name;
+    EXPECT_NE(unwrapped_help(name).find("held in f32"), std::string::npos) << name;
 }
 
 // Of methods whose steps are of one size whatever the rows are, rows far from that are refused, with what to do.
