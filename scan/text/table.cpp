@@ -47,6 +47,9 @@ std::string to_text(const Table& given, int margin) {
   return out;
 }
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+std::string percent(double share) {
+  const std::string text = fmt::format("{:.1f}", 100 * share);
+  return text == "-0.0" ? "0.0" : text;
+}
 
 }  // namespace kith

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "scan/text/table.h"
+
 namespace kith::test {
 namespace {
 
@@ -15,6 +17,12 @@ TEST(Wrap, BreaksAtSpacesAndIndentsWhatFollows) {
   EXPECT_EQ(wrapped("a considerably long word", 2, 6), "a\n  considerably\n  long\n  word");
   EXPECT_EQ(wrapped("considerably", 2, 6), "considerably");
   EXPECT_EQ(wrapped("", 2, 6), "");
+}
+
+TEST(Table, PercentHasNoNegativeZero) {
+  EXPECT_EQ(percent(-0.0004), "0.0");
+  EXPECT_EQ(percent(-0.0006), "-0.1");
+  EXPECT_EQ(percent(0.5), "50.0");
 }
 
 TEST(Wrap, BreaksBetweenPartsAlone) {
