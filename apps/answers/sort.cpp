@@ -53,7 +53,7 @@ void run_sort(const SortOptions& o) {
       throw Error(
           fmt::format("{}: its images are no files of their own; kith predict lists their clusters", o.asked.data));
   const std::string record =
-      sorting_record(data::digest_of_file(asked.run.weights.file), o.least, cluster_names(asked.run));
+      sorting_record(data::digest_of_file(asked.run.weights.file), o.least, cluster_names(asked.run), o.asked.invert);
   expect_same_sorting(o.into, record);
   const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
   const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link, record);

@@ -101,9 +101,11 @@ std::vector<Move> sorted_places(const NamedAnswers& a, const fs::path& into, flo
 
 bool is_unsure(const Move& m, const fs::path& into) { return m.to.parent_path() == into / kUnsure; }
 
-std::string sorting_record(const std::string& network, float least_confidence,
-                           const std::vector<std::string>& clusters) {
-  return json_text({{"network", network}, {"min_confidence", least_confidence}, {"clusters", clusters}}) + "\n";
+std::string sorting_record(const std::string& network, float least_confidence, const std::vector<std::string>& clusters,
+                           bool invert) {
+  nlohmann::json record = {{"network", network}, {"min_confidence", least_confidence}, {"clusters", clusters}};
+  if (invert) record["invert"] = true;
+  return json_text(record) + "\n";
 }
 
 void expect_same_sorting(const fs::path& into, const std::string& record) {
@@ -118,10 +120,11 @@ void expect_same_sorting(const fs::path& into, const std::string& record) {
   const nlohmann::json was = nlohmann::json::parse(text, nullptr, false);
   if (was == now) return;
   const auto differs = [&](const char* key) {
-    return !was.is_object() || was.value(key, nlohmann::json()) != now[key];
+    return !was.is_object() || was.value(key, nlohmann::json()) != now.value(key, nlohmann::json());
   };
   const char* other = differs("network")          ? "the network of another run or stage"
                       : differs("min_confidence") ? "another --min-confidence"
+                      : differs("invert")         ? "pictures as they are, or with --invert, where this is the other"
                                                   : "other names of the clusters";
   throw Error(fmt::format("--into {}: holds a sorting by {}; expected another folder", into.string(), other));
 }

@@ -1,7 +1,7 @@
 // Picture files into a folder per cluster: what goes where, and putting it there.
 //   INTO/3/picture.jpg, or INTO/3_dog/picture.jpg where the cluster has a name; as many digits as the largest cluster needs
 //   INTO/unsure/...     images below the least confidence, where one was asked for
-//   INTO/.kith_sort.json   what decided it: the network, the least confidence, the names of the clusters
+//   INTO/.kith_sort.json   what decided it: the network, the least confidence, the names of the clusters, and --invert
 // A picture given twice goes there once. Two files of one name in one cluster become picture.jpg and picture~2.jpg, in the order of
 // the images.
 #pragma once
@@ -22,8 +22,8 @@ std::vector<Move> sorted_places(const NamedAnswers&, const std::filesystem::path
 bool is_unsure(const Move&, const std::filesystem::path& into);
 
 // The text of INTO/.kith_sort.json. `network`: the digest of its weights.
-std::string sorting_record(const std::string& network, float least_confidence,
-                           const std::vector<std::string>& clusters);
+std::string sorting_record(const std::string& network, float least_confidence, const std::vector<std::string>& clusters,
+                           bool invert);
 
 // Error, one line: the record in INTO is another one, and pictures would lie in the folders of two sortings; or it is no file.
 void expect_same_sorting(const std::filesystem::path& into, const std::string& record);

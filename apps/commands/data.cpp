@@ -10,6 +10,7 @@
 
 #include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
+#include "apps/output_folder.h"
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
@@ -151,7 +152,10 @@ data::Wanted wanted(const InfoOptions& o) {
 }
 
 void info(const InfoOptions& options) {
-  if (!options.sheet.empty()) expect_sheet(options.sheet);
+  if (!options.sheet.empty()) {
+    expect_sheet(options.sheet);
+    expect_outside_data("--sheet", options.sheet, options.spec);
+  }
   if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
   data::expect_no_parts(options.spec, options.classes_file);
   const data::Dataset set = data::load(options.spec, wanted(options));

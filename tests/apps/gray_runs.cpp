@@ -138,6 +138,19 @@ TEST_F(GrayRuns, EveryCommandTakesPictures) {
                 " is asked about as it is; expected picture files, or folder:DIR\n");
 }
 
+TEST_F(GrayRuns, PicturesAndTheirNegativesAreTwoSortings) {
+  const std::vector<std::string> words = {"--data", "folder:" + path("pictures"), "--into", path("sorted")};
+  ASSERT_EQ(ask("sort", words).status, 0);
+  std::vector<std::string> inverted = words;
+  inverted.emplace_back("--invert");
+  EXPECT_NE(ask("sort", inverted)
+                .err.find("--into " + path("sorted") +
+                          ": holds a sorting by pictures as they are, or "
+                          "with --invert, where this is the other; expected another folder\n"),
+            std::string::npos);
+  EXPECT_EQ(ask("sort", words).status, 0);  // again
+}
+
 TEST_F(GrayRuns, ARunIsNoPicture) {
   fs::create_directories(root_ / "runs");
   fs::create_directory_symlink(root_ / "run", root_ / "runs" / "first");
@@ -192,6 +205,10 @@ TEST_F(GrayRuns, ARunOnRowsIsToldWhatDoesThatWithRows) {
 TEST_F(GrayRuns, ASheetWantsAFolder) {
   EXPECT_EQ(refused({"data", "info", "folder:" + path("pictures"), "--sheet", path("nowhere/x.png")}),
             "kith: error: " + path("nowhere/x.png") + ": cannot create: no such folder: " + path("nowhere") + "\n");
+  const std::string sheet = path("pictures/sheet.png");  // would be a picture the next time
+  EXPECT_TRUE(refused({"data", "info", "folder:" + path("pictures"), "--sheet", sheet})
+                  .starts_with("kith: error: --sheet " + sheet + ": lies in "));
+  EXPECT_FALSE(fs::exists(sheet));
 }
 
 }  // namespace
