@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -34,14 +33,8 @@ struct Squared {
 // In f32: a lane's n / 16 additions and the tree of four, a subtraction that counts twice and a product each lose at most 2^-24 of
 // the sum, a term below the smallest normal number at most that number; a sum that overflowed was as large as numbers go.
 Squared squared_between(const float* a, const float* b, int64_t n) {
-  std::array<float, 16> lane{};
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int64_t l = 0; l < 16; ++l) lane[l] += (a[i + l] - b[i + l]) * (a[i + l] - b[i + l]);
-  for (int64_t l = 0; i < n; ++i, ++l) lane[l] += (a[i] - b[i]) * (a[i] - b[i]);
-  for (int64_t half = 8; half > 0; half /= 2)
-    for (int64_t l = 0; l < half; ++l) lane[l] += lane[l + half];
-  const double sum = static_cast<double>(lane[0]), lost = static_cast<double>(n / 16 + 8) * 0x1p-23,
+  const double sum = static_cast<double>(squared_distance<float>(a, b, n)),
+               lost = static_cast<double>(n / 16 + 8) * 0x1p-23,
                small = static_cast<double>(n) * static_cast<double>(kSmallest);
   return {.low = std::min(sum, static_cast<double>(std::numeric_limits<float>::max())) * (1 - lost) - small,
           .high = sum * (1 + lost) + small};

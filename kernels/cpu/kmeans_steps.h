@@ -39,18 +39,18 @@ template <class T>
 void seed_centroids(Matrix<const T> x, Matrix<T> centroids, Random random, const RowShares&);
 
 // In f64 and sixteen lanes, summed as a tree: it vectorises, a device's half warp adds in the same order, and equal rows
-// are at distance 0.
-template <class T>
-double squared_distance(const T* a, const T* b, int64_t n) {
-  std::array<double, 16> lane{};
+// are at distance 0. Sum: of float, in f32 throughout.
+template <class Sum = double, class T>
+Sum squared_distance(const T* a, const T* b, int64_t n) {
+  std::array<Sum, 16> lane{};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int64_t l = 0; l < 16; ++l) {
-      const double d = static_cast<double>(a[i + l]) - static_cast<double>(b[i + l]);
+      const Sum d = static_cast<Sum>(a[i + l]) - static_cast<Sum>(b[i + l]);
       lane[l] += d * d;
     }
   for (int64_t l = 0; i < n; ++i, ++l) {
-    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    const Sum d = static_cast<Sum>(a[i]) - static_cast<Sum>(b[i]);
     lane[l] += d * d;
   }
   for (int64_t half = 8; half > 0; half /= 2)
