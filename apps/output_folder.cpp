@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/dataset/dataset.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
 #include "scan/text/first_few.h"
@@ -48,10 +49,8 @@ bool lies_in_folder(const std::string& path, const std::string& folder) {
 }
 
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec) {
-  constexpr std::string_view kFolder = "folder:";
-  if (!spec.starts_with(kFolder)) return;
-  const fs::path folder = spec.substr(kFolder.size());
-  if (folder.empty()) return;  // whose reader says what is missing
+  const fs::path folder = data::path_of(spec);
+  if (data::kind_of(spec) != "folder" || folder.empty()) return;  // whose reader says what is missing
   // By its name, too: a link inside the folder is followed by who reads it.
   if (lies_in_folder(path, folder))
     throw Error(fmt::format("{} {}: lies in {}, whose pictures are read; expected another folder", option, path,

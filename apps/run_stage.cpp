@@ -99,8 +99,7 @@ fs::path found_path(const fs::path& path, const fs::path& run_dir) {
 // Of the images of a run, as overrides of `base`, which lies in `run_dir`.
 std::vector<std::string> find_images(const RunConfig& base, const std::string& run_dir,
                                      const std::set<std::string>& named, ResolvedConfig& out) {
-  const std::string spec = base.data.spec, kind = data::kind_of(spec);
-  const size_t place = kind.size() + 1;
+  const std::string& spec = base.data.spec;
   std::vector<std::string> overrides;
   const auto look = [&](const std::string& field, const std::string& before, const std::string& text) {
     if (text.empty() || named.contains(field)) return;
@@ -111,7 +110,7 @@ std::vector<std::string> find_images(const RunConfig& base, const std::string& r
     out.found += fmt::format("{}{} '{}', which the current folder does not have, is {}", out.found.empty() ? "" : "; ",
                              field, before + text, at.string());
   };
-  look("data.spec", kind + ":", place <= spec.size() ? spec.substr(place) : "");
+  look("data.spec", data::kind_of(spec) + ":", data::path_of(spec));
   look("data.classes_file", "", base.data.classes_file);
   return overrides;
 }
@@ -129,10 +128,8 @@ void expect_run_of_images(const std::string& dir) {
 
 // The pictures in a run are kith's own.
 void expect_no_run(const std::string& spec) {
-  constexpr std::string_view kFolder = "folder:";
-  if (!spec.starts_with(kFolder)) return;
-  const std::string folder = spec.substr(kFolder.size());
-  if (is_run_directory(folder))
+  const std::string folder = data::path_of(spec);
+  if (data::kind_of(spec) == "folder" && is_run_directory(folder))
     throw Error(fmt::format("{}: {} is a run, whose pictures kith made; expected a folder of pictures", spec, folder));
 }
 

@@ -125,8 +125,7 @@ void expect_found(const StageOptions& o, const ResolvedConfig& resolved) {
                     config_path(resolved.source ? o.from : o.out).string(), field, before + text,
                     std::filesystem::current_path().string(), option));
   };
-  expect("data.spec", kind, now.spec.substr(std::min(kind.size(), now.spec.size())), now.spec != was.spec,
-         "--data " + kind);
+  expect("data.spec", kind, data::path_of(now.spec), now.spec != was.spec, "--data " + kind);
   expect("data.classes_file", "", now.classes_file, now.classes_file != was.classes_file, "--set data.classes_file=");
 }
 

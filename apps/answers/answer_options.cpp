@@ -77,7 +77,7 @@ std::vector<std::string> names_of(const data::Split& split) {
 bool is_own_data(const AnswerOptions& o, const TrainedRun& run) {
   const auto place = [](const std::string& spec) {
     std::error_code ignored;
-    return std::filesystem::weakly_canonical(spec.substr(spec.find(':') + 1), ignored);
+    return std::filesystem::weakly_canonical(data::path_of(spec), ignored);
   };
   const std::string& own = run.config.data.spec;
   return data::is_picture_kind(own) && data::kind_of(own) == data::kind_of(o.data) && place(own) == place(o.data);

@@ -40,8 +40,7 @@ data::NpyArray<T> read_table(const path& file, const char* stage) {
     throw Error(fmt::format("{}: missing{}", file.string(),
                             *stage ? fmt::format("; run the {} stage first", stage) : std::string()));
   const auto read = [&] { return data::read_npy<T>(file); };
-  data::NpyArray<T> table =
-      *stage ? or_remedy(fmt::format("remove it, and kith run, or kith {}, makes it anew", stage), read) : read();
+  data::NpyArray<T> table = *stage ? or_remedy(made_anew_by(stage), read) : read();
   if (table.shape.size() != 2)
     throw Error(fmt::format("{}: shape [{}], expected [rows, columns]", file.string(), fmt::join(table.shape, ", ")));
   return table;

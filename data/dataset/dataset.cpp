@@ -238,6 +238,10 @@ bool is_picture_kind(std::string_view spec) { return kind_of(spec) == "folder" |
 
 std::string kind_of(std::string_view spec) { return std::string(spec.substr(0, spec.find(':'))); }
 
+std::string path_of(std::string_view spec) {
+  return std::string(spec.substr(std::min(spec.size(), kind_of(spec).size() + 1)));
+}
+
 Dataset load(std::string_view spec, const Wanted& wanted) {
   const size_t colon = spec.find(':');
   if (std::error_code none; colon == std::string_view::npos && std::filesystem::is_directory(spec, none))

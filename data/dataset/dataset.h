@@ -102,6 +102,7 @@ struct Wanted {
 // (file and line).
 Dataset load(std::string_view spec, const Wanted& = {});
 std::string kind_of(std::string_view spec);   // NAME of NAME:DIR; all of it where there is no colon
+std::string path_of(std::string_view spec);   // DIR of NAME:DIR; empty where there is no colon
 bool is_picture_kind(std::string_view spec);  // folder: or list:
 std::vector<std::string> dataset_names();     // those that load knows
 

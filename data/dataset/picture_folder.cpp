@@ -190,8 +190,7 @@ bool has_picture_ending(const std::string& name) {
 }
 
 void expect_no_parts(std::string_view spec, const std::string& classes_file) {
-  constexpr std::string_view kFolder = "folder:";
-  const fs::path dir = spec.starts_with(kFolder) ? spec.substr(kFolder.size()) : "";
+  const fs::path dir = kind_of(spec) == "folder" ? path_of(spec) : "";
   std::error_code ignored;
   if (!fs::is_directory(dir, ignored) || !classes_file.empty()) return;
   Walk walk(dir);

@@ -55,11 +55,11 @@ std::string state_of(const PictureList& list, const Wanted& wanted) {
 
 // One file for each set and its settings; a change of the pictures replaces it.
 fs::path cache_file(const std::string& spec, const Wanted& wanted) {
-  const std::string place = fs::absolute(spec.substr(spec.find(':') + 1)).lexically_normal().string();
+  const std::string place = fs::absolute(path_of(spec)).lexically_normal().string();
   const auto& [size, background, skip_bad] = wanted.pictures;
-  const std::string name = digest(as_bytes(
-      fmt::format("{} {} {} {} {} {} {} {} {} {}", spec.substr(0, spec.find(':')), place, size, background[0],
-                  background[1], background[2], wanted.holdout, wanted.train, wanted.test, wanted.classes_file)));
+  const std::string name = digest(
+      as_bytes(fmt::format("{} {} {} {} {} {} {} {} {} {}", kind_of(spec), place, size, background[0], background[1],
+                           background[2], wanted.holdout, wanted.train, wanted.test, wanted.classes_file)));
   return wanted.cache / "pictures" / (name + ".pixels");
 }
 

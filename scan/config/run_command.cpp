@@ -30,7 +30,7 @@ std::vector<Difference> differences_from_preset(const RunConfig& config) {
 std::string shown_data(const std::string& spec) {
   const std::string kind = data::kind_of(spec);
   if (!data::is_picture_kind(spec)) return kind;
-  std::filesystem::path place = std::filesystem::path(spec.substr(kind.size() + 1)).lexically_normal();
+  std::filesystem::path place = std::filesystem::path(data::path_of(spec)).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();  // a slash at the end
   const std::string name = place.filename().string();
   return fmt::format("{} {}", kind, name.empty() ? place.string() : name);

@@ -180,4 +180,15 @@ std::vector<float> neighbour_layout(const Matrix<const float>& rows, const Neigh
   return out;
 }
 
+std::vector<float> neighbour_layout(Context& ctx, const Matrix<const float>& unit_rows, uint64_t seed) {
+  constexpr int64_t kNeighbours = 15;
+  return neighbour_layout(unit_rows, nearest(ctx, unit_rows, kNeighbours, false), seed);
+}
+
+std::vector<int64_t> evenly_spaced(int64_t rows, int64_t count) {
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < count; ++i) out.push_back(i * rows / count);
+  return out;
+}
+
 }  // namespace kith

@@ -21,5 +21,12 @@ namespace kith {
 // similarity or a value that is not finite.
 std::vector<float> neighbour_layout(const Matrix<const float>& rows, const Neighbours& lists, uint64_t seed,
                                     int epochs = 200);
+// With the 15 most similar other rows of each, UMAP's number, as lists; at least two rows, of unit length.
+std::vector<float> neighbour_layout(Context&, const Matrix<const float>& unit_rows, uint64_t seed);
+
+// What a map shows of more rows than it has points for: `count` of them, evenly spaced, in their order; count <= rows.
+std::vector<int64_t> evenly_spaced(int64_t rows, int64_t count);
+// Of fewer rows no map is made.
+inline constexpr int64_t kFewestOnMap = 4;
 
 }  // namespace kith

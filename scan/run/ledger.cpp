@@ -66,8 +66,7 @@ Error changed_weights(const fs::path& path, const StageInfo& stage, const RunCon
 
 // Rows or lists of one's own are used, where they are whole.
 void expect_whole(const fs::path& path, const StageInfo& stage) {
-  or_remedy(fmt::format("remove it, and kith run, or kith {}, makes it anew", stage.command),
-            [&] { return data::npy_layout(path); });
+  or_remedy(made_anew_by(stage.command), [&] { return data::npy_layout(path); });
 }
 
 }  // namespace

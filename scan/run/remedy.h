@@ -8,7 +8,12 @@
 
 namespace kith {
 
-// What `read` returns. Error: its own, and behind it the remedy: "remove it, and kith mine makes it anew".
+// Of a file of a run that `stage` wrote and that a short command makes again: "remove it, and kith run, or kith mine, ...".
+inline std::string made_anew_by(const std::string& stage) {
+  return "remove it, and kith run, or kith " + stage + ", makes it anew";
+}
+
+// What `read` returns. Error: its own, and behind it the remedy.
 template <class Read>
 auto or_remedy(const std::string& remedy, Read&& read) {
   try {

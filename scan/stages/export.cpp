@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "data/dataset/dataset.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "nn/model/network_onnx.h"
@@ -31,7 +32,7 @@ void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
            {"kith.version", KITH_VERSION},
            {"kith.stage", e.stage},
            {"kith.network", fmt::format("ResNet-{}, width {}", config.model.depth, config.model.width)},
-           {"kith.data", config.data.spec.substr(0, config.data.spec.find(':'))},
+           {"kith.data", data::kind_of(config.data.spec)},
            {"kith.clusters", std::to_string(e.clusters)},
            {"kith.images", fmt::format("{} x {} x {}, NCHW, {}, values 0..1 (bytes / 255)", images.channels,
                                        images.height, images.width, images.channels == 3 ? "RGB" : "gray")},

@@ -181,6 +181,13 @@ TEST_F(Idx, NamesCorruptGz) {
   EXPECT_HAS(load_error(), gz.string() + ": not a gzip file");
 }
 
+TEST(Spec, IsAKindAndAPathThatMayHoldColons) {
+  EXPECT_EQ(data::kind_of("folder:/a:b/c"), "folder");
+  EXPECT_EQ(data::path_of("folder:/a:b/c"), "/a:b/c");
+  for (const char* none : {"cifar10", "cifar10:", ""}) EXPECT_EQ(data::path_of(none), "") << none;
+  EXPECT_EQ(data::kind_of("cifar10"), "cifar10");
+}
+
 TEST(Spec, NamesUnknownSetsAndBadForms) {
   EXPECT_HAS(error_of([] { load("cifar11:/tmp"); }),
              "unknown data set 'cifar11', expected one of cifar10, cifar100, cifar20, stl10, cifar-format, "

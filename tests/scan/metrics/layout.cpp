@@ -71,6 +71,12 @@ TEST(Layout, TakesCopiesAndFewRows) {
   EXPECT_EQ(neighbour_layout(one.view(), {.rows = 1, .k = 0, .index = {}, .score = {}}, 1), std::vector<float>(2));
 }
 
+TEST(Layout, ShowsRowsFromFirstToLastInEvenSteps) {
+  EXPECT_EQ(evenly_spaced(5, 5), (std::vector<int64_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(evenly_spaced(10, 3), (std::vector<int64_t>{0, 3, 6}));
+  EXPECT_TRUE(evenly_spaced(10, 0).empty());
+}
+
 TEST(Layout, RefusesWhatIsNoNeighbourOrNoNumber) {
   HostMatrix<float> x = normal_rows(3, 2, Seed{1});
   const auto lists = [](std::vector<int64_t> index, float score = 0.5f) {
