@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "apps/commands/arrays.h"
 #include "apps/commands/stage_options.h"
 #include "apps/device.h"
+#include "apps/output_file.h"
 #include "apps/run_stage.h"
 #include "data/dataset/pictures.h"
 #include "data/formats/counted.h"
@@ -275,11 +275,6 @@ std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const Traine
     out = splits_of(o, run);
   as_gray(o, run, out);
   return out;
-}
-
-void expect_ending(const std::string& path, const char* option, const char* ending) {
-  if (!path.empty() && std::filesystem::path(path).extension() != ending)
-    throw Error(fmt::format("{} {}: expected a name ending in {}", option, path, ending));
 }
 
 void expect_writable(const std::string& path, const AnswerOptions& o) {

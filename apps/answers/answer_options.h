@@ -53,9 +53,6 @@ void refuse_rows(const std::string& run, const std::string& instead);
 // has not; --invert without pictures, or for a run of colours.
 std::vector<NamedImages> images_asked_about(const AnswerOptions&, const TrainedRun&);
 
-// Error, one line: the name of an output, if there is one, ends otherwise.
-void expect_ending(const std::string& path, const char* option, const char* ending);
-
 // Error, one line, where `path` cannot or must not be written, as early as that can be known: no such folder, or a folder itself; a
 // file of the run; a file that is asked about, or the list of them.
 void expect_writable(const std::string& path, const AnswerOptions&);

@@ -3,6 +3,7 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
+#include "apps/output_file.h"
 #include "data/formats/counted.h"
 #include "data/formats/npy.h"
 #include "scan/stages/answers.h"

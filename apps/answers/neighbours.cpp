@@ -7,6 +7,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/predictions.h"
+#include "apps/output_file.h"
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"

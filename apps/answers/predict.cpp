@@ -8,6 +8,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/answers/predict_rows.h"
 #include "apps/answers/predictions.h"
+#include "apps/output_file.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"

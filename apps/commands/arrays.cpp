@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "apps/answers/answer_options.h"
+#include "apps/output_file.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"

@@ -43,10 +43,6 @@ int evaluate_arrays(const EvaluateArrays&);
 // Whole numbers, [n]; a column of them, [n, 1], is taken for that. Error, one line: another shape, where `expected` stands.
 data::NpyArray<int64_t> read_column(const std::filesystem::path&, const char* expected);
 
-// Error, one line, before the work that is to be written there: no such folder, a folder has this name, it is a file of a run,
-// or no file can be made there, which is tried.
-void expect_creatable(const std::filesystem::path& file);
-
 // Both return the exit status 0; what is wrong with an array is an exception of one line.
 
 }  // namespace kith

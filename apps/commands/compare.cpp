@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "apps/answers/answer_options.h"
+#include "apps/output_file.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"

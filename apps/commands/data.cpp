@@ -8,8 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/answers/answer_options.h"
-#include "apps/commands/arrays.h"
+#include "apps/output_file.h"
 #include "apps/output_folder.h"
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "apps/answers/answer_options.h"
-#include "apps/commands/arrays.h"
 #include "apps/commands/stages.h"
+#include "apps/output_file.h"
 
 namespace kith {
 

@@ -11,9 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "apps/answers/answer_options.h"
 #include "apps/commands/arrays.h"
-#include "apps/new_folder.h"
+#include "apps/output_file.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
@@ -261,23 +260,6 @@ NeighbourSearch::Lists search(Context& ctx, const FeatureMatrix& file, const Row
 }
 
 }  // namespace
-
-void expect_creatable(const path& file) {
-  std::error_code ignored;
-  if (file.has_parent_path() && !std::filesystem::is_directory(file.parent_path(), ignored))
-    throw Error(fmt::format("{}: cannot create: no such folder: {}", file.string(), file.parent_path().string()));
-  if (std::filesystem::is_directory(file, ignored))
-    throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
-  const bool exists = std::filesystem::exists(file, ignored);
-  if (exists && !std::filesystem::is_regular_file(file, ignored)) return;  // a pipe
-  // A link's file is written where it points to.
-  const path folder = std::filesystem::weakly_canonical(std::filesystem::absolute(file), ignored).parent_path();
-  for (const char* of_a_run : {"config.toml", "run.json"})
-    if (exists && file.extension() != ".onnx" && std::filesystem::exists(folder / of_a_run, ignored))
-      throw Error(file.string() + ": is a file of a run, which is only read; give the output another name");
-  if (const std::string why = why_no_file_in(folder); !why.empty())
-    throw Error(fmt::format("{}: cannot create: {}", file.string(), why));
-}
 
 int mine_arrays(Context& ctx, const MineArrays& options) {
   Collective& ranks = ctx.collective();

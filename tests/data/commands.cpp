@@ -122,7 +122,7 @@ TEST_F(DataCommands, InfoWritesAContactSheet) {
 }
 
 TEST_F(DataCommands, ASheetReplacesASheetAlone) {
-  const std::filesystem::path own = dir / "sheet.png", other = dir / "other.png";
+  const std::filesystem::path own = dir / "sheet.PNG", other = dir / "other.png";
   for (int i = 0; i < 2; ++i) run({"data", "info", spec, "--sheet", own.string()});
   test::write_picture(other, 10);
   const std::vector<uint8_t> bytes = test::read_bytes(other);
