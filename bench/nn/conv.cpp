@@ -1,7 +1,7 @@
 // Every convolution of ResNet-18, each pass, one by one. On the CPU the table that conv_form (nn/device/onednn/conv.cpp) was read from:
 // in each form that oneDNN offers, reorders included; args: images, side, in, out, kernel, stride, pass (0 forward, 1 data,
-// 2 weights), form (0 nhwc, 1 blocked, 2 winograd), format (0 f32, 2 bf16). On a GPU by the plan that nn/device/cudnn chose, the
-// search not timed; the last argument is the format (0 f32, 1 TF32, 2 bf16).
+// 2 weights), form (0 nhwc, 1 blocked, 2 winograd, 3 in tiles: kernels/winograd_bf16.h), format (0 f32, 2 bf16). On a GPU by the
+// plan that nn/device/cudnn chose, the search not timed; the last argument is the format (0 f32, 1 TF32, 2 bf16).
 #include "nn/device/onednn/conv.h"
 
 #include "bench/nn/resnet18.h"
@@ -23,6 +23,17 @@ ConvShape shape_of(const benchmark::State& state) {
           .kernel = kernel,
           .stride = stride,
           .padding = kernel / 2};
+}
+
+constexpr int64_t kInTiles = 3;  // beside the numbers of ConvForm
+
+// Through DenseMath, whose rule takes tiles wherever they are offered.
+void run_in_tiles(Context& ctx, const ConvShape& s, Pass pass, const PlanData& d) {
+  DenseMath& math = ctx.math();
+  if (pass == Pass::forward) math.conv_forward(s, DType::bf16, d.first, d.second, d.out);
+  if (pass == Pass::backward_data) math.conv_backward_data(s, DType::bf16, d.first, d.second, d.out, Write::overwrite);
+  if (pass == Pass::backward_weights)
+    math.conv_backward_weights(s, DType::bf16, d.first, d.second, static_cast<float*>(d.out), Write::overwrite);
 }
 
 void conv_on_cpu(benchmark::State& state) {
@@ -47,6 +58,11 @@ void conv_on_cpu(benchmark::State& state) {
   const PlanData data{.first = pass == Pass::backward_data ? y.raw() : x.raw(),
                       .second = pass == Pass::backward_weights ? y.raw() : w.raw(),
                       .out = out.raw()};
+  if (state.range(7) == kInTiles) {
+    if (!conv_in_tiles(s)) return state.SkipWithError("not in tiles");
+    const auto work = [&] { run_in_tiles(ctx, s, pass, data); };  // tests/kernels/winograd_bf16.cpp
+    return bench::run_verified(state, testing::AssertionSuccess(), {.flops = s.flops(), .bytes = 0}, work);
+  }
   try {
     const Plan& plan = conv_plan(dnn, s, pass, form, types);
     run_plan(dnn, plan, data);  // against plain loops in tests/nn/ops/conv2d.cpp
@@ -195,8 +211,8 @@ bench::Sizes resnet_shapes() {
     int64_t width, images, side, channels;
   };
   for (const Net n : {Net{16, 256, 32, 3}, {64, 64, 32, 3}, {16, 512, 16, 3}, {16, 512, 14, 1}})
-    for (auto& each :
-         cases(bench::resnet18(n.images, n.side, n.channels, n.width), {{0, 0}, {1, 0}, {2, 0}, {0, 2}, {1, 2}}))
+    for (auto& each : cases(bench::resnet18(n.images, n.side, n.channels, n.width),
+                            {{0, 0}, {1, 0}, {2, 0}, {0, 2}, {1, 2}, {kInTiles, 2}}))
       sizes.cpu.push_back(each);
   sizes.cuda = cases(bench::resnet18(1024, 32, 3, 64), {{1}, {2}});  // two views of a batch of 512
   sizes.smoke = cases({bench::resnet18(2, 6, 3, 4)[0], bench::resnet18(2, 6, 3, 4)[2]}, {{0}, {1}, {2}});

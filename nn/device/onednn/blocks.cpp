@@ -36,12 +36,12 @@ void add_in_order(const Tensor& parts, float* out, Write write) {
   });
 }
 
-// f(block, its plan): each on one thread.
+// f(first image of a block, images of it): each on one thread.
 template <class F>
-void for_blocks(const BlockPlans& plans, int64_t blocks, F&& f) {
-  parallel_for(blocks, 1, [&](int64_t b, int64_t) {
+void for_blocks(const ConvShape& s, int64_t images, F&& f) {
+  parallel_for(s.images, images, [&](int64_t first, int64_t end) {
     const OneThread one;
-    f(b, b + 1 == blocks ? plans.last : plans.each);
+    f(first, end - first);
   });
 }
 
@@ -74,33 +74,40 @@ void plan_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, ConvTy
     conv_plan(dnn, s, pass, form, types);
 }
 
+void sum_of_blocks(Context& ctx, const ConvShape& s, int64_t images, float* out, Write write,
+                   const WeightsOfImages& part) {
+  const Tensor parts = ctx.empty({ceil_div(s.images, images), s.out * s.kernel * s.kernel * s.in});
+  for_blocks(s, images,
+             [&](int64_t first, int64_t count) { part(first, count, parts.data() + first / images * parts.dim(1)); });
+  add_in_order(parts, out, write);
+}
+
 void run_pass(OneDnn& dnn, const ConvShape& s, Pass pass, ConvForm form, ConvTypes types, const PlanData& data) {
   const auto images = conv_block_images(s, pass, form);
   if (!images) return run_plan(dnn, conv_plan(dnn, s, pass, form, types), data);
   const BlockPlans plans = block_plans(dnn, s, pass, form, types, *images);
-  const int64_t blocks = ceil_div(s.images, *images);
-  const int64_t x = *images * s.height * s.width * s.in, y = *images * s.out_height() * s.out_width() * s.out;
+  const auto plan_of = [&](int64_t first, int64_t count) -> const Plan& {
+    return first + count == s.images ? plans.last : plans.each;
+  };
+  const int64_t x = s.height * s.width * s.in, y = s.out_height() * s.out_width() * s.out;  // elements of an image
   const auto operand = [&](const void* p, int64_t elements) {
     return static_cast<const char*>(p) + elements * size_of(types.operands);
   };
   if (pass != Pass::backward_weights) {
     const int64_t from = pass == Pass::forward ? x : y, to = pass == Pass::forward ? y : x;
-    return for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
-      run_plan(dnn, plan,
-               {.first = operand(data.first, b * from),
+    return for_blocks(s, *images, [&](int64_t first, int64_t count) {
+      run_plan(dnn, plan_of(first, count),
+               {.first = operand(data.first, first * from),
                 .second = data.second,
-                .out = static_cast<char*>(data.out) + b * to * size_of(types.result),
+                .out = static_cast<char*>(data.out) + first * to * size_of(types.result),
                 .write = data.write});
     });
   }
-  const Tensor parts = dnn.ctx.empty({blocks, s.out * s.kernel * s.kernel * s.in});
-  for_blocks(plans, blocks, [&](int64_t b, const Plan& plan) {
-    run_plan(dnn, plan,
-             {.first = operand(data.first, b * x),
-              .second = operand(data.second, b * y),
-              .out = parts.data() + b * parts.dim(1)});
-  });
-  add_in_order(parts, static_cast<float*>(data.out), data.write);
+  sum_of_blocks(
+      dnn.ctx, s, *images, static_cast<float*>(data.out), data.write, [&](int64_t first, int64_t count, float* dw) {
+        run_plan(dnn, plan_of(first, count),
+                 {.first = operand(data.first, first * x), .second = operand(data.second, first * y), .out = dw});
+      });
 }
 
 }  // namespace kith

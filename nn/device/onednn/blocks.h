@@ -12,6 +12,7 @@
 //       of ResNet-18 on two threads no difference was seen on a busy machine, whose noise is a fifth (bench/README.md). A pass
 //       in blocks keeps no more threads busy than it has blocks, 2 to 32.
 #pragma once
+#include <functional>
 #include <optional>
 
 #include "nn/device/onednn/conv.h"
@@ -20,6 +21,10 @@ namespace kith {
 
 // Images of each block, the last may have fewer; none: the pass is one primitive on all threads.
 std::optional<int64_t> conv_block_images(const ConvShape&, Pass, ConvForm);
+
+// The gradient of weights, out = or += that of the batch, from what `part` makes, on one thread, of each block of `images`.
+using WeightsOfImages = std::function<void(int64_t first, int64_t count, float* dw)>;
+void sum_of_blocks(Context&, const ConvShape&, int64_t images, float* out, Write, const WeightsOfImages& part);
 
 // Makes the plans that run_pass takes; Error where oneDNN does not offer the form.
 void plan_pass(OneDnn&, const ConvShape&, Pass, ConvForm, ConvTypes);

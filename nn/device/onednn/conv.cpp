@@ -8,6 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/onednn_isa.h"
+#include "kernels/winograd_bf16.h"
 #include "nn/device/onednn/blocks.h"
 #include "nn/device/onednn/versions.h"
 
@@ -172,6 +173,19 @@ ConvForm conv_form(const ConvShape& s, Pass pass, DType operands) {
 // Xeon with AMX 1.1 to 3.6 (1x1 3.6 to 6.6), EPYC (Zen 4) 1.1 to 1.3. At 8 x 8 it is 0.9 to 1.05.
 bool conv_in_bf16(const ConvShape& s, Pass pass) {
   return !(onednn::kWinograd && avx512() && pass == Pass::backward_weights && s.out_height() * s.out_width() <= 16);
+}
+
+// Time of oneDNN's bf16 over that of tiles: 2.6 on an AMD EPYC (Zen 4), one thread, processor time in turns, weights' transforms
+// included; forward, and the gradient of weights:
+//   64 channels at 32x32, 64 images     1.5, 1.8      64 at 8x8, 256 images    1.3, 1.8
+//   128 at 16x16                        1.65, 1.6     128 at 4x4               1.3
+//   256 at 8x8                          1.6, 1.7      32 at 16x16              1.1
+//   512 at 4x4                          1.4, 1.6
+// and 0.7 forward for 16 at 32x32, where transforms outweigh products. Matrix units (AMX) multiply sixteen times as fast as the
+// vectors that tiles are made of, and Intel's processors were not measured.
+bool conv_in_tiles(const ConvShape& s) {
+  static const bool fast = __builtin_cpu_is("amd") && kernels::winograd_bf16_offered();
+  return fast && s.kernel == 3 && s.stride == 1 && s.padding == 1 && s.in % 32 == 0 && s.out % 32 == 0;
 }
 
 const Plan& conv_plan(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvForm form, ConvTypes types) {

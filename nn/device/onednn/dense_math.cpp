@@ -1,6 +1,6 @@
-// DenseMath in host memory: convolutions through oneDNN, products through kernels::gemm. Where the processor does not multiply
-// bf16, or is faster in f32 (conv_in_bf16), such operands are widened and results rounded: the same but for the order of the
-// sums in f32.
+// DenseMath in host memory: convolutions through oneDNN, those of bf16 that are faster in tiles (conv_in_tiles) through
+// kernels::winograd_bf16, products through kernels::gemm. Where the processor does not multiply bf16, or is faster in f32
+// (conv_in_bf16), such operands are widened and results rounded: the same but for the order of the sums in f32.
 #include "nn/device/dense_math.h"
 
 #include <fmt/format.h>
@@ -11,7 +11,8 @@
 #include "kernels/core/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
-#include "nn/device/onednn/conv.h"
+#include "kernels/winograd_bf16.h"
+#include "nn/device/onednn/blocks.h"
 
 namespace kith {
 namespace {
@@ -74,6 +75,7 @@ class CpuMath final : public DenseMath {
   using Out = Operand<void*>;
 
   void conv(const ConvShape& s, Pass pass, In first, In second, Out out, Write write) {
+    if (first.dtype == DType::bf16 && conv_in_tiles(s)) return conv_tiles(s, pass, first, second, out, write);
     const bool native = native_ && conv_in_bf16(s, pass);
     const Tensor wide_first = native ? Tensor() : widened(first), wide_second = native ? Tensor() : widened(second);
     if (!wide_first.empty()) first = {DType::f32, wide_first.raw(), first.count};
@@ -93,6 +95,43 @@ class CpuMath final : public DenseMath {
       add_rounded(sums.span(), rounded);
     else
       kernels::to_bf16({.x = sums.span(), .y = rounded}, Queue{});
+  }
+
+  void conv_tiles(const ConvShape& s, Pass pass, In first, In second, Out out, Write write) {
+    if (pass == Pass::backward_weights)
+      return weights_in_tiles(s, static_cast<const bf16*>(first.data), static_cast<const bf16*>(second.data),
+                              static_cast<float*>(out.data), write);
+    const bool forward = pass == Pass::forward;
+    const Tensor transformed = dnn_.ctx.empty({16 * s.in * s.out}, DType::bf16);
+    const kernels::WinogradBf16 args{
+        .images = s.images,
+        .height = s.height,
+        .width = s.width,
+        .from = forward ? s.in : s.out,
+        .to = forward ? s.out : s.in,
+        .x = static_cast<const bf16*>(first.data),
+        .weight = static_cast<const bf16*>(second.data),
+        .y = static_cast<bf16*>(out.data),
+        .transformed = {static_cast<bf16*>(transformed.raw()), static_cast<size_t>(transformed.size())},
+        .write = write};
+    forward ? kernels::winograd_bf16_forward(args) : kernels::winograd_bf16_data(args);
+  }
+
+  void weights_in_tiles(const ConvShape& s, const bf16* x, const bf16* dy, float* dw, Write write) {
+    const int64_t images = *conv_block_images(s, Pass::backward_weights, ConvForm::nhwc), pixels = s.height * s.width;
+    const int64_t scratch = kernels::winograd_bf16_weights_scratch(s.height, s.width, s.in, s.out);
+    sum_of_blocks(dnn_.ctx, s, images, dw, write, [&](int64_t first, int64_t count, float* part) {
+      const Tensor memory = dnn_.ctx.empty({scratch});
+      kernels::winograd_bf16_weights({.images = count,
+                                      .height = s.height,
+                                      .width = s.width,
+                                      .in = s.in,
+                                      .out = s.out,
+                                      .x = x + first * pixels * s.in,
+                                      .dy = dy + first * pixels * s.out,
+                                      .dw = part,
+                                      .scratch = memory.span()});
+    });
   }
 
   // A copy in f32 of an operand in bf16; else nothing.
