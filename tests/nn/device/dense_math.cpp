@@ -58,6 +58,9 @@ Tolerance sum_tolerance(int64_t terms, DType dtype) {
 // In tiles both transformed operands are rounded; the rms error is the contract's (kernels/winograd_bf16.h) of a sum of unit
 // normals, and at most sqrt 8 r in a corner of the weights. The largest of 1e5 results is within 6 of it.
 Tolerance conv_tolerance(const ConvShape& s, Pass pass, DType dtype, bool on_cpu) {
+#ifdef KITH_SIMT
+  on_cpu = true;  // whose DenseMath stands in for the card's
+#endif
   const int64_t terms = conv_terms(s, pass);
   Tolerance t = sum_tolerance(terms, dtype);
   const double roundings = pass == Pass::backward_weights ? 8 : 50. / 9;
