@@ -26,6 +26,15 @@ WinogradTiles::WinogradTiles(const WinogradBf16& a)
 
 namespace {
 
+// Of this thread, and kept: fresh from the system for each block, its pages cost as much time as the products.
+template <class T>
+T* kept_scratch(int64_t count) {
+  static thread_local AlignedArray<T> memory;
+  static thread_local int64_t size = 0;
+  if (size < count) memory = aligned_array<T>(count), size = count;
+  return memory.get();
+}
+
 using Piece = void (*)(const WinogradBf16&, int64_t from, int64_t to);
 
 void winograd(const WinogradBf16& a, Piece weights) {
@@ -42,12 +51,12 @@ void winograd(const WinogradBf16& a, Piece weights) {
     for (int64_t i = begin; i < end; ++i) weights(a, i % groups * kGroup, i / groups * kLanes);
   });
   parallel_for(tiles.count, tiles.most, [&](int64_t begin, int64_t end) {
-    const auto v = aligned_array<bf16>(kPositions * tiles.v_stride);
-    const auto m = aligned_array<float>(kPositions * tiles.m_stride);
-    winograd_images(a, tiles, begin, end, v.get());
+    bf16* const v = kept_scratch<bf16>(kPositions * tiles.v_stride);
+    float* const m = kept_scratch<float>(kPositions * tiles.m_stride);
+    winograd_images(a, tiles, begin, end, v);
     for (int64_t to = 0; to < a.to; to += winograd_panel(a.to)) {
-      winograd_products(a, tiles, end - begin, to, v.get(), m.get());
-      winograd_results(a, tiles, begin, end, to, m.get());
+      winograd_products(a, tiles, end - begin, to, v, m);
+      winograd_results(a, tiles, begin, end, to, m);
     }
   });
 }

@@ -175,12 +175,12 @@ bool conv_in_bf16(const ConvShape& s, Pass pass) {
   return !(onednn::kWinograd && avx512() && pass == Pass::backward_weights && s.out_height() * s.out_width() <= 16);
 }
 
-// Time of oneDNN's bf16 over that of tiles: 2.6 on an AMD EPYC (Zen 4), one thread, processor time in turns, weights' transforms
-// included; forward, and the gradient of weights:
-//   64 channels at 32x32, 64 images     1.5, 1.8      64 at 8x8, 256 images    1.3, 1.8
-//   128 at 16x16                        1.65, 1.6     128 at 4x4               1.3
-//   256 at 8x8                          1.6, 1.7      32 at 16x16              1.1
-//   512 at 4x4                          1.4, 1.6
+// Time of oneDNN's bf16 over that of tiles: 2.6 on an AMD EPYC (Zen 4), one thread, processor time, weights' transforms and the
+// sum of their blocks included; forward, data, weights:
+//   64 channels at 32x32, 64 images  1.5, 1.5, 1.7     32 at 16x16, 256 images   1.1, 1.1, 1.4
+//   128 at 16x16                     1.5, 1.3, 1.4     64 at 8x8                 1.3, 1.4, 1.8
+//   256 at 8x8                       1.7, 1.9, 1.3     128 at 4x4                1.2, 1.1, 1.4
+//   512 at 4x4                       1.5, 1.3, 1.2
 // and 0.7 forward for 16 at 32x32, where transforms outweigh products. Matrix units (AMX) multiply sixteen times as fast as the
 // vectors that tiles are made of, and Intel's processors were not measured.
 bool conv_in_tiles(const ConvShape& s) {

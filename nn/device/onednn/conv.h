@@ -1,5 +1,5 @@
 // Convolution through oneDNN. Images NHWC, weights [out, kernel, kernel, in], f32 or bf16 with sums in f32, rounded once.
-// No bit of a result depends on the number of threads (blocks.h).
+// No bit of a result depends on the number of threads (blocks.h). What is not for oneDNN: conv_in_tiles.
 #pragma once
 #include "nn/device/onednn/plan.h"
 
