@@ -16,7 +16,8 @@ were to write.
 
 --quota takes a quota of btrfs in place of the tmpfs, which is exceeded (EDQUOT) where a disk is full; it counts also what a
 file system writes of its own. --inodes limits the number of files and folders in place of bytes. Where no tmpfs can be mounted,
-or with --file-size, the size of every file is limited (ulimit -f), which also sends SIGXFSZ. --only: of the other commands these.
+or with --file-size, the size of every file is limited (ulimit -f), which also sends SIGXFSZ; then with one rank alone, as Open
+MPI needs larger files than the run does, and its launcher waits for ever where it has none. --only: of the other commands these.
 --attempts N grows by up to an Nth of what a finished run holds. A line of JSON for each attempt, a summary at the end; the
 exit status is 1 where anything differed, was lost, or was said otherwise."""
 import argparse, json, os, random, re, resource, shutil, signal, struct, subprocess, sys, tempfile, time
@@ -253,7 +254,7 @@ class Campaign:
         self.grow("cache", words, {}, cache=f"{self.where}/cache")
 
     def run(self):
-        for ranks in self.o.ranks:
+        for ranks in self.o.ranks if self.shrinks else [1]:
             self.life(ranks, checkpoints=True)
         self.life(1, checkpoints=False)
         if not self.o.runs_only:

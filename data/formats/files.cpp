@@ -1,8 +1,11 @@
 #include "data/formats/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -39,6 +42,28 @@ void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> 
   ::close(fd);
 }
 
+bool has_name(int fd, const std::filesystem::path& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+// Empty, and of this writer alone: who writes the same name at the same time waits, and is the one whose file stays.
+int open_partial(const std::filesystem::path& path) {
+  for (;;) {
+    const int fd = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd < 0) fail("{}: cannot create: {}", path.string(), std::strerror(errno));
+    while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+    }
+    const bool own = has_name(fd, path);  // else renamed or removed since by who had the lock
+    if (own && (::ftruncate(fd, 0) == 0 || errno == EINVAL)) return fd;  // EINVAL: a device
+    const int error = errno;
+    ::close(fd);
+    if (own) fail("{}: cannot empty: {}", path.string(), std::strerror(error));
+  }
+}
+
 }  // namespace
 
 std::ifstream open_file(const std::filesystem::path& path) {
@@ -54,7 +79,9 @@ std::ifstream open_file(const std::filesystem::path& path) {
 
 std::vector<uint8_t> read_file(const std::filesystem::path& path) {
   std::ifstream in = open_file(path);
-  std::vector<uint8_t> bytes(static_cast<size_t>(std::filesystem::file_size(path)));
+  in.seekg(0, std::ios::end);  // of the file that is open: another may have the name by now
+  std::vector<uint8_t> bytes(static_cast<size_t>(std::max<std::streamoff>(in.tellg(), 0)));
+  in.seekg(0);
   if (!in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
     fail("{}: cannot read {} bytes", path.string(), bytes.size());
   return bytes;
@@ -68,8 +95,7 @@ void write_file(const std::filesystem::path& name, std::initializer_list<Bytes> 
     return write_into(name, parts);
   const std::filesystem::path path = behind_links(name);
   const std::filesystem::path temporary = path.string() + ".partial";
-  const int fd = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
-  if (fd < 0) fail("{}: cannot create: {}", temporary.string(), std::strerror(errno));
+  const int fd = open_partial(temporary);
   try {
     for (const Bytes part : parts) write_all(fd, part, path);
     if (::fsync(fd) != 0) fail("{}: cannot sync: {}", path.string(), std::strerror(errno));

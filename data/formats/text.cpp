@@ -93,10 +93,12 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);  // of i - 2, i - 1 and i characters of a
+  std::vector<size_t> before(b.size() + 1), above(b.size() + 1),
+      row(b.size() + 1);  // of i - 2, i - 1 and i characters of a
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    before = std::exchange(above, row);
+    std::swap(before, above);
+    std::swap(above, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
@@ -107,9 +109,15 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_hint(std::string_view name, const std::vector<std::string>& known) {
-  const auto distance = [&](const std::string& other) { return edit_distance(name, other); };
-  const auto nearest = std::ranges::min_element(known, {}, distance);
-  if (nearest == known.end() || 2 * distance(*nearest) > std::max(name.size(), nearest->size())) return {};
+  const std::string* nearest = nullptr;
+  size_t least = 0;
+  for (const std::string& other : known) {
+    const auto [shorter, longer] = std::minmax({name.size(), other.size()});
+    if (2 * (longer - shorter) > longer) continue;  // that many characters are others
+    if (const size_t distance = edit_distance(name, other); nearest == nullptr || distance < least)
+      nearest = &other, least = distance;
+  }
+  if (nearest == nullptr || 2 * least > std::max(name.size(), nearest->size())) return {};
   return "; the nearest is " + *nearest;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/core/check.h"
+#include "kernels/core/onednn_room.h"
 #include "kernels/core/parallel.h"
 
 namespace kith::kernels {
@@ -25,9 +26,12 @@ void gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const 
     return;
   }
   const auto flag = [](Op op) { return op == Op::none ? 'N' : 'T'; };
+  [[maybe_unused]] static const bool code = (expect_room_for_code(), true);  // made at the first product
   const OneThread one;
   const dnnl_status_t status = dnnl_sgemm(flag(op_a), flag(op_b), m, n, k, alpha, a, std::max<int64_t>(lda, 1), b,
                                           std::max<int64_t>(ldb, 1), beta, c, std::max<int64_t>(ldc, 1));
+  if (status == dnnl_out_of_memory)
+    throw OutOfMemory(fmt::format("out of memory: a product of matrices, {} x {} by {} x {}", m, k, k, n));
   check(status == dnnl_success, fmt::format("dnnl_sgemm failed with status {} (m {}, n {}, k {})", +status, m, n, k));
 }
 

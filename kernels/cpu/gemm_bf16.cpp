@@ -7,6 +7,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/onednn_isa.h"
+#include "kernels/core/onednn_room.h"
 #include "kernels/core/parallel.h"
 
 namespace kith::kernels {
@@ -70,6 +71,7 @@ class Lately {
     for (auto& [k, product] : known_)
       if (k == key) return product;
     if (known_.size() == kMost) known_.clear();
+    expect_room_for_code();
     return known_.emplace_back(key, make()).second;
   }
 
@@ -84,6 +86,7 @@ void guarded(const char* what, F&& f) {
     const OneThread one;  // oneDNN plans for the threads that there are
     f();
   } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory) throw OutOfMemory(fmt::format("out of memory: {} of bf16", what));
     throw Error(fmt::format("oneDNN: {} of bf16 failed: {}", what, e.what()));
   }
 }

@@ -90,6 +90,7 @@ class Reader {
       if (!value || *value < 0) wrong();
       if (std::ranges::find(grid_.seeds, static_cast<uint64_t>(*value)) != grid_.seeds.end()) wrong();
       grid_.seeds.push_back(static_cast<uint64_t>(*value));
+      if (grid_.seeds.size() > kMostCells) refuse(*node, fmt::format("seeds: expected at most {}", kMostCells));
     }
   }
 
@@ -172,7 +173,7 @@ class Reader {
   std::string text_of(const toml::node& value) const {
     if (const auto text = value.value_exact<std::string>()) return *text;
     if (const auto number = value.value_exact<double>()) return fmt::format("{}", *number);
-    return found(source_, value);
+    return written(source_, value);
   }
 
   // Setting number i: the value of each column.
@@ -201,7 +202,7 @@ class Reader {
     }
   }
 
-  RunConfig config_of(size_t setting) const {
+  RunConfig config_of(size_t setting) {
     const std::vector<size_t> at = digits(setting);
     const Variant& variant = variants_[has_variants() ? at[0] : 0];
     std::vector<Assignment> all = set_;
@@ -219,10 +220,18 @@ class Reader {
         throw Error(fmt::format("{}: {}: {}", source_.name, what, e.what()));
       }
     };
-    RunConfig config = named("preset", [&] {
-      return load_config(variant.preset.empty() ? preset_ : variant.preset,
-                         spec.empty() ? std::vector<std::string>{} : std::vector{"data.spec=" + spec});
-    });
+    const std::string preset = variant.preset.empty() ? preset_ : variant.preset;
+    auto read = presets_.find({preset, spec});
+    if (read == presets_.end())
+      read = presets_
+                 .emplace(std::pair(preset, spec), named("preset",
+                                                         [&] {
+                                                           return load_config(
+                                                               preset, spec.empty() ? std::vector<std::string>{}
+                                                                                    : std::vector{"data.spec=" + spec});
+                                                         }))
+                 .first;
+    RunConfig config = read->second;
     Places places;
     for (const Assignment& a : all) set_field(config, a.field, *a.value, source_, places);
     return named(grid_.settings[setting].name,
@@ -250,6 +259,7 @@ class Reader {
   Source source_;
   toml::table document_;
   std::string preset_, data_;
+  std::map<std::pair<std::string, std::string>, RunConfig> presets_;  // that were read, for a data set each
   std::vector<Assignment> set_, axes_;
   std::vector<Variant> variants_;  // one without a name where the file has none
   Grid grid_;

@@ -17,6 +17,8 @@
 namespace kith {
 namespace {
 
+constexpr size_t kShown = 100;  // bytes of a name that messages quote
+
 // "pretext.epochs=20", with or without spaces around the sign.
 void set_override(RunConfig& config, const std::string& text, Places& places) {
   Source source{"--set " + text, "", false};
@@ -43,7 +45,8 @@ Source find_preset(const std::string& name) {
 void expect_data_set(const std::string& name, const std::string& where) {
   const std::vector<std::string> known = data::dataset_names();
   if (std::ranges::find(known, name) == known.end())
-    throw Error(fmt::format("{}: no data set has the name '{}'{}", where, name, data::nearest_hint(name, known)));
+    throw Error(fmt::format("{}: no data set has the name '{}'{}", where, shortened(name, kShown),
+                            data::nearest_hint(name, known)));
 }
 
 // Takes made_for = ["NAME"] out of a document: what it is said to be for, and no field.
@@ -70,7 +73,7 @@ toml::table take_for(toml::table& document, const Source& source) {
   toml::table sections = std::move(*node->as_table());  // a copy would not know its lines
   for (const auto& [key, section] : sections) {
     const std::string name(key.str()), at = place(source, section.source());
-    expect_data_set(name, fmt::format("{}: for.{}", at, name));
+    expect_data_set(name, fmt::format("{}: for.{}", at, shortened(name, kShown)));
     if (!section.is_table())
       throw Error(fmt::format("{}: for.{}: expected a table; found {}", at, name, found(source, section)));
   }

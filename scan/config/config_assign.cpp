@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 #include "data/formats/text.h"
@@ -18,13 +19,31 @@ std::string_view last_part(std::string_view path) { return path.substr(path.find
 std::string_view section_of(std::string_view path) { return path.substr(0, path.size() - last_part(path).size()); }
 
 // The own name counts most: pretext.lr is meant to be pretext.schedule.lr, not pretext.tau.
+// A field that is further by what is known of it so far, or by the length of its name alone, is not looked at closer.
 std::string nearest(std::string_view name, const std::vector<Field>& known) {
-  const auto distance = [&](const Field& field) {
-    const size_t own = data::edit_distance(last_part(name), last_part(field.name));
-    const size_t section = std::min<size_t>(data::edit_distance(section_of(name), section_of(field.name)), 3);
-    return std::pair(4 * own + section, data::edit_distance(name, field.name));
-  };
-  return std::ranges::min_element(known, {}, distance)->name;
+  const Field* best = nullptr;
+  std::pair<size_t, size_t> least{SIZE_MAX, SIZE_MAX};
+  const std::string_view own = last_part(name), section = section_of(name);
+  for (const Field& field : known) {
+    const std::string_view last = last_part(field.name);
+    const auto [shorter, longer] = std::minmax({own.size(), last.size()});
+    if (4 * (longer - shorter) > least.first) continue;
+    size_t parts = 4 * data::edit_distance(own, last);
+    if (parts > least.first) continue;
+    parts += std::min<size_t>(data::edit_distance(section, section_of(field.name)), 3);
+    if (parts > least.first) continue;
+    const std::pair distance(parts, data::edit_distance(name, field.name));
+    if (distance < least) best = &field, least = distance;
+  }
+  return best->name;
+}
+
+// A name that no field comes near is not compared with each: that costs the product of the lengths.
+std::string unknown_text(std::string_view name, const std::vector<Field>& known) {
+  constexpr size_t kLongest = 100;  // twice the longest field's
+  if (name.size() > kLongest)
+    return fmt::format("unknown field {}; kith fields lists those that are", shortened(name, kLongest));
+  return fmt::format("unknown field {}; the nearest is {}", name, nearest(name, known));
 }
 
 // A number as people write it where TOML wants a digit on both sides of the point: .5, 5., +.5
@@ -128,8 +147,7 @@ class Setter {
     const std::string at = place(source_, node.source());
     if (field == known_.end() && is_section(path, known_))
       throw Error(fmt::format("{}: {} is a section, expected a table; found {}", at, path, found(source_, node)));
-    if (field == known_.end())
-      throw Error(fmt::format("{}: unknown field {}; the nearest is {}", at, path, nearest(path, known_)));
+    if (field == known_.end()) throw Error(fmt::format("{}: {}", at, unknown_text(path, known_)));
     if (!std::visit(Assign{node, field->range, source_}, field->value))
       throw Error(fmt::format("{}: {}: expected {}; found {}", at, path, describe(*field), found(source_, node)));
     places_[path] = at;

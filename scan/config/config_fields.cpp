@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "kernels/augment_params.h"
 
@@ -281,9 +282,13 @@ std::vector<Field> fields(RunConfig& c) {
 }
 
 Affects affects_of(const std::string& name) {
-  RunConfig config;
-  const std::vector<Field> known = fields(config);
-  return std::ranges::find(known, name, &Field::name)->affects;
+  static const std::map<std::string, Affects> known = [] {
+    RunConfig config;
+    std::map<std::string, Affects> all;
+    for (const Field& field : fields(config)) all[field.name] = field.affects;
+    return all;
+  }();
+  return known.at(name);
 }
 
 }  // namespace kith

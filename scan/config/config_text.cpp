@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
 constexpr size_t kLargest = size_t{1} << 20;        // bytes; a configuration has a few thousand
+constexpr size_t kMostParts = 16;                   // of a key; fields have up to four
+constexpr size_t kShown = 200;                      // bytes of a value that messages quote
 
 void expect_utf8(const Source& source) {
   const std::string& text = source.text;
@@ -27,6 +29,60 @@ void expect_utf8(const Source& source) {
   throw Error(fmt::format("{}:{}: expected UTF-8 text; found the byte 0x{:02X} of another encoding (Latin-1?)",
                           source.name, 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n'),
                           static_cast<unsigned char>(text[at])));
+}
+
+// Behind the comment or string that begins at `at`; one that does not end is an error that toml++ tells.
+size_t behind(std::string_view text, size_t at) {
+  const char first = text[at];
+  if (first == '#') return std::min(text.find('\n', at), text.size());
+  const std::string_view three = text.substr(at, 3);
+  const bool many = three == "\"\"\"" || three == "'''";
+  for (at += many ? 3 : 1; at < text.size(); ++at) {
+    if (first == '"' && text[at] == '\\')
+      ++at;
+    else if (many && text.substr(at, 3) == three)
+      return std::min({text.find_first_not_of(first, at), at + 5, text.size()});  // two more may be of the string
+    else if (!many && (text[at] == first || text[at] == '\n'))
+      return at + 1;
+  }
+  return text.size();
+}
+
+// toml++ makes a table of each part of a.b.c and takes them down one within the other: of 100,000 the stack is at its end.
+void expect_short_keys(std::string_view text, const Source& source) {
+  size_t line = 1, parts = 1;
+  for (size_t at = 0, next = 0; at < text.size(); at = next) {
+    const char c = text[at];
+    next = c == '#' || c == '"' || c == '\'' ? behind(text, at) : at + 1;
+    if (c == '.')
+      ++parts;
+    else if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos)
+      parts = 1;
+    if (parts > kMostParts)
+      throw Error(fmt::format("{}: expected a key of at most {} parts",
+                              source.lines ? fmt::format("{}:{}", source.name, line) : source.name, kMostParts));
+    line += static_cast<size_t>(std::ranges::count(text.substr(at, next - at), '\n'));
+  }
+}
+
+std::string formatted(const toml::node& node) {
+  std::ostringstream text;
+  text << toml::toml_formatter(node,
+                               toml::toml_formatter::default_flags & ~toml::format_flags::allow_multi_line_strings);
+  return text.str();
+}
+
+// A long list is formatted with a line for each value.
+std::string in_one_line(std::string_view text) {
+  std::string out;
+  for (size_t end; !text.empty(); text.remove_prefix(end)) {
+    end = std::min(text.find('\n'), text.size());
+    out += text.substr(0, end);
+    if (end == text.size()) break;
+    end = std::min(text.find_first_not_of(" \n", end), text.size());
+    out += ' ';
+  }
+  return out;
 }
 
 }  // namespace
@@ -47,6 +103,7 @@ toml::table parse(const Source& source) {
   expect_utf8(source);
   std::string_view text = source.text;
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  expect_short_keys(text, source);
   try {
     return toml::parse(text, source.name);
   } catch (const toml::parse_error& e) {
@@ -72,10 +129,17 @@ std::string place(const Source& source, const toml::source_region& region) {
 
 std::string found(const Source& source, const toml::node& node) {
   if (node.is_table()) return "a table";
-  if (!source.lines && !node.is_string()) return source.text;
-  std::ostringstream text;
-  text << toml::toml_formatter(node);
-  return text.str();
+  return shortened(written(source, node), kShown);
+}
+
+std::string written(const Source& source, const toml::node& node) {
+  return !source.lines && !node.is_string() ? source.text : in_one_line(formatted(node));
+}
+
+std::string shortened(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;  // within a character
+  return std::string(text.substr(0, bytes)) + "...";
 }
 
 std::string_view trimmed(std::string_view text) {

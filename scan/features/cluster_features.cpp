@@ -19,6 +19,7 @@
 #include "scan/features/lost_in_f32.h"
 #include "scan/features/methods.h"
 #include "scan/features/training.h"
+#include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
@@ -142,7 +143,7 @@ std::string about_length(const FeatureMatrix& x, const RowSettings& s, double le
 constexpr double kLeastLength = 0x1p-13, kMostLength = 0x1p16;  // refused beyond
 constexpr double kFewShorter = 0x1p-5, kFewLonger = 0x1p8;      // warned of beyond
 
-// A kill between the model and the line that ends the method's lines leaves them open; how many they were, nobody knows any more.
+// A kill between the model and the line that ends the method's lines leaves them open.
 void close_log(const RowRun& run) {
   const std::filesystem::path log = run.dir / "metrics.jsonl";
   if (!std::filesystem::exists(log)) return;
@@ -150,7 +151,7 @@ void close_log(const RowRun& run) {
   if (std::ranges::none_of(read_metrics(log), [&](const json& line) {
         return line.value("stage", "") == stage && line.value("finished", false);
       }))
-    run.report.metric({{"stage", stage}, {"finished", true}});
+    run.report.metric(closing_line(run.dir, stage, "cluster"));
 }
 
 // A line of warning where the neighbours are not as they were written; empty: they are, or there are none.
@@ -185,6 +186,7 @@ SafeTensors model_of(const RowRun& run) {
   data::write_file(timing_path(run.dir), {data::as_bytes(json{{"fit", watch.seconds()}}.dump() + "\n")});
   fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
   write_safetensors(file, fit.arrays);
+  run.report.log_position();  // the lines that the record counts are on disk before it is
   record_row_model(run.dir);
   remove_row_checkpoint(run);
   run.report.metric(finished_line(run.dir, name_of(run.settings.method)));

@@ -6,6 +6,7 @@
 
 #include "data/dataset/digest.h"
 #include "kernels/core/check.h"
+#include "scan/run/log_ends.h"
 #include "scan/run/lost_lines.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
@@ -45,8 +46,9 @@ SafeTensors read_row_model(const std::filesystem::path& dir) {
 }
 
 void record_row_model(const std::filesystem::path& dir) {
-  write_record(dir, "cluster",
-               {.origin = {}, .outputs = {{kModel, data::digest_of_file(dir / kModel)}}, .version = KITH_VERSION});
+  StageRecord record{.origin = {}, .outputs = {{kModel, data::digest_of_file(dir / kModel)}}, .version = KITH_VERSION};
+  record_lines(record.outputs, dir, read_run_file(dir).at("settings").at("method").get<std::string>());
+  write_record(dir, "cluster", record);
 }
 
 void record_row_judgement(const std::filesystem::path& dir) {

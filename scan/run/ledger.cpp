@@ -9,6 +9,7 @@
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
+#include "scan/run/log_ends.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -233,6 +234,7 @@ void Ledger::finish(const std::string& stage) {
   for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
   for (const std::string& file : beside(info))
     if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
+  record_lines(record.outputs, dir_, info.command);
   write_record(dir_, stage, record);
 }
 

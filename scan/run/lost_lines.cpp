@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
@@ -93,11 +94,6 @@ std::string told(const std::filesystem::path& log, std::span<const LoggedStage> 
   if (read.cut && work == AtWork::no) parts.emplace_back("the last line is cut off");
   if (parts.empty()) return "";
   return fmt::format("{}: lines are missing ({}), what is left is shown", log.string(), fmt::join(parts, "; "));
-}
-
-// Weights that came from elsewhere were not trained here.
-bool imported(const RunConfig& c, std::string_view stage) {
-  return stage == "pretext" ? !c.pretext.weights.empty() : stage == "cluster" && !c.cluster.weights.empty();
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "scan/run/log_ends.h"
 #include "scan/text/json_text.h"
 
 namespace kith {
@@ -129,14 +130,7 @@ ReadLog read_log(const std::filesystem::path& path) {
 std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path) { return read_log(path).lines; }
 
 nlohmann::json finished_line(const std::filesystem::path& run_dir, const std::string& stage) {
-  nlohmann::json end = {{"stage", stage}, {"finished", true}};
-  const std::filesystem::path log = run_dir / "metrics.jsonl";
-  if (!std::filesystem::exists(log)) return end;
-  int64_t lines = 1;
-  for (const nlohmann::json& line : read_metrics(log))
-    if (stage_of(line) == stage) lines = is_finished(line) ? 1 : lines + 1;
-  end["lines"] = lines;
-  return end;
+  return finished_line(stage, lines_of(run_dir, stage));
 }
 
 std::vector<nlohmann::json> finished_lines(std::vector<nlohmann::json> lines) {

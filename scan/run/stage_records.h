@@ -10,7 +10,7 @@ namespace kith {
 
 struct StageRecord {
   Origin origin;
-  Origin::Values outputs;  // file -> digest
+  Origin::Values outputs;  // file -> digest; metrics.jsonl -> how many lines (log_ends.h)
   std::string version;     // of the program
   bool under_way = false;  // its files are being written
 };

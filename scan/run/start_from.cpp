@@ -1,11 +1,16 @@
 #include "scan/run/start_from.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -64,6 +69,36 @@ void copy_report(const std::set<std::string>& commands, const fs::path& from, co
   write_text(to / "timing.json", times.dump(2) + "\n");
 }
 
+// A folder that is filled before it gets its name, by one command at a time.
+class OwnFolder {
+ public:
+  OwnFolder(const fs::path& path, const fs::path& target) : path_(path) {
+    fs::create_directories(path);
+    file_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int error = errno;
+    if (file_ < 0) throw fs::filesystem_error("open", path, std::error_code(error, std::generic_category()));
+    if (flock(file_, LOCK_EX | LOCK_NB) == 0 && has_name()) return;
+    close(file_);
+    throw Error(fmt::format("{}: another kith is working in this directory", target.string()));
+  }
+  ~OwnFolder() { close(file_); }
+  OwnFolder(const OwnFolder&) = delete;
+  OwnFolder& operator=(const OwnFolder&) = delete;
+  void remove() const {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+
+ private:
+  bool has_name() const {  // not renamed or removed between the two
+    struct stat opened {
+    }, named{};
+    return fstat(file_, &opened) == 0 && stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+  }
+  fs::path path_;
+  int file_ = -1;
+};
+
 void fill(const ReusePlan& plan, const RunConfig& config, const fs::path& from, const fs::path& to) {
   const StageRecords records = read_records(from);
   for (const std::string& stage : plan.stages) {
@@ -110,20 +145,20 @@ void take_over(const ReusePlan& plan, const RunConfig& config, const fs::path& f
   // "a/" would put the partial folder inside, where no rename can replace a.
   const fs::path target = to.has_filename() ? to : to.parent_path();
   const fs::path partial = target.string() + ".partial";
+  if (fs::exists(target) && !fs::is_empty(target))
+    throw Error(fmt::format("{}: --from wants a new folder, this one is not empty", target.string()));
+  std::optional<OwnFolder> own;
   try {
-    if (fs::exists(target) && !fs::is_empty(target))
-      throw Error(fmt::format("{}: --from wants a new folder, this one is not empty", target.string()));
-    fs::remove_all(partial);  // of a command that was killed
-    fs::create_directories(partial);
+    own.emplace(partial, target);
+    for (const fs::directory_entry& left : fs::directory_iterator(partial))
+      fs::remove_all(left);  // of a killed command
     fill(plan, config, from, partial);
     fs::rename(partial, target);
   } catch (const fs::filesystem_error& e) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
+    if (own) own->remove();
     throw Error(fmt::format("--from {}: cannot copy to {}: {}", from.string(), target.string(), e.code().message()));
   } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
+    if (own) own->remove();
     throw;
   }
 }

@@ -9,8 +9,10 @@
 
 #include "kernels/core/check.h"
 #include "nn/device/ranks/collective.h"
+#include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/ranks.h"
+#include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
 namespace kith {
@@ -55,26 +57,58 @@ void start_stage(Session& s, const std::string& stage) {
 
 void begin_results(const Session& s, const std::string& stage) { report_all(s, s.ledger.begin(stage)); }
 
-void finish_results(const Session& s, const std::string& stage) { s.ledger.finish(stage); }
+// The lines that the record counts are on disk before it is.
+void finish_results(const Session& s, const std::string& stage) {
+  s.report.log_position();
+  s.ledger.finish(stage);
+}
 
 void report_finished(const Session& s, const std::string& command) { s.report.metric(finished_line(s.dir, command)); }
+
+namespace {
+
+// The last one of a command, with whose record its result stands.
+std::string last_stage_of(const std::string& command) {
+  std::string last;
+  for (const StageInfo& stage : stage_table())
+    if (stage.command == command) last = stage.name;
+  return last;
+}
+
+// Lines behind those of the valid result are of an attempt that was killed: others than were counted when it was recorded; of an
+// earlier version's, which did not count, written after that.
+bool of_another_attempt(const Session& s, const std::string& command, const StageRecord& record) {
+  if (const auto lines = recorded_lines(record.outputs)) return lines_of(s.dir, command) != *lines;
+  return std::filesystem::last_write_time(s.dir / "metrics.jsonl") >
+         std::filesystem::last_write_time(s.dir / "stages.json");
+}
+
+}  // namespace
 
 void complete_log(const Session& s, const std::string& command) {
   const std::filesystem::path log = s.dir / "metrics.jsonl";
   if (!std::filesystem::exists(log)) return;
-  bool open = false, earlier = false;  // lines of the stage, and none that ends them; such a line before them
+  bool none = true, open = false,
+       earlier = false;  // no line of the stage; some, and none that ends them; such a line before them
   for (const nlohmann::json& line : read_metrics(log))
     if (line.value("stage", "") == command) {
+      none = false;
       open = !line.value("finished", false);
       earlier |= !open;
     }
+  const std::string stage = last_stage_of(command);
+  const StageRecords records = read_records(s.dir);
+  const auto record = records.find(stage);
+  const bool recorded = record != records.end();
+  if (none && recorded && recorded_lines(record->second.outputs) == 0 &&
+      !imported(s.config, command))  // it has but the line that ends it
+    return s.report.metric(finished_line(command, 0));
   if (!open) return;
-  // Lines behind those of the valid result, written after it was recorded, are of an attempt that was killed: they go.
-  if (earlier && std::filesystem::last_write_time(log) > std::filesystem::last_write_time(s.dir / "stages.json")) {
+  if (earlier && recorded && of_another_attempt(s, command, record->second)) {
     s.report.begin(command, 0, 0);
     return s.report.end();
   }
-  s.report.metric({{"stage", command}, {"finished", true}});  // how many lines it had, nobody knows any more
+  s.report.metric(closing_line(s.dir, command, stage));
 }
 
 void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) {

@@ -125,14 +125,23 @@ class Loop {
     means_.begin();
   }
 
-  // Passes over images end where a stop is asked for: what they were to give is made anew when the run goes on from here.
+  // Passes over images end where a stop is asked for: what they were to give is made anew when the run goes on from here, and
+  // what they have counted by then is counted again.
   template <class Passes>
   void unless_stopped(Passes&& passes) {
+    const std::vector<int64_t> before = counted();
     try {
       passes();
     } catch (const Interrupted&) {
+      for (size_t i = 0; i < before.size(); ++i) *t_.counters[i] = before[i];
       stop();
     }
+  }
+
+  std::vector<int64_t> counted() const {
+    std::vector<int64_t> counts;
+    for (const int64_t* c : t_.counters) counts.push_back(*c);
+    return counts;
   }
 
   void one_step() {
@@ -149,8 +158,7 @@ class Loop {
   // A replayed step does not count for itself.
   void run_step() {
     const bool replayed = replay_.captured();
-    std::vector<int64_t> before;
-    for (const int64_t* c : t_.counters) before.push_back(*c);
+    const std::vector<int64_t> before = counted();
     try {
       replay_.run();
     } catch (const OutOfMemory& e) {

@@ -91,22 +91,65 @@ TEST_F(Runs, InterruptedAnywhereEndTheSame) {
   if (interrupted == 0) GTEST_SKIP() << "the run was over before the first signal";
 }
 
-// Killed between a result and the line of the log that ends its stage.
-TEST_F(Runs, ALogThatLacksTheEndOfAStageIsCompleted) {
+// Killed, or on a full disk, between a result and the line of the log that ends its stage.
+class LogOfRuns : public Runs {
+ protected:
+  fs::path log() const { return root_ / "whole" / "metrics.jsonl"; }
+  void write(const std::string& text) const { std::ofstream(log(), std::ios::binary) << text; }
+  void take_out(const std::string& line) const {
+    std::string text = text_of(log());
+    ASSERT_NE(text.find(line), std::string::npos) << text;
+    write(text.replace(text.find(line), line.size(), ""));
+  }
+  void set_age(int hours) const {
+    fs::last_write_time(log(), fs::last_write_time(root_ / "whole" / "stages.json") - std::chrono::hours(hours));
+  }
+  const std::string end_ = R"({"finished":true,"lines":3,"stage":"selflabel"})"
+                           "\n";
+};
+
+TEST_F(LogOfRuns, ThatLacksTheEndOfAStageIsCompleted) {
   ASSERT_EQ(run("whole").status, 0);
   std::vector<json> want = log_of(root_ / "whole");
-  for (json& line : want)
-    if (line.value("finished", false) && line.at("stage") == "selflabel")
-      line.erase("lines");  // nobody knows them any more
-  const fs::path log = root_ / "whole" / "metrics.jsonl";
-  std::string text = text_of(log);
-  const std::string end = "{\"finished\":true,\"lines\":3,\"stage\":\"selflabel\"}\n";
-  ASSERT_NE(text.find(end), std::string::npos) << text;
-  std::ofstream(log, std::ios::binary) << text.replace(text.find(end), end.size(), "");
+  take_out(end_);
   for (int again = 0; again < 2; ++again) {
     ASSERT_EQ(run("whole").status, 0);
     EXPECT_EQ(log_of(root_ / "whole"), want);
   }
+  // Without labels the search for neighbours has no other line than this.
+  std::erase_if(want, [](const json& line) { return line.at("stage") == "mine"; });
+  std::string rest;
+  for (const json& line : want) rest += line.dump() + "\n";
+  write(rest);
+  const fs::path records = root_ / "whole" / "stages.json";
+  json stages = json::parse(text_of(records));
+  stages.at("mine").at("outputs").at("metrics.jsonl") = "0 lines";
+  std::ofstream(records) << stages.dump();
+  want.push_back({{"stage", "mine"}, {"finished", true}, {"lines", 1}});
+  for (int again = 0; again < 2; ++again) {
+    ASSERT_EQ(run("whole").status, 0);
+    EXPECT_EQ(log_of(root_ / "whole"), want);
+  }
+}
+
+// Whether lines behind a finished result are another attempt's is told by their number: somebody may have set the clock.
+TEST_F(LogOfRuns, IsCompletedWhateverTheClockSays) {
+  ASSERT_EQ(run("whole").status, 0);
+  const std::vector<json> want = log_of(root_ / "whole");
+  std::ofstream(log(), std::ios::app) << R"({"stage":"selflabel","epoch":1})"
+                                         "\n";
+  set_age(24);
+  ASSERT_EQ(run("whole").status, 0);
+  EXPECT_EQ(log_of(root_ / "whole"), want);  // without the other attempt
+  const json earlier = {{"stage", "selflabel"}, {"finished", true}};
+  write(earlier.dump() + "\n" + text_of(log()));
+  take_out(end_);
+  set_age(-24);
+  ASSERT_EQ(run("whole").status, 0);
+  std::vector<json> completed = log_of(root_ / "whole");
+  EXPECT_EQ(completed.front(), earlier);
+  completed.erase(completed.begin());
+  EXPECT_EQ(completed, want);
 }
 
 TEST_F(Runs, AProfileIsATablePerStageAndAFile) {

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <omp.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
 #include "kernels/core/check.h"
 #include "kernels/core/onednn_isa.h"
+#include "kernels/core/onednn_room.h"
 #include "kernels/winograd_bf16.h"
 #include "nn/device/onednn/blocks.h"
 #include "nn/device/onednn/versions.h"
@@ -85,16 +85,6 @@ Plan make_plan(const dnnl::engine& engine, const ConvKey& key) {
     }
   }
   throw Error("convolution: unknown pass");
-}
-
-// oneDNN writes its code into memory that it maps itself, and does not look whether it was given any (2.6: a crash). A
-// plan's code is a few times 256 KiB; where a limit of the address space (ulimit -v) or of commitments leaves less than
-// this, there is one line.
-void expect_room_for_code() {
-  constexpr size_t kBytes = size_t{32} << 20;
-  void* const room = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (room == MAP_FAILED) throw OutOfMemory("out of memory: oneDNN has no 32 MiB for its code");
-  ::munmap(room, kBytes);
 }
 
 bool avx512() { return kernels::onednn_offers(dnnl::cpu_isa::avx512_core); }
@@ -191,7 +181,7 @@ bool conv_in_tiles(const ConvShape& s) {
 const Plan& conv_plan(OneDnn& dnn, const ConvShape& shape, Pass pass, ConvForm form, ConvTypes types) {
   const ConvKey key{.shape = shape, .pass = pass, .form = form, .types = types, .threads = omp_get_max_threads()};
   if (const auto it = dnn.convs.find(key); it != dnn.convs.end()) return it->second;
-  expect_room_for_code();
+  kernels::expect_room_for_code();
   try {
     return dnn.convs.emplace(key, make_plan(dnn.engine, key)).first->second;
   } catch (const dnnl::error& e) {

@@ -50,6 +50,30 @@ TEST_F(Files, APipeIsWrittenInto) {
   EXPECT_TRUE(fs::is_fifo(pipe));
 }
 
+// Two programs with one --out: the file is that of one of them, and no mixture.
+TEST_F(Files, WrittenByTwoAtOnceAreWhole) {
+  const std::string contents[] = {std::string(300'000, 'a'), std::string(200'000, 'b')};
+  const fs::path path = dir / "file";
+  std::string said;
+  const auto write = [&](const std::string& content) {
+    try {
+      for (int i = 0; i < 50; ++i) write_file(path, {as_bytes(content)});
+    } catch (const std::exception& e) {
+      said = e.what();
+    }
+  };
+  write(contents[0]);
+  std::thread first(write, contents[0]), second(write, contents[1]);
+  for (int i = 0; i < 100; ++i) {
+    const std::string found = text(path);
+    EXPECT_TRUE(found == contents[0] || found == contents[1]) << found.size();
+  }
+  first.join();
+  second.join();
+  EXPECT_EQ(said, "");
+  EXPECT_FALSE(fs::exists(dir / "file.partial"));
+}
+
 TEST_F(Files, AFolderIsNoFile) { EXPECT_THROW(write_file(dir, {as_bytes("x")}), std::runtime_error); }
 
 TEST_F(Files, KnowWhatWritingWouldTouch) {

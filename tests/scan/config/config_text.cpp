@@ -102,6 +102,58 @@ TEST_F(PresetFile, TooLargeIsNoConfiguration) {
   EXPECT_EQ(load(std::string(1 << 20, ' ')).mine.k, 20);
 }
 
+std::string repeated(const std::string& text, size_t times) {
+  std::string out;
+  while (times-- > 0) out += text;
+  return out;
+}
+
+// As many as fit in 1 MiB would end with a stack that is full, where toml++ takes its tables down.
+TEST_F(PresetFile, KeysHaveFewParts) {
+  const std::string refused = "expected a key of at most 16 parts";
+  EXPECT_EQ(fails("[mine]\n" + repeated("a.", 16) + "a = 1\n"), "2: " + refused);
+  EXPECT_NE(fails(repeated("a.", 15) + "a = 1\n").find("unknown field"), std::string::npos);
+  EXPECT_EQ(fails("[" + repeated("a . \"b\".'c'.", 6) + "a]\n"), "1: " + refused);
+  EXPECT_EQ(fails("x = [\"\"\"a\"\"\"\"\", {" + repeated("a.", 16) + "a=1}]\n"), "1: " + refused);
+  EXPECT_EQ(fails(repeated("a.", (1 << 19) - 3) + "a=1\n"), "1: " + refused);
+  const std::string points(20, '.');
+  EXPECT_EQ(load("# " + points + "\n[data]\nspec = \"a\\\"" + points + "\" # " + points + "\n").data.spec,
+            "a\"" + points);
+  EXPECT_EQ(load("[data]\nspec = '''\na'" + points + "'''\n").data.spec, "a'" + points);
+  EXPECT_EQ(load("pretext.schedule.milestones = [" + repeated("1.5, ", 20) + "2.5]\n")
+                .pretext.train.schedule.milestones.size(),
+            21U);
+}
+
+// Whatever a file holds, a message is one line, and no longer than one reads.
+TEST_F(PresetFile, WhatIsLongIsShownByItsBeginning) {
+  const std::string list = fails("[mine]\nk = [" + repeated("1, ", 300) + "2]\n");
+  EXPECT_TRUE(list.starts_with("2: mine.k: expected an integer, at least 0; found [ 1, 1, 1, ")) << list;
+  EXPECT_TRUE(list.ends_with("...")) << list;
+  EXPECT_LT(list.size(), 300U);
+  // A long name is not compared with that of every field: the product of their lengths is minutes for a file of 1 MiB.
+  EXPECT_EQ(fails(std::string(101, 'k') + " = 1\n"),
+            "1: unknown field " + std::string(100, 'k') + "...; kith fields lists those that are");
+  EXPECT_NE(fails(std::string(100, 'k') + " = 1\n").find("; the nearest is "), std::string::npos);
+  EXPECT_LT(fails("[for." + std::string(1 << 19, 'k') + "]\n").size(), 400U);
+  EXPECT_EQ(shortened("ab\xC3\xA9", 4), "ab\xC3\xA9");
+  EXPECT_EQ(shortened("ab\xC3\xA9", 3), "ab...");
+  EXPECT_EQ(shortened("ab\xC3\xA9z", 4), "ab\xC3\xA9...");
+}
+
+TEST(Nearest, IsNoneWhereMostCharactersAreOthers) {
+  const std::vector<std::string> known = {"mine", "cluster", "abcdef"};
+  EXPECT_EQ(data::nearest_hint("mien", known), "; the nearest is mine");
+  EXPECT_EQ(data::nearest_hint("minexxxx", known), "; the nearest is mine");  // half of them
+  EXPECT_EQ(data::nearest_hint("minexxxxx", known), "");
+  EXPECT_EQ(data::nearest_hint("abc", known), "; the nearest is abcdef");
+  EXPECT_EQ(data::nearest_hint("ab", known), "");
+  EXPECT_EQ(data::nearest_hint("", {}), "");
+  EXPECT_EQ(data::edit_distance("abcd", "badc"), 2U);  // two swaps
+  EXPECT_EQ(data::edit_distance("kitten", "sitting"), 3U);
+  EXPECT_EQ(data::edit_distance("", "ab"), 2U);
+}
+
 // A run writes every section; a file cut short would be read as another configuration.
 TEST_F(PresetFile, ARunsConfigurationIsWhole) {
   const std::string text = to_toml(load_config("quick", {}));
@@ -160,7 +212,7 @@ TEST(Override, WhatIsNoNumberIsShownAsItWasWritten) {
   EXPECT_EQ(fails("pretext.tau=\".2\""), "pretext.tau: expected a number, at least 1e-06; found '.2'");
   EXPECT_EQ(fails("seed=18446744073709551615"),
             "seed: expected an integer, at least 0 and at most 9223372036854775807; found '18446744073709551615'");
-  EXPECT_EQ(fails("mine.k=3\nseed=4"), "mine.k: expected an integer, at least 0; found '''3\nseed=4'''");
+  EXPECT_EQ(fails("mine.k=3\nseed=4"), "mine.k: expected an integer, at least 0; found '3 seed=4'");
 }
 
 TEST(Override, StringsAreTheTextItself) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
@@ -32,8 +33,8 @@ class LostLines : public testing::Test {
         log.append({{"stage", stage}, {"epoch", epoch}, {"step", 50}});
         log.append({{"stage", stage}, {"epoch", epoch}, {"epoch_end", true}});
       }
-      log.append(finished_line(dir_, stage));
-      if (stage == std::string("pretext")) log.append(finished_line(dir_, "mine"));
+      log.append(finished_line(stage, lines_of(dir_, stage)));
+      if (stage == std::string("pretext")) log.append(finished_line("mine", 0));
     }
   }
   std::vector<std::string> lines() const {
@@ -94,7 +95,7 @@ TEST_F(LostLines, InTheMiddleAreCounted) {
   EXPECT_EQ(told_without({7}), "mine: all of them");
 }
 
-// Logs of earlier versions, and those that were cut and closed again, have no count.
+// Logs of earlier versions have no count.
 TEST_F(LostLines, WithoutACountAreToldByTheEpochs) {
   EXPECT_EQ(told_without({3}, false), "pretext: epoch 2");
   EXPECT_EQ(told_without({1, 3, 11}, false), "pretext: epochs 1 to 2; cluster: epoch 2");
@@ -114,6 +115,31 @@ TEST_F(LostLines, OfATailAreTold) {
   write_whole();
   std::filesystem::resize_file(log(), std::filesystem::file_size(log()) - 5);
   EXPECT_EQ(told(), "cluster: the last one; the last line is cut off");
+}
+
+// A full disk that took the result and not the line that ends its stage: the next command adds that line, with the number that is
+// on record. Lines that were lost by then are missed still.
+TEST_F(LostLines, AreToldOfALogThatWasClosedLater) {
+  write_whole();
+  std::vector<std::string> open = lines();
+  open.pop_back();
+  write(open);
+  const auto closed = [&] { return closing_line(dir_, "cluster", "cluster"); };
+  const nlohmann::json whole = {{"stage", "cluster"}, {"finished", true}, {"lines", 7}};
+  EXPECT_EQ(closed(), whole);  // the disk was full for the record, too
+  StageRecord record{.origin = {}, .outputs = {}, .version = "0"};
+  record_lines(record.outputs, dir_, "cluster");
+  write_record(dir_, "cluster", record);
+  EXPECT_EQ(recorded_lines(read_records(dir_).at("cluster").outputs), 6);
+  EXPECT_EQ(closed(), whole);
+  open.erase(open.end() - 2);
+  write(open);
+  EXPECT_EQ(closed(), whole);
+  MetricsLog(log()).append(closed());
+  EXPECT_EQ(told(), "cluster: 1 of 7");
+  record.outputs.clear();  // of an earlier version
+  write_record(dir_, "cluster", record);
+  EXPECT_EQ(closed(), (nlohmann::json{{"stage", "cluster"}, {"finished", true}}));
 }
 
 // A run's own records say what stands; of a run at work the last lines are yet to come.

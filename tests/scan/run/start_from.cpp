@@ -1,6 +1,10 @@
 // A new run directory that begins with what of another one still fits.
 #include "scan/run/start_from.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "scan/train/checkpoint.h"
@@ -118,6 +122,25 @@ TEST_F(Reuse, OnlyIntoAnEmptyFolder) {
       error_of([&] { take_over(plan, config_, source_->folder.path(), full.path()); }).find("this one is not empty"),
       std::string::npos);
   EXPECT_TRUE(contents(full.path()) == before);
+}
+
+// The second of two leaves to the first what that fills.
+TEST_F(Reuse, IntoOneFolderIsOfOneCommandAtATime) {
+  Folder taken("reuse_taken");
+  const ReusePlan plan = plan_reuse(config_, data_, source_->folder.path(), "run");
+  const fs::path target = taken.path() / "run", partial = taken.path() / "run.partial";
+  fs::create_directories(partial);
+  std::ofstream(partial / "config.toml") << "half";
+  const int lock = open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  EXPECT_EQ(error_of([&] { take_over(plan, config_, source_->folder.path(), target); }),
+            target.string() + ": another kith is working in this directory");
+  EXPECT_TRUE(fs::exists(partial / "config.toml"));
+  EXPECT_FALSE(fs::exists(target));
+  close(lock);
+  take_over(plan, config_, source_->folder.path(), target);
+  EXPECT_TRUE(fs::exists(target / "pretext.safetensors"));
+  EXPECT_FALSE(fs::exists(partial));
 }
 
 // Edited in place, as other programs write.

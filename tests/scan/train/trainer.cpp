@@ -22,6 +22,7 @@ struct Fake {
   RunConfig config = tiny_config();
   data::Dataset data = striped_data();
   double value = 1;
+  int64_t counter = 0;  // of passes, as layers of batch norm have it
   std::vector<int64_t> seen;
   std::vector<int64_t> begun;
   // The loss of a step, and whether it learned anything.
@@ -54,8 +55,12 @@ struct Fake {
       if (ends) ends(epoch);
       return nlohmann::json{{"value", value}};
     };
-    t.save = [this](Checkpoint& c) { c.state["value"] = value; };
-    t.load = [this](const Checkpoint& c) { c.state.at("value").get_to(value); };
+    t.counters = {&counter};
+    t.save = [this](Checkpoint& c) { c.state["value"] = value, c.state["counter"] = counter; };
+    t.load = [this](const Checkpoint& c) {
+      c.state.at("value").get_to(value);
+      c.state.at("counter").get_to(counter);
+    };
     return t;
   }
 };
@@ -95,23 +100,29 @@ TEST(Trainer, ResumesAtEveryStepWithTheSameNumbers) {
 // The passes over images before and after an epoch's steps end where a stop is asked for: no step is lost, or made twice.
 TEST(Trainer, StoppedInThePassesAroundAnEpochItSavesAsBetweenSteps) {
   Fake whole("trainer_passes_whole");
+  whole.begins = whole.ends = [&](int64_t) { ++whole.counter; };
   train(whole.session(), whole.training(23, 3, 5));
   for (const bool at_end : {false, true}) {
     Fake cut("trainer_passes_cut");
     Training t = cut.training(23, 3, 5);
+    const auto counts = [&](int64_t) { ++cut.counter; };
+    cut.begins = cut.ends = counts;
     auto& passes = at_end ? cut.ends : cut.begins;
-    passes = [](int64_t epoch) {
+    passes = [&](int64_t epoch) {
+      ++cut.counter;
       if (epoch == 1) throw Interrupted{};
     };
     EXPECT_THROW(train(cut.session(), std::move(t)), Interrupted);
     ASSERT_FALSE(cut.report.notes.empty());
     EXPECT_NE(cut.report.notes.back().find("saved, the same command continues"), std::string::npos);
-    passes = nullptr;
+    passes = counts;
     Recorder again;
     Session session{cut.ctx, cut.config, cut.data, cut.folder.path(), again};
     cut.value = -1;
     train(session, cut.training(23, 3, 5));
     EXPECT_EQ(cut.value, whole.value);
+    EXPECT_EQ(cut.counter, 6);
+    EXPECT_EQ(whole.counter, 6);
     EXPECT_EQ(cut.seen, whole.seen);
     ASSERT_EQ(again.lines.size(), 2u);  // of the second and third epoch
     EXPECT_EQ(again.lines[0].at("loss"), whole.report.lines[1].at("loss"));

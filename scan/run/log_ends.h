@@ -1,0 +1,33 @@
+// How the lines of a stage end in metrics.jsonl: {"stage": NAME, "finished": true, "lines": N}, written once its result is on
+// record, from which it can be told later whether lines were lost (lost_lines.h).
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "scan/config/config.h"
+#include "scan/run/provenance.h"
+
+namespace kith {
+
+// How many lines the log of this directory has of a stage, behind the last one that ended it; 0 without a log.
+int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage);
+
+// The line that ends so many, its own counted in.
+nlohmann::json finished_line(const std::string& stage, int64_t lines);
+
+// A record says among the outputs of a stage how many lines its command has by then: where a kill or a full disk leaves a result
+// without the line that ends them, the next command can write it.
+void record_lines(Origin::Values& outputs, const std::filesystem::path& run_dir, const std::string& command);
+std::optional<int64_t> recorded_lines(const Origin::Values& outputs);  // none: an earlier version's record
+
+// That line. `stage` is the last one of the command. A result without a record was just written, and its lines are those that are
+// there; an earlier version's record says no number, and neither does the line.
+nlohmann::json closing_line(const std::filesystem::path& run_dir, const std::string& command, const std::string& stage);
+
+bool imported(const RunConfig&, std::string_view stage);  // its weights came from elsewhere, and have no lines
+
+}  // namespace kith
