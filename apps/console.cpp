@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/signals.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -85,7 +86,7 @@ void ConsoleReporter::metric(const nlohmann::json& line) {
 }
 
 void ConsoleReporter::note(const std::string& text) {
-  if (options_.notes) say(text);
+  if (options_.notes) say(wrapped_note(text));
 }
 
 void ConsoleReporter::warn(const std::string& text) { say("kith: warning: " + text); }

@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "apps/found_images.h"
 #include "kernels/core/check.h"
 #include "nn/device/plans/plan_store.h"
 #include "scan/config/config_fields.h"
@@ -81,40 +83,6 @@ std::optional<RunConfig> source_config(const StageOptions& o) {
   return config;
 }
 
-// A path of a configuration, made absolute where the current folder does not have it and one above the run directory does:
-// runs lie mostly below the folder they were begun in, and a project that is moved or entered elsewhere keeps that. Others
-// than the run's images, of the same name, are refused by their content. Empty: not found.
-fs::path found_path(const fs::path& path, const fs::path& run_dir) {
-  std::error_code none;
-  if (path.empty() || path.is_absolute() || fs::exists(path, none)) return path;
-  fs::path dir = fs::absolute(run_dir).lexically_normal();
-  if (!dir.has_filename()) dir = dir.parent_path();  // a slash at the end
-  while (dir != dir.root_path()) {
-    dir = dir.parent_path();
-    if (fs::exists(dir / path, none)) return (dir / path).lexically_normal();
-  }
-  return {};
-}
-
-// Of the images of a run, as overrides of `base`, which lies in `run_dir`.
-std::vector<std::string> find_images(const RunConfig& base, const std::string& run_dir,
-                                     const std::set<std::string>& named, ResolvedConfig& out) {
-  const std::string& spec = base.data.spec;
-  std::vector<std::string> overrides;
-  const auto look = [&](const std::string& field, const std::string& before, const std::string& text) {
-    if (text.empty() || named.contains(field)) return;
-    const fs::path at = found_path(text, run_dir);
-    if (at.empty() || at == text) return;
-    overrides.push_back(fmt::format("{}={}", field, before + at.string()));
-    out.as_begun.push_back(fmt::format("{}={}", field, before + text));
-    out.found += fmt::format("{}{} '{}', which the current folder does not have, is {}", out.found.empty() ? "" : "; ",
-                             field, before + text, at.string());
-  };
-  look("data.spec", data::kind_of(spec) + ":", data::path_of(spec));
-  look("data.classes_file", "", base.data.classes_file);
-  return overrides;
-}
-
 // A clustering of features has no images, and another command goes on with it.
 void expect_run_of_images(const std::string& dir) {
   std::error_code none;
@@ -165,9 +133,11 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
-  if (o.data.empty() && base)
-    for (std::string& found : find_images(*base, out.source ? o.from : o.out, named_fields(o), out))
-      overrides.push_back(std::move(found));
+  if (o.data.empty() && base) {
+    FoundImages found = find_images(base->data, out.source ? o.from : o.out, named_fields(o));
+    std::ranges::move(found.overrides, std::back_inserter(overrides));
+    out.as_begun = std::move(found.as_begun), out.found = std::move(found.line);
+  }
   overrides.insert(overrides.end(), o.overrides.begin(), o.overrides.end());
   if (o.seed) overrides.push_back(fmt::format("seed={}", *o.seed));
   if (o.threads) overrides.push_back(fmt::format("threads={}", *o.threads));

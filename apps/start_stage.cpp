@@ -35,6 +35,7 @@
 #include "scan/run/ranks.h"
 #include "scan/run/splits.h"
 #include "scan/run/start_from.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -281,7 +282,8 @@ void run_stage(const StageOptions& o, const Stage& stage) {
     }
     if (const std::string mixed = mixed_arithmetic(s.resolved); !mixed.empty() && ranks->rank() == 0)
       fmt::print(stderr, "kith: warning: {}\n", mixed);
-    if (!s.resolved.found.empty() && !o.quiet && ranks->rank() == 0) fmt::print(stderr, "kith: {}\n", s.resolved.found);
+    if (!s.resolved.found.empty() && !o.quiet && ranks->rank() == 0)
+      fmt::print(stderr, "{}\n", wrapped_note("kith: " + s.resolved.found));
     print_plan(o, s.resolved.config, s.opened, s.data);
   });
 }

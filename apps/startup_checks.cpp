@@ -74,8 +74,8 @@ void expect_startable(const StageOptions& o, const RunConfig& config, Context& c
   const bool reads_log = std::ranges::find(stages, "evaluate") != stages.end();
   if (const fs::path log = dir / "metrics.jsonl"; reads_log && fs::exists(log)) read_metrics(log);
   const Preflight found = preflight(config, data, stages, free_resources(ctx, dir));
-  expect_none(found.faults);
   for (const std::string& warning : found.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
+  expect_none(found.faults);
 }
 
 }  // namespace kith

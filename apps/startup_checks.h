@@ -16,7 +16,7 @@ struct PlannedStage {
 std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
 
 // Error, one line per fault: the faults of scan/preflight/preflight.h, a missing input of an earlier stage, an unreadable log.
-// Warnings go to standard error. Writes nothing.
+// Warnings go to standard error, before the error too. Writes nothing.
 void expect_startable(const StageOptions&, const RunConfig&, Context&, const data::Dataset&);
 
 }  // namespace kith

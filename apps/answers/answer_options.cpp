@@ -20,6 +20,7 @@
 #include "scan/run/own_folder.h"
 #include "scan/run/silent_reporter.h"
 #include "scan/text/first_few.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -83,13 +84,15 @@ bool is_own_data(const AnswerOptions& o, const TrainedRun& run) {
   return data::is_picture_kind(own) && data::kind_of(own) == data::kind_of(o.data) && place(own) == place(o.data);
 }
 
+void say_note(const std::string& note) { fmt::print(stderr, "{}\n", wrapped_note("kith: " + note)); }
+
 void say_left_out(const data::BadPicture& picture) {
   fmt::print(stderr, "kith: left out: {}: {}\n", data::printable(picture.file), data::printable(picture.reason));
 }
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
   data::Dataset set = load_data(data_config(o, run));
-  for (const std::string& note : set.notes) fmt::print(stderr, "kith: {}\n", note);
+  for (const std::string& note : set.notes) say_note(note);
   for (const data::BadPicture& picture : set.bad) say_left_out(picture);
   std::vector<NamedImages> out;
   std::vector<std::string> there;
@@ -112,10 +115,10 @@ std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run
     throw Error(fmt::format("--split {}: {} has the splits {}", o.split, o.data, fmt::join(there, ", ")));
   }
   if (run.config.data.holdout > 0 && o.split == "all" && is_own_data(o, run))
-    fmt::print(stderr,
-               "kith: {} of {}: those that the run learned from and those that it held out; --split train or test asks "
-               "about one part\n",
-               data::counted(out.front().images.count, "picture"), o.data);
+    say_note(
+        fmt::format("{} of {}: those that the run learned from and those that it held out; --split train or test asks "
+                    "about one part",
+                    data::counted(out.front().images.count, "picture"), o.data));
   return out;
 }
 
@@ -195,8 +198,8 @@ void warn_of_negatives(const AnswerOptions& o, const TrainedRun& run, double bri
 void as_gray(const AnswerOptions& o, const TrainedRun& run, std::vector<NamedImages>& parts) {
   if (!asks_pictures(o) || run.shape().channels != 1) return;
   for (NamedImages& part : parts) part.images = data::in_gray(part.images);
-  fmt::print(stderr, "kith: the run is of gray images: pictures become gray, 0.299 R + 0.587 G + 0.114 B{}\n",
-             o.invert ? ", and their negatives are asked about" : "");
+  say_note(fmt::format("the run is of gray images: pictures become gray, 0.299 R + 0.587 G + 0.114 B{}",
+                       o.invert ? ", and their negatives are asked about" : ""));
   warn_of_negatives(o, run, brightness(parts));
 }
 
@@ -235,8 +238,8 @@ Asked open_asked(const AnswerOptions& o) {
   refuse_rows(o.run, o.of_rows);
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
-  if (const TrainedRun& run = asked.run; run.clusters > 0 && run.told == Told::nothing && run.changed.empty() &&
-                                         std::filesystem::exists(run.dir / "summary.json"))
+  if (const TrainedRun& run = asked.run;
+      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
     asked.report->warn(fmt::format(
         "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
         "and distances; kith evaluate --out {0} gives them back",

@@ -15,6 +15,7 @@
 #include "scan/metrics/neighbour_search.h"
 #include "scan/run/artifacts.h"
 #include "scan/run/changed_results.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/stages/answers.h"
 #include "scan/text/csv.h"
@@ -50,11 +51,10 @@ std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64
   return names;
 }
 
-// Of the weights as they are: as their stage recorded it, where nobody has changed them since.
+// Of the weights as they are: as their stage recorded it, where it did.
 std::string digest_of_weights(const TrainedRun& run, const StageRecords& records) {
   const std::filesystem::path file = run.weights.file;
-  if (const auto made = records.find("pretext");
-      run.changed.empty() && made != records.end() && !made->second.under_way)
+  if (const auto made = records.find("pretext"); made != records.end() && !made->second.under_way)
     if (const auto at = made->second.outputs.find(file.filename().string()); at != made->second.outputs.end())
       return at->second;
   return data::digest_of_file(file);
@@ -73,16 +73,19 @@ void expect_rows_of_the_network(const TrainedRun& run, const std::filesystem::pa
       is(record->second.outputs, path, data::digest_of_file(path)))
     return;
   throw Error(
-      fmt::format("{0}: not what the pretext's network made of the train images, so that others do not compare with "
-                  "them; kith pretext --out {1} writes it anew",
-                  path.string(), run.dir.string()));
+      fmt::format("{}: not what the pretext's network made of the train images, so that others do not compare with "
+                  "them",
+                  path.string()));
 }
 
 data::NpyArray<float> train_rows(const TrainedRun& run) {
   const std::filesystem::path path = features_path(run.dir, "train");
-  if (!std::filesystem::exists(path)) throw Error(path.string() + ": missing; run the pretext stage first");
-  expect_rows_of_the_network(run, path);
-  data::NpyArray<float> rows = data::read_npy<float>(path);
+  expect_features(path);
+  data::NpyArray<float> rows = or_remedy(made_anew_by("pretext"), [&] {
+    data::npy_layout(path);  // whether it is whole, first
+    expect_rows_of_the_network(run, path);
+    return data::read_npy<float>(path);
+  });
   if (rows.shape.size() != 2) throw Error(path.string() + ": expected [images, features]");
   return rows;
 }

@@ -1,9 +1,11 @@
 // kith sort: picture files into a folder per cluster.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
@@ -14,6 +16,7 @@
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -43,6 +46,19 @@ void expect_elsewhere(const SortOptions& o) {
   expect_usable_folder(o.into);
 }
 
+// Empty clusters have no folder.
+std::string outcome(const SortOptions& o, const std::vector<Move>& moves, int64_t made) {
+  std::set<fs::path> folders;
+  int64_t sorted = 0;
+  for (const Move& m : moves)
+    if (!is_unsure(m, o.into)) folders.insert(m.to.parent_path()), ++sorted;
+  const int64_t all = std::ssize(moves);
+  std::string text =
+      fmt::format("{}: {} in {}", o.into, data::counted(sorted, "picture"), data::counted(folders.size(), "folder"));
+  if (o.least > 0) text += fmt::format(" and {} in unsure, below a confidence of {}", all - sorted, o.least);
+  return text + fmt::format("; {} {} now, {} there already", made, o.copy ? "copied" : "linked", all - made);
+}
+
 void run_sort(const SortOptions& o) {
   if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
   expect_elsewhere(o);
@@ -57,12 +73,7 @@ void run_sort(const SortOptions& o) {
   expect_same_sorting(o.into, record);
   const std::vector<Move> moves = sorted_places(named_answers(asked, parts), o.into, o.least);
   const int64_t made = put(moves, o.into, o.copy ? SortBy::copy : SortBy::link, record);
-  const auto unsure = std::ranges::count_if(moves, [&](const Move& m) { return is_unsure(m, o.into); });
-  fmt::print("{}: {}, {} of them in folders of {} clusters", o.into, data::counted(moves.size(), "picture"),
-             static_cast<int64_t>(moves.size()) - unsure, asked.run.clusters);
-  if (o.least > 0) fmt::print(" and {} in unsure, below a confidence of {}", unsure, o.least);
-  fmt::print("; {} {} now, {} were there already\n", made, o.copy ? "copied" : "linked",
-             static_cast<int64_t>(moves.size()) - made);
+  fmt::print("{}\n", wrapped_note(outcome(o, moves, made)));
 }
 
 }  // namespace

@@ -56,12 +56,14 @@ bool same_bytes(const fs::path& a, const fs::path& b) {
 bool is_there(const Move& m, SortBy by) {
   const fs::file_status status = fs::symlink_status(m.to);
   if (!fs::exists(status)) return false;
-  const bool link = fs::is_symlink(status);
-  if (by == SortBy::link && link && fs::read_symlink(m.to) == fs::absolute(m.from)) return true;
-  if (by == SortBy::copy && !link && fs::is_regular_file(status) && same_bytes(m.from, m.to)) return true;
-  throw Error(fmt::format("{}: is there already, and is not {}; nothing was written", m.to.string(),
-                          by == SortBy::link ? fmt::format("a link to {}", m.from.string())
-                                             : fmt::format("a copy of {}", m.from.string())));
+  const bool link = fs::is_symlink(status) && fs::read_symlink(m.to) == fs::absolute(m.from),
+             copy = fs::is_regular_file(status) && same_bytes(m.from, m.to);
+  if (by == SortBy::link ? link : copy) return true;
+  const std::string to = m.to.string(), from = m.from.string();
+  if (copy) throw Error(to + ": was copied there; with --copy the sorting goes on; nothing was written");
+  if (link) throw Error(to + ": was linked there; without --copy the sorting goes on; nothing was written");
+  throw Error(fmt::format("{}: is there already, and is not {} {}; nothing was written", to,
+                          by == SortBy::link ? "a link to" : "a copy of", from));
 }
 
 // A folder below INTO that is a link to elsewhere would take files out of it.

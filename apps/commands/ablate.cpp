@@ -17,6 +17,7 @@
 #include "apps/children.h"
 #include "apps/commands/ablate_plan.h"
 #include "apps/commands/stage_options.h"
+#include "apps/found_images.h"
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
 #include "apps/signals.h"
@@ -33,6 +34,7 @@
 #include "scan/run/own_folder.h"
 #include "scan/run/reporter.h"
 #include "scan/text/first_few.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -73,6 +75,7 @@ class Ablation {
       note(fmt::format("--jobs {}: {}, {} at a time", o.jobs, data::counted(threads, "thread"),
                        data::counted(jobs_, "run")));
     keep_folders(grid_, cells_);
+    for (const std::string& line : find_images(grid_, o.out)) note(line);
     look();
   }
 
@@ -107,7 +110,7 @@ class Ablation {
 
  private:
   void note(const std::string& text) const {
-    if (!o_.quiet) fmt::print(stderr, "{}\n", text);
+    if (!o_.quiet) fmt::print(stderr, "{}\n", wrapped_note(text));
   }
 
   static void warn(const std::string& text) { fmt::print(stderr, "kith: warning: {}\n", text); }
@@ -125,7 +128,8 @@ class Ablation {
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
     if (!fs::exists(out / "grid.toml")) expect_nothing_else(o_.out, is_beginning);
     for (size_t c = 0; c < states_.size(); ++c) {
-      if (auto summary = finished_summary(folder(c), grid_.cells[c].config))
+      if (auto summary = finished_summary(folder(c), grid_.cells[c].config);
+          summary && results_stand(folder(c), grid_.cells[c].config))
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
       else if (fs::exists(folder(c) / "config.toml"))
         states_[c] = CellState::begun;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "apps/commands/dry_run.h"
@@ -20,6 +21,7 @@
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
 #include "scan/run/stage_records.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -93,12 +95,22 @@ class Planner {
     throw Error(fmt::format("{}: {}", grid_.name(grid_.cells[p.cell]), what));
   }
 
+  // Of a path that is in none of the folders of apps/found_images.h.
+  std::string looked_for(const std::string& spec) const {
+    const std::filesystem::path path = data::path_of(spec);
+    std::error_code none;
+    if (path.is_absolute() || std::filesystem::exists(path, none) ||
+        !std::filesystem::exists(std::filesystem::path(o_.out) / "grid.toml", none))
+      return "";
+    return fmt::format("; a relative path is looked for in the current folder, and in those above {}", o_.out);
+  }
+
   data::Dataset load(const PlannedCell& p) const {
     try {
       data::expect_no_parts(config(p).data.spec, config(p).data.classes_file);
       return load_data(config(p).data);
     } catch (const std::exception& e) {
-      refuse(p, e.what());
+      refuse(p, e.what() + looked_for(config(p).data.spec));
     }
   }
 
@@ -135,8 +147,8 @@ class Planner {
       p.work.push_back(std::move(work));
     }
     const Preflight found = preflight(c, set, stages, free);
-    if (!found.faults.empty()) refuse(p, found.faults.front());
     for (const std::string& warning : found.warnings) warn(p, warning);
+    if (!found.faults.empty()) refuse(p, found.faults.front());
   }
 
   void warn(const PlannedCell& p, const std::string& text) {
@@ -183,12 +195,14 @@ void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {
                             : p.start.from ? fmt::format(", with {} of {}", shared_text(p.start.shared),
                                                          grid.name(grid.cells[*p.start.from]))
                                            : "";
-    fmt::print("{}{}: {}\n", name, how, duration_text(p.seconds));
+    fmt::print("{}\n", wrapped_note(fmt::format("{}{}: {}", name, how, duration_text(p.seconds))));
     seconds += p.seconds;
   }
   const auto done = std::ranges::count(plan, true, &PlannedCell::done);
-  fmt::print("\n{}, {}: {}, {} done earlier; about {} one at a time\n", data::counted(grid.settings.size(), "setting"),
-             data::counted(grid.seeds.size(), "seed"), data::counted(plan.size(), "run"), done, duration_text(seconds));
+  fmt::print("\n{}\n", wrapped_note(fmt::format("{}, {}: {}, {} done earlier; about {} one at a time",
+                                                data::counted(grid.settings.size(), "setting"),
+                                                data::counted(grid.seeds.size(), "seed"),
+                                                data::counted(plan.size(), "run"), done, duration_text(seconds))));
 }
 
 }  // namespace kith

@@ -20,6 +20,7 @@
 #include "scan/run/own_folder.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -48,11 +49,12 @@ bool anything_saved(const std::filesystem::path& dir) {
 void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
   if (o.json) return fmt::print("{}\n", json_text({{"summary", s}}));
   const nlohmann::json& silhouette = s.at("silhouette");
-  fmt::print(
-      "\n  {} rows, {} of {} clusters used, mean confidence {} %, silhouette {}{}\n", s.at("rows").get<int64_t>(),
+  const std::string line = fmt::format(
+      "  {} rows, {} of {} clusters used, mean confidence {} %, silhouette {}{}", s.at("rows").get<int64_t>(),
       s.at("clusters_used").get<int>(), s.at("clusters").get<int>(), percent(s.at("mean_confidence").get<double>()),
       silhouette.at("mean").is_null() ? "none" : fmt::format("{:.3f}", silhouette.at("mean").get<double>()),
       silhouette.at("exact").get<bool>() ? "" : fmt::format(" (of {} rows)", silhouette.at("rows").get<int64_t>()));
+  fmt::print("\n{}\n", wrapped_note(line));
   if (s.at("fit").contains("agreement_of_heads"))
     fmt::print("  the heads agree to {:.3f} (NMI)\n", s.at("fit").at("agreement_of_heads").get<double>());
   fmt::print("{}", unusual_text(s, "near_duplicates", "outliers", "rows", "rows"));

@@ -24,6 +24,7 @@
 #include "scan/preflight/resources.h"
 #include "scan/run/splits.h"
 #include "scan/text/json_text.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -166,7 +167,7 @@ void info(const InfoOptions& options) {
   if (!options.sheet.empty()) write_sheet(set, options.sheet);
   if (options.json) return fmt::print("{}\n", description.dump(2));
   print_table(description);
-  for (const std::string& note : split_notes(set, set.bad.size())) fmt::print("\n{}\n", note);
+  for (const std::string& note : split_notes(set, set.bad.size())) fmt::print("\n{}\n", wrapped_note(note));
 }
 
 }  // namespace

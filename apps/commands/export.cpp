@@ -9,6 +9,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/commands/stages.h"
 #include "apps/output_file.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 
@@ -29,8 +30,10 @@ void add_export_command(CLI::App& app) {
                 "it has no network of images to write; kith predict --features FILE tells the clusters of rows");
     const Exported e = export_onnx(o->run, o->stage, o->onnx);
     for (const std::string& doubt : e.doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
-    fmt::print("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], features [batch, {}]\n",
-               o->onnx, e.stage, fmt::join(e.images, ", "), e.clusters, e.features);
+    fmt::print("{}\n",
+               wrapped_note(fmt::format("{}: {}: images [batch, {}] in 0..1 -> logits, probabilities [batch, {}], "
+                                        "features [batch, {}]",
+                                        o->onnx, e.stage, fmt::join(e.images, ", "), e.clusters, e.features)));
   });
 }
 

@@ -235,7 +235,7 @@ PictureList list_folder(const fs::path& dir, const std::string& classes_file) {
   if (!out.files.empty() && !in_root.empty())
     fail(
         "{}: holds {} beside {} of pictures ({}); expected folders, which are the classes, or "
-        "pictures",
+        "pictures; list:FILE reads those that FILE names, wherever they lie",
         dir.string(), counted(in_root.size(), "picture"), counted(walk.folders.size(), "folder"),
         first_names({in_root.front(), walk.folders.front()}));
   if (out.files.empty() && in_root.empty())

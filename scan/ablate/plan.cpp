@@ -4,10 +4,14 @@
 
 #include <algorithm>
 
+#include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
+#include "scan/run/own_folder.h"
+#include "scan/run/provenance.h"
 #include "scan/run/stage_records.h"
+#include "scan/run/stage_weights.h"
 
 namespace kith {
 namespace {
@@ -57,7 +61,7 @@ std::optional<CellStart> next_cell(const Grid& grid, const std::vector<CellState
 
 std::optional<nlohmann::json> finished_summary(const fs::path& dir, const RunConfig& config) {
   if (!fs::exists(dir / "config.toml")) return {};
-  for (const Difference& d : differences(load_config((dir / "config.toml").string(), {}), config))
+  for (const Difference& d : differences(config_of_run(dir), config))
     if (affects_of(d.field) > Affects::images)
       throw Error(fmt::format("{}: {} is {} there, expected {}; was it changed by hand? Move the folder away",
                               (dir / "config.toml").string(), d.field, d.left, d.right));
@@ -69,6 +73,20 @@ std::optional<nlohmann::json> finished_summary(const fs::path& dir, const RunCon
   if (!out.is_object() || !out.contains("table") || out["table"].empty())
     throw Error(summary.string() + ": damaged: expected what kith run writes; remove the file to evaluate again");
   return out;
+}
+
+bool results_stand(const fs::path& dir, const RunConfig& config) {
+  const StageRecords records = read_records(dir);
+  for (const StageInfo& stage : stage_table()) {
+    const auto record = records.find(stage.name);
+    if (record == records.end() || !takes_part(config, stage.name)) continue;
+    for (const auto& [file, digest] : record->second.outputs) {
+      if (!fs::exists(dir / file)) return false;
+      if (stage.has_weights() && data::digest_of_file(dir / file) != digest)
+        throw changed_weights(dir / file, stage.name, "remove it, and the same command trains that stage again");
+    }
+  }
+  return true;
 }
 
 bool has_finished_pretext(const fs::path& dir) {

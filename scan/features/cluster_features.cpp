@@ -170,7 +170,6 @@ SafeTensors model_of(const RowRun& run) {
     SafeTensors model = read_row_model(run.dir);
     if (model.metadata[kModelOrigin] != run.origin.dump())
       throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
-    if (const std::string change = change_of_row_model(run.dir); !change.empty()) run.report.warn(change);
     close_log(run);
     return model;
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <fstream>
 
 #include "data/dataset/digest.h"
@@ -42,6 +43,8 @@ SafeTensors read_row_model(const std::filesystem::path& dir) {
   const std::filesystem::path file = dir / kModel;
   if (!std::filesystem::exists(file))
     throw Error(fmt::format("{}: missing; finish {} there first", file.string(), kAgain));
+  if (was_changed(read_records(dir), "cluster", kModel, data::digest_of_file(file)))
+    throw changed_weights(file, "cluster", fmt::format("remove it, and {} trains it again", kAgain));
   return read_stage_weights(file, kAgain);
 }
 
@@ -57,14 +60,7 @@ void record_row_judgement(const std::filesystem::path& dir) {
       {.origin = {.inputs = {{kModel, data::digest_of_file(dir / kModel)}}}, .outputs = {}, .version = KITH_VERSION});
 }
 
-std::string change_of_row_model(const std::filesystem::path& dir) {
-  const std::string file = (dir / kModel).string();
-  if (!was_changed(read_records(dir), "cluster", kModel, data::digest_of_file(file))) return "";
-  return changed_text(file, "cluster", fmt::format("once it is removed, {} makes a new one", kAgain));
-}
-
 std::string doubt_about_row_model(const std::filesystem::path& dir) {
-  if (std::string change = change_of_row_model(dir); !change.empty()) return change;
   const StageRecords records = read_records(dir);
   if (!records.contains("evaluate") || was_evaluated(records, kModel, data::digest_of_file(dir / kModel))) return "";
   return fmt::format(
@@ -94,10 +90,16 @@ nlohmann::json read_run_file(const std::filesystem::path& dir) {
                     dir.string()));
   if (!file)
     throw Error(fmt::format("{}: no run.json; expected the directory of kith cluster --features", dir.string()));
-  nlohmann::json j = nlohmann::json::parse(file, nullptr, false);
-  if (!j.is_object() || j.value("kind", "") != "features" || !j.contains("settings") || !j.contains("features"))
-    throw Error(fmt::format("{}: not the run.json of a clustering of features", (dir / "run.json").string()));
-  return j;
+  try {
+    nlohmann::json j = nlohmann::json::parse(file);
+    row_settings_from(j.at("settings"));
+    if (j.at("kind") == "features" && j.at("features").is_array()) return j;
+  } catch (const std::exception&) {  // emptied, cut, or of something else
+  }
+  throw Error(
+      fmt::format("{}: not the run.json of a clustering of features, or damaged; restore the file, or begin anew in "
+                  "another --out",
+                  (dir / "run.json").string()));
 }
 
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin) {

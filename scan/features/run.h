@@ -41,13 +41,11 @@ nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
 // The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one
 // line: what differs, or what it holds. Changes nothing.
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
-// model.safetensors of the directory. Error, one line: none is there, or it is damaged.
+// model.safetensors of the directory. Error, one line: none is there, it is damaged, or it is not as the stage cluster wrote it.
 SafeTensors read_row_model(const std::filesystem::path& dir);
 void record_row_model(const std::filesystem::path& dir);      // after it was written
 void record_row_judgement(const std::filesystem::path& dir);  // after all that is said of its rows was written
-// Lines of warning; empty: nothing to say. The model is not as the stage cluster wrote it; that, or not the one that was judged;
-// the log has lost lines of the method.
-std::string change_of_row_model(const std::filesystem::path& dir);
+// Lines of warning; empty: nothing to say. The model is not the one that was judged; the log has lost lines of the method.
 std::string doubt_about_row_model(const std::filesystem::path& dir);
 std::string lost_row_lines(const RowRun&);
 

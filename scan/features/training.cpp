@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/timing.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -50,13 +53,14 @@ class RowLoop {
   void end_round() {
     nlohmann::json line = t_.end_round ? t_.end_round(round_) : nlohmann::json::object();
     if (counted_ > 0) line["loss"] = sum_ / static_cast<double>(counted_);
-    std::string text = fmt::format("{}: epoch {}/{}", t_.stage, round_ + 1, t_.rounds);
+    std::vector<std::string> told = {fmt::format("{}: epoch {}/{}", t_.stage, round_ + 1, t_.rounds)};
     for (const auto& [name, value] : line.items())
-      text += value.is_number_float() ? fmt::format("  {} {:.4g}", name, value.get<double>())
-                                      : fmt::format("  {} {}", name, value.dump());
+      told.push_back(value.is_number_float() ? fmt::format("{} {:.4g}", name, value.get<double>())
+                                             : fmt::format("{} {}", name, value.dump()));
+    told.push_back(fmt::format("{:.1f} s", seconds()));
     line.update({{"stage", t_.stage}, {"epoch", round_ + 1}, {"epoch_end", true}, {"seconds", seconds()}});
     run_.report.metric(line);
-    run_.report.note(fmt::format("{}  {:.1f} s", text, seconds()));
+    run_.report.note(wrapped_parts(told, 2));
   }
 
   void save() {

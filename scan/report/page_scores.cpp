@@ -31,13 +31,14 @@ std::string score_section(const MethodScores& methods, ManyToOne many_to_one) {
   return html_section(
       "Scores",
       fmt::format("Per cent. ACC: clusters matched one-to-one to classes{}. NMI: normalised mutual "
-                  "information. ARI: adjusted Rand index. Labels are used for these figures only; bars show ACC.",
+                  "information. ARI: adjusted Rand index. Labels are used for these figures only<span class=\"bar\">; "
+                  "bars show ACC</span>.",
                   many ? ", which leaves some out where there are not as many; many-to-one: each counted for its most "
                          "frequent class"
                        : ""),
       html_scroll(fmt::format(
-          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th></th>{}<th>NMI</th><th>ARI</th></tr>\n{}"
-          "</table>",
+          "<table class=\"scores\"><tr><th>Method</th><th>ACC</th><th class=\"bar\"></th>{}<th>NMI</th><th>ARI</th>"
+          "</tr>\n{}</table>",
           many ? "<th>ACC, many-to-one</th>" : "", rows)));
 }
 

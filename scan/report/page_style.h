@@ -87,7 +87,7 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
   main { padding: 20px 10px 40px; }
   section { padding: 16px 14px 18px; }
   th, td { padding-left: 7px; padding-right: 7px; }
-  td.bar { width: 20%; }
+  .bar { display: none; }
   .cluster { grid-template-columns: 1fr 60px; gap: 8px 12px; }
   .cluster .samples { grid-column: 1 / -1; }
   .prototype img { width: 60px; }

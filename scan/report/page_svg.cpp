@@ -54,7 +54,8 @@ struct Frame {
   double y(double v) const { return height - bottom - (v - y0) / (y1 - y0) * (height - top - bottom); }
 };
 
-Frame frame_of(const std::vector<std::pair<double, double>>& points, LineChart::Range range) {
+// An axis of whole places reaches to the next ones; of one place, which is the first epoch or the only one, from the one before.
+Frame frame_of(const std::vector<std::pair<double, double>>& points, const LineChart& chart) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
   Frame f{.x0 = kInf, .x1 = -kInf, .y0 = kInf, .y1 = -kInf};
   for (const auto& [x, y] : points) {
@@ -67,10 +68,13 @@ Frame frame_of(const std::vector<std::pair<double, double>>& points, LineChart::
     const double by = span > 0 ? air * span : std::max(std::abs(low) * 0.1, 1e-9);
     low -= by, high += by;
   };
+  const bool whole = chart.places == LineChart::Places::whole;
+  if (whole) f.x0 = std::floor(f.x0), f.x1 = std::ceil(f.x1);
+  if (whole && !(f.x1 > f.x0)) f.x0 -= 1;
   if (!(f.x1 > f.x0)) open(f.x0, f.x1, 0);
   const double lowest = f.y0;
   open(f.y0, f.y1, 0.06);
-  if (range == LineChart::Range::from_zero) f.y0 = std::min(lowest, 0.0);
+  if (chart.range == LineChart::Range::from_zero) f.y0 = std::min(lowest, 0.0);
   return f;
 }
 
@@ -78,11 +82,10 @@ Frame frame_of(const std::vector<std::pair<double, double>>& points, LineChart::
 constexpr double kLabelWidth = 16 + 6 + 2;
 double width_of_tick(const std::string& text) { return 7 * static_cast<double>(text.size()); }
 
-// Of an axis that reaches to the next whole places.
-std::vector<double> whole_ticks(Frame& f) {
-  f.x0 = std::floor(f.x0), f.x1 = std::ceil(f.x1);
+std::vector<double> places_of(const Frame& f, LineChart::Places places) {
   std::vector<double> out = ticks(f.x0, f.x1, 4);
-  std::erase_if(out, [](double v) { return std::abs(v - std::round(v)) > 1e-9; });
+  if (places == LineChart::Places::whole)
+    std::erase_if(out, [](double v) { return std::abs(v - std::round(v)) > 1e-9; });
   return out;
 }
 
@@ -140,11 +143,11 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
 std::string to_svg(const LineChart& chart) {
   const auto points = thinned(chart.points);
   if (points.empty()) return "";
-  Frame f = frame_of(points, chart.range);
+  Frame f = frame_of(points, chart);
   const std::vector<double> heights = ticks(f.y0, f.y1, 4);
   const std::vector<std::string> of_heights = tick_labels(heights);
   for (const std::string& text : of_heights) f.left = std::max(f.left, kLabelWidth + width_of_tick(text));
-  const std::vector<double> places = chart.places == LineChart::Places::whole ? whole_ticks(f) : ticks(f.x0, f.x1, 4);
+  const std::vector<double> places = places_of(f, chart.places);
   const std::vector<std::string> of_places = tick_labels(places);
   const double base = f.height - f.bottom, end = f.width - f.right;
   std::string svg = fmt::format(

@@ -56,15 +56,6 @@ Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::p
   }
 }
 
-// Of weights that tell the origin that is on record, and are other bytes: later stages would be trained on them.
-Error changed_weights(const fs::path& path, const StageInfo& stage, const RunConfig& config) {
-  const bool imported = (stage.name == "pretext" && !config.pretext.weights.empty()) ||
-                        (stage.name == "cluster" && !config.cluster.weights.empty());
-  return Error(fmt::format(
-      "{}: not the bytes that the stage {} wrote: damaged, or changed by hand; restore it, or {}", path.string(),
-      stage.name, imported ? "kith import writes it anew" : "remove it, and kith run trains that stage again"));
-}
-
 // Rows or lists of one's own are used, where they are whole.
 void expect_whole(const fs::path& path, const StageInfo& stage) {
   or_remedy(made_anew_by(stage.command), [&] { return data::npy_layout(path); });

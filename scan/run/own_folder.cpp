@@ -6,6 +6,8 @@
 
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
+#include "scan/config/config_text.h"
+#include "scan/run/remedy.h"
 #include "scan/text/first_few.h"
 
 namespace kith {
@@ -34,10 +36,11 @@ bool is_run_directory(const fs::path& folder) {
 }
 
 RunConfig config_of_run(const fs::path& run_dir) {
-  const std::string file = (run_dir / "config.toml").string();
+  const std::string file = (run_dir / "config.toml").string(),
+                    remedy = "restore the file, or begin anew in another --out";
+  or_remedy(remedy, [&] { return parse(read_source(file)); });  // as one that was cut within a line
   RunConfig config = load_config(file, {});
-  if (config.data.spec.empty())
-    throw Error(file + ": has no data.spec, as every run writes it; restore the file, or begin anew in another --out");
+  if (config.data.spec.empty()) throw Error(file + ": has no data.spec, as every run writes it; " + remedy);
   return config;
 }
 

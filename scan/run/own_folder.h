@@ -20,8 +20,8 @@ bool is_beginning_of_run(const std::filesystem::path& file);
 // Whether it is the directory of a run, on images or on rows of features.
 bool is_run_directory(const std::filesystem::path& folder);
 
-// The configuration in the directory of a run on images. Error, one line: load_config's, or it names no data set, as one that was
-// emptied or cut.
+// The configuration in the directory of a run on images. Error, one line: load_config's, or it names no data set; of a file that
+// was emptied or cut with a remedy.
 RunConfig config_of_run(const std::filesystem::path& run_dir);
 
 // The names of those in the folder, as they can be printed, in their order.

@@ -45,4 +45,17 @@ std::map<std::string, std::string> read_stage_metadata(const std::filesystem::pa
   return with_remedy(file, "kith run", [&] { return read_safetensors_metadata(file); });
 }
 
+Error changed_weights(const std::filesystem::path& file, const std::string& stage, const std::string& remedy) {
+  return Error(fmt::format("{}: not the bytes that the stage {} wrote: damaged, or changed by hand; restore it, or {}",
+                           file.string(), stage, remedy));
+}
+
+Error changed_weights(const std::filesystem::path& file, const StageInfo& stage, const RunConfig& config) {
+  const bool imported = (stage.name == "pretext" && !config.pretext.weights.empty()) ||
+                        (stage.name == "cluster" && !config.cluster.weights.empty());
+  return changed_weights(file, stage.name,
+                         imported ? "kith import begins another run with such weights"
+                                  : "remove it, and kith run trains that stage again");
+}
+
 }  // namespace kith

@@ -4,7 +4,9 @@
 #include <map>
 #include <string>
 
+#include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
+#include "scan/run/provenance.h"
 
 namespace kith {
 
@@ -13,5 +15,11 @@ namespace kith {
 SafeTensors read_stage_weights(const std::filesystem::path& file, const char* command = "kith run");
 
 std::map<std::string, std::string> read_stage_metadata(const std::filesystem::path& file);  // the header alone
+
+// What to throw of weights that are other bytes than the stage's record has: what is trained on them, and what they answer, would
+// be wrong unnoticed. "FILE: not the bytes that the stage STAGE wrote: damaged, or changed by hand; restore it, or REMEDY"
+Error changed_weights(const std::filesystem::path& file, const std::string& stage, const std::string& remedy);
+// Of a stage of a run on images.
+Error changed_weights(const std::filesystem::path& file, const StageInfo& stage, const RunConfig& config);
 
 }  // namespace kith

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "data/dataset/digest.h"
@@ -54,12 +55,18 @@ std::string stage_before(const fs::path& dir, const std::string& stage) {
   return follows && fs::exists(dir / "cluster.safetensors") ? "cluster" : "";
 }
 
-SafeTensors weights_of(const fs::path& dir, const std::string& stage) {
-  const fs::path path = dir / (stage + ".safetensors");
-  if (fs::exists(path)) return read_stage_weights(path);
-  const std::string before = stage_before(dir, stage);
-  throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), stage,
-                          before.empty() ? "" : ", or take the network of the one before, --stage " + before));
+// With their digest.
+std::pair<SafeTensors, std::string> weights_of(const TrainedRun& run, const StageRecords& records) {
+  const std::string name = run.stage + ".safetensors";
+  const fs::path path = run.dir / name;
+  if (!fs::exists(path)) {
+    const std::string before = stage_before(run.dir, run.stage);
+    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), run.stage,
+                            before.empty() ? "" : ", or take the network of the one before, --stage " + before));
+  }
+  std::string digest = data::digest_of_file(path);
+  if (was_changed(records, run.stage, name, digest)) throw changed_weights(path, stage_info(run.stage), run.config);
+  return {read_stage_weights(path), std::move(digest)};
 }
 
 int clusters_in(const SafeTensors& weights) {
@@ -145,13 +152,11 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   run.config = config_of_run(dir);
   run.stage = stage;
   if (run.stage.empty()) run.stage = last_stage(run.config);
-  run.weights = weights_of(dir, run.stage);
+  const StageRecords records = read_records(dir);
+  std::string digest;
+  std::tie(run.weights, digest) = weights_of(run, records);
   run.like = trained_on(run.weights, run.config.data.spec);
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
-  const StageRecords records = read_records(dir);
-  const std::string digest = data::digest_of_file(run.weights.file);
-  if (const std::string weights = run.stage + ".safetensors"; was_changed(records, run.stage, weights, digest))
-    run.changed = weights;
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(records, run.stage, digest);
@@ -167,9 +172,6 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
 std::vector<std::string> doubts_about(const TrainedRun& run) {
   std::vector<std::string> out;
   if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
-  if (!run.changed.empty())
-    out.push_back(changed_text((run.dir / run.changed).string(), run.stage,
-                               fmt::format("kith {} makes a new one", stage_info(run.stage).command)));
   if (run.changed_summary)
     out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
                                "kith evaluate makes a new one; names are of it"));

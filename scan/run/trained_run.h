@@ -27,8 +27,6 @@ struct TrainedRun {
   // What has changed in the directory since the network was made, so that a run would make another or would be refused, and what to
   // do: "... cluster.safetensors was made anew since; kith run --out DIR brings it up to date". Empty: nothing.
   std::string superseded;
-  // The file of the weights, where it is not as the stage wrote it; else empty.
-  std::string changed;
   Told told = Told::nothing;
   bool changed_summary = false;  // summary.json, which has the names, is not as the evaluation wrote it
 
@@ -36,10 +34,12 @@ struct TrainedRun {
 };
 
 // `stage`: pretext, cluster, selflabel, refine; empty: the last that the run's configuration has. Error, one line: no run
-// directory, no weights of that stage in it, weights without the origin that kith's stages write.
+// directory, no weights of that stage in it, weights that are other bytes than the stage wrote, or without the origin that kith's
+// stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
 
-// A line of warning for each reason to doubt the network: it is not that of the run as it stands, its file, or the one with the names of clusters, was changed.
+// A line of warning for each reason to doubt the network: it is not that of the run as it stands, or a file of the evaluation,
+// with the names of clusters, was changed.
 std::vector<std::string> doubts_about(const TrainedRun&);
 
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.

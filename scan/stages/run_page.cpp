@@ -35,10 +35,22 @@ Facts facts_of(const Session& s, int clusters, const json& judged) {
     facts.emplace_back("Agreement of heads", fmt::format("{:.3f}", judged["agreement_of_heads"].get<double>()));
   facts.emplace_back("Copies and near-duplicates",
                      std::to_string(judged["near_duplicates_train"]["images"].get<int64_t>()));
-  const json times = recorded_seconds(s);
-  for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
-    if (times.contains(stage)) facts.emplace_back(stage, fmt::format("{:.0f} s", times[stage].get<double>()));
   return facts;
+}
+
+// As the training loop logs it.
+std::string arithmetic_of(const Session& s) {
+  return s.ctx.precision() == DType::bf16 ? "bf16" : s.config.tf32 ? "tf32" : "f32";
+}
+
+// "pretext 31 s, mine 1 s": of those that are on record.
+std::string times_of(const Session& s) {
+  const json times = recorded_seconds(s);
+  std::string out;
+  for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "refine"})
+    if (times.contains(stage))
+      out += fmt::format("{}{} {:.0f} s", out.empty() ? "" : ", ", stage, times[stage].get<double>());
+  return out;
 }
 
 }  // namespace
@@ -48,8 +60,9 @@ void write_run_page(const Session& s, int clusters, const json& judged, PageInpu
   page.facts = facts_of(s, clusters, judged);
   page.metrics = finished_log(s.dir);
   std::ranges::move(made_facts(s.ctx), std::back_inserter(page.facts));
-  if (const TrainedIn in = trained_in(page.metrics); !in.text.empty()) {
-    page.facts.emplace_back("Precision", in.text);
+  // What it was evaluated in stands among the facts already.
+  if (const TrainedIn in = trained_in(page.metrics); !in.text.empty() && in.text != arithmetic_of(s)) {
+    page.facts.emplace_back("Trained in", in.text);
     if (in.several)
       page.command_note = fmt::format(
           "This run was continued in another precision ({}); the command computes all of it in {}, and its results "
@@ -57,6 +70,7 @@ void write_run_page(const Session& s, int clusters, const json& judged, PageInpu
           "differ a little.",
           in.text, s.config.precision == Precision::bf16 ? "bf16" : "f32");
   }
+  if (const std::string times = times_of(s); !times.empty()) page.facts.emplace_back("Time", times);
   if (const std::string lost = lost_lines(s.dir, s.config, AtWork::no); !lost.empty()) {
     page.facts.emplace_back("Log", lost);
     s.report.warn(lost);

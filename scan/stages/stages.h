@@ -13,8 +13,8 @@
 //   is under way)
 // The origin of each result is recorded (scan/run/ledger.h). run() reuses a stage whose result is valid, and runs a stage again,
 // with a note, if files of an earlier stage or its own fields have changed since. Other images, or other fields of the pretext
-// stage, are an Error. A single stage always runs, but only on inputs that belong together. A file that others changed or wrote
-// is used as it is, with a warning. A data set without test images is scored on its train split.
+// stage, are an Error. A single stage always runs, but only on inputs that belong together. Rows and lists that others changed or
+// wrote are used as they are, with a warning; weights are an Error. A data set without test images is scored on its train split.
 //
 // Of several ranks each calls the same stages (scan/run/ranks.h): pretext, cluster, selflabel and refine train on shares of every
 // batch, mine searches in shares; of evaluate, k-means is shared out and the rest is rank 0's alone.

@@ -34,6 +34,11 @@ std::string wrapped(std::string_view line, size_t indent, size_t columns) {
   return out.append(line);
 }
 
+std::string wrapped_note(std::string_view text) {
+  if (text.find('\n') != std::string_view::npos) return std::string(text);
+  return wrapped(text, std::min(text.find_first_not_of(' '), text.size()) + 2);
+}
+
 std::string wrapped_parts(const std::vector<std::string>& parts, size_t indent, size_t columns) {
   std::string out;
   size_t begin = 0;  // of the line that is being written

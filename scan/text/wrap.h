@@ -11,6 +11,9 @@ constexpr size_t kTerminalColumns = 80;
 // One line, broken at spaces: lines after the first begin with `indent` spaces. A longer word has a line of its own.
 std::string wrapped(std::string_view line, size_t indent, size_t columns = kTerminalColumns);
 
+// A note: what follows its first line is two right of where that begins. A text of several lines stays as it was laid out.
+std::string wrapped_note(std::string_view text);
+
 // A line of parts, two spaces between them: broken only there.
 std::string wrapped_parts(const std::vector<std::string>& parts, size_t indent, size_t columns = kTerminalColumns);
 

@@ -165,14 +165,16 @@ TEST_F(ChangedRuns, AnotherPrecisionIsNamedWhereverItIsMixed) {
   EXPECT_EQ(run("a", {"--precision", "f32", "--dry-run"}).err, "");
   ASSERT_EQ(run("a", {"--precision", "bf16"}).status, 0);
   const std::string page = text_of(root_ / "a" / "report.html");
-  EXPECT_NE(page.find("<dt>Precision</dt><dd>pretext f32, cluster bf16, selflabel bf16</dd>"), std::string::npos);
+  EXPECT_NE(page.find("<dt>Trained in</dt><dd>pretext f32, cluster bf16, selflabel bf16</dd>"), std::string::npos);
   EXPECT_NE(
       page.find("continued in another precision (pretext f32, cluster bf16, selflabel bf16); the command computes "
                 "all of it in bf16"),
       std::string::npos);
   ASSERT_EQ(run("b", {"--precision", "f32"}).status, 0);
   const std::string one = text_of(root_ / "b" / "report.html");
-  EXPECT_NE(one.find("<dt>Precision</dt><dd>f32</dd>"), std::string::npos);
+  EXPECT_NE(one.find(", f32</dd>"), std::string::npos);  // what it was evaluated in, and trained
+  EXPECT_EQ(one.find("<dt>Trained in</dt>"), std::string::npos);
+  EXPECT_NE(one.find("<dt>Time</dt><dd>pretext "), std::string::npos);
   EXPECT_EQ(one.find("another precision"), std::string::npos);
 }
 

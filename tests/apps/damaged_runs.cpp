@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <map>
 
+#include "tests/apps/in_folder.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
@@ -52,6 +54,20 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
     EXPECT_EQ(refused(command("evaluate", "a", {"--quiet"})), line);
     EXPECT_EQ(refused({"run", "--from", path("a"), "--out", path("b"), "--quiet"}), line);
     EXPECT_FALSE(fs::exists(root_ / "b"));
+    const std::string data = "fashion-mnist:" + path("data");
+    EXPECT_EQ(refused({"features", "--run", path("a"), "--data", data, "--stage", stage, "--out", path("F.npy")}),
+              line);
+    if (stage != "pretext") {
+      for (const char* ask : {"predict", "sort", "gallery"}) {
+        std::vector<std::string> words = {ask, "--run", path("a"), "--data", data, "--stage", stage};
+        if (ask != std::string("predict")) words.insert(words.end(), {ask[0] == 's' ? "--into" : "--out", path("c")});
+        EXPECT_EQ(refused(words), line);
+      }
+      EXPECT_EQ(refused({"export", "--run", path("a"), "--stage", stage, "--onnx", path("net.onnx")}), line);
+    } else {
+      EXPECT_EQ(refused({"neighbours", "--run", path("a"), "--data", data}), line);
+    }
+    for (const char* name : {"F.npy", "c", "net.onnx"}) EXPECT_FALSE(fs::exists(root_ / name)) << name;
     // What the network of a later stage was made of is not called new, and the remedy costs no good result.
     if (stage == "cluster") {
       const std::string told = predict().err;
@@ -88,6 +104,9 @@ TEST_F(DamagedRuns, ArraysThatWereCutSayWhatMakesThemAnew) {
       EXPECT_EQ(line.find("kith: error: " + path(std::string("a/") + name) + ": "), 0u) << line;
       EXPECT_TRUE(line.ends_with(std::string("; remove it, and kith run, or kith ") + command + ", makes it anew\n"))
           << line;
+      if (std::string(name) == "features_train.npy") {
+        EXPECT_EQ(refused({"neighbours", "--run", path("a"), "--data", "fashion-mnist:" + path("data")}), line);
+      }
       fs::remove(root_ / "a" / name);
       ASSERT_EQ(kith(again()).status, 0);
       EXPECT_TRUE(text_of(root_ / "a" / name) == bytes) << name;
@@ -130,6 +149,29 @@ TEST_F(DamagedRuns, AnEmptiedConfigurationIsOneLineEverywhere) {
   EXPECT_EQ(refused({"export", "--run", path("a"), "--onnx", path("net.onnx")}), line);
 }
 
+// Wherever it was cut: within a value, or between two lines, where what is left is still a configuration.
+TEST_F(DamagedRuns, AConfigurationThatWasCutSaysWhatToDo) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const std::string whole = text_of(root_ / "a" / "config.toml"),
+                    remedy = "; restore the file, or begin anew in another --out\n";
+  const size_t middle = whole.find("\n[mine]");
+  ASSERT_NE(middle, std::string::npos);
+  for (const size_t left : {whole.find("spec = ") + 12, middle, middle + 4}) {
+    write(root_ / "a" / "config.toml", whole.substr(0, left));
+    for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+             {"run", "--out", path("a")},
+             {"run", "--from", path("a"), "--out", path("b")},
+             {"compare", path("a")},
+             {"watch", path("a")},
+             {"predict", "--run", path("a"), "--data", "fashion-mnist:" + path("data")}}) {
+      const std::string line = refused(words);
+      EXPECT_TRUE(line.starts_with("kith: error: " + path("a/config.toml") + ":")) << line;
+      EXPECT_TRUE(line.ends_with(remedy) != (line.find("restore it or begin another run directory") != line.npos))
+          << line;
+    }
+  }
+}
+
 TEST_F(DamagedRuns, FiguresThatWereChangedAreToldOfBesideAndOnTheirPage) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   ASSERT_EQ(run("b", {"--quiet", "--seed", "1"}).status, 0);
@@ -152,13 +194,6 @@ TEST_F(DamagedRuns, FiguresThatWereChangedAreToldOfBesideAndOnTheirPage) {
         << file;
 }
 
-// The folder that kith is called in, as a shell's cd changes it.
-struct InFolder {
-  explicit InFolder(const fs::path& folder) { fs::current_path(folder); }
-  ~InFolder() { fs::current_path(before); }
-  fs::path before = fs::current_path();
-};
-
 TEST_F(DamagedRuns, RelativePathsAreFoundFromOtherFolders) {
   {
     const InFolder here(root_);
@@ -173,10 +208,10 @@ TEST_F(DamagedRuns, RelativePathsAreFoundFromOtherFolders) {
       "data.spec 'fashion-mnist:data', which the current folder does not have, is " + path("data") + "\n";
   fs::create_directory(root_ / "elsewhere");
   const InFolder there(root_ / "elsewhere");
-  EXPECT_EQ(kith({"run", "--out", path("runs/a"), "--dry-run"}).err, "kith: " + found);
+  EXPECT_EQ(unwrapped(kith({"run", "--out", path("runs/a"), "--dry-run"}).err), "kith: " + found);
   const Outcome again = kith({"run", "--out", "../runs/a/"});
   EXPECT_EQ(again.status, 0) << again.err;
-  EXPECT_NE(again.err.find(found), std::string::npos) << again.err;
+  EXPECT_NE(unwrapped(again.err).find(found), std::string::npos) << again.err;
   EXPECT_NE(again.err.find("selflabel: done earlier"), std::string::npos) << again.err;
   EXPECT_EQ(text_of(root_ / "runs/a/config.toml"), config);  // still of a project that may be moved
   ASSERT_EQ(kith({"mine", "--from", path("runs/a"), "--out", "new", "--quiet"}).status, 0);

@@ -25,14 +25,18 @@ TEST_F(ExportCommand, WritesTheNetworkOfARunAndReadsNothingElse) {
       std::string::npos);
   EXPECT_NE(text_of(root_ / "scan.onnx"), text_of(root_ / "net.onnx"));
 
-  // Weights that are not as their stage wrote them.
+  // Weights that are not as their stage wrote them make no network for others.
+  const std::string before = text_of(root_ / "net.onnx");
   const fs::path weights = root_ / "a" / "selflabel.safetensors";
   std::string bytes = text_of(weights);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   std::ofstream(weights, std::ios::binary) << bytes;
-  EXPECT_EQ(kith({"export", "--run", path("a"), "--onnx", path("net.onnx")}).err,
-            "kith: warning: " + weights.string() +
-                ": changed since the stage selflabel wrote it; used as it is (kith selflabel makes a new one)\n");
+  EXPECT_EQ(
+      kith({"export", "--run", path("a"), "--onnx", path("net.onnx")}).err,
+      "kith: error: " + weights.string() +
+          ": not the bytes that the stage selflabel wrote: damaged, or changed by hand; restore it, or remove it, "
+          "and kith run trains that stage again\n");
+  EXPECT_TRUE(text_of(root_ / "net.onnx") == before);
 }
 
 TEST_F(ExportCommand, SaysInOneLineWhatIsWrong) {

@@ -37,6 +37,17 @@ TEST_F(Import, ARunGoesOnFromIt) {
   ASSERT_EQ(on.status, 0) << on.err;
   EXPECT_NE(on.err.find("pretext: done earlier"), std::string::npos) << on.err;
   EXPECT_NE(on.out.find("SCAN + self-labelling"), std::string::npos) << on.out;
+  // Imported weights that are others by now are no more asked than trained on.
+  const fs::path weights = root_ / "b" / "pretext.safetensors";
+  const std::string bytes = text_of(weights);
+  std::ofstream(weights, std::ios::binary) << bytes.substr(0, bytes.size() - 1) + static_cast<char>(bytes.back() ^ 1);
+  for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+           {"run", "--out", path("b"), "--quiet"},
+           {"features", "--run", path("b"), "--data", "fashion-mnist:" + path("data"), "--out", path("F.npy")}})
+    EXPECT_EQ(kith(words).err, "kith: error: " + weights.string() +
+                                   ": not the bytes that the stage pretext wrote: damaged, or changed by hand; restore "
+                                   "it, or kith import begins another run with such weights\n");
+  std::ofstream(weights, std::ios::binary) << bytes;
   const Outcome again = kith({"import", path("a/pretext.safetensors"), "--out", path("b")});
   EXPECT_EQ(again.err, "kith: error: " + path("b") + ": holds a run, which kith run --out " + path("b") +
                            " continues; kith import begins one; expected an empty or a new folder\n");

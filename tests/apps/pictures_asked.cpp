@@ -8,6 +8,7 @@
 #include "data/formats/png.h"
 #include "kernels/core/philox.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 #include "tests/support/small_files.h"
 
 namespace kith::test {
@@ -74,9 +75,10 @@ TEST_F(PicturesAsked, AllOfTheFolderOrThePartsThatTheRunMade) {
   const Outcome all = ask("predict", {});
   ASSERT_EQ(all.status, 0) << all.err;
   EXPECT_EQ(names_in(all.out).size(), size_t{kPictures});
-  EXPECT_EQ(all.err, "kith: 40 pictures of folder:" + path("photos") +
-                         ": those that the run learned from and those that it held out; --split train or test asks "
-                         "about one part\nkith: answered by the network of the stage cluster\n");
+  EXPECT_EQ(unwrapped(all.err),
+            "kith: 40 pictures of folder:" + path("photos") +
+                ": those that the run learned from and those that it held out; --split train or test asks "
+                "about one part\nkith: answered by the network of the stage cluster\n");
   EXPECT_GE(files_of("test").size(), 2u);
   for (const char* split : {"test", "train"}) {
     const Outcome part = ask("predict", {"--split", split});
@@ -98,11 +100,30 @@ TEST_F(PicturesAsked, WhatAFolderLeavesOutIsTold) {
   const Outcome o = kith({"predict", "--run", path("run"), "--data", "folder:" + path("more"), "--threads", "1"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_EQ(names_in(o.out).size(), 2u);
-  EXPECT_NE(o.err.find("kith: 1 file without the ending of a picture is left out: "), std::string::npos) << o.err;
+  EXPECT_NE(unwrapped(o.err).find("kith: 1 file without the ending of a picture is left out: "), std::string::npos)
+      << o.err;
   EXPECT_NE(o.err.find("notes.txt"), std::string::npos) << o.err;
   EXPECT_EQ(o.err.find("held out"), std::string::npos) << o.err;  // of these nothing was
   EXPECT_EQ(ask("predict", {"--invert"}).err, "kith: error: --invert: the images of " + path("run") +
                                                   " have 3 channels; expected a run of gray images\n");
+}
+
+// No output is a picture by its name, so that a table may lie beside what it is of.
+TEST_F(PicturesAsked, ATableAmongThePicturesIsNoneOfThem) {
+  fs::create_directories(root_ / "own");
+  for (const char* name : {"p0.tga", "p1.tga"}) fs::copy_file(root_ / "photos" / name, root_ / "own" / name);
+  const auto asked = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"predict", "--run", path("run"), "--data", "folder:" + path("own"), "--threads", "1"});
+    return kith(more);
+  };
+  for (const char* name : {"own/a.csv", "own/b.csv"}) ASSERT_EQ(asked({"--out", path(name)}).status, 0);
+  EXPECT_EQ(names_in(text_of(root_ / "own" / "a.csv")).size(), 2u);
+  EXPECT_EQ(text_of(root_ / "own" / "b.csv"), text_of(root_ / "own" / "a.csv"));
+  for (const char* name : {"own/p0.tga", "own/new.png"}) {
+    const std::string before = text_of(path(name)), error = asked({"--out", path(name)}).err;
+    EXPECT_EQ(error, "kith: error: --out " + path(name) + ": expected a name ending in .csv, .jsonl or .npy\n");
+    EXPECT_EQ(text_of(path(name)), before);
+  }
 }
 
 TEST_F(PicturesAsked, LeftOutFilesAreNamedWithTheirBytesEscaped) {

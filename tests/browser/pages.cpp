@@ -41,6 +41,13 @@ class Pages : public Runs {
                     "  return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(m.a, m.b) < 7.5;"
                     "}).map(e => e.textContent)"),
               json::array());
+    // Names of methods in two lines at most.
+    EXPECT_EQ(value("[...document.querySelectorAll('.scores td:first-child')].filter(e => {"
+                    "  const text = document.createRange();"
+                    "  text.selectNodeContents(e);"
+                    "  return new Set([...text.getClientRects()].map(r => r.top)).size > 2;"
+                    "}).map(e => e.textContent)"),
+              json::array());
     browser_->look(1280, 900, "light");
   }
   std::unique_ptr<Browser> browser_;

@@ -9,12 +9,32 @@
 
 #include "nn/state/safetensors.h"
 #include "tests/apps/commands/cluster_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
 
-// As of a run on images: the digest of the weights says that they are not those that were written, or judged.
-TEST_F(ClusterProgram, AModelThatWasChangedIsNamedByAllWhoUseIt) {
+// What a terminal shows of each method, from the first note to the summary.
+TEST_F(ClusterProgram, LinesFitATerminal) {
+  for (const std::string method : {"kmeans", "scan", "turtle", "temi"}) {
+    std::vector<std::string> words = {"cluster",  "--features",  path("F.npy"),
+                                      "--labels", path("L.npy"), "--method",
+                                      method,     "--clusters",  method == "kmeans" ? "2,3,200" : "3",
+                                      "--out",    path(method),  "--threads",
+                                      "1"};
+    if (method != "kmeans") words.insert(words.end(), {"--set", method == "turtle" ? "steps=40" : "epochs=3"});
+    const Outcome o = kith(words);
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(too_wide(o.err), "") << method;
+    EXPECT_EQ(too_wide(o.out), "") << method;
+    if (method == "scan") {
+      EXPECT_NE(unwrapped(o.err).find("validation_loss "), std::string::npos) << o.err;
+    }
+  }
+}
+
+// As of a run on images: the digest of the weights says that they are not those that were written, and they are refused.
+TEST_F(ClusterProgram, AModelThatWasChangedIsRefusedByAllWhoUseIt) {
   const std::vector<std::string> settings = {"--clusters", "3", "--method", "kmeans"};
   ASSERT_EQ(kith(command("run", settings)).err, "");
   const auto asked = [&] {
@@ -27,13 +47,16 @@ TEST_F(ClusterProgram, AModelThatWasChangedIsNamedByAllWhoUseIt) {
   const float other = 0.25f;
   std::memcpy(model.arrays.at("gaussians.mean").bytes.data(), &other, sizeof other);
   write_safetensors(file, model);
-  const std::string changed = "kith: warning: " + file.string() +
-                              ": changed since the stage cluster wrote it; used as it is (once it is removed, kith "
-                              "cluster --features makes a new one)\n";
-  EXPECT_EQ(asked().err, changed);
-  EXPECT_EQ(asked().status, 0);
-  EXPECT_EQ(kith(command("run", settings)).err, changed);
-  EXPECT_EQ(asked().err, changed);
+  const std::string changed = "kith: error: " + file.string() +
+                              ": not the bytes that the stage cluster wrote: damaged, or changed by hand; restore it, "
+                              "or remove it, and kith cluster --features trains it again\n",
+                    page = content_of(root / "run" / "report.html");
+  for (const Outcome& o : {asked(), kith(command("run", settings))}) {
+    EXPECT_EQ(o.status, 1);
+    EXPECT_EQ(o.out, "");
+    EXPECT_EQ(o.err, changed);
+  }
+  EXPECT_EQ(content_of(root / "run" / "report.html"), page);
   fs::remove(file);
   EXPECT_EQ(kith(command("run", settings)).err, "");
   EXPECT_TRUE(content_of(file) == bytes);

@@ -61,6 +61,7 @@ TEST_F(Folder, OtherFilesAreLeftOutWithANote) {
 TEST_F(Folder, PicturesBesideClassFoldersAreAnError) {
   for (const char* file : {"a/1.png", "1.png"}) put(file);
   EXPECT_HAS(error(), "holds 1 picture beside 1 folder of pictures");
+  EXPECT_HAS(error(), "; list:FILE reads those that FILE names, wherever they lie");
 }
 
 TEST_F(Folder, NothingToReadIsAnError) {

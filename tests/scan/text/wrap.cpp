@@ -41,5 +41,13 @@ TEST(Wrap, KeepsToTheSecondColumn) {
   EXPECT_EQ(wrapped_columns("  --name it says so here", 20), "  --name it says so\n    here");
 }
 
+TEST(Wrap, NotesGoOnTwoRightOfTheirBeginning) {
+  const std::string words(79, 'x');
+  EXPECT_EQ(wrapped_note(words + " end"), words + "\n  end");
+  EXPECT_EQ(wrapped_note("  " + words + " end"), "  " + words + "\n    end");
+  EXPECT_EQ(wrapped_note(words + " a table\n  of two lines"), words + " a table\n  of two lines");
+  EXPECT_EQ(wrapped_note(""), "");
+}
+
 }  // namespace
 }  // namespace kith::test
