@@ -198,7 +198,7 @@ void warn_of_negatives(const AnswerOptions& o, const TrainedRun& run, double bri
 void as_gray(const AnswerOptions& o, const TrainedRun& run, std::vector<NamedImages>& parts) {
   if (!asks_pictures(o) || run.shape().channels != 1) return;
   for (NamedImages& part : parts) part.images = data::in_gray(part.images);
-  say_note(fmt::format("the run is of gray images: pictures become gray, 0.299 R + 0.587 G + 0.114 B{}",
+  say_note(fmt::format("the run is of gray images: pictures become 0.299 R + 0.587 G + 0.114 B{}",
                        o.invert ? ", and their negatives are asked about" : ""));
   warn_of_negatives(o, run, brightness(parts));
 }

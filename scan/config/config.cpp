@@ -17,7 +17,7 @@
 namespace kith {
 namespace {
 
-constexpr size_t kShown = 100;  // bytes of a name that messages quote
+constexpr size_t kNameShown = 100;  // bytes of a name that messages quote
 
 // "pretext.epochs=20", with or without spaces around the sign.
 void set_override(RunConfig& config, const std::string& text, Places& places) {
@@ -45,7 +45,7 @@ Source find_preset(const std::string& name) {
 void expect_data_set(const std::string& name, const std::string& where) {
   const std::vector<std::string> known = data::dataset_names();
   if (std::ranges::find(known, name) == known.end())
-    throw Error(fmt::format("{}: no data set has the name '{}'{}", where, shortened(name, kShown),
+    throw Error(fmt::format("{}: no data set has the name '{}'{}", where, beginning_of(name, kNameShown),
                             data::nearest_hint(name, known)));
 }
 
@@ -73,7 +73,7 @@ toml::table take_for(toml::table& document, const Source& source) {
   toml::table sections = std::move(*node->as_table());  // a copy would not know its lines
   for (const auto& [key, section] : sections) {
     const std::string name(key.str()), at = place(source, section.source());
-    expect_data_set(name, fmt::format("{}: for.{}", at, shortened(name, kShown)));
+    expect_data_set(name, fmt::format("{}: for.{}", at, beginning_of(name, kNameShown)));
     if (!section.is_table())
       throw Error(fmt::format("{}: for.{}: expected a table; found {}", at, name, found(source, section)));
   }

@@ -42,7 +42,7 @@ std::string nearest(std::string_view name, const std::vector<Field>& known) {
 std::string unknown_text(std::string_view name, const std::vector<Field>& known) {
   constexpr size_t kLongest = 100;  // twice the longest field's
   if (name.size() > kLongest)
-    return fmt::format("unknown field {}; kith fields lists those that are", shortened(name, kLongest));
+    return fmt::format("unknown field {}; kith fields lists those that are", beginning_of(name, kLongest));
   return fmt::format("unknown field {}; the nearest is {}", name, nearest(name, known));
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
 constexpr size_t kLargest = size_t{1} << 20;        // bytes; a configuration has a few thousand
 constexpr size_t kMostParts = 16;                   // of a key; fields have up to four
-constexpr size_t kShown = 200;                      // bytes of a value that messages quote
+constexpr size_t kValueShown = 200;                 // bytes of a value that messages quote
 
 void expect_utf8(const Source& source) {
   const std::string& text = source.text;
@@ -129,14 +129,14 @@ std::string place(const Source& source, const toml::source_region& region) {
 
 std::string found(const Source& source, const toml::node& node) {
   if (node.is_table()) return "a table";
-  return shortened(written(source, node), kShown);
+  return beginning_of(written(source, node), kValueShown);
 }
 
 std::string written(const Source& source, const toml::node& node) {
   return !source.lines && !node.is_string() ? source.text : in_one_line(formatted(node));
 }
 
-std::string shortened(std::string_view text, size_t bytes) {
+std::string beginning_of(std::string_view text, size_t bytes) {
   if (text.size() <= bytes) return std::string(text);
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;  // within a character
   return std::string(text.substr(0, bytes)) + "...";

@@ -50,7 +50,7 @@ SafeTensors read_row_model(const std::filesystem::path& dir) {
 
 void record_row_model(const std::filesystem::path& dir) {
   StageRecord record{.origin = {}, .outputs = {{kModel, data::digest_of_file(dir / kModel)}}, .version = KITH_VERSION};
-  record_lines(record.outputs, dir, read_run_file(dir).at("settings").at("method").get<std::string>());
+  record.lines = lines_of(dir, read_run_file(dir).at("settings").at("method").get<std::string>());
   write_record(dir, "cluster", record);
 }
 

@@ -225,7 +225,7 @@ void Ledger::finish(const std::string& stage) {
   for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
   for (const std::string& file : beside(info))
     if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
-  record_lines(record.outputs, dir_, info.command);
+  record.lines = lines_of(dir_, info.command);
   write_record(dir_, stage, record);
 }
 

@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "scan/config/config.h"
-#include "scan/run/provenance.h"
 
 namespace kith {
 
@@ -19,12 +17,7 @@ int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage)
 // The line that ends so many, its own counted in.
 nlohmann::json finished_line(const std::string& stage, int64_t lines);
 
-// A record says among the outputs of a stage how many lines its command has by then: where a kill or a full disk leaves a result
-// without the line that ends them, the next command can write it.
-void record_lines(Origin::Values& outputs, const std::filesystem::path& run_dir, const std::string& command);
-std::optional<int64_t> recorded_lines(const Origin::Values& outputs);  // none: an earlier version's record
-
-// That line. `stage` is the last one of the command. A result without a record was just written, and its lines are those that are
+// The same where a kill or a full disk left a result without it: the record of the result has the number. `stage` is the last one of the command. A result without a record was just written, and its lines are those that are
 // there; an earlier version's record says no number, and neither does the line.
 nlohmann::json closing_line(const std::filesystem::path& run_dir, const std::string& command, const std::string& stage);
 

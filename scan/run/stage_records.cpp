@@ -21,6 +21,7 @@ void write_records(const std::filesystem::path& run_dir, const StageRecords& rec
   for (const auto& [name, r] : records) {
     all[name] = to_json(r.origin);
     all[name]["outputs"] = r.outputs;
+    if (r.lines) all[name]["lines"] = *r.lines;
     all[name]["version"] = r.version;
     if (r.under_way) all[name]["under_way"] = true;
   }
@@ -90,6 +91,7 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
     for (const auto& [stage, j] : all.items())
       records[stage] = {.origin = origin_from_json(j),
                         .outputs = j.at("outputs").get<Origin::Values>(),
+                        .lines = j.contains("lines") ? std::optional(j.at("lines").get<int64_t>()) : std::nullopt,
                         .version = j.at("version").get<std::string>(),
                         .under_way = j.value("under_way", false)};
   } catch (const json::exception&) {

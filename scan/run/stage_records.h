@@ -1,7 +1,9 @@
 // stages.json: for every stage of a run directory, the origin of its result and the digests of the files it wrote.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "scan/run/provenance.h"
@@ -10,7 +12,9 @@ namespace kith {
 
 struct StageRecord {
   Origin origin;
-  Origin::Values outputs;  // file -> digest; metrics.jsonl -> how many lines (log_ends.h)
+  Origin::Values outputs;  // file -> digest
+  std::optional<int64_t> lines =
+      {};                  // that its command has in the log by then (log_ends.h); none: an earlier version's
   std::string version;     // of the program
   bool under_way = false;  // its files are being written
 };

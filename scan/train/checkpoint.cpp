@@ -78,7 +78,7 @@ std::string last_stage_of(const std::string& command) {
 // Lines behind those of the valid result are of an attempt that was killed: others than were counted when it was recorded; of an
 // earlier version's, which did not count, written after that.
 bool of_another_attempt(const Session& s, const std::string& command, const StageRecord& record) {
-  if (const auto lines = recorded_lines(record.outputs)) return lines_of(s.dir, command) != *lines;
+  if (const auto lines = record.lines) return lines_of(s.dir, command) != *lines;
   return std::filesystem::last_write_time(s.dir / "metrics.jsonl") >
          std::filesystem::last_write_time(s.dir / "stages.json");
 }
@@ -100,7 +100,7 @@ void complete_log(const Session& s, const std::string& command) {
   const StageRecords records = read_records(s.dir);
   const auto record = records.find(stage);
   const bool recorded = record != records.end();
-  if (none && recorded && recorded_lines(record->second.outputs) == 0 &&
+  if (none && recorded && record->second.lines == 0 &&
       !imported(s.config, command))  // it has but the line that ends it
     return s.report.metric(finished_line(command, 0));
   if (!open) return;

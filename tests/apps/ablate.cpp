@@ -8,40 +8,11 @@
 
 #include "data/formats/npy.h"
 #include "scan/metrics/agreement.h"
-#include "tests/apps/in_folder.h"
-#include "tests/apps/run_fixture.h"
+#include "tests/apps/ablate_fixture.h"
 #include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
-
-class Ablate : public Runs {
- protected:
-  void grid(const std::string& axes, const std::string& seeds = "[0, 1]") const {
-    std::ofstream(root_ / "grid.toml")
-        << "data = \"fashion-mnist:" << (root_ / "data").string() << "\"\nseeds = " << seeds
-        << "\n[set]\ndata.size = 0\nmodel = {width = 4, projection = 16}\npretext = {epochs = 3, batch = 20}\n"
-           "cluster = {epochs = 3, batch = 50, heads = 3}\nselflabel = {epochs = 2, batch = 40}\n"
-           "evaluate.kmeans_restarts = 2\ncheckpoint_seconds = 0\n"
-        << "[axes]\n"
-        << axes;
-  }
-  Outcome ablate(const std::vector<std::string>& more = {}, const std::string& out = "out",
-                 Interruption interruption = {}) const {
-    std::vector<std::string> words = {
-        "ablate", (root_ / "grid.toml").string(), "--out", (root_ / out).string(), "--threads", "2", "--device", "cpu"};
-    words.insert(words.end(), more.begin(), more.end());
-    return kith(words, interruption);
-  }
-  // Folders of runs, in the order of their names.
-  std::vector<fs::path> cells(const std::string& out = "out") const {
-    std::vector<fs::path> all;
-    for (const auto& entry : fs::directory_iterator(root_ / out / "cells"))
-      if (entry.is_directory()) all.push_back(entry.path());
-    std::ranges::sort(all);
-    return all;
-  }
-};
 
 TEST_F(Ablate, RunsEveryCellOnceAndTabulatesTheSeeds) {
   grid("cluster.lambda = [1.0, 5.0]\n");
@@ -127,101 +98,6 @@ TEST_F(Ablate, AChangedGridRunsWhatIsNew) {
   EXPECT_EQ(edited.status, 0);
   EXPECT_NE(edited.err.find("summary.json: changed since the stage evaluate wrote it"), std::string::npos)
       << edited.err;
-}
-
-// Means are of runs on the same images: those that have finished are not put beside others on what lies there by now.
-TEST_F(Ablate, ImagesThatHaveChangedSinceRunsFinishedAreRefused) {
-  grid("mine.k = [3]\n", "[0]");
-  ASSERT_EQ(ablate().status, 0);
-  const std::string table = text_of(root_ / "out" / "table.csv");
-  write_tiny_fashion_mnist(root_ / "data", 210, 60, 8);
-  const Outcome known = ablate();  // nothing is to run
-  EXPECT_EQ(known.status, 0);
-  EXPECT_NE(known.err.find("kith: warning: mine.k = 3, seed 0: finished on other images than those that are there now "
-                           "(the train images were 200 of 8 x 8 x 1, "),
-            std::string::npos)
-      << known.err;
-  grid("mine.k = [3]\n");
-  for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}}) {
-    const Outcome o = ablate(more);
-    EXPECT_EQ(o.status, 1);
-    EXPECT_NE(o.err.find("mine.k = 3, seed 0: finished on other images than those that are there now (the train images "
-                         "were 200 of 8 x 8 x 1, "),
-              std::string::npos)
-        << o.err;
-  }
-  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
-  EXPECT_EQ(cells().size(), 1u);
-}
-
-// What kith run would train again, or refuse, in a cell, it does so there in a grid, too.
-TEST_F(Ablate, WeightsOfFinishedCellsThatAreGoneOrOthersAreNoticed) {
-  grid("mine.k = [3, 5]\n", "[0]");
-  ASSERT_EQ(ablate().status, 0);
-  const fs::path file = cells()[0] / "cluster.safetensors";
-  const std::string bytes = text_of(file), table = text_of(root_ / "out" / "table.csv");
-  fs::remove(file);
-  EXPECT_NE(ablate({"--dry-run"}).out.find("2 runs, 1 done earlier"), std::string::npos);
-  const Outcome again = ablate();
-  ASSERT_EQ(again.status, 0) << again.err;
-  EXPECT_NE(again.err.find("1 of 2 runs have finished earlier"), std::string::npos) << again.err;
-  EXPECT_TRUE(text_of(file) == bytes);
-  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
-
-  std::string flipped = bytes;
-  flipped.back() = static_cast<char>(flipped.back() ^ 1);
-  std::ofstream(file, std::ios::binary) << flipped;
-  for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}}) {
-    const Outcome o = ablate(more);
-    EXPECT_EQ(o.status, 1);
-    EXPECT_EQ(o.err, "kith: error: " + file.string() +
-                         ": not the bytes that the stage cluster wrote: damaged, or changed by hand; restore it, or "
-                         "remove it, and the same command trains that stage again\n");
-  }
-  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
-}
-
-// As a single run: where the current folder has no such path, those above the grid are looked in.
-TEST_F(Ablate, RelativePathsAreFoundFromOtherFolders) {
-  const auto relative = [this](const std::string& axes) {
-    grid(axes, "[0]");
-    std::string text = text_of(root_ / "grid.toml");
-    text.replace(text.find(root_.string() + "/data"), root_.string().size() + 5, "data");
-    std::ofstream(root_ / "grid.toml") << text;
-  };
-  relative("mine.k = [3]\n");
-  {
-    const InFolder here(root_);
-    ASSERT_EQ(ablate().status, 0);
-    ASSERT_EQ(kith({"run", "--preset", cells()[0].string() + ".toml", "--out", "three", "--seeds", "0", "--threads",
-                    "1", "--quiet", "--data", "fashion-mnist:data"})
-                  .status,
-              0);
-  }
-  fs::create_directory(root_ / "elsewhere");
-  const InFolder there(root_ / "elsewhere");
-  const std::string found =
-      "data.spec 'fashion-mnist:data', which the current folder does not have, is " + (root_ / "data").string() + "\n";
-  relative("mine.k = [3, 5]\n");
-  const Outcome o = ablate();
-  ASSERT_EQ(o.status, 0) << o.err;
-  EXPECT_NE(unwrapped(o.err).find("1 of 2 runs have finished earlier\n"), std::string::npos) << o.err;
-  EXPECT_NE(unwrapped(o.err).find(found), std::string::npos) << o.err;
-  EXPECT_EQ(cells().size(), 2u);
-  const Outcome seeds = kith({"run", "--out", "../three", "--seeds", "0,1", "--threads", "1"});
-  ASSERT_EQ(seeds.status, 0) << seeds.err;
-  EXPECT_NE(unwrapped(seeds.err).find(found), std::string::npos) << seeds.err;
-  EXPECT_EQ(cells("three").size(), 2u);
-
-  relative("mine.k = [3, 5, 6]\n");
-  fs::rename(root_ / "data", root_ / "moved");
-  const Outcome lost = ablate();
-  EXPECT_EQ(lost.status, 1);
-  EXPECT_EQ(
-      lost.err.substr(lost.err.find("kith: error: ")),
-      "kith: error: mine.k = 6, seed 0: fashion-mnist: data: no such folder; a relative path is looked for in the "
-      "current folder, and in those above " +
-          (root_ / "out").string() + "\n");
 }
 
 // Killed at several moments, with what it runs: in the end every file of results is as if nothing had happened.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
@@ -16,13 +17,14 @@ TEST_F(ExportCommand, WritesTheNetworkOfARunAndReadsNothingElse) {
   fs::remove_all(root_ / "data");
   const Outcome o = kith({"export", "--run", path("a"), "--onnx", path("net.onnx")});
   EXPECT_EQ(o.status, 0) << o.err;
-  EXPECT_EQ(o.out, path("net.onnx") +
-                       ": selflabel: images [batch, 1, 8, 8] in 0..1 -> logits, probabilities [batch, 10], features "
-                       "[batch, 32]\n");
+  EXPECT_EQ(unwrapped(o.out),
+            path("net.onnx") +
+                ": selflabel: images [batch, 1, 8, 8] in 0..1 -> logits, probabilities [batch, 10], features "
+                "[batch, 32]\n");
   EXPECT_NE(text_of(root_ / "net.onnx").find("backbone.layer4.1.bn2"), std::string::npos);
-  EXPECT_NE(
-      kith({"export", "--run", path("a"), "--onnx", path("scan.onnx"), "--stage", "cluster"}).out.find(": cluster: "),
-      std::string::npos);
+  EXPECT_NE(unwrapped(kith({"export", "--run", path("a"), "--onnx", path("scan.onnx"), "--stage", "cluster"}).out)
+                .find(": cluster: "),
+            std::string::npos);
   EXPECT_NE(text_of(root_ / "scan.onnx"), text_of(root_ / "net.onnx"));
 
   // Weights that are not as their stage wrote them make no network for others.

@@ -10,6 +10,7 @@
 #include "data/formats/csr.h"
 #include "data/formats/npy.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
@@ -131,7 +132,7 @@ TEST_F(Graphs, OfOthersAreUsedByLaterStages) {
   ASSERT_EQ(o.status, 0) << o.err;
   for (const char* note : {": 1 image was among its own neighbours", ": 1 neighbour was named again",
                            ": 1 image has no neighbour: it pairs with itself", "share the label"})
-    EXPECT_NE(o.err.find(note), std::string::npos) << note << o.err;
+    EXPECT_NE(unwrapped(o.err).find(note), std::string::npos) << note << o.err;
   auto want = ring(1).values;
   want[0] = 7, want[1] = -1, want[2] = 5;
   EXPECT_EQ(lists().shape, (std::vector<int64_t>{200, 1}));

@@ -6,6 +6,7 @@
 
 #include "nn/state/safetensors.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 #include "tests/support/small_files.h"
 
 namespace kith::test {
@@ -54,7 +55,8 @@ TEST_F(Import, ARunGoesOnFromIt) {
 
   const Outcome scan = kith(import("b/cluster.safetensors", "c"));
   ASSERT_EQ(scan.status, 0) << scan.err;
-  EXPECT_NE(scan.err.find("no projection head: backbone features are mined, cluster head 0\n"), std::string::npos);
+  EXPECT_NE(unwrapped(scan.err).find("no projection head: backbone features are mined, cluster head 0\n"),
+            std::string::npos);
   const Outcome scored = kith({"evaluate", "--out", path("c"), "--threads", "1", "--json"});
   ASSERT_EQ(scored.status, 0) << scored.err;
   EXPECT_EQ(json::parse(scored.out).at("summary").at("table").back().at("name"), "SCAN");

@@ -102,7 +102,7 @@ TEST_F(ClusterProgram, LinesThatTheLogLostAreTold) {
   size_t at = 0;
   for (int line = 0; line < 250; ++line) at = whole.find('\n', at) + 1;
   std::ofstream(log, std::ios::binary) << whole.substr(0, at + 20);
-  for (int time = 0; time < 2; ++time) EXPECT_EQ(kith(command("run", settings)).err, said("epochs 251 to 500"));
+  for (int time = 0; time < 2; ++time) EXPECT_EQ(kith(command("run", settings)).err, said("250 of 501"));
 }
 
 // Features are held in f32: what of them is lost there is said, before anything is made of it.

@@ -128,16 +128,16 @@ TEST_F(LostLines, AreToldOfALogThatWasClosedLater) {
   const nlohmann::json whole = {{"stage", "cluster"}, {"finished", true}, {"lines", 7}};
   EXPECT_EQ(closed(), whole);  // the disk was full for the record, too
   StageRecord record{.origin = {}, .outputs = {}, .version = "0"};
-  record_lines(record.outputs, dir_, "cluster");
+  record.lines = lines_of(dir_, "cluster");
   write_record(dir_, "cluster", record);
-  EXPECT_EQ(recorded_lines(read_records(dir_).at("cluster").outputs), 6);
+  EXPECT_EQ(read_records(dir_).at("cluster").lines, 6);
   EXPECT_EQ(closed(), whole);
   open.erase(open.end() - 2);
   write(open);
   EXPECT_EQ(closed(), whole);
   MetricsLog(log()).append(closed());
   EXPECT_EQ(told(), "cluster: 1 of 7");
-  record.outputs.clear();  // of an earlier version
+  record.lines.reset();  // of an earlier version
   write_record(dir_, "cluster", record);
   EXPECT_EQ(closed(), (nlohmann::json{{"stage", "cluster"}, {"finished", true}}));
 }
