@@ -57,7 +57,7 @@ std::vector<std::string> expected_warnings(const std::string& preset, const std:
         fmt::format("preset: {} enlarges images of 32 x 32 to 224 x 224; those for any: quick, quick-20min", preset)};
   const bool few = kind == "cifar-format" || kind == "list" || kind == "stl10";  // here without its unlabelled images
   if (!preset.starts_with("quick") || !few) return {};
-  const int64_t epochs = preset == "quick" ? 14 : 40, batch = preset == "quick" ? 128 : 256, each = 5'000 / batch;
+  const int64_t epochs = preset == "quick" ? 14 : 16, batch = 128, each = 5'000 / batch;
   return {
       fmt::format("pretext: {} epochs of 5000 images are {} steps of {}, and it wants 1000 or more: --set "
                   "pretext.epochs={}, or a smaller batch",
