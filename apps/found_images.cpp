@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/dataset/dataset.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
 namespace {
@@ -17,18 +18,22 @@ namespace fs = std::filesystem;
 // below the folder they were begun in, and a project that is moved or entered elsewhere keeps that. Others than the run's images,
 // of the same name, are refused by their content. Empty: not found.
 fs::path found_path(const fs::path& path, const fs::path& dir) {
-  std::error_code none;
-  if (path.empty() || path.is_absolute() || fs::exists(path, none)) return path;
+  if (path.empty() || path.is_absolute() || holds_images(path)) return path;
   fs::path at = fs::absolute(dir).lexically_normal();
   if (!at.has_filename()) at = at.parent_path();  // a slash at the end
   while (at != at.root_path()) {
     at = at.parent_path();
-    if (fs::exists(at / path, none)) return (at / path).lexically_normal();
+    if (holds_images(at / path)) return (at / path).lexically_normal();
   }
   return {};
 }
 
 }  // namespace
+
+bool holds_images(const fs::path& path) {
+  std::error_code none;
+  return fs::exists(path, none) && !is_run_directory(path);
+}
 
 FoundImages find_images(const DataConfig& data, const fs::path& dir, const std::set<std::string>& named) {
   FoundImages out;

@@ -10,6 +10,9 @@
 
 namespace kith {
 
+// Whether there is something at `path`, and no run: a run is easily called as its pictures are, runs/photos of photos.
+bool holds_images(const std::filesystem::path& path);
+
 // Overrides of relative paths that were found elsewhere, the same fields as they were, and a line that says where; all empty
 // where there are none.
 struct FoundImages {

@@ -12,6 +12,7 @@
 #include "apps/commands/dry_run.h"
 #include "apps/console.h"
 #include "apps/device.h"
+#include "apps/found_images.h"
 #include "apps/launch.h"
 #include "apps/launcher.h"
 #include "apps/new_folder.h"
@@ -117,9 +118,8 @@ void expect_found(const StageOptions& o, const ResolvedConfig& resolved) {
   const std::string kind = data::kind_of(now.spec) + ":";
   const auto expect = [&](const char* field, const std::string& before, const std::string& text, bool named,
                           const std::string& option) {
-    std::error_code none;
     const std::filesystem::path path = text;
-    if (named || path.empty() || path.is_absolute() || std::filesystem::exists(path, none)) return;
+    if (named || path.empty() || path.is_absolute() || holds_images(path)) return;
     throw Error(
         fmt::format("{}: {} is '{}', relative to the folder that the run was begun in: there is none in the current "
                     "folder, {}, nor in those above the run; {}PATH names it anew",
@@ -135,11 +135,11 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
   ResolvedConfig resolved = resolve_config(o);
   const std::string& spec = resolved.config.data.spec;
+  expect_found(o, resolved);
   expect_outside_data("--out", o.out, spec);
   expect_usable_folder(o.out);
   expect_run_or_empty(o.out);
   if (spec.empty()) throw no_data_set(o.out);
-  expect_found(o, resolved);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);
   expect_device_of_ranks(o.device, ranks, here, list_devices());

@@ -9,11 +9,11 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "apps/commands/dry_run.h"
 #include "apps/device.h"
+#include "apps/found_images.h"
 #include "apps/run_stage.h"
 #include "data/dataset/digest.h"
 #include "data/dataset/folder_parts.h"
@@ -98,9 +98,8 @@ class Planner {
   // Of a path that is in none of the folders of apps/found_images.h.
   std::string looked_for(const std::string& spec) const {
     const std::filesystem::path path = data::path_of(spec);
-    std::error_code none;
-    if (path.is_absolute() || std::filesystem::exists(path, none) ||
-        !std::filesystem::exists(std::filesystem::path(o_.out) / "grid.toml", none))
+    if (path.is_absolute() || holds_images(path) ||
+        !std::filesystem::exists(std::filesystem::path(o_.out) / "grid.toml"))
       return "";
     return fmt::format("; a relative path is looked for in the current folder, and in those above {}", o_.out);
   }

@@ -208,7 +208,7 @@ std::vector<std::string> Ledger::begin(const std::string& stage) {
   const StageInfo& info = stage_info(stage);
   std::vector<std::string> warnings;
   for (const std::string& file : changed_files(info))
-    warnings.push_back(fmt::format("{}: changed since the stage {} wrote it; replaced", file, info.name));
+    warnings.push_back(fmt::format("{}: not what the stage {} made; replaced", file, info.name));
   before_write();
   if (!info.has_weights())  // a weight file appears at once, and tells its origin itself
     write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});

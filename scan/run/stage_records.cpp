@@ -78,7 +78,7 @@ bool was_evaluated(const StageRecords& records, const std::string& file, const s
 }
 
 std::string changed_text(const std::string& file, const std::string& stage, const std::string& remedy) {
-  return fmt::format("{}: changed since the stage {} wrote it; used as it is ({})", file, stage, remedy);
+  return fmt::format("{}: not what the stage {} made; used as it is ({})", file, stage, remedy);
 }
 
 StageRecords read_records(const std::filesystem::path& run_dir) {

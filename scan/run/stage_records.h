@@ -32,7 +32,7 @@ bool evaluation_stands(const std::filesystem::path& run_dir, const StageRecords&
 // What the records say of a file that `stage` left. `digest`: of the file as it is.
 bool was_changed(const StageRecords&, const std::string& stage, const std::string& file, const std::string& digest);
 bool was_evaluated(const StageRecords&, const std::string& file, const std::string& digest);  // as it is
-// "FILE: changed since the stage STAGE wrote it; used as it is (REMEDY)"
+// "FILE: not what the stage STAGE made; used as it is (REMEDY)"
 std::string changed_text(const std::string& file, const std::string& stage, const std::string& remedy);
 
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged

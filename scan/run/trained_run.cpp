@@ -116,8 +116,8 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
       if (at->second == digest) continue;
       const std::string maker = changed_maker(records, file, at->second);
       if (maker.empty()) return made_anew(file + " was made anew since");
-      return fmt::format("{} was changed since the stage {} wrote it; the network of the stage {} was made before; {}",
-                         file, maker, stage, use_of_changed(dir, file));
+      return fmt::format("{} is not what the stage {} made; the network of the stage {} was made before; {}", file,
+                         maker, stage, use_of_changed(dir, file));
     }
     return "";
   };

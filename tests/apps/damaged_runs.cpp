@@ -71,7 +71,7 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
     // What the network of a later stage was made of is not called new, and the remedy costs no good result.
     if (stage == "cluster") {
       const std::string told = predict().err;
-      EXPECT_NE(told.find("cluster.safetensors was changed since the stage cluster wrote it; the network of the stage "
+      EXPECT_NE(told.find("cluster.safetensors is not what the stage cluster made; the network of the stage "
                           "selflabel was made before; kith run --out " +
                           path("a") + " refuses the file until it is restored, or removed"),
                 std::string::npos)
@@ -86,7 +86,7 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
   // By name a stage replaces what it left.
   const fs::path file = root_ / "a" / "cluster.safetensors";
   write(file, flipped(text_of(file)));
-  EXPECT_NE(kith(command("cluster", "a", {"--quiet"})).err.find("changed since the stage cluster wrote it; replaced"),
+  EXPECT_NE(kith(command("cluster", "a", {"--quiet"})).err.find("not what the stage cluster made; replaced"),
             std::string::npos);
   EXPECT_TRUE(text_of(file) == good.at("cluster.safetensors"));
   EXPECT_EQ(kith(again()).status, 0);
@@ -180,17 +180,16 @@ TEST_F(DamagedRuns, FiguresThatWereChangedAreToldOfBesideAndOnTheirPage) {
   for (const char* format : {"text", "csv", "markdown", "latex"}) {
     const Outcome o = kith({"compare", path("a"), path("b"), "--format", format, "--page", path("page.html")});
     ASSERT_EQ(o.status, 0) << o.err;
-    EXPECT_NE(o.err.find("kith: warning: " + path("a/summary.json") + ": changed since the stage evaluate wrote it"),
+    EXPECT_NE(o.err.find("kith: warning: " + path("a/summary.json") + ": not what the stage evaluate made"),
               std::string::npos)
         << o.err;
-    EXPECT_NE(o.err.find("kith: warning: " + path("b/assignments.npy") + ": changed since the stage evaluate wrote it"),
+    EXPECT_NE(o.err.find("kith: warning: " + path("b/assignments.npy") + ": not what the stage evaluate made"),
               std::string::npos)
         << o.err;
   }
   const std::string page = text_of(root_ / "page.html");
   for (const char* file : {"a/summary.json", "b/assignments.npy"})
-    EXPECT_NE(page.find("<p class=\"warning\">" + path(file) + ": changed since the stage evaluate wrote it"),
-              std::string::npos)
+    EXPECT_NE(page.find("<p class=\"warning\">" + path(file) + ": not what the stage evaluate made"), std::string::npos)
         << file;
 }
 
@@ -231,6 +230,26 @@ TEST_F(DamagedRuns, RelativePathsAreFoundFromOtherFolders) {
                 "is none in the current folder, " +
                 path("elsewhere") + ", nor in those above the run; --data fashion-mnist:PATH names it anew\n");
   EXPECT_EQ(kith({"run", "--out", path("runs/a"), "--data", "fashion-mnist:../moved", "--dry-run"}).status, 0);
+}
+
+// Nor is another run: runs/photos of photos.
+TEST_F(DamagedRuns, ARunThatIsCalledAsItsImagesIsNotTakenForThem) {
+  {
+    const InFolder here(root_);
+    std::vector<std::string> words = command("run", "runs/data", {"--quiet"});
+    *(std::ranges::find(words, "--data") + 1) = "fashion-mnist:data";
+    *(std::ranges::find(words, "--out") + 1) = "runs/data";
+    ASSERT_EQ(kith(words).status, 0);
+  }
+  const std::string found =
+      "kith: data.spec 'fashion-mnist:data', which the current folder does not have, is " + path("data") + "\n";
+  const auto said = [](const char* out) { return unwrapped(kith({"run", "--out", out, "--dry-run"}).err); };
+  const InFolder runs(root_ / "runs");
+  EXPECT_EQ(said("data"), found);
+  fs::copy(root_ / "runs/data", root_ / "runs/other", fs::copy_options::recursive);
+  EXPECT_EQ(said("other"), found);
+  const InFolder inside(root_ / "runs" / "data");
+  EXPECT_EQ(said("."), found);
 }
 
 }  // namespace

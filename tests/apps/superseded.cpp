@@ -93,9 +93,7 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
   // Names are those of the file, as it is.
   std::ofstream(run / "summary.json", std::ios::app) << "\n";
   const std::string err = kith({"predict", "--run", run.string(), pictures()[0]}).err;
-  EXPECT_NE(err.find((run / "summary.json").string() + ": changed since the stage evaluate wrote it"),
-            std::string::npos)
-      << err;
+  EXPECT_NE(err.find((run / "summary.json").string() + ": not what the stage evaluate made"), std::string::npos) << err;
 }
 
 // What the evaluation leaves and others read is recorded: prototypes, and the names of files.
@@ -106,14 +104,14 @@ TEST_F(Answers, PrototypesThatWereChangedSaySo) {
   std::ranges::reverse(rows.values);
   data::write_npy<float>(file, rows.values, rows.shape);
   const std::string said = file.string() +
-                           ": changed since the stage evaluate wrote it; used as it is (kith evaluate "
+                           ": not what the stage evaluate made; used as it is (kith evaluate "
                            "makes a new one; distances are to its rows)";
   EXPECT_NE(kith({"predict", "--run", run.string(), pictures()[0]}).err.find(said), std::string::npos);
   const std::string of_cluster = kith({"predict", "--run", run.string(), "--stage", "cluster", pictures()[0]}).err;
   EXPECT_EQ(of_cluster.find("prototypes"), std::string::npos) << of_cluster;  // of another network
   const Outcome again = kith({"run", "--out", run.string(), "--quiet"});
   ASSERT_EQ(again.status, 0) << again.err;
-  EXPECT_NE(again.err.find("prototypes.npy: changed since the stage evaluate wrote it; replaced"), std::string::npos)
+  EXPECT_NE(again.err.find("prototypes.npy: not what the stage evaluate made; replaced"), std::string::npos)
       << again.err;
   EXPECT_EQ(text_of(file), text_of(root_ / "run" / "prototypes.npy"));
   EXPECT_EQ(kith({"predict", "--run", run.string(), pictures()[0]}).err.find("changed"), std::string::npos);

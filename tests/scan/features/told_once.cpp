@@ -26,7 +26,7 @@ TEST_F(RowRuns, NeighboursThatWereChangedAreToldOf) {
   data::write_npy<int64_t>(c.dir / "neighbours.npy", lists.values, lists.shape);
   std::filesystem::remove(c.dir / "model.safetensors");
   run(c);
-  EXPECT_EQ(count_of(report, "neighbours.npy: changed since the stage mine wrote it; used as it is"), 1);
+  EXPECT_EQ(count_of(report, "neighbours.npy: not what the stage mine made; used as it is"), 1);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ struct Again : TinyRun {
   }
   int64_t warnings_of_files() const {  // the method has some of its own
     return std::ranges::count_if(
-        report.warnings, [](const std::string& w) { return w.find("changed since the stage") != std::string::npos; });
+        report.warnings, [](const std::string& w) { return w.find("not what the stage") != std::string::npos; });
   }
   std::map<std::string, std::string> contents() const {
     std::map<std::string, std::string> all;
@@ -127,9 +127,9 @@ TEST(Ledger, WhatTheEvaluationLeftForOthersIsRecorded) {
   const std::string own = bytes_of(run.file("prototypes.npy"));
   std::ofstream(run.file("prototypes.npy"), std::ios::app) << "x";
   Ledger ledger(run.config, run.data, run.folder.path());
-  EXPECT_EQ(ledger.standing("evaluate").warning.find("prototypes.npy: changed since the stage evaluate wrote it"), 0u);
+  EXPECT_EQ(ledger.standing("evaluate").warning.find("prototypes.npy: not what the stage evaluate made"), 0u);
   EXPECT_EQ(run.rerun(), "");
-  EXPECT_TRUE(run.report.warned("prototypes.npy: changed since the stage evaluate wrote it; replaced"));
+  EXPECT_TRUE(run.report.warned("prototypes.npy: not what the stage evaluate made; replaced"));
   EXPECT_TRUE(bytes_of(run.file("prototypes.npy")) == own);
   std::filesystem::remove(run.file("prototypes.npy"));
   EXPECT_EQ(Ledger(run.config, run.data, run.folder.path()).standing("evaluate").why, "prototypes.npy is missing");
@@ -206,7 +206,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   const std::string own = bytes_of(run.file("neighbours_train.npy"));
   EXPECT_EQ(run.rerun(), "cs");
   EXPECT_EQ(run.warnings_of_files(), 1);
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy: changed since the stage mine wrote it; used as it is"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy: not what the stage mine made; used as it is"));
   run.config.mine.k = 4;  // is not theirs
   EXPECT_EQ(run.rerun(), "");
   EXPECT_TRUE(bytes_of(run.file("neighbours_train.npy")) == own);
@@ -216,7 +216,7 @@ TEST(Ledger, FilesOfOthersAreUsedWithAWarning) {
   Session s = run.session();  // by name they are replaced, and not in silence
   run.forget();
   mine(s);
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy: changed since the stage mine wrote it; replaced"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy: not what the stage mine made; replaced"));
   EXPECT_EQ(run.rerun(), "cs");
   EXPECT_EQ(run.warnings_of_files(), 0);
 }
@@ -228,7 +228,7 @@ TEST(Ledger, ListsThatNoStageWroteAreUsed) {
   data::write_npy<int64_t>(run.file("neighbours_train.npy"), std::vector<int64_t>(70, 1), {70, 1});
   data::write_npy<int64_t>(run.file("neighbours_test.npy"), std::vector<int64_t>(40, 1), {40, 1});
   run();
-  EXPECT_TRUE(run.report.warned("neighbours_train.npy, neighbours_test.npy: changed since the stage mine wrote it"));
+  EXPECT_TRUE(run.report.warned("neighbours_train.npy, neighbours_test.npy: not what the stage mine made"));
   EXPECT_EQ(data::read_npy<int64_t>(run.file("neighbours_train.npy")).shape, (std::vector<int64_t>{70, 1}));
 }
 
@@ -263,7 +263,7 @@ TEST(Ledger, EditedWeightsAreRefused) {
       std::string::npos);
   run.config.cluster.lambda = 2;  // they would not be used
   EXPECT_EQ(run.rerun(), "cs");
-  EXPECT_TRUE(run.report.warned("cluster.safetensors: changed since the stage cluster wrote it; replaced"));
+  EXPECT_TRUE(run.report.warned("cluster.safetensors: not what the stage cluster made; replaced"));
 }
 
 // A command that is killed when it has written its weights, and not yet the record: in another precision they are others.
