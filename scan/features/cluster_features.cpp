@@ -213,7 +213,8 @@ json expect_clusterable(const RowClustering& c) {
         fmt::format("--features: {} files; --method {} takes one", c.spaces.size(), name_of(c.settings.method)));
   for (const FeatureMatrix& m : c.spaces) {
     if (m.rows() != first.rows())
-      throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), first.name(), first.rows()));
+      throw Error(
+          fmt::format("{}: {}, {} has {}", m.name(), data::counted(m.rows(), "row"), first.name(), first.rows()));
     m.expect_usable(c.settings.unit || wants_neighbours(c.settings.method),
                     !c.settings.unit && !c.settings.standardised);
     if (m.rows() > 1 && all_equal(m))

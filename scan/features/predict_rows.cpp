@@ -87,7 +87,8 @@ void RowPredictor::operator()(const std::vector<FeatureMatrix>& matrices, const 
     if (m.cols() != dims_[s])
       throw Error(fmt::format("{}: rows of {} dimensions; the run's have {}", m.name(), m.cols(), dims_[s]));
     if (m.rows() != matrices[0].rows())
-      throw Error(fmt::format("{}: {} rows, {} has {}", m.name(), m.rows(), matrices[0].name(), matrices[0].rows()));
+      throw Error(fmt::format("{}: {}, {} has {}", m.name(), data::counted(m.rows(), "row"), matrices[0].name(),
+                              matrices[0].rows()));
     m.expect_usable(settings_.unit, !settings_.unit && !settings_.standardised);
     spaces.emplace_back(ctx_, m, transforms_[s], 0);
   }

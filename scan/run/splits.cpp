@@ -24,13 +24,15 @@ std::vector<std::string> split_notes(const data::Dataset& data, size_t most_bad)
     notes.push_back(fmt::format("no test images: the {} {} scored", data::counted(scored.count, "train image"),
                                 data::is_or_are(scored.count)));
   if (scored.labelled()) return notes;
+  const bool one = scored.count == 1;
   const std::string why = scored.labels.empty() || data.class_names.size() < 2
-                              ? "have no labels"
-                              : "are all labelled " + data.class_names.at(static_cast<size_t>(scored.labels.front()));
+                              ? one ? "has no label" : "have no labels"
+                              : (one ? "is labelled " : "are all labelled ") +
+                                    data.class_names.at(static_cast<size_t>(scored.labels.front()));
   notes.push_back(
-      fmt::format("the {} images that would be scored {}, so there are no scores and no k-means to compare with; "
+      fmt::format("the {} that would be scored {}, so there are no scores and no k-means to compare with; "
                   "clusters are found all the same",
-                  scored.count, why));
+                  data::counted(scored.count, "image"), why));
   return notes;
 }
 
