@@ -83,24 +83,13 @@ struct Column {
   Halves q[4];
 };
 
-// Four rows of pixels of an image, some of them outside.
-struct Rows {
-  const bf16* row[4];
-  __mmask32 inside[4];
-  int64_t width, channels;
-
-  Rows(const WinogradBf16& a, const bf16* image, int64_t first) : width(a.width), channels(a.from) {
-    for (int r = 0; r < 4; ++r) {
-      const bool in = first + r >= 0 && first + r < a.height;
-      row[r] = image + (in ? first + r : 0) * a.width * a.from;
-      inside[r] = in ? 0xffffffffu : 0;
-    }
-  }
+struct Rows : FourRows {
+  Rows(const WinogradBf16& a, const bf16* image, int64_t first) : FourRows(image, a.height, a.width, a.from, first) {}
   KITH_AVX512_BF16 Column column(int64_t x, int64_t channel) const {
     const bool in = x >= 0 && x < width;
     const int64_t at = (in ? x : 0) * channels + channel;
     Halves d[4];
-    for (int r = 0; r < 4; ++r) d[r] = halves(_mm512_maskz_loadu_epi16(in ? inside[r] : 0, row[r] + at));
+    for (int r = 0; r < 4; ++r) d[r] = halves(_mm512_maskz_loadu_epi16(in && inside[r] ? 0xffffffffu : 0, row[r] + at));
     return {{d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]}};
   }
 };

@@ -35,4 +35,19 @@ KITH_AVX512_BF16 inline __m512bh pair_in_lanes(const bf16* p) {
 }
 KITH_AVX512_BF16 inline __m512bh pairs(const bf16* p) { return (__m512bh)_mm512_load_si512(p); }
 
+// The four rows of pixels of an image that a row of tiles is made of, some of them outside; those are read nowhere.
+struct FourRows {
+  const bf16* row[4];
+  bool inside[4];
+  int64_t width, channels;
+
+  FourRows(const bf16* image, int64_t height, int64_t width, int64_t channels, int64_t first)
+      : width(width), channels(channels) {
+    for (int r = 0; r < 4; ++r) {
+      inside[r] = first + r >= 0 && first + r < height;
+      row[r] = image + (inside[r] ? first + r : 0) * width * channels;
+    }
+  }
+};
+
 }  // namespace kith::kernels::cpu

@@ -43,17 +43,9 @@ KITH_AVX512_BF16 inline void put_woven(bf16* to, __m512 a, __m512 b) {
 struct ThinColumn {
   __m512 q[4];
 };
-struct ThinRows {
-  const bf16* row[4];
-  bool inside[4];
-  int64_t width, channels;
-
-  ThinRows(const WinogradBf16Weights& a, const bf16* image, int64_t first) : width(a.width), channels(a.in) {
-    for (int r = 0; r < 4; ++r) {
-      inside[r] = first + r >= 0 && first + r < a.height;
-      row[r] = image + (inside[r] ? first + r : 0) * a.width * a.in;
-    }
-  }
+struct ThinRows : FourRows {
+  ThinRows(const WinogradBf16Weights& a, const bf16* image, int64_t first)
+      : FourRows(image, a.height, a.width, a.in, first) {}
   KITH_AVX512_BF16 ThinColumn column(int64_t x, int64_t channel) const {
     const bool in = x >= 0 && x < width;
     const int64_t at = (in ? x : 0) * channels + channel;
