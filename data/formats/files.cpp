@@ -2,12 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "data/formats/has_name.h"
 
 namespace kith::data {
 namespace {
@@ -40,13 +41,6 @@ void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> 
     throw;
   }
   ::close(fd);
-}
-
-bool has_name(int fd, const std::filesystem::path& path) {
-  struct stat opened {
-  }, named{};
-  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
-         opened.st_ino == named.st_ino;
 }
 
 // Empty, and of this writer alone: who writes the same name at the same time waits, and is the one whose file stays.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/core/check.h"
+#include "scan/run/log_ends.h"
 
 namespace kith {
 namespace {
@@ -51,11 +52,9 @@ Error changed_weights(const std::filesystem::path& file, const std::string& stag
 }
 
 Error changed_weights(const std::filesystem::path& file, const StageInfo& stage, const RunConfig& config) {
-  const bool imported = (stage.name == "pretext" && !config.pretext.weights.empty()) ||
-                        (stage.name == "cluster" && !config.cluster.weights.empty());
   return changed_weights(file, stage.name,
-                         imported ? "kith import begins another run with such weights"
-                                  : "remove it, and kith run trains that stage again");
+                         imported(config, stage.name) ? "kith import begins another run with such weights"
+                                                      : "remove it, and kith run trains that stage again");
 }
 
 }  // namespace kith

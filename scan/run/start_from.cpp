@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <system_error>
 
 #include "data/formats/files.h"
+#include "data/formats/has_name.h"
 #include "kernels/core/check.h"
 #include "scan/run/ledger.h"
 #include "scan/run/metrics_log.h"
@@ -77,7 +77,7 @@ class OwnFolder {
     file_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const int error = errno;
     if (file_ < 0) throw fs::filesystem_error("open", path, std::error_code(error, std::generic_category()));
-    if (flock(file_, LOCK_EX | LOCK_NB) == 0 && has_name()) return;
+    if (flock(file_, LOCK_EX | LOCK_NB) == 0 && data::has_name(file_, path_)) return;
     close(file_);
     throw Error(fmt::format("{}: another kith is working in this directory", target.string()));
   }
@@ -90,11 +90,6 @@ class OwnFolder {
   }
 
  private:
-  bool has_name() const {  // not renamed or removed between the two
-    struct stat opened {
-    }, named{};
-    return fstat(file_, &opened) == 0 && stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-  }
   fs::path path_;
   int file_ = -1;
 };
