@@ -52,7 +52,7 @@ TEST_F(DataCommands, InfoOfASetWithoutTestImagesOrLabels) {
   test::write_bytes(own / "class_names.txt", {'x'});
   const std::string text = run({"data", "info", "cifar-format:" + own.string()});
   EXPECT_NE(text.find("no test images: the 1 train image is scored\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("have no labels"), std::string::npos) << text;
+  EXPECT_NE(text.find("the 1 image that would be scored has no label, so"), std::string::npos) << text;
   const nlohmann::json info = nlohmann::json::parse(run({"data", "info", "cifar-format:" + own.string(), "--json"}));
   EXPECT_EQ(info["test"]["count"], 0);
   EXPECT_EQ(info["train"]["labelled"], false);
