@@ -3,7 +3,7 @@
 # old threshold; a copy is 0 away.
 # Really: from queries x columns = 128,000 on (164 rows of 784, 42 of 3,072) distances come from |a|^2 + |b|^2 - 2ab in float32. Of the copies among
 # pictures scaled to 0..1 or to unit length all are 0 away in smaller batches, little more than half in larger ones; the others lie up to 0.003 away
-# at unit length, 11 levels in whole pixels. range_search with a radius of 1e-7 finds 2.0 rows for each or 1.1. No warning.
+# at unit length, 11 in pixels of 0..255. range_search with a radius of 1e-7 finds 2.0 rows for each or 1.1. No warning.
 # Meets: removal of exact duplicates by a distance of 0 or a small radius, densities by the distance to the nearest row, tests on a few rows.
 set -euo pipefail
 place=$(mktemp -d)
