@@ -60,17 +60,35 @@ std::string grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds)
 }  // namespace
 
 std::vector<uint64_t> seeds_of(const std::string& text) {
+  constexpr uint64_t kMost = 1'000;
+  const auto refuse = [&] {
+    throw Error(fmt::format("--seeds: expected whole numbers between commas, as in 0,1,2, or 0-2; found '{}'", text));
+  };
   std::vector<uint64_t> seeds;
   const char *at = text.data(), *end = at + text.size();
-  while (true) {
+  const auto number = [&] {
     uint64_t seed = 0;
     const auto [rest, error] = std::from_chars(at, end, seed);
-    if (error != std::errc() || seed > uint64_t{INT64_MAX} || (rest != end && *rest != ','))
-      throw Error(fmt::format("--seeds: expected whole numbers between commas, as in 0,1,2; found '{}'", text));
-    if (std::ranges::find(seeds, seed) != seeds.end()) throw Error(fmt::format("--seeds: {} stands there twice", seed));
-    seeds.push_back(seed);
-    if (rest == end) return seeds;
-    at = rest + 1;
+    if (error != std::errc() || seed > uint64_t{INT64_MAX}) refuse();
+    at = rest;
+    return seed;
+  };
+  while (true) {
+    const uint64_t first = number();
+    uint64_t last = first;
+    if (at != end && *at == '-') {
+      ++at;
+      last = number();
+    }
+    if (last < first || (at != end && *at != ',')) refuse();
+    if (last - first >= kMost || seeds.size() + (last - first) >= kMost)
+      throw Error(fmt::format("--seeds: more than {} seeds in '{}'", kMost, text));
+    for (uint64_t seed = first; seed <= last; ++seed) {
+      if (std::ranges::find(seeds, seed) != seeds.end()) throw Error(fmt::format("--seeds: {} is given twice", seed));
+      seeds.push_back(seed);
+    }
+    if (at == end) return seeds;
+    ++at;
   }
 }
 

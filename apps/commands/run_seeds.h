@@ -8,7 +8,8 @@
 
 namespace kith {
 
-// Of "0,1,2". Error: an empty list, a number twice, what is no whole number of 63 bits.
+// Of "0,1,2", of "0-2", of both with commas between, in that order. Error: an empty list, a number twice, what is no whole number of
+// 63 bits, a range that falls, more than 1,000 seeds.
 std::vector<uint64_t> seeds_of(const std::string& text);
 
 // `out` becomes the folder of the grid. Error: an option that is another run's or a stage's alone; `out` is a run directory; what

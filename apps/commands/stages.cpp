@@ -71,7 +71,7 @@ void add_run_command(CLI::App& app) {
   add_from_option(*command, *options);
   command->get_option("--out")->required();
   command->add_option("--seeds", *seeds,
-                      "Several runs, 0,1,2: --out becomes a folder of them, with means and deviations");
+                      "Several runs, 0,1,2 or 0-2: --out becomes a folder of them, with means and deviations");
   command->callback([command, options, seeds] {
     if (command->count("--seeds") > 0) return run_seeds(*options, seeds_of(*seeds));
     run_stage(*options, [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });

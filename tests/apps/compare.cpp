@@ -133,10 +133,17 @@ TEST_F(Compare, NamesWhatIsNoFinishedRun) {
   EXPECT_FALSE(fs::exists(root_ / "new"));
 }
 
-TEST(Seeds, AreWholeNumbersBetweenCommas) {
+TEST(Seeds, AreWholeNumbersAndRangesBetweenCommas) {
   EXPECT_EQ(seeds_of("7"), (std::vector<uint64_t>{7}));
   EXPECT_EQ(seeds_of("2,0,1"), (std::vector<uint64_t>{2, 0, 1}));
-  for (const char* bad : {"", ",", "1,", ",1", "1,,2", "1;2", "-1", "1.5", "a", "1,1", "9223372036854775808", " 1"})
+  EXPECT_EQ(seeds_of("0-2"), (std::vector<uint64_t>{0, 1, 2}));
+  EXPECT_EQ(seeds_of("7,3-4,0-0"), (std::vector<uint64_t>{7, 3, 4, 0}));
+  EXPECT_EQ(seeds_of("9223372036854775807-9223372036854775807"), (std::vector<uint64_t>{9'223'372'036'854'775'807u}));
+  EXPECT_EQ(seeds_of("0-999").size(), 1'000u);
+  for (const char* bad : {"", ",", "1,", ",1", "1,,2", "1;2", "-1", "1.5", "a", "1,1", " 1", "2-1", "1-", "0--2"})
+    EXPECT_THROW(seeds_of(bad), Error) << bad;
+  for (const char* bad :
+       {"0-1-2", "0-2,1", "0 - 2", "0-1000", "5,0-999", "9223372036854775808", "0-9223372036854775807"})
     EXPECT_THROW(seeds_of(bad), Error) << bad;
 }
 
