@@ -14,6 +14,7 @@
 #include "nn/device/ranks/nccl_library.h"
 #include "nn/tensor/context.h"
 #include "scan/run/made.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -101,7 +102,7 @@ std::string to_text(const Machine& m) {
     row("", m.nccl);
     row("plans", plans_text(m));
   }
-  return out + fmt::format("\n--device auto takes {}\n", automatic_choice(m.cuda));
+  return wrapped_columns(out + fmt::format("\n--device auto takes {}\n", automatic_choice(m.cuda)));
 }
 
 nlohmann::json to_json(const Machine& m) {

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/apps/terminal.h"
+
 namespace kith {
 namespace {
 
@@ -30,24 +32,24 @@ Machine with_cards() {
 }
 
 TEST(Info, NamesEveryDeviceAndWhyOneIsNotUsed) {
-  EXPECT_EQ(
-      to_text(with_cards()),
-      "kith 1.2.3, g++ 12\n"
-      "\n"
-      "processor   A processor, 16 threads\n"
-      "            waiting threads: spin 1000 times, then sleep\n"
-      "            oneDNN 2.6.3\n"
-      "            bf16 is multiplied: --precision auto takes it\n"
-      "ranks       Open MPI 4.1.4, /usr/bin/mpirun\n"
-      "CUDA        built with 13.0, the driver serves 13.0\n"
-      "            cuda:0, Tesla T4 (sm_75, 15.0 GiB)\n"
-      "              --device cuda:0: cuda:0 is Tesla T4 of compute capability 7.5, kith needs 8.0 or newer (Ampere)\n"
-      "            cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n"
-      "            cuDNN 9.28.1, cuBLASLt 13.1.0\n"
-      "            NCCL 2.32.3, for ranks on cards\n"
-      "plans       /home/me/.cache/kith\n"
-      "\n"
-      "--device auto takes cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n");
+  EXPECT_EQ(to_text(with_cards()),
+            "kith 1.2.3, g++ 12\n"
+            "\n"
+            "processor   A processor, 16 threads\n"
+            "            waiting threads: spin 1000 times, then sleep\n"
+            "            oneDNN 2.6.3\n"
+            "            bf16 is multiplied: --precision auto takes it\n"
+            "ranks       Open MPI 4.1.4, /usr/bin/mpirun\n"
+            "CUDA        built with 13.0, the driver serves 13.0\n"
+            "            cuda:0, Tesla T4 (sm_75, 15.0 GiB)\n"
+            "              --device cuda:0: cuda:0 is Tesla T4 of compute capability 7.5,\n"
+            "                kith needs 8.0 or newer (Ampere)\n"
+            "            cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n"
+            "            cuDNN 9.28.1, cuBLASLt 13.1.0\n"
+            "            NCCL 2.32.3, for ranks on cards\n"
+            "plans       /home/me/.cache/kith\n"
+            "\n"
+            "--device auto takes cuda:1, NVIDIA H100 (sm_90, 80.0 GiB)\n");
 }
 
 TEST(Info, WithoutLibrariesOrDriver) {
@@ -63,9 +65,10 @@ TEST(Info, WithoutLibrariesOrDriver) {
   EXPECT_NE(text.find("CUDA        built with 13.0, no driver answers\n"), std::string::npos) << text;
   EXPECT_NE(text.find("            libcudnn.so.9 cannot be loaded\n"), std::string::npos) << text;
   EXPECT_NE(text.find("plans       in memory only: KITH_CACHE and HOME are not set\n"), std::string::npos) << text;
-  EXPECT_TRUE(
-      text.ends_with("--device auto takes the CPU; no GPU: no NVIDIA driver answers: install it, or make the card "
-                     "visible to this machine or container\n"))
+  EXPECT_EQ(test::too_wide(text), "");
+  EXPECT_TRUE(test::unwrapped(text).ends_with(
+      "--device auto takes the CPU; no GPU: no NVIDIA driver answers: install it, or make the card visible to this "
+      "machine or container\n"))
       << text;
 }
 
@@ -74,9 +77,10 @@ TEST(Info, WithoutCudaNothingIsSaidOfItsLibraries) {
   m.cuda = {};
   const std::string text = to_text(m);
   EXPECT_NE(text.find("CUDA        not in this build\n"), std::string::npos) << text;
-  EXPECT_TRUE(text.ends_with(
-      "--device auto takes the CPU; no GPU: this build of kith has no CUDA code: configure it with cmake "
-      "--preset cuda where nvcc and cuDNN are\n"))
+  EXPECT_EQ(test::too_wide(text), "");
+  EXPECT_TRUE(test::unwrapped(text).ends_with(
+      "--device auto takes the CPU; no GPU: this build of kith has no CUDA code: configure it with cmake --preset cuda "
+      "where nvcc and cuDNN are\n"))
       << text;
   EXPECT_EQ(text.find("cuDNN 9"), std::string::npos) << text;
   EXPECT_EQ(text.find("NCCL"), std::string::npos) << text;
