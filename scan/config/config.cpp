@@ -13,6 +13,7 @@
 #include "scan/config/config_assign.h"
 #include "scan/config/config_fields.h"
 #include "scan/config/presets.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {

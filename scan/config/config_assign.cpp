@@ -11,6 +11,7 @@
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {

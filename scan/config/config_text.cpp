@@ -11,6 +11,7 @@
 
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -134,12 +135,6 @@ std::string found(const Source& source, const toml::node& node) {
 
 std::string written(const Source& source, const toml::node& node) {
   return !source.lines && !node.is_string() ? source.text : in_one_line(formatted(node));
-}
-
-std::string beginning_of(std::string_view text, size_t bytes) {
-  if (text.size() <= bytes) return std::string(text);
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;  // within a character
-  return std::string(text.substr(0, bytes)) + "...";
 }
 
 std::string_view trimmed(std::string_view text) {

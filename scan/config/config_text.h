@@ -24,10 +24,9 @@ toml::table parse(const Source&);
 // One value on its own, under the key "value". What is no TOML value is a string: data.spec=cifar10:DIR needs no quotes.
 toml::table parse_value(const std::string& text);
 
-std::string place(const Source&, const toml::source_region&);   // "scan.toml:3", or the source's name
-std::string written(const Source&, const toml::node&);          // as it was written where that is known, in one line
-std::string found(const Source&, const toml::node&);            // the same for messages: the beginning of what is long
-std::string beginning_of(std::string_view text, size_t bytes);  // whole characters, then "..." where some are left out
-std::string_view trimmed(std::string_view text);                // without spaces at its ends
+std::string place(const Source&, const toml::source_region&);  // "scan.toml:3", or the source's name
+std::string written(const Source&, const toml::node&);         // as it was written where that is known, in one line
+std::string found(const Source&, const toml::node&);           // the same for messages: the beginning of what is long
+std::string_view trimmed(std::string_view text);               // without spaces at its ends
 
 }  // namespace kith

@@ -8,6 +8,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/report/page_svg.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -23,7 +24,7 @@ double width_of(const std::vector<std::string>& names, size_t most) {
 }
 
 std::string shortened(const std::string& name, size_t most) {
-  return name.size() <= most ? name : name.substr(0, most - 3) + "...";
+  return name.size() <= most ? name : beginning_of(name, most - 3);
 }
 
 std::string mark_svg(const DotChart::Mark& m, const char* colour, const std::string& about, double y, auto&& x) {

@@ -55,6 +55,12 @@ std::string wrapped_parts(const std::vector<std::string>& parts, size_t indent, 
   return out;
 }
 
+std::string beginning_of(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;  // within a character
+  return std::string(text.substr(0, bytes)) + "...";
+}
+
 std::string wrapped_columns(std::string_view text, size_t columns, size_t second) {
   std::string out;
   while (!text.empty()) {

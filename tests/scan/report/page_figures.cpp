@@ -32,6 +32,13 @@ TEST(DotChart, OfOneValueAndOfNone) {
   EXPECT_THROW(to_svg(chart), Error);
 }
 
+TEST(DotChart, CutsALongNameBetweenCharacters) {
+  const std::string name = std::string(58, 'a') + "\xC3\xA9\xC3\xA9\xC3\xA9";  // 64 bytes, of which 62 are shown
+  const std::string svg =
+      to_svg(DotChart{.x_label = "x", .series = {"s"}, .rows = {name}, .marks = {{{.values = {5}, .mean = 5}}}});
+  EXPECT_NE(svg.find(std::string(58, 'a') + "...<"), std::string::npos) << svg;
+}
+
 TEST(ValueMap, ShadesFromTheLeastToTheLargest) {
   ValueMap map{.x_label = "k",
                .y_label = "lambda",

@@ -19,6 +19,12 @@ TEST(Wrap, BreaksAtSpacesAndIndentsWhatFollows) {
   EXPECT_EQ(wrapped("", 2, 6), "");
 }
 
+TEST(Wrap, ABeginningIsOfWholeCharacters) {
+  EXPECT_EQ(beginning_of("ab\xC3\xA9", 4), "ab\xC3\xA9");
+  EXPECT_EQ(beginning_of("ab\xC3\xA9", 3), "ab...");
+  EXPECT_EQ(beginning_of("ab\xC3\xA9z", 4), "ab\xC3\xA9...");
+}
+
 TEST(Table, PercentHasNoNegativeZero) {
   EXPECT_EQ(percent(-0.0004), "0.0");
   EXPECT_EQ(percent(-0.0006), "-0.1");
