@@ -57,6 +57,10 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
   fmt::print("\n{}\n", wrapped_note(line));
   if (s.at("fit").contains("agreement_of_heads"))
     fmt::print("  the heads agree to {:.3f} (NMI)\n", s.at("fit").at("agreement_of_heads").get<double>());
+  for (const nlohmann::json& other : s.at("beside"))
+    if (other.at("silhouette").is_number() && other.contains("agreement"))  // the second is not in those of before
+      fmt::print("  {}: silhouette {:.3f}, agrees with these to {:.3f} (NMI)\n", other.at("name").get<std::string>(),
+                 other.at("silhouette").get<double>(), other.at("agreement").get<double>());
   fmt::print("{}", unusual_text(s, "near_duplicates", "outliers", "rows", "rows"));
   if (s.contains("scores") && s.at("scores").contains("acc")) {
     const nlohmann::json& scores = s.at("scores");

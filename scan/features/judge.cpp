@@ -14,6 +14,7 @@
 #include "scan/features/beside.h"
 #include "scan/features/neighbours.h"
 #include "scan/features/row_map.h"
+#include "scan/metrics/agreement.h"
 #include "scan/metrics/contingency.h"
 #include "scan/metrics/head_selection.h"
 #include "scan/metrics/judgement.h"
@@ -158,11 +159,14 @@ json beside_json(const RowRun& run, std::span<const int32_t> assignments, std::s
   const Numbered classes = numbered(labels);
   for (const BesideRows& other : beside_rows(run, assignments)) {
     stop_if_asked(run);
-    json line = {{"name", other.name}, {"silhouette", nullptr}};
+    json line = {{"name", other.name}, {"silhouette", nullptr}, {"agreement", nullptr}};
     int64_t sampled = 0;
     if (other.by_chance && labels.empty()) continue;
-    if (!other.by_chance)
+    if (!other.by_chance) {
       if (const auto s = sampled_silhouette(run, other.assignments, sampled)) line["silhouette"] = s->mean;
+      const std::vector<int32_t> found(assignments.begin(), assignments.end());
+      line["agreement"] = *mean_pairwise_nmi({found, other.assignments});
+    }
     if (!labels.empty()) {
       const Scores scores = score(contingency(other.assignments, classes.of, run.clusters));
       line.update(

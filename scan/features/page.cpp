@@ -75,18 +75,20 @@ std::string scores(const json& s, const std::optional<Evaluation>& e) {
 
 std::string silhouettes(const json& s) {
   std::string rows;
-  const auto add = [&](const json& name, const json& silhouette) {
-    rows +=
-        fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(name.get<std::string>()), number(silhouette, 3));
+  const auto add = [&](const json& name, const json& silhouette, const std::string& agreement) {
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escape_html(name.get<std::string>()),
+                        number(silhouette, 3), agreement);
   };
-  add(s.at("method"), s.at("silhouette").at("mean"));
+  add(s.at("method"), s.at("silhouette").at("mean"), "");
   for (const json& other : s.at("beside"))
-    if (!other.at("silhouette").is_null()) add(other.at("name"), other.at("silhouette"));
+    if (!other.at("silhouette").is_null())
+      add(other.at("name"), other.at("silhouette"), number(other.value("agreement", json()), 3));
   return html_section(
       "Silhouettes",
       "Without labels: how much nearer rows lie to their own cluster than to the next, from -1 to 1, as "
-      "the method saw them. k-means is made for large ones.",
-      fmt::format("<table><tr><th>Method</th><th>mean silhouette</th></tr>\n{}</table>\n", rows));
+      "the method saw them. k-means is made for large ones. Agreement with the method's clusters is their normalised "
+      "mutual information: 1 where both are the same.",
+      fmt::format("<table><tr><th>Method</th><th>mean silhouette</th><th>agreement</th></tr>\n{}</table>\n", rows));
 }
 
 // "0: class 7", as clusters are called in the table of them.

@@ -170,7 +170,10 @@ TEST_F(ClusterProgram, FewStepsAreTold) {
                 .err.find("kith: warning: scan: 50 epochs of 120 rows are 50 steps of 120, and it wants 500 or more: "
                           "--set epochs=500"),
             0u);
-  EXPECT_EQ(kith(command("longer", {"--clusters", "3", "--method", "scan", "--set", "epochs=500"})).err, "");
+  const Outcome longer = kith(command("longer", {"--clusters", "3", "--method", "scan", "--set", "epochs=500"}));
+  EXPECT_EQ(longer.err, "");
+  EXPECT_NE(longer.out.find("  k-means on the same rows: silhouette 0."), std::string::npos) << longer.out;
+  EXPECT_NE(longer.out.find(", agrees with these to 1.000 (NMI)\n"), std::string::npos) << longer.out;
 }
 
 TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {

@@ -60,12 +60,15 @@ TEST_F(RowRuns, WithoutLabelsSilhouettesStandBesideEachOther) {
       clustering("silhouettes", "temi", {FeatureMatrix::of(blobs(150, 6, 3, 0.3f).view())}, kShortTemi);
   const nlohmann::json s = run(c);
   ASSERT_EQ(s.at("beside").size(), 1u);  // chance is a matter of labels
+  EXPECT_GT(s.at("beside")[0].at("agreement").get<double>(), 0.0);  // two epochs of temi know little as yet
+  EXPECT_LE(s.at("beside")[0].at("agreement").get<double>(), 1.0);
   const std::string page = file_bytes(c.dir / "report.html");
   EXPECT_EQ(occurrences(page, "<h2>Scores</h2>"), 0);
-  EXPECT_EQ(occurrences(page, fmt::format("<tr><td>k-means on the same rows</td><td>{:.3f}</td></tr>",
-                                          s.at("beside")[0].at("silhouette").get<double>())),
+  EXPECT_EQ(occurrences(page, fmt::format("<tr><td>k-means on the same rows</td><td>{:.3f}</td><td>{:.3f}</td></tr>",
+                                          s.at("beside")[0].at("silhouette").get<double>(),
+                                          s.at("beside")[0].at("agreement").get<double>())),
             1);
-  EXPECT_EQ(occurrences(page, fmt::format("<tr><td>temi</td><td>{:.3f}</td></tr>",
+  EXPECT_EQ(occurrences(page, fmt::format("<tr><td>temi</td><td>{:.3f}</td><td></td></tr>",
                                           s.at("silhouette").at("mean").get<double>())),
             1);
   const nlohmann::json of_kmeans =
