@@ -191,9 +191,10 @@ NpyHeader read_npy_header(std::istream& in, const std::string& name, uint64_t fi
   const std::string_view start(head.data(), static_cast<size_t>(in.gcount()));
   if (!start.starts_with(kNpyMagic)) {
     const std::string found = but_it_is(as_bytes(start));
+    const char* columns = start.find(',') != std::string_view::npos ? "(..., delimiter=',')" : "";
     fail("{}: not a .npy file ({} bytes){}{}", name, file_bytes, found,
          start.starts_with("PK")                     ? ", such as .npz: save one of its arrays by np.save"
-         : found.find(" text ") != std::string::npos ? "; np.save writes what np.loadtxt reads"
+         : found.find(" text ") != std::string::npos ? fmt::format("; np.save writes what np.loadtxt{} reads", columns)
                                                      : "");
   }
   if (start.size() < 10) fail("{}: damaged: the .npy file is cut off after {} bytes, in its header", name, file_bytes);

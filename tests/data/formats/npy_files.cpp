@@ -115,6 +115,8 @@ TEST_F(NpyFiles, SaysWhatAnotherFileIs) {
              "not a .npy file (14 bytes); it is a zip archive, such as .npz: save one of its arrays by np.save");
   EXPECT_HAS(line("\x80\x04\x95 and so on"), "a Python pickle");
   EXPECT_HAS(line("0.5 1.25 3\n4 5 6\n"), "it is text that begins '0.5 1.25 3'; np.save writes what np.loadtxt reads");
+  EXPECT_HAS(line("0.5,1.25\n"),
+             "it is text that begins '0.5,1.25'; np.save writes what np.loadtxt(..., delimiter=',') reads");
   EXPECT_HAS(error_of([&] { read_npy<float>("/dev/null"); }), "/dev/null: is a pipe or a device");
 }
 
