@@ -28,6 +28,8 @@ constexpr Quantity kQuantities[] = {
     {"consistency", "Consistency of neighbours", "nats", LineChart::Range::data},
     {"entropy", "Entropy of the mean prediction", "nats", LineChart::Range::data},
     {"kept", "Samples kept as confident", "share of batch", LineChart::Range::from_zero},
+    {"knn", "k-NN accuracy", "share of images", LineChart::Range::data},
+    {"acc", "ACC", "share of images", LineChart::Range::data},
     {"lr", "Learning rate", "step size", LineChart::Range::from_zero},
     {"images_per_second", "Speed", "images / s", LineChart::Range::from_zero},
 };

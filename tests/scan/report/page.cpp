@@ -181,13 +181,16 @@ TEST(Page, CurvesRunOverEpochs) {
        {std::tuple{1, 2.0, false}, {1, 4.0, true}, {2, 5.0, false}, {2, 6.0, false}, {2, 8.0, true}})
     run.input.metrics.push_back(
         json{{"stage", "pretext"}, {"epoch", epoch}, {"seconds", seconds}, {"loss", seconds}, {"epoch_end", end}});
+  for (const auto& [epoch, knn] : {std::tuple{1, 0.25}, {2, 0.75}})
+    run.input.metrics.push_back(
+        json{{"stage", "pretext"}, {"epoch", epoch}, {"seconds", 4.0 * epoch}, {"knn", knn}, {"epoch_end", true}});
   // What a stage says at its end has no place on an axis.
   run.input.metrics.push_back(json{{"stage", "pretext"}, {"knn", 0.5}});
   run.input.metrics.push_back(json{{"stage", "pretext"}, {"finished", true}});
   const std::string page = render_page(run.input);
   EXPECT_EQ(occurrences(page, "training time, s"), 0);
   // Half of the first epoch, a quarter and half of the second: each value with its place.
-  for (const char* value : {"0.5: 2", "1.25: 5", "1.5: 6"})
+  for (const char* value : {"0.5: 2", "1.25: 5", "1.5: 6", "1: 0.25", "2: 0.75"})
     EXPECT_EQ(occurrences(page, std::string("<title>") + value + "</title>"), 1) << value;
 }
 
