@@ -112,8 +112,8 @@ class Check {
     const int64_t count = own ? c_.cluster.classes : data_.classes();
     if (count < 2)
       return fault(
-          fmt::format("cluster.classes: {} names {} of its own, so the number of clusters to look for must be "
-                      "given: --set cluster.classes=N, at least 2",
+          fmt::format("cluster.classes: {} has {}, so the number of clusters to look for must be given: --set "
+                      "cluster.classes=N, at least 2",
                       data_.spec, count == 1 ? "1 class" : "no classes"));
     if (count > shape_.train)
       return fault(

@@ -27,8 +27,7 @@ auto with_remedy(const std::filesystem::path& file, const char* command, Read&& 
     return read();
   } catch (const Error& e) {
     if (!std::filesystem::exists(file)) throw;
-    throw Error(fmt::format("{}; the file is damaged: remove it, and {} makes it anew, training its stage again",
-                            e.what(), command));
+    throw Error(fmt::format("{}; remove the file, and {} makes it anew, training its stage again", e.what(), command));
   }
 }
 

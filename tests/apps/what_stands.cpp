@@ -146,7 +146,7 @@ TEST_F(WhatStands, DamagedWeightsAreNamedWithWhatToDo) {
   const fs::path file = root_ / "a" / "selflabel.safetensors";
   const SafeTensors whole = read_safetensors(file);
   const std::string
-      remedy = "; the file is damaged: remove it, and kith run makes it anew, training its stage again\n",
+      remedy = "; remove the file, and kith run makes it anew, training its stage again\n",
       of_run = "restore it, or remove it, and kith run trains that stage again\n";  // read as far as its record
   const auto told = [&](const Outcome& o) {
     EXPECT_EQ(o.status, 1);

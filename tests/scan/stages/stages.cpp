@@ -219,11 +219,10 @@ TEST(Stages, WeightsThatAreNotFiniteAreNamedWhenRead) {
   SafeTensors weights = read_result(s, "pretext");
   reinterpret_cast<float*>(weights.arrays.at("backbone.conv1.weight").bytes.data())[2] = std::nanf("");
   write_safetensors(r.file("pretext.safetensors"), weights);
-  EXPECT_EQ(
-      error_of([&] { cluster(s); }),
-      r.file("pretext.safetensors").string() +
-          ": backbone.conv1.weight: element 2 is nan, expected finite values; the file is damaged: remove it, and "
-          "kith run makes it anew, training its stage again");
+  EXPECT_EQ(error_of([&] { cluster(s); }),
+            r.file("pretext.safetensors").string() +
+                ": backbone.conv1.weight: element 2 is nan, expected finite values; remove the file, and "
+                "kith run makes it anew, training its stage again");
   reinterpret_cast<float*>(weights.arrays.at("backbone.conv1.weight").bytes.data())[2] = 0;
   weights.arrays.erase("backbone.bn1.bias");
   write_safetensors(r.file("pretext.safetensors"), weights);
