@@ -2,7 +2,7 @@
 """Stages that train for hours on a tiny set, all at once, each in a process of its own: memory and open descriptors every minute.
 
   long_run.py --kith build/cpu/apps/kith --work DIR --hours 8 [--seconds 60] [--out bench/results/long_run.json]
-  long_run.py --work DIR --report [--out FILE]       the result of what DIR has by now, also while the run goes on
+  long_run.py --work DIR --report [--before FILE] [--out FILE]   the result of what DIR has by now, also while the run goes on
 
 A short run is made first; every trained stage then starts from it with more epochs than it can finish, on one thread, and
 writes a checkpoint every five seconds. After --hours, or where this program is sent SIGTERM, each stage is sent SIGTERM, must
@@ -12,6 +12,7 @@ anonymous memory, descriptors, threads, and the epochs done by then, a line of D
 The same command on the same DIR goes on after a stop, a kill or a machine that was switched off: a new leg, whose stages must
 continue from their checkpoints. A leg's processes are new, so each leg is judged by itself; the minutes up to its last sample
 add up to --hours. DIR/STAGE.err holds the last 64 KiB of what a stage said. Of 100 samples and more, a part is in the result.
+Where DIR was lost, --report --before FILE puts the legs of a result of before in front of those of a new DIR.
 
 What grows is judged from a leg's first quarter on, when caches and plans are there: the exit status is 1 where a process has
 more open descriptors or threads at the end than at the quarter, where its anonymous memory has grown by more than 1 MiB, or
@@ -219,8 +220,19 @@ def judge(samples, leg):
             "since_first_quarter": growth, "faults": faults(leg, growth), "samples": shown}
 
 
-def report(samples, out):
-    legs = [judge(samples, leg) for leg in samples.legs]
+def earlier_legs(path):
+    if not path:
+        return []
+    with open(path) as f:
+        before = json.load(f)
+    if before["settings"] != SETTINGS:
+        sys.exit(f"{path}: its stages had other settings than today's")
+    return before["legs"]
+
+
+def report(samples, out, before=None):
+    legs = earlier_legs(before)
+    legs += [{**judge(samples, leg), "leg": len(legs) + leg["leg"]} for leg in samples.legs]
     found = [f"leg {leg['leg']}: {fault}" for leg in legs for fault in leg["faults"]]
     result = {"hours": round(sum(leg["minutes"] for leg in legs) / 60, 2), "faults": found, "settings": SETTINGS, "legs": legs}
     text = json.dumps(result, indent=1)
@@ -241,16 +253,19 @@ def main():
     parser.add_argument("--hours", type=float, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="between two samples")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--before", help="with --report: a result whose legs were run before those of DIR")
     parser.add_argument("--out")
     options = parser.parse_args()
     if not options.report and not options.kith:
         parser.error("--kith or --report is needed")
+    if options.before and not options.report:
+        parser.error("--before goes with --report")
     os.nice(10)
     os.makedirs(options.work, exist_ok=True)
     samples = Samples(f"{options.work}/samples.jsonl")
     if not options.report:
         LongRun(options, samples).run()
-    return report(samples, options.out)
+    return report(samples, options.out, options.before)
 
 
 if __name__ == "__main__":
