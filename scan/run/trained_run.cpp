@@ -83,15 +83,6 @@ std::string changed_maker(const StageRecords& records, const std::string& file, 
   return "";
 }
 
-// What a run would do with a file that something else than its stage has changed.
-std::string use_of_changed(const fs::path& dir, const std::string& file) {
-  if (file.ends_with(".npy"))
-    return fmt::format("kith run --out {} would take the file as it is, and make another network", dir.string());
-  return fmt::format(
-      "kith run --out {} refuses the file until it is restored, or removed, which has its stage trained again",
-      dir.string());
-}
-
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
 std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
                          const SafeTensors& weights) {
