@@ -24,7 +24,7 @@ std::vector<int32_t> assignments_of(const std::filesystem::path& run) {
                    [&] { return data::read_npy<int32_t>(run / "assignments.npy").values; });
 }
 
-constexpr Figure kFigures[] = {{"purity", "purity"},
+constexpr Figure kFigures[] = {{"purity", "purity, train"},
                                {"knn", "k-NN"},
                                {"kmeans_acc", "k-means ACC"},
                                {"scan_acc", "SCAN ACC"},

@@ -31,7 +31,7 @@ struct GridResults {
   const Spread* find(size_t setting, const char* key) const;  // nullptr where there is no value
 };
 
-// Figures of one summary.json: purity of neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
+// Figures of one summary.json: purity of the train images' neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
 // self-labelling, ACC also many-to-one, clusters in use at the end. None of those that need labels without them.
 std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
 

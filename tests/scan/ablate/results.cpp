@@ -121,7 +121,7 @@ TEST(Results, TablesAreCsvAndMarkdown) {
     EXPECT_EQ(commas, columns) << line;
   }
   const std::string markdown = to_markdown(grid, r);
-  EXPECT_TRUE(markdown.starts_with("| mine.k | a\\|b | seeds | purity | k-NN |")) << markdown;
+  EXPECT_TRUE(markdown.starts_with("| mine.k | a\\|b | seeds | purity, train | k-NN |")) << markdown;
   EXPECT_NE(markdown.find("\n|---|---|---:|---:|"), std::string::npos) << markdown;
   EXPECT_NE(markdown.find("\n| 5 | x,y | 2/2 | 50.0+-0.0 | 75.0+-0.0 |"), std::string::npos) << markdown;
 }
