@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -80,7 +81,8 @@ void compare(const CompareOptions& o) {
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
   for (const std::string& warning : warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
-  if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
+  if (std::ranges::none_of(results.figures, [](const Figure& f) { return f.key == std::string_view("scan_acc"); }))
+    fmt::print(stderr, "kith: no run was scored with labels: there are no accuracies to compare\n");
 }
 
 }  // namespace
