@@ -238,12 +238,7 @@ Asked open_asked(const AnswerOptions& o) {
   refuse_rows(o.run, o.of_rows);
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
-  if (const TrainedRun& run = asked.run;
-      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
-    asked.report->warn(fmt::format(
-        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
-        "and distances; kith evaluate --out {0} gives them back",
-        o.run, run.stage));
+  for (const std::string& line : untold(asked.run)) asked.report->warn(line);
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.
