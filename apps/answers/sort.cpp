@@ -35,9 +35,7 @@ void expect_elsewhere(const SortOptions& o) {
   std::error_code none;
   if (fs::equivalent(o.into, o.asked.run, none))
     throw Error(o.into + ": --into is the run directory, which is only read");
-  if (lies_in_folder(o.into, o.asked.run))
-    throw Error(
-        fmt::format("--into {}: lies in the run {}, which is only read; expected another folder", o.into, o.asked.run));
+  expect_outside_runs("--into", o.into);
   // Without a record it is no folder of sorted pictures; what was ended before its record stood there left empty folders.
   if (!fs::exists(fs::symlink_status(fs::path(o.into) / ".kith_sort.json", none)))
     expect_nothing_else(o.into,

@@ -47,6 +47,7 @@ struct InfoOptions {
 // Events go to stderr, so that stdout is the SPEC alone and a script can use it.
 void fetch(const FetchOptions& options) {
   const std::string spec = data::fetch(options.name, options.root, [&](const std::string& line) {
+  expect_outside_runs("--root", options.root);
     if (!options.quiet) fmt::print(stderr, "{}\n", line);
   });
   if (options.json)
