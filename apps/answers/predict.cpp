@@ -9,6 +9,7 @@
 #include "apps/answers/predict_rows.h"
 #include "apps/answers/predictions.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -31,6 +32,12 @@ Form form_of(const std::string& out) {
   if (ending == ".jsonl") return Form::jsonl;
   if (ending == ".npy") return Form::npy;
   throw Error(fmt::format("--out {}: expected a name ending in .csv, .jsonl or .npy", out));
+}
+
+OutputKind kind_of(Form form) {
+  if (form == Form::npy) return array_kind("array of clusters", 'i', 4, 1);
+  return form == Form::csv ? text_kind("table of kith predict", {"image,cluster,", "row,cluster,"})
+                           : text_kind("list of kith predict", {R"({"image":)", R"({"row":)"});
 }
 
 void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
@@ -68,6 +75,8 @@ void run_predict(const PredictOptions& o) {
         throw Error(path + ": writing it would replace the features; give the output another name");
   }
   std::vector<float> probabilities;
+  if (!o.out.empty()) expect_replaceable(o.out, "--out", kind_of(form));
+  if (!o.probabilities.empty()) expect_replaceable(o.probabilities, "--probabilities", probabilities_kind());
   std::vector<float>* wanted = o.probabilities.empty() ? nullptr : &probabilities;
   const NamedAnswers all =
       o.features.empty() ? answers_of_images(o.asked, wanted) : answers_of_rows(o.asked, o.features, wanted);
