@@ -213,11 +213,11 @@ void refuse_rows(const std::string& run, const std::string& instead) {
 
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
-  command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
+  CLI::Option* data = command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
   command.add_option(
       "--split", o.split,
       "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
-  command.add_option("files", o.files, "Picture files");
+  command.add_option("files", o.files, "Picture files")->excludes(data);
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
   command.add_flag("--invert", o.invert,
                    "Of a run of gray images: ask about the pictures' negatives, where they are dark on white and it "
@@ -232,6 +232,10 @@ void add_answer_options(CLI::App& command, AnswerOptions& o) {
 void add_stage_option(CLI::App& command, AnswerOptions& o) {
   command.add_option("--stage", o.stage, "Whose network: cluster, selflabel, refine; default: the last of the run")
       ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
+}
+
+void expect_images_named(const AnswerOptions& o) {
+  if (o.data.empty() && o.files.empty()) throw CLI::RequiredError("picture files or --data");
 }
 
 Asked open_asked(const AnswerOptions& o) {
@@ -259,9 +263,7 @@ Asked open_asked(const AnswerOptions& o) {
 }
 
 std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const TrainedRun& run) {
-  if (o.data.empty() == o.files.empty())
-    throw Error(o.files.empty() ? "no images: name files, or a data set with --data NAME:DIR"
-                                : "files and --data are both given; expected one of them");
+  expect_images_named(o);
   if (o.data.empty() && o.split != AnswerOptions{}.split)
     throw Error(fmt::format("--split {}: files are asked about as they are; expected it with --data", o.split));
   if (o.data.empty() && !o.skip_bad) expect_files(o.files);

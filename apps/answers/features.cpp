@@ -18,10 +18,11 @@ struct FeaturesOptions {
 };
 
 void run_features(const FeaturesOptions& o) {
+  expect_images_named(o.asked);
   expect_ending(o.out, "--out", ".npy");
   expect_writable(o.out, o.asked);
-  const Asked asked = open_asked(o.asked);
   expect_replaceable(o.out, "--out", array_kind("array of features (f32)", 'f', 4, 2));
+  const Asked asked = open_asked(o.asked);
   ImageFeatures all;
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
     const ImageFeatures found = features(*asked.context, *asked.report, asked.run, part.images);

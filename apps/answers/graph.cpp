@@ -186,6 +186,7 @@ std::string edge_list(const data::CsrGraph& graph) {
 }
 
 void run_graph(const GraphOptions& o) {
+  if (o.run.empty() && o.neighbours.empty()) throw CLI::RequiredError("--run or --neighbours");
   const bool npz = o.out.ends_with(".npz");
   if (!npz && !o.out.ends_with(".csv"))
     throw Error(fmt::format("--out {}: expected a name ending in .npz or .csv", o.out));
@@ -193,7 +194,6 @@ void run_graph(const GraphOptions& o) {
   asked.run = o.run;
   expect_writable(o.out, asked);
   expect_replaceable(o.out, "--out", npz ? graph_kind() : text_kind("list of kith graph", {kEdgeHeader}));
-  if (o.run.empty() == o.neighbours.empty()) throw Error("expected either --run, or --neighbours and --scores");
   const data::CsrGraph graph = graph_of(o.run.empty() ? table_of_arrays(o) : table_of_run(o), o.form);
   if (npz)
     data::write_csr(o.out, graph);

@@ -94,6 +94,7 @@ data::NpyArray<float> train_rows(const TrainedRun& run) {
 }
 
 void run_neighbours(const NeighboursOptions& o) {
+  expect_images_named(o.asked);
   expect_ending(o.out, "--out", ".csv");
   if (!o.out.empty()) {
     expect_writable(o.out, o.asked);

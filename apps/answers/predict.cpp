@@ -62,6 +62,7 @@ NamedAnswers answers_of_images(const AnswerOptions& o, std::vector<float>* proba
 }
 
 void run_predict(const PredictOptions& o) {
+  if (o.features.empty()) expect_images_named(o.asked);
   const Form form = form_of(o.out);
   expect_ending(o.probabilities, "--probabilities", ".npy");
   if (!o.out.empty() && !o.probabilities.empty() &&
@@ -74,9 +75,9 @@ void run_predict(const PredictOptions& o) {
       if (data::would_touch(path, file))
         throw Error(path + ": writing it would replace the features; give the output another name");
   }
-  std::vector<float> probabilities;
   if (!o.out.empty()) expect_replaceable(o.out, "--out", kind_of(form));
   if (!o.probabilities.empty()) expect_replaceable(o.probabilities, "--probabilities", probabilities_kind());
+  std::vector<float> probabilities;
   std::vector<float>* wanted = o.probabilities.empty() ? nullptr : &probabilities;
   const NamedAnswers all =
       o.features.empty() ? answers_of_images(o.asked, wanted) : answers_of_rows(o.asked, o.features, wanted);

@@ -59,6 +59,7 @@ std::string outcome(const SortOptions& o, const std::vector<Move>& moves, int64_
 
 void run_sort(const SortOptions& o) {
   if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
+  expect_images_named(o.asked);
   expect_elsewhere(o);
   const Asked asked = open_asked(o.asked);
   const std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);

@@ -146,7 +146,6 @@ TEST_F(Answers, MistakesAreOneLine) {
   fs::copy_file(pictures()[0], root_ / "picture.npy", fs::copy_options::overwrite_existing);
   std::ofstream(root_ / "list.csv") << "pictures/p0.png\n";
   const std::pair<std::vector<std::string>, std::string> cases[] = {
-      {{"predict", "--run", path("run")}, "no images: name files, or a data set with --data NAME:DIR"},
       {{"predict", "--run", path("none"), "x.png"}, path("none") + ": no run directory (it has no config.toml)"},
       {{"predict", "--run", path("run"), path("none.png")}, path("none.png")},
       {{"predict", "--run", path("run"), path("text.png")}, path("text.png")},
