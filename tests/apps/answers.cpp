@@ -50,8 +50,8 @@ TEST_F(Answers, PicturesAreToldElsewhereAndInEveryForm) {
   for (int i = 0; i < 9; ++i) EXPECT_EQ(rows[i + 1][0], pictures()[i]);
 
   ASSERT_EQ(ask_files("predict", {"--out", path("p.jsonl")}).status, 0);
-  ASSERT_EQ(ask_files("predict", {"--out", path("p.npy")}).status, 0);
-  const auto clusters = data::read_npy<int32_t>(path("p.npy")).values;
+  ASSERT_EQ(ask_files("predict", {"--out", path("c.npy")}).status, 0);
+  const auto clusters = data::read_npy<int32_t>(path("c.npy")).values;
   std::ifstream lines(path("p.jsonl"));
   size_t at = 0;
   for (std::string line; std::getline(lines, line); ++at) {

@@ -138,9 +138,8 @@ TEST_F(Compare, RunsWithoutLabelsShowHowSureTheyAre) {
   ASSERT_EQ(trained.status, 0) << trained.err;
   const Outcome o = compare({at("a"), "--format", "csv"});
   EXPECT_EQ(o.err, "kith: no run was scored with labels: there are no accuracies to compare\n");
-  EXPECT_TRUE(
-      o.out.starts_with("run,seeds,mean_confidence_mean,mean_confidence_std,silhouette_mean,silhouette_std,"
-                        "agreement_of_heads_mean,agreement_of_heads_std,clusters_used_mean,"))
+  EXPECT_TRUE(o.out.starts_with("run,seeds,mean_confidence_mean,mean_confidence_std,")) << o.out;
+  EXPECT_NE(o.out.find(",agreement_of_heads_mean,agreement_of_heads_std,clusters_used_mean,"), std::string::npos)
       << o.out;
 }
 

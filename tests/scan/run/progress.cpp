@@ -52,6 +52,7 @@ TEST_F(Progress, FollowsTheLinesOfEachStage) {
 // Of which lists it is the purity: they are of several lengths.
 TEST_F(Progress, PurityNamesItsLists) {
   configure();
+  log("{\"stage\":\"pretext\",\"finished\":true}\n");
   log(R"({"stage":"mine","split":"train","k":20,"purity":0.451})"
       "\n");
   EXPECT_EQ(read_progress(dir_).stages[1].text, "purity 45.1 % of 20 train neighbours");
