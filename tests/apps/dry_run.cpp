@@ -96,7 +96,7 @@ TEST_F(DryRun, SaysOfEachStageWhatTheRunThenDoes) {
        "features",
        "features_train.npy is missing",
        {"features", "mine", "cluster", "selflabel"}},
-      {"", "cluster.lambda=3", "cluster", "cluster.lambda was 2.0, now 3.0", {"cluster", "selflabel"}},
+      {"", "cluster.lambda=3", "cluster", "cluster.lambda was 5.0, now 3.0", {"cluster", "selflabel"}},
       {"", "evaluate.knn_k=7", "", "", {}}};
   for (const Case& c : cases) {
     SCOPED_TRACE(c.removed + " " + c.set);
