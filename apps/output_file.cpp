@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "apps/new_folder.h"
+#include "apps/output_folder.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -38,8 +39,9 @@ void expect_creatable(const fs::path& file) {
   // A link's file is written where it points to.
   const fs::path folder = fs::weakly_canonical(fs::absolute(file), ignored).parent_path();
   for (const char* of_a_run : {"config.toml", "run.json"})
-    if (exists && !ends_in(file, ".onnx") && fs::exists(folder / of_a_run, ignored))
+    if (exists && fs::exists(folder / of_a_run, ignored))
       throw Error(file.string() + ": is a file of a run, which is only read; give the output another name");
+  expect_outside_runs("", file.string());
   if (const std::string why = why_no_file_in(folder); !why.empty())
     throw Error(fmt::format("{}: cannot create: {}", file.string(), why));
 }

@@ -44,6 +44,12 @@ void expect_run_or_empty(const std::string& out) {
   expect_nothing_else(out, is_beginning_of_run);
 }
 
+void expect_outside_runs(const std::string& option, const std::string& path) {
+  if (const fs::path run = run_around(path); !run.empty())
+    throw Error(fmt::format("{}{}{}: lies in the run {}, which is only read; expected another place", option,
+                            option.empty() ? "" : " ", path, run.string()));
+}
+
 bool lies_in_folder(const std::string& path, const std::string& folder) {
   return lies_in(fs::weakly_canonical(path), fs::weakly_canonical(folder)) || lies_in(normal(path), normal(folder));
 }

@@ -14,6 +14,10 @@ void expect_run_or_empty(const std::string& out);
 // be images of the data set the next time, and folders its classes. Other data sets do not look around.
 void expect_outside_data(const char* option, const std::string& path, const std::string& spec);
 
+// Error, one line: `path`, named by `option` where there is one, lies in the directory of a run. The one rule of all commands: a run
+// directory is written by its own stages and only read by others, which find no file of theirs there and leave none.
+void expect_outside_runs(const std::string& option, const std::string& path);
+
 // Whether `path` lies in the folder, or is it, where links lead or by its name.
 bool lies_in_folder(const std::string& path, const std::string& folder);
 

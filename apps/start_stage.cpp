@@ -133,6 +133,7 @@ void expect_found(const StageOptions& o, const ResolvedConfig& resolved) {
 // What needs neither a device nor images.
 ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_no_grid(o.out);
+  expect_outside_runs("--out", o.out);
   ResolvedConfig resolved = resolve_config(o);
   const std::string& spec = resolved.config.data.spec;
   expect_found(o, resolved);

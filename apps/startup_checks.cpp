@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
@@ -36,28 +40,84 @@ void expect_imported(const StageOptions& o, const RunConfig& config, const data:
   }
 }
 
+// What run() would come to, stage by stage, without making anything.
+class Plan {
+ public:
+  Plan(const StageOptions& o, const RunConfig& config, const data::Dataset& data)
+      : config_(config), out_(o.out), ledger_(config, data, o.out) {
+    if (source_of(o) != o.out) reused_ = plan_reuse(config, data, o.from, o.command);
+  }
+
+  std::vector<PlannedStage> stages() {
+    std::vector<PlannedStage> out;
+    for (const StageInfo& stage : stage_table()) {
+      if (!takes_part(config_, stage.name)) continue;
+      PlannedStage planned = stage.name == "evaluate" ? PlannedStage{.name = stage.name} : look(stage);
+      // The row of the pretext stands for both.
+      if (stage.name == "features" && (planned.done || !out.back().done)) continue;
+      out.push_back(std::move(planned));
+    }
+    return out;
+  }
+
+ private:
+  Ledger::Standing standing(const std::string& stage) {
+    if (!reused_) return ledger_.standing(stage);
+    const auto left = reused_->left.find(stage);
+    return left == reused_->left.end() ? Ledger::Standing{.state = Ledger::State::valid}
+                                       : Ledger::Standing{.why = left->second};
+  }
+
+  PlannedStage look(const StageInfo& stage) {
+    PlannedStage out{.name = stage.name};
+    std::string other;  // a file that it reads, and that will be another
+    for (const std::string& file : inputs_of(config_, stage)) {
+      if (other.empty() && other_.contains(file)) other = file;
+      if (const auto at = same_.find(file); at != same_.end() && out.given.empty()) out.given = at->second;
+    }
+    const Ledger::Standing s = other.empty() || !stage.has_weights() ? standing(stage.name) : made_of(other, stage);
+    if (s.state == Ledger::State::refused) throw ledger_.refusal(stage.name, s);
+    const bool valid = s.state == Ledger::State::valid;
+    if (valid && !s.warning.empty()) return {.name = stage.name, .done = true};  // files of others are used as they are
+    out.done = valid && other.empty();
+    if (!out.done) out.why = valid ? other + " is made again" : s.why;
+    const bool same = out.done || (s.as_it_was && other.empty());
+    for (const std::string& file : stage.outputs) {
+      if (!same) other_.insert(file);
+      if (same && (!out.done || !out.given.empty())) same_[file] = out.given.empty() ? file : out.given;
+    }
+    if (!out.done) out.given.clear();
+    return out;
+  }
+
+  // Weights of other inputs are not looked at: whatever they are, they are made again.
+  Ledger::Standing made_of(const std::string& input, const StageInfo& stage) const {
+    const bool there = reused_ ? !reused_->left.at(stage.name).empty() : fs::exists(out_ / stage.outputs.front());
+    return {.why = there ? input + " is made again" : ""};
+  }
+
+  const RunConfig& config_;
+  fs::path out_;
+  Ledger ledger_;
+  std::optional<ReusePlan> reused_;
+  std::set<std::string> other_;              // files that are made again, of something else
+  std::map<std::string, std::string> same_;  // files that should stay -> the one made again on which that depends
+};
+
+// By its name, too, it keeps weights that are valid.
+PlannedStage pretext_alone(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
+  Ledger ledger(config, data, o.out);
+  const Ledger::Standing s = ledger.standing("pretext");
+  if (s.state == Ledger::State::refused) throw ledger.refusal("pretext", s);
+  if (s.state == Ledger::State::valid) return {.name = "features", .why = ledger.standing("features").why};
+  return {.name = "pretext", .why = s.why};
+}
+
 }  // namespace
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
-  if (o.command != "run") return {{.name = o.command}};
-  Ledger ledger(config, data, o.out);
-  std::vector<std::string> taken;
-  const bool takes = source_of(o) != o.out;
-  if (takes) taken = plan_reuse(config, data, o.from, o.command).stages;
-  const auto stands = [&](const std::string& stage) {
-    if (takes) return std::ranges::find(taken, stage) != taken.end();
-    const Ledger::Standing standing = ledger.standing(stage);
-    if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
-    return standing.state == Ledger::State::valid;
-  };
-  bool earlier = true;  // stages after one that runs will run too, or are checked again when their turn comes
-  std::vector<PlannedStage> stages;
-  for (const std::string stage : {"pretext", "mine", "cluster", "selflabel", "refine", "evaluate"}) {
-    if (!takes_part(config, stage)) continue;
-    earlier = earlier && stage != "evaluate" && stands(stage) && (stage != "pretext" || stands("features"));
-    stages.push_back({.name = stage, .done = earlier});
-  }
-  return stages;
+  if (o.command == "pretext") return {pretext_alone(o, config, data)};
+  return o.command == "run" ? Plan(o, config, data).stages() : std::vector<PlannedStage>{{.name = o.command}};
 }
 
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {

@@ -8,10 +8,15 @@
 namespace kith {
 
 // The stages of the command, in order, and whether their results are valid (scan/run/ledger.h), in the run directory or in that of
-// --from. `run` skips the valid ones; a stage asked for by name runs again. Error as run() throws it.
+// --from. `run` skips the valid ones; a stage asked for by name runs again. Where the weights of the pretext are valid and its
+// features are not, these alone are made: a stage "features". Error as run() throws it.
 struct PlannedStage {
   std::string name;
   bool done = false;
+  std::string why = "";  // it runs again, as run() says it: "mine.k was 20, now 30"; empty: it was not run there
+  std::string given =
+      "";  // of one that is done: a file that is made again and comes out as it was in the same arithmetic; else the
+           // stage runs again
 };
 std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
 

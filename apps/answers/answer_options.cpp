@@ -213,11 +213,11 @@ void refuse_rows(const std::string& run, const std::string& instead) {
 
 void add_answer_options(CLI::App& command, AnswerOptions& o) {
   command.add_option("--run", o.run, "Run directory; it is only read")->required();
-  command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
+  CLI::Option* data = command.add_option("--data", o.data, "Data set, NAME:DIR, such as folder:pictures");
   command.add_option(
       "--split", o.split,
       "Of the data set: train, test, unlabelled; pictures are parted by the run's data.holdout; default: all");
-  command.add_option("files", o.files, "Picture files");
+  command.add_option("files", o.files, "Picture files")->excludes(data);
   command.add_flag("--skip-bad", o.skip_bad, "Leave out files that cannot be read, and name them");
   command.add_flag("--invert", o.invert,
                    "Of a run of gray images: ask about the pictures' negatives, where they are dark on white and it "
@@ -234,16 +234,15 @@ void add_stage_option(CLI::App& command, AnswerOptions& o) {
       ->check(CLI::IsMember({"cluster", "selflabel", "refine"}));
 }
 
+void expect_images_named(const AnswerOptions& o) {
+  if (o.data.empty() && o.files.empty()) throw CLI::RequiredError("picture files or --data");
+}
+
 Asked open_asked(const AnswerOptions& o) {
   refuse_rows(o.run, o.of_rows);
   Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
-  if (const TrainedRun& run = asked.run;
-      run.clusters > 0 && run.told == Told::nothing && std::filesystem::exists(run.dir / "summary.json"))
-    asked.report->warn(fmt::format(
-        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
-        "and distances; kith evaluate --out {0} gives them back",
-        o.run, run.stage));
+  for (const std::string& line : untold(asked.run)) asked.report->warn(line);
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.
@@ -264,9 +263,7 @@ Asked open_asked(const AnswerOptions& o) {
 }
 
 std::vector<NamedImages> images_asked_about(const AnswerOptions& o, const TrainedRun& run) {
-  if (o.data.empty() == o.files.empty())
-    throw Error(o.files.empty() ? "no images: name files, or a data set with --data NAME:DIR"
-                                : "files and --data are both given; expected one of them");
+  expect_images_named(o);
   if (o.data.empty() && o.split != AnswerOptions{}.split)
     throw Error(fmt::format("--split {}: files are asked about as they are; expected it with --data", o.split));
   if (o.data.empty() && !o.skip_bad) expect_files(o.files);

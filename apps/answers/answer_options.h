@@ -42,6 +42,9 @@ struct Asked {
   std::unique_ptr<Reporter> report;  // no progress; nothing is saved half way, so that Ctrl-C ends the program
 };
 
+// CLI::RequiredError: neither files nor --data.
+void expect_images_named(const AnswerOptions&);
+
 Asked open_asked(const AnswerOptions&);
 
 // Error, one line, ended with `instead`: a run of kith cluster --features, which knows no images.
@@ -49,8 +52,8 @@ void refuse_rows(const std::string& run, const std::string& instead);
 
 // The files, or the data set's splits that have images, decoded and resized as the run's own were; where those are gray, pictures
 // become so, with --invert their negatives, and a line says it. Bad files that are left out are named on standard error. Warns
-// where pictures are bright and the run's images dark, or the other way about. Error: neither or both; a split that the data set
-// has not; --invert without pictures, or for a run of colours.
+// where pictures are bright and the run's images dark, or the other way about. Error: a split that the data set has
+// not; --invert without pictures, or for a run of colours.
 std::vector<NamedImages> images_asked_about(const AnswerOptions&, const TrainedRun&);
 
 // Error, one line, where `path` cannot or must not be written, as early as that can be known: no such folder, or a folder itself; a

@@ -4,6 +4,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/counted.h"
 #include "data/formats/npy.h"
 #include "scan/stages/answers.h"
@@ -17,8 +18,10 @@ struct FeaturesOptions {
 };
 
 void run_features(const FeaturesOptions& o) {
+  expect_images_named(o.asked);
   expect_ending(o.out, "--out", ".npy");
   expect_writable(o.out, o.asked);
+  expect_replaceable(o.out, "--out", array_kind("array of features (f32)", 'f', 4, 2));
   const Asked asked = open_asked(o.asked);
   ImageFeatures all;
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {

@@ -42,7 +42,9 @@ void remove_beginning(const std::string& out) {
 }
 
 void run_gallery(const GalleryOptions& o) {
+  expect_images_named(o.asked);
   expect_outside_data("--out", o.out, o.asked.data);
+  expect_outside_runs("--out", o.out);
   expect_nothing_else(o.out, is_beginning_of_gallery);
   expect_usable_folder(o.out);
   const Asked asked = open_asked(o.asked);

@@ -14,6 +14,7 @@
 
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
+#include "apps/output_kinds.h"
 #include "data/dataset/digest.h"
 #include "data/formats/counted.h"
 #include "data/formats/csr.h"
@@ -29,6 +30,8 @@ namespace kith {
 namespace {
 
 using std::filesystem::path;
+
+constexpr char kEdgeHeader[] = "source,target,similarity\n";
 
 struct GraphOptions {
   std::string run, split = "train", neighbours, scores, form = "listed", out;
@@ -174,7 +177,7 @@ data::CsrGraph graph_of(const NeighbourTable& t, const std::string& form) {
 
 // As many digits as tell the f32 apart.
 std::string edge_list(const data::CsrGraph& graph) {
-  std::string text = "source,target,similarity\n";
+  std::string text = kEdgeHeader;
   for (int64_t i = 0; i < graph.rows; ++i)
     for (int64_t e = graph.starts[static_cast<size_t>(i)]; e < graph.starts[static_cast<size_t>(i) + 1]; ++e)
       fmt::format_to(std::back_inserter(text), "{},{},{}\n", i, graph.indices[static_cast<size_t>(e)],
@@ -183,13 +186,14 @@ std::string edge_list(const data::CsrGraph& graph) {
 }
 
 void run_graph(const GraphOptions& o) {
+  if (o.run.empty() && o.neighbours.empty()) throw CLI::RequiredError("--run or --neighbours");
   const bool npz = o.out.ends_with(".npz");
   if (!npz && !o.out.ends_with(".csv"))
     throw Error(fmt::format("--out {}: expected a name ending in .npz or .csv", o.out));
   AnswerOptions asked;
   asked.run = o.run;
   expect_writable(o.out, asked);
-  if (o.run.empty() == o.neighbours.empty()) throw Error("expected either --run, or --neighbours and --scores");
+  expect_replaceable(o.out, "--out", npz ? graph_kind() : text_kind("list of kith graph", {kEdgeHeader}));
   const data::CsrGraph graph = graph_of(o.run.empty() ? table_of_arrays(o) : table_of_run(o), o.form);
   if (npz)
     data::write_csr(o.out, graph);

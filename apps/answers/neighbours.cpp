@@ -8,6 +8,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/answers/predictions.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
@@ -22,6 +23,8 @@
 
 namespace kith {
 namespace {
+
+constexpr char kNeighboursHeader[] = "image,rank,neighbour,similarity\n";
 
 struct NeighboursOptions {
   AnswerOptions asked;
@@ -91,14 +94,18 @@ data::NpyArray<float> train_rows(const TrainedRun& run) {
 }
 
 void run_neighbours(const NeighboursOptions& o) {
+  expect_images_named(o.asked);
   expect_ending(o.out, "--out", ".csv");
-  if (!o.out.empty()) expect_writable(o.out, o.asked);
+  if (!o.out.empty()) {
+    expect_writable(o.out, o.asked);
+    expect_replaceable(o.out, "--out", text_kind("table of kith neighbours", {kNeighboursHeader}));
+  }
   const Asked asked = open_asked(o.asked);
   const data::NpyArray<float> train = train_rows(asked.run);
   if (o.k > train.shape[0]) throw Error(fmt::format("--k {}: the run has {} train images", o.k, train.shape[0]));
   const std::vector<std::string> names = train_names(asked.run.dir, train.shape[0]);
   const NeighbourSearch search(*asked.context, {train.values.data(), train.shape[0], train.shape[1]});
-  std::string text = "image,rank,neighbour,similarity\n";
+  std::string text = kNeighboursHeader;
   for (const NamedImages& part : images_asked_about(o.asked, asked.run)) {
     const ImageFeatures rows = features(*asked.context, *asked.report, asked.run, part.images);
     if (rows.columns != train.shape[1])

@@ -9,6 +9,7 @@
 #include "apps/answers/predict_rows.h"
 #include "apps/answers/predictions.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -33,6 +34,12 @@ Form form_of(const std::string& out) {
   throw Error(fmt::format("--out {}: expected a name ending in .csv, .jsonl or .npy", out));
 }
 
+OutputKind kind_of(Form form) {
+  if (form == Form::npy) return array_kind("array of clusters", 'i', 4, 1);
+  return form == Form::csv ? text_kind("table of kith predict", {"image,cluster,", "row,cluster,"})
+                           : text_kind("list of kith predict", {R"({"image":)", R"({"row":)"});
+}
+
 void write_answers(const std::string& out, Form form, const NamedAnswers& all) {
   if (form == Form::npy) {
     std::vector<int32_t> clusters;
@@ -55,6 +62,7 @@ NamedAnswers answers_of_images(const AnswerOptions& o, std::vector<float>* proba
 }
 
 void run_predict(const PredictOptions& o) {
+  if (o.features.empty()) expect_images_named(o.asked);
   const Form form = form_of(o.out);
   expect_ending(o.probabilities, "--probabilities", ".npy");
   if (!o.out.empty() && !o.probabilities.empty() &&
@@ -67,6 +75,8 @@ void run_predict(const PredictOptions& o) {
       if (data::would_touch(path, file))
         throw Error(path + ": writing it would replace the features; give the output another name");
   }
+  if (!o.out.empty()) expect_replaceable(o.out, "--out", kind_of(form));
+  if (!o.probabilities.empty()) expect_replaceable(o.probabilities, "--probabilities", probabilities_kind());
   std::vector<float> probabilities;
   std::vector<float>* wanted = o.probabilities.empty() ? nullptr : &probabilities;
   const NamedAnswers all =

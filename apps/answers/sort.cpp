@@ -35,9 +35,7 @@ void expect_elsewhere(const SortOptions& o) {
   std::error_code none;
   if (fs::equivalent(o.into, o.asked.run, none))
     throw Error(o.into + ": --into is the run directory, which is only read");
-  if (lies_in_folder(o.into, o.asked.run))
-    throw Error(
-        fmt::format("--into {}: lies in the run {}, which is only read; expected another folder", o.into, o.asked.run));
+  expect_outside_runs("--into", o.into);
   // Without a record it is no folder of sorted pictures; what was ended before its record stood there left empty folders.
   if (!fs::exists(fs::symlink_status(fs::path(o.into) / ".kith_sort.json", none)))
     expect_nothing_else(o.into,
@@ -61,6 +59,7 @@ std::string outcome(const SortOptions& o, const std::vector<Move>& moves, int64_
 
 void run_sort(const SortOptions& o) {
   if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
+  expect_images_named(o.asked);
   expect_elsewhere(o);
   const Asked asked = open_asked(o.asked);
   const std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);

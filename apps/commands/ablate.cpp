@@ -125,6 +125,7 @@ class Ablation {
   void look() {
     const fs::path out = o_.out;
     if (fs::exists(out) && !fs::is_directory(out)) throw Error(o_.out + ": --out is a file, expected a directory");
+    expect_outside_runs("--out", o_.out);
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
     if (!fs::exists(out / "grid.toml")) expect_nothing_else(o_.out, is_beginning);
     for (size_t c = 0; c < states_.size(); ++c) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
@@ -69,6 +70,8 @@ int evaluate_arrays(const EvaluateArrays& options) {
     if (!options.confusion.empty() && !input.empty() && data::would_touch(options.confusion, input))
       throw Error(fmt::format("{}: writing it would replace the input {}; give the output another name",
                               options.confusion.string(), input.string()));
+  if (!options.confusion.empty())
+    expect_replaceable(options.confusion, "--confusion", text_kind("table of kith evaluate", {"cluster,class,size"}));
   const auto assignments = read_column(options.assignments, "[n]"), labels = read_column(options.labels, "[n]");
   const bool known = !options.probabilities.empty();  // the number of clusters, from their columns
   expect_ids(options.assignments, assignments, known ? 0 : -1,

@@ -47,6 +47,7 @@ void add_cluster_command(CLI::App& app) {
     if (rows->features.empty()) return run_stage(*stage, [](Session& s, auto&) { cluster(s); });
     refuse_stage_options(*command, "--features", kWithRows);
     if (rows->request.clusters.empty()) throw CLI::RequiredError("--clusters");
+    of_usage([&] { return cluster_numbers(rows->request.clusters); });
     rows->request.overrides = stage->overrides;
     rows->request.seed = stage->seed.value_or(0);
     rows->out = stage->out;

@@ -74,6 +74,7 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
 
 void cluster_rows(const ClusterFeatures& o) {
   expect_no_grid(o.out);
+  expect_outside_runs("--out", o.out);
   expect_usable_folder(o.out);
   RowRequest request = o.request;
   request.unit = answer_of(o.normalize);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "apps/answers/answer_options.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -51,11 +53,10 @@ void expect_page(const CompareOptions& o) {
     asked.run = run.string();
     expect_writable(o.page, asked);
   }
-  if (std::error_code ignored; !std::filesystem::exists(o.page, ignored)) return;
-  const std::vector<uint8_t> bytes = data::read_file(o.page);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!has_title(text))
-    throw Error(o.page + ": is there already, and is no page of kith compare; give --page another name");
+  expect_replaceable(o.page, "--page", {.what = "page of kith compare", .is = [](const std::filesystem::path& file) {
+                                          const std::vector<uint8_t> bytes = data::read_file(file);
+                                          return has_title({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+                                        }});
 }
 
 void compare(const CompareOptions& o) {
@@ -80,7 +81,8 @@ void compare(const CompareOptions& o) {
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
   for (const std::string& warning : warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
-  if (results.figures.empty()) fmt::print(stderr, "kith: no figures: runs without labels have none to compare\n");
+  if (std::ranges::none_of(results.figures, [](const Figure& f) { return f.key == std::string_view("scan_acc"); }))
+    fmt::print(stderr, "kith: no run was scored with labels: there are no accuracies to compare\n");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "apps/output_file.h"
 #include "apps/output_folder.h"
+#include "apps/output_kinds.h"
 #include "apps/picture_progress.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
@@ -46,6 +47,7 @@ struct InfoOptions {
 
 // Events go to stderr, so that stdout is the SPEC alone and a script can use it.
 void fetch(const FetchOptions& options) {
+  expect_outside_runs("--root", options.root);
   const std::string spec = data::fetch(options.name, options.root, [&](const std::string& line) {
     if (!options.quiet) fmt::print(stderr, "{}\n", line);
   });
@@ -136,9 +138,9 @@ void write_sheet(const data::Dataset& set, const std::string& path) {
 void expect_sheet(const std::string& path) {
   expect_ending(path, "--sheet", ".png");
   expect_creatable(path);
-  if (std::error_code ignored; !std::filesystem::is_regular_file(path, ignored)) return;
-  if (data::png_software(data::read_file(path)) != kSheet)
-    throw Error(path + ": is there already, and is no sheet of kith data info; give --sheet another name");
+  expect_replaceable(path, "--sheet", {.what = "sheet of kith data info", .is = [](const std::filesystem::path& file) {
+                                         return data::png_software(data::read_file(file)) == kSheet;
+                                       }});
 }
 
 data::Wanted wanted(const InfoOptions& o) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/commands/dry_run_ranks.h"
 #include "apps/startup_checks.h"
 #include "data/formats/counted.h"
 #include "nn/device/ranks/collective.h"
@@ -20,37 +21,31 @@
 #include "scan/config/run_command.h"
 #include "scan/preflight/memory_estimate.h"
 #include "scan/preflight/resources.h"
-#include "scan/preflight/scaling.h"
 #include "scan/preflight/work_estimate.h"
 #include "scan/text/first_few.h"
-#include "scan/text/table.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
 
-std::string amount(double x) {
-  for (const auto& [size, unit] : {std::pair{1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
-    if (x >= size) return fmt::format("{:.1f} {}", x / size, unit);
-  return fmt::format("{:.0f} ", x);
-}
-
 struct Row {
   StageEstimate work;
-  bool done;
+  PlannedStage stage;
+  bool done() const { return stage.done; }
 };
 
 std::vector<Row> rows_of(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
+  std::vector<StageEstimate> all = estimate(config, shape_of(data));
+  all.push_back(estimate_features(config, shape_of(data)));
   std::vector<Row> rows;
   for (const PlannedStage& stage : planned_stages(o, config, data))
-    for (StageEstimate& work : estimate(config, shape_of(data)))
-      if (work.stage == stage.name) rows.push_back({std::move(work), stage.done});
+    rows.push_back({*std::ranges::find(all, stage.name, &StageEstimate::stage), stage});
   return rows;
 }
 
 double flops_left(const std::vector<Row>& rows) {
   double sum = 0;
-  for (const auto& [work, done] : rows) sum += done ? 0 : work.flops;
+  for (const Row& row : rows) sum += row.done() ? 0 : row.work.flops;
   return sum;
 }
 
@@ -82,8 +77,9 @@ struct Room {
 
 Room room_for(const std::vector<Row>& rows, const RunConfig& config, const DataShape& shape, const Resources& free) {
   std::vector<Footprint> stages = footprints(config, shape, free.device, free.precision);
+  stages.push_back(footprint_of_features(config, shape, free.device, free.precision));
   std::erase_if(stages, [&](const Footprint& f) {
-    return std::ranges::none_of(rows, [&](const Row& row) { return !row.done && row.work.stage == f.stage; });
+    return std::ranges::none_of(rows, [&](const Row& row) { return !row.done() && row.work.stage == f.stage; });
   });
   Room out{.host = largest(stages, &Footprint::host), .device = largest(stages, &Footprint::device), .free = free};
   for (const Footprint& f : stages) out.disk += f.disk;
@@ -94,7 +90,7 @@ Room room_for(const std::vector<Row>& rows, const RunConfig& config, const DataS
 std::string answer(const std::string& command, const std::vector<Row>& rows, double seconds, const Room& room) {
   std::vector<std::string> stages;
   for (const Row& row : rows)
-    if (!row.done) stages.push_back(row.work.stage);
+    if (!row.done()) stages.push_back(row.work.stage);
   const std::string device =
       room.device.bytes > 0 ? fmt::format(", {} of device memory", size_text(room.device.bytes)) : "";
   return fmt::format("kith {} can start: {}; about {}, at least {} of memory{}, {} of disk", command,
@@ -129,102 +125,35 @@ std::vector<std::string> work_lines(const DataShape& shape, double forward, cons
   const std::string more = shape.unlabelled > 0 ? fmt::format(", {} unlabelled", shape.unlabelled) : "";
   std::vector<std::string> lines = {fmt::format("{} train{} and {} test images, {} x {} x {}; {}FLOP per image forward",
                                                 shape.train, more, shape.test, shape.height, shape.width,
-                                                shape.channels, amount(forward))};
+                                                shape.channels, amount_text(forward))};
   double views = 0;
-  for (const auto& [work, done] : rows) {
-    if (done) {
+  for (const auto& [work, stage] : rows) {
+    if (stage.done) {
       lines.push_back(fmt::format("{:<10} done earlier", work.stage));
+      if (!stage.given.empty()) lines.back() += fmt::format(", and stands if {} comes out as it was", stage.given);
       continue;
     }
     lines.push_back(fmt::format("{:<10} {:>8} steps {:>9}views {:>9}FLOP  {:>14}", work.stage, work.steps,
-                                amount(work.views), amount(work.flops), duration_text(work.flops / rate.flops)));
+                                amount_text(work.views), amount_text(work.flops),
+                                duration_text(work.flops / rate.flops)));
+    if (!stage.why.empty()) lines.push_back(fmt::format("{:<10} again: {}", "", stage.why));
     views += work.views;
   }
   const double flops = flops_left(rows);
-  lines.push_back(fmt::format("{:<10} {:>24}views {:>9}FLOP  {:>14}", "total", amount(views), amount(flops),
+  lines.push_back(fmt::format("{:<10} {:>24}views {:>9}FLOP  {:>14}", "total", amount_text(views), amount_text(flops),
                               duration_text(flops / rate.flops)));
-  lines.push_back(fmt::format("{:<10} {}FLOP/s: {}", "rate", amount(rate.flops), rate.source));
+  lines.push_back(fmt::format("{:<10} {}FLOP/s: {}", "rate", amount_text(rate.flops), rate.source));
   return lines;
-}
-
-std::string milliseconds(double seconds) {
-  return seconds >= 1 ? fmt::format("{:.0f}", 1e3 * seconds) : fmt::format("{:.3g}", 1e3 * seconds);
-}
-
-// Of each of several ranks that measure at the same time: the slowest one's.
-RankRates measured_rates(Collective& ranks, const AssumedRate& rate) {
-  RankRates out = measure_link(ranks);
-  constexpr double kUnit = 1e6;  // a whole number of these
-  out.flops = -kUnit * ranks.highest(-static_cast<int32_t>(std::min(rate.flops / kUnit, 2e9)));
-  return out;
-}
-
-struct Predicted {
-  RankRates rates;
-  std::vector<StepTraffic> steps;
-  std::vector<RankRates> gpus;
-};
-
-// Milliseconds of a step of each stage, and of mining, by one choice of rates.
-std::vector<std::string> predicted_row(const std::string& name, const Predicted& p, const RunConfig& config,
-                                       const DataShape& shape, const RankRates& rates) {
-  std::vector<std::string> row = {name};
-  for (const StepTraffic& step : p.steps) {
-    const StepTime t = step_time(step, rates);
-    row.push_back(fmt::format("{} + {}", milliseconds(t.compute), milliseconds(t.talk)));
-  }
-  const StepTime mining = mining_time(config, shape, rates);
-  row.push_back(fmt::format("{} + {}", milliseconds(mining.compute), milliseconds(mining.talk)));
-  return row;
-}
-
-std::vector<std::string> rank_lines(const Predicted& p, const RunConfig& config, const DataShape& shape) {
-  Table table{.header = {"ms to compute + to talk"}, .rows = {}};
-  for (const StepTraffic& step : p.steps) table.header.push_back(step.stage + " step");
-  table.header.emplace_back("mining");
-  RankRates alone = p.rates;
-  alone.ranks = 1;
-  table.rows.push_back(predicted_row("1 rank", p, config, shape, alone));
-  table.rows.push_back(predicted_row(fmt::format("{} ranks", p.rates.ranks), p, config, shape, p.rates));
-  for (const RankRates& gpu : p.gpus)
-    table.rows.push_back(
-        predicted_row(fmt::format("PREDICTION {} GPU{}{}", gpu.ranks, gpu.ranks > 1 ? "s, " : "", gpu.source), p,
-                      config, shape, gpu));
-  std::vector<std::string> lines = {
-      fmt::format("{:<10} {}: {:.1f} us a call, {:.2f} GB/s; {}FLOP/s each while all compute", "ranks", p.rates.source,
-                  1e6 * p.rates.call_seconds, p.rates.bytes / 1e9, amount(p.rates.flops))};
-  lines.front() = wrapped_columns(lines.front());
-  lines.push_back(to_text(table, 0));
-  lines.push_back(wrapped_columns(
-      "GPUs: H200s by published rates of their links; one card's rate was measured once, two have not been tried, "
-      "and launches are not counted"));
-  return lines;
-}
-
-nlohmann::json ranks_json(const Predicted& p, const RunConfig& config, const DataShape& shape) {
-  const auto times = [&](const RankRates& rates) {
-    nlohmann::json out = {{"ranks", rates.ranks},
-                          {"flops_per_second", rates.flops},
-                          {"call_seconds", rates.call_seconds},
-                          {"bytes_per_second", rates.bytes},
-                          {"source", rates.source},
-                          {"steps", nlohmann::json::object()}};
-    const auto of = [](const StepTime& t) { return nlohmann::json{{"compute", t.compute}, {"talk", t.talk}}; };
-    for (const StepTraffic& step : p.steps) out["steps"][step.stage] = of(step_time(step, rates));
-    out["mining"] = of(mining_time(config, shape, rates));
-    return out;
-  };
-  nlohmann::json gpus = nlohmann::json::array();
-  for (const RankRates& gpu : p.gpus) gpus.push_back(times(gpu));
-  return {{"measured", times(p.rates)}, {"gpus_predicted_not_measured", std::move(gpus)}};
 }
 
 nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, const DataShape& shape,
                        const std::vector<Row>& rows, const AssumedRate& rate) {
   nlohmann::json stages = nlohmann::json::array();
-  for (const auto& [work, done] : rows) {
+  for (const auto& [work, stage] : rows) {
     stages.push_back({{"stage", work.stage},
-                      {"done", done},
+                      {"done", stage.done},
+                      {"why", stage.why},
+                      {"given", stage.given},
                       {"steps", work.steps},
                       {"views", work.views},
                       {"flops", work.flops},
@@ -253,6 +182,12 @@ AssumedRate rate_of(Context& ctx, const RunConfig& config) {
   return cpu_rate(measure_ceilings(ctx, {.copy_bytes = 1 << 20, .extent = 0}).f32, ctx.precision());
 }
 
+std::string amount_text(double x) {
+  for (const auto& [size, unit] : {std::pair{1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
+    if (x >= size) return fmt::format("{:.1f} {}", x / size, unit);
+  return fmt::format("{:.0f} ", x);
+}
+
 std::string duration_text(double seconds) {
   if (seconds < 60) return data::counted(std::llround(seconds), "second");
   if (seconds < 2 * 3600) return fmt::format("{:.1f} minutes", seconds / 60);
@@ -265,12 +200,9 @@ void print_plan(const StageOptions& o, const RunConfig& config, const OpenedCont
   Collective& ranks = opened.context->collective();
   ranks.barrier();
   AssumedRate rate = rate_of(*opened.context, config);  // of this rank
-  std::optional<Predicted> predicted;
+  std::optional<PredictedRanks> predicted;
   const DataShape shape = shape_of(data);
-  if (ranks.size() > 1)
-    predicted = {.rates = measured_rates(ranks, rate),
-                 .steps = step_traffic(config, shape, ranks.batch_norm),
-                 .gpus = gpu_rates(DType::bf16, false)};
+  if (ranks.size() > 1) predicted = predict_ranks(ranks, rate, config, shape);
   if (ranks.rank() != 0) return;
   if (predicted) {
     rate.flops = predicted->rates.flops * ranks.size();

@@ -9,12 +9,15 @@
 namespace kith {
 
 // On standard output: first what would run and what it takes, then how that is made up; with --fields the configuration as TOML,
-// and the plan behind it in comments; or with --json one line, {"plan": ...}. Of the stages those that are done are named as such. Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
+// and the plan behind it in comments; or with --json one line, {"plan": ...}. Of the stages those that are done are named as such,
+// and of those that run again why (planned_stages()). Minutes are those of the device that was opened, by scan/preflight/work_estimate.h.
 // Of several ranks also what they need for a step and for mining, and what GPUs would (scan/preflight/scaling.h); every rank calls
 // it, the first prints.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);
 
 AssumedRate rate_of(Context&, const RunConfig&);  // measured now on the CPU
+
+std::string amount_text(double);  // "1.1 G", before a unit
 
 // "40 seconds", "75.3 minutes", "31.2 hours", "26.3 days".
 std::string duration_text(double seconds);

@@ -9,6 +9,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/commands/stages.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -26,6 +27,7 @@ void add_export_command(CLI::App& app) {
   command->callback([o] {
     expect_ending(o->onnx, "--onnx", ".onnx");
     expect_creatable(o->onnx);
+    expect_replaceable(o->onnx, "--onnx", network_kind());
     refuse_rows(o->run,
                 "it has no network of images to write; kith predict --features FILE tells the clusters of rows");
     const Exported e = export_onnx(o->run, o->stage, o->onnx);

@@ -53,6 +53,7 @@ void write_weights(Session& s, const Import& import) {
 
 void run_import(const ImportOptions& o) {
   expect_no_grid(o.stage.out);
+  expect_outside_runs("--out", o.stage.out);
   expect_new(o.stage.out);
   const Import import = read_import(o.file, o.ignore, o.head, o.train ? ImportAs::start : ImportAs::result);
   StageOptions stage = o.stage;

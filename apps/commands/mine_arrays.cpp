@@ -13,6 +13,7 @@
 
 #include "apps/commands/arrays.h"
 #include "apps/output_file.h"
+#include "apps/output_kinds.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
@@ -34,20 +35,21 @@ using std::filesystem::path;
 constexpr double kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
 
 // Before the search, which may be long.
-void check_output(const path& file, const char* option, const path& features) {
+void check_output(const path& file, const char* option, const path& features, const OutputKind& kind) {
   expect_ending(file, option, ".npy");
   expect_creatable(file);
   if (data::would_touch(file, features))
     throw Error(fmt::format("{}: writing it would replace the features {}; give the output another name", file.string(),
                             features.string()));
+  expect_replaceable(file, option, kind);
 }
 
-void check_outputs(const MineArrays& options) {
-  check_output(options.out, "--out", options.features);
-  if (options.scores.empty()) return;
-  check_output(options.scores, "--scores", options.features);
-  if (data::would_touch(options.out, options.scores) || data::would_touch(options.scores, options.out))
-    throw Error(fmt::format("{}: --out and --scores are one file; give them different names", options.out.string()));
+void check_outputs(const MineArrays& o) {
+  check_output(o.out, "--out", o.features, array_kind("array of neighbours (int64)", 'i', 8, 2));
+  if (o.scores.empty()) return;
+  check_output(o.scores, "--scores", o.features, array_kind("array of scores (f32)", 'f', 4, 2));
+  if (data::would_touch(o.out, o.scores) || data::would_touch(o.scores, o.out))
+    throw Error(fmt::format("{}: --out and --scores are one file; give them different names", o.out.string()));
 }
 
 FeatureMatrix open_rows(const MineArrays& options) {

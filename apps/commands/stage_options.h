@@ -6,8 +6,19 @@
 #include <vector>
 
 #include "apps/run_stage.h"
+#include "kernels/core/check.h"
 
 namespace kith {
+
+// What `read` returns. An Error of it is one of the command line.
+template <class Read>
+auto of_usage(Read&& read) {
+  try {
+    return read();
+  } catch (const Error& e) {
+    throw CLI::ValidationError(e.what());
+  }
+}
 
 void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
 void add_stage_options(CLI::App& command, StageOptions& options);

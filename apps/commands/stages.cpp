@@ -73,7 +73,7 @@ void add_run_command(CLI::App& app) {
   command->add_option("--seeds", *seeds,
                       "Several runs, 0,1,2 or 0-2: --out becomes a folder of them, with means and deviations");
   command->callback([command, options, seeds] {
-    if (command->count("--seeds") > 0) return run_seeds(*options, seeds_of(*seeds));
+    if (command->count("--seeds") > 0) return run_seeds(*options, of_usage([&] { return seeds_of(*seeds); }));
     run_stage(*options, [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
   });
 }

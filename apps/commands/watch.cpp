@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "apps/commands/watch_server.h"
 #include "apps/standard_output.h"
 #include "kernels/core/check.h"
+#include "scan/run/changed_results.h"
 #include "scan/run/progress.h"
 
 namespace kith {
@@ -32,10 +34,14 @@ void watch(const WatchOptions& o) {
     flush_output();
   }
   std::map<std::string, std::string> shown;
+  bool looked = false;                                             // at the files of the run since it has finished
   for (;; std::this_thread::sleep_for(std::chrono::seconds(1))) {  // a signal ends it; there is nothing to save
     const RunProgress progress = read_progress(o.run);
     if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
     lost = progress.lost;
+    if (progress.finished && !std::exchange(looked, true))
+      for (const std::string& change : changed_inputs(o.run)) fmt::print(stderr, "kith: warning: {}\n", change);
+    looked = looked && progress.finished;
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {
       const std::string line = fmt::format("{:<9} {:<8} {}", stage.name, name_of(stage.state), stage.text);
@@ -57,7 +63,7 @@ void add_watch_command(CLI::App& app) {
   auto options = std::make_shared<WatchOptions>();
   CLI::App* command =
       app.add_subcommand("watch", "How far a run has come, until it has finished; with --serve as a page");
-  command->add_option("run", options->run, "Run directory")->required();
+  command->add_option("run", options->run, "Run directory; it is only read")->required();
   command
       ->add_option(
           "--serve", options->port,

@@ -19,7 +19,8 @@ struct ComparedRuns {
   // sets: other names, other labels that were scored, or other images by the same fields of the configuration, wherever they lie.
   std::vector<std::string> data;
   bool several_data = false;
-  std::vector<std::string> warnings = {};  // of lines that their logs have lost
+  // Of files that were changed since (scan/run/changed_results.h), and of lines that their logs have lost.
+  std::vector<std::string> warnings = {};
 };
 
 // Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error

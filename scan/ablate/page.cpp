@@ -96,6 +96,17 @@ std::string map(const Grid& grid, const GridResults& results) {
 // The largest mean of a column among the settings of each data set.
 using BestOfData = std::map<std::string, std::vector<double>>;
 
+std::string explanation(const GridResults& results, bool several_data) {
+  std::string text = "Per cent, mean+-standard deviation over the seeds. ";
+  text += has(results, "scan_acc") ? "Labels are used for these figures only, and not for" : "No run has labels. As to";
+  text += " the agreement of seeds: the mean NMI of every two seeds' clusterings. ";
+  if (has(results, "mean_confidence"))
+    text += "Confidence, silhouette and the agreement of heads tell how sure a network is, not whether it is right. ";
+  return text + fmt::format("The best of a{} column{} is bold: differences within the deviations are noise.",
+                            has(results, "mean_confidence") ? "ny other" : "",
+                            several_data ? ", of each data set," : "");
+}
+
 std::string table(const Grid& grid, const GridResults& results, const std::vector<std::string>& data) {
   std::string head, rows;
   const auto heading = [&](const std::string& text) { head += fmt::format("<th>{}</th>", escape_html(text)); };
@@ -119,18 +130,14 @@ std::string table(const Grid& grid, const GridResults& results, const std::vecto
     rows += fmt::format("<td>{}/{}</td>", results.finished[s], results.wanted[s]);
     for (size_t f = 0; f < best.size(); ++f) {
       const Spread& of = results.of[s][f];
-      const bool most = !alone && results.figures[f].share && !of.values.empty() && of.mean == best[f];
+      const bool most =
+          !alone && results.figures[f].share && results.figures[f].ranked && !of.values.empty() && of.mean == best[f];
       rows += fmt::format("<td{}>{}</td>", most ? " class=\"best\"" : "", spread_text(results.figures[f], of));
     }
     rows += "</tr>\n";
   }
-  return html_section(
-      "Table",
-      "Per cent, mean+-standard deviation over the seeds. Labels are used for these figures only, and not for the "
-      "agreement of seeds: the mean NMI of every two seeds' clusterings. The best of a column" +
-          std::string(data.empty() ? "" : ", of each data set,") +
-          " is bold: differences within the deviations are noise.",
-      html_scroll(fmt::format("<table class=\"wide\"><tr>{}</tr>\n{}</table>", head, rows)));
+  return html_section("Table", explanation(results, !data.empty()),
+                      html_scroll(fmt::format("<table class=\"wide\"><tr>{}</tr>\n{}</table>", head, rows)));
 }
 
 std::string failures(const GridPageInput& in) {

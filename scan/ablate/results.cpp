@@ -24,7 +24,7 @@ std::vector<int32_t> assignments_of(const std::filesystem::path& run) {
                    [&] { return data::read_npy<int32_t>(run / "assignments.npy").values; });
 }
 
-constexpr Figure kFigures[] = {{"purity", "purity"},
+constexpr Figure kFigures[] = {{"purity", "purity, train"},
                                {"knn", "k-NN"},
                                {"kmeans_acc", "k-means ACC"},
                                {"scan_acc", "SCAN ACC"},
@@ -39,12 +39,23 @@ constexpr Figure kFigures[] = {{"purity", "purity"},
                                {"refine_acc_many_to_one", "refined ACC n:1"},
                                {"refine_nmi", "refined NMI"},
                                {"refine_ari", "refined ARI"},
+                               {"mean_confidence", "mean confidence", true, false},
+                               {"silhouette", "silhouette, x 100", true, false},
+                               {"agreement_of_heads", "agreement of heads", true, false},
                                {"agreement", "agreement of seeds"},
                                {"clusters_used", "clusters used", false}};
 
 constexpr size_t kMostAcross = 4;  // settings beside each other on a screen of 80 columns
 
 bool is_many_to_one(const Figure& f) { return std::string_view(f.key).ends_with("_many_to_one"); }
+
+// What stands in for scores where there are no labels.
+bool is_without_labels(const Figure& f) { return f.share && !f.ranked; }
+
+bool unlabelled(const json& summary) {
+  const json data = summary.is_null() ? json::object() : summary.value("data", json::object());
+  return !data.value("labelled", true);
+}
 
 // Clusters are not as many as classes: in one run of a grid is enough, so that it can be compared with the others.
 bool uneven(const json& summary) {
@@ -122,6 +133,10 @@ std::vector<std::pair<Figure, double>> figures_of(const json& summary) {
     if (key != "scan" && key != "selflabel" && key != "refine") continue;
     for (const char* figure : {"acc", "acc_many_to_one", "nmi", "ari"}) flat[key + "_" + figure] = row.at(figure);
   }
+  const json judgement = summary.value("final", json::object()).value("judgement", json::object());
+  for (const char* figure : {"mean_confidence", "agreement_of_heads"})
+    if (judgement.contains(figure)) flat[figure] = judgement[figure];
+  if (judgement.contains("silhouette")) flat["silhouette"] = judgement["silhouette"].value("mean", json());
   std::vector<std::pair<Figure, double>> out;
   for (const Figure& f : kFigures)
     if (flat.contains(f.key) && flat[f.key].is_number()) out.emplace_back(f, flat[f.key].get<double>());
@@ -148,9 +163,11 @@ GridResults collect(const Grid& grid, const std::vector<json>& summaries,
       if (agreement[s] && std::strcmp(kFigures[f].key, "agreement") == 0) values[s][f].push_back(*agreement[s]);
   out.of.resize(grid.settings.size());
   const bool many_to_one = std::ranges::any_of(summaries, uneven);
+  const bool without_labels = std::ranges::any_of(summaries, unlabelled);
   for (size_t f = 0; f < kCount; ++f) {
     if (std::ranges::all_of(values, [&](const auto& of) { return of[f].empty(); })) continue;
     if (is_many_to_one(kFigures[f]) && !many_to_one) continue;
+    if (is_without_labels(kFigures[f]) && !without_labels) continue;
     out.figures.push_back(kFigures[f]);
     for (size_t s = 0; s < values.size(); ++s) out.of[s].push_back(spread_of(std::move(values[s][f])));
   }

@@ -12,9 +12,10 @@ namespace kith {
 
 // A figure of a finished run.
 struct Figure {
-  const char* key;    // "scan_acc", in table.csv
-  const char* title;  // "SCAN ACC", in tables for people
-  bool share = true;  // of 1; people read per cent
+  const char* key;     // "scan_acc", in table.csv
+  const char* title;   // "SCAN ACC", in tables for people
+  bool share = true;   // of 1; people read per cent
+  bool ranked = true;  // false: more of it is not better, and no best one is marked
 };
 
 struct Spread {
@@ -24,15 +25,17 @@ struct Spread {
 };
 
 struct GridResults {
-  // Those that any run has; many-to-one ACC only where a run of the grid has not as many clusters as classes.
+  // Those that any run has; many-to-one ACC only where a run of the grid has not as many clusters as classes; those that need no
+  // labels only where a run was scored without.
   std::vector<Figure> figures;
   std::vector<std::vector<Spread>> of;                        // [settings][figures]
   std::vector<int> finished, wanted;                          // runs of each setting
   const Spread* find(size_t setting, const char* key) const;  // nullptr where there is no value
 };
 
-// Figures of one summary.json: purity of neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
-// self-labelling, ACC also many-to-one, clusters in use at the end. None of those that need labels without them.
+// Figures of one summary.json: purity of the train images' neighbours, k-NN, ACC of k-means on the features, ACC NMI ARI of SCAN and of
+// self-labelling, ACC also many-to-one; mean confidence, silhouette and agreement of the heads; clusters in use at the end. None of
+// those that need labels without them.
 std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
 
 // `summaries`: of each cell; null where it has not finished.

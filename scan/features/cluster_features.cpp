@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <span>
 #include <utility>
@@ -105,15 +104,6 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
   return out;
 }
 
-// The root of the rows' mean squared length.
-double length_of_rows(const FeatureMatrix& x) {
-  double squares = 0;
-  each_piece<float>(x, [&](int64_t, std::span<const float> values) {
-    for (const float v : values) squares += double{v} * v;
-  });
-  return std::sqrt(squares / static_cast<double>(x.rows()));
-}
-
 // Nothing is left that a cluster could be told by. The first row and the last tell nearly every file.
 bool all_equal(const FeatureMatrix& x) {
   std::vector<float> first(static_cast<size_t>(x.cols())), other(first.size());
@@ -133,7 +123,7 @@ bool all_equal(const FeatureMatrix& x) {
 bool steps_see_lengths(const RowSettings& s) { return s.method != RowMethod::kmeans && !s.unit && !s.standardised; }
 
 std::string about_length(const FeatureMatrix& x, const RowSettings& s, double least, double most) {
-  const double length = length_of_rows(x);
+  const double length = x.length();
   if (length >= least && length <= most) return "";
   return fmt::format(
       "{}: rows of length {:.2g}; {} takes them as stored, and its steps are made for lengths of {:.2g} to "

@@ -19,6 +19,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "nn/state/safetensors.h"
+#include "scan/features/each_piece.h"
 
 namespace kith {
 namespace {
@@ -184,6 +185,16 @@ double FeatureMatrix::roundoff() const {
 }
 
 std::string_view FeatureMatrix::number_name() const { return info_of(number_).name; }
+
+double FeatureMatrix::length() const {
+  if (length_) return *length_;
+  double squares = 0;
+  each_piece<float>(*this, [&](int64_t, std::span<const float> values) {
+    for (const float v : values) squares += double{v} * v;
+  });
+  length_ = std::sqrt(squares / static_cast<double>(rows_));
+  return *length_;
+}
 
 std::string FeatureMatrix::digest() const {
   return fmt::format("{} x {} {}{}{}, {}", rows_, cols_, info_of(number_).name, big_endian_ ? " big-endian" : "",

@@ -13,6 +13,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ class FeatureMatrix {
   // most twice as long as the longest, would reach 16 times that, 2^128, which f32 cannot hold.
   static constexpr double kMostSquare = 0x1p124;
   void expect_usable(bool directions, bool distances = false) const;
+  double length() const;  // the root of the rows' mean squared length in f32; the file is read for the first call alone
 
  private:
   template <class To>
@@ -58,6 +60,7 @@ class FeatureMatrix {
   Number number_ = Number::f32;
   bool big_endian_ = false, fortran_ = false;
   int64_t rows_ = 0, cols_ = 0;
+  mutable std::optional<double> length_ = {};
 };
 
 }  // namespace kith

@@ -70,6 +70,8 @@ double number_of(const RowSetting& s, const std::string& text) {
   return value;
 }
 
+}  // namespace
+
 std::vector<int> cluster_numbers(const std::string& text) {
   if (text == "auto") return {2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50};
   std::vector<int> out;
@@ -87,8 +89,6 @@ std::vector<int> cluster_numbers(const std::string& text) {
   out.erase(std::ranges::unique(out).begin(), out.end());
   return out;
 }
-
-}  // namespace
 
 std::string name_of(RowMethod method) { return kNames.at(method); }
 

@@ -47,6 +47,12 @@ class Counter {
     return join(std::move(f));
   }
 
+  Footprint features() const {
+    const double rows = kFloat * pretext_task(c_.pretext.task).columns_of(c_) * (train_ + scored_);
+    const MemoryPart part{"features", rows, fewer_images()};
+    return join({.stage = "features", .device = {part}, .host = {part}, .disk = rows});
+  }
+
   Footprint mine() const {
     const double rows = kFloat * pretext_task(c_.pretext.task).columns_of(c_) * std::max(train_, scored_);
     const double lists = std::min<double>(static_cast<double>(c_.mine.k), train_ - 1) * train_;
@@ -172,6 +178,10 @@ std::vector<Footprint> footprints(const RunConfig& config, const DataShape& data
   if (config.refine.enabled) stages.push_back(count.refine());
   stages.push_back(count.evaluate(data.labelled));
   return stages;
+}
+
+Footprint footprint_of_features(const RunConfig& config, const DataShape& data, Device device, DType precision) {
+  return Counter(config, data, device, precision).features();
 }
 
 double total_bytes(const std::vector<MemoryPart>& parts) {

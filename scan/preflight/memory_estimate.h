@@ -29,6 +29,7 @@ struct Footprint {
 
 // One for each stage that estimate() lists, in the same order.
 std::vector<Footprint> footprints(const RunConfig&, const DataShape&, Device, DType precision);
+Footprint footprint_of_features(const RunConfig&, const DataShape&, Device, DType precision);  // of estimate_features()
 
 double total_bytes(const std::vector<MemoryPart>&);
 std::string size_text(double bytes);  // "3.1 MiB", "12.0 GiB"

@@ -137,7 +137,7 @@ class Check {
       list("mine.k", c_.mine.k, shape_.train - 1, "train");
       list("mine.k_test", c_.mine.k_test, data_.scored().count - 1, "scored");
     }
-    const bool asked = (runs("evaluate") || runs("pretext")) && data_.test().count > 0;
+    const bool asked = (runs("evaluate") || runs("pretext") || runs("features")) && data_.test().count > 0;
     const int64_t k = std::min(c_.evaluate.knn_k, shape_.train);
     if (asked && shape_.labelled && k > kLongestList)
       return fault(fmt::format("evaluate.knn_k: expected at most {}; found {}", kLongestList, c_.evaluate.knn_k));
@@ -224,7 +224,9 @@ class Check {
 
   void room() {
     double disk = 0;
-    for (const Footprint& f : footprints(c_, shape_, free_.device, free_.precision)) {
+    std::vector<Footprint> all = footprints(c_, shape_, free_.device, free_.precision);
+    all.push_back(footprint_of_features(c_, shape_, free_.device, free_.precision));
+    for (const Footprint& f : all) {
       if (!runs(f.stage)) continue;
       memory(f.stage, f.host, free_.host_bytes, "memory");
       memory(f.stage, f.device, free_.device_bytes, "device memory");

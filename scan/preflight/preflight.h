@@ -16,7 +16,8 @@ struct Preflight {
   std::vector<std::string> warnings;  // it would run, otherwise than was meant
 };
 
-// Checks the stages that will run, by name: pretext, mine, cluster, selflabel, refine, evaluate. One line each, the field first.
+// Checks the stages that will run, by name: pretext, mine, cluster, selflabel, refine, evaluate; features: of the pretext these
+// alone. One line each, the field first.
 //
 //   clusters   2 .. images; the data set's classes where cluster.classes is 0; a picture of all prototypes must fit a PNG
 //   images     two or more in the train split and in the one that is scored (a neighbour is another image), a side of 1 ..

@@ -29,9 +29,16 @@ class Estimator {
     const PretextTaskInfo& task = pretext_task(c_.pretext.task);
     const double seen = static_cast<double>(steps * std::min(t.batch, d_.pretext()));
     const double trained = task.passes * seen, followed = task.passes_forward * seen;
-    const double extracted = count(d_.train) + count(d_.test) + reestimated(c_.pretext.statistics, 1);
-    return {"pretext", steps, trained + followed + extracted,
-            (3 * trained + followed) * (forward(c_.pretext.augment) + head_) + extracted * (forward_ + head_)};
+    const StageEstimate extracted = features();
+    const double again = reestimated(c_.pretext.statistics, 1);
+    return {"pretext", steps, trained + followed + again + extracted.views,
+            (3 * trained + followed) * (forward(c_.pretext.augment) + head_) + again * (forward_ + head_) +
+                extracted.flops};
+  }
+
+  StageEstimate features() const {
+    const double images = count(d_.train) + count(d_.test);
+    return {"features", 0, images, images * (forward_ + head_)};
   }
 
   StageEstimate mine() const {
@@ -156,6 +163,10 @@ std::vector<StageEstimate> estimate(const RunConfig& config, const DataShape& sh
   if (config.refine.enabled) stages.push_back(e.refine());
   stages.push_back(e.evaluate());
   return stages;
+}
+
+StageEstimate estimate_features(const RunConfig& config, const DataShape& shape) {
+  return Estimator(config, shape).features();
 }
 
 }  // namespace kith

@@ -41,5 +41,7 @@ AssumedRate cpu_rate(double product_flops, DType precision);
 AssumedRate cuda_rate(DType precision, bool tf32);  // of an H200: bf16 as measured once, f32 assumed
 
 std::vector<StageEstimate> estimate(const RunConfig&, const DataShape&);
+// "features": what is left of the pretext where its weights are there.
+StageEstimate estimate_features(const RunConfig&, const DataShape&);
 
 }  // namespace kith

@@ -1,5 +1,9 @@
 #include "scan/run/changed_results.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "data/dataset/digest.h"
 #include "scan/run/stage_records.h"
 
@@ -19,6 +23,33 @@ std::vector<std::string> changes_since_evaluation(const std::filesystem::path& r
 std::vector<std::string> changed_figures(const std::filesystem::path& run_dir) {
   return changes_since_evaluation(
       run_dir, {{"summary.json", "figures are of it"}, {"assignments.npy", "the agreement of seeds is of it"}});
+}
+
+std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir) {
+  const StageRecords records = read_records(run_dir);
+  const auto evaluated = records.find("evaluate");
+  if (evaluated == records.end() || evaluated->second.under_way) return {};
+  std::vector<std::string> out;
+  for (const auto& [file, digest] : evaluated->second.origin.inputs) {
+    if (!std::filesystem::exists(run_dir / file)) continue;
+    const std::string now = data::digest_of_file(run_dir / file);
+    const bool made_again = std::ranges::any_of(records, [&](const auto& of) {
+      const auto at = of.second.outputs.find(file);
+      return at != of.second.outputs.end() && at->second == now;
+    });
+    if (now != digest && !made_again)
+      out.push_back(fmt::format("{}: changed since the run was evaluated; {}", (run_dir / file).string(),
+                                use_of_changed(run_dir, file)));
+  }
+  return out;
+}
+
+std::string use_of_changed(const std::filesystem::path& run_dir, const std::string& file) {
+  if (file.ends_with(".npy"))
+    return fmt::format("kith run --out {} would take the file as it is, and make another network", run_dir.string());
+  return fmt::format(
+      "kith run --out {} refuses the file until it is restored, or removed, which has its stage trained again",
+      run_dir.string());
 }
 
 }  // namespace kith

@@ -1,4 +1,4 @@
-// Files of the evaluation that others read, and that something else has changed since.
+// Files that the evaluation read or wrote, and that something else has changed since.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -14,5 +14,12 @@ std::vector<std::string> changes_since_evaluation(const std::filesystem::path& r
                                                   const std::vector<EvaluatedFile>&);
 // Of those that a table of several runs is made of.
 std::vector<std::string> changed_figures(const std::filesystem::path& run_dir);
+
+// A line for each of the rows, lists and weights that were evaluated, that are there, and that are others now though no stage was
+// run again: the figures are not of them. Reads these files whole.
+std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir);
+
+// What kith run would do with rows, lists or weights that something else than their stage has changed.
+std::string use_of_changed(const std::filesystem::path& run_dir, const std::string& file);
 
 }  // namespace kith

@@ -122,11 +122,14 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   const StageRecords records = read_records(dir_);
   const auto record = records.find(stage);
   const bool recorded = record != records.end();
+  const auto without = [&](const std::string& file) -> Standing {
+    if (!recorded || record->second.under_way) return {};
+    return {.why = file + " is missing", .as_it_was = !difference(record->second.origin, origin(stage)).any()};
+  };
   for (const std::string& file : info.outputs)
-    if (!fs::exists(path(file))) return {.why = recorded && !record->second.under_way ? file + " is missing" : ""};
+    if (!fs::exists(path(file))) return without(file);
   for (const std::string& file : beside(info))
-    if (recorded && record->second.outputs.contains(file) && !fs::exists(path(file)))
-      return {.why = file + " is missing"};
+    if (recorded && record->second.outputs.contains(file) && !fs::exists(path(file))) return without(file);
 
   Origin was;
   std::vector<std::string> changed = changed_files(info);
@@ -178,8 +181,12 @@ std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
     for (const std::string& file : maker->outputs) {
       if (fs::exists(path(file))) continue;
       there = false;
-      if (std::ranges::find(needed, file) != needed.end())
-        throw Error(fmt::format("{}: missing; run the {} stage first", path(file).string(), maker->command));
+      if (std::ranges::find(needed, file) == needed.end()) continue;
+      if (maker->name == "features" && fs::exists(path("pretext.safetensors")))
+        throw Error(
+            fmt::format("{}: missing; run the pretext stage first, which makes it of the weights that are there",
+                        path(file).string()));
+      throw Error(fmt::format("{}: missing; run the {} stage first", path(file).string(), maker->command));
     }
     if (!there) continue;
     const Standing s = standing(maker->name);

@@ -38,7 +38,10 @@ class Ledger {
   };
   struct Standing {
     State state = State::stale;
-    std::string why = "";      // stale, refused: what differs or is missing; empty: the stage has not been run
+    std::string why = "";  // stale, refused: what differs or is missing; empty: the stage has not been run
+    // stale for want of a file alone: all that the result was made from is as it was, so that the same is made again, in the same
+    // arithmetic
+    bool as_it_was = false;
     std::string warning = "";  // valid: a file was changed since it was written, and is used as it is
   };
   // Error: weights without an origin, or of other bytes than are on record; rows or lists that were cut.

@@ -14,12 +14,32 @@ namespace kith {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Whole, without "." and "..", and without the empty part that "a/" ends in.
+fs::path plain_name(const fs::path& path) {
+  const fs::path plain = fs::absolute(path).lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+// A config.toml alone may be anyone's.
+bool holds_run(const fs::path& folder) {
+  std::error_code ignored;
+  return is_run_directory(folder) &&
+         (fs::exists(folder / "metrics.jsonl", ignored) || fs::exists(folder / "stages.json", ignored));
+}
+
+}  // namespace
+
 void expect_nothing_else(const std::string& folder, const std::function<bool(const fs::path& file)>& known) {
   std::error_code ignored;
   std::vector<std::string> others;
   for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
     if (!known(entry->path())) others.push_back(data::printable(entry->path().filename().string()));
   if (others.empty()) return;
+  if (holds_run(folder))
+    throw Error(fmt::format("{}: holds a run; expected an empty or a new folder, such as {}", folder,
+                            free_name_in(plain_name(folder).parent_path())));
   std::ranges::sort(others);
   constexpr size_t kShown = 3;
   throw Error(fmt::format("{}: holds something else ({}); expected an empty or a new folder, such as {}", folder,
@@ -33,6 +53,18 @@ bool is_beginning_of_run(const fs::path& file) {
 bool is_run_directory(const fs::path& folder) {
   std::error_code ignored;
   return fs::exists(folder / "config.toml", ignored) || fs::exists(folder / "run.json", ignored);
+}
+
+fs::path run_around(const fs::path& path) {
+  if (path.empty()) return {};
+  std::error_code unknown;
+  const fs::path whole = plain_name(path), linked = fs::weakly_canonical(path, unknown);
+  for (fs::path folder : {whole, unknown ? whole : plain_name(linked)})
+    while (folder.has_relative_path()) {
+      folder = folder.parent_path();
+      if (holds_run(folder)) return folder;
+    }
+  return {};
 }
 
 RunConfig config_of_run(const fs::path& run_dir) {

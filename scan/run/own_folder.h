@@ -9,8 +9,8 @@
 
 namespace kith {
 
-// Error, one line, with what lies there and a name that is free: the folder holds more than what is `known` to be the command's
-// own.
+// Error, one line, with what lies there and a name that is free, beside it where it is a run's: the folder holds more than what is
+// `known` to be the command's own.
 void expect_nothing_else(const std::string& folder,
                          const std::function<bool(const std::filesystem::path& file)>& known);
 
@@ -19,6 +19,10 @@ bool is_beginning_of_run(const std::filesystem::path& file);
 
 // Whether it is the directory of a run, on images or on rows of features.
 bool is_run_directory(const std::filesystem::path& folder);
+
+// The directory of a run that the path lies in, itself not counted, by its name or where links lead; empty: none. Told by its
+// configuration with its log or its records.
+std::filesystem::path run_around(const std::filesystem::path&);
 
 // The configuration in the directory of a run on images. Error, one line: load_config's, or it names no data set; of a file that
 // was emptied or cut with a remedy.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -35,7 +36,6 @@ struct Figure {
 constexpr auto kFigures = std::to_array<Figure>({{"loss", "loss {:.3f}", 1},
                                                  {"kept", "{:.0f} % kept", 100},
                                                  {"knn", "k-NN accuracy {:.1f} %", 100},
-                                                 {"purity", "purity {:.1f} %", 100},
                                                  {"acc", "ACC {:.1f} %", 100},
                                                  {"images_per_second", "{:.0f} images/s", 1},
                                                  {"seconds", "{:.0f} s", 1}});
@@ -104,8 +104,11 @@ StageProgress progress_of(const std::string& stage, int64_t epochs, const std::v
   out.name = stage;
   std::array<std::optional<double>, kFigures.size()> last;
   std::optional<double> epoch, done;
+  std::map<std::string, std::string, std::greater<>> purity;  // of a split, of which there are two: train before test
   for (const json& line : lines) {
     if (line.value("stage", "") != stage) continue;
+    if (const auto value = number(line, "purity"))
+      purity[line.value("split", "")] = fmt::format("{:.1f} % of {:.0f}", 100 * *value, number(line, "k").value_or(0));
     out.state = line.value("finished", false) ? State::finished : State::begun;
     if (const auto at = number(line, "epoch")) epoch = at;
     if (const auto at = number(line, "done")) done = at;
@@ -115,6 +118,9 @@ StageProgress progress_of(const std::string& stage, int64_t epochs, const std::v
   const auto add = [&](const std::string& text) { out.text += (out.text.empty() ? "" : ", ") + text; };
   if (done && out.state != State::finished) add(fmt::format("{:.0f} %", std::floor(100 * *done)));
   if (epoch) add(fmt::format("epoch {:.0f}", *epoch) + (epochs > 0 ? fmt::format(" of {}", epochs) : ""));
+  for (const auto& [split, share] : purity)
+    add(fmt::format("{}{} {} {}", split == purity.begin()->first ? "purity " : "", share, split,
+                    split == purity.begin()->first ? "neighbours" : "ones"));
   for (size_t i = 0; i < kFigures.size(); ++i)
     if (last[i]) add(fmt::format(fmt::runtime(kFigures[i].format), kFigures[i].scale * *last[i]));
   return out;
@@ -143,6 +149,7 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
     throw Error(run_dir.string() + (std::filesystem::exists(log)
                                         ? ": a run began here and ended before it had saved anything"
                                         : ": no run is there: config.toml or a process at work expected"));
+  if (struct stat about{}; ::stat(log.c_str(), &about) == 0) out.written = about.st_mtim.tv_sec;
   if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
   out.lost = lost_lines(run_dir, out.config, out.worked_on ? AtWork::yes : AtWork::no);
   const StageRecords records = read_records(run_dir);

@@ -1,5 +1,6 @@
 // How far a run has come, read from its directory while another process works there: nothing is written or locked.
 #pragma once
+#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,7 +20,9 @@ struct StageProgress {
   };
   std::string name;
   State state = State::waiting;
-  std::string text;  // "21 %, epoch 3 of 14, loss 3.44, k-NN accuracy 61.2 %, 151 s"; empty where nothing was logged
+  // "21 %, epoch 3 of 14, loss 3.44, k-NN accuracy 61.2 %, 151 s"; "purity 45.1 % of 20 train neighbours, 44.0 % of 5 test ones";
+  // empty where nothing was logged
+  std::string text;
 };
 
 struct RunProgress {
@@ -29,6 +32,7 @@ struct RunProgress {
   bool worked_on = false;             // a process has the run's log open
   bool finished = false;              // all of them, and nobody works on it
   std::string lost;                   // of those lines: lost_lines()
+  std::time_t written = 0;            // when the log was written last; 0 without one
 };
 
 // Error where the directory holds no run.

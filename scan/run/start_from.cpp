@@ -116,17 +116,15 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
     const Ledger::Standing standing = ledger.standing(stage->name);
     const std::vector<std::string> inputs = inputs_of(config, *stage);
     const auto lost = std::ranges::find_if(inputs, [&](const std::string& file) { return left.contains(file); });
-    std::string why;
-    if (lost != inputs.end())
-      why = *lost + " is made again";
-    else if (standing.state != Ledger::State::valid)
-      why = standing.why.empty() ? "it was not run there" : standing.why;
-    if (why.empty()) {
+    if (lost == inputs.end() && standing.state == Ledger::State::valid) {
       plan.stages.push_back(stage->name);
       plan.notes.push_back(fmt::format("{}: taken over from {}", stage->name, from.string()));
       if (!standing.warning.empty()) plan.warnings.push_back(standing.warning);
       continue;
     }
+    const std::string known = lost != inputs.end() ? *lost + " is made again" : standing.why,
+                      why = known.empty() ? "it was not run there" : known;
+    plan.left[stage->name] = known;
     if (first_reason.empty()) first_reason = fmt::format("{}: {}", stage->name, why);
     left.insert(stage->outputs.begin(), stage->outputs.end());
     plan.notes.push_back(fmt::format("{}: runs again: {}", stage->name, why));

@@ -2,6 +2,7 @@
 // pretext again, and the other run stays as it is.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,9 @@
 namespace kith {
 
 struct ReusePlan {
-  std::vector<std::string> stages;  // to take over, in the order of a run (scan/run/provenance.h)
-  std::vector<std::string> notes;   // a line on each stage: taken over, or why not
+  std::vector<std::string> stages;          // to take over, in the order of a run (scan/run/provenance.h)
+  std::vector<std::string> notes;           // a line on each stage: taken over, or why not
+  std::map<std::string, std::string> left;  // stage -> why it is not taken over; empty: it was not run there
   std::vector<std::string> warnings;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -81,15 +82,6 @@ std::string changed_maker(const StageRecords& records, const std::string& file, 
   for (const auto& [stage, record] : records)
     if (was_changed(records, stage, file, digest)) return stage;
   return "";
-}
-
-// What a run would do with a file that something else than its stage has changed.
-std::string use_of_changed(const fs::path& dir, const std::string& file) {
-  if (file.ends_with(".npy"))
-    return fmt::format("kith run --out {} would take the file as it is, and make another network", dir.string());
-  return fmt::format(
-      "kith run --out {} refuses the file until it is restored, or removed, which has its stage trained again",
-      dir.string());
 }
 
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
@@ -178,6 +170,37 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
   if (run.told == Told::all)
     for (std::string& line : changes_since_evaluation(run.dir, {{"prototypes.npy", "distances are to its rows"}}))
       out.push_back(std::move(line));
+  return out;
+}
+
+std::vector<std::string> untold(const TrainedRun& run) {
+  if (run.clusters == 0) return {};
+  const auto missing = [&](const char* file) { return !fs::exists(run.dir / file); };
+  const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
+  if (missing("stages.json")) {
+    if (missing("summary.json")) return {};  // not evaluated, for all that is known
+    return {
+        fmt::format("{}: missing, which tells whether the evaluation is of this network: its clusters go without names "
+                    "and distances{}",
+                    (run.dir / "stages.json").string(), again)};
+  }
+  if (run.told == Told::nothing) {
+    if (missing("summary.json")) return {};
+    return {fmt::format(
+        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
+        "and distances; kith evaluate --out {0} gives them back",
+        run.dir.string(), run.stage)};
+  }
+  std::vector<std::string> out;
+  const Origin::Values data = read_records(run.dir).at("evaluate").origin.data;
+  const bool named = std::ranges::any_of(
+      data, [](const auto& part) { return part.first.ends_with(" labels") && part.second != "none"; });
+  if (named && missing("summary.json"))
+    out.push_back(fmt::format("{}: missing: clusters go without names, if they had any{}",
+                              (run.dir / "summary.json").string(), again));
+  if (run.told == Told::all && missing("prototypes.npy"))
+    out.push_back(
+        fmt::format("{}: missing: images go without distances{}", (run.dir / "prototypes.npy").string(), again));
   return out;
 }
 

@@ -42,6 +42,10 @@ TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage =
 // with the names of clusters, was changed.
 std::vector<std::string> doubts_about(const TrainedRun&);
 
+// A line for each reason why an evaluated run answers without the names of its clusters, or without distances: its network was made
+// anew since, or a file is missing that tells them. None where there were none to tell.
+std::vector<std::string> untold(const TrainedRun&);
+
 // What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
 std::string no_run_directory(const std::filesystem::path& dir);
 

@@ -50,8 +50,8 @@ TEST_F(Answers, PicturesAreToldElsewhereAndInEveryForm) {
   for (int i = 0; i < 9; ++i) EXPECT_EQ(rows[i + 1][0], pictures()[i]);
 
   ASSERT_EQ(ask_files("predict", {"--out", path("p.jsonl")}).status, 0);
-  ASSERT_EQ(ask_files("predict", {"--out", path("p.npy")}).status, 0);
-  const auto clusters = data::read_npy<int32_t>(path("p.npy")).values;
+  ASSERT_EQ(ask_files("predict", {"--out", path("c.npy")}).status, 0);
+  const auto clusters = data::read_npy<int32_t>(path("c.npy")).values;
   std::ifstream lines(path("p.jsonl"));
   size_t at = 0;
   for (std::string line; std::getline(lines, line); ++at) {
@@ -146,7 +146,6 @@ TEST_F(Answers, MistakesAreOneLine) {
   fs::copy_file(pictures()[0], root_ / "picture.npy", fs::copy_options::overwrite_existing);
   std::ofstream(root_ / "list.csv") << "pictures/p0.png\n";
   const std::pair<std::vector<std::string>, std::string> cases[] = {
-      {{"predict", "--run", path("run")}, "no images: name files, or a data set with --data NAME:DIR"},
       {{"predict", "--run", path("none"), "x.png"}, path("none") + ": no run directory (it has no config.toml)"},
       {{"predict", "--run", path("run"), path("none.png")}, path("none.png")},
       {{"predict", "--run", path("run"), path("text.png")}, path("text.png")},

@@ -178,6 +178,40 @@ TEST_F(ChangedRuns, AnotherPrecisionIsNamedWhereverItIsMixed) {
   EXPECT_EQ(one.find("another precision"), std::string::npos);
 }
 
+// Who shows the figures of a run says what they are no longer of: a line for each file, and nothing is written.
+TEST_F(ChangedRuns, FilesThatWereEvaluatedAreNotChangedUnnoticed) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, "") << command;
+  std::string lists = text_of(root_ / "a" / "neighbours_train.npy"),
+              weights = text_of(root_ / "a" / "cluster.safetensors");
+  std::swap(lists[lists.size() - 8], lists[lists.size() - 16]);
+  weights.back() = static_cast<char>(weights.back() ^ 1);
+  std::ofstream(root_ / "a" / "neighbours_train.npy", std::ios::binary) << lists;
+  std::ofstream(root_ / "a" / "cluster.safetensors", std::ios::binary) << weights;
+  const auto before = contents("a");
+  const std::string since = ": changed since the run was evaluated; kith run --out " + path("a");
+  for (const char* command : {"watch", "compare"}) {
+    const Outcome o = kith({command, path("a")});
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(o.err, "kith: warning: " + path("a") + "/cluster.safetensors" + since +
+                         " refuses the file until it is restored, or removed, which has its stage trained again\n" +
+                         "kith: warning: " + path("a") + "/neighbours_train.npy" + since +
+                         " would take the file as it is, and make another network\n")
+        << command;
+  }
+  EXPECT_TRUE(contents("a") == before);
+}
+
+// A run on lists of one's own was evaluated on them.
+TEST_F(ChangedRuns, ListsOfOnesOwnAreNoChange) {
+  for (const char* stage : {"pretext", "mine"}) ASSERT_EQ(kith(command(stage, "a", {"--quiet"})).status, 0);
+  std::string lists = text_of(root_ / "a" / "neighbours_train.npy");
+  std::swap(lists[lists.size() - 8], lists[lists.size() - 16]);
+  std::ofstream(root_ / "a" / "neighbours_train.npy", std::ios::binary) << lists;
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, "") << command;
+}
+
 // A clustering of features is not written into a run on images, and the reason is that it is one.
 TEST_F(ChangedRuns, RowsAreNotClusteredIntoARunOnImages) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);

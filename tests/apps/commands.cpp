@@ -232,6 +232,27 @@ TEST(Program, PresetsAreListedAndPrinted) {
                "quik: neither a preset nor a readable file; the nearest is quick; kith presets lists them");
 }
 
+// 2 where the command line does not parse, 1 where what it names is not as it must be (docs/runs.md).
+TEST(Program, TheStatusTellsTheCommandLineFromTheRest) {
+  for (const char* command : {"predict", "features", "neighbours", "sort", "gallery"}) {
+    std::vector<std::string> words = {command, "--run", "none"};
+    if (words[0] == "features") words.insert(words.end(), {"--out", "F.npy"});
+    if (words[0] == "gallery") words.insert(words.end(), {"--out", "G"});
+    if (words[0] == "sort") words.insert(words.end(), {"--into", "S"});
+    expect_error(words, 2, "picture files or --data is required (kith " + words[0] + " --help)");
+    words.emplace_back("x.png");
+    expect_error(words, 1, "none: no run directory (it has no config.toml)");
+  }
+  expect_error({"predict", "--run", "none", "x.png", "--data", "folder:x"}, 2,
+               "--data excludes files (kith predict --help)");
+  expect_error({"graph", "--out", "g.npz"}, 2, "--run or --neighbours is required (kith graph --help)");
+  expect_error({"run", "--out", "x", "--data", "mnist:x", "--seeds", "1,x"}, 2,
+               "--seeds: expected whole numbers between commas, as in 0,1,2; found '1,x' (kith run --help)");
+  expect_error({"cluster", "--features", "none.npy", "--clusters", "1", "--out", "x"}, 2,
+               "--clusters: expected a number from 2 to 1000000, several with commas, or auto; found '1' (kith cluster "
+               "--help)");
+}
+
 // What the system says, behind the path that it says it of.
 TEST(Program, ANameThatIsTooLongIsSaidPlainly) {
   const std::string name(300, 'n'), what = ": File name too long; expected names of at most 255 bytes";

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "apps/commands/run_seeds.h"
+#include "data/formats/png.h"
 #include "kernels/core/check.h"
 #include "tests/apps/run_fixture.h"
 
@@ -117,6 +118,29 @@ TEST_F(Compare, RunsOnSeveralDataSetsSaySo) {
   EXPECT_EQ(same.err, "");
   EXPECT_EQ(lines_of(same.out), 2) << same.out;  // one setting of two seeds
   EXPECT_EQ(text_of(root_ / "page.html").find("class=\"warning\""), std::string::npos);
+}
+
+TEST_F(Compare, RunsWithoutLabelsShowHowSureTheyAre) {
+  fs::create_directories(root_ / "photos");
+  for (int i = 0; i < 24; ++i) {
+    data::Picture p{.height = 8, .width = 8, .channels = 3, .pixels = {}};
+    for (uint32_t at = 0; at < 8 * 8 * 3; ++at) {
+      Random random(5, static_cast<uint64_t>(i), at, 0);
+      p.pixels.push_back(static_cast<uint8_t>((at % 3 == static_cast<uint32_t>(i % 3) ? 190 : 30) + random.below(40)));
+    }
+    data::write_png(root_ / "photos" / (std::to_string(i) + ".png"), p);
+  }
+  std::vector<std::string> words = command("run", "a", {"--set", "cluster.classes=3", "--set", "data.size=8"});
+  *(std::ranges::find(words, "--data") + 1) = "folder:" + at("photos");
+  std::erase(words, "data.size=0");
+  words.erase(std::ranges::find(words, "--set"));  // of that
+  const Outcome trained = kith(words);
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const Outcome o = compare({at("a"), "--format", "csv"});
+  EXPECT_EQ(o.err, "kith: no run was scored with labels: there are no accuracies to compare\n");
+  EXPECT_TRUE(o.out.starts_with("run,seeds,mean_confidence_mean,mean_confidence_std,")) << o.out;
+  EXPECT_NE(o.out.find(",agreement_of_heads_mean,agreement_of_heads_std,clusters_used_mean,"), std::string::npos)
+      << o.out;
 }
 
 TEST_F(Compare, NamesWhatIsNoFinishedRun) {

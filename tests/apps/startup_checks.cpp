@@ -156,47 +156,6 @@ TEST_F(Runs, ADryRunIsOneLineOfJson) {
   EXPECT_EQ(plan.at("data").at("train"), 200);
 }
 
-// Of a directory that was begun: what is left to do, and nothing in it changes.
-TEST_F(Runs, ADryRunPassesOverFinishedStages) {
-  for (const char* stage : {"pretext", "mine"}) ASSERT_EQ(kith(command(stage, "a", {"--quiet"})).status, 0);
-  const std::string config = text_of(root_ / "a" / "config.toml"), log = text_of(root_ / "a" / "metrics.jsonl");
-  const Outcome o = run("a", {"--dry-run", "--json"});
-  ASSERT_EQ(o.status, 0) << o.err;
-  std::vector<bool> done;
-  const json plan = json::parse(o.out);
-  double seconds = 0;
-  for (const json& stage : plan.at("plan").at("stages")) {
-    done.push_back(stage.at("done"));
-    if (!done.back()) seconds += stage.at("seconds").get<double>();
-  }
-  EXPECT_EQ(done, (std::vector<bool>{true, true, false, false, false}));
-  EXPECT_NEAR(plan.at("plan").at("seconds").get<double>(), seconds, 1e-9 * seconds);
-  EXPECT_NE(run("a", {"--dry-run"}).out.find("\npretext    done earlier\n"), std::string::npos);
-  const Outcome alone = kith(command("cluster", "a", {"--dry-run", "--json"}));  // a stage by its name runs again
-  EXPECT_EQ(json::parse(alone.out).at("plan").at("stages").size(), 1u);
-  EXPECT_EQ(text_of(root_ / "a" / "config.toml"), config);
-  EXPECT_EQ(text_of(root_ / "a" / "metrics.jsonl"), log);
-}
-
-TEST_F(Runs, ADryRunCountsWhatAnotherDirectoryGives) {
-  for (const char* stage : {"pretext", "mine"}) ASSERT_EQ(kith(command(stage, "a", {"--quiet"})).status, 0);
-  const auto from = [&](const std::vector<std::string>& more) {
-    std::vector<std::string> words = {"run", "--from", (root_ / "a").string(), "--out", (root_ / "b").string()};
-    words.insert(words.end(), more.begin(), more.end());
-    return kith(words);
-  };
-  const Outcome o = from({"--set", "cluster.heads=2", "--dry-run", "--json"});
-  ASSERT_EQ(o.status, 0) << o.err;
-  int done = 0;
-  const json plan = json::parse(o.out);
-  for (const json& stage : plan.at("plan").at("stages")) done += stage.at("done").get<bool>();
-  EXPECT_EQ(done, 2);
-  const Outcome refused = from({"--set", "cluster.classes=201"});
-  EXPECT_EQ(refused.status, 1);
-  EXPECT_NE(refused.err.find("cluster.classes: 201 clusters for 200 train images"), std::string::npos) << refused.err;
-  EXPECT_FALSE(fs::exists(root_ / "b"));
-}
-
 // What one of the later stages would stop at: refused by the command and by its dry run, and nothing is written.
 TEST_F(Runs, WhatALaterStageWouldRefuseIsRefusedAtTheStart) {
   const fs::path unlabelled = root_ / "unlabelled", single = root_ / "single";

@@ -96,6 +96,35 @@ TEST_F(Answers, NamesAndDistancesAreOfTheNetworkThatWasEvaluated) {
   EXPECT_NE(err.find((run / "summary.json").string() + ": not what the stage evaluate made"), std::string::npos) << err;
 }
 
+// What is left out for want of a file is named, with what brings it back.
+TEST_F(Answers, NamesAndDistancesThatAreMissingAreMissed) {
+  const auto without = [&](const char* file) {
+    const fs::path run = root_ / "without";
+    fs::remove_all(run);
+    fs::copy(root_ / "run", run, fs::copy_options::recursive);
+    fs::remove(run / file);
+    const auto answer = [&] { return kith({"predict", "--run", run.string(), pictures()[0]}); };
+    const Outcome o = answer();
+    EXPECT_EQ(o.status, 0);
+    EXPECT_EQ(o.out.find(",name,") == std::string::npos, std::string(file) != "prototypes.npy") << o.out;
+    EXPECT_EQ(kith({"evaluate", "--out", run.string(), "--quiet"}).status, 0);
+    EXPECT_EQ(answer().err, "kith: answered by the network of the stage selflabel\n");
+    EXPECT_NE(answer().out.find(",distance\n"), std::string::npos);
+    return o.err;
+  };
+  const std::string run = path("without"), told = "kith: answered by the network of the stage selflabel\n",
+                    again = "; kith evaluate --out " + run + " makes it anew\n" + told;
+  EXPECT_EQ(without("summary.json"),
+            "kith: warning: " + run + "/summary.json: missing: clusters go without names, if they had any" + again);
+  EXPECT_EQ(without("prototypes.npy"),
+            "kith: warning: " + run + "/prototypes.npy: missing: images go without distances" + again);
+  EXPECT_EQ(without("stages.json"),
+            "kith: warning: " + run +
+                "/stages.json: missing, which tells whether the evaluation is of this network: its "
+                "clusters go without names and distances" +
+                again);
+}
+
 // What the evaluation leaves and others read is recorded: prototypes, and the names of files.
 TEST_F(Answers, PrototypesThatWereChangedSaySo) {
   const fs::path run = root_ / "reversed", file = run / "prototypes.npy";

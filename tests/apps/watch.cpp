@@ -185,6 +185,15 @@ TEST_F(Runs, AreServedToThisMachineAndNothingElseIs) {
     EXPECT_NE(page->get_header_value("Content-Security-Policy").find("default-src 'none'"), std::string::npos);
     EXPECT_EQ(json::parse(client.Get(path + "state")->body).at("finished"), false);
   }
+  {
+    fs::rename(root_ / "a" / "summary.json", root_ / "a" / "away.json");  // an unfinished run, and nobody at work
+    const auto page = client.Get(path);
+    ASSERT_TRUE(page);
+    EXPECT_NE(page->body.find("<dt>State</dt><dd>idle since 20"), std::string::npos) << page->body;
+    EXPECT_NE(page->body.find(": nobody works on it; kith run --out " + (root_ / "a").string() + " continues it</dd>"),
+              std::string::npos);
+    fs::rename(root_ / "a" / "away.json", root_ / "a" / "summary.json");
+  }
   for (const std::string& other :
        {std::string("/"), std::string("/report.html"), path.substr(0, 33), path + "config.toml",
         path + "../config.toml", path + "%2e%2e/config.toml", "/" + std::string(32, '0') + "/"})

@@ -106,6 +106,34 @@ TEST(Results, ManyToOneIsShownForAllWhereOneRunNeedsIt) {
   EXPECT_NE(map.find(">87.5<"), std::string::npos);       // setting 1, SCAN
 }
 
+// What can be said without labels stands where a run had none, and nowhere else; no best one is marked.
+TEST(Results, RunsWithoutLabelsHaveFiguresOfTheirOwn) {
+  const auto judged = [](double confidence, bool labelled) {
+    json summary = summary_of(0.5);
+    summary["data"]["labelled"] = labelled;
+    summary["final"] = {{"judgement",
+                         {{"mean_confidence", confidence},
+                          {"agreement_of_heads", 0.25},
+                          {"silhouette", {{"mean", -0.125}, {"rows", 60}, {"exact", true}}}}}};
+    if (!labelled) summary["pretext"] = json::object(), summary["table"] = {{{"key", "scan"}, {"clusters_used", 3}}};
+    return summary;
+  };
+  const Grid grid = grid_of_four();
+  std::vector<json> all(8);
+  all[0] = judged(0.5, false), all[1] = judged(0.75, false);
+  const GridResults r = collect(grid, all);
+  std::vector<std::string> keys;
+  for (const Figure& f : r.figures) keys.emplace_back(f.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"mean_confidence", "silhouette", "agreement_of_heads", "clusters_used"}));
+  EXPECT_NE(to_markdown(grid, r).find("\n| 5 | x,y | 1/2 | 50.0 | -12.5 | 25.0 | 3.0 |"), std::string::npos)
+      << to_markdown(grid, r);
+  const std::string page = render_grid_page(grid, r, {.title = "Grid"});
+  EXPECT_EQ(page.find("class=\"best\""), std::string::npos);
+  EXPECT_NE(page.find("No run has labels."), std::string::npos);
+  all[0] = judged(0.5, true), all[1] = judged(0.75, true);
+  EXPECT_FALSE(collect(grid, all).find(0, "mean_confidence"));
+}
+
 TEST(Results, TablesAreCsvAndMarkdown) {
   const Grid grid = grid_of_four();
   const GridResults r = collect(grid, summaries_of_four());
@@ -121,7 +149,7 @@ TEST(Results, TablesAreCsvAndMarkdown) {
     EXPECT_EQ(commas, columns) << line;
   }
   const std::string markdown = to_markdown(grid, r);
-  EXPECT_TRUE(markdown.starts_with("| mine.k | a\\|b | seeds | purity | k-NN |")) << markdown;
+  EXPECT_TRUE(markdown.starts_with("| mine.k | a\\|b | seeds | purity, train | k-NN |")) << markdown;
   EXPECT_NE(markdown.find("\n|---|---|---:|---:|"), std::string::npos) << markdown;
   EXPECT_NE(markdown.find("\n| 5 | x,y | 2/2 | 50.0+-0.0 | 75.0+-0.0 |"), std::string::npos) << markdown;
 }

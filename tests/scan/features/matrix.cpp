@@ -175,6 +175,12 @@ TEST_F(FeatureFiles, UnusableRowsAreNamed) {
   EXPECT_NO_THROW(FeatureMatrix::open(file + ":b"));
 }
 
+TEST(FeatureMatrix, LengthIsTheRootOfTheMeanSquare) {
+  const std::vector<float> values = {3, 4, 0, 0, 0, 1};  // of lengths 5, 0 and 1
+  const FeatureMatrix x = FeatureMatrix::of({values.data(), 3, 2});
+  for (int call = 0; call < 2; ++call) EXPECT_DOUBLE_EQ(x.length(), std::sqrt(26. / 3));
+}
+
 TEST_F(FeatureFiles, DigestsTellContentsApart) {
   const std::string a = npy("a", "<f4", false, 2, 1, bytes_of<float>({1, 2})),
                     b = npy("b", "<f4", false, 1, 2, bytes_of<float>({1, 2})),

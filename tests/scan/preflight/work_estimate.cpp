@@ -71,6 +71,9 @@ TEST(Estimate, FollowsTheConfiguration) {
   EXPECT_EQ(none[3].views, 100 + 50);
   // 1 epoch of 1 batch of 100 (256 cut), then the statistics; with the share nothing else needs the plain views.
   EXPECT_EQ(all[3].views, 100 + 100);
+  const StageEstimate features = estimate_features(load_config("quick", {}), shape);
+  EXPECT_EQ(features.views, static_cast<double>(shape.train + shape.test));
+  EXPECT_EQ(features.flops, none[0].flops) << "a pretext without an epoch";
   EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=frozen"}), shape)[3].views, 100);
   EXPECT_EQ(estimate(load_config("quick", {"selflabel.statistics=moving"}), shape)[3].views, 100 + 100);
   EXPECT_EQ(estimate(load_config("quick", {"selflabel.share=0", "selflabel.ema=0.9"}), shape)[3].views,

@@ -49,6 +49,18 @@ TEST_F(Progress, FollowsTheLinesOfEachStage) {
   EXPECT_FALSE(read_progress(dir_).finished);
 }
 
+// Of which lists it is the purity: they are of several lengths.
+TEST_F(Progress, PurityNamesItsLists) {
+  configure();
+  log("{\"stage\":\"pretext\",\"finished\":true}\n");
+  log(R"({"stage":"mine","split":"train","k":20,"purity":0.451})"
+      "\n");
+  EXPECT_EQ(read_progress(dir_).stages[1].text, "purity 45.1 % of 20 train neighbours");
+  log(R"({"stage":"mine","split":"test","k":5,"purity":0.25})"
+      "\n");
+  EXPECT_EQ(read_progress(dir_).stages[1].text, "purity 45.1 % of 20 train neighbours, 25.0 % of 5 test ones");
+}
+
 TEST_F(Progress, IsFinishedWithTheSummaryOfAllStages) {
   configure({"selflabel.enabled=false"});
   for (const char* stage : {"pretext", "mine", "cluster"})
