@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The README's pictures of pages, taken by Chromium without a window (KITH_CHROMIUM, else chromium).
 
-  screenshots.py --report RUN/report.html --compare PAGE.html [--live ADDRESS] [--out bench/results]
+  screenshots.py --report RUN/report.html --compare PAGE.html [--curves RUN/report.html] [--live ADDRESS] [--out bench/results]
 
---compare: what kith compare --page wrote; --live: the address that kith watch --serve prints, of a run at work. Pages are shown as
+--curves: a report whose curves of training are shown; --compare: what kith compare --page wrote; --live: the address that kith watch --serve prints, of a run at work. Pages are shown as
 they are, or a part of them: the sections of some headings."""
 import argparse, os, re, subprocess, tempfile
 
@@ -12,6 +12,7 @@ SHOTS = [  # file, page, width, height, dark, headings of the sections that are 
     ("report-dark.png", "report", 1280, 1150, True, ["Scores", "Confusion matrix"]),
     ("report-phone.png", "report", 390, 1100, False, ["Nearest neighbours"]),
     ("report-map.png", "report", 1180, 1190, False, ["Map"]),
+    ("quick-150min.png", "curves", 1180, 820, False, ["Training"]),
     ("compare.png", "compare", 1280, 1060, False, None),
     ("watch.png", "live", 1180, 700, False, None),
 ]
@@ -26,6 +27,7 @@ def part(page, headings):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report")
+    parser.add_argument("--curves")
     parser.add_argument("--compare")
     parser.add_argument("--live")
     parser.add_argument("--out", default="bench/results")
