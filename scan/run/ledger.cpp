@@ -233,6 +233,7 @@ void Ledger::finish(const std::string& stage) {
   for (const std::string& file : beside(info))
     if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
   record.lines = lines_of(dir_, info.command);
+  record.ends = ends_of(dir_, info.command);
   write_record(dir_, stage, record);
 }
 

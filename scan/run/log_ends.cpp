@@ -1,5 +1,6 @@
 #include "scan/run/log_ends.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "scan/run/metrics_log.h"
@@ -14,6 +15,14 @@ int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage)
   for (const nlohmann::json& line : read_metrics(log))
     if (line.value("stage", "") == stage) lines = line.value("finished", false) ? 0 : lines + 1;
   return lines;
+}
+
+int64_t ends_of(const std::filesystem::path& run_dir, const std::string& stage) {
+  const std::filesystem::path log = run_dir / "metrics.jsonl";
+  if (!std::filesystem::exists(log)) return 0;
+  return std::ranges::count_if(read_metrics(log), [&](const nlohmann::json& line) {
+    return line.value("stage", "") == stage && line.value("finished", false);
+  });
 }
 
 nlohmann::json finished_line(const std::string& stage, int64_t lines) {

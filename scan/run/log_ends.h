@@ -14,6 +14,9 @@ namespace kith {
 // How many lines the log of this directory has of a stage, behind the last one that ended it; 0 without a log.
 int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage);
 
+// How many lines the log has that ended the stage: attempts that came to their end.
+int64_t ends_of(const std::filesystem::path& run_dir, const std::string& stage);
+
 // The line that ends so many, its own counted in.
 nlohmann::json finished_line(const std::string& stage, int64_t lines);
 

@@ -22,6 +22,7 @@ void write_records(const std::filesystem::path& run_dir, const StageRecords& rec
     all[name] = to_json(r.origin);
     all[name]["outputs"] = r.outputs;
     if (r.lines) all[name]["lines"] = *r.lines;
+    if (r.ends) all[name]["ends"] = *r.ends;
     all[name]["version"] = r.version;
     if (r.under_way) all[name]["under_way"] = true;
   }
@@ -86,12 +87,16 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
   if (!std::filesystem::exists(path)) return {};
   const std::vector<uint8_t> text = data::read_file(path);
   StageRecords records;
+  const auto count = [](const json& j, const char* key) {
+    return j.contains(key) ? std::optional(j.at(key).get<int64_t>()) : std::nullopt;
+  };
   try {
     const json all = json::parse(text);
     for (const auto& [stage, j] : all.items())
       records[stage] = {.origin = origin_from_json(j),
                         .outputs = j.at("outputs").get<Origin::Values>(),
-                        .lines = j.contains("lines") ? std::optional(j.at("lines").get<int64_t>()) : std::nullopt,
+                        .lines = count(j, "lines"),
+                        .ends = count(j, "ends"),
                         .version = j.at("version").get<std::string>(),
                         .under_way = j.value("under_way", false)};
   } catch (const json::exception&) {

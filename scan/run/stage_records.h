@@ -14,9 +14,10 @@ struct StageRecord {
   Origin origin;
   Origin::Values outputs;  // file -> digest
   std::optional<int64_t> lines =
-      {};                  // that its command has in the log by then (log_ends.h); none: an earlier version's
-  std::string version;     // of the program
-  bool under_way = false;  // its files are being written
+      {};                            // that its command has in the log by then (log_ends.h); none: an earlier version's
+  std::optional<int64_t> ends = {};  // of earlier attempts there; none: an earlier version's
+  std::string version;               // of the program
+  bool under_way = false;            // its files are being written
 };
 using StageRecords = std::map<std::string, StageRecord>;
 

@@ -82,6 +82,23 @@ TEST_F(Runs, LinesOfAKilledAttemptGo) {
   EXPECT_EQ(log_of(root_ / "a"), before);
 }
 
+// Nor where they are as many as the result has: an attempt that ran as long, and was killed before it was on record.
+TEST_F(Runs, LinesOfAKilledAttemptGoWhereTheyAreAsMany) {
+  ASSERT_EQ(run("a").status, 0);
+  const fs::path log = root_ / "a" / "metrics.jsonl";
+  const std::vector<json> before = log_of(root_ / "a");
+  std::ofstream killed(log, std::ios::app);
+  for (json line : before)
+    if (line.value("stage", "") == "cluster" && !line.value("finished", false)) {
+      line["loss"] = -1.0;
+      killed << line.dump() << '\n';
+    }
+  killed.close();
+  ASSERT_GT(log_of(root_ / "a").size(), before.size());
+  ASSERT_EQ(run("a").status, 0);
+  EXPECT_EQ(log_of(root_ / "a"), before);
+}
+
 // Lines that were lost are told in one line by all who read them, and what is left is shown; a whole log has nothing told of it.
 TEST_F(Runs, LinesThatTheLogLostAreTold) {
   ASSERT_EQ(run("a").status, 0);
