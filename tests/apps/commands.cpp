@@ -247,7 +247,8 @@ TEST(Program, TheStatusTellsTheCommandLineFromTheRest) {
                "--data excludes files (kith predict --help)");
   expect_error({"graph", "--out", "g.npz"}, 2, "--run or --neighbours is required (kith graph --help)");
   expect_error({"run", "--out", "x", "--data", "mnist:x", "--seeds", "1,x"}, 2,
-               "--seeds: expected whole numbers between commas, as in 0,1,2; found '1,x' (kith run --help)");
+               "--seeds: expected whole numbers between commas, as in 0,1,2, or 0-2; found '1,x' (kith run "
+               "--help)");
   expect_error({"cluster", "--features", "none.npy", "--clusters", "1", "--out", "x"}, 2,
                "--clusters: expected a number from 2 to 1000000, several with commas, or auto; found '1' (kith cluster "
                "--help)");
