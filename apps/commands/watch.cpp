@@ -15,6 +15,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/progress.h"
+#include "scan/text/wrap.h"
 
 namespace kith {
 namespace {
@@ -44,10 +45,11 @@ void watch(const WatchOptions& o) {
     looked = looked && progress.finished;
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {
+      constexpr size_t kText = 19;  // where it begins
       const std::string line = fmt::format("{:<9} {:<8} {}", stage.name, name_of(stage.state), stage.text);
       if (stage.state == StageProgress::State::waiting || shown[stage.name] == line) continue;
       shown[stage.name] = line;
-      fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+      fmt::print("{}\n", wrapped(line.substr(0, line.find_last_not_of(' ') + 1), kText));
       flush_output();
     }
     if (progress.finished) return;

@@ -11,6 +11,7 @@
 
 #include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
@@ -41,6 +42,7 @@ TEST_F(Runs, AreWatchedUntilTheyHaveFinished) {
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(o.out.find("pretext   finished epoch 3 of 3, loss "), 0u) << o.out;
   EXPECT_NE(o.out.find("\nevaluate  finished\n"), std::string::npos) << o.out;
+  EXPECT_EQ(too_wide(o.out), "");
 
   const Outcome full = kith({"watch", (root_ / "a").string()}, {}, "/dev/full");
   EXPECT_EQ(full.status, 1);
