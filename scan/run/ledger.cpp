@@ -232,8 +232,9 @@ void Ledger::finish(const std::string& stage) {
   for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
   for (const std::string& file : beside(info))
     if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
-  record.lines = lines_of(dir_, info.command);
-  record.ends = ends_of(dir_, info.command);
+  const LoggedLines logged = logged_lines(dir_, info.command);
+  record.lines = logged.lines;
+  record.ends = logged.ends;
   write_record(dir_, stage, record);
 }
 

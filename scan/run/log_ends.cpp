@@ -1,6 +1,5 @@
 #include "scan/run/log_ends.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "scan/run/metrics_log.h"
@@ -8,21 +7,21 @@
 
 namespace kith {
 
-int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage) {
+LoggedLines logged_lines(const std::filesystem::path& run_dir, const std::string& stage) {
   const std::filesystem::path log = run_dir / "metrics.jsonl";
-  if (!std::filesystem::exists(log)) return 0;
-  int64_t lines = 0;
-  for (const nlohmann::json& line : read_metrics(log))
-    if (line.value("stage", "") == stage) lines = line.value("finished", false) ? 0 : lines + 1;
-  return lines;
+  LoggedLines out;
+  if (!std::filesystem::exists(log)) return out;
+  for (const nlohmann::json& line : read_metrics(log)) {
+    if (line.value("stage", "") != stage) continue;
+    const bool end = line.value("finished", false);
+    out.lines = end ? 0 : out.lines + 1;
+    out.ends += end;
+  }
+  return out;
 }
 
-int64_t ends_of(const std::filesystem::path& run_dir, const std::string& stage) {
-  const std::filesystem::path log = run_dir / "metrics.jsonl";
-  if (!std::filesystem::exists(log)) return 0;
-  return std::ranges::count_if(read_metrics(log), [&](const nlohmann::json& line) {
-    return line.value("stage", "") == stage && line.value("finished", false);
-  });
+int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage) {
+  return logged_lines(run_dir, stage).lines;
 }
 
 nlohmann::json finished_line(const std::string& stage, int64_t lines) {

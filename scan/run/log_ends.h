@@ -11,11 +11,14 @@
 
 namespace kith {
 
-// How many lines the log of this directory has of a stage, behind the last one that ended it; 0 without a log.
-int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage);
+// What the log of this directory has of a stage: lines behind the last one that ended it, and lines that ended it, which attempts
+// that came to their end wrote. 0 without a log. The log is read once.
+struct LoggedLines {
+  int64_t lines = 0, ends = 0;
+};
+LoggedLines logged_lines(const std::filesystem::path& run_dir, const std::string& stage);
 
-// How many lines the log has that ended the stage: attempts that came to their end.
-int64_t ends_of(const std::filesystem::path& run_dir, const std::string& stage);
+int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage);  // the first of them
 
 // The line that ends so many, its own counted in.
 nlohmann::json finished_line(const std::string& stage, int64_t lines);

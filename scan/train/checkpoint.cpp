@@ -78,8 +78,10 @@ std::string last_stage_of(const std::string& command) {
 // Lines behind those of the valid result are of an attempt that was killed: behind its own end, or others than were counted when
 // it was recorded; of an earlier version's, which did not count, written after that.
 bool of_another_attempt(const Session& s, const std::string& command, const StageRecord& record) {
-  if (record.ends && ends_of(s.dir, command) != *record.ends) return true;
-  if (const auto lines = record.lines) return lines_of(s.dir, command) != *lines;
+  if (record.lines) {
+    const LoggedLines logged = logged_lines(s.dir, command);
+    return logged.lines != *record.lines || (record.ends && logged.ends != *record.ends);
+  }
   return std::filesystem::last_write_time(s.dir / "metrics.jsonl") >
          std::filesystem::last_write_time(s.dir / "stages.json");
 }
