@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string beginning_of(const fs::path& file, size_t bytes) {
+std::string first_bytes(const fs::path& file, size_t bytes) {
   std::string text(bytes, '\0');
   std::ifstream in(file, std::ios::binary);
   in.read(text.data(), static_cast<std::streamsize>(bytes));
@@ -68,7 +68,7 @@ bool is_graph(const fs::path& file) {
 OutputKind text_kind(std::string what, std::vector<std::string> beginnings) {
   return {.what = std::move(what), .is = [all = std::move(beginnings)](const fs::path& file) {
             return std::ranges::any_of(
-                all, [&](const std::string& text) { return beginning_of(file, text.size()) == text; });
+                all, [&](const std::string& text) { return first_bytes(file, text.size()) == text; });
           }};
 }
 
@@ -84,7 +84,7 @@ OutputKind graph_kind() { return {.what = "graph of kith graph", .is = is_graph}
 OutputKind network_kind() {
   return {.what = "network of kith export", .is = [](const fs::path& file) {
             constexpr size_t kHead = 64;  // in which an ONNX file names the program that made it
-            return beginning_of(file, kHead).find("kith") != std::string::npos;
+            return first_bytes(file, kHead).find("kith") != std::string::npos;
           }};
 }
 
