@@ -133,8 +133,13 @@ std::string found(const Source& source, const toml::node& node) {
   return beginning_of(written(source, node), kValueShown);
 }
 
+// A string is quoted here: versions of toml++ write one with a line break differently.
 std::string written(const Source& source, const toml::node& node) {
-  return !source.lines && !node.is_string() ? source.text : in_one_line(formatted(node));
+  if (const auto text = node.value_exact<std::string>()) {
+    const char quote = text->find('\'') == std::string::npos ? '\'' : '"';
+    return quote + in_one_line(*text) + quote;
+  }
+  return source.lines ? in_one_line(formatted(node)) : source.text;
 }
 
 std::string_view trimmed(std::string_view text) {

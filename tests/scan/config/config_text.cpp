@@ -210,6 +210,7 @@ TEST(Override, WhatIsNoNumberIsShownAsItWasWritten) {
   EXPECT_EQ(fails("seed=18446744073709551615"),
             "seed: expected an integer, at least 0 and at most 9223372036854775807; found '18446744073709551615'");
   EXPECT_EQ(fails("mine.k=3\nseed=4"), "mine.k: expected an integer, at least 0; found '3 seed=4'");
+  EXPECT_EQ(fails("mine.k=it's"), "mine.k: expected an integer, at least 0; found \"it's\"");
 }
 
 TEST(Override, StringsAreTheTextItself) {
