@@ -59,6 +59,7 @@ __global__ void product_kernel(const __grid_constant__ CUtensorMap map_a, const 
     __syncthreads();
   }
   if (wrong == Wrong::one_warp_less && thread < 32) return;
+  if (wrong == Wrong::last_warp_less && thread >= 96) return;
   float c[kSide / 2];
   uint32_t fragment[4] = {};
   if (wrong != Wrong::no_wgmma_fence) wgmma_fence();

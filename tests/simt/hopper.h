@@ -24,7 +24,8 @@ enum class Wrong {
   expects_too_much,      // more bytes than the copies bring
   expects_too_little,    // fewer
   unfenced_store,        // threads write an operand, no fence.proxy.async
-  one_warp_less,         // takes part in the product
+  one_warp_less,         // takes part in the product, and has ended before the others come to it
+  last_warp_less,        // the same, and ends while they wait
   thread_of_its_own,     // names another operand than the others
   written_before_copy,   // memory that a copy fills, no fence.proxy.async between
   ends_before_copies

@@ -136,7 +136,8 @@ TEST_F(SimtHopper, CatchesWrongProducts) {
                "by a layout of 64-byte rows that a tensor copy wrote by one of 128-byte rows");
   EXPECT_FAULT(run(Wrong::start_of_descriptor), "a start 128 bytes into a pattern of 1024: past its first row");
   EXPECT_FAULT(run(Wrong::unfenced_store), "wrote with no fence.proxy.async between");
-  EXPECT_FAULT(run(Wrong::one_warp_less), "wgmma.mma_async");
+  EXPECT_FAULT(run(Wrong::one_warp_less), "wgmma.mma_async, but thread 0 of the warpgroup has exited");
+  EXPECT_FAULT(run(Wrong::last_warp_less), "exited while thread 0 waits for its warpgroup in wgmma.mma_async");
   EXPECT_FAULT(run(Wrong::thread_of_its_own), "operands are not the same in all threads of the warpgroup");
   run(Wrong::nothing);
   EXPECT_EQ(p.d.host(), expected(1));

@@ -1,8 +1,10 @@
 // mma.sync and ldmatrix for the SIMT runner, with the fragment layouts of the PTX ISA (sections on mma.m16n8k16,
-// mma.m16n8k8 and ldmatrix), and sums that are cut as the hardware cuts them.
+// mma.m16n8k8 and ldmatrix), and sums that are cut as the hardware cuts them (runner/matrix.h).
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+
+#include "tests/simt/runner/matrix.h"
 
 namespace simt_detail {
 
@@ -21,72 +23,35 @@ KITH_NO_HOOKS float element(uint32_t reg, int half) {
   return __half2float({bits});
 }
 
-// 2^e of a normal double, by its bits: the matrix units are most of what the runner computes.
-inline double power_of_two(int e) { return std::bit_cast<double>(static_cast<uint64_t>(e + 1023) << 52); }
-// The e of 2^e <= |v| < 2^(e + 1), and at least -1022.
-inline int exponent_of(double v) {
-  const int biased = static_cast<int>(std::bit_cast<uint64_t>(v) >> 52 & 0x7FF);
-  return (biased > 1 ? biased : 1) - 1023;
-}
-
-// Four exact products and a sum, as the matrix units add them: aligned to the largest of the five, what lies below 24 bits of it
-// cut off, the total cut to f32 (Fasi, Higham, Mikaitis, Pranesh 2021 measure blocks of 4 on V100, 8 on A100, with up to three
-// bits more: this errs the most).
-KITH_NO_HOOKS inline float fused(float sum, const double (&products)[4]) {
-  const double terms[5] = {sum, products[0], products[1], products[2], products[3]};
-  double largest = 0, plain = 0;
-  for (const double t : terms) {
-    largest = std::abs(t) > largest ? std::abs(t) : largest;  // std::max would be a call here
-    plain += t;
-  }
-  if (!(largest > 0 && std::isfinite(plain))) return static_cast<float>(plain);
-  // Of f32 numbers and products of two: exponents of -298 to 255, so that every power here is a normal double.
-  const int e = exponent_of(largest) - 23;
-  const double unit = power_of_two(e), per_unit = power_of_two(-e);
-  double total = 0;
-  for (const double t : terms) total += static_cast<double>(static_cast<int64_t>(t * per_unit));  // cut towards zero
-  total *= unit;
-  if (total == 0) return 0;
-  const int of_total = exponent_of(total), last = (of_total > -126 ? of_total : -126) - 23;
-  return static_cast<float>(static_cast<double>(static_cast<int64_t>(total * power_of_two(-last))) *
-                            power_of_two(last));
-}
-
 // d = a b + c of a warp's operands, with a [16, K] row-major, b [K, 8] column-major, c and d [16, 8]; K = 16, or 8 for tf32.
 template <MmaType Type>
 KITH_NO_HOOKS void mma_of_warp(const void* const* ins, void* const* outs, unsigned) {
   constexpr int K = Type == MmaType::tf32 ? 8 : 16;
-  double A[16][K], B[8][K];  // B by columns
+  float a[16][K], b[K][8], sums[16][8];
   for (int lane = 0; lane < 32; ++lane) {
     const auto& o = *static_cast<const MmaOperands*>(ins[lane]);
     const int group = lane / 4, t = lane % 4;
     for (int r = 0; r < 4; ++r) {
       const int row = group + 8 * (r % 2), col = r / 2 * (K / 2);
       if constexpr (Type == MmaType::tf32) {
-        A[row][col + t] = element<Type>(o.a[r], 0);
+        a[row][col + t] = element<Type>(o.a[r], 0);
       } else {
-        for (int h = 0; h < 2; ++h) A[row][col + 2 * t + h] = element<Type>(o.a[r], h);
+        for (int h = 0; h < 2; ++h) a[row][col + 2 * t + h] = element<Type>(o.a[r], h);
       }
+      sums[group + 8 * (r / 2)][2 * t + r % 2] = o.c[r];
     }
     for (int r = 0; r < 2; ++r) {
       if constexpr (Type == MmaType::tf32) {
-        B[group][4 * r + t] = element<Type>(o.b[r], 0);
+        b[4 * r + t][group] = element<Type>(o.b[r], 0);
       } else {
-        for (int h = 0; h < 2; ++h) B[group][8 * r + 2 * t + h] = element<Type>(o.b[r], h);
+        for (int h = 0; h < 2; ++h) b[8 * r + 2 * t + h][group] = element<Type>(o.b[r], h);
       }
     }
   }
-  for (int lane = 0; lane < 32; ++lane) {
-    const auto& o = *static_cast<const MmaOperands*>(ins[lane]);
-    auto* out = static_cast<float*>(outs[lane]);
-    for (int r = 0; r < 4; ++r) {
-      const double *a = A[lane / 4 + 8 * (r / 2)], *b = B[2 * (lane % 4) + r % 2];
-      float sum = o.c[r];
-      for (int k = 0; k < K; k += 4)
-        sum = fused(sum, {a[k] * b[k], a[k + 1] * b[k + 1], a[k + 2] * b[k + 2], a[k + 3] * b[k + 3]});
-      out[r] = sum;
-    }
-  }
+  simt::add_products(16, 8, K, &a[0][0], &b[0][0], &sums[0][0]);
+  for (int lane = 0; lane < 32; ++lane)
+    for (int r = 0; r < 4; ++r)
+      static_cast<float*>(outs[lane])[r] = sums[lane / 4 + 8 * (r / 2)][2 * (lane % 4) + r % 2];
 }
 
 template <MmaType Type>

@@ -12,17 +12,11 @@ using simt::Inner;
 
 template <MmaType Type>
 KITH_NO_HOOKS void product(unsigned n, const uint16_t* a, const uint16_t* b, float* d) {
-  constexpr int K = 16;
-  double A[64 * K], B[256 * K];
-  for (unsigned i = 0; i < 64 * K; ++i) A[i] = element<Type>(a[i], 0);
-  for (unsigned i = 0; i < n * K; ++i) B[i] = element<Type>(b[i], 0);
-  for (unsigned row = 0; row < 64; ++row)
-    for (unsigned column = 0; column < n; ++column) {
-      const double *x = A + row * K, *y = B + column * K;
-      float& sum = d[row * n + column];
-      for (int k = 0; k < K; k += 4)
-        sum = fused(sum, {x[k] * y[k], x[k + 1] * y[k + 1], x[k + 2] * y[k + 2], x[k + 3] * y[k + 3]});
-    }
+  constexpr unsigned K = 16;
+  float rows[64 * K], columns[K * 256];
+  for (unsigned i = 0; i < 64 * K; ++i) rows[i] = element<Type>(a[i], 0);
+  for (unsigned i = 0; i < n * K; ++i) columns[i % K * n + i / K] = element<Type>(b[i], 0);
+  simt::add_products(64, static_cast<int>(n), K, rows, columns, d);
 }
 
 template <MmaType Type, int N>

@@ -91,16 +91,18 @@ void Block::lane_done(Thread& t) {
   warps[t.warp].live &= ~(1u << t.lane);
   if (cluster != nullptr) cluster->thread_exits(*this, t);
   const size_t first = size_t{t.warp} * kWarp, end = std::min(first + kWarp, threads.size());
-  for (size_t i = first; i < end; ++i) {
+  for (size_t i = first; i < end && warps[t.warp].waiting != 0; ++i) {
     const Thread* other = threads[i].get();
     if ((other->state == State::collective || other->state == State::warp_barrier) && (other->mask >> t.lane & 1))
       fail(fmt::format("exited while lane {} waits for it in {} (line {}, mask {:#010x})", other->lane, other->waiting,
                        other->where.line(), other->mask));
   }
-  for (const auto& other : threads)
+  for (size_t i = 0; i < threads.size() && at_products > 0; ++i) {
+    const Thread* other = threads[i].get();
     if (other->state == State::warpgroup && other->linear / kWarpgroup == t.linear / kWarpgroup)
       fail(fmt::format("exited while thread {} waits for its warpgroup in {} (line {})", other->linear, other->waiting,
                        other->where.line()));
+  }
   if (live > 0 && at_barrier == live) release_block_barrier();
 }
 
@@ -191,7 +193,7 @@ void Block::prepare(size_t dynamic_shared) {
   threads.resize(count);
   warps.assign((count + kWarp - 1) / kWarp, Warp{});
   live = count;
-  at_barrier = 0;
+  at_barrier = at_products = 0;
   epoch = 0;
   units.begin(count, cluster == nullptr ? nullptr : &cluster->order());
   left = {};

@@ -67,6 +67,10 @@ struct Gather {
 
 struct Warp {
   unsigned live = 0;
+  // Lanes in a warp barrier or a collective; while all of them are in the same one, its mask and name.
+  unsigned waiting = 0, mask = 0;
+  const char* name = nullptr;
+  bool alike = false;
   uint32_t epoch = 0;  // warp barriers passed
   std::map<std::pair<const void*, uint32_t>, Gather> gathers;
 };
@@ -124,8 +128,8 @@ class Block {
   Extent grid, dim, index;
   std::vector<std::unique_ptr<Thread>> threads;
   std::vector<Warp> warps;
-  unsigned live = 0, at_barrier = 0;
-  uint32_t epoch = 0;  // block barriers passed
+  unsigned live = 0, at_barrier = 0, at_products = 0;  // threads, and those in the barrier, in a warpgroup's product
+  uint32_t epoch = 0;                                  // block barriers passed
   Cluster* cluster = nullptr;
   unsigned rank = 0;             // in it
   Order::Knowledge left;         // what its threads knew as they exited

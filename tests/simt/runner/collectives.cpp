@@ -7,10 +7,8 @@
 
 namespace simt {
 
-Options& options() {
-  static Options o;
-  return o;
-}
+static Options all_options;  // no local of the function: asked at every access
+Options& options() { return all_options; }
 
 void describe(const Described& device) {
   options().device = device;
@@ -69,6 +67,8 @@ bool all_arrived(Block& b, const Thread& t) {
     b.fail(fmt::format("{} (line {}): mask {:#010x} names lanes that have exited or do not exist:{}", t.waiting,
                        t.where.line(), t.mask, lanes));
   }
+  const Warp& w = b.warps[t.warp];
+  if (w.alike) return (t.mask & ~w.waiting) == 0;
   bool complete = true;
   for (unsigned l = 0; l < kWarp; ++l) {
     if ((t.mask >> l & 1) == 0 || l == t.lane) continue;
@@ -83,7 +83,11 @@ bool all_arrived(Block& b, const Thread& t) {
   return complete;
 }
 
-void enter(Thread& t, State state, const char* name, unsigned mask, Where where) {
+void enter(Block& b, Thread& t, State state, const char* name, unsigned mask, Where where) {
+  Warp& w = b.warps[t.warp];
+  if (w.waiting == 0) w.mask = mask, w.name = name, w.alike = true;
+  w.alike = w.alike && w.mask == mask && w.name == name;
+  w.waiting |= 1u << t.lane;
   t.waiting = name;
   t.where = where;
   t.mask = mask;
@@ -95,10 +99,11 @@ void enter(Thread& t, State state, const char* name, unsigned mask, Where where)
 void warp_barrier(unsigned mask, Where where) {
   Block& b = current_block();
   Thread& t = b.self();
-  enter(t, State::warp_barrier, "__syncwarp", mask, where);
+  enter(b, t, State::warp_barrier, "__syncwarp", mask, where);
   if (!all_arrived(b, t)) return b.yield();
   // A barrier of part of a warp orders only its lanes; the shadow knows whole warps, so it ignores such a one.
   if (mask == b.warps[t.warp].live) ++b.warps[t.warp].epoch;
+  b.warps[t.warp].waiting &= ~mask;
   ++b.counts.warp_barriers;
   std::vector<Order::Party> lanes;
   for (unsigned l = 0; l < kWarp; ++l) {
@@ -113,7 +118,7 @@ void warp_barrier(unsigned mask, Where where) {
 void collective(const char* name, unsigned mask, const void* in, void* out, Combine combine, Where where) {
   Block& b = current_block();
   Thread& t = b.self();
-  enter(t, State::collective, name, mask, where);
+  enter(b, t, State::collective, name, mask, where);
   t.in = in;
   t.out = out;
   if (!all_arrived(b, t)) return b.yield();
@@ -126,6 +131,7 @@ void collective(const char* name, unsigned mask, const void* in, void* out, Comb
     outs[l] = lane.out;
     lane.state = State::ready;
   }
+  b.warps[t.warp].waiting &= ~mask;
   ++b.counts.collectives;
   b.combining = true;
   combine(ins, outs, mask);

@@ -9,8 +9,6 @@
 namespace simt {
 namespace {
 
-constexpr unsigned kK = 16;
-
 // Rows of 16 elements that a descriptor names, as a product reads them.
 struct Operand {
   unsigned start, leading, stride;

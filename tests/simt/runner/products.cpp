@@ -10,7 +10,7 @@
 namespace simt {
 namespace {
 
-constexpr unsigned kM = 64, kK = 16;
+constexpr unsigned kM = 64;
 
 bool overlap(uintptr_t a, size_t a_bytes, uintptr_t b, size_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
 template <class T>
@@ -104,6 +104,7 @@ bool Block::warpgroup_arrives(State state, const char* name, const void* in, Whe
   t.where = where;
   t.in = in;
   t.state = state;
+  at_products += state == State::warpgroup;
   for (size_t i = first; i < first + kWarpgroup; ++i) {
     const Thread& other = *threads[i];
     if (other.state == State::done) fail(fmt::format("{}, but thread {} of the warpgroup has exited", name, i));
@@ -115,6 +116,7 @@ bool Block::warpgroup_arrives(State state, const char* name, const void* in, Whe
     }
   }
   for (size_t i = first; i < first + kWarpgroup; ++i) threads[i]->state = State::ready;
+  if (state == State::warpgroup) at_products -= kWarpgroup;
   return true;
 }
 
