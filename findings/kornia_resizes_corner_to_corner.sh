@@ -49,7 +49,8 @@ inner = (places > 0) & (places < 31)
 for (name, shrink), enlarge in zip(ways(96).items(), ways(224).values()):
     small, grain = shrink(stripes), shrink(noise).std().item()
     moved = 7 * (enlarge(wide)[0, 0, 100] - places)[inner].abs().max().item()
-    print(f"{name}: stripes {small.mean():.2f} in {small.min():.2f} to {small.max():.2f}, noise of deviation {grain:.2f}; 32 to 224 moves by {moved:.1f} pixels")
+    print(f"{name}: stripes {small.mean():.2f} in {small.min():.2f} to {small.max():.2f}, noise of deviation {grain:.2f}; "
+          f"32 to 224 moves by {moved:.1f} pixels")
     corners = name not in ("geometry.resize", "PyTorch", "PyTorch, antialias", "Pillow")
     assert (moved > 2.5) == corners and corners == (moved > 0.1)
     if name.endswith("antialias") or name == "Pillow":
