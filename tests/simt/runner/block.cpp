@@ -235,7 +235,7 @@ void Block::run(const Kernel& k, Extent grid_dim, Extent block_dim, Extent block
 
   const auto resume = [this](Thread& t) {
     current_ = &t;
-    t.accesses = 0;
+    accesses_ = 0;
     t.fiber = std::move(t.fiber).resume();
   };
   try {

@@ -41,7 +41,6 @@ struct Thread {
   boost::context::fiber fiber, scheduler;
   const char* stack_low = nullptr;
   const char* stack_high = nullptr;
-  uint64_t accesses = 0;  // since it was last resumed
   // what it waits for
   const char* waiting = "";
   Where where;
@@ -177,6 +176,7 @@ class Block {
   void count_shared(Gather&);
 
   Thread* current_ = nullptr;
+  uint64_t accesses_ = 0;  // by the current thread since it was last resumed
   std::vector<unsigned char> arena_;
   std::exception_ptr error_;
   bool aborting_ = false;

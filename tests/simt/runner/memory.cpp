@@ -42,7 +42,7 @@ Module find_module(const void* address) {
 void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
   if (combining) return;
   Thread& t = *current_;
-  if (++t.accesses > options().patience)
+  if (++accesses_ > options().patience)
     fail(fmt::format("{} accesses without meeting another thread: an endless loop, or a spin on one",
                      options().patience));
   const auto stack = reinterpret_cast<const char*>(a);
