@@ -25,8 +25,9 @@ struct StageOptions {
   std::string device = "auto";
   std::string precision;  // auto, f32, bf16; empty: as the configuration says
   std::string stream = "auto";
-  bool imports = false;  // kith import: what pretext.weights and pretext.start name is about to be written
-  bool sync_bn = false;  // of several ranks: Collective::BatchNorm::whole
+  std::string neighbours;  // of kith mine: a file of the train images' lists, or empty
+  bool imports = false;    // kith import: what pretext.weights and pretext.start name is about to be written
+  bool sync_bn = false;    // of several ranks: Collective::BatchNorm::whole
   bool tf32 = false, recompute = false, no_graphs = false, profile = false;
   bool dry_run = false, fields = false, quiet = false, json = false;
 };

@@ -1,6 +1,7 @@
 #include "apps/startup_checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -9,12 +10,14 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "scan/metrics/neighbour_lists.h"
 #include "scan/preflight/preflight.h"
 #include "scan/report/page.h"
 #include "scan/run/ledger.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/start_from.h"
 #include "scan/stages/import.h"
+#include "scan/stages/stages.h"
 
 namespace kith {
 namespace {
@@ -24,6 +27,13 @@ namespace fs = std::filesystem;
 // Directory of the results that the command starts from: a new run directory takes those of --from.
 fs::path source_of(const StageOptions& o) {
   return o.from.empty() || fs::exists(fs::path(o.out) / "config.toml") ? o.out : o.from;
+}
+
+std::vector<std::string> names_to_run(const std::vector<PlannedStage>& stages) {
+  std::vector<std::string> names;
+  for (const PlannedStage& stage : stages)
+    if (!stage.done) names.push_back(stage.name);
+  return names;
 }
 
 // Of the stages that will run.
@@ -70,22 +80,36 @@ class Plan {
 
   PlannedStage look(const StageInfo& stage) {
     PlannedStage out{.name = stage.name};
-    std::string other;  // a file that it reads, and that will be another
+    std::string other;          // a file that it reads, and that will be another
+    bool reads_theirs = false;  // files of others
     for (const std::string& file : inputs_of(config_, stage)) {
       if (other.empty() && other_.contains(file)) other = file;
       if (const auto at = same_.find(file); at != same_.end() && out.given.empty()) out.given = at->second;
+      if (const auto at = open_.find(file); at != open_.end() && out.unless.empty()) out.unless = at->second;
+      reads_theirs |= theirs_.contains(file);
     }
     const Ledger::Standing s = other.empty() || !stage.has_weights() ? standing(stage.name) : made_of(other, stage);
     if (s.state == Ledger::State::refused) throw ledger_.refusal(stage.name, s);
     const bool valid = s.state == Ledger::State::valid;
-    if (valid && !s.warning.empty()) return {.name = stage.name, .done = true};  // files of others are used as they are
-    out.done = valid && other.empty();
-    if (!out.done) out.why = valid ? other + " is made again" : s.why;
-    const bool same = out.done || (s.as_it_was && other.empty());
-    for (const std::string& file : stage.outputs) {
-      if (!same) other_.insert(file);
-      if (same && (!out.done || !out.given.empty())) same_[file] = out.given.empty() ? file : out.given;
+    if (valid && !s.warning.empty()) {  // files of others are used as they are
+      theirs_.insert(stage.outputs.begin(), stage.outputs.end());
+      return {.name = stage.name, .done = true};
     }
+    const bool same = (valid || s.as_it_was) && other.empty();
+    const bool open = other.empty() && reads_theirs && s.inputs_alone && !stage.has_weights();
+    for (const std::string& file : stage.outputs) {
+      if (open)
+        open_[file] = stage.name;
+      else if (!same)
+        other_.insert(file);
+      else if (!out.unless.empty())
+        open_[file] = out.unless;
+      else if (!valid || !out.given.empty())
+        same_[file] = out.given.empty() ? file : out.given;
+    }
+    if (!valid || !other.empty()) out.unless.clear();
+    out.done = valid && other.empty() && out.unless.empty();
+    if (!out.done) out.why = !valid ? s.why : other.empty() ? out.unless + " runs again" : other + " is made again";
     if (!out.done) out.given.clear();
     return out;
   }
@@ -100,8 +124,11 @@ class Plan {
   fs::path out_;
   Ledger ledger_;
   std::optional<ReusePlan> reused_;
+  std::set<std::string> theirs_;             // files that something else than their stage has changed
   std::set<std::string> other_;              // files that are made again, of something else
   std::map<std::string, std::string> same_;  // files that should stay -> the one made again on which that depends
+  std::map<std::string, std::string>
+      open_;  // files that may stay -> the stage run again, of theirs_, on which that depends
 };
 
 // By its name, too, it keeps weights that are valid.
@@ -120,20 +147,35 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
   return o.command == "run" ? Plan(o, config, data).stages() : std::vector<PlannedStage>{{.name = o.command}};
 }
 
-void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
-  const fs::path dir = o.out;
-  expect_not_in_use(dir);
-  if (o.command != "run") {                                                // planned_stages looks at those of a run
-    if (source_of(o) != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
-    Ledger(config, data, source_of(o)).require_inputs(o.command);
+std::string to_run_text(const std::vector<PlannedStage>& stages) {
+  std::vector<std::string> surely, perhaps;
+  for (const PlannedStage& stage : stages)
+    if (!stage.done) (stage.unless.empty() ? surely : perhaps).push_back(stage.name);
+  return fmt::format("{}{}{}", fmt::join(surely, ", "), perhaps.empty() ? "" : ", and perhaps ",
+                     fmt::join(perhaps, ", "));
+}
+
+std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
+  const fs::path dir = o.out, source = source_of(o);
+  if (o.command != "run") {                                          // planned_stages looks at those of a run
+    if (source != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
+    Ledger(config, data, source).require_inputs(o.command);
   }
-  std::vector<std::string> stages;
-  for (const PlannedStage& stage : planned_stages(o, config, data))
-    if (!stage.done) stages.push_back(stage.name);
-  expect_imported(o, config, data, stages);
-  const bool reads_log = std::ranges::find(stages, "evaluate") != stages.end();
-  if (const fs::path log = dir / "metrics.jsonl"; reads_log && fs::exists(log)) read_metrics(log);
-  const Preflight found = preflight(config, data, stages, free_resources(ctx, dir));
+  std::vector<PlannedStage> stages = planned_stages(o, config, data);
+  const std::vector<std::string> to_run = names_to_run(stages);
+  expect_imported(o, config, data, to_run);
+  const auto runs = [&](const char* stage) { return std::ranges::find(to_run, stage) != to_run.end(); };
+  if (runs("mine") && !runs("pretext") && !runs("features")) expect_minable(source, data);
+  for (const fs::path& log : {dir / "metrics.jsonl", source / "metrics.jsonl"})
+    if (fs::exists(log)) read_metrics(log);
+  if (!o.neighbours.empty()) read_neighbour_lists(o.neighbours, data.train().count, config.mine.include_self);
+  return stages;
+}
+
+void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
+  expect_not_in_use(o.out);
+  const std::vector<PlannedStage> stages = startable_stages(o, config, data);
+  const Preflight found = preflight(config, data, names_to_run(stages), free_resources(ctx, o.out));
   for (const std::string& warning : found.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
   expect_none(found.faults);
 }

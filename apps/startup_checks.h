@@ -17,10 +17,20 @@ struct PlannedStage {
   std::string given =
       "";  // of one that is done: a file that is made again and comes out as it was in the same arithmetic; else the
            // stage runs again
+  std::string unless =
+      "";  // of one that is not: a stage that runs again because something else has changed what it reads; where
+           // it makes the same as before, which nobody knows yet, this one is done
 };
 std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
 
-// Error, one line per fault: the faults of scan/preflight/preflight.h, a missing input of an earlier stage, an unreadable log.
+// Those that are not done: "mine, evaluate, and perhaps cluster, selflabel".
+std::string to_run_text(const std::vector<PlannedStage>&);
+
+// The same as planned_stages. Error, too, one line: a missing input of an earlier stage, an unreadable log, what was to be imported,
+// lists of neighbours that do not fit the images, features that cannot be mined. Writes nothing.
+std::vector<PlannedStage> startable_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
+
+// Error: what startable_stages finds; another kith works in the directory; one line per fault, those of scan/preflight/preflight.h.
 // Warnings go to standard error, before the error too. Writes nothing.
 void expect_startable(const StageOptions&, const RunConfig&, Context&, const data::Dataset&);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,6 +48,18 @@ std::string no_command(const std::string& word, const std::vector<std::string>& 
 }
 
 }  // namespace
+
+CLI::Validator a_share(OfAll all) {
+  return {[all](const std::string& text) {
+            char* end = nullptr;
+            const double value = std::strtod(text.c_str(), &end);
+            const bool read = !text.empty() && *end == '\0';
+            if (read && value >= 0 && (all == OfAll::included ? value <= 1 : value < 1)) return std::string();
+            return fmt::format("expected a number from 0{}; found '{}'", all == OfAll::included ? " to 1" : ", below 1",
+                               text);
+          },
+          ""};
+}
 
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;

@@ -1,7 +1,6 @@
 // kith sort: picture files into a folder per cluster.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -12,6 +11,7 @@
 #include "apps/answers/sorting.h"
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
+#include "apps/usage.h"
 #include "data/dataset/digest.h"
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
@@ -58,7 +58,6 @@ std::string outcome(const SortOptions& o, const std::vector<Move>& moves, int64_
 }
 
 void run_sort(const SortOptions& o) {
-  if (std::isnan(o.least)) throw Error("--min-confidence: expected a number from 0 to 1; found nan");
   expect_images_named(o.asked);
   expect_elsewhere(o);
   const Asked asked = open_asked(o.asked);
@@ -85,7 +84,8 @@ void add_sort_command(CLI::App& app) {
   o->asked.of_rows = "kith predict --features FILE lists the cluster of each row";
   command->add_option("--into", o->into, "Folder to fill; nothing in it is overwritten")->required();
   command->add_flag("--copy", o->copy, "Copies in place of links");
-  command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure")->check(CLI::Range(0., 1.));
+  command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure")
+      ->check(a_share(OfAll::included));
   command->callback([o] { run_sort(*o); });
 }
 

@@ -130,7 +130,7 @@ class Ablation {
     if (!fs::exists(out / "grid.toml")) expect_nothing_else(o_.out, is_beginning);
     for (size_t c = 0; c < states_.size(); ++c) {
       if (auto summary = finished_summary(folder(c), grid_.cells[c].config);
-          summary && results_stand(folder(c), grid_.cells[c].config))
+          summary && results_stand(folder(c), grid_.cells[c].config, *summary))
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
       else if (fs::exists(folder(c) / "config.toml"))
         states_[c] = CellState::begun;

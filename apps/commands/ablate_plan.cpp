@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -25,6 +26,13 @@
 
 namespace kith {
 namespace {
+
+// How many of the stages that cells share (shared_stages()) come before this one.
+int shared_before(const std::string& stage) {
+  constexpr std::array<const char*, 5> kShared = {"pretext", "mine", "cluster", "selflabel", "refine"};
+  if (stage == "features") return 1;
+  return static_cast<int>(std::ranges::find(kShared, stage) - kShared.begin());
+}
 
 class Planner {
  public:
@@ -122,6 +130,27 @@ class Planner {
     }
   }
 
+  // Of one that begins with a cell that is not there yet, that cell's are taken for granted.
+  std::vector<PlannedStage> stages_of(PlannedCell& p, const data::Dataset& set) const {
+    const auto from = std::ranges::find_if(
+        plan_, [&](const PlannedCell& other) { return other.done && p.start.from == std::optional(other.cell); });
+    StageOptions run;
+    run.out = folder(p).string();
+    if (from != plan_.end()) run.from = folder(*from).string();
+    std::vector<PlannedStage> stages;
+    try {
+      stages = startable_stages(run, config(p), set);
+    } catch (const std::exception& e) {
+      refuse(p, e.what());
+    }
+    if (from == plan_.end()) {
+      for (PlannedStage& stage : stages) stage.done |= shared_before(stage.name) < p.start.shared;
+    } else if (const auto first = std::ranges::find(stages, false, &PlannedStage::done); first != stages.end()) {
+      p.start.shared = std::min(p.start.shared, shared_before(first->name));
+    }
+    return stages;
+  }
+
   void check(PlannedCell& p, const data::Dataset& set) {
     RunConfig c = config(p);
     if (!context_) {
@@ -138,12 +167,12 @@ class Planner {
     };
     share(free.host_bytes, jobs_), share(free.device_bytes, jobs_);
     share(free.disk_bytes, std::ranges::count(plan_, false, &PlannedCell::done));
+    p.stages = stages_of(p, set);
     std::vector<std::string> stages;
-    for (StageEstimate& work : estimate(c, shape_of(set))) {
-      stages.push_back(work.stage);
-      if (static_cast<int>(stages.size()) <= p.start.shared) continue;
-      p.seconds += work.flops / rate_.flops;
-      p.work.push_back(std::move(work));
+    for (const PlannedStage& stage : p.stages) {
+      if (stage.done) continue;
+      stages.push_back(stage.name);
+      p.seconds += work_of(stage.name, c, shape_of(set)).flops / rate_.flops;
     }
     const Preflight found = preflight(c, set, stages, free);
     for (const std::string& warning : found.warnings) warn(p, warning);
@@ -164,6 +193,13 @@ class Planner {
   AssumedRate rate_;
   std::set<std::string> warned_;
 };
+
+// ", begun earlier, runs mine, evaluate (mine again: neighbours_test.npy is missing), at most"
+std::string begun_text(const std::vector<PlannedStage>& stages) {
+  const auto again = std::ranges::find_if(stages, [](const PlannedStage& s) { return !s.why.empty(); });
+  return fmt::format(", begun earlier, runs {}{}, at most", to_run_text(stages),
+                     again == stages.end() ? "" : fmt::format(" ({} again: {})", again->name, again->why));
+}
 
 }  // namespace
 
@@ -190,7 +226,7 @@ void print_plan(const Grid& grid, const std::vector<PlannedCell>& plan) {
       fmt::print("{}: done earlier\n", name);
       continue;
     }
-    const std::string how = p.begun        ? ", begun earlier, at most"
+    const std::string how = p.begun        ? begun_text(p.stages)
                             : p.start.from ? fmt::format(", with {} of {}", shared_text(p.start.shared),
                                                          grid.name(grid.cells[*p.start.from]))
                                            : "";

@@ -4,21 +4,22 @@
 #include <vector>
 
 #include "apps/commands/ablate.h"
+#include "apps/startup_checks.h"
 #include "scan/ablate/plan.h"
-#include "scan/preflight/work_estimate.h"
 
 namespace kith {
 
 struct PlannedCell {
   size_t cell;
   bool done = false, begun = false;
-  CellStart start = {};                  // what it takes over
-  std::vector<StageEstimate> work = {};  // of the stages that it runs itself; all of them where it was begun
-  double seconds = 0;
+  CellStart start = {};                   // what it takes over
+  std::vector<PlannedStage> stages = {};  // of one that is not done
+  double seconds = 0;                     // of the stages that it runs itself
 };
 
 // In the order in which the cells run one at a time; those that have finished stand first. Each data set is read, one after
-// another. Error, naming the cell: its data set cannot be read, or a fault of scan/preflight/preflight.h, `jobs` of them sharing
+// another. What is there of a cell, or of the finished one that it begins with, is looked at as its run does it. Error, naming the
+// cell: its data set cannot be read, what startable_stages() finds, or a fault of scan/preflight/preflight.h, `jobs` of them sharing
 // the memory. Warnings go to standard error, each once.
 std::vector<PlannedCell> plan_cells(const AblateOptions&, const Grid&, std::vector<CellState>, int jobs);
 

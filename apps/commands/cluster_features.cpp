@@ -17,6 +17,7 @@
 #include "scan/features/cluster_features.h"
 #include "scan/features/lost_in_f32.h"
 #include "scan/metrics/judgement.h"
+#include "scan/run/metrics_log.h"
 #include "scan/run/own_folder.h"
 #include "scan/text/json_text.h"
 #include "scan/text/table.h"
@@ -88,11 +89,14 @@ void cluster_rows(const ClusterFeatures& o) {
   catch_stop_signals();
   const OpenedContext opened = open_context(
       {.device = o.device, .precision = Precision::f32, .options = {.threads = o.threads}}, list_devices());
+  expect_not_in_use(o.out);
   const nlohmann::json origin = expect_clusterable(clustering);
+  if (const std::filesystem::path log = std::filesystem::path(o.out) / "metrics.jsonl"; std::filesystem::exists(log))
+    read_metrics(log);
   if (o.dry_run) {
     for (const FeatureMatrix& space : clustering.spaces)
       if (const std::string text = lost_in_f32(space); !text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
-    return print_rows_plan(clustering, opened.line, o.json);
+    return print_rows_plan(clustering, progress_of(clustering, origin), opened.line, o.json);
   }
   const NewFolder folder(o.out, "run.json");
   ConsoleReporter report(o.out, console_options(o.quiet, o.json));

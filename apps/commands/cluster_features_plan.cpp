@@ -32,7 +32,7 @@ int64_t steps_of(const RowClustering& c) {
 
 }  // namespace
 
-void print_rows_plan(const RowClustering& c, const std::string& device, bool as_json) {
+void print_rows_plan(const RowClustering& c, RowProgress progress, const std::string& device, bool as_json) {
   const RowSettings& s = c.settings;
   if (as_json) {
     nlohmann::json features = nlohmann::json::array();
@@ -42,6 +42,8 @@ void print_rows_plan(const RowClustering& c, const std::string& device, bool as_
                                           {{"settings", to_json(s)},
                                            {"features", std::move(features)},
                                            {"device", device},
+                                           {"done", progress == RowProgress::trained},
+                                           {"begun", progress == RowProgress::begun},
                                            {"steps", steps_of(c)},
                                            {"bytes", bytes_of(c)}}}}));
   }
@@ -51,7 +53,11 @@ void print_rows_plan(const RowClustering& c, const std::string& device, bool as_
   fmt::print("\n# {}\n", device);
   for (const FeatureMatrix& m : c.spaces)
     fmt::print("# {}: {} rows of {}\n", m.name(), m.rows(), data::counted(m.cols(), "dimension"));
-  if (const int64_t steps = steps_of(c); steps > 0) fmt::print("# {}\n", data::counted(steps, "step"));
+  if (progress == RowProgress::trained)
+    fmt::print("# done earlier: the model stands, and is judged again\n");
+  else if (const int64_t steps = steps_of(c); steps > 0)
+    fmt::print("# {}{}\n", data::counted(steps, "step"),
+               progress == RowProgress::begun ? ", of which the run goes on from its checkpoint" : "");
   fmt::print("# about {:.1f} MiB of memory beside the files' own, and what the method trains\n",
              static_cast<double>(bytes_of(c)) / (1 << 20));
 }

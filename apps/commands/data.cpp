@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "apps/output_folder.h"
 #include "apps/output_kinds.h"
 #include "apps/picture_progress.h"
+#include "apps/usage.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
 #include "data/dataset/folder_parts.h"
@@ -158,7 +158,6 @@ void info(const InfoOptions& options) {
     expect_sheet(options.sheet);
     expect_outside_data("--sheet", options.sheet, options.spec);
   }
-  if (std::isnan(options.holdout)) throw Error("--holdout: expected a share below 1; found nan");
   data::expect_no_parts(options.spec, options.classes_file);
   const data::Dataset set = data::load(options.spec, wanted(options));
   for (const data::Split& split : set.splits)
@@ -201,7 +200,8 @@ void add_data_commands(CLI::App& app) {
       ->capture_default_str();
   info_command->add_flag("--skip-bad", info_options->skip_bad,
                          "Leave picture files out that cannot be decoded, and list them");
-  info_command->add_option("--holdout", info_options->holdout, "Share of the picture files that is the test split");
+  info_command->add_option("--holdout", info_options->holdout, "Share of the picture files that is the test split")
+      ->check(a_share(OfAll::excluded));
   info_command->add_option("--classes-file", info_options->classes_file,
                            "Sub-folders of folder:DIR that are wanted, one a line");
   info_command->add_flag("--json", info_options->json, "Print the description as JSON");

@@ -35,11 +35,9 @@ struct Row {
 };
 
 std::vector<Row> rows_of(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
-  std::vector<StageEstimate> all = estimate(config, shape_of(data));
-  all.push_back(estimate_features(config, shape_of(data)));
   std::vector<Row> rows;
   for (const PlannedStage& stage : planned_stages(o, config, data))
-    rows.push_back({*std::ranges::find(all, stage.name, &StageEstimate::stage), stage});
+    rows.push_back({work_of(stage.name, config, shape_of(data)), stage});
   return rows;
 }
 
@@ -88,14 +86,14 @@ Room room_for(const std::vector<Row>& rows, const RunConfig& config, const DataS
 
 // "kith run can start: mine, cluster, evaluate; about 40 seconds, at least 31.0 MiB of memory, 1.2 MiB of disk".
 std::string answer(const std::string& command, const std::vector<Row>& rows, double seconds, const Room& room) {
-  std::vector<std::string> stages;
-  for (const Row& row : rows)
-    if (!row.done()) stages.push_back(row.work.stage);
+  std::vector<PlannedStage> stages;
+  for (const Row& row : rows) stages.push_back(row.stage);
+  const bool perhaps = std::ranges::any_of(stages, [](const PlannedStage& s) { return !s.unless.empty(); });
   const std::string device =
       room.device.bytes > 0 ? fmt::format(", {} of device memory", size_text(room.device.bytes)) : "";
-  return fmt::format("kith {} can start: {}; about {}, at least {} of memory{}, {} of disk", command,
-                     fmt::join(stages, ", "), duration_text(seconds), size_text(room.host.bytes), device,
-                     size_text(room.disk));
+  return fmt::format("kith {} can start: {}; {}about {}, at least {} of memory{}, {} of disk", command,
+                     to_run_text(stages), perhaps ? "at most " : "", duration_text(seconds), size_text(room.host.bytes),
+                     device, size_text(room.disk));
 }
 
 std::vector<std::string> room_lines(const Room& room) {
@@ -136,7 +134,10 @@ std::vector<std::string> work_lines(const DataShape& shape, double forward, cons
     lines.push_back(fmt::format("{:<10} {:>8} steps {:>9}views {:>9}FLOP  {:>14}", work.stage, work.steps,
                                 amount_text(work.views), amount_text(work.flops),
                                 duration_text(work.flops / rate.flops)));
-    if (!stage.why.empty()) lines.push_back(fmt::format("{:<10} again: {}", "", stage.why));
+    if (!stage.unless.empty())
+      lines.push_back(fmt::format("{:<10} again unless {} makes the same as before", "", stage.unless));
+    else if (!stage.why.empty())
+      lines.push_back(fmt::format("{:<10} again: {}", "", stage.why));
     views += work.views;
   }
   const double flops = flops_left(rows);
@@ -154,6 +155,7 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
                       {"done", stage.done},
                       {"why", stage.why},
                       {"given", stage.given},
+                      {"unless", stage.unless},
                       {"steps", work.steps},
                       {"views", work.views},
                       {"flops", work.flops},
@@ -176,6 +178,12 @@ nlohmann::json to_json(const RunConfig& config, const OpenedContext& opened, con
 }
 
 }  // namespace
+
+StageEstimate work_of(const std::string& stage, const RunConfig& config, const DataShape& shape) {
+  if (stage == "features") return estimate_features(config, shape);
+  const std::vector<StageEstimate> all = estimate(config, shape);
+  return *std::ranges::find(all, stage, &StageEstimate::stage);
+}
 
 AssumedRate rate_of(Context& ctx, const RunConfig& config) {
   if (!ctx.on_cpu()) return cuda_rate(ctx.precision(), config.tf32);

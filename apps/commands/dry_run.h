@@ -15,6 +15,8 @@ namespace kith {
 // it, the first prints.
 void print_plan(const StageOptions&, const RunConfig&, const OpenedContext&, const data::Dataset&);
 
+StageEstimate work_of(const std::string& stage, const RunConfig&, const DataShape&);  // "features", too
+
 AssumedRate rate_of(Context&, const RunConfig&);  // measured now on the CPU
 
 std::string amount_text(double);  // "1.1 G", before a unit

@@ -57,9 +57,8 @@ void add_mine_command(CLI::App& app) {
   CLI::Option* features = command->add_option(
       "--features", arrays->features,
       "Search among the rows of this .npy, mapped; --ranks share the search; " + kept_options_text(kWithFeatures));
-  auto neighbours = std::make_shared<std::string>();
   command
-      ->add_option("--neighbours", *neighbours,
+      ->add_option("--neighbours", stage->neighbours,
                    "Take the train images' neighbours from this .npy or .npz (kith graph --help) in place of a search")
       ->check(CLI::ExistingFile)
       ->excludes(features);
@@ -68,9 +67,11 @@ void add_mine_command(CLI::App& app) {
   of_arrays(command->add_flag("--include-self", arrays->include_self, "A row may be its own neighbour"));
   of_arrays(command->add_flag("--normalize", arrays->normalize, "Search by angle: scale rows to unit length first"));
   of_arrays(command->add_option("--scores", arrays->scores, "Write the inner products to this .npy"));
-  command->callback([command, stage, arrays, neighbours] {
+  command->callback([command, stage, arrays] {
     if (arrays->features.empty())
-      return run_stage(*stage, [&](Session& s, auto&) { neighbours->empty() ? mine(s) : mine_given(s, *neighbours); });
+      return run_stage(*stage, [](Session& s, const StageOptions& o) {
+        o.neighbours.empty() ? mine(s) : mine_given(s, o.neighbours);
+      });
     refuse_stage_options(*command, "--features", kWithFeatures);
     arrays->out = stage->out;
     mine_rows(*stage, *arrays);

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
+#include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/provenance.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
@@ -22,6 +26,29 @@ bool has_record(const fs::path& dir, const std::string& stage) {
   const StageRecords records = read_records(dir);
   const auto record = records.find(stage);
   return record != records.end() && !record->second.under_way;
+}
+
+bool is_whole(const fs::path& array) {
+  try {
+    data::npy_layout(array);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+const char* const kLogName = "metrics.jsonl";  // an evaluation alone leaves it empty
+
+// What no record names, of a run that was evaluated.
+std::vector<std::string> beside_results(const fs::path& dir, const nlohmann::json& summary) {
+  std::vector<std::string> files = {"report.html", "prototypes.png", "near_duplicates.csv", "timing.json", kLogName};
+  if (const auto data = summary.find("data");
+      data != summary.end() && data->is_object() && data->value("labelled", nlohmann::json()) == true)
+    files.emplace_back("confusion.csv");
+  if (const fs::path lists = dir / "neighbours_train.npy"; fs::exists(lists))
+    if (const std::vector<int64_t> shape = data::npy_layout(lists).shape; shape.size() == 2 && shape[1] > 0)
+      files.emplace_back("outliers.csv");
+  return files;
 }
 
 }  // namespace
@@ -75,7 +102,7 @@ std::optional<nlohmann::json> finished_summary(const fs::path& dir, const RunCon
   return out;
 }
 
-bool results_stand(const fs::path& dir, const RunConfig& config) {
+bool results_stand(const fs::path& dir, const RunConfig& config, const nlohmann::json& summary) {
   const StageRecords records = read_records(dir);
   for (const StageInfo& stage : stage_table()) {
     const auto record = records.find(stage.name);
@@ -84,9 +111,17 @@ bool results_stand(const fs::path& dir, const RunConfig& config) {
       if (!fs::exists(dir / file)) return false;
       if (stage.has_weights() && data::digest_of_file(dir / file) != digest)
         throw changed_weights(dir / file, stage.name, "remove it, and the same command trains that stage again");
+      if (stage.name == "evaluate" && file.ends_with(".npy") && !is_whole(dir / file)) return false;
+    }
+    for (const std::string& file : stage.outputs) {  // lists of one's own are not on record
+      if (!fs::exists(dir / file)) return false;
+      if (stage.name != "evaluate" && file.ends_with(".npy"))
+        or_remedy(made_anew_by(stage.command), [&] { return data::npy_layout(dir / file); });
     }
   }
-  return true;
+  return std::ranges::none_of(beside_results(dir, summary), [&](const std::string& file) {
+    return !fs::exists(dir / file) || (file != kLogName && fs::is_empty(dir / file));
+  });
 }
 
 bool has_finished_pretext(const fs::path& dir) {

@@ -39,9 +39,10 @@ std::optional<CellStart> next_cell(const Grid&, const std::vector<CellState>&,
 // (someone has changed it by hand), or the summary cannot be read.
 std::optional<nlohmann::json> finished_summary(const std::filesystem::path& dir, const RunConfig&);
 
-// Whether all is there that the stages of the run in `dir` left; kith run makes again what is not. Error: weights are other bytes
-// than their stage wrote.
-bool results_stand(const std::filesystem::path& dir, const RunConfig&);
+// Whether all is there, and what the evaluation wrote whole, that a finished run of this summary left in `dir`; kith run makes again
+// what is not (of the log and the times what is of the evaluation). Error: weights are other bytes than their stage wrote; rows or
+// lists were cut.
+bool results_stand(const std::filesystem::path& dir, const RunConfig&, const nlohmann::json& summary);
 
 // The features of a finished pretext stage are there.
 bool has_finished_pretext(const std::filesystem::path& dir);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "scan/features/label_totals.h"
 #include "scan/features/lost_in_f32.h"
 #include "scan/features/methods.h"
+#include "scan/features/neighbours.h"
 #include "scan/features/training.h"
 #include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
@@ -153,15 +155,23 @@ std::string change_of_neighbours(const std::filesystem::path& dir) {
   return changed_text(file.string(), "mine", "once it is removed, they are searched for anew");
 }
 
+std::filesystem::path model_file(const std::filesystem::path& dir) { return dir / "model.safetensors"; }
+
+// None: it has not been trained. Error: it is damaged, or of another run.
+std::optional<SafeTensors> trained_model(const std::filesystem::path& dir, const json& origin) {
+  const std::filesystem::path file = model_file(dir);
+  if (!std::filesystem::exists(file)) return {};
+  SafeTensors model = read_row_model(dir);
+  if (model.metadata[kModelOrigin] != origin.dump())
+    throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
+  return model;
+}
+
 // Trains what is not there yet.
 SafeTensors model_of(const RowRun& run) {
-  const std::filesystem::path file = run.dir / "model.safetensors";
-  if (std::filesystem::exists(file)) {
-    SafeTensors model = read_row_model(run.dir);
-    if (model.metadata[kModelOrigin] != run.origin.dump())
-      throw Error(fmt::format("{}: not of this run; delete it to train again", file.string()));
+  if (std::optional<SafeTensors> model = trained_model(run.dir, run.origin)) {
     close_log(run);
-    return model;
+    return std::move(*model);
   }
   if (steps_see_lengths(run.settings))
     for (const FeatureRows& space : run.spaces)
@@ -174,7 +184,7 @@ SafeTensors model_of(const RowRun& run) {
   // Beside the model, whose bytes do not depend on the clock.
   data::write_file(timing_path(run.dir), {data::as_bytes(json{{"fit", watch.seconds()}}.dump() + "\n")});
   fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
-  write_safetensors(file, fit.arrays);
+  write_safetensors(model_file(run.dir), fit.arrays);
   run.report.log_position();  // the lines that the record counts are on disk before it is
   record_row_model(run.dir);
   remove_row_checkpoint(run);
@@ -224,7 +234,15 @@ json expect_clusterable(const RowClustering& c) {
     throw Error(fmt::format("--labels: {} labels for {} rows", c.labels.size(), first.rows()));
   json origin = origin_of(c.settings, c.spaces);
   expect_same_run(c.dir, origin);
+  read_records(c.dir);
+  progress_of(c, origin);
   return origin;
+}
+
+RowProgress progress_of(const RowClustering& c, const json& origin) {
+  if (wants_neighbours(c.settings.method)) kept_neighbours(c.dir, c.spaces[0].rows(), c.settings.whole("neighbours"));
+  if (trained_model(c.dir, origin)) return RowProgress::trained;
+  return read_row_checkpoint(c.dir, origin) ? RowProgress::begun : RowProgress::none;
 }
 
 json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, const json& origin) {

@@ -15,6 +15,7 @@
 #include "scan/features/rows.h"
 #include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
 
@@ -65,6 +66,8 @@ class UnitRows {
   const FeatureMatrix& matrix_;
 };
 
+std::filesystem::path neighbours_file(const std::filesystem::path& dir) { return dir / "neighbours.npy"; }
+
 }  // namespace
 
 data::NpyArray<int64_t> nearest_rows(Context& ctx, const FeatureMatrix& matrix, int64_t k, int64_t block_rows) {
@@ -85,15 +88,20 @@ data::NpyArray<int64_t> nearest_rows(Context& ctx, const FeatureMatrix& matrix, 
   return {.shape = {n, k}, .values = std::move(lists.index)};
 }
 
+std::optional<data::NpyArray<int64_t>> kept_neighbours(const std::filesystem::path& dir, int64_t rows, int64_t k) {
+  const std::filesystem::path file = neighbours_file(dir);
+  if (!std::filesystem::exists(file)) return {};
+  data::NpyArray<int64_t> lists =
+      or_remedy("remove it, and they are searched for anew", [&] { return data::read_npy<int64_t>(file); });
+  const bool inside = std::ranges::all_of(lists.values, [&](int64_t j) { return j >= 0 && j < rows; });
+  if (lists.shape != std::vector<int64_t>{rows, k} || !inside)
+    throw Error(fmt::format("{}: not this run's {} neighbours of {} rows; delete it", file.string(), k, rows));
+  return lists;
+}
+
 data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
-  const std::filesystem::path file = run.dir / "neighbours.npy";
-  if (std::filesystem::exists(file)) {
-    data::NpyArray<int64_t> lists = data::read_npy<int64_t>(file);
-    const bool inside = std::ranges::all_of(lists.values, [&](int64_t j) { return j >= 0 && j < run.rows(); });
-    if (lists.shape != std::vector<int64_t>{run.rows(), k} || !inside)
-      throw Error(fmt::format("{}: not this run's {} neighbours of {} rows; delete it", file.string(), k, run.rows()));
-    return lists;
-  }
+  if (std::optional<data::NpyArray<int64_t>> kept = kept_neighbours(run.dir, run.rows(), k)) return std::move(*kept);
+  const std::filesystem::path file = neighbours_file(run.dir);
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
   data::write_npy<int64_t>(file, lists.values, lists.shape);

@@ -1,5 +1,8 @@
 // Exact nearest neighbours of all rows by cosine: rows of a mapped file are never all in memory.
 #pragma once
+#include <filesystem>
+#include <optional>
+
 #include "data/formats/npy.h"
 #include "scan/features/run.h"
 
@@ -11,5 +14,7 @@ data::NpyArray<int64_t> nearest_rows(Context&, const FeatureMatrix&, int64_t k, 
 
 // The same for a run's only space, kept in its neighbours.npy.
 data::NpyArray<int64_t> neighbours_of(const RowRun&, int64_t k);
+// What is kept there; none: nothing. Error, one line: it is damaged, or not of so many rows.
+std::optional<data::NpyArray<int64_t>> kept_neighbours(const std::filesystem::path& dir, int64_t rows, int64_t k);
 
 }  // namespace kith

@@ -9,6 +9,7 @@
 
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
+#include "scan/run/remedy.h"
 #include "scan/run/timing.h"
 #include "scan/text/wrap.h"
 
@@ -18,7 +19,7 @@ namespace {
 const char* const kRowState = "kith.state";
 const char* const kRowOrigin = "kith.run";
 
-std::filesystem::path row_checkpoint(const RowRun& run) { return run.dir / "checkpoint.safetensors"; }
+std::filesystem::path row_checkpoint(const std::filesystem::path& dir) { return dir / "checkpoint.safetensors"; }
 
 class RowLoop {
  public:
@@ -75,7 +76,7 @@ class RowLoop {
                        {"log", run_.report.log_position()}};
     c.arrays.metadata[kRowState] = c.state.dump();
     c.arrays.metadata[kRowOrigin] = run_.origin.dump();
-    write_safetensors(row_checkpoint(run_), c.arrays);
+    write_safetensors(row_checkpoint(run_.dir), c.arrays);
     since_saved_ = {};
   }
 
@@ -88,13 +89,9 @@ class RowLoop {
   }
 
   void resume() {
-    if (!std::filesystem::exists(row_checkpoint(run_))) return;
-    const std::string name = row_checkpoint(run_).string();
-    Checkpoint c{.arrays = read_safetensors(name), .state = {}};
-    c.state = nlohmann::json::parse(c.arrays.metadata[kRowState], nullptr, false);
-    if (c.state.is_discarded() || c.arrays.metadata[kRowOrigin] != run_.origin.dump())
-      throw Error(fmt::format("{}: not a checkpoint of this run; delete it to start over", name));
-    const nlohmann::json& loop = c.state.at("loop");
+    const std::optional<Checkpoint> saved = read_row_checkpoint(run_.dir, run_.origin);
+    if (!saved) return;
+    const nlohmann::json& loop = saved->state.at("loop");
     if (loop.at("stage") != t_.stage) return;
     loop.at("round").get_to(round_);
     loop.at("step").get_to(step_);
@@ -102,7 +99,7 @@ class RowLoop {
     loop.at("sum").get_to(sum_);
     loop.at("seconds").get_to(earlier_seconds_);
     run_.report.rewind_log(loop.at("log").get<int64_t>());
-    t_.load(c);
+    t_.load(*saved);
     run_.report.note(
         fmt::format("{}: continues in epoch {} after step {} of {}", t_.stage, round_ + 1, step_, t_.steps));
   }
@@ -121,7 +118,17 @@ void train_rows(const RowRun& run, const RowTraining& training) { RowLoop(run, t
 
 void remove_row_checkpoint(const RowRun& run) {
   std::error_code ignored;
-  std::filesystem::remove(row_checkpoint(run), ignored);
+  std::filesystem::remove(row_checkpoint(run.dir), ignored);
+}
+
+std::optional<Checkpoint> read_row_checkpoint(const std::filesystem::path& dir, const nlohmann::json& origin) {
+  const std::filesystem::path file = row_checkpoint(dir);
+  if (!std::filesystem::exists(file)) return {};
+  Checkpoint c{.arrays = or_remedy("remove it to start over", [&] { return read_safetensors(file); }), .state = {}};
+  c.state = nlohmann::json::parse(c.arrays.metadata[kRowState], nullptr, false);
+  if (c.state.is_discarded() || c.arrays.metadata[kRowOrigin] != origin.dump())
+    throw Error(fmt::format("{}: not a checkpoint of this run; delete it to start over", file.string()));
+  return c;
 }
 
 void warn_of_few_steps(const RowRun& run, const RowTraining& t, int64_t few) {

@@ -5,6 +5,7 @@
 // Resuming is bit-identical: what a step draws is a function of (seed, round, step), so the counters and what the method
 // saves are the whole state.
 #pragma once
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,6 +30,9 @@ struct RowTraining {
 // Throws Interrupted after saving when asked to stop. Error: the loss is not finite; a checkpoint of another run.
 void train_rows(const RowRun&, const RowTraining&);
 void remove_row_checkpoint(const RowRun&);
+// What was saved while a method trained there; none: nothing. Error, one line: it is damaged, or of another run than run.json's
+// content `origin`.
+std::optional<Checkpoint> read_row_checkpoint(const std::filesystem::path& dir, const nlohmann::json& origin);
 // A warning where all rounds together have fewer steps than that: by epochs alone a few thousand rows get next to nothing.
 void warn_of_few_steps(const RowRun&, const RowTraining&, int64_t few);
 

@@ -45,6 +45,11 @@ std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir) {
 }
 
 std::string use_of_changed(const std::filesystem::path& run_dir, const std::string& file) {
+  if (file.starts_with("features_"))
+    return fmt::format(
+        "kith run --out {} would take the file as it is and search for neighbours again, and if it finds others, make "
+        "another network",
+        run_dir.string());
   if (file.ends_with(".npy"))
     return fmt::format("kith run --out {} would take the file as it is, and make another network", run_dir.string());
   return fmt::format(

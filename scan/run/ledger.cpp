@@ -154,7 +154,9 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   if (!d.any() && !changed.empty()) throw changed_weights(path(first), info, config_);
   if (!d.any()) return {.state = State::valid};
   const bool refused = stage == "pretext" || (!d.data.empty() && d.inputs.empty() && stage != "evaluate");
-  return {.state = refused ? State::refused : State::stale, .why = d.text()};
+  return {.state = refused ? State::refused : State::stale,
+          .why = d.text(),
+          .inputs_alone = d.data.empty() && d.fields.empty()};
 }
 
 // The files that a stage cannot do without. Without labels evaluate looks at the clusterings alone.

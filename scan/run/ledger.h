@@ -42,7 +42,8 @@ class Ledger {
     // stale for want of a file alone: all that the result was made from is as it was, so that the same is made again, in the same
     // arithmetic
     bool as_it_was = false;
-    std::string warning = "";  // valid: a file was changed since it was written, and is used as it is
+    bool inputs_alone = false;  // stale: files that it reads have changed, and nothing else
+    std::string warning = "";   // valid: a file was changed since it was written, and is used as it is
   };
   // Error: weights without an origin, or of other bytes than are on record; rows or lists that were cut.
   Standing standing(const std::string& stage);

@@ -46,9 +46,14 @@ void tell_purity(Session& s, const std::string& split, const data::Images& image
                   100 * purity, k, images_of(s, split)));
 }
 
+struct MappedFeatures {
+  FeatureMatrix rows;
+  bool all_alike;
+};
+
 // What rank 0 maps, which alone has the run directory. Every value was looked at.
-FeatureMatrix map_features(const Session& s, const std::string& split, int64_t rows) {
-  const std::filesystem::path path = features_path(s.dir, split);
+MappedFeatures map_features(const std::filesystem::path& dir, const std::string& split, int64_t rows) {
+  const std::filesystem::path path = features_path(dir, split);
   expect_features(path);
   expect_feature_shape(path, data::npy_layout(path).shape, split, rows);
   FeatureMatrix features = FeatureMatrix::open(path.string());
@@ -61,12 +66,22 @@ FeatureMatrix map_features(const Session& s, const std::string& split, int64_t r
     expect_finite_features(path, first, part);
     alike.add(part);
   }
-  if (alike.all())
-    s.report.warn(
-        fmt::format("mine: all {} have the same features: their neighbours are the first images, whatever "
-                    "they show",
-                    images_of(s, split)));
-  return features;
+  return {.rows = std::move(features), .all_alike = alike.all()};
+}
+
+struct BothFeatures {
+  MappedFeatures train, scored;
+};
+
+// Features of two networks have no neighbours in common.
+BothFeatures map_both(const std::filesystem::path& dir, const data::Dataset& data) {
+  BothFeatures of{.train = map_features(dir, "train", data.train().count),
+                  .scored = map_features(dir, "test", data.scored().count)};
+  const int64_t cols = of.train.rows.cols(), scored = of.scored.rows.cols();
+  if (cols == scored) return of;
+  throw Error(
+      fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
+                  features_path(dir, "test").string(), scored, cols));
 }
 
 struct Mined {
@@ -123,20 +138,17 @@ void disown(const Session& s, const std::string& file) {
   write_record(s.dir, "mine", record);
 }
 
-// Features of two networks have no neighbours in common.
-void require_one_width(const Session& s, const Mined& of) {
-  if (of.train->cols() == of.scored->cols()) return;
-  throw Error(
-      fmt::format("{}: rows of {} features, but {} in features_train.npy; run the pretext stage, or replace both",
-                  features_path(s.dir, "test").string(), of.scored->cols(), of.train->cols()));
-}
-
 Mined open_features(Session& s) {
   Mined of;
   const std::string cols = text_of_first(s.ctx.collective(), [&] {
-    of.train = map_features(s, "train", s.data.train().count);
-    of.scored = map_features(s, "test", s.data.scored().count);
-    require_one_width(s, of);
+    BothFeatures both = map_both(s.dir, s.data);
+    for (const auto& [split, features] : {std::pair("train", &both.train), {"test", &both.scored}})
+      if (features->all_alike)
+        s.report.warn(
+            fmt::format("mine: all {} have the same features: their neighbours are the first images, whatever "
+                        "they show",
+                        images_of(s, split)));
+    of.train = std::move(both.train.rows), of.scored = std::move(both.scored.rows);
     return std::to_string(of.train->cols());
   });
   of.cols = std::stoll(cols);
@@ -170,6 +182,8 @@ void mine_splits(Session& s, const std::filesystem::path& given) {
 }
 
 }  // namespace
+
+void expect_minable(const std::filesystem::path& dir, const data::Dataset& data) { map_both(dir, data); }
 
 void mine(Session& s) { mine_given(s, {}); }
 

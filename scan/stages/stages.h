@@ -19,6 +19,7 @@
 // Of several ranks each calls the same stages (scan/run/ranks.h): pretext, cluster, selflabel and refine train on shares of every
 // batch, mine searches in shares; of evaluate, k-means is shared out and the rest is rank 0's alone.
 #pragma once
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
 #include "scan/run/session.h"
@@ -34,5 +35,8 @@ void refine(Session&);     // -> refine.safetensors
 nlohmann::json evaluate(
     Session&);                 // -> assignments, confusion, prototypes, summary.json; returns the summary, on rank 0
 nlohmann::json run(Session&);  // all of them, continuing where it stopped
+
+// The features in the run directory are such that mine() uses them: of these images, finite, of one width. Error, one line.
+void expect_minable(const std::filesystem::path& run_dir, const data::Dataset&);
 
 }  // namespace kith

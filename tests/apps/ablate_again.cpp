@@ -61,6 +61,75 @@ TEST_F(Ablate, WeightsOfFinishedCellsThatAreGoneOrOthersAreNoticed) {
   EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
 }
 
+// As a finished run does it: what the evaluation wrote is written again, and nothing is trained.
+TEST_F(Ablate, WhatTheEvaluationOfACellWroteIsMadeAgain) {
+  grid("mine.k = [3]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0];
+  const std::string table = text_of(root_ / "out" / "table.csv");
+  const auto trained = fs::last_write_time(cell / "selflabel.safetensors");
+  const std::vector<std::string> names = {"report.html",  "confusion.csv", "prototypes.png", "near_duplicates.csv",
+                                          "outliers.csv", "timing.json",   "metrics.jsonl",  "prototypes.npy"};
+  const auto planned = [&] { return unwrapped(ablate({"--dry-run"}).out); };
+  EXPECT_NE(planned().find("mine.k = 3, seed 0: done earlier\n"), std::string::npos) << planned();
+  for (const std::string& name : names) fs::remove(cell / name);
+  std::ofstream(cell / "assignments.npy") << "";
+  EXPECT_NE(planned().find("mine.k = 3, seed 0, begun earlier, runs evaluate, at most: "), std::string::npos)
+      << planned();
+  ASSERT_EQ(ablate().status, 0);
+  for (const std::string& name : names) EXPECT_TRUE(fs::exists(cell / name)) << name;
+  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+  EXPECT_EQ(fs::last_write_time(cell / "selflabel.safetensors"), trained);
+  EXPECT_NE(text_of(cell / "report.html").find("<dt>Log</dt>"), std::string::npos);  // lines of training stay lost
+  EXPECT_NE(planned().find("1 run, 1 done earlier"), std::string::npos) << planned();
+}
+
+// What a run of a cell would refuse, or make again, its dry run tells, too.
+TEST_F(Ablate, ADryRunLooksAtTheFilesOfCells) {
+  grid("mine.k = [3, 5]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0];
+  const std::string table = text_of(root_ / "out" / "table.csv");
+  const auto write = [](const fs::path& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary) << bytes;
+  };
+  const auto refused = [&] {
+    const Outcome dry = ablate({"--dry-run", "--quiet"}), o = ablate({"--quiet"});
+    EXPECT_EQ(dry.status, 1) << dry.out;
+    EXPECT_EQ(o.status, 1);
+    EXPECT_EQ(dry.err, o.err);
+    EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+    return o.err;
+  };
+  for (const auto& [name, command] : {std::pair("features_train.npy", "pretext"), {"neighbours_test.npy", "mine"}})
+    for (const bool finished : {true, false}) {
+      const std::string bytes = text_of(cell / name), summary = text_of(cell / "summary.json");
+      write(cell / name, "");
+      if (!finished) fs::remove(cell / "summary.json");
+      const std::string line = refused(), remedy = std::string(" or kith ") + command + ", makes it anew\n";
+      EXPECT_TRUE(line.starts_with("kith: error: " + std::string(finished ? "" : "mine.k = 3, seed 0: ") +
+                                   (cell / name).string() + ": ") &&
+                  line.ends_with(remedy))
+          << line;
+      write(cell / name, bytes), write(cell / "summary.json", summary);
+    }
+  fs::remove(cell / "neighbours_test.npy");
+  const std::string plan = unwrapped(ablate({"--dry-run"}).out);
+  EXPECT_NE(plan.find("mine.k = 3, seed 0, begun earlier, runs mine, evaluate (mine again: neighbours_test.npy is "
+                      "missing), at most: "),
+            std::string::npos)
+      << plan;
+  ASSERT_EQ(ablate().status, 0);
+  EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+
+  // What is taken over comes with its log.
+  for (const fs::path& of : cells()) write(of / "metrics.jsonl", "[]\n" + text_of(of / "metrics.jsonl"));
+  grid("mine.k = [3, 5, 6]\n", "[0]");
+  const std::string line = refused();
+  EXPECT_TRUE(line.starts_with("kith: error: mine.k = 6, seed 0: ")) << line;
+  EXPECT_NE(line.find("metrics.jsonl:1: expected one JSON object, as kith writes them\n"), std::string::npos) << line;
+}
+
 // As a single run: where the current folder has no such path, those above the grid are looked in.
 TEST_F(Ablate, RelativePathsAreFoundFromOtherFolders) {
   const auto relative = [this](const std::string& axes) {

@@ -176,8 +176,6 @@ TEST_F(Answers, MistakesAreOneLine) {
        "--into " + path("run/sorted") + ": lies in the run " + path("run") + ", which is only read"},
       {{"sort", "--run", path("run"), pictures()[0], "--into", path("pictures")},
        path("pictures") + ": holds something else (p0.png, p1.png, p2.png, and"},
-      {{"sort", "--run", path("run"), pictures()[0], "--into", path("y"), "--min-confidence", "nan"},
-       "--min-confidence: expected a number from 0 to 1; found nan"},
       {{"data", "info", "folder:" + path("pictures"), "--sheet", pictures()[0]},
        pictures()[0] + ": is there already, and is no sheet of kith data info; give --sheet another name"},
       {{"predict", "--run", path("run"), path("none.jpg")}, path("none.jpg") + ": no such file\n"},

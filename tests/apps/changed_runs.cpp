@@ -1,4 +1,6 @@
 // Run directories that are continued with something else, and new ones that begin with what of another one still fits.
+#include <algorithm>
+#include <limits>
 #include <map>
 
 #include "data/formats/npy.h"
@@ -139,12 +141,18 @@ TEST_F(ChangedRuns, FeaturesOfTwoWidthsAreRefusedBeforeAnythingIsMadeFromThem) {
   features.shape = {features.shape[0], features.shape[1] / 2};
   features.values.resize(features.values.size() / 2);
   data::write_npy<float>(root_ / "a" / "features_train.npy", features.values, features.shape);
-  const std::string lists = text_of(root_ / "a" / "neighbours_train.npy");
-  const Outcome o = run("a", {"--quiet"});
-  EXPECT_EQ(o.status, 1);
-  EXPECT_NE(o.err.find("features_test.npy: rows of 16 features, but 8 in features_train.npy"), std::string::npos)
-      << o.err;
-  EXPECT_EQ(text_of(root_ / "a" / "neighbours_train.npy"), lists);
+  const std::string line = "kith: error: " + path("a") +
+                           "/features_test.npy: rows of 16 features, but 8 in features_train.npy; run the pretext "
+                           "stage, or replace both\n";
+  for (const char* name : {"run", "mine"}) {
+    EXPECT_EQ(refused(name, "a", {"--quiet"}), line);
+    EXPECT_EQ(refused(name, "a", {"--dry-run"}), line);
+  }
+  std::ranges::fill(features.values, std::numeric_limits<float>::quiet_NaN());
+  data::write_npy<float>(root_ / "a" / "features_train.npy", features.values, features.shape);
+  for (const char* option : {"--quiet", "--dry-run"})
+    EXPECT_NE(refused("run", "a", {option}).find("features_train.npy: the feature at row 0, column 0 is nan; "),
+              std::string::npos);
 }
 
 TEST_F(ChangedRuns, SelfLabellingThatIsSwitchedOffIsNotTrained) {
@@ -200,6 +208,26 @@ TEST_F(ChangedRuns, FilesThatWereEvaluatedAreNotChangedUnnoticed) {
         << command;
   }
   EXPECT_TRUE(contents("a") == before);
+}
+
+// Rows decide by what they are neighbours of: where the lists stay, so do the networks.
+TEST_F(ChangedRuns, RowsThatAreChangedMakeAnotherNetworkOnlyByOtherNeighbours) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const fs::path file = root_ / "a" / "features_train.npy";
+  std::string rows = text_of(file);
+  rows[rows.size() - 4] = static_cast<char>(rows[rows.size() - 4] ^ 1);  // the least digit of the last value
+  std::ofstream(file, std::ios::binary) << rows;
+  const std::string since = "kith: warning: " + file.string() +
+                            ": changed since the run was evaluated; kith run --out " + path("a") +
+                            " would take the file as it is and search for neighbours again, and if it finds others, "
+                            "make another network\n";
+  for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, since) << command;
+  const std::string weights = text_of(root_ / "a" / "cluster.safetensors"),
+                    lists = text_of(root_ / "a" / "neighbours_train.npy");
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  EXPECT_EQ(text_of(root_ / "a" / "neighbours_train.npy"), lists);
+  EXPECT_EQ(text_of(root_ / "a" / "cluster.safetensors"), weights);
+  for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, "") << command;
 }
 
 // A run on lists of one's own was evaluated on them.

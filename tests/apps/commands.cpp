@@ -141,6 +141,12 @@ TEST(Program, WrongUsageExitsWithTwo) {
   for (const std::string command : {"run", "mine"})
     expect_error({command, "--out", "x", "--ranks", "0"}, 2,
                  "--ranks: expected a whole number, 1 to 4096; found '0' (kith " + command + " --help)");
+  for (const std::string text : {"nan", "-0.1", "1.01", "", "0.5x"})
+    expect_error({"sort", "--run", "x", "--into", "y", "--min-confidence", text}, 2,
+                 "--min-confidence: expected a number from 0 to 1; found '" + text + "' (kith sort --help)");
+  for (const std::string text : {"nan", "-0.1", "1"})
+    expect_error({"data", "info", "folder:x", "--holdout", text}, 2,
+                 "--holdout: expected a number from 0, below 1; found '" + text + "' (kith data info --help)");
   expect_error({"predict", "--run", "x", "--images", "y.png"}, 2,
                "kith predict has no option --images; the nearest is --stage; picture files stand without an option "
                "(kith predict --help)");

@@ -3,7 +3,9 @@
 #include <map>
 #include <sstream>
 
+#include "data/formats/npy.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 
 namespace kith::test {
 namespace {
@@ -53,7 +55,7 @@ class DryRun : public Runs {
  protected:
   struct Stage {
     bool done;
-    std::string why, given;
+    std::string why, given, unless;
   };
   std::map<std::string, Stage> planned(const std::string& name, const std::vector<std::string>& more,
                                        const std::string& stage = "run") const {
@@ -64,7 +66,7 @@ class DryRun : public Runs {
     std::map<std::string, Stage> out;
     const json plan = json::parse(o.out);
     for (const json& s : plan.at("plan").at("stages"))
-      out[s.at("stage")] = {.done = s.at("done"), .why = s.at("why"), .given = s.at("given")};
+      out[s.at("stage")] = {.done = s.at("done"), .why = s.at("why"), .given = s.at("given"), .unless = s.at("unless")};
     return out;
   }
   // The notes of a run, each on one line.
@@ -124,6 +126,49 @@ TEST_F(DryRun, SaysOfEachStageWhatTheRunThenDoes) {
   }
 }
 
+// Rows that something else has changed are mined again; whether the stages after that run again is known when they are.
+TEST_F(DryRun, OfRowsThatWereChangedOnlyTheSearchIsSure) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const fs::path file = root_ / "a" / "features_test.npy";
+  std::string rows = text_of(file);
+  rows[rows.size() - 4] = static_cast<char>(rows[rows.size() - 4] ^ 1);  // the least digit of the last value
+  std::ofstream(file, std::ios::binary) << rows;
+  const std::map<std::string, Stage> plan = planned("a", {});
+  EXPECT_TRUE(plan.at("pretext").done);
+  EXPECT_EQ(plan.at("mine").why, "features_test.npy has changed");
+  EXPECT_EQ(plan.at("mine").unless, "");
+  for (const char* stage : {"cluster", "selflabel"}) {
+    EXPECT_FALSE(plan.at(stage).done);
+    EXPECT_EQ(plan.at(stage).unless, "mine");
+    EXPECT_EQ(plan.at(stage).why, "mine runs again");
+  }
+  const Outcome dry = run("a", {"--dry-run"});
+  EXPECT_TRUE(unwrapped(dry.out).starts_with(
+      "kith run can start: mine, evaluate, and perhaps cluster, selflabel; at most about "))
+      << dry.out;
+  EXPECT_NE(dry.out.find("\n           again: features_test.npy has changed\n"), std::string::npos) << dry.out;
+  EXPECT_NE(dry.out.find("\n           again unless mine makes the same as before\n"), std::string::npos) << dry.out;
+  // What is otherwise not as it was runs in any case.
+  const std::map<std::string, Stage> other = planned("a", {"--set", "cluster.lambda=3"});
+  EXPECT_EQ(other.at("cluster").why, "cluster.lambda was 5.0, now 3.0");
+  EXPECT_EQ(other.at("cluster").unless + other.at("selflabel").unless, "");
+  EXPECT_EQ(other.at("selflabel").why, "cluster.safetensors is made again");
+  const std::string notes = made("a", {});
+  for (const char* stage : {"pretext", "cluster", "selflabel"})
+    EXPECT_NE(notes.find(std::string(stage) + ": done earlier"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("mine: runs again: features_test.npy has changed\n"), std::string::npos) << notes;
+}
+
+// Other rows altogether have other neighbours.
+TEST_F(DryRun, OfOtherRowsTheStagesAfterTheSearchRun) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  data::NpyArray<float> rows = data::read_npy<float>(root_ / "a" / "features_train.npy");
+  std::ranges::reverse(rows.values);
+  data::write_npy<float>(root_ / "a" / "features_train.npy", rows.values, rows.shape);
+  EXPECT_EQ(planned("a", {}).at("cluster").unless, "mine");
+  EXPECT_NE(made("a", {}).find("cluster: runs again: neighbours_train.npy has changed"), std::string::npos);
+}
+
 // The weights of the pretext stand: they are not trained again, nor counted.
 TEST_F(DryRun, FeaturesAloneAreNotTheWholePretext) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
@@ -147,6 +192,35 @@ TEST_F(DryRun, FeaturesAloneAreNotTheWholePretext) {
   const std::map<std::string, Stage> plan = planned("a", {"--set", "mine.k=6"});
   EXPECT_EQ(plan.at("cluster").why, "neighbours_train.npy is made again");
   EXPECT_EQ(plan.at("selflabel").why, "cluster.safetensors is made again");
+}
+
+// Lists of others that the stage refuses, the dry run refuses with the same line.
+TEST_F(DryRun, ListsThatDoNotFitAreRefused) {
+  ASSERT_EQ(kith(command("pretext", "a", {"--quiet"})).status, 0);
+  const fs::path file = root_ / "own.npy";
+  const auto line = [&](const std::vector<int64_t>& values, const std::vector<int64_t>& shape) {
+    data::write_npy<int64_t>(file, values, shape);
+    std::string first;
+    for (const char* option : {"--dry-run", "--quiet"}) {
+      const Outcome o = kith(command("mine", "a", {"--neighbours", file.string(), option}));
+      EXPECT_EQ(o.status, 1) << o.out;
+      EXPECT_EQ(o.out, "");
+      if (first.empty()) first = o.err;
+      EXPECT_EQ(o.err, first);
+    }
+    EXPECT_FALSE(fs::exists(root_ / "a" / "neighbours_train.npy"));
+    return first;
+  };
+  const std::string name = "kith: error: " + file.string() + ": ";
+  EXPECT_EQ(line(std::vector<int64_t>(199 * 2), {199, 2}),
+            name + "shape [199, 2], expected [200, k]: a row for each image\n");
+  EXPECT_EQ(line(std::vector<int64_t>(200), {200}), name + "shape [200], expected [200, k]: a row for each image\n");
+  EXPECT_EQ(line(std::vector<int64_t>(200 * 2, 200), {200, 2}),
+            name + "row 0 has the neighbour 200, expected 0 to 199, or -1: none\n");
+  EXPECT_EQ(line(std::vector<int64_t>(200 * 2, -1), {200, 2}), name + "no row has a neighbour\n");
+  data::write_npy<float>(file, std::vector<float>(200, 0.5f), {200, 1});
+  EXPECT_EQ(kith(command("mine", "a", {"--neighbours", file.string(), "--dry-run"})).err,
+            name + "row 0 has the neighbour 0.5, expected a whole number\n");
 }
 
 // A stage that was never run has no reason to run again; lists of one's own are used, whatever they were made of.

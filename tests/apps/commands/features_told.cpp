@@ -87,6 +87,44 @@ TEST_F(ClusterProgram, AModelThatWasChangedIsRefusedByAllWhoUseIt) {
   }
 }
 
+// What the run would find in its directory, the dry run finds: with the same line where it is damaged.
+TEST_F(ClusterProgram, ADryRunLooksAtWhatIsThere) {
+  const std::vector<std::string> settings = {"--clusters", "3",        "--method", "scan",
+                                             "--set",      "epochs=9", "--set",    "neighbours=8"};
+  const auto dry = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), settings.begin(), settings.end());
+    more.emplace_back("--dry-run");
+    return kith(command("run", more));
+  };
+  EXPECT_NE(dry({}).out.find("\n# 9 steps\n"), std::string::npos) << dry({}).out;
+  ASSERT_EQ(kith(command("run", settings)).status, 0);
+  EXPECT_NE(dry({}).out.find("\n# done earlier: the model stands, and is judged again\n"), std::string::npos);
+  EXPECT_EQ(dry({}).out.find("steps"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(dry({"--json"}).out).at("plan").at("done"), true);
+  for (const std::string name : {"model.safetensors", "neighbours.npy", "stages.json", "metrics.jsonl"})
+    for (const std::string bytes : {"", "cut", "{}\n[]\n"}) {
+      const fs::path file = root / "run" / name;
+      const std::string whole = content_of(file), page = content_of(root / "run" / "report.html");
+      std::ofstream(file, std::ios::binary) << bytes;
+      const Outcome planned = dry({}), run = kith(command("run", settings));
+      const bool cut_line = name == "metrics.jsonl" && bytes.find('\n') == std::string::npos;  // as a kill leaves it
+      EXPECT_EQ(planned.status, cut_line ? 0 : 1) << name << bytes;
+      EXPECT_EQ(run.status, planned.status) << name << bytes << run.err;
+      if (!cut_line) {
+        EXPECT_EQ(planned.err, run.err) << name << bytes;
+        EXPECT_TRUE(run.err.starts_with("kith: error: " + file.string() + ":")) << run.err;
+        EXPECT_EQ(content_of(root / "run" / "report.html"), page) << name << bytes;
+      }
+      std::ofstream(file, std::ios::binary) << whole;
+    }
+  fs::remove(root / "run" / "model.safetensors");
+  std::ofstream(root / "run" / "checkpoint.safetensors") << "cut";
+  const Outcome planned = dry({});
+  EXPECT_EQ(planned.status, 1);
+  EXPECT_TRUE(planned.err.ends_with("; remove it to start over\n")) << planned.err;
+  EXPECT_EQ(kith(command("run", settings)).err, planned.err);
+}
+
 TEST_F(ClusterProgram, LinesThatTheLogLostAreTold) {
   const std::vector<std::string> settings = {"--clusters", "3", "--method", "scan", "--set", "epochs=500"};
   ASSERT_EQ(kith(command("run", settings)).err, "");

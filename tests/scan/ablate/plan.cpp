@@ -100,18 +100,44 @@ TEST(FinishedSummary, IsThatOfAWholeRunOfThisConfiguration) {
   EXPECT_FALSE(finished_summary(run.folder.path(), config));
   run();
   EXPECT_TRUE(has_finished_pretext(run.folder.path()));
-  EXPECT_EQ(finished_summary(run.folder.path(), config)->at("table").size(), 5u);
+  const nlohmann::json summary = *finished_summary(run.folder.path(), config);
+  EXPECT_EQ(summary.at("table").size(), 5u);
+  EXPECT_FALSE(results_stand(run.folder.path(), config, summary));  // what was called here kept no log
+  std::ofstream(run.file("metrics.jsonl")) << "{}\n";
+  // What the evaluation wrote is written again where it is gone, or was emptied; of the log that is all that is left of it.
+  for (const char* name :
+       {"report.html", "confusion.csv", "prototypes.png", "near_duplicates.csv", "outliers.csv", "timing.json",
+        "metrics.jsonl", "assignments.npy", "assignments_train.npy", "probabilities.npy", "prototypes.npy"}) {
+    const std::filesystem::path file = run.file(name), kept = run.file("kept");
+    std::filesystem::rename(file, kept);
+    EXPECT_FALSE(results_stand(run.folder.path(), config, summary)) << name;
+    std::ofstream(file) << "";
+    EXPECT_EQ(results_stand(run.folder.path(), config, summary), std::string(name) == "metrics.jsonl") << name;
+    std::filesystem::rename(kept, file);
+    EXPECT_TRUE(results_stand(run.folder.path(), config, summary)) << name;
+  }
+  // Rows and lists that were cut are refused, also lists of one's own, which are not on record.
+  for (const auto& [name, command] : {std::pair("features_test.npy", "pretext"), {"neighbours_train.npy", "mine"}}) {
+    const std::filesystem::path file = run.file(name);
+    const std::string bytes = bytes_of(file);
+    std::ofstream(file, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+    const std::string error = error_of([&] { results_stand(run.folder.path(), config, summary); });
+    EXPECT_TRUE(error.starts_with(file.string() + ": ") &&
+                error.ends_with(std::string("; remove it, and kith run, or kith ") + command + ", makes it anew"))
+        << error;
+    std::ofstream(file, std::ios::binary) << bytes;
+  }
   // A network that is gone is trained again; one of other bytes is nobody's result.
   for (const char* name : {"pretext.safetensors", "cluster.safetensors", "selflabel.safetensors"}) {
     const std::filesystem::path file = run.file(name), kept = run.file("kept");
     std::filesystem::rename(file, kept);
-    EXPECT_FALSE(results_stand(run.folder.path(), config)) << name;
+    EXPECT_FALSE(results_stand(run.folder.path(), config, summary)) << name;
     std::filesystem::copy_file(kept, file);
-    EXPECT_TRUE(results_stand(run.folder.path(), config)) << name;
+    EXPECT_TRUE(results_stand(run.folder.path(), config, summary)) << name;
     std::string bytes = bytes_of(file);
     bytes.back() = static_cast<char>(bytes.back() ^ 1);
     std::ofstream(file, std::ios::binary) << bytes;
-    const std::string error = error_of([&] { results_stand(run.folder.path(), config); });
+    const std::string error = error_of([&] { results_stand(run.folder.path(), config, summary); });
     EXPECT_TRUE(error.starts_with(file.string() + ": not the bytes that the stage ") &&
                 error.ends_with("; restore it, or remove it, and the same command trains that stage again"))
         << error;
