@@ -12,6 +12,7 @@
 #include "scan/preflight/preflight.h"
 #include "scan/report/page.h"
 #include "scan/run/ledger.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/start_from.h"
 #include "scan/stages/import.h"
@@ -113,6 +114,20 @@ PlannedStage pretext_alone(const StageOptions& o, const RunConfig& config, const
   return {.name = "pretext", .why = s.why};
 }
 
+// A dry run's line of the results that the command takes as they are, without a record: the run's own, which says it stage by stage.
+// `made`: the stages that run.
+std::string without_record(const StageOptions& o, const RunConfig& config, const std::vector<std::string>& made) {
+  const std::vector<const StageInfo*> before =
+      stages_before(stage_info(o.command == "run" ? "evaluate" : made.front()));
+  const auto runs = [&](const char* stage) { return std::ranges::find(made, stage) != made.end(); };
+  std::vector<std::string> stages = unrecorded_stages(source_of(o), config);
+  std::erase_if(stages, [&](const std::string& stage) {
+    return runs(stage.c_str()) || (stage == "features" && runs("pretext")) ||
+           std::ranges::find(before, stage, &StageInfo::name) == before.end();
+  });
+  return unrecorded_text(source_of(o), config, stages);
+}
+
 }  // namespace
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
@@ -131,6 +146,8 @@ void expect_startable(const StageOptions& o, const RunConfig& config, Context& c
   for (const PlannedStage& stage : planned_stages(o, config, data))
     if (!stage.done) stages.push_back(stage.name);
   expect_imported(o, config, data, stages);
+  if (const std::string text = o.dry_run ? without_record(o, config, stages) : ""; !text.empty())
+    fmt::print(stderr, "kith: warning: {}\n", text);
   const bool reads_log = std::ranges::find(stages, "evaluate") != stages.end();
   if (const fs::path log = dir / "metrics.jsonl"; reads_log && fs::exists(log)) read_metrics(log);
   const Preflight found = preflight(config, data, stages, free_resources(ctx, dir));

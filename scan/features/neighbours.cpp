@@ -87,19 +87,25 @@ data::NpyArray<int64_t> nearest_rows(Context& ctx, const FeatureMatrix& matrix, 
 
 data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
   const std::filesystem::path file = run.dir / "neighbours.npy";
+  const auto record = [&] {
+    write_record(
+        run.dir, "mine",
+        {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
+  };
   if (std::filesystem::exists(file)) {
     data::NpyArray<int64_t> lists = data::read_npy<int64_t>(file);
     const bool inside = std::ranges::all_of(lists.values, [&](int64_t j) { return j >= 0 && j < run.rows(); });
     if (lists.shape != std::vector<int64_t>{run.rows(), k} || !inside)
       throw Error(fmt::format("{}: not this run's {} neighbours of {} rows; delete it", file.string(), k, run.rows()));
+    if (const StageRecords records = read_records(run.dir); records.contains("mine") && records.at("mine").under_way)
+      record();  // a kill came between the two
     return lists;
   }
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
+  write_record(run.dir, "mine", {.origin = {}, .outputs = {}, .version = KITH_VERSION, .under_way = true});
   data::write_npy<int64_t>(file, lists.values, lists.shape);
-  write_record(
-      run.dir, "mine",
-      {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
+  record();
   run.report.note(
       fmt::format("{} of each of {} rows in {:.1f} s", data::counted(k, "neighbour"), run.rows(), watch.seconds()));
   return lists;

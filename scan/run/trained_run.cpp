@@ -15,6 +15,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/ledger.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -147,6 +148,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const StageRecords records = read_records(dir);
   std::string digest;
   std::tie(run.weights, digest) = weights_of(run, records);
+  run.recorded = records.contains(run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
   if (run.stage == "pretext") return run;
@@ -164,6 +166,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
 std::vector<std::string> doubts_about(const TrainedRun& run) {
   std::vector<std::string> out;
   if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
+  if (!run.recorded) out.push_back(unrecorded_text(run.dir, run.config, {run.stage}));
   if (run.changed_summary)
     out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
                                "kith evaluate makes a new one; names are of it"));
@@ -179,10 +182,10 @@ std::vector<std::string> untold(const TrainedRun& run) {
   const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
   if (missing("stages.json")) {
     if (missing("summary.json")) return {};  // not evaluated, for all that is known
-    return {
-        fmt::format("{}: missing, which tells whether the evaluation is of this network: its clusters go without names "
-                    "and distances{}",
-                    (run.dir / "stages.json").string(), again)};
+    return {fmt::format(
+        "{}: missing, which tells whether the evaluation is of this network: its clusters go without names and "
+        "distances; kith evaluate --out {} gives them back",
+        (run.dir / "stages.json").string(), run.dir.string())};
   }
   if (run.told == Told::nothing) {
     if (missing("summary.json")) return {};
