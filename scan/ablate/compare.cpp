@@ -149,7 +149,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     for (std::string& change : changed_figures(run)) out.warnings.push_back(std::move(change));
-    for (std::string& change : changed_inputs(run)) out.warnings.push_back(std::move(change));
+    for (std::string& doubt : doubts_about_files(run, config)) out.warnings.push_back(std::move(doubt));
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
     if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));
