@@ -40,14 +40,16 @@ json summary_of(const fs::path& run, const RunConfig& config) {
 
 void expect_run(const fs::path& run) {
   if (fs::exists(run / "config.toml")) return;
-  if (fs::exists(run / "grid.toml"))
+  if (is_grid(run))
     throw Error(fmt::format("{0}: a folder of runs, not a run; expected those in it, {0}/cells/*/", run.string()));
   if (fs::exists(run / "run.json"))
     throw Error(
         fmt::format("{0}: a run on rows of features; only runs on images are compared, and its own figures are in "
                     "{0}/summary.json",
                     run.string()));
-  throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
+  const std::string lost = lost_description(run);
+  throw Error(
+      fmt::format("{}: {}", run.string(), lost.empty() ? "not the directory of a run: it has no config.toml" : lost));
 }
 
 bool same_setting(const RunConfig& a, const RunConfig& b) {

@@ -104,6 +104,8 @@ nlohmann::json read_run_file(const std::filesystem::path& dir) {
         fmt::format("{}: a run on images, which is asked about picture files or --data NAME:DIR; --features asks "
                     "one of kith cluster --features",
                     dir.string()));
+  if (const std::string lost = lost_description(dir); !file && !lost.empty())
+    throw Error(fmt::format("{}: {}", dir.string(), lost));
   if (!file)
     throw Error(fmt::format("{}: no run.json; expected the directory of kith cluster --features", dir.string()));
   try {

@@ -211,6 +211,7 @@ std::string no_run_directory(const fs::path& dir) {
   std::error_code ignored;
   if (fs::exists(dir / "run.json", ignored))
     return "a run on rows of features, not on images; kith predict asks it with --features";
+  if (std::string lost = lost_description(dir); !lost.empty()) return lost;
   if (fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored))
     return "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint";
   const std::vector<std::string> runs = runs_in(dir);

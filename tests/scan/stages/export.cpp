@@ -188,7 +188,9 @@ TEST(Export, WhatCannotBeIsOneLineAndWritesNothing) {
   EXPECT_EQ(bytes_of(c.run.file("config.toml")), config);
   fs::remove(c.run.file("config.toml"));
   EXPECT_EQ(error_of([&] { c.exported(); }),
-            c.run.folder.path().string() + ": no run directory (it has no config.toml)");
+            c.run.folder.path().string() +
+                ": config.toml is missing, which held every field of the run here; restore it (the run's full command "
+                "with another --out, --dry-run and --fields prints it), or begin anew in another --out");
 }
 
 // Networks, images, and what kith computes, for another program to compare.
