@@ -59,7 +59,10 @@ TEST(Ledger, TheRecordOfAKilledCommandIsCompletedByTheNext) {
   Again run("completed");
   const StageRecord whole = read_records(run.folder.path()).at("cluster");
   run.session().ledger.begin("cluster");
-  EXPECT_TRUE(read_records(run.folder.path()).at("cluster").under_way);
+  const StageRecords begun = read_records(run.folder.path());
+  EXPECT_TRUE(begun.at("cluster").under_way);
+  EXPECT_TRUE(follow(begun, run.config));  // the weights that were there stand until others take their place
+  EXPECT_FALSE(stands(begun, run.config, "cluster"));
   Session s = run.session();
   selflabel(s);
   const StageRecord completed = read_records(run.folder.path()).at("cluster");
