@@ -106,8 +106,8 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
   } catch (const json::exception&) {
     throw Error(
         fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
-                    "outputs; restore it: without it what is there is used with a warning, as nothing else tells "
-                    "whether it was changed",
+                    "outputs; restore it, or remove it: then what is there is used with a warning, as nothing else "
+                    "tells whether it was changed",
                     path.string()));
   }
   return records;

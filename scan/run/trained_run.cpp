@@ -85,6 +85,10 @@ std::string changed_maker(const StageRecords& records, const std::string& file, 
   return "";
 }
 
+bool is_recorded(const StageRecords& records, const std::string& file) {
+  return std::ranges::any_of(records, [&](const auto& of) { return of.second.outputs.contains(file); });
+}
+
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
 std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
                          const SafeTensors& weights) {
@@ -108,7 +112,8 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
       if (added) at->second = data::digest_of_file(dir / file);
       if (at->second == digest) continue;
       const std::string maker = changed_maker(records, file, at->second);
-      if (maker.empty()) return made_anew(file + " was made anew since");
+      if (maker.empty())
+        return made_anew(file + (is_recorded(records, file) ? " was made anew since" : " has changed since"));
       return fmt::format("{} is not what the stage {} made; the network of the stage {} was made before; {}", file,
                          maker, stage, use_of_changed(dir, file));
     }
@@ -180,12 +185,14 @@ std::vector<std::string> untold(const TrainedRun& run) {
   if (run.clusters == 0) return {};
   const auto missing = [&](const char* file) { return !fs::exists(run.dir / file); };
   const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
-  if (missing("stages.json")) {
+  const StageRecords records = read_records(run.dir);
+  if (!records.contains("evaluate")) {
     if (missing("summary.json")) return {};  // not evaluated, for all that is known
-    return {fmt::format(
-        "{}: missing, which tells whether the evaluation is of this network: its clusters go without names and "
-        "distances; kith evaluate --out {} gives them back",
-        (run.dir / "stages.json").string(), run.dir.string())};
+    return {
+        fmt::format("{}: {}, which tells whether the evaluation is of this network: its clusters go without names and "
+                    "distances; kith evaluate --out {} gives them back",
+                    (run.dir / "stages.json").string(),
+                    missing("stages.json") ? "missing" : "the record of the evaluation is missing", run.dir.string())};
   }
   if (run.told == Told::nothing) {
     if (missing("summary.json")) return {};
@@ -195,7 +202,7 @@ std::vector<std::string> untold(const TrainedRun& run) {
         run.dir.string(), run.stage)};
   }
   std::vector<std::string> out;
-  const Origin::Values data = read_records(run.dir).at("evaluate").origin.data;
+  const Origin::Values& data = records.at("evaluate").origin.data;
   const bool named = std::ranges::any_of(
       data, [](const auto& part) { return part.first.ends_with(" labels") && part.second != "none"; });
   if (named && missing("summary.json"))

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/apps/what_stands_fixture.h"
+#include "tests/support/lost_record.h"
 
 namespace kith::test {
 namespace {
@@ -197,6 +198,19 @@ TEST_F(LostFiles, WithoutRecordsEverybodySaysThatNothingIsChecked) {
   fs::remove(root_ / "a" / "selflabel.safetensors");
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   EXPECT_EQ(said({"watch", path("a")}), unchecked("pretext, mine, cluster", "a record is missing"));
+
+  lose_record(root_ / "a", "evaluate");
+  EXPECT_EQ(said({"predict", "--run", path("a"), "--data", data()}),
+            "kith: warning: " + path("a/stages.json") +
+                ": the record of the evaluation is missing, which tells whether the evaluation is of this network: its "
+                "clusters go without names and distances; kith evaluate --out " +
+                path("a") + " gives them back\nkith: answered by the network of the stage selflabel\n");
+  std::string lists = text_of(root_ / "a" / "neighbours_train.npy");
+  std::swap(lists[lists.size() - 8], lists[lists.size() - 16]);
+  std::ofstream(root_ / "a" / "neighbours_train.npy", std::ios::binary) << lists;
+  EXPECT_NE(said({"predict", "--run", path("a"), "--data", data(), "--stage", "cluster"})
+                .find("neighbours_train.npy has changed since; kith run --out " + path("a") + " brings it up to date"),
+            std::string::npos);
 }
 
 TEST_F(LostFiles, ThoseOfFinishedStagesAreMissed) {
