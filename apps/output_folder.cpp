@@ -1,8 +1,13 @@
 #include "apps/output_folder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -29,9 +34,19 @@ fs::path normal(const fs::path& path) {
 
 }  // namespace
 
+FolderLock::FolderLock(const fs::path& folder) : file_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY)) {
+  if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const std::string why =
+      errno == EWOULDBLOCK ? "another kith ablate, or a run of one, is working here" : std::strerror(errno);
+  if (file_ >= 0) ::close(file_);
+  throw Error(fmt::format("{}: {}", folder.string(), why));
+}
+
+FolderLock::~FolderLock() { ::close(file_); }
+
 void expect_no_grid(const std::string& out) {
   std::error_code ignored;
-  if (fs::exists(fs::path(out) / "grid.toml", ignored) && fs::is_directory(fs::path(out) / "cells", ignored))
+  if (is_grid(out) && fs::is_directory(fs::path(out) / "cells", ignored))
     throw Error(out + ": holds a grid of runs (kith ablate, kith run --seeds); expected another --out");
 }
 

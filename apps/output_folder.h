@@ -1,8 +1,22 @@
 // Folders that a command is about to fill: what others left there stays, and nothing comes to lie among what is read.
 #pragma once
+#include <filesystem>
 #include <string>
 
 namespace kith {
+
+// One command at a time works in a folder. Its runs hold the lock, too: where the command was killed they may still be saving.
+// Error, one line: another has it.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
 
 // Error, one line: the folder is of kith ablate or kith run --seeds, whose tables and page a run would replace.
 void expect_no_grid(const std::string& out);

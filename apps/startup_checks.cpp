@@ -14,6 +14,7 @@
 #include "scan/preflight/preflight.h"
 #include "scan/report/page.h"
 #include "scan/run/ledger.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/start_from.h"
 #include "scan/stages/import.h"
@@ -140,6 +141,20 @@ PlannedStage pretext_alone(const StageOptions& o, const RunConfig& config, const
   return {.name = "pretext", .why = s.why};
 }
 
+// A dry run's line of the results that the command takes as they are, without a record: the run's own, which says it stage by stage.
+// `made`: the stages that run.
+std::string without_record(const StageOptions& o, const RunConfig& config, const std::vector<std::string>& made) {
+  const std::vector<const StageInfo*> before =
+      stages_before(stage_info(o.command == "run" ? "evaluate" : made.front()));
+  const auto runs = [&](const char* stage) { return std::ranges::find(made, stage) != made.end(); };
+  std::vector<std::string> stages = unrecorded_stages(source_of(o), config);
+  std::erase_if(stages, [&](const std::string& stage) {
+    return runs(stage.c_str()) || (stage == "features" && runs("pretext")) ||
+           std::ranges::find(before, stage, &StageInfo::name) == before.end();
+  });
+  return unrecorded_text(source_of(o), config, stages);
+}
+
 }  // namespace
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
@@ -174,8 +189,10 @@ std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfi
 
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
   expect_not_in_use(o.out);
-  const std::vector<PlannedStage> stages = startable_stages(o, config, data);
-  const Preflight found = preflight(config, data, names_to_run(stages), free_resources(ctx, o.out));
+  const std::vector<std::string> to_run = names_to_run(startable_stages(o, config, data));
+  if (const std::string text = o.dry_run ? without_record(o, config, to_run) : ""; !text.empty())
+    fmt::print(stderr, "kith: warning: {}\n", text);
+  const Preflight found = preflight(config, data, to_run, free_resources(ctx, o.out));
   for (const std::string& warning : found.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
   expect_none(found.faults);
 }

@@ -23,6 +23,8 @@
 #include "kernels/core/check.h"
 #include "kernels/index/neighbour_graph.h"
 #include "scan/run/artifacts.h"
+#include "scan/run/lost_records.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 
@@ -84,10 +86,15 @@ NeighbourTable table_of(data::NpyArray<int64_t> lists, const path& file, Similar
   return table;
 }
 
-// Lists that the run found among other rows than those that are there now have no similarities. Other lists than it found are used.
+// Lists that the run found among other rows than those that are there now have no similarities. Other lists than it found are used,
+// and those of which nothing is on record.
 void expect_rows_of_the_lists(const path& run, const path& lists, const path& rows) {
   const StageRecords records = read_records(run);
   const auto mined = records.find("mine");
+  const RunConfig config = config_of_run(run);
+  std::vector<std::string> unrecorded = unrecorded_stages(run, config);
+  std::erase_if(unrecorded, [](const std::string& stage) { return stage != "features" && stage != "mine"; });
+  if (!unrecorded.empty()) fmt::print(stderr, "kith: warning: {}\n", unrecorded_text(run, config, unrecorded));
   if (mined == records.end() || !mined->second.outputs.contains(lists.filename().string()))
     return;  // others found them
   if (was_changed(records, "mine", lists.filename().string(), data::digest_of_file(lists))) {

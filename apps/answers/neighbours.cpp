@@ -81,9 +81,22 @@ void expect_rows_of_the_network(const TrainedRun& run, const std::filesystem::pa
                   path.string()));
 }
 
+// Rows that may well be right are not to be thrown away.
+void expect_record_of_rows(const TrainedRun& run, const std::filesystem::path& path) {
+  if (read_records(run.dir).contains("features")) return;
+  const std::filesystem::path file = run.dir / "stages.json";
+  throw Error(fmt::format(
+      "{}: {}, which tells whether {} is what the pretext's network made of the train images; restore the file, or "
+      "kith "
+      "pretext --out {} makes the rows anew, of the weights that are there",
+      file.string(), std::filesystem::exists(file) ? "the record of the stage features is missing" : "missing",
+      path.filename().string(), run.dir.string()));
+}
+
 data::NpyArray<float> train_rows(const TrainedRun& run) {
   const std::filesystem::path path = features_path(run.dir, "train");
   expect_features(path);
+  expect_record_of_rows(run, path);
   data::NpyArray<float> rows = or_remedy(made_anew_by("pretext"), [&] {
     data::npy_layout(path);  // whether it is whole, first
     expect_rows_of_the_network(run, path);

@@ -25,6 +25,7 @@ NamedAnswers answers_of_rows(const AnswerOptions& o, const std::vector<std::stri
     if (!text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
   };
   warn(doubt_about_row_model(o.run));
+  warn(lost_record_of_row_model(o.run));
   for (const FeatureMatrix& space : spaces) warn(lost_in_f32(space));
   const auto clusters = static_cast<size_t>(predictor.clusters());
   NamedAnswers all{

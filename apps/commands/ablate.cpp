@@ -1,15 +1,10 @@
 #include "apps/commands/ablate.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -31,6 +26,7 @@
 #include "scan/ablate/results.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/changed_results.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/reporter.h"
 #include "scan/text/first_few.h"
@@ -41,24 +37,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// One command at a time works in a folder. Its runs hold the lock, too: where the command was killed they may still be saving.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder) : file_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY)) {
-    if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-    const std::string why =
-        errno == EWOULDBLOCK ? "another kith ablate, or a run of one, is working here" : std::strerror(errno);
-    if (file_ >= 0) ::close(file_);
-    throw Error(fmt::format("{}: {}", folder.string(), why));
-  }
-  ~FolderLock() { ::close(file_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_;
-};
 
 class Ablation {
  public:
@@ -115,10 +93,23 @@ class Ablation {
 
   static void warn(const std::string& text) { fmt::print(stderr, "kith: warning: {}\n", text); }
 
+  // Also on the page.
+  void tell(const std::string& doubt) {
+    if (doubt.empty()) return;
+    warn(doubt);
+    changed_.push_back(doubt);
+  }
+
   // What a command leaves that was killed before its grid.toml stood there.
   static bool is_beginning(const fs::path& file) {
     return file.filename() == "grid.toml.partial" ||
            (file.filename() == "cells" && fs::is_directory(file) && fs::is_empty(file));
+  }
+
+  // Without its grid.toml it is told by its runs, whose folders have names of all that decides their results.
+  void expect_own_or_empty() const {
+    if (!holds_cells(grid_, cells_)) return expect_nothing_else(o_.out, is_beginning);
+    warn(o_.out + ": grid.toml is missing, which held the settings and seeds of the runs there; it is written anew");
   }
 
   // What earlier commands left.
@@ -127,21 +118,21 @@ class Ablation {
     if (fs::exists(out) && !fs::is_directory(out)) throw Error(o_.out + ": --out is a file, expected a directory");
     expect_outside_runs("--out", o_.out);
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
-    if (!fs::exists(out / "grid.toml")) expect_nothing_else(o_.out, is_beginning);
+    if (!fs::exists(out / "grid.toml")) expect_own_or_empty();
+    expect_descriptions(grid_, cells_);
     for (size_t c = 0; c < states_.size(); ++c) {
       if (auto summary = finished_summary(folder(c), grid_.cells[c].config);
           summary && results_stand(folder(c), grid_.cells[c].config, *summary))
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
       else if (fs::exists(folder(c) / "config.toml"))
         states_[c] = CellState::begun;
+      const RunConfig& config = grid_.cells[c].config;
+      tell(unrecorded_text(folder(c), config, unrecorded_stages(folder(c), config)));
     }
     if (ended_ > 0) note(fmt::format("{} of {} runs have finished earlier", ended_, states_.size()));
     for (size_t c = 0; c < states_.size(); ++c)
       if (states_[c] == CellState::done)
-        for (std::string& change : changed_figures(folder(c))) {
-          warn(change);
-          changed_.push_back(std::move(change));
-        }
+        for (const std::string& change : changed_figures(folder(c))) tell(change);
     if (const std::vector<std::string> others = runs_beside(grid_, cells_); !others.empty())
       warn(
           fmt::format("{}: holds {} of another grid or other seeds ({}), which table.csv, table.md and report.html, "
@@ -252,7 +243,7 @@ class Ablation {
   fs::path cells_;
   std::vector<CellState> states_;
   std::vector<json> summaries_;
-  std::vector<std::string> changed_;                         // figures: a line on each
+  std::vector<std::string> changed_;                         // figures, or files of which nothing tells: a line on each
   std::vector<std::pair<std::string, std::string>> failed_;  // name and error
   std::map<size_t, Clock::time_point> begun_at_;
   int jobs_ = 1, threads_ = 1;

@@ -42,8 +42,11 @@ void write_weights(Session& s, const Import& import) {
   } catch (const Interrupted&) {
     throw;
   } catch (...) {
-    if (import.as == ImportAs::result && !read_records(s.dir).contains("pretext")) {
+    const StageRecords records = read_records(s.dir);
+    const auto written = records.find("pretext");
+    if (import.as == ImportAs::result && (written == records.end() || written->second.under_way)) {
       std::error_code ignored;
+      std::filesystem::remove(s.dir / "stages.json", ignored);
       for (const std::string& file : stage_info("pretext").outputs) std::filesystem::remove(s.dir / file, ignored);
       std::filesystem::remove(config_path(s.dir.string()), ignored);
     }

@@ -14,6 +14,7 @@
 #include "kernels/core/check.h"
 #include "scan/ablate/grid.h"
 #include "scan/config/run_command.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
 namespace {
@@ -26,6 +27,7 @@ std::string seeds_line(const std::vector<uint64_t>& seeds) {
 std::string begun_grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds) {
   const std::filesystem::path file = std::filesystem::path(o.out) / "grid.toml";
   std::error_code none;
+  if (const std::string lost = lost_description(o.out); !lost.empty()) throw Error(o.out + ": " + lost);
   if (!std::filesystem::exists(file, none)) throw Error("no data set: --data NAME:DIR");
   const std::vector<uint8_t> bytes = data::read_file(file);
   const std::string text(bytes.begin(), bytes.end());

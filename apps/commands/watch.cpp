@@ -41,7 +41,8 @@ void watch(const WatchOptions& o) {
     if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
     lost = progress.lost;
     if (progress.finished && !std::exchange(looked, true))
-      for (const std::string& change : changed_inputs(o.run)) fmt::print(stderr, "kith: warning: {}\n", change);
+      for (const std::string& doubt : doubts_about_files(o.run, progress.config))
+        fmt::print(stderr, "kith: warning: {}\n", doubt);
     looked = looked && progress.finished;
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {

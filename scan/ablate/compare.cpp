@@ -40,14 +40,16 @@ json summary_of(const fs::path& run, const RunConfig& config) {
 
 void expect_run(const fs::path& run) {
   if (fs::exists(run / "config.toml")) return;
-  if (fs::exists(run / "grid.toml"))
+  if (is_grid(run))
     throw Error(fmt::format("{0}: a folder of runs, not a run; expected those in it, {0}/cells/*/", run.string()));
   if (fs::exists(run / "run.json"))
     throw Error(
         fmt::format("{0}: a run on rows of features; only runs on images are compared, and its own figures are in "
                     "{0}/summary.json",
                     run.string()));
-  throw Error(fmt::format("{}: not the directory of a run: it has no config.toml", run.string()));
+  const std::string lost = lost_description(run);
+  throw Error(
+      fmt::format("{}: {}", run.string(), lost.empty() ? "not the directory of a run: it has no config.toml" : lost));
 }
 
 bool same_setting(const RunConfig& a, const RunConfig& b) {
@@ -149,7 +151,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     out.summaries.push_back(summary_of(run, config));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     for (std::string& change : changed_figures(run)) out.warnings.push_back(std::move(change));
-    for (std::string& change : changed_inputs(run)) out.warnings.push_back(std::move(change));
+    for (std::string& doubt : doubts_about_files(run, config)) out.warnings.push_back(std::move(doubt));
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
     if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));

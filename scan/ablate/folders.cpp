@@ -10,9 +10,14 @@
 
 #include "data/dataset/digest.h"
 #include "data/formats/files.h"
+#include "kernels/core/check.h"
 #include "scan/config/config_fields.h"
+#include "scan/run/own_folder.h"
 
 namespace kith {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr size_t kDigestDigits = 12;
@@ -43,10 +48,10 @@ std::string cell_folder_name(const std::string& setting, uint64_t seed, const st
   return fmt::format("{},seed={}-{}", readable(setting), seed, digest.substr(0, kDigestDigits));
 }
 
-void keep_folders(Grid& grid, const std::filesystem::path& cells) {
+void keep_folders(Grid& grid, const fs::path& cells) {
   std::map<std::string, std::string> known;
-  if (std::filesystem::is_directory(cells))
-    for (const auto& entry : std::filesystem::directory_iterator(cells))
+  if (fs::is_directory(cells))
+    for (const auto& entry : fs::directory_iterator(cells))
       if (const std::string name = entry.path().filename().string();
           entry.is_directory() && name.size() > kDigestDigits)
         known[name.substr(name.size() - kDigestDigits)] = name;
@@ -55,12 +60,33 @@ void keep_folders(Grid& grid, const std::filesystem::path& cells) {
       cell.folder = at->second;
 }
 
-std::vector<std::string> runs_beside(const Grid& grid, const std::filesystem::path& cells) {
+void expect_descriptions(const Grid& grid, const fs::path& cells) {
+  for (const GridCell& cell : grid.cells) {
+    const fs::path folder = cells / cell.folder, lost = folder / "config.toml";
+    std::error_code ignored;
+    if (fs::exists(lost, ignored) || std::all_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(),
+                                                 [](const auto& file) { return is_beginning_of_run(file.path()); }))
+      continue;
+    const std::string copy = folder.string() + ".toml";  // which every start of the run writes
+    throw Error(fmt::format(
+        "{}: missing, which held every field of the run {}; {}move the folder away, and the same "
+        "command runs it anew",
+        lost.string(), grid.name(cell), fs::exists(copy, ignored) ? fmt::format("copy {} there, or ", copy) : ""));
+  }
+}
+
+bool holds_cells(const Grid& grid, const fs::path& cells) {
+  std::error_code ignored;
+  return std::ranges::any_of(
+      grid.cells, [&](const GridCell& cell) { return fs::exists(cells / cell.folder / "config.toml", ignored); });
+}
+
+std::vector<std::string> runs_beside(const Grid& grid, const fs::path& cells) {
   std::vector<std::string> others;
   std::error_code ignored;
-  for (std::filesystem::directory_iterator at(cells, ignored), end; at != end; at.increment(ignored))
+  for (fs::directory_iterator at(cells, ignored), end; at != end; at.increment(ignored))
     if (const std::string name = at->path().filename().string();
-        std::filesystem::exists(at->path() / "config.toml", ignored) &&
+        fs::exists(at->path() / "config.toml", ignored) &&
         std::ranges::find(grid.cells, name, &GridCell::folder) == grid.cells.end())
       others.push_back(name);
   std::ranges::sort(others);

@@ -21,6 +21,7 @@
 #include "scan/features/neighbours.h"
 #include "scan/features/training.h"
 #include "scan/run/log_ends.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
@@ -146,12 +147,16 @@ void close_log(const RowRun& run) {
     run.report.metric(closing_line(run.dir, stage, "cluster"));
 }
 
-// A line of warning where the neighbours are not as they were written; empty: they are, or there are none.
+// A line of warning where the neighbours are not as they were written, or, where a model is yet to be made of them, nothing tells;
+// empty: they are, or there are none.
 std::string change_of_neighbours(const std::filesystem::path& dir) {
   const char* const name = "neighbours.npy";
   const std::filesystem::path file = dir / name;
-  if (!std::filesystem::exists(file) || !was_changed(read_records(dir), "mine", name, data::digest_of_file(file)))
-    return "";
+  if (!std::filesystem::exists(file)) return "";
+  const StageRecords records = read_records(dir);
+  if (!records.contains("mine") && !std::filesystem::exists(dir / "model.safetensors"))
+    return no_record_text(dir, {"mine"}, fmt::format(", or remove {}, and they are searched for anew", name));
+  if (!was_changed(records, "mine", name, data::digest_of_file(file))) return "";
   return changed_text(file.string(), "mine", "once it is removed, they are searched for anew");
 }
 
@@ -170,6 +175,8 @@ std::optional<SafeTensors> trained_model(const std::filesystem::path& dir, const
 // Trains what is not there yet.
 SafeTensors model_of(const RowRun& run) {
   if (std::optional<SafeTensors> model = trained_model(run.dir, run.origin)) {
+    if (row_model_awaits_record(run.dir)) record_row_model(run.dir);
+    if (const std::string lost = lost_record_of_row_model(run.dir); !lost.empty()) run.report.warn(lost);
     close_log(run);
     return std::move(*model);
   }
@@ -184,6 +191,7 @@ SafeTensors model_of(const RowRun& run) {
   // Beside the model, whose bytes do not depend on the clock.
   data::write_file(timing_path(run.dir), {data::as_bytes(json{{"fit", watch.seconds()}}.dump() + "\n")});
   fit.arrays.metadata = {{kModelOrigin, run.origin.dump()}, {"kith.fit", fit.facts.dump()}};
+  begin_row_model(run.dir);
   write_safetensors(model_file(run.dir), fit.arrays);
   run.report.log_position();  // the lines that the record counts are on disk before it is
   record_row_model(run.dir);

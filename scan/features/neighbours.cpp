@@ -100,14 +100,22 @@ std::optional<data::NpyArray<int64_t>> kept_neighbours(const std::filesystem::pa
 }
 
 data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
-  if (std::optional<data::NpyArray<int64_t>> kept = kept_neighbours(run.dir, run.rows(), k)) return std::move(*kept);
   const std::filesystem::path file = neighbours_file(run.dir);
+  const auto record = [&] {
+    write_record(
+        run.dir, "mine",
+        {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
+  };
+  if (std::optional<data::NpyArray<int64_t>> kept = kept_neighbours(run.dir, run.rows(), k)) {
+    if (const StageRecords records = read_records(run.dir); records.contains("mine") && records.at("mine").under_way)
+      record();  // a kill came between the two
+    return std::move(*kept);
+  }
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
+  write_record(run.dir, "mine", {.origin = {}, .outputs = {}, .version = KITH_VERSION, .under_way = true});
   data::write_npy<int64_t>(file, lists.values, lists.shape);
-  write_record(
-      run.dir, "mine",
-      {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
+  record();
   run.report.note(
       fmt::format("{} of each of {} rows in {:.1f} s", data::counted(k, "neighbour"), run.rows(), watch.seconds()));
   return lists;

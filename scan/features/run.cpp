@@ -9,6 +9,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/log_ends.h"
 #include "scan/run/lost_lines.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -48,6 +49,16 @@ SafeTensors read_row_model(const std::filesystem::path& dir) {
   return read_stage_weights(file, kAgain);
 }
 
+void begin_row_model(const std::filesystem::path& dir) {
+  write_record(dir, "cluster", {.origin = {}, .outputs = {}, .version = KITH_VERSION, .under_way = true});
+}
+
+bool row_model_awaits_record(const std::filesystem::path& dir) {
+  const StageRecords records = read_records(dir);
+  const auto record = records.find("cluster");
+  return record != records.end() && record->second.under_way;
+}
+
 void record_row_model(const std::filesystem::path& dir) {
   StageRecord record{.origin = {}, .outputs = {{kModel, data::digest_of_file(dir / kModel)}}, .version = KITH_VERSION};
   record.lines = lines_of(dir, read_run_file(dir).at("settings").at("method").get<std::string>());
@@ -69,6 +80,11 @@ std::string doubt_about_row_model(const std::filesystem::path& dir) {
       (dir / kModel).string(), kAgain);
 }
 
+std::string lost_record_of_row_model(const std::filesystem::path& dir) {
+  if (!std::filesystem::exists(dir / kModel) || read_records(dir).contains("cluster")) return "";
+  return no_record_text(dir, {"cluster"}, fmt::format(", or remove {}, and {} trains it again", kModel, kAgain));
+}
+
 std::string lost_row_lines(const RowRun& run) {
   LoggedStage method{.name = name_of(run.settings.method)};
   if (run.settings.values.contains("epochs")) method.epochs = run.settings.whole("epochs");
@@ -88,6 +104,8 @@ nlohmann::json read_run_file(const std::filesystem::path& dir) {
         fmt::format("{}: a run on images, which is asked about picture files or --data NAME:DIR; --features asks "
                     "one of kith cluster --features",
                     dir.string()));
+  if (const std::string lost = lost_description(dir); !file && !lost.empty())
+    throw Error(fmt::format("{}: {}", dir.string(), lost));
   if (!file)
     throw Error(fmt::format("{}: no run.json; expected the directory of kith cluster --features", dir.string()));
   try {

@@ -43,10 +43,14 @@ nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
 // model.safetensors of the directory. Error, one line: none is there, it is damaged, or it is not as the stage cluster wrote it.
 SafeTensors read_row_model(const std::filesystem::path& dir);
-void record_row_model(const std::filesystem::path& dir);      // after it was written
-void record_row_judgement(const std::filesystem::path& dir);  // after all that is said of its rows was written
-// Lines of warning; empty: nothing to say. The model is not the one that was judged; the log has lost lines of the method.
+void begin_row_model(const std::filesystem::path& dir);          // before it is written, so that a kill loses no record
+void record_row_model(const std::filesystem::path& dir);         // after it was written
+bool row_model_awaits_record(const std::filesystem::path& dir);  // a kill came between the two
+void record_row_judgement(const std::filesystem::path& dir);     // after all that is said of its rows was written
+// Lines of warning; empty: nothing to say. The model is not the one that was judged; nothing tells whether it is as it was written
+// (scan/run/lost_records.h); the log has lost lines of the method.
 std::string doubt_about_row_model(const std::filesystem::path& dir);
+std::string lost_record_of_row_model(const std::filesystem::path& dir);
 std::string lost_row_lines(const RowRun&);
 
 nlohmann::json read_run_file(const std::filesystem::path& dir);  // Error: no run.json, or an unreadable one

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "data/dataset/digest.h"
+#include "scan/run/log_ends.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -41,6 +45,36 @@ std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir) {
       out.push_back(fmt::format("{}: changed since the run was evaluated; {}", (run_dir / file).string(),
                                 use_of_changed(run_dir, file)));
   }
+  return out;
+}
+
+std::vector<std::string> missing_results(const std::filesystem::path& run_dir, const RunConfig& config) {
+  const StageRecords records = read_records(run_dir);
+  std::vector<std::string> out;
+  for (const StageInfo& stage : stage_table()) {
+    const auto record = records.find(stage.name);
+    if (record == records.end() || record->second.under_way || !takes_part(config, stage.name)) continue;
+    const auto look = [&](const Origin::Values& files, const std::string& remedy) {
+      for (const auto& [file, digest] : files)
+        if (!std::filesystem::exists(run_dir / file))
+          out.push_back(
+              fmt::format("{}: missing, which the stage {} left; {}", (run_dir / file).string(), stage.name, remedy));
+    };
+    look(record->second.outputs, imported(config, stage.name)
+                                     ? "restore it, or kith import begins another run with such weights"
+                                     : fmt::format("kith run --out {} makes it anew{}", run_dir.string(),
+                                                   stage.has_weights() ? ", training the stage again" : ""));
+    look(record->second.given,
+         fmt::format("restore it, or give it again: kith mine --out {} --neighbours FILE", run_dir.string()));
+  }
+  return out;
+}
+
+std::vector<std::string> doubts_about_files(const std::filesystem::path& run_dir, const RunConfig& config) {
+  std::vector<std::string> out = missing_results(run_dir, config);
+  std::ranges::move(changed_inputs(run_dir), std::back_inserter(out));
+  if (std::string text = unrecorded_text(run_dir, config, unrecorded_stages(run_dir, config)); !text.empty())
+    out.push_back(std::move(text));
   return out;
 }
 

@@ -1,8 +1,10 @@
-// Files that the evaluation read or wrote, and that something else has changed since.
+// Files that a stage of a run read or wrote, and that something else has changed or removed since.
 #pragma once
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "scan/config/config.h"
 
 namespace kith {
 
@@ -18,6 +20,13 @@ std::vector<std::string> changed_figures(const std::filesystem::path& run_dir);
 // A line for each of the rows, lists and weights that were evaluated, that are there, and that are others now though no stage was
 // run again: the figures are not of them. Reads these files whole.
 std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir);
+
+// A line for each file that a stage left and that is not there any more; of stages that take part.
+std::vector<std::string> missing_results(const std::filesystem::path& run_dir, const RunConfig&);
+
+// All that is to be told of the files behind the figures of a finished run: missing_results(), changed_inputs(), and a line where
+// nothing tells whether they were changed (lost_records.h).
+std::vector<std::string> doubts_about_files(const std::filesystem::path& run_dir, const RunConfig&);
 
 // What kith run would do with rows, lists or weights that something else than their stage has changed.
 std::string use_of_changed(const std::filesystem::path& run_dir, const std::string& file);

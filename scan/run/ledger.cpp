@@ -10,6 +10,7 @@
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
 #include "scan/run/log_ends.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -147,6 +148,7 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   if (!changed.empty() && !info.has_weights()) {  // whatever it was made from
     if (stage != "evaluate")
       for (const std::string& file : changed) expect_whole(path(file), info);
+    if (!recorded) return {.state = State::valid};
     return {.state = State::valid,
             .warning = changed_text(join(changed), info.name, fmt::format("kith {} makes a new one", info.command))};
   }
@@ -176,7 +178,8 @@ std::string Ledger::once(std::string warning) {
 std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
   const StageInfo& info = stage_info(stage);
   const std::vector<std::string> needed = needed_files(info);
-  std::vector<std::string> warnings;
+  const std::vector<std::string> all_unrecorded = unrecorded_stages(dir_, config_);
+  std::vector<std::string> warnings, unrecorded;
   for (const StageInfo* maker : stages_before(info)) {
     if (!takes_part(config_, maker->name)) continue;
     bool there = true;
@@ -197,7 +200,10 @@ std::vector<std::string> Ledger::require_inputs(const std::string& stage) {
     if (s.state == State::stale)
       throw Error(fmt::format("{}: {}; run the {} stage first", file, s.why, maker->command));
     if (std::string warning = once(s.warning); !warning.empty()) warnings.push_back(std::move(warning));
+    if (std::ranges::find(all_unrecorded, maker->name) != all_unrecorded.end() && !once(maker->name).empty())
+      unrecorded.push_back(maker->name);
   }
+  if (!unrecorded.empty()) warnings.push_back(unrecorded_text(dir_, config_, unrecorded));
   return warnings;
 }
 
@@ -213,16 +219,26 @@ OriginDifference Ledger::compare(const std::string& stage, const std::map<std::s
   return difference(origin_in(metadata, path), origin(stage));
 }
 
-std::vector<std::string> Ledger::begin(const std::string& stage) {
+std::vector<std::string> Ledger::begin(const std::string& stage, Writes writes) {
   const StageInfo& info = stage_info(stage);
   std::vector<std::string> warnings;
-  for (const std::string& file : changed_files(info))
-    warnings.push_back(fmt::format("{}: not what the stage {} made; replaced", file, info.name));
+  const StageRecords records = read_records(dir_);
+  const auto record = records.find(stage);
+  std::vector<std::string> replaced = changed_files(info);
+  if (record != records.end() && writes == Writes::what_it_was_given)
+    std::erase_if(replaced, [&](const std::string& file) {
+      const auto given = record->second.given.find(file);
+      return given != record->second.given.end() && given->second == digest_of(file);
+    });
+  if (record == records.end() && !replaced.empty())
+    warnings.push_back(
+        fmt::format("{}: replaced; stages.json has no record that the stage {} made it", join(replaced), info.name));
+  else
+    for (const std::string& file : replaced)
+      warnings.push_back(fmt::format("{}: not what the stage {} made; replaced", file, info.name));
   before_write();
-  if (!info.has_weights())  // a weight file appears at once, and tells its origin itself
-    write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});
-  else  // the digest of the one that is replaced: a kill before finish() must not make the new one look changed
-    remove_record(dir_, stage);
+  // Without the digests of what is replaced: a kill before finish() must not make new weights look changed.
+  write_record(dir_, stage, {.origin = origin(stage), .outputs = {}, .version = KITH_VERSION, .under_way = true});
   forget(info);
   return warnings;
 }
@@ -238,6 +254,13 @@ void Ledger::finish(const std::string& stage) {
   record.lines = logged.lines;
   record.ends = logged.ends;
   write_record(dir_, stage, record);
+}
+
+void Ledger::complete(const std::string& stage) {
+  const StageRecords records = read_records(dir_);
+  const auto record = records.find(stage);
+  if (record == records.end() || !record->second.under_way || !stage_info(stage).has_weights()) return;
+  if (standing(stage).state == State::valid) finish(stage);
 }
 
 }  // namespace kith

@@ -43,7 +43,9 @@ class Ledger {
     // arithmetic
     bool as_it_was = false;
     bool inputs_alone = false;  // stale: files that it reads have changed, and nothing else
-    std::string warning = "";   // valid: a file was changed since it was written, and is used as it is
+    // valid: a file was changed since it was written, and is used as it is. Of a stage without a record, of which nothing can be
+    // told, require_inputs() warns (lost_records.h).
+    std::string warning = "";
   };
   // Error: weights without an origin, or of other bytes than are on record; rows or lists that were cut.
   Standing standing(const std::string& stage);
@@ -58,10 +60,14 @@ class Ledger {
   OriginDifference compare(const std::string& stage, const std::map<std::string, std::string>& metadata,
                            const std::filesystem::path& path);
 
-  // begin and finish enclose the writing of a stage's files: a result that was begun and not finished is stale. begin returns
-  // a warning for each file about to be replaced that something else than the stage changed or wrote.
-  std::vector<std::string> begin(const std::string& stage);
+  // begin and finish enclose the writing of a stage's files: a result that was begun and not finished is stale, but for weights,
+  // which appear at once and tell their origin. begin returns a warning for each file about to be replaced that something else
+  // than the stage changed or wrote; where it was given lists before and is given some again, those are no such file.
+  enum class Writes : bool { what_it_made, what_it_was_given };
+  std::vector<std::string> begin(const std::string& stage, Writes = Writes::what_it_made);
   void finish(const std::string& stage);
+  // Of valid weights that a command wrote which was killed before finish(): the record that it did not write.
+  void complete(const std::string& stage);
 
  private:
   std::filesystem::path path(const std::string& file) const { return dir_ / file; }

@@ -37,6 +37,7 @@ void expect_nothing_else(const std::string& folder, const std::function<bool(con
   for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
     if (!known(entry->path())) others.push_back(data::printable(entry->path().filename().string()));
   if (others.empty()) return;
+  if (const std::string lost = lost_description(folder); !lost.empty()) throw Error(folder + ": " + lost);
   if (holds_run(folder))
     throw Error(fmt::format("{}: holds a run; expected an empty or a new folder, such as {}", folder,
                             free_name_in(plain_name(folder).parent_path())));
@@ -53,6 +54,29 @@ bool is_beginning_of_run(const fs::path& file) {
 bool is_run_directory(const fs::path& folder) {
   std::error_code ignored;
   return fs::exists(folder / "config.toml", ignored) || fs::exists(folder / "run.json", ignored);
+}
+
+bool is_grid(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "grid.toml", ignored) || !runs_in(folder / "cells").empty();
+}
+
+std::string lost_description(const fs::path& folder) {
+  std::error_code ignored;
+  const auto has = [&](const char* name) { return fs::exists(folder / name, ignored); };
+  if (is_run_directory(folder) || has("grid.toml")) return "";
+  if (is_grid(folder))
+    return "grid.toml is missing, which held the settings and seeds of the runs in cells; the full command of the grid "
+           "(kith ablate FILE, or kith run --seeds with --data) writes it anew";
+  bool weights = false;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+    weights |= entry->path().extension() == ".safetensors";
+  if (!has("stages.json") && !(has("metrics.jsonl") && weights)) return "";
+  if (has("model.safetensors") || has("checkpoint.safetensors") || has("neighbours.npy"))
+    return "run.json is missing, which held the settings and the features of the clustering here; restore it, or begin "
+           "anew in another --out";
+  return "config.toml is missing, which held every field of the run here; restore it (the run's full command with "
+         "another --out, --dry-run and --fields prints it), or begin anew in another --out";
 }
 
 fs::path run_around(const fs::path& path) {

@@ -10,7 +10,7 @@
 namespace kith {
 
 // Error, one line, with what lies there and a name that is free, beside it where it is a run's: the folder holds more than what is
-// `known` to be the command's own.
+// `known` to be the command's own. Of a run or a grid that has lost its description the line is lost_description().
 void expect_nothing_else(const std::string& folder,
                          const std::function<bool(const std::filesystem::path& file)>& known);
 
@@ -19,6 +19,13 @@ bool is_beginning_of_run(const std::filesystem::path& file);
 
 // Whether it is the directory of a run, on images or on rows of features.
 bool is_run_directory(const std::filesystem::path& folder);
+
+// What is said of the directory of a run, or of a grid of runs, without the file that describes it: the file, what it held, and
+// what brings it back. Empty: the file is there, or the folder is no such directory. Told by what else a run leaves.
+std::string lost_description(const std::filesystem::path& folder);
+
+// Whether the folder is that of a grid of runs (kith ablate, kith run --seeds).
+bool is_grid(const std::filesystem::path& folder);
 
 // The directory of a run that the path lies in, itself not counted, by its name or where links lead; empty: none. Told by its
 // configuration with its log or its records.

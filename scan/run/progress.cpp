@@ -141,10 +141,12 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
   const bool known = std::filesystem::exists(config), certain = known && !is_older(config, worker);
   if (known)
     out.config = config_of_run(run_dir);
-  else if (std::filesystem::exists(run_dir / "grid.toml"))
+  else if (is_grid(run_dir))
     throw Error(fmt::format("{0}: a folder of runs; expected one of those in it, {0}/cells/NAME", run_dir.string()));
   else if (std::filesystem::exists(run_dir / "run.json"))
     throw Error(run_dir.string() + ": a run on rows of features; only runs on images are watched");
+  else if (const std::string lost = lost_description(run_dir); !lost.empty())
+    throw Error(fmt::format("{}: {}", run_dir.string(), lost));
   else if (!out.worked_on)
     throw Error(run_dir.string() + (std::filesystem::exists(log)
                                         ? ": a run began here and ended before it had saved anything"

@@ -21,6 +21,7 @@ void write_records(const std::filesystem::path& run_dir, const StageRecords& rec
   for (const auto& [name, r] : records) {
     all[name] = to_json(r.origin);
     all[name]["outputs"] = r.outputs;
+    if (!r.given.empty()) all[name]["given"] = r.given;
     if (r.lines) all[name]["lines"] = *r.lines;
     if (r.ends) all[name]["ends"] = *r.ends;
     all[name]["version"] = r.version;
@@ -35,6 +36,7 @@ bool follow(const StageRecords& records, const RunConfig& config) {
   return std::ranges::all_of(stage_table(), [&](const StageInfo& stage) {
     const auto record = records.find(stage.name);
     if (record == records.end() || !takes_part(config, stage.name)) return true;
+    if (record->second.under_way && stage.has_weights()) return true;  // they appear at once, and those before stand
     Origin::Values fields = record->second.origin.fields;
     if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
     return !record->second.under_way && fields == deciding_fields(config, stage.affects);
@@ -45,7 +47,8 @@ bool stands(const StageRecords& records, const RunConfig& config, const std::str
   const auto stages = stage_table();
   return std::ranges::all_of(stages, [&](const StageInfo& stage) {
     const auto record = records.find(stage.name);
-    return stage.command != command || (record != records.end() && follow(StageRecords{*record}, config));
+    return stage.command != command ||
+           (record != records.end() && !record->second.under_way && follow(StageRecords{*record}, config));
   });
 }
 
@@ -95,6 +98,7 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
     for (const auto& [stage, j] : all.items())
       records[stage] = {.origin = origin_from_json(j),
                         .outputs = j.at("outputs").get<Origin::Values>(),
+                        .given = j.value("given", Origin::Values()),
                         .lines = count(j, "lines"),
                         .ends = count(j, "ends"),
                         .version = j.at("version").get<std::string>(),
@@ -102,8 +106,8 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
   } catch (const json::exception&) {
     throw Error(
         fmt::format("{}: damaged: expected what kith writes, a JSON object of stages with data, fields, inputs and "
-                    "outputs; restore it, or remove it, and kith run goes on with the weights, rows and lists that "
-                    "are there",
+                    "outputs; restore it, or remove it: then what is there is used with a warning, as nothing else "
+                    "tells whether it was changed",
                     path.string()));
   }
   return records;
@@ -113,11 +117,6 @@ void write_record(const std::filesystem::path& run_dir, const std::string& stage
   StageRecords records = read_records(run_dir);
   records[stage] = record;
   write_records(run_dir, records);
-}
-
-void remove_record(const std::filesystem::path& run_dir, const std::string& stage) {
-  StageRecords records = read_records(run_dir);
-  if (records.erase(stage) > 0) write_records(run_dir, records);
 }
 
 }  // namespace kith

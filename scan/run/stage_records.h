@@ -13,6 +13,8 @@ namespace kith {
 struct StageRecord {
   Origin origin;
   Origin::Values outputs;  // file -> digest
+  Origin::Values given =
+      {};  // of files that the stage wrote as others had found them (kith mine --neighbours): also digests
   std::optional<int64_t> lines =
       {};                            // that its command has in the log by then (log_ends.h); none: an earlier version's
   std::optional<int64_t> ends = {};  // of earlier attempts there; none: an earlier version's
@@ -38,7 +40,6 @@ std::string changed_text(const std::string& file, const std::string& stage, cons
 
 StageRecords read_records(const std::filesystem::path& run_dir);  // none where there is no file; Error: damaged
 void write_record(const std::filesystem::path& run_dir, const std::string& stage,
-                  const StageRecord&);                                               // beside the others
-void remove_record(const std::filesystem::path& run_dir, const std::string& stage);  // if there is one
+                  const StageRecord&);  // beside the others
 
 }  // namespace kith

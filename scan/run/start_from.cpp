@@ -17,6 +17,7 @@
 #include "data/formats/has_name.h"
 #include "kernels/core/check.h"
 #include "scan/run/ledger.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 #include "scan/text/json_text.h"
@@ -129,6 +130,10 @@ ReusePlan plan_reuse(const RunConfig& config, const data::Dataset& data, const f
     left.insert(stage->outputs.begin(), stage->outputs.end());
     plan.notes.push_back(fmt::format("{}: runs again: {}", stage->name, why));
   }
+  std::vector<std::string> unrecorded = unrecorded_stages(from, config);
+  std::erase_if(unrecorded,
+                [&](const std::string& stage) { return std::ranges::find(plan.stages, stage) == plan.stages.end(); });
+  if (!unrecorded.empty()) plan.warnings.push_back(unrecorded_text(from, config, unrecorded));
   if (plan.stages.empty())
     throw Error(fmt::format("--from {}: nothing of it can be taken over ({})", from.string(), first_reason));
   return plan;

@@ -15,6 +15,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/ledger.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -84,6 +85,10 @@ std::string changed_maker(const StageRecords& records, const std::string& file, 
   return "";
 }
 
+bool is_recorded(const StageRecords& records, const std::string& file) {
+  return std::ranges::any_of(records, [&](const auto& of) { return of.second.outputs.contains(file); });
+}
+
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
 std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
                          const SafeTensors& weights) {
@@ -107,7 +112,8 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
       if (added) at->second = data::digest_of_file(dir / file);
       if (at->second == digest) continue;
       const std::string maker = changed_maker(records, file, at->second);
-      if (maker.empty()) return made_anew(file + " was made anew since");
+      if (maker.empty())
+        return made_anew(file + (is_recorded(records, file) ? " was made anew since" : " has changed since"));
       return fmt::format("{} is not what the stage {} made; the network of the stage {} was made before; {}", file,
                          maker, stage, use_of_changed(dir, file));
     }
@@ -147,6 +153,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   const StageRecords records = read_records(dir);
   std::string digest;
   std::tie(run.weights, digest) = weights_of(run, records);
+  run.recorded = records.contains(run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   run.superseded = change_since(dir, run.config, run.stage, run.weights);
   if (run.stage == "pretext") return run;
@@ -164,6 +171,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
 std::vector<std::string> doubts_about(const TrainedRun& run) {
   std::vector<std::string> out;
   if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
+  if (!run.recorded) out.push_back(unrecorded_text(run.dir, run.config, {run.stage}));
   if (run.changed_summary)
     out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
                                "kith evaluate makes a new one; names are of it"));
@@ -177,12 +185,14 @@ std::vector<std::string> untold(const TrainedRun& run) {
   if (run.clusters == 0) return {};
   const auto missing = [&](const char* file) { return !fs::exists(run.dir / file); };
   const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
-  if (missing("stages.json")) {
+  const StageRecords records = read_records(run.dir);
+  if (!records.contains("evaluate")) {
     if (missing("summary.json")) return {};  // not evaluated, for all that is known
     return {
-        fmt::format("{}: missing, which tells whether the evaluation is of this network: its clusters go without names "
-                    "and distances{}",
-                    (run.dir / "stages.json").string(), again)};
+        fmt::format("{}: {}, which tells whether the evaluation is of this network: its clusters go without names and "
+                    "distances; kith evaluate --out {} gives them back",
+                    (run.dir / "stages.json").string(),
+                    missing("stages.json") ? "missing" : "the record of the evaluation is missing", run.dir.string())};
   }
   if (run.told == Told::nothing) {
     if (missing("summary.json")) return {};
@@ -192,7 +202,7 @@ std::vector<std::string> untold(const TrainedRun& run) {
         run.dir.string(), run.stage)};
   }
   std::vector<std::string> out;
-  const Origin::Values data = read_records(run.dir).at("evaluate").origin.data;
+  const Origin::Values& data = records.at("evaluate").origin.data;
   const bool named = std::ranges::any_of(
       data, [](const auto& part) { return part.first.ends_with(" labels") && part.second != "none"; });
   if (named && missing("summary.json"))
@@ -208,6 +218,7 @@ std::string no_run_directory(const fs::path& dir) {
   std::error_code ignored;
   if (fs::exists(dir / "run.json", ignored))
     return "a run on rows of features, not on images; kith predict asks it with --features";
+  if (std::string lost = lost_description(dir); !lost.empty()) return lost;
   if (fs::exists(dir / "metrics.jsonl", ignored) && !fs::exists(dir / "stages.json", ignored))
     return "the run here has not saved anything yet (it has no config.toml); ask again after its first checkpoint";
   const std::vector<std::string> runs = runs_in(dir);

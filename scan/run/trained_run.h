@@ -28,6 +28,7 @@ struct TrainedRun {
   // do: "... cluster.safetensors was made anew since; kith run --out DIR brings it up to date". Empty: nothing.
   std::string superseded;
   Told told = Told::nothing;
+  bool recorded = true;          // stages.json tells whether the weights are as the stage wrote them
   bool changed_summary = false;  // summary.json, which has the names, is not as the evaluation wrote it
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
@@ -38,15 +39,16 @@ struct TrainedRun {
 // stages write.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
 
-// A line of warning for each reason to doubt the network: it is not that of the run as it stands, or a file of the evaluation,
-// with the names of clusters, was changed.
+// A line of warning for each reason to doubt the network: it is not that of the run as it stands, nothing tells whether it is as
+// its stage wrote it, or a file of the evaluation, with the names of clusters, was changed.
 std::vector<std::string> doubts_about(const TrainedRun&);
 
 // A line for each reason why an evaluated run answers without the names of its clusters, or without distances: its network was made
 // anew since, or a file is missing that tells them. None where there were none to tell.
 std::vector<std::string> untold(const TrainedRun&);
 
-// What is said of a folder that has no configuration of a run: that a run there has not saved anything yet, where its log is.
+// What is said of a folder that has no configuration of a run: that it was lost (own_folder.h), or that a run there has not saved
+// anything yet, where its log is.
 std::string no_run_directory(const std::filesystem::path& dir);
 
 // The class that each cluster was matched to, by summary.json; empty names where labels were not there, a cluster matched none, or

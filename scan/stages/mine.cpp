@@ -131,10 +131,10 @@ void write_lists(const Session& s, const std::string& split, const Neighbours& l
   data::write_npy<int64_t>(neighbours_path(s.dir, split), lists.index, {lists.rows, lists.k});
 }
 
-// The record leaves the file out: it was not made from the run's features.
+// The record has the file apart: it was not made from the run's features.
 void disown(const Session& s, const std::string& file) {
   StageRecord record = read_records(s.dir).at("mine");
-  record.outputs.erase(file);
+  record.given.insert(record.outputs.extract(file));
   write_record(s.dir, "mine", record);
 }
 
@@ -170,7 +170,7 @@ void mine_splits(Session& s, const std::filesystem::path& given) {
   const Neighbours scored = mine_split(s, "test", s.data.scored(), of.scored, of.cols, s.config.mine.k_test);
   s.report.step(s.data.scored().count);
   alone(ranks, [&] {
-    begin_results(s, "mine");
+    begin_results(s, "mine", given.empty() ? Ledger::Writes::what_it_made : Ledger::Writes::what_it_was_given);
     write_lists(s, "train", train);
     write_lists(s, "test", scored);
     finish_results(s, "mine");

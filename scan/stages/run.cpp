@@ -19,7 +19,9 @@ bool taken_over(Session& s, const std::string& stage) {
   if (standing.state == Ledger::State::refused) throw s.ledger.refusal(stage, standing);
   if (standing.state == Ledger::State::stale && !standing.why.empty())
     s.report.note(fmt::format("{}: runs again: {}", stage, standing.why));
-  return standing.state == Ledger::State::valid;
+  if (standing.state != Ledger::State::valid) return false;
+  s.ledger.complete(stage);
+  return true;
 }
 
 // Unless all that the command makes stands.

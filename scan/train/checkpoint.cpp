@@ -51,11 +51,15 @@ SafeTensors take_section(const SafeTensors& file, const std::string& section) {
 void start_stage(Session& s, const std::string& stage) {
   alone(s.ctx.collective(), [&] {
     report_all(s, s.ledger.require_inputs(stage));
+    for (const StageInfo* before : stages_before(stage_info(stage)))
+      if (takes_part(s.config, before->name)) s.ledger.complete(before->name);
     s.ledger.origin(stage);
   });
 }
 
-void begin_results(const Session& s, const std::string& stage) { report_all(s, s.ledger.begin(stage)); }
+void begin_results(const Session& s, const std::string& stage, Ledger::Writes writes) {
+  report_all(s, s.ledger.begin(stage, writes));
+}
 
 // The lines that the record counts are on disk before it is.
 void finish_results(const Session& s, const std::string& stage) {

@@ -18,7 +18,7 @@ SafeTensors take_section(const SafeTensors& file, const std::string& section);
 // files that others changed. Error: Ledger::require_inputs.
 void start_stage(Session&, const std::string& stage);
 // Called before and after a stage writes its files. Warns of changed files that it replaces.
-void begin_results(const Session&, const std::string& stage);
+void begin_results(const Session&, const std::string& stage, Ledger::Writes = Ledger::Writes::what_it_made);
 void finish_results(const Session&, const std::string& stage);
 
 // checkpoint_<stage>.safetensors; `state` holds counters and other small things.

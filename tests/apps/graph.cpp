@@ -137,6 +137,17 @@ TEST_F(Graphs, OfOthersAreUsedByLaterStages) {
   EXPECT_EQ(lists().shape, (std::vector<int64_t>{200, 1}));
   EXPECT_EQ(lists().values, want);
 
+  const Outcome given_again = mine("own.npy");  // the stage wrote the file itself
+  EXPECT_EQ(given_again.err.find("replaced"), std::string::npos) << given_again.err;
+  EXPECT_EQ(lists().values, want);
+  std::swap(want[10], want[11]);  // by hand
+  data::write_npy<int64_t>(path("a/neighbours_train.npy"), want, {200, 1});
+  const Outcome by_hand = mine("own.npy");
+  EXPECT_NE(by_hand.err.find("neighbours_train.npy: not what the stage mine made; replaced"), std::string::npos)
+      << by_hand.err;
+  std::swap(want[10], want[11]);
+  EXPECT_EQ(lists().values, want);
+
   const Outcome again = run("a", {"--set", "mine.k=4"});
   ASSERT_EQ(again.status, 0) << again.err;
   EXPECT_NE(again.err.find("neighbours_train.npy: not what the stage mine made; used as it is"), std::string::npos)

@@ -8,8 +8,8 @@
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
 #include "scan/run/metrics_log.h"
-#include "scan/run/stage_records.h"
 #include "tests/apps/what_stands_fixture.h"
+#include "tests/support/lost_record.h"
 
 namespace kith::test {
 namespace {
@@ -145,7 +145,7 @@ TEST_F(WhatStands, DamagedWeightsAreNamedWithWhatToDo) {
   std::memcpy(nan.arrays.at("cluster_head.0.bias").bytes.data() + sizeof value, &value, sizeof value);
   write_safetensors(file, nan);
   told(run("a", {"--quiet"}));
-  remove_record(root_ / "a", "selflabel");  // of an earlier version there is none, and the numbers are looked at
+  lose_record(root_ / "a", "selflabel");  // of an earlier version there is none, and the numbers are looked at
   const Outcome o = kith({"export", "--run", path("a"), "--onnx", path("net.onnx")});
   told(o);
   EXPECT_NE(o.err.find("cluster_head.0.bias: element 1 is nan, expected finite values"), std::string::npos) << o.err;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "data/formats/npy.h"
+#include "scan/run/stage_records.h"
 #include "tests/scan/features/support.h"
 
 namespace kith::test {
@@ -27,6 +28,39 @@ TEST_F(RowRuns, NeighboursThatWereChangedAreToldOf) {
   std::filesystem::remove(c.dir / "model.safetensors");
   run(c);
   EXPECT_EQ(count_of(report, "neighbours.npy: not what the stage mine made; used as it is"), 1);
+}
+
+TEST_F(RowRuns, NeighboursWithoutARecordAreToldOf) {
+  const RowClustering c = clustering("unrecorded", "temi", {FeatureMatrix::of(blobs(150, 6, 3, 0.3f).view())}, kTemi);
+  run(c);
+  std::filesystem::remove(c.dir / "stages.json");
+  std::filesystem::remove(c.dir / "model.safetensors");
+  run(c);
+  EXPECT_EQ(count_of(report, "stages.json: missing: nothing tells whether what the stage mine left is as it was made"),
+            1);
+  run(c);  // of a model that is on record
+  EXPECT_EQ(count_of(report, "nothing tells"), 1);
+}
+
+// Killed between a file and its record, or between the two that it is of.
+TEST_F(RowRuns, TheRecordsOfAKilledCommandAreCompletedByTheNext) {
+  const RowClustering c = clustering("killed", "temi", {FeatureMatrix::of(blobs(150, 6, 3, 0.3f).view())}, kTemi);
+  run(c);
+  const StageRecords whole = read_records(c.dir);
+  const auto killed = [&](const std::string& stage) {
+    StageRecord record = whole.at(stage);
+    record.outputs.clear();
+    record.under_way = true;
+    write_record(c.dir, stage, record);
+    run(c);
+    EXPECT_FALSE(read_records(c.dir).at(stage).under_way) << stage;
+    EXPECT_EQ(read_records(c.dir).at(stage).outputs, whole.at(stage).outputs) << stage;
+  };
+  killed("cluster");
+  std::filesystem::remove(c.dir / "model.safetensors");
+  killed("mine");
+  EXPECT_EQ(count_of(report, "nothing tells"), 0);
+  EXPECT_EQ(count_of(report, "neighbours.npy"), 0);
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <functional>
 #include <limits>
 
-#include "scan/run/stage_records.h"
 #include "scan/stages/predict.h"
 #include "scan/train/checkpoint.h"
 #include "tests/scan/stages/stages_support.h"
+#include "tests/support/lost_record.h"
 #include "tests/support/protobuf.h"
 
 namespace kith {
@@ -155,7 +155,7 @@ TEST(Export, WhatCannotBeIsOneLineAndWritesNothing) {
   Clustered c("export_errors", {.width = 4, .projection = 8}, striped_data());
   const fs::path weights = c.run.file("cluster.safetensors"), onnx = c.run.file("net.onnx");
   const SafeTensors good = read_safetensors(weights);
-  remove_record(c.run.folder.path(), "cluster");  // to which changed bytes would be enough
+  lose_record(c.run.folder.path(), "cluster");  // to which changed bytes would be enough
   const auto error = [&](const std::function<void(SafeTensors&)>& change) {
     SafeTensors file = good;
     change(file);
@@ -188,7 +188,9 @@ TEST(Export, WhatCannotBeIsOneLineAndWritesNothing) {
   EXPECT_EQ(bytes_of(c.run.file("config.toml")), config);
   fs::remove(c.run.file("config.toml"));
   EXPECT_EQ(error_of([&] { c.exported(); }),
-            c.run.folder.path().string() + ": no run directory (it has no config.toml)");
+            c.run.folder.path().string() +
+                ": config.toml is missing, which held every field of the run here; restore it (the run's full command "
+                "with another --out, --dry-run and --fields prints it), or begin anew in another --out");
 }
 
 // Networks, images, and what kith computes, for another program to compare.

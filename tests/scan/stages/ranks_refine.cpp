@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "nn/state/safetensors.h"
-#include "scan/run/stage_records.h"
 #include "tests/scan/stages/ranks_support.h"
 #include "tests/scan/step_bounds.h"
+#include "tests/support/lost_record.h"
 
 namespace kith {
 namespace {
@@ -56,7 +56,7 @@ class RanksRefine : public testing::Test {
       cluster(s);
     });
     begun_ = read_safetensors(tiny_.file("cluster.safetensors"));
-    remove_record(tiny_.file("").parent_path(), "cluster");  // whose weights are moved
+    lose_record(tiny_.file("").parent_path(), "cluster");  // whose weights are moved
   }
 
   // The loss of the step, and what it did to the weights; `moved` as of step_bounds.
