@@ -94,8 +94,11 @@ void cluster_rows(const ClusterFeatures& o) {
   if (const std::filesystem::path log = std::filesystem::path(o.out) / "metrics.jsonl"; std::filesystem::exists(log))
     read_metrics(log);
   if (o.dry_run) {
-    for (const FeatureMatrix& space : clustering.spaces)
-      if (const std::string text = lost_in_f32(space); !text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
+    std::vector<std::string> doubts;
+    for (const FeatureMatrix& space : clustering.spaces) doubts.push_back(lost_in_f32(space));
+    doubts.push_back(lost_record_of_row_model(o.out));
+    for (const std::string& text : doubts)
+      if (!text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);
     return print_rows_plan(clustering, progress_of(clustering, origin), opened.line, o.json);
   }
   const NewFolder folder(o.out, "run.json");

@@ -10,6 +10,7 @@
 #include "nn/state/safetensors.h"
 #include "tests/apps/commands/cluster_fixture.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/lost_record.h"
 
 namespace kith::test {
 namespace {
@@ -125,6 +126,11 @@ TEST_F(ClusterProgram, ADryRunLooksAtWhatIsThere) {
       }
       std::ofstream(file, std::ios::binary) << whole;
     }
+  EXPECT_EQ(dry({}).err, "");
+  lose_record(root / "run", "cluster");
+  const Outcome doubted = dry({});
+  EXPECT_NE(doubted.err, "");
+  EXPECT_EQ(kith(command("run", settings)).err, doubted.err);
   fs::remove(root / "run" / "model.safetensors");
   std::ofstream(root / "run" / "checkpoint.safetensors") << "cut";
   const Outcome planned = dry({});
