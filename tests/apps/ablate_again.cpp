@@ -5,6 +5,7 @@
 #include "tests/apps/ablate_fixture.h"
 #include "tests/apps/in_folder.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -48,9 +49,7 @@ TEST_F(Ablate, WeightsOfFinishedCellsThatAreGoneOrOthersAreNoticed) {
   EXPECT_TRUE(text_of(file) == bytes);
   EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
 
-  std::string flipped = bytes;
-  flipped.back() = static_cast<char>(flipped.back() ^ 1);
-  std::ofstream(file, std::ios::binary) << flipped;
+  flip_bit(file);
   for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}}) {
     const Outcome o = ablate(more);
     EXPECT_EQ(o.status, 1);

@@ -6,6 +6,7 @@
 #include "data/formats/npy.h"
 #include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -190,12 +191,10 @@ TEST_F(ChangedRuns, AnotherPrecisionIsNamedWhereverItIsMixed) {
 TEST_F(ChangedRuns, FilesThatWereEvaluatedAreNotChangedUnnoticed) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, "") << command;
-  std::string lists = text_of(root_ / "a" / "neighbours_train.npy"),
-              weights = text_of(root_ / "a" / "cluster.safetensors");
+  std::string lists = text_of(root_ / "a" / "neighbours_train.npy");
   std::swap(lists[lists.size() - 8], lists[lists.size() - 16]);
-  weights.back() = static_cast<char>(weights.back() ^ 1);
   std::ofstream(root_ / "a" / "neighbours_train.npy", std::ios::binary) << lists;
-  std::ofstream(root_ / "a" / "cluster.safetensors", std::ios::binary) << weights;
+  flip_bit(root_ / "a" / "cluster.safetensors");
   const auto before = contents("a");
   const std::string since = ": changed since the run was evaluated; kith run --out " + path("a");
   for (const char* command : {"watch", "compare"}) {
@@ -214,9 +213,7 @@ TEST_F(ChangedRuns, FilesThatWereEvaluatedAreNotChangedUnnoticed) {
 TEST_F(ChangedRuns, RowsThatAreChangedMakeAnotherNetworkOnlyByOtherNeighbours) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   const fs::path file = root_ / "a" / "features_train.npy";
-  std::string rows = text_of(file);
-  rows[rows.size() - 4] = static_cast<char>(rows[rows.size() - 4] ^ 1);  // the least digit of the last value
-  std::ofstream(file, std::ios::binary) << rows;
+  flip_bit(file, 4);
   const std::string since = "kith: warning: " + file.string() +
                             ": changed since the run was evaluated; kith run --out " + path("a") +
                             " would take the file as it is and search for neighbours again, and if it finds others, "

@@ -5,6 +5,7 @@
 #include "tests/apps/in_folder.h"
 #include "tests/apps/run_fixture.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -13,10 +14,6 @@ class DamagedRuns : public Runs {
  protected:
   std::string path(const std::string& name) const { return (root_ / name).string(); }
   static void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
-  static std::string flipped(std::string bytes) {
-    bytes.back() = static_cast<char>(bytes.back() ^ 1);  // of the last tensor
-    return bytes;
-  }
   std::map<std::string, std::string> contents(const std::string& run) const {
     std::map<std::string, std::string> all;
     for (const auto& entry : fs::recursive_directory_iterator(root_ / run))
@@ -45,7 +42,7 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
   const auto good = contents("a");
   for (const std::string stage : {"pretext", "cluster", "selflabel"}) {
     const fs::path file = root_ / "a" / (stage + ".safetensors");
-    write(file, flipped(text_of(file)));
+    flip_bit(file);
     const std::string line = "kith: error: " + file.string() + ": not the bytes that the stage " + stage +
                              " wrote: damaged, or changed by hand; restore it, or remove it, and kith run trains that "
                              "stage again\n";
@@ -85,7 +82,7 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
   }
   // By name a stage replaces what it left.
   const fs::path file = root_ / "a" / "cluster.safetensors";
-  write(file, flipped(text_of(file)));
+  flip_bit(file);
   EXPECT_NE(kith(command("cluster", "a", {"--quiet"})).err.find("not what the stage cluster made; replaced"),
             std::string::npos);
   EXPECT_TRUE(text_of(file) == good.at("cluster.safetensors"));
@@ -129,7 +126,8 @@ TEST_F(DamagedRuns, ArraysThatWereCutSayWhatMakesThemAnew) {
   const std::string records = text_of(root_ / "a" / "stages.json");
   write(root_ / "a" / "stages.json", records.substr(0, records.size() / 2));
   EXPECT_NE(refused(again()).find("stages.json: damaged: expected what kith writes"), std::string::npos);
-  EXPECT_NE(refused(again()).find("; restore it, or remove it: then what is there is used with a warning"), std::string::npos);
+  EXPECT_NE(refused(again()).find("; restore it, or remove it: then what is there is used with a warning"),
+            std::string::npos);
   fs::remove(root_ / "a" / "stages.json");
   EXPECT_EQ(kith(again()).status, 0);
 }

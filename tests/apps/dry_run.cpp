@@ -6,6 +6,7 @@
 #include "data/formats/npy.h"
 #include "tests/apps/run_fixture.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -130,9 +131,7 @@ TEST_F(DryRun, SaysOfEachStageWhatTheRunThenDoes) {
 TEST_F(DryRun, OfRowsThatWereChangedOnlyTheSearchIsSure) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   const fs::path file = root_ / "a" / "features_test.npy";
-  std::string rows = text_of(file);
-  rows[rows.size() - 4] = static_cast<char>(rows[rows.size() - 4] ^ 1);  // the least digit of the last value
-  std::ofstream(file, std::ios::binary) << rows;
+  flip_bit(file, 4);
   const std::map<std::string, Stage> plan = planned("a", {});
   EXPECT_TRUE(plan.at("pretext").done);
   EXPECT_EQ(plan.at("mine").why, "features_test.npy has changed");

@@ -3,6 +3,7 @@
 
 #include "tests/apps/run_fixture.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -30,9 +31,7 @@ TEST_F(ExportCommand, WritesTheNetworkOfARunAndReadsNothingElse) {
   // Weights that are not as their stage wrote them make no network for others.
   const std::string before = text_of(root_ / "net.onnx");
   const fs::path weights = root_ / "a" / "selflabel.safetensors";
-  std::string bytes = text_of(weights);
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  std::ofstream(weights, std::ios::binary) << bytes;
+  flip_bit(weights);
   EXPECT_EQ(
       kith({"export", "--run", path("a"), "--onnx", path("net.onnx")}).err,
       "kith: error: " + weights.string() +

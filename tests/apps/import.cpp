@@ -7,6 +7,7 @@
 #include "nn/state/safetensors.h"
 #include "tests/apps/run_fixture.h"
 #include "tests/apps/terminal.h"
+#include "tests/support/flipped.h"
 #include "tests/support/small_files.h"
 
 namespace kith::test {
@@ -40,15 +41,14 @@ TEST_F(Import, ARunGoesOnFromIt) {
   EXPECT_NE(on.out.find("SCAN + self-labelling"), std::string::npos) << on.out;
   // Imported weights that are others by now are no more asked than trained on.
   const fs::path weights = root_ / "b" / "pretext.safetensors";
-  const std::string bytes = text_of(weights);
-  std::ofstream(weights, std::ios::binary) << bytes.substr(0, bytes.size() - 1) + static_cast<char>(bytes.back() ^ 1);
+  flip_bit(weights);
   for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
            {"run", "--out", path("b"), "--quiet"},
            {"features", "--run", path("b"), "--data", "fashion-mnist:" + path("data"), "--out", path("F.npy")}})
     EXPECT_EQ(kith(words).err, "kith: error: " + weights.string() +
                                    ": not the bytes that the stage pretext wrote: damaged, or changed by hand; restore "
                                    "it, or kith import begins another run with such weights\n");
-  std::ofstream(weights, std::ios::binary) << bytes;
+  flip_bit(weights);  // back
   const Outcome again = kith({"import", path("a/pretext.safetensors"), "--out", path("b")});
   EXPECT_EQ(again.err, "kith: error: " + path("b") + ": holds a run, which kith run --out " + path("b") +
                            " continues; kith import begins one; expected an empty or a new folder\n");

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/scan/stages/stages_support.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -134,9 +135,7 @@ TEST(FinishedSummary, IsThatOfAWholeRunOfThisConfiguration) {
     EXPECT_FALSE(results_stand(run.folder.path(), config, summary)) << name;
     std::filesystem::copy_file(kept, file);
     EXPECT_TRUE(results_stand(run.folder.path(), config, summary)) << name;
-    std::string bytes = bytes_of(file);
-    bytes.back() = static_cast<char>(bytes.back() ^ 1);
-    std::ofstream(file, std::ios::binary) << bytes;
+    flip_bit(file);
     const std::string error = error_of([&] { results_stand(run.folder.path(), config, summary); });
     EXPECT_TRUE(error.starts_with(file.string() + ": not the bytes that the stage ") &&
                 error.ends_with("; restore it, or remove it, and the same command trains that stage again"))
