@@ -86,9 +86,8 @@ void expect_record_of_rows(const TrainedRun& run, const std::filesystem::path& p
   if (read_records(run.dir).contains("features")) return;
   const std::filesystem::path file = run.dir / "stages.json";
   throw Error(fmt::format(
-      "{}: {}, which tells whether {} is what the pretext's network made of the train images; restore the file, or "
-      "kith "
-      "pretext --out {} makes the rows anew, of the weights that are there",
+      "{}: {}, which tells whether {} is what the pretext's network made of the train images; restore "
+      "the file, or kith pretext --out {} makes the rows anew, of the weights that are there",
       file.string(), std::filesystem::exists(file) ? "the record of the stage features is missing" : "missing",
       path.filename().string(), run.dir.string()));
 }
