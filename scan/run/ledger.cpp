@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "data/dataset/digest.h"
 #include "data/formats/npy.h"
@@ -11,6 +12,7 @@
 #include "nn/state/safetensors.h"
 #include "scan/run/log_ends.h"
 #include "scan/run/lost_records.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -74,12 +76,15 @@ const std::string& Ledger::digest_of(const std::string& file) {
   return at != digests_.end() ? at->second : digests_[file] = data::digest_of_file(path(file));
 }
 
+Origin::Values Ledger::fields_of(RunConfig config, const StageInfo& stage) const {
+  if (config.cluster.classes == 0) config.cluster.classes = data_.classes();  // 0 means them, by another name
+  return deciding_fields(config, stage.affects);
+}
+
 const Origin& Ledger::origin(const std::string& stage) {
   if (const auto at = origins_.find(stage); at != origins_.end()) return at->second;
   const StageInfo& info = stage_info(stage);
-  RunConfig config = config_;
-  if (config.cluster.classes == 0) config.cluster.classes = data_.classes();  // 0 means them, by another name
-  Origin origin{.fields = deciding_fields(config, info.affects)};
+  Origin origin{.fields = fields_of(config_, info)};
   if (parts_.empty()) parts_ = data::parts_of(data_);
   for (const std::string& part : info.data)
     if (const auto at = parts_.find(part); at != parts_.end()) origin.data[part] = at->second;
@@ -118,8 +123,21 @@ std::vector<std::string> Ledger::changed_files(const StageInfo& stage) {
   return changed;
 }
 
+// Before this command writes its own.
+void Ledger::read_settings() {
+  if (std::exchange(looked_, true)) return;
+  if (fs::exists(path("config.toml"))) before_ = config_of_run(dir_);
+}
+
+// What is known of files without a record: the settings that the directory had.
+OriginDifference Ledger::difference_of_settings(const StageInfo& stage) const {
+  return before_ ? difference({.fields = fields_of(*before_, stage)}, {.fields = fields_of(config_, stage)})
+                 : OriginDifference{};
+}
+
 Ledger::Standing Ledger::standing(const std::string& stage) {
   const StageInfo& info = stage_info(stage);
+  read_settings();
   const StageRecords records = read_records(dir_);
   const auto record = records.find(stage);
   const bool recorded = record != records.end();
@@ -133,12 +151,10 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
     if (recorded && record->second.outputs.contains(file) && !fs::exists(path(file))) return without(file);
 
   Origin was;
-  std::vector<std::string> changed = changed_files(info);
+  const std::vector<std::string> changed = changed_files(info);
   const std::string& first = info.outputs.front();
   if (info.has_weights()) {
     was = origin_in(read_stage_metadata(path(first)), path(first));
-    // Another origin than the record's: the command that wrote the file ended before it wrote the record.
-    if (!recorded || record->second.origin != was) changed.clear();
   } else if (recorded && record->second.under_way) {
     return {.why = "its files were being written when it ended"};
   } else if (recorded) {
@@ -148,14 +164,19 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   if (!changed.empty() && !info.has_weights()) {  // whatever it was made from
     if (stage != "evaluate")
       for (const std::string& file : changed) expect_whole(path(file), info);
-    if (!recorded) return {.state = State::valid};
+    if (!recorded) {
+      const OriginDifference d = difference_of_settings(info);
+      return {.state = d.any() ? State::stale : State::valid, .why = d.text()};
+    }
     return {.state = State::valid,
             .warning = changed_text(join(changed), info.name, fmt::format("kith {} makes a new one", info.command))};
   }
   const OriginDifference d = difference(was, origin(stage));
-  if (!d.any() && !changed.empty()) throw changed_weights(path(first), info, config_);
-  if (!d.any()) return {.state = State::valid};
   const bool refused = stage == "pretext" || (!d.data.empty() && d.inputs.empty() && stage != "evaluate");
+  // Weights are of other bytes than are on record, and would be used, or replaced though the record's would be.
+  if (!changed.empty() && (!d.any() || (!refused && !difference(record->second.origin, origin(stage)).any())))
+    throw changed_weights(path(first), info, config_);
+  if (!d.any()) return {.state = State::valid};
   return {.state = refused ? State::refused : State::stale,
           .why = d.text(),
           .inputs_alone = d.data.empty() && d.fields.empty()};

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -74,6 +75,9 @@ class Ledger {
   const std::string& digest_of(const std::string& file);  // of this run directory; kept
   std::vector<std::string> changed_files(const StageInfo&);
   std::vector<std::string> needed_files(const StageInfo&) const;
+  Origin::Values fields_of(RunConfig, const StageInfo&) const;
+  void read_settings();
+  OriginDifference difference_of_settings(const StageInfo&) const;
   std::string once(std::string warning);  // empty when it was said before
   void forget(const StageInfo&);          // what is kept of its files
 
@@ -83,6 +87,8 @@ class Ledger {
   Origin::Values parts_, digests_;  // of the data set, of files: what was needed so far
   std::map<std::string, Origin> origins_;
   std::set<std::string> said_;
+  bool looked_ = false;              // for the configuration of the directory as it was
+  std::optional<RunConfig> before_;  // None: it has none
 };
 
 }  // namespace kith

@@ -1,8 +1,11 @@
 // Weights and their records in stages.json: changed, exchanged, of commands that were killed, and lost.
 #include <fstream>
 
+#include "data/formats/files.h"
+#include "scan/config/config.h"
 #include "scan/run/stage_records.h"
 #include "tests/scan/run/ledger_fixture.h"
+#include "tests/support/lost_record.h"
 
 namespace kith {
 namespace {
@@ -16,13 +19,38 @@ TEST(Ledger, ExchangedWeightsAreFound) {
   std::filesystem::copy_file(other.file("cluster.safetensors"), run.file("cluster.safetensors"),
                              std::filesystem::copy_options::overwrite_existing);
   Session s = run.session();
-  EXPECT_NE(error_of([&] { evaluate(s); }).find("cluster.safetensors: cluster.lambda was 2.0, now 5.0"),
-            std::string::npos);
+  const std::string why = "cluster.safetensors: not the bytes that the stage cluster wrote";
+  EXPECT_NE(error_of([&] { evaluate(s); }).find(why), std::string::npos);
+  EXPECT_NE(run.refused().find(why), std::string::npos);
+  std::filesystem::remove(run.file("cluster.safetensors"));
   EXPECT_EQ(run.rerun(), "c");
   SafeTensors bare = read_safetensors(run.file("cluster.safetensors"));
   bare.metadata.clear();
   write_safetensors(run.file("cluster.safetensors"), bare);
   EXPECT_NE(run.refused().find("cluster.safetensors: not written by a stage of kith"), std::string::npos);
+}
+
+// As where an older copy of stages.json is put back: both cannot be right, and a run that is called done would never be mended.
+TEST(Ledger, WeightsThatAnOlderRecordContradictsAreRefused) {
+  Again run("older_record");
+  const std::filesystem::path kept = run.file("kept");
+  std::filesystem::copy_file(run.file("stages.json"), kept);
+  run.config.cluster.lambda = 2;
+  run();
+  std::filesystem::copy_file(kept, run.file("stages.json"), std::filesystem::copy_options::overwrite_existing);
+  EXPECT_NE(run.refused().find("cluster.safetensors: not the bytes that the stage cluster wrote"), std::string::npos);
+}
+
+// Lists and rows without a record are used where the settings that made them are as they were.
+TEST(Ledger, WithoutARecordTheSettingsOfTheDirectoryTell) {
+  Again run("settings_tell");
+  RunConfig had = run.config;
+  had.data.spec = "cifar10:somewhere";
+  data::write_file(run.file("config.toml"), {data::as_bytes(to_toml(had))});
+  lose_record(run.folder.path(), "mine");
+  EXPECT_EQ(run.rerun(), "");
+  run.config.mine.k += 1;
+  EXPECT_EQ(run.rerun(), "mcs");
 }
 
 void edit_weights(const TinyRun& run) {
