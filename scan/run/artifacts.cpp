@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/core/check.h"
+#include "scan/run/remedy.h"
 
 namespace kith {
 
@@ -21,6 +22,37 @@ std::filesystem::path prototypes_path(const std::filesystem::path& run_dir) { re
 
 std::filesystem::path files_path(const std::filesystem::path& run_dir, const std::string& split) {
   return run_dir / ("files_" + split + ".jsonl");
+}
+
+namespace {
+
+void expect_lists(const std::filesystem::path& path, const data::NpyArray<int64_t>& lists, const std::string& split,
+                  int64_t rows, int64_t least) {
+  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < least)
+    throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
+                            to_string(lists.shape)));
+  const int64_t k = lists.shape[1];
+  for (int64_t i = 0; i < rows * k; ++i) {
+    const int64_t j = lists.values[static_cast<size_t>(i)];
+    const bool none = j == -1 && split == "train";
+    if ((j < 0 && !none) || j >= rows)
+      throw Error(fmt::format("{}: neighbour {} out of range, there are {} images", path.string(), j, rows));
+    if (!none && split == "train" && i % k > 0 && lists.values[static_cast<size_t>(i - 1)] == -1)
+      throw Error(fmt::format("{}: row {} has the neighbour {} after -1, which ends a list", path.string(), i / k, j));
+  }
+}
+
+}  // namespace
+
+data::NpyArray<int64_t> read_mined_lists(const std::filesystem::path& run_dir, const std::string& split, int64_t rows,
+                                         int64_t least) {
+  const std::filesystem::path path = neighbours_path(run_dir, split);
+  if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
+  return or_remedy(made_anew_by("mine"), [&] {
+    data::NpyArray<int64_t> lists = data::read_npy<int64_t>(path);
+    expect_lists(path, lists, split, rows, least);
+    return lists;
+  });
 }
 
 void expect_features(const std::filesystem::path& path) {

@@ -16,6 +16,11 @@ std::filesystem::path prototypes_path(
 // The files of a split's images, a JSON text a line; there where images come from files.
 std::filesystem::path files_path(const std::filesystem::path& run_dir, const std::string& split);
 
+// The neighbours of a split's images, one row per image, of at least `least`; those of the train split may be none (mine.k = 0),
+// and fewer than the row is long: -1 to its end. Error, with what makes them anew: missing, cut, of another shape, or no images.
+data::NpyArray<int64_t> read_mined_lists(const std::filesystem::path& run_dir, const std::string& split, int64_t rows,
+                                         int64_t least);
+
 // Features of a split that the pretext stage wrote, one row per image. Error: missing, of other images, or not finite.
 data::NpyArray<float> read_features(const Session&, const std::string& split, int64_t rows);
 // The same complaints, for who reads them by pieces: of the file, of its shape, and of rows that begin with `first`.

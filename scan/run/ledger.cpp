@@ -10,6 +10,7 @@
 #include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "nn/state/safetensors.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/log_ends.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
@@ -164,6 +165,10 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   if (!changed.empty() && !info.has_weights()) {  // whatever it was made from
     if (stage != "evaluate")
       for (const std::string& file : changed) expect_whole(path(file), info);
+    if (stage == "mine") {
+      read_mined_lists(dir_, "train", data_.train().count, 0);
+      read_mined_lists(dir_, "test", data_.scored().count, 0);
+    }
     if (!recorded) {
       const OriginDifference d = difference_of_settings(info);
       return {.state = d.any() ? State::stale : State::valid, .why = d.text()};

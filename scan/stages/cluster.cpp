@@ -27,29 +27,9 @@
 namespace kith {
 namespace {
 
-// Lists of the train split may be empty (mine.k = 0), and shorter than others: -1 to their end.
-data::NpyArray<int64_t> read_lists(const Session& s, const std::string& split, int64_t rows, int64_t least) {
-  const std::filesystem::path path = neighbours_path(s.dir, split);
-  if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: missing; run the mine stage first", path.string()));
-  data::NpyArray<int64_t> lists = data::read_npy<int64_t>(path);
-  if (lists.shape.size() != 2 || lists.shape[0] != rows || lists.shape[1] < least)
-    throw Error(fmt::format("{}: shape [{}, k] expected, one row per {} image; found {}", path.string(), rows, split,
-                            to_string(lists.shape)));
-  const int64_t k = lists.shape[1];
-  for (int64_t i = 0; i < rows * k; ++i) {
-    const int64_t j = lists.values[static_cast<size_t>(i)];
-    const bool none = j == -1 && split == "train";
-    if ((j < 0 && !none) || j >= rows)
-      throw Error(fmt::format("{}: neighbour {} out of range, there are {} images", path.string(), j, rows));
-    if (!none && split == "train" && i % k > 0 && lists.values[static_cast<size_t>(i - 1)] == -1)
-      throw Error(fmt::format("{}: row {} has the neighbour {} after -1, which ends a list", path.string(), i / k, j));
-  }
-  return lists;
-}
-
 data::NpyArray<int64_t> lists_of_first(const Session& s, const std::string& split, int64_t rows, int64_t least) {
   const std::string bytes = text_of_first(s.ctx.collective(), [&] {
-    const data::NpyArray<int64_t> lists = read_lists(s, split, rows, least);
+    const data::NpyArray<int64_t> lists = read_mined_lists(s.dir, split, rows, least);
     return std::string(reinterpret_cast<const char*>(lists.values.data()), lists.values.size() * sizeof(int64_t));
   });
   data::NpyArray<int64_t> lists;

@@ -222,6 +222,27 @@ TEST_F(DryRun, ListsThatDoNotFitAreRefused) {
             name + "row 0 has the neighbour 0.5, expected a whole number\n");
 }
 
+// So are lists in the directory that were changed to what is no image.
+TEST_F(DryRun, ListsOfNoImagesAreRefused) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  for (const char* split : {"train", "test"}) {
+    const fs::path file = root_ / "a" / (std::string("neighbours_") + split + ".npy");
+    const std::string whole = text_of(file);
+    const int64_t beyond = 200;
+    std::string bytes = whole;
+    bytes.replace(bytes.size() - sizeof beyond, sizeof beyond, reinterpret_cast<const char*>(&beyond), sizeof beyond);
+    std::ofstream(file, std::ios::binary) << bytes;
+    for (const char* option : {"--dry-run", "--quiet"}) {
+      const Outcome o = run("a", {option});
+      EXPECT_EQ(o.status, 1) << split << option;
+      EXPECT_TRUE(o.err.starts_with("kith: error: " + file.string() + ": neighbour 200 out of range") &&
+                  o.err.ends_with("; remove it, and kith run, or kith mine, makes it anew\n"))
+          << o.err;
+    }
+    std::ofstream(file, std::ios::binary) << whole;
+  }
+}
+
 // A stage that was never run has no reason to run again; lists of one's own are used, whatever they were made of.
 TEST_F(DryRun, NothingIsSaidOfWhatIsNew) {
   for (const auto& [name, stage] : planned("new", {}))
