@@ -19,6 +19,7 @@
 #include "scan/run/start_from.h"
 #include "scan/stages/import.h"
 #include "scan/stages/stages.h"
+#include "scan/train/checkpoint.h"
 
 namespace kith {
 namespace {
@@ -179,6 +180,8 @@ std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfi
   std::vector<PlannedStage> stages = planned_stages(o, config, data);
   const std::vector<std::string> to_run = names_to_run(stages);
   expect_imported(o, config, data, to_run);
+  for (const PlannedStage& stage : stages)
+    if (!stage.done && stage.unless.empty()) expect_whole_checkpoint(dir, stage.name);
   const auto runs = [&](const char* stage) { return std::ranges::find(to_run, stage) != to_run.end(); };
   if (runs("mine") && !runs("pretext") && !runs("features")) expect_minable(source, data);
   for (const fs::path& log : {dir / "metrics.jsonl", source / "metrics.jsonl"})

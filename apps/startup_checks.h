@@ -27,7 +27,8 @@ std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, 
 std::string to_run_text(const std::vector<PlannedStage>&);
 
 // The same as planned_stages. Error, too, one line: a missing input of an earlier stage, an unreadable log, what was to be imported,
-// lists of neighbours that do not fit the images, features that cannot be mined. Writes nothing.
+// lists of neighbours that do not fit the images, features that cannot be mined, a damaged checkpoint of a stage that surely runs.
+// Writes nothing.
 std::vector<PlannedStage> startable_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
 
 // Error: what startable_stages finds; another kith works in the directory; one line per fault, those of scan/preflight/preflight.h.

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
-#include "scan/run/remedy.h"
 #include "scan/run/timing.h"
 #include "scan/text/wrap.h"
+#include "scan/train/checkpoint_file.h"
 
 namespace kith {
 namespace {
@@ -76,7 +77,7 @@ class RowLoop {
                        {"log", run_.report.log_position()}};
     c.arrays.metadata[kRowState] = c.state.dump();
     c.arrays.metadata[kRowOrigin] = run_.origin.dump();
-    write_safetensors(row_checkpoint(run_.dir), c.arrays);
+    write_checkpoint_file(row_checkpoint(run_.dir), std::move(c.arrays));
     since_saved_ = {};
   }
 
@@ -124,7 +125,7 @@ void remove_row_checkpoint(const RowRun& run) {
 std::optional<Checkpoint> read_row_checkpoint(const std::filesystem::path& dir, const nlohmann::json& origin) {
   const std::filesystem::path file = row_checkpoint(dir);
   if (!std::filesystem::exists(file)) return {};
-  Checkpoint c{.arrays = or_remedy("remove it to start over", [&] { return read_safetensors(file); }), .state = {}};
+  Checkpoint c{.arrays = read_checkpoint_file(file, "remove it to start over"), .state = {}};
   c.state = nlohmann::json::parse(c.arrays.metadata[kRowState], nullptr, false);
   if (c.state.is_discarded() || c.arrays.metadata[kRowOrigin] != origin.dump())
     throw Error(fmt::format("{}: not a checkpoint of this run; delete it to start over", file.string()));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 #include <span>
+#include <utility>
 
 #include "kernels/core/check.h"
 #include "nn/device/ranks/collective.h"
@@ -14,17 +15,22 @@
 #include "scan/run/ranks.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
+#include "scan/train/checkpoint_file.h"
 
 namespace kith {
 namespace {
 
 const std::string kState = "kith.state";  // metadata key
 
-std::filesystem::path checkpoint_path(const Session& s, const std::string& stage) {
-  return s.dir / ("checkpoint_" + stage + ".safetensors");
+std::filesystem::path checkpoint_path(const std::filesystem::path& run_dir, const std::string& stage) {
+  return run_dir / ("checkpoint_" + stage + ".safetensors");
 }
 std::filesystem::path result_path(const Session& s, const std::string& stage) {
   return s.dir / (stage + ".safetensors");
+}
+
+std::string begins_anew(const std::string& stage) {
+  return fmt::format("remove it, and the stage {} begins anew", stage);
 }
 
 void report_all(const Session& s, const std::vector<std::string>& warnings) {
@@ -122,24 +128,25 @@ void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) 
   s.ledger.before_write();
   c.arrays.metadata[kOriginKey] = to_json(s.ledger.origin(stage)).dump();
   c.arrays.metadata[kState] = c.state.dump();  // doubles are written so that they read back exactly
-  write_safetensors(checkpoint_path(s, stage), c.arrays);
+  write_checkpoint_file(checkpoint_path(s.dir, stage), std::move(c.arrays));
 }
 
 namespace {
 
 std::optional<Checkpoint> read_own_checkpoint(const Session& s, const std::string& stage) {
-  const std::filesystem::path path = checkpoint_path(s, stage);
+  const std::filesystem::path path = checkpoint_path(s.dir, stage);
   if (!std::filesystem::exists(path)) return {};
-  if (const OriginDifference d = s.ledger.compare(stage, read_safetensors_metadata(path), path); d.any()) {
+  Checkpoint c{.arrays = read_checkpoint_file(path, begins_anew(stage)), .state = {}};
+  if (const OriginDifference d = s.ledger.compare(stage, c.arrays.metadata, path); d.any()) {
     if (stage == "pretext" || !d.data.empty())
       throw Error(fmt::format("{}: begun with other inputs ({}); choose another --out, or delete it to start over",
                               path.string(), d.text()));
     s.report.warn(fmt::format("{}: begun with other inputs ({}); {} starts over", path.string(), d.text(), stage));
     return {};
   }
-  Checkpoint c{.arrays = read_safetensors(path), .state = {}};
   c.state = nlohmann::json::parse(c.arrays.metadata[kState], nullptr, false);
-  if (c.state.is_discarded()) throw Error(fmt::format("{}: unreadable {} in its metadata", path.string(), kState));
+  if (c.state.is_discarded())
+    throw Error(fmt::format("{}: unreadable {} in its metadata; {}", path.string(), kState, begins_anew(stage)));
   return c;
 }
 
@@ -155,15 +162,20 @@ std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& s
   return all;
 }
 
+void expect_whole_checkpoint(const std::filesystem::path& run_dir, const std::string& stage) {
+  const std::filesystem::path path = checkpoint_path(run_dir, stage);
+  if (std::filesystem::exists(path)) read_checkpoint_file(path, begins_anew(stage));
+}
+
 void remove_checkpoint(const Session& s, const std::string& stage) {
   if (s.ctx.collective().rank() != 0) return;
   std::error_code ignored;  // a checkpoint that stays behind is harmless: the result is looked at first
-  std::filesystem::remove(checkpoint_path(s, stage), ignored);
+  std::filesystem::remove(checkpoint_path(s.dir, stage), ignored);
 }
 
 void remove_finished_checkpoint(const Session& s, const std::string& stage) {
   if (s.ctx.collective().rank() != 0) return;
-  const std::filesystem::path path = checkpoint_path(s, stage);
+  const std::filesystem::path path = checkpoint_path(s.dir, stage);
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return;
   try {

@@ -1,6 +1,7 @@
 // Files of a stage: the checkpoint while it runs, and its result. Of several ranks the first reads and writes them; what it read
 // all have. begin_results, finish_results and write_checkpoint are for the first alone (scan/run/ranks.h).
 #pragma once
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -27,8 +28,10 @@ struct Checkpoint {
   nlohmann::json state;
 };
 void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
-// None, with a warning, if it has another origin; for pretext that is an Error.
+// None, with a warning, if it has another origin; for pretext that is an Error. Error, too: damaged (scan/train/checkpoint_file.h).
 std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
+// Error: that of the directory, where there is one, is damaged; the same line as read_checkpoint's.
+void expect_whole_checkpoint(const std::filesystem::path& run_dir, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
 // That of a stage whose valid result stands: a kill came between the two. One of another origin stays, its attempt may go on.
 void remove_finished_checkpoint(const Session&, const std::string& stage);

@@ -89,6 +89,35 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
   EXPECT_EQ(kith(again()).status, 0);
 }
 
+// Of an attempt that was killed: neither continued from nor planned, and a whole one goes on to the same bytes.
+TEST_F(DamagedRuns, ACheckpointOfOtherBytesIsRefused) {
+  const std::vector<std::string> often = {"--quiet",           "--set", "checkpoint_seconds=0", "--set",
+                                          "pretext.epochs=20", "--set", "cluster.epochs=60"};
+  ASSERT_EQ(run("whole", often).status, 0);
+  for (const std::string stage : {"pretext", "cluster"}) {
+    const fs::path file = root_ / "a" / ("checkpoint_" + stage + ".safetensors");
+    const Outcome killed = kith(command("run", "a", often), {.signal = 9, .ready = [&] { return fs::exists(file); }});
+    ASSERT_EQ(killed.status, 128 + 9) << stage;
+    const std::string bytes = text_of(file), remedy = "; remove it, and the stage " + stage + " begins anew\n";
+    const std::vector<std::vector<std::string>> ask = {command("run", "a", often), command("run", "a", {"--dry-run"}),
+                                                       command(stage, "a", {"--quiet"})};
+    for (const size_t at : {bytes.size() - 1, bytes.find("\\\"step\\\":") + 9}) {
+      ASSERT_LT(at, bytes.size());
+      flip_bit(file, static_cast<int>(bytes.size() - at));
+      for (const std::vector<std::string>& words : ask)
+        EXPECT_EQ(refused(words),
+                  "kith: error: " + file.string() + ": damaged: not the bytes that were saved" + remedy);
+      write(file, bytes);
+    }
+    write(file, bytes.substr(0, bytes.size() / 2));
+    for (const std::vector<std::string>& words : ask) EXPECT_TRUE(refused(words).ends_with(remedy));
+    write(file, bytes);
+  }
+  ASSERT_EQ(kith(command("run", "a", often)).status, 0);
+  for (const char* name : {"pretext.safetensors", "cluster.safetensors", "selflabel.safetensors", "assignments.npy"})
+    EXPECT_TRUE(text_of(root_ / "a" / name) == text_of(root_ / "whole" / name)) << name;
+}
+
 TEST_F(DamagedRuns, ArraysThatWereCutSayWhatMakesThemAnew) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   const auto good = contents("a");

@@ -1,4 +1,4 @@
-// What clusterings of rows say of their files, each once.
+// What clusterings of rows say of their files, each once; a damaged checkpoint is refused.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -6,6 +6,7 @@
 #include "data/formats/npy.h"
 #include "scan/run/stage_records.h"
 #include "tests/scan/features/support.h"
+#include "tests/support/flipped.h"
 
 namespace kith::test {
 namespace {
@@ -61,6 +62,35 @@ TEST_F(RowRuns, TheRecordsOfAKilledCommandAreCompletedByTheNext) {
   killed("mine");
   EXPECT_EQ(count_of(report, "nothing tells"), 0);
   EXPECT_EQ(count_of(report, "neighbours.npy"), 0);
+}
+
+TEST_F(RowRuns, ACheckpointOfOtherBytesIsRefused) {
+  const std::vector<FeatureMatrix> rows = {FeatureMatrix::of(blobs(150, 6, 3, 0.3f).view())};
+  const RowClustering whole = clustering("whole", "temi", rows, kTemi), c = clustering("parts", "temi", rows, kTemi);
+  run(whole);
+  report = {};
+  report.stop_after = 7;
+  EXPECT_THROW(run(c), Interrupted);
+  const std::filesystem::path file = c.dir / "checkpoint.safetensors", kept = root / "kept";
+  std::filesystem::copy_file(file, kept);
+  const std::string bytes = file_bytes(file), log = file_bytes(c.dir / "metrics.jsonl");
+  report = {};
+  for (const size_t at : {bytes.size() - 1, bytes.find("sum\\\":") + 6}) {
+    ASSERT_LT(at, bytes.size());
+    flip_bit(file, static_cast<int>(bytes.size() - at));
+    EXPECT_EQ(message_of([&] { run(c); }),
+              file.string() + ": damaged: not the bytes that were saved; remove it to start over")
+        << at;
+    EXPECT_EQ(report.steps, 0);
+    EXPECT_EQ(file_bytes(c.dir / "metrics.jsonl"), log);
+    std::filesystem::copy_file(kept, file, std::filesystem::copy_options::overwrite_existing);
+  }
+  SafeTensors earlier = read_safetensors(file);  // of a kith that wrote no digest
+  ASSERT_EQ(earlier.metadata.erase("kith.digest"), 1u);
+  write_safetensors(file, earlier);
+  run(c);
+  for (const char* name : {"probabilities.npy", "distances.npy"})
+    EXPECT_TRUE(file_bytes(whole.dir / name) == file_bytes(c.dir / name)) << name;
 }
 
 }  // namespace

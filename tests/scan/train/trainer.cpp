@@ -7,6 +7,7 @@
 #include "scan/run/timing.h"
 #include "scan/train/step_readback.h"
 #include "tests/scan/stages/stages_support.h"
+#include "tests/support/flipped.h"
 
 namespace kith {
 namespace {
@@ -225,6 +226,47 @@ TEST(Checkpoint, ResultsAreStampedAndRequired) {
   EXPECT_NE(
       error_of([&] { read_result(fake.session(), "pretext"); }).find("made from other inputs (seed was 5, now 6)"),
       std::string::npos);
+}
+
+// Whatever bit of the file it is: one of a tensor, of the state, of the origin.
+TEST(Checkpoint, OtherBytesThanWereSavedAreRefused) {
+  Fake fake("checkpoint_bits");
+  SafeTensors tensors;
+  tensors.arrays["w"] = {.dtype = "U8", .shape = {4}, .bytes = std::vector<std::byte>(4, std::byte{7})};
+  const auto save = [&] {
+    write_checkpoint(fake.session(), "pretext", {.arrays = tensors, .state = {{"loss", 0.4375}}});
+  };
+  const std::filesystem::path file = fake.folder.path() / "checkpoint_pretext.safetensors";
+  save();
+  const std::string bytes = bytes_of(file),
+                    line = file.string() +
+                           ": damaged: not the bytes that were saved; remove it, and the stage pretext begins anew";
+  for (const size_t at : {bytes.size() - 1, bytes.size() - 4, bytes.find("0.4375") + 2, bytes.find("\\\"seed") + 2}) {
+    ASSERT_LT(at, bytes.size());
+    flip_bit(file, static_cast<int>(bytes.size() - at));
+    EXPECT_EQ(error_of([&] { read_checkpoint(fake.session(), "pretext"); }), line) << at;
+    EXPECT_EQ(error_of([&] { expect_whole_checkpoint(fake.folder.path(), "pretext"); }), line) << at;
+    save();
+  }
+  std::filesystem::resize_file(file, bytes.size() - 2);
+  const std::string cut = error_of([&] { read_checkpoint(fake.session(), "pretext"); });
+  EXPECT_TRUE(cut.starts_with(file.string() + ": ")) << cut;
+  EXPECT_TRUE(cut.ends_with("; remove it, and the stage pretext begins anew")) << cut;
+  save();
+  EXPECT_EQ(read_checkpoint(fake.session(), "pretext")->state.at("loss"), 0.4375);
+  expect_whole_checkpoint(fake.folder.path(), "pretext");
+  expect_whole_checkpoint(fake.folder.path(), "cluster");  // none
+}
+
+TEST(Checkpoint, OneOfAnEarlierKithHasNoDigestAndIsRead) {
+  Fake fake("checkpoint_earlier");
+  write_checkpoint(fake.session(), "pretext", {.arrays = {}, .state = {{"third", 1.0 / 3}}});
+  const std::filesystem::path file = fake.folder.path() / "checkpoint_pretext.safetensors";
+  SafeTensors earlier = read_safetensors(file);
+  ASSERT_EQ(earlier.metadata.erase("kith.digest"), 1u);
+  write_safetensors(file, earlier);
+  EXPECT_EQ(read_checkpoint(fake.session(), "pretext")->state.at("third"), 1.0 / 3);
+  expect_whole_checkpoint(fake.folder.path(), "pretext");
 }
 
 TEST(Checkpoint, SectionsKeepTheirNames) {
