@@ -77,6 +77,7 @@ std::optional<RunConfig> begun_config(const std::string& run_dir) {
 std::optional<RunConfig> source_config(const StageOptions& o) {
   if (o.from.empty()) return {};
   std::error_code none;
+  if (!fs::exists(o.from, none)) throw Error(o.from + ": --from: not there; expected a run directory");
   if (fs::equivalent(o.from, o.out, none)) throw Error(o.from + ": --from and --out are the same folder");
   std::optional<RunConfig> config = begun_config(o.from);
   if (!config) throw Error(o.from + ": --from: " + no_run_directory(o.from));

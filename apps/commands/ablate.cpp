@@ -21,6 +21,7 @@
 #include "kernels/core/check.h"
 #include "nn/device/threads.h"
 #include "scan/ablate/folders.h"
+#include "scan/ablate/grid_copy.h"
 #include "scan/ablate/page.h"
 #include "scan/ablate/plan.h"
 #include "scan/ablate/results.h"
@@ -67,7 +68,8 @@ class Ablation {
     fs::create_directories(cells_, failed);
     if (failed) throw Error(fmt::format("{}: cannot create: {}", o_.out, failed.message()));
     const FolderLock lock(cells_);
-    data::write_file(fs::path(o_.out) / "grid.toml", {data::as_bytes(grid_.text)});
+    const std::string copy = copy_of_grid(grid_.text);
+    data::write_file(fs::path(o_.out) / "grid.toml", {data::as_bytes(copy)});
     const auto has_pretext = [&](size_t cell) { return has_finished_pretext(folder(cell)); };
     Children children;
     while (true) {

@@ -1,6 +1,6 @@
 // kith ablate GRID.toml --out DIR: a grid of runs (scan/ablate/grid.h), each an ordinary run directory, and what they came to.
 //
-//   DIR/grid.toml                       the grid as it was last run
+//   DIR/grid.toml                       the grid as it was last run (scan/ablate/grid_copy.h)
 //   DIR/cells/NAME  NAME.toml NAME.log  a run, its configuration, what it said
 //   DIR/table.csv table.md report.html  mean and deviation over the seeds; written anew after every run that ends
 //

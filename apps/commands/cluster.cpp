@@ -33,7 +33,9 @@ void add_cluster_command(CLI::App& app) {
   const auto of_rows = [&](CLI::Option* option) { return option->needs(features)->group("With --features"); };
   of_rows(command->add_option("--clusters", rows->request.clusters,
                               "How many: a number; several (5,10,20) or auto: the one of largest silhouette"));
-  of_rows(command->add_option("--method", rows->request.method, "kmeans, scan, turtle or temi"))->capture_default_str();
+  of_rows(command->add_option("--method", rows->request.method, "What clusters the rows")
+              ->check(CLI::IsMember(row_method_names())))
+      ->capture_default_str();
   of_rows(
       command
           ->add_option("--normalize", rows->normalize, "yes, no: rows of unit length; by default for kmeans and scan")

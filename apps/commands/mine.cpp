@@ -60,7 +60,7 @@ void add_mine_command(CLI::App& app) {
   command
       ->add_option("--neighbours", stage->neighbours,
                    "Take the train images' neighbours from this .npy or .npz (kith graph --help) in place of a search")
-      ->check(CLI::ExistingFile)
+      ->check(not_empty())
       ->excludes(features);
   const auto of_arrays = [&](CLI::Option* option) { option->needs(features)->group("With --features"); };
   of_arrays(command->add_option("--k", arrays->k, "Neighbours of each row")->capture_default_str());

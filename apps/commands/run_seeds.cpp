@@ -10,11 +10,13 @@
 #include <tuple>
 
 #include "apps/commands/ablate.h"
-#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/ablate/grid.h"
+#include "scan/ablate/grid_copy.h"
+#include "scan/config/config_text.h"
 #include "scan/config/run_command.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/remedy.h"
 
 namespace kith {
 namespace {
@@ -23,22 +25,34 @@ std::string seeds_line(const std::vector<uint64_t>& seeds) {
   return fmt::format("seeds = [{}]\n", fmt::join(seeds, ", "));
 }
 
+// Where the line of the seeds begins, which a grid of this command begins with; npos: another grid, or none.
+size_t seeds_line_at(const std::string& text) {
+  const size_t at = text.starts_with(kCopyBegins) ? text.find('\n') + 1 : 0;
+  return text.compare(at, 9, "seeds = [") == 0 && text.find('\n', at) != std::string::npos ? at : std::string::npos;
+}
+
 // The grid that was begun in --out, of these seeds: without --data the command goes on there, as that of one run does.
-std::string begun_grid_text(const StageOptions& o, const std::vector<uint64_t>& seeds) {
+Grid begun_grid(const StageOptions& o, const std::vector<uint64_t>& seeds) {
   const std::filesystem::path file = std::filesystem::path(o.out) / "grid.toml";
   std::error_code none;
   if (const std::string lost = lost_description(o.out); !lost.empty()) throw Error(o.out + ": " + lost);
   if (!std::filesystem::exists(file, none)) throw Error("no data set: --data NAME:DIR");
-  const std::vector<uint8_t> bytes = data::read_file(file);
-  const std::string text(bytes.begin(), bytes.end());
-  const size_t end = text.find('\n');
-  if (!text.starts_with("seeds = [") || end == std::string::npos)
+  const std::string text = read_source(file.string()).text;
+  expect_whole_copy(text, file.string());
+  const auto grid_of = [&](const std::string& read) {
+    return or_remedy("if the file is damaged, restore it, or give the full command, with --data, which writes it anew",
+                     [&] { return parse_grid(read, file.string()); });
+  };
+  const size_t at = seeds_line_at(text);
+  if (at == std::string::npos) {
+    grid_of(text);
     throw Error(fmt::format("{0}: holds a grid of kith ablate, which kith ablate {1} --out {0} continues", o.out,
                             file.string()));
+  }
   if (!o.preset.empty() || !o.overrides.empty())
     throw Error(fmt::format(
         "{}: continued without --data, its runs keep their settings; expected no --preset and no --set", o.out));
-  return seeds_line(seeds) + text.substr(end + 1);
+  return grid_of(text.substr(0, at) + seeds_line(seeds) + text.substr(text.find('\n', at) + 1));
 }
 
 // What a run of one seed differs in from its preset, as a file for kith ablate.
@@ -116,7 +130,7 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
           .threads = o.threads.value_or(0),
           .dry_run = o.dry_run,
           .quiet = o.quiet},
-         parse_grid(o.data.empty() ? begun_grid_text(o, seeds) : grid_text(o, seeds), "--seeds"));
+         o.data.empty() ? begun_grid(o, seeds) : parse_grid(grid_text(o, seeds), "--seeds"));
 }
 
 }  // namespace kith

@@ -26,6 +26,10 @@ CLI::Validator whole_number(uint64_t least, int64_t most) {
 
 }  // namespace
 
+CLI::Validator not_empty() {
+  return {[](const std::string& text) { return text.empty() ? "is empty" : ""; }, ""};
+}
+
 void add_device_option(CLI::App& command, std::string& device) {
   command
       .add_option_function<std::string>(
@@ -43,13 +47,11 @@ void add_device_option(CLI::App& command, std::string& device) {
 }
 
 void add_stage_options(CLI::App& command, StageOptions& o) {
-  using Text = const std::string&;
-  const CLI::Validator not_empty([](Text text) { return text.empty() ? "is empty" : ""; }, "");
-  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10")->check(not_empty);
+  command.add_option("--data", o.data, "Data set, NAME:DIR, such as cifar10:datasets/cifar10")->check(not_empty());
   command.add_option("--preset", o.preset, "Preset or TOML file; default: the run directory's, else quick")
-      ->check(not_empty);
+      ->check(not_empty());
   command.add_option("--out", o.out, "Run directory: a new or an empty folder, or a run, which is continued")
-      ->check(not_empty);
+      ->check(not_empty());
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
   command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(0, INT64_MAX));
   command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
@@ -101,7 +103,7 @@ void add_from_option(CLI::App& command, StageOptions& o) {
           "--from", o.from,
           "Existing run to start a new --out from: its configuration, with --set applied, and every finished stage "
           "that is still valid; it is only read")
-      ->check(CLI::ExistingDirectory)
+      ->check(not_empty())
       ->excludes("--preset");
 }
 

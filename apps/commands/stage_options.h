@@ -20,6 +20,7 @@ auto of_usage(Read&& read) {
   }
 }
 
+CLI::Validator not_empty();  // of an unset variable of the shell; what a name stands for is looked at later
 void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
 void add_stage_options(CLI::App& command, StageOptions& options);
 // Those of them that a command cannot use, which its help does not name then.

@@ -14,6 +14,7 @@
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/ablate/folders.h"
+#include "scan/ablate/grid_copy.h"
 #include "scan/config/config_assign.h"
 #include "scan/config/config_fields.h"
 #include "scan/config/config_text.h"
@@ -35,7 +36,7 @@ struct Variant {
 
 class Reader {
  public:
-  explicit Reader(Source source) : source_(std::move(source)), document_(parse(source_)) {}
+  explicit Reader(Source source) : source_(std::move(source)), document_(parse_whole(source_)) {}
 
   Grid read() {
     expect_keys(document_, "", {"preset", "data", "seeds", "set", "axes", "variants"});
@@ -57,6 +58,11 @@ class Reader {
   }
 
  private:
+  static toml::table parse_whole(const Source& source) {
+    expect_whole_copy(source.text, source.name);
+    return parse(source);
+  }
+
   [[noreturn]] void refuse(const toml::node& at, const std::string& what) const {
     throw Error(fmt::format("{}: {}", place(source_, at.source()), what));
   }

@@ -92,13 +92,16 @@ std::vector<int> cluster_numbers(const std::string& text) {
 
 std::string name_of(RowMethod method) { return kNames.at(method); }
 
+std::vector<std::string> row_method_names() {
+  std::vector<std::string> names;
+  for (const auto& [method, text] : kNames) names.push_back(text);
+  return names;
+}
+
 RowMethod row_method(const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& [method, text] : kNames) {
+  for (const auto& [method, text] : kNames)
     if (text == name) return method;
-    known.push_back(text);
-  }
-  throw Error(fmt::format("--method: expected {}; found '{}'", fmt::join(known, ", "), name));
+  throw Error(fmt::format("--method: expected {}; found '{}'", fmt::join(row_method_names(), ", "), name));
 }
 
 std::span<const RowSetting> settings_of(RowMethod method) {

@@ -12,6 +12,7 @@ namespace kith {
 
 enum class RowMethod : uint8_t { kmeans, scan, turtle, temi };
 std::string name_of(RowMethod);
+std::vector<std::string> row_method_names();
 RowMethod row_method(const std::string& name);  // Error: unknown
 
 // One number that a method can be told, with its default and range.

@@ -39,6 +39,11 @@ bool is_entry(const nlohmann::json& line) {
 }
 bool is_entry(std::string_view line) { return is_entry(nlohmann::json::parse(line, nullptr, false)); }
 
+[[noreturn]] void refuse_line(const std::filesystem::path& path, int number) {
+  throw Error(fmt::format("{}:{}: expected one JSON object; restore the file, or take the line out to go on",
+                          path.string(), number));
+}
+
 // The text up to the end of its last complete line. Lines before the last were whole when it was begun.
 std::string_view complete_lines(std::string_view text) {
   while (!text.empty()) {
@@ -54,8 +59,7 @@ std::string_view complete_lines(std::string_view text) {
 void require_objects(std::string_view lines, const std::filesystem::path& path) {
   for (int number = 1; !lines.empty(); ++number) {
     const size_t end = lines.find('\n') + 1;
-    if (!is_entry(lines.substr(0, end)))
-      throw Error(fmt::format("{}:{}: expected one JSON object; take the line out to go on", path.string(), number));
+    if (!is_entry(lines.substr(0, end))) refuse_line(path, number);
     lines.remove_prefix(end);
   }
 }
@@ -120,8 +124,7 @@ ReadLog read_log(const std::filesystem::path& path) {
     nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
     // The last line has no line break when the program was killed while writing it.
     if (log.cut = line.is_discarded() && file.eof(); log.cut) break;
-    if (!is_entry(line))
-      throw Error(fmt::format("{}:{}: expected one JSON object, as kith writes them", path.string(), number));
+    if (!is_entry(line)) refuse_line(path, number);
     log.lines.push_back(std::move(line));
   }
   return log;

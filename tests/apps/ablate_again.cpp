@@ -126,7 +126,9 @@ TEST_F(Ablate, ADryRunLooksAtTheFilesOfCells) {
   grid("mine.k = [3, 5, 6]\n", "[0]");
   const std::string line = refused();
   EXPECT_TRUE(line.starts_with("kith: error: mine.k = 6, seed 0: ")) << line;
-  EXPECT_NE(line.find("metrics.jsonl:1: expected one JSON object, as kith writes them\n"), std::string::npos) << line;
+  EXPECT_NE(line.find("metrics.jsonl:1: expected one JSON object; restore the file, or take the line out to go on\n"),
+            std::string::npos)
+      << line;
 }
 
 // As a single run: where the current folder has no such path, those above the grid are looked in.

@@ -123,7 +123,11 @@ TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
   EXPECT_NE(error(from_a("run", "data", {})).find(": holds something else (t10k-"), std::string::npos);
   EXPECT_NE(error({"run", "--from", path("data"), "--out", path("e")}).find("no run directory (it has no config.toml)"),
             std::string::npos);
-  EXPECT_EQ(kith({"run", "--from", path("none"), "--out", path("e")}).status, 2);
+  const Outcome none = kith({"run", "--from", path("none"), "--out", path("e")});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_EQ(none.err, "kith: error: " + path("none") + ": --from: not there; expected a run directory\n");
+  EXPECT_EQ(kith({"run", "--from", "", "--out", path("e")}).status, 2);
+  EXPECT_FALSE(fs::exists(root_ / "e"));
   EXPECT_EQ(kith(from_a("run", "e", {"--preset", "quick"})).status, 2);
 }
 

@@ -279,5 +279,27 @@ TEST_F(DamagedRuns, ARunThatIsCalledAsItsImagesIsNotTakenForThem) {
   EXPECT_EQ(said("."), found);
 }
 
+// What the line says to do is enough: nothing but its figures is lost with it.
+TEST_F(DamagedRuns, ALogWithADamagedLineIsReadWithoutIt) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  const fs::path log = root_ / "a" / "metrics.jsonl";
+  const std::string whole = text_of(log), table = text_of(root_ / "a" / "assignments.npy");
+  std::vector<size_t> begins = {0};
+  while (begins.back() != std::string::npos && begins.back() + 1 < whole.size())
+    begins.push_back(whole.find('\n', begins.back()) + 1);
+  for (const size_t number : {size_t{0}, begins.size() / 2, begins.size() - 3}) {
+    const std::string before = whole.substr(0, begins[number]), behind = whole.substr(begins[number + 1]);
+    write(log, before + "[]\n" + behind);
+    const std::string line = "kith: error: " + log.string() + ":" + std::to_string(number + 1) +
+                             ": expected one JSON object; restore the file, or take the line out to go on\n";
+    const std::vector<std::vector<std::string>> all = {
+        again(), command("run", "a", {"--dry-run"}), {"watch", path("a")}, {"compare", path("a")}};
+    for (const auto& words : all) EXPECT_EQ(refused(words), line) << words[0];
+    write(log, before + behind);
+    for (const auto& words : all) EXPECT_EQ(kith(words).status, 0) << words[0];
+    EXPECT_EQ(text_of(root_ / "a" / "assignments.npy"), table);
+  }
+}
+
 }  // namespace
 }  // namespace kith::test

@@ -220,6 +220,13 @@ TEST_F(DryRun, ListsThatDoNotFitAreRefused) {
   data::write_npy<float>(file, std::vector<float>(200, 0.5f), {200, 1});
   EXPECT_EQ(kith(command("mine", "a", {"--neighbours", file.string(), "--dry-run"})).err,
             name + "row 0 has the neighbour 0.5, expected a whole number\n");
+  for (const std::string absent : {"none.npy", "none.npz"})
+    for (const char* option : {"--dry-run", "--quiet"}) {
+      const Outcome o = kith(command("mine", "a", {"--neighbours", (root_ / absent).string(), option}));
+      EXPECT_EQ(o.status, 1);
+      EXPECT_EQ(o.err, "kith: error: " + (root_ / absent).string() + ": cannot open: No such file or directory\n");
+    }
+  EXPECT_EQ(kith(command("mine", "a", {"--neighbours", ""})).status, 2);
 }
 
 // So are lists in the directory that were changed to what is no image.

@@ -87,6 +87,46 @@ TEST_F(LostFiles, AGridWithoutItsFileIsToldByItsRuns) {
   EXPECT_EQ(text_of(root_ / "three" / "table.csv"), table);
 }
 
+// What is left of it is a grid, too, of other runs.
+TEST_F(LostFiles, AGridWhoseFileWasCutOrDamagedIsRefused) {
+  ASSERT_EQ(kith(seeds({"--quiet"})).status, 0);
+  const fs::path file = root_ / "three" / "grid.toml";
+  const std::string whole = text_of(file), named = "kith: error: " + file.string() + ":";
+  const std::vector<std::string> on = {"run", "--out", path("three"), "--seeds", "0-2", "--dry-run"};
+  const auto with = [&](const std::string& text) {
+    std::ofstream(file, std::ios::binary) << text;
+    return refused(on);
+  };
+  const size_t last = whole.rfind('\n', whole.size() - 2) + 1, last_but_one = whole.rfind('\n', last - 2) + 1;
+  for (const size_t kept : {last, last_but_one, last - 1}) {
+    const std::string line = with(whole.substr(0, kept));
+    EXPECT_EQ(line.find(named + " has the line '# kept by kith"), 0u) << line;
+    EXPECT_NE(line.find("or kith run --seeds with --data), which writes it anew"), std::string::npos) << line;
+    EXPECT_EQ(refused({"ablate", file.string(), "--out", path("three")}), line);
+  }
+  for (const std::string& damage : {std::string(), std::string("no grid\n"), std::string(9, '\0')}) {
+    const std::string line = with(damage);
+    EXPECT_EQ(line.find(named), 0u) << line;
+    EXPECT_NE(line.find("; if the file is damaged, restore it, or give the full command, with --data, which"),
+              std::string::npos)
+        << line;
+    EXPECT_EQ(line.find("kith ablate"), std::string::npos) << line;
+  }
+  std::string other = whole;
+  other.replace(other.find("[set]\n"), 6, "[set]\nmine.kk = 3\n");
+  const auto number = std::ranges::count(whole.substr(0, whole.find("[set]")), '\n') + 2;
+  EXPECT_EQ(with(other).find(named + std::to_string(number) + ": unknown field mine.kk"), 0u) << with(other);
+
+  // One of an earlier kith.
+  std::ofstream(file) << whole.substr(whole.find('\n') + 1, last - whole.find('\n') - 1);
+  const Outcome earlier = kith(on);
+  EXPECT_EQ(earlier.status, 0) << earlier.err;
+  EXPECT_NE(earlier.out.find("3 runs, 2 done earlier"), std::string::npos) << earlier.out;
+  std::ofstream(file) << whole.substr(0, last);
+  EXPECT_EQ(kith(seeds({"--quiet"})).status, 0);
+  EXPECT_EQ(text_of(file), whole);
+}
+
 // Its figures may be of other files than the grid's.
 TEST_F(LostFiles, ARunOfAGridWithoutItsRecordIsToldOfThereToo) {
   ASSERT_EQ(kith(seeds({"--quiet"})).status, 0);

@@ -99,7 +99,7 @@ TEST_F(ClusterProgram, RefusalsLeaveNothing) {
   refused({}, 2, "--clusters");
   refused({"--clusters", "3", "--preset", "quick"}, 2, "--preset");
   refused({"--clusters", "300"}, 1, "120 rows; 300 clusters need at least 301");
-  refused({"--clusters", "3", "--method", "dbscan"}, 1, "--method: expected");
+  refused({"--clusters", "3", "--method", "dbscan"}, 2, "--method: dbscan not in {kmeans,scan,turtle,temi}");
   refused({"--clusters", "3", "--set", "k=3"}, 1, "--set k=3: expected NAME=NUMBER");
   refused({"--clusters", "3", "--features", path("G.npy")}, 1, "2 files; --method scan takes one");
   refused({"--clusters", "3", "--labels", path("F.npy")}, 1, "which int64 cannot hold");

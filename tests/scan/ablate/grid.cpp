@@ -7,6 +7,7 @@
 #include <set>
 
 #include "scan/ablate/folders.h"
+#include "scan/ablate/grid_copy.h"
 #include "tests/scan/stages/stages_support.h"
 
 namespace kith::test {
@@ -154,6 +155,28 @@ TEST_F(GridFile, SaysWhatIsWrongWithIt) {
     many += std::string(field) + " = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n";
   EXPECT_NE(fails(many).find("expected at most 10000 cells"), std::string::npos);
   EXPECT_NE(error_of([] { load_grid("/nowhere/grid.toml"); }).find("/nowhere/grid.toml"), std::string::npos);
+}
+
+// Whatever is lost at an end of a copy, what is left is refused, or all that it says is there.
+TEST_F(GridFile, ACopyThatWasCutIsNoGrid) {
+  const std::string own = "data = \"cifar10:d\"\nseeds = [0, 1]\n[set]\nmine.k = 5\ncluster.heads = 3";
+  const std::string copy = copy_of_grid(own);
+  EXPECT_EQ(copy, std::string(kCopyBegins) + "\n" + own + "\n" + kCopyEnds + "\n");
+  EXPECT_EQ(copy_of_grid(copy), copy);
+  EXPECT_EQ(copy_of_grid("\xef\xbb\xbf" + own), copy);
+  const auto folder = [&](const std::string& text) { return load(text).cells.at(0).folder; };
+  EXPECT_EQ(folder(copy), folder(own));
+  EXPECT_EQ(load(copy).cells.size(), 2u);
+  const std::string beginning = kCopyBegins, end = kCopyEnds;
+  for (size_t kept = beginning.size(); kept + 1 < copy.size(); ++kept) {
+    const std::string message = fails(copy.substr(0, kept));
+    ASSERT_TRUE(message.starts_with(" has the line '" + beginning + "', as only the copy")) << kept << message;
+    ASSERT_NE(message.find("but not the line '" + end + "': if the file was cut short, restore it, or give the full"),
+              std::string::npos);
+  }
+  EXPECT_EQ(folder(copy.substr(0, copy.size() - 1)), folder(own));
+  EXPECT_TRUE(fails(copy.substr(beginning.size() + 1)).starts_with(" has the line '" + end + "', as only"));
+  EXPECT_NE(folder(copy + "mine.k_test = 4\n"), folder(own));  // added by hand
 }
 
 }  // namespace

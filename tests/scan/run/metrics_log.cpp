@@ -62,7 +62,8 @@ TEST_F(Log, NamesADamagedLineAmongOthers) {
       MetricsLog log(path_);
       FAIL() << json(damage).dump(-1, ' ', false, json::error_handler_t::replace);
     } catch (const Error& e) {
-      EXPECT_EQ(std::string(e.what()), path_.string() + ":2: expected one JSON object; take the line out to go on");
+      EXPECT_EQ(std::string(e.what()),
+                path_.string() + ":2: expected one JSON object; restore the file, or take the line out to go on");
     }
     EXPECT_EQ(text(), before);
   }
