@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -35,6 +36,18 @@ bool is_whole(const fs::path& array) {
   } catch (const std::runtime_error&) {
     return false;
   }
+}
+
+// As far as the last bytes tell: tables and JSON end with a line.
+bool has_its_end(const fs::path& file) {
+  const std::string end = file.extension() == ".html"  ? "</html>\n"
+                          : file.extension() == ".png" ? "IEND\xae\x42\x60\x82"
+                                                       : "\n";
+  std::ifstream in(file, std::ios::binary);
+  std::string last(end.size(), ' ');
+  in.seekg(-static_cast<std::streamoff>(end.size()), std::ios::end);
+  in.read(last.data(), static_cast<std::streamsize>(last.size()));
+  return in && last == end;
 }
 
 const char* const kLogName = "metrics.jsonl";  // an evaluation alone leaves it empty
@@ -120,7 +133,7 @@ bool results_stand(const fs::path& dir, const RunConfig& config, const nlohmann:
     }
   }
   return std::ranges::none_of(beside_results(dir, summary), [&](const std::string& file) {
-    return !fs::exists(dir / file) || (file != kLogName && fs::is_empty(dir / file));
+    return !fs::exists(dir / file) || (file != kLogName && !has_its_end(dir / file));
   });
 }
 

@@ -105,7 +105,7 @@ TEST(FinishedSummary, IsThatOfAWholeRunOfThisConfiguration) {
   EXPECT_EQ(summary.at("table").size(), 5u);
   EXPECT_FALSE(results_stand(run.folder.path(), config, summary));  // what was called here kept no log
   std::ofstream(run.file("metrics.jsonl")) << "{}\n";
-  // What the evaluation wrote is written again where it is gone, or was emptied; of the log that is all that is left of it.
+  // What the evaluation wrote is written again where it is gone, was emptied or cut; of the log that is all that is left of it.
   for (const char* name :
        {"report.html", "confusion.csv", "prototypes.png", "near_duplicates.csv", "outliers.csv", "timing.json",
         "metrics.jsonl", "assignments.npy", "assignments_train.npy", "probabilities.npy", "prototypes.npy"}) {
@@ -113,6 +113,9 @@ TEST(FinishedSummary, IsThatOfAWholeRunOfThisConfiguration) {
     std::filesystem::rename(file, kept);
     EXPECT_FALSE(results_stand(run.folder.path(), config, summary)) << name;
     std::ofstream(file) << "";
+    EXPECT_EQ(results_stand(run.folder.path(), config, summary), std::string(name) == "metrics.jsonl") << name;
+    const std::string bytes = bytes_of(kept);
+    std::ofstream(file, std::ios::binary) << bytes.substr(0, bytes.size() - 1);
     EXPECT_EQ(results_stand(run.folder.path(), config, summary), std::string(name) == "metrics.jsonl") << name;
     std::filesystem::rename(kept, file);
     EXPECT_TRUE(results_stand(run.folder.path(), config, summary)) << name;
