@@ -112,6 +112,7 @@ TEST_F(DamagedRuns, ACheckpointOfOtherBytesIsRefused) {
     write(file, bytes.substr(0, bytes.size() / 2));
     for (const std::vector<std::string>& words : ask) EXPECT_TRUE(refused(words).ends_with(remedy));
     write(file, bytes);
+    ASSERT_FALSE(HasFailure());
   }
   ASSERT_EQ(kith(command("run", "a", often)).status, 0);
   for (const char* name : {"pretext.safetensors", "cluster.safetensors", "selflabel.safetensors", "assignments.npy"})
