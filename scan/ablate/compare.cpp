@@ -35,6 +35,11 @@ bool decides(const std::string& field) {
 
 json summary_of(const fs::path& run, const RunConfig& config) {
   if (std::optional<json> summary = finished_summary(run, config)) return std::move(*summary);
+  if (fs::exists(run / "summary.json") && !read_records(run).contains("evaluate"))
+    throw Error(
+        fmt::format("{0}/stages.json: no record of an evaluation, which tells what {0}/summary.json is of; restore the "
+                    "file, or kith run --out {0} evaluates the run anew",
+                    run.string()));
   throw Error(fmt::format("{0}: the run has not finished; kith run --out {0} continues it", run.string()));
 }
 

@@ -6,6 +6,7 @@
 #include "data/formats/npy.h"
 #include "scan/run/metrics_log.h"
 #include "tests/apps/run_fixture.h"
+#include "tests/apps/terminal.h"
 #include "tests/support/flipped.h"
 
 namespace kith::test {
@@ -106,7 +107,7 @@ TEST_F(ChangedRuns, FromAnotherRunSayWhatTheyTakeOver) {
   const Outcome o = kith(from_a("cluster", "b", {"--set", "cluster.heads=1"}));
   EXPECT_EQ(o.status, 0) << o.err;
   for (const char* stage : {"pretext", "features", "mine"})
-    EXPECT_NE(o.err.find(std::string(stage) + ": taken over from " + path("a")), std::string::npos) << o.err;
+    EXPECT_NE(unwrapped(o.err).find(std::string(stage) + ": taken over from " + path("a")), std::string::npos) << o.err;
   const Outcome all = kith(from_a("run", "c", {"--set", "mine.k=3"}));
   EXPECT_EQ(all.status, 0) << all.err;
   EXPECT_NE(all.err.find("mine: runs again: mine.k was 5, now 3\n"), std::string::npos) << all.err;

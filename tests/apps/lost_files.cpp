@@ -211,6 +211,9 @@ TEST_F(LostFiles, WithoutRecordsEverybodySaysThatNothingIsChecked) {
   EXPECT_EQ(said(command("pretext", "a", {"--dry-run"})), unchecked("pretext", "missing"));
   EXPECT_EQ(said({"run", "--from", path("a"), "--out", path("b"), "--dry-run"}), all);
   EXPECT_EQ(said({"watch", path("a")}), all);
+  EXPECT_EQ(said({"compare", path("a")}),
+            "kith: error: " + path("a/stages.json") + ": no record of an evaluation, which tells what " + path("a") +
+                "/summary.json is of; restore the file, or kith run --out " + path("a") + " evaluates the run anew\n");
   EXPECT_EQ(said({"export", "--run", path("a"), "--onnx", path("net.onnx")}), unchecked("selflabel", "missing"));
   EXPECT_EQ(said({"graph", "--run", path("a"), "--out", path("g.npz")}), unchecked("features, mine", "missing"));
   const std::vector<std::string> neighbours = {"neighbours", "--run", path("a"),    "--data",
