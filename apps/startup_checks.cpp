@@ -184,8 +184,8 @@ std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfi
     if (!stage.done && stage.unless.empty()) expect_whole_checkpoint(dir, stage.name);
   const auto runs = [&](const char* stage) { return std::ranges::find(to_run, stage) != to_run.end(); };
   if (runs("mine") && !runs("pretext") && !runs("features")) expect_minable(source, data);
-  for (const fs::path& log : {dir / "metrics.jsonl", source / "metrics.jsonl"})
-    if (fs::exists(log)) read_metrics(log);
+  for (const fs::path& folder : std::set<fs::path>{dir, source})
+    if (const fs::path log = folder / "metrics.jsonl"; fs::exists(log)) read_metrics(log);
   if (!o.neighbours.empty()) read_neighbour_lists(o.neighbours, data.train().count, config.mine.include_self);
   return stages;
 }

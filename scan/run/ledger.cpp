@@ -60,7 +60,7 @@ Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::p
   }
 }
 
-// Rows or lists of one's own are used, where they are whole.
+// Rows of one's own are used, where they are whole.
 void expect_whole(const fs::path& path, const StageInfo& stage) {
   or_remedy(made_anew_by(stage.command), [&] { return data::npy_layout(path); });
 }
@@ -163,11 +163,11 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   }
 
   if (!changed.empty() && !info.has_weights()) {  // whatever it was made from
-    if (stage != "evaluate")
-      for (const std::string& file : changed) expect_whole(path(file), info);
     if (stage == "mine") {
       read_mined_lists(dir_, "train", data_.train().count, 0);
       read_mined_lists(dir_, "test", data_.scored().count, 0);
+    } else if (stage != "evaluate") {
+      for (const std::string& file : changed) expect_whole(path(file), info);
     }
     if (!recorded) {
       const OriginDifference d = difference_of_settings(info);
