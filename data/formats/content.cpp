@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "data/formats/text.h"
+
 namespace kith::data {
 namespace {
 
@@ -42,7 +44,7 @@ bool starts_without_case(std::string_view text, std::string_view lower) {
 }
 
 std::string markup(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_mark(text);
   text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t\r\n")));
   for (const std::string_view start : {"<!doctype html", "<html", "<head", "<body"})
     if (starts_without_case(text, start)) return "a web page (HTML)";

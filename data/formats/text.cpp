@@ -66,12 +66,17 @@ std::string printable(string_view text) {
   return out;
 }
 
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (rest.starts_with("\xff\xfe") || rest.starts_with("\xfe\xff"))
     fail("{}: is UTF-16, expected UTF-8 (save it anew with that encoding)", path.string());
-  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
+  rest = without_mark(rest);
   std::vector<std::string> lines;
   size_t empty = 0;  // number of the first empty line with nothing but empty lines after it; 0: none
   for (size_t number = 1; !rest.empty(); ++number) {

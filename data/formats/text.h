@@ -12,6 +12,8 @@ size_t utf8_prefix(std::string_view);
 bool is_utf8(std::string_view);           // all of it
 std::string printable(std::string_view);  // bytes that are no UTF-8, and control characters, as \xNN
 
+std::string_view without_mark(std::string_view);  // the text behind UTF-8's byte order mark, where it begins with one
+
 // The lines of a UTF-8 file, with or without byte order mark, ended by LF, CR LF or CR, without the blanks around each;
 // empty lines at the end are none. Error, naming file and line: another encoding, a control character, or an empty line
 // among others, since the line number is what a name stands for.

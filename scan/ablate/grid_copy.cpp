@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_text.h"
 
@@ -23,11 +24,8 @@ void each_line_of(std::string_view text, F&& f) {
 }  // namespace
 
 std::string copy_of_grid(const std::string& text) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  std::string_view whole = text;
-  if (whole.starts_with(kByteOrderMark)) whole.remove_prefix(kByteOrderMark.size());
   std::string copy = std::string(kCopyBegins) + "\n";
-  each_line_of(whole, [&](std::string_view line) {
+  each_line_of(data::without_mark(text), [&](std::string_view line) {
     if (trimmed(line) != kCopyBegins && trimmed(line) != kCopyEnds) copy += line;
   });
   if (copy.back() != '\n') copy += '\n';

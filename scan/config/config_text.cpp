@@ -16,10 +16,9 @@
 namespace kith {
 namespace {
 
-constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
-constexpr size_t kLargest = size_t{1} << 20;        // bytes; a configuration has a few thousand
-constexpr size_t kMostParts = 16;                   // of a key; fields have up to four
-constexpr size_t kValueShown = 200;                 // bytes of a value that messages quote
+constexpr size_t kLargest = size_t{1} << 20;  // bytes; a configuration has a few thousand
+constexpr size_t kMostParts = 16;             // of a key; fields have up to four
+constexpr size_t kValueShown = 200;           // bytes of a value that messages quote
 
 void expect_utf8(const Source& source) {
   const std::string& text = source.text;
@@ -102,8 +101,7 @@ Source read_source(const std::string& path) {
 
 toml::table parse(const Source& source) {
   expect_utf8(source);
-  std::string_view text = source.text;
-  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  const std::string_view text = data::without_mark(source.text);
   expect_short_keys(text, source);
   try {
     return toml::parse(text, source.name);
