@@ -18,18 +18,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<char, 8> kMagic = {'K', 'I', 'T', 'H', 'P', 'I', 'C', '2'};
+constexpr std::array<char, 8> kMagic = {'K', 'I', 'T', 'H', 'P', 'I', 'C', '3'};
 constexpr size_t kFooter = kMagic.size() + sizeof(uint64_t);
 
+std::string dumped(const nlohmann::json& j) { return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+std::string digest_of(const nlohmann::json& contents) { return digest(as_bytes(dumped(contents))); }
+
+// With a digest of itself: an index of `order` that is another one would give an image another's label.
 std::string as_json(const CacheContents& contents, const std::string& pixels) {
   nlohmann::json bad = nlohmann::json::array();
   for (const BadPicture& one : contents.bad) bad.push_back({one.index, one.reason});
-  const nlohmann::json all = {{"state", contents.state},
-                              {"order", contents.order},
-                              {"train", contents.train},
-                              {"bad", bad},
-                              {"pixels", pixels}};
-  return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  nlohmann::json all = {{"state", contents.state},
+                        {"order", contents.order},
+                        {"train", contents.train},
+                        {"bad", bad},
+                        {"pixels", pixels}};
+  all["digest"] = digest_of(all);
+  return dumped(all);
 }
 
 CacheContents from_json(const nlohmann::json& all) {
@@ -73,7 +79,10 @@ std::optional<CachedPictures> open_picture_cache(const fs::path& path, const std
   const std::optional<std::string> text = read_contents(path);
   if (!text) return {};
   try {
-    const nlohmann::json all = nlohmann::json::parse(*text);
+    nlohmann::json all = nlohmann::json::parse(*text);
+    const std::string written = all.at("digest");
+    all.erase("digest");
+    if (digest_of(all) != written) return {};
     CachedPictures out{.contents = from_json(all), .pixels = {}};
     const auto bytes = static_cast<uint64_t>(out.contents.order.size()) * static_cast<uint64_t>(image_bytes);
     if (out.contents.state != state || fs::file_size(path) != bytes + text->size() + kFooter) return {};

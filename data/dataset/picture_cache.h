@@ -1,8 +1,8 @@
 // Decoded pictures in one file, which is mapped: decoded once, shared by the processes that look at them, and larger than the
 // memory where need be. Inside data/ only.
 //
-// The file: images one after another, then what Contents has as JSON, with the digest of the images' bytes, then 8 bytes
-// "KITHPIC2" and the length of the JSON, little endian.
+// The file: images one after another, then what Contents has as JSON, with the digest of the images' bytes and one of the JSON
+// itself, then 8 bytes "KITHPIC3" and the length of the JSON, little endian.
 // Cost: opening reads every byte once for the digest, 0.3 s of a processor's time for a GB; statistics of the images take four
 // times that.
 #pragma once

@@ -254,7 +254,10 @@ TEST_F(Folder, ADamagedCacheFileIsMadeAnew) {
     test::write_bytes(file, {good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length)});
     EXPECT_EQ(load(wanted).train().pixels[12], 20) << length;
   }
-  for (const size_t at : {size_t{12}, size_t{1}}) {  // of its full size, and its JSON whole
+  const std::string_view text(reinterpret_cast<const char*>(good.data()), good.size());
+  const size_t order = text.find("\"order\":[0,1]");  // the index 1 as 0: an image with the other's label
+  ASSERT_NE(order, text.npos);
+  for (const size_t at : {size_t{12}, size_t{1}, order + 11}) {  // of its full size, and its JSON whole
     std::vector<uint8_t> flipped = good;
     flipped[at] ^= 1;
     test::write_bytes(file, flipped);
