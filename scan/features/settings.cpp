@@ -60,11 +60,16 @@ constexpr RowSetting kTemi[] = {
 const std::map<RowMethod, std::string> kNames = {
     {RowMethod::kmeans, "kmeans"}, {RowMethod::scan, "scan"}, {RowMethod::turtle, "turtle"}, {RowMethod::temi, "temi"}};
 
+constexpr int kMostClusters = 1000000;
+
+bool may_be(const RowSetting& s, double value) {
+  return value >= s.least && value <= s.most && (!s.whole || value == std::trunc(value));
+}
+
 double number_of(const RowSetting& s, const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool inside = error == std::errc() && end == text.data() + text.size() && value >= s.least && value <= s.most;
-  if (!inside || (s.whole && value != std::trunc(value)))
+  if (error != std::errc() || end != text.data() + text.size() || !may_be(s, value))
     throw Error(fmt::format("--set {}: expected {} from {} to {}; found '{}'", s.name,
                             s.whole ? "a whole number" : "a number", s.least, s.most, text));
   return value;
@@ -79,9 +84,9 @@ std::vector<int> cluster_numbers(const std::string& text) {
     const size_t end = std::min(text.find(',', at), text.size());
     int value = 0;
     const auto [last, error] = std::from_chars(text.data() + at, text.data() + end, value);
-    if (error != std::errc() || last != text.data() + end || value < 2 || value > 1000000)
-      throw Error(fmt::format(
-          "--clusters: expected a number from 2 to 1000000, several with commas, or auto; found '{}'", text));
+    if (error != std::errc() || last != text.data() + end || value < 2 || value > kMostClusters)
+      throw Error(fmt::format("--clusters: expected a number from 2 to {}, several with commas, or auto; found '{}'",
+                              kMostClusters, text));
     out.push_back(value);
     at = end + 1;
   }
@@ -164,12 +169,23 @@ nlohmann::json to_json(const RowSettings& s) {
 }
 
 RowSettings row_settings_from(const nlohmann::json& j) {
-  return {.method = row_method(j.at("method").get<std::string>()),
-          .clusters = j.at("clusters").get<std::vector<int>>(),
-          .seed = j.at("seed").get<uint64_t>(),
-          .unit = j.at("normalize").get<bool>(),
-          .standardised = j.at("standardize").get<bool>(),
-          .values = j.at("values").get<std::map<std::string, double>>()};
+  RowSettings out{.method = row_method(j.at("method").get<std::string>()),
+                  .clusters = j.at("clusters").get<std::vector<int>>(),
+                  .seed = j.at("seed").get<uint64_t>(),
+                  .unit = j.at("normalize").get<bool>(),
+                  .standardised = j.at("standardize").get<bool>(),
+                  .values = j.at("values").get<std::map<std::string, double>>()};
+  if (out.clusters.empty()) throw Error("clusters: expected a number");
+  for (const int clusters : out.clusters)
+    if (clusters < 2 || clusters > kMostClusters)
+      throw Error(fmt::format("clusters: expected 2 to {}; found {}", kMostClusters, clusters));
+  const std::span<const RowSetting> known = settings_of(out.method);
+  for (const RowSetting& s : known)
+    if (!may_be(s, out.values.at(s.name)))
+      throw Error(fmt::format("{}: expected {} to {}; found {}", s.name, s.least, s.most, out.values.at(s.name)));
+  if (out.values.size() != known.size()) throw Error(fmt::format("a setting that {} has not", name_of(out.method)));
+  if (to_json(out) != j) throw Error("numbers or fields that are no settings");  // 4294967298 becomes 2, say
+  return out;
 }
 
 }  // namespace kith

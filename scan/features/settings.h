@@ -55,6 +55,7 @@ struct RowCommand {
 std::string row_command(const RowSettings&, const RowCommand&);
 
 nlohmann::json to_json(const RowSettings&);
-RowSettings row_settings_from(const nlohmann::json&);  // throws nlohmann::json::exception, Error
+// Throws std::exception where to_json wrote no such thing: a setting is missing, unknown or out of its range, no cluster is asked for.
+RowSettings row_settings_from(const nlohmann::json&);
 
 }  // namespace kith
