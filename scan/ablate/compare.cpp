@@ -116,7 +116,7 @@ std::string files_of_others(const fs::path& run) {
   if (evaluated == records.end()) return "none";
   std::string out;
   for (const auto& [file, digest] : evaluated->second.origin.inputs) {
-    const auto wrote_it = [&](const auto& stage) {
+    const auto wrote_it = [&, &file = file, &digest = digest](const auto& stage) {
       const auto at = stage.second.outputs.find(file);
       return at != stage.second.outputs.end() && at->second == digest;
     };
@@ -182,7 +182,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
   }
   auto fields = differing(firsts);
   for (const auto& [column, values] : {std::pair("precision", precisions), std::pair("files of others", others)})
-    if (std::ranges::any_of(values, [&](const std::string& v) { return v != values.front(); })) fields[column] = values;
+    if (std::ranges::count(values, values.front()) != std::ssize(values)) fields[column] = values;
   const bool by_field = !fields.empty() && fields.size() <= kMostColumns;
   if (by_field)
     for (const auto& [field, values] : fields) out.grid.columns.push_back(field);

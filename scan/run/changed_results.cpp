@@ -37,7 +37,7 @@ std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir) {
   for (const auto& [file, digest] : evaluated->second.origin.inputs) {
     if (!std::filesystem::exists(run_dir / file)) continue;
     const std::string now = data::digest_of_file(run_dir / file);
-    const bool made_again = std::ranges::any_of(records, [&](const auto& of) {
+    const bool made_again = std::ranges::any_of(records, [&, &file = file](const auto& of) {
       const auto at = of.second.outputs.find(file);
       return at != of.second.outputs.end() && at->second == now;
     });
