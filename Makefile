@@ -8,12 +8,13 @@ THREADS ?= 0
 ARGS ?=
 ARCHITECTURES ?= 80;90a-real
 JOBS ?=
+SECONDS = 60
 KITH = build/cpu/apps/kith
 fetch = $(KITH) data fetch $(DATA) --root $(ROOT)
 jobs = $(if $(JOBS),-j $(JOBS))
 tested = $(if $(shell command -v nvcc),cuda,cpu)
 
-.PHONY: help setup configure build demo test cuda dist bench counts asan format clean
+.PHONY: help setup configure build demo test cuda dist bench counts asan fuzz format clean
 help:
 	@echo 'make setup    install the missing Debian packages'
 	@echo 'make build    build everything for the CPU: $(KITH)'
@@ -22,6 +23,7 @@ help:
 	@echo 'make test     set-up, build, and all tests; with nvcc also the CUDA code, for which cuDNN and cuBLASLt (1 GB) are'
 	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
+	@echo 'make fuzz     every reader of files under libFuzzer and sanitizers, so many seconds each  [SECONDS=60]'
 	@echo 'make counts   instructions of one call of each kernel beside bench/counts/baseline.toml, counted by valgrind: within 10 %'
 	@echo '              [ARGS=--update]: writes that file anew'
 	@echo 'make dist     build/dist/kith-VERSION-linux-x86_64, a tree to copy to a machine without compilers; with nvcc for GPUs'
@@ -82,6 +84,11 @@ asan: setup
 	cmake --preset asan
 	cmake --build --preset asan $(jobs)
 	ctest --preset asan
+
+# Debian 12's Clang. What was learned stays in build/fuzz, where the next call goes on (tests/fuzz/run).
+fuzz: setup
+	@.ci/setup clang-16 libclang-rt-16-dev libomp-16-dev
+	tests/fuzz/run 1000000000 --slice $(SECONDS) --once
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i

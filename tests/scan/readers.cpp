@@ -4,18 +4,24 @@
 #include <span>
 
 #include "data/dataset/dataset.h"
+#include "data/dataset/picture_cache.h"
 #include "data/dataset/picture_list.h"
 #include "data/formats/csr.h"
 #include "data/formats/files.h"
 #include "data/formats/npy.h"
 #include "data/formats/png.h"
 #include "data/formats/text.h"
+#include "nn/device/plans/plan_store.h"
 #include "nn/state/safetensors.h"
 #include "scan/ablate/grid.h"
+#include "scan/ablate/grid_copy.h"
 #include "scan/config/config.h"
+#include "scan/features/run.h"
+#include "scan/features/settings.h"
 #include "scan/metrics/neighbour_lists.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
+#include "scan/train/checkpoint_file.h"
 
 namespace kith::test {
 namespace {
@@ -55,6 +61,27 @@ std::vector<Reader> readers(const fs::path& folder) {
   const File png = written("a.png", [](const fs::path& p) {
     data::write_png(p, {.height = 4, .width = 5, .channels = 3, .pixels = std::vector<uint8_t>(60, 9)});
   });
+  const File checkpoint = written("checkpoint.safetensors", [&](const fs::path& p) {
+    data::write_file(p, {tensors});
+    write_checkpoint_file(p, read_safetensors(p));
+  });
+  const File cache = written("pictures.cache", [](const fs::path& p) {
+    data::PictureCacheWriter writer(p, 2, 3);
+    const std::vector<uint8_t> pixels = {1, 2, 3};
+    for (const int64_t image : {0, 1}) writer.write(image, pixels);
+    writer.finish({.state = "s", .order = {2, 0}, .train = 1, .bad = {{1, "", "no picture"}}});
+  });
+  const PlanIdentity device{"d", "1", "2"};
+  const fs::path plan_file = PlanStore(device, folder).file();
+  const File plans = written(plan_file.filename(), [&](const fs::path&) {
+    PlanStore store(device, folder);
+    store.put({.shape = {}}, {.engine = 3, .knobs = {{1, 2}}, .workspace = 64, .microseconds = 1.5});
+  });
+  const nlohmann::json row_run = {
+      {"kind", "features"},
+      {"features", {"0a"}},
+      {"settings",
+       to_json(resolve({.method = "temi", .clusters = "5,10", .unit = {}, .standardised = {}, .overrides = {}}))}};
   const std::string labels("\0\0\x08\x01\0\0\0\x02\0\x01", 10);
   for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"})
     data::write_file(folder / name, {data::as_bytes(labels)});
@@ -76,6 +103,12 @@ std::vector<Reader> readers(const fs::path& folder) {
       {"a.toml", bytes_of_text(preset_text("quick")), [](const fs::path& p) { load_config(p.string(), {}); }},
       {"grid.toml", bytes_of_text("data = \"cifar10:d\"\nseeds = [0]\n[axes]\nmine.k = [5, 20]\n"),
        [](const fs::path& p) { load_grid(p.string()); }},
+      {"kept.toml", bytes_of_text(copy_of_grid("data = \"cifar10:d\"\nseeds = [0]\n[axes]\nmine.k = [5, 20]\n")),
+       [](const fs::path& p) { load_grid(p.string()); }},
+      {"checkpoint.safetensors", checkpoint, [](const fs::path& p) { read_checkpoint_file(p, "begin anew"); }},
+      {"run.json", bytes_of_text(row_run.dump()), [](const fs::path& p) { read_run_file(p.parent_path()); }},
+      {"pictures.cache", cache, [](const fs::path& p) { data::open_picture_cache(p, "s", 3); }},
+      {plan_file.filename(), plans, [device](const fs::path& p) { PlanStore(device, p.parent_path()); }},
       {"a.txt", bytes_of_text("a.png\tcat\nb.png\tdog\nc.jpg\tcat\n"), [](const fs::path& p) { data::list_file(p); }},
       {"a.csv", bytes_of_text("\"a.png\",cat\nb.png,dog\n"), [](const fs::path& p) { data::list_file(p); }},
       {"metrics.jsonl",
