@@ -9,6 +9,7 @@
 
 #include "apps/new_folder.h"
 #include "apps/output_folder.h"
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -32,8 +33,9 @@ void expect_creatable(const fs::path& file) {
   std::error_code ignored;
   if (file.has_parent_path() && !fs::is_directory(file.parent_path(), ignored))
     throw Error(fmt::format("{}: cannot create: no such folder: {}", file.string(), file.parent_path().string()));
-  if (fs::is_directory(file, ignored))
-    throw Error(fmt::format("{}: cannot create: a folder has this name", file.string()));
+  if (const fs::path folder = data::folder_in_place_of(file); !folder.empty())
+    throw Error(fmt::format("{}: cannot create: a folder has {}", file.string(),
+                            folder == file ? "this name" : "the name " + folder.string()));
   const bool exists = fs::exists(file, ignored);
   if (exists && !fs::is_regular_file(file, ignored)) return;  // a pipe
   // A link's file is written where it points to.

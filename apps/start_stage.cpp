@@ -33,7 +33,9 @@
 #include "scan/config/config_fields.h"
 #include "scan/run/alike.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/own_folder.h"
 #include "scan/run/ranks.h"
+#include "scan/run/run_files.h"
 #include "scan/run/splits.h"
 #include "scan/run/start_from.h"
 #include "scan/text/wrap.h"
@@ -140,6 +142,7 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_outside_data("--out", o.out, spec);
   expect_usable_folder(o.out);
   expect_run_or_empty(o.out);
+  expect_no_folder_as(o.out, names_of_run_files());
   if (spec.empty()) throw no_data_set(o.out);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);

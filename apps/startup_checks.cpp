@@ -16,6 +16,8 @@
 #include "scan/run/ledger.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/own_folder.h"
+#include "scan/run/run_files.h"
 #include "scan/run/start_from.h"
 #include "scan/stages/import.h"
 #include "scan/stages/stages.h"
@@ -156,6 +158,21 @@ std::string without_record(const StageOptions& o, const RunConfig& config, const
   return unrecorded_text(source_of(o), config, stages);
 }
 
+// What the stages say that the dry run stands for: of files that are used as they are, though something else has changed them, and
+// of results without a record.
+std::vector<std::string> dry_doubts(const StageOptions& o, const RunConfig& config, const data::Dataset& data,
+                                    const std::vector<PlannedStage>& stages) {
+  Ledger ledger(config, data, source_of(o));
+  if (o.command != "run" && o.command != "pretext") return ledger.require_inputs(o.command);
+  std::vector<std::string> out;
+  for (const PlannedStage& stage : stages)
+    for (const StageInfo& info : stage_table())  // the row of the pretext stands for its features, too
+      if (stage.done && info.command == stage_info(stage.name).command)
+        if (const std::string warning = ledger.standing(info.name).warning; !warning.empty()) out.push_back(warning);
+  if (std::string text = without_record(o, config, names_to_run(stages)); !text.empty()) out.push_back(std::move(text));
+  return out;
+}
+
 }  // namespace
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
@@ -173,6 +190,7 @@ std::string to_run_text(const std::vector<PlannedStage>& stages) {
 
 std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
   const fs::path dir = o.out, source = source_of(o);
+  expect_no_folder_as(dir, names_of_run_files());
   if (o.command != "run") {                                          // planned_stages looks at those of a run
     if (source != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
     Ledger(config, data, source).require_inputs(o.command);
@@ -192,9 +210,10 @@ std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfi
 
 void expect_startable(const StageOptions& o, const RunConfig& config, Context& ctx, const data::Dataset& data) {
   expect_not_in_use(o.out);
-  const std::vector<std::string> to_run = names_to_run(startable_stages(o, config, data));
-  if (const std::string text = o.dry_run ? without_record(o, config, to_run) : ""; !text.empty())
-    fmt::print(stderr, "kith: warning: {}\n", text);
+  const std::vector<PlannedStage> stages = startable_stages(o, config, data);
+  const std::vector<std::string> to_run = names_to_run(stages);
+  if (o.dry_run)
+    for (const std::string& text : dry_doubts(o, config, data, stages)) fmt::print(stderr, "kith: warning: {}\n", text);
   const Preflight found = preflight(config, data, to_run, free_resources(ctx, o.out));
   for (const std::string& warning : found.warnings) fmt::print(stderr, "kith: warning: {}\n", warning);
   expect_none(found.faults);

@@ -240,7 +240,8 @@ void expect_images_named(const AnswerOptions& o) {
 
 Asked open_asked(const AnswerOptions& o) {
   refuse_rows(o.run, o.of_rows);
-  Asked asked{.run = open_run(o.run, o.stage), .context = nullptr, .report = std::make_unique<QuietReporter>()};
+  Asked asked{
+      .run = open_run(o.run, o.stage, o.telling), .context = nullptr, .report = std::make_unique<QuietReporter>()};
   for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
   for (const std::string& line : untold(asked.run)) asked.report->warn(line);
   const RunConfig config = with_overrides(

@@ -18,6 +18,7 @@ struct AnswerOptions {
   std::string data, split = "all";
   std::vector<std::string> files;
   bool skip_bad = false, invert = false;
+  Telling telling = {};      // beside what the network says
   const char* of_rows = "";  // what the command's counterpart for rows of features is, to end a refusal with
   std::string device = "auto", precision;
   std::optional<int> threads;

@@ -87,6 +87,7 @@ void add_gallery_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("gallery", "Pages and picture sheets of the clusters, to look at");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
+  o->asked.telling = {.names = true};
   o->asked.of_rows = "its report.html shows the clusters, and kith predict --features FILE lists those of rows";
   command
       ->add_option("--out", o->out,

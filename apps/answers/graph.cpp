@@ -87,25 +87,27 @@ NeighbourTable table_of(data::NpyArray<int64_t> lists, const path& file, Similar
 }
 
 // Lists that the run found among other rows than those that are there now have no similarities. Other lists than it found are used,
-// and those of which nothing is on record.
-void expect_rows_of_the_lists(const path& run, const path& lists, const path& rows) {
+// and those of which nothing is on record: lines that say so.
+std::vector<std::string> expect_rows_of_the_lists(const path& run, const path& lists, const path& rows) {
   const StageRecords records = read_records(run);
   const auto mined = records.find("mine");
   const RunConfig config = config_of_run(run);
   std::vector<std::string> unrecorded = unrecorded_stages(run, config);
   std::erase_if(unrecorded, [](const std::string& stage) { return stage != "features" && stage != "mine"; });
-  if (!unrecorded.empty()) fmt::print(stderr, "kith: warning: {}\n", unrecorded_text(run, config, unrecorded));
+  std::vector<std::string> doubts;
+  if (!unrecorded.empty()) doubts.push_back(unrecorded_text(run, config, unrecorded));
   if (mined == records.end() || !mined->second.outputs.contains(lists.filename().string()))
-    return;  // others found them
+    return doubts;  // others found them
   if (was_changed(records, "mine", lists.filename().string(), data::digest_of_file(lists))) {
-    fmt::print(stderr, "kith: warning: {}\n",
-               changed_text(lists.string(), "mine", fmt::format("kith mine --out {} makes new ones", run.string())));
-    return;
+    doubts.push_back(
+        changed_text(lists.string(), "mine", fmt::format("kith mine --out {} makes new ones", run.string())));
+    return doubts;
   }
   const auto at = mined->second.origin.inputs.find(rows.filename().string());
   if (at != mined->second.origin.inputs.end() && at->second != data::digest_of_file(rows))
     throw Error(fmt::format("{}: changed since {} was made of it; kith mine --out {} makes the lists anew",
                             rows.string(), lists.filename().string(), run.string()));
+  return doubts;
 }
 
 NeighbourTable table_of_run(const GraphOptions& o) {
@@ -116,12 +118,12 @@ NeighbourTable table_of_run(const GraphOptions& o) {
   const path file = neighbours_path(o.run, o.split), of_features = features_path(o.run, o.split);
   auto lists = read_table<int64_t>(file, "mine");
   const auto features = read_table<float>(of_features, "pretext");
-  expect_rows_of_the_lists(o.run, file, of_features);
+  const std::vector<std::string> doubts = expect_rows_of_the_lists(o.run, file, of_features);
   const int64_t columns = features.shape[1];
   if (features.shape[0] != lists.shape[0])
     throw Error(fmt::format("{}: {} rows, but {} in {}", of_features.string(), features.shape[0], lists.shape[0],
                             file.string()));
-  return table_of(std::move(lists), file, [&](int64_t i, int64_t, int64_t j) {
+  NeighbourTable table = table_of(std::move(lists), file, [&](int64_t i, int64_t, int64_t j) {
     const float *a = features.values.data() + i * columns, *b = features.values.data() + j * columns;
     double sum = 0;
     for (int64_t c = 0; c < columns; ++c) sum += static_cast<double>(a[c]) * static_cast<double>(b[c]);
@@ -129,6 +131,8 @@ NeighbourTable table_of_run(const GraphOptions& o) {
       throw Error(fmt::format("{}: the inner product of rows {} and {} is {}", of_features.string(), i, j, sum));
     return sum;
   });
+  for (const std::string& doubt : doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
+  return table;
 }
 
 NeighbourTable table_of_arrays(const GraphOptions& o) {

@@ -32,11 +32,17 @@ struct NeighboursOptions {
   std::string out;
 };
 
+// The evaluation, by its record.
+bool has_left(const std::filesystem::path& run_dir, const std::string& file) {
+  const StageRecords records = read_records(run_dir);
+  const auto evaluated = records.find("evaluate");
+  return evaluated != records.end() && evaluated->second.outputs.contains(file);
+}
+
 // What to call the train images: their files, where the run knows them.
 std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64_t count) {
   const std::filesystem::path path = files_path(run_dir, "train");
-  for (const std::string& line : changes_since_evaluation(run_dir, {{path.filename().string(), "names are of it"}}))
-    fmt::print(stderr, "kith: warning: {}\n", line);
+  const auto warn = [](const std::string& text) { fmt::print(stderr, "kith: warning: {}\n", text); };
   std::vector<std::string> names;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -48,7 +54,16 @@ std::vector<std::string> train_names(const std::filesystem::path& run_dir, int64
                       path.string(), names.size() + 1, run_dir.string()));
     names.push_back(name.get<std::string>());
   }
-  if (static_cast<int64_t>(names.size()) == count) return names;
+  if (static_cast<int64_t>(names.size()) == count) {
+    for (const std::string& line : changes_since_evaluation(run_dir, {{path.filename().string(), "names are of it"}}))
+      warn(line);
+    return names;
+  }
+  if (const bool there = std::filesystem::exists(path); there || has_left(run_dir, path.filename().string()))
+    warn(fmt::format("{}: {}: they go by their numbers; kith evaluate --out {} makes it anew", path.string(),
+                     there ? fmt::format("{} names for {} train images", names.size(), count)
+                           : "missing, which has the names of the train images",
+                     run_dir.string()));
   names.clear();
   for (int64_t i = 0; i < count; ++i) names.push_back(fmt::format("train/{}", i));
   return names;

@@ -95,6 +95,7 @@ void add_predict_command(CLI::App& app) {
       app.add_subcommand("predict", "Clusters of images, or rows of features, that a run may never have seen");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
+  o->asked.telling = {.names = true, .distances = true};
   o->asked.of_rows = "kith predict --features FILE asks about rows of features";
   command
       ->add_option("--features", o->features,

@@ -81,6 +81,7 @@ void add_sort_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sort", "Link or copy picture files into a folder per cluster");
   add_answer_options(*command, o->asked);
   add_stage_option(*command, o->asked);
+  o->asked.telling = {.names = true};
   o->asked.of_rows = "kith predict --features FILE lists the cluster of each row";
   command->add_option("--into", o->into, "Folder to fill; nothing in it is overwritten")->required();
   command->add_flag("--copy", o->copy, "Copies in place of links");

@@ -41,6 +41,14 @@ fs::path whole_name(const fs::path& file) {
 
 fs::path record_path(const fs::path& into) { return into / ".kith_sort.json"; }
 
+// Of any sorting.
+bool is_record(const nlohmann::json& record) {
+  const auto has = [&](const char* key, const auto& is) { return record.contains(key) && is(record.at(key)); };
+  return record.is_object() && has("network", [](const nlohmann::json& j) { return j.is_string(); }) &&
+         has("min_confidence", [](const nlohmann::json& j) { return j.is_number(); }) &&
+         has("clusters", [](const nlohmann::json& j) { return j.is_array(); });
+}
+
 fs::path numbered(const fs::path& path, int number) {
   fs::path name = path.stem();
   name += fmt::format("~{}", number);
@@ -121,8 +129,13 @@ void expect_same_sorting(const fs::path& into, const std::string& record) {
   const std::vector<uint8_t> text = data::read_file(record_path(into));
   const nlohmann::json was = nlohmann::json::parse(text, nullptr, false);
   if (was == now) return;
+  if (!is_record(was))
+    throw Error(
+        fmt::format("{}: damaged: expected what kith sort writes, which says whose sorting {} holds; restore the file, "
+                    "or choose another --into",
+                    record_path(into).string(), into.string()));
   const auto differs = [&](const char* key) {
-    return !was.is_object() || was.value(key, nlohmann::json()) != now.value(key, nlohmann::json());
+    return was.value(key, nlohmann::json()) != now.value(key, nlohmann::json());
   };
   const char* other = differs("network")          ? "the network of another run or stage"
                       : differs("min_confidence") ? "another --min-confidence"

@@ -25,7 +25,8 @@ bool is_unsure(const Move&, const std::filesystem::path& into);
 std::string sorting_record(const std::string& network, float least_confidence, const std::vector<std::string>& clusters,
                            bool invert);
 
-// Error, one line: the record in INTO is another one, and pictures would lie in the folders of two sortings; or it is no file.
+// Error, one line: the record in INTO is another one, and pictures would lie in the folders of two sortings; or it is damaged, or
+// no file.
 void expect_same_sorting(const std::filesystem::path& into, const std::string& record);
 
 enum class SortBy : uint8_t { link, copy };

@@ -16,6 +16,7 @@
 #include "nn/device/accelerator.h"
 #include "scan/features/cluster_features.h"
 #include "scan/features/lost_in_f32.h"
+#include "scan/features/neighbours.h"
 #include "scan/metrics/judgement.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/own_folder.h"
@@ -96,6 +97,7 @@ void cluster_rows(const ClusterFeatures& o) {
   if (o.dry_run) {
     std::vector<std::string> doubts;
     for (const FeatureMatrix& space : clustering.spaces) doubts.push_back(lost_in_f32(space));
+    doubts.push_back(doubt_about_neighbours(o.out));
     doubts.push_back(lost_record_of_row_model(o.out));
     for (const std::string& text : doubts)
       if (!text.empty()) fmt::print(stderr, "kith: warning: {}\n", text);

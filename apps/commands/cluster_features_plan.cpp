@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "data/formats/counted.h"
+#include "scan/features/cluster_count.h"
+#include "scan/features/neighbours.h"
 #include "scan/text/json_text.h"
 
 namespace kith {
@@ -44,6 +46,8 @@ void print_rows_plan(const RowClustering& c, RowProgress progress, const std::st
                                            {"device", device},
                                            {"done", progress == RowProgress::trained},
                                            {"begun", progress == RowProgress::begun},
+                                           {"neighbours_lost", neighbours_were_lost(c.dir)},
+                                           {"count_lost", !lost_cluster_count(c.dir, s.clusters).empty()},
                                            {"steps", steps_of(c)},
                                            {"bytes", bytes_of(c)}}}}));
   }
@@ -58,6 +62,8 @@ void print_rows_plan(const RowClustering& c, RowProgress progress, const std::st
   else if (const int64_t steps = steps_of(c); steps > 0)
     fmt::print("# {}{}\n", data::counted(steps, "step"),
                progress == RowProgress::begun ? ", of which the run goes on from its checkpoint" : "");
+  if (const std::string lost = lost_cluster_count(c.dir, s.clusters); !lost.empty()) fmt::print("# {}\n", lost);
+  if (neighbours_were_lost(c.dir)) fmt::print("# neighbours.npy is missing: they are searched for anew\n");
   fmt::print("# about {:.1f} MiB of memory beside the files' own, and what the method trains\n",
              static_cast<double>(bytes_of(c)) / (1 << 20));
 }

@@ -15,6 +15,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/progress.h"
+#include "scan/run/run_files.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -40,6 +41,9 @@ void watch(const WatchOptions& o) {
     const RunProgress progress = read_progress(o.run);
     if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
     lost = progress.lost;
+    if (progress.finished && !looked)
+      for (const auto& doubts : {changed_figures(o.run), doubts_about_answers(o.run)})
+        for (const std::string& doubt : doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
     if (progress.finished && !std::exchange(looked, true))
       for (const std::string& doubt : doubts_about_files(o.run, progress.config))
         fmt::print(stderr, "kith: warning: {}\n", doubt);

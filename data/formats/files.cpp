@@ -30,6 +30,9 @@ std::filesystem::path behind_links(std::filesystem::path path) {
   return path;
 }
 
+// What is filled before it gets the name.
+std::filesystem::path partial_of(const std::filesystem::path& path) { return path.string() + ".partial"; }
+
 // Writes into a pipe or a device, which no file can replace.
 void write_into(const std::filesystem::path& path, std::initializer_list<Bytes> parts) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -88,7 +91,7 @@ void write_file(const std::filesystem::path& name, std::initializer_list<Bytes> 
   if (std::filesystem::exists(name, error) && type != std::filesystem::file_type::regular)
     return write_into(name, parts);
   const std::filesystem::path path = behind_links(name);
-  const std::filesystem::path temporary = path.string() + ".partial";
+  const std::filesystem::path temporary = partial_of(path);
   const int fd = open_partial(temporary);
   try {
     for (const Bytes part : parts) write_all(fd, part, path);
@@ -103,10 +106,15 @@ void write_file(const std::filesystem::path& name, std::initializer_list<Bytes> 
   ::close(fd);
 }
 
+std::filesystem::path folder_in_place_of(const std::filesystem::path& file) {
+  std::error_code ignored;
+  for (const std::filesystem::path& name : {file, partial_of(file)})
+    if (std::filesystem::is_directory(name, ignored)) return name;
+  return {};
+}
+
 bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file) {
-  std::filesystem::path partial = output;
-  partial += ".partial";  // what the writer fills before it renames
-  for (const std::filesystem::path& p : {output, partial}) {
+  for (const std::filesystem::path& p : {output, partial_of(output)}) {
     std::error_code ignored;
     if (std::filesystem::equivalent(p, file, ignored)) return true;
     const std::filesystem::path a = std::filesystem::weakly_canonical(p, ignored),

@@ -28,6 +28,10 @@ std::vector<uint8_t> read_file(const std::filesystem::path&);
 // pipe or a device is written into.
 void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);
 
+// The folder, if there is one, under this name or under the one that write_file() fills before: nothing can be written there. Empty:
+// there is none.
+std::filesystem::path folder_in_place_of(const std::filesystem::path&);
+
 // True if writing `output` would change `file`, under this name or another name of the same file.
 bool would_touch(const std::filesystem::path& output, const std::filesystem::path& file);
 

@@ -17,6 +17,7 @@
 #include "scan/run/lost_lines.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/run_files.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -160,6 +161,7 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
     if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));
+    for (std::string& doubt : doubts_about_answers(run)) out.warnings.push_back(std::move(doubt));
     size_t setting = 0;
     while (setting < firsts.size() &&
            !(precisions[setting] == precision && others[setting] == other && same_setting(*firsts[setting], config) &&

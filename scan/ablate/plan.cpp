@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "scan/run/own_folder.h"
 #include "scan/run/provenance.h"
 #include "scan/run/remedy.h"
+#include "scan/run/run_files.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
@@ -36,32 +36,6 @@ bool is_whole(const fs::path& array) {
   } catch (const std::runtime_error&) {
     return false;
   }
-}
-
-// As far as the last bytes tell: tables and JSON end with a line.
-bool has_its_end(const fs::path& file) {
-  const std::string end = file.extension() == ".html"  ? "</html>\n"
-                          : file.extension() == ".png" ? "IEND\xae\x42\x60\x82"
-                                                       : "\n";
-  std::ifstream in(file, std::ios::binary);
-  std::string last(end.size(), ' ');
-  in.seekg(-static_cast<std::streamoff>(end.size()), std::ios::end);
-  in.read(last.data(), static_cast<std::streamsize>(last.size()));
-  return in && last == end;
-}
-
-const char* const kLogName = "metrics.jsonl";  // an evaluation alone leaves it empty
-
-// What no record names, of a run that was evaluated.
-std::vector<std::string> beside_results(const fs::path& dir, const nlohmann::json& summary) {
-  std::vector<std::string> files = {"report.html", "prototypes.png", "near_duplicates.csv", "timing.json", kLogName};
-  if (const auto data = summary.find("data");
-      data != summary.end() && data->is_object() && data->value("labelled", nlohmann::json()) == true)
-    files.emplace_back("confusion.csv");
-  if (const fs::path lists = dir / "neighbours_train.npy"; fs::exists(lists))
-    if (const std::vector<int64_t> shape = data::npy_layout(lists).shape; shape.size() == 2 && shape[1] > 0)
-      files.emplace_back("outliers.csv");
-  return files;
 }
 
 }  // namespace
@@ -132,9 +106,7 @@ bool results_stand(const fs::path& dir, const RunConfig& config, const nlohmann:
         or_remedy(made_anew_by(stage.command), [&] { return data::npy_layout(dir / file); });
     }
   }
-  return std::ranges::none_of(beside_results(dir, summary), [&](const std::string& file) {
-    return !fs::exists(dir / file) || (file != kLogName && !has_its_end(dir / file));
-  });
+  return unfit_beside_results(dir, summary).empty();
 }
 
 bool has_finished_pretext(const fs::path& dir) {

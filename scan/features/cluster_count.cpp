@@ -4,11 +4,20 @@
 
 #include <algorithm>
 
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "kernels/kmeans.h"
 #include "nn/tensor/array.h"
+#include "scan/text/json_text.h"
 
 namespace kith {
+namespace {
+
+using nlohmann::json;
+
+const char* const kCountName = "clusters.json";
+
+}  // namespace
 
 std::vector<float> side_by_side(const std::vector<FeatureRows>& spaces, std::span<const int64_t> index) {
   if (spaces.size() == 1) return spaces[0].host(index);
@@ -61,6 +70,41 @@ ClusterCount choose_cluster_count(Context& ctx, Reporter& report, const std::vec
     throw Error(fmt::format("{}: --clusters: {} rows, or different ones among them, are too few for any candidate",
                             spaces.front().matrix().name(), rows.rows));
   return out;
+}
+
+json keep_cluster_count(const std::filesystem::path& dir, const ClusterCount& found) {
+  json out = {{"best", found.best}, {"criterion", "silhouette of k-means"}, {"curve", json::array()}};
+  for (const ClusterCandidate& at : found.curve)
+    out["curve"].push_back({{"clusters", at.clusters}, {"silhouette", at.silhouette}});
+  data::write_file(dir / kCountName, {data::as_bytes(json_text(out, 2) + "\n")});
+  return out;
+}
+
+std::optional<json> kept_cluster_count(const std::filesystem::path& dir, std::span<const int> candidates) {
+  if (!std::filesystem::exists(dir / kCountName)) return {};
+  json kept = json::parse(data::read_file(dir / kCountName), nullptr, false);
+  try {
+    constexpr double kNone = -2;  // below any silhouette
+    double most = kNone, of_best = kNone;
+    for (const json& at : kept.at("curve")) {
+      const int clusters = at.at("clusters").get<int>();
+      if (std::ranges::find(candidates, clusters) == candidates.end()) return {};
+      most = std::max(most, at.at("silhouette").get<double>());
+      if (kept.at("best").get<int>() == clusters) of_best = at.at("silhouette").get<double>();
+    }
+    if (of_best > kNone && of_best == most) return kept;
+  } catch (const json::exception&) {  // emptied, cut, or of something else
+  }
+  return {};
+}
+
+std::string lost_cluster_count(const std::filesystem::path& dir, std::span<const int> candidates) {
+  const bool there = std::filesystem::exists(dir / kCountName);
+  if (candidates.size() == 1 || !(there || std::filesystem::exists(dir / "model.safetensors")) ||
+      kept_cluster_count(dir, candidates))
+    return "";
+  return fmt::format("{} is {}: the number of clusters is chosen anew", kCountName,
+                     there ? "not as it was written" : "missing");
 }
 
 }  // namespace kith

@@ -1,6 +1,11 @@
 // How many clusters? Judged without labels: k-means (three seedings) with each candidate on a sample of the rows, as the
 // method will see them, and the silhouette of its clusters. The largest mean silhouette wins, the fewer clusters on a tie.
 #pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "scan/features/rows.h"
@@ -25,5 +30,13 @@ struct ClusterCount {
 // stop.
 ClusterCount choose_cluster_count(Context&, Reporter&, const std::vector<FeatureRows>&, std::span<const int> candidates,
                                   uint64_t seed);
+
+// The directory's clusters.json: the curve, and the best. Returns what it holds.
+nlohmann::json keep_cluster_count(const std::filesystem::path& dir, const ClusterCount&);
+// None: it is not there, or not as it was written for these candidates.
+std::optional<nlohmann::json> kept_cluster_count(const std::filesystem::path& dir, std::span<const int> candidates);
+// "clusters.json is missing: the number of clusters is chosen anew", or "... is not as it was written: ..."; empty: it is there, or
+// there is nothing to choose, or nothing was chosen yet.
+std::string lost_cluster_count(const std::filesystem::path& dir, std::span<const int> candidates);
 
 }  // namespace kith

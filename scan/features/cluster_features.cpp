@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "data/dataset/digest.h"
 #include "data/formats/counted.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -21,7 +20,6 @@
 #include "scan/features/neighbours.h"
 #include "scan/features/training.h"
 #include "scan/run/log_ends.h"
-#include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
@@ -91,20 +89,12 @@ json candidates_of(const RowClustering& c, Context& ctx, Reporter& report, const
     begin();
     return {{"best", c.settings.clusters[0]}};
   }
-  const std::filesystem::path file = c.dir / "clusters.json";
-  if (std::filesystem::exists(file)) {
-    const std::vector<uint8_t> bytes = data::read_file(file);
-    json known = json::parse(bytes, nullptr, false);
-    if (known.is_object() && known.value("best", 0) >= 2) return known;
-  }
+  if (std::optional<json> kept = kept_cluster_count(c.dir, c.settings.clusters)) return std::move(*kept);
+  if (const std::string lost = lost_cluster_count(c.dir, c.settings.clusters); !lost.empty()) report.note(lost);
   const ClusterCount found = choose_cluster_count(ctx, report, spaces, c.settings.clusters, c.settings.seed);
-  json out = {{"best", found.best}, {"criterion", "silhouette of k-means"}, {"curve", json::array()}};
-  for (const ClusterCandidate& at : found.curve)
-    out["curve"].push_back({{"clusters", at.clusters}, {"silhouette", at.silhouette}});
   report.note(fmt::format("{} clusters: the largest silhouette", found.best));
   begin();
-  data::write_file(file, {data::as_bytes(json_text(out, 2) + "\n")});
-  return out;
+  return keep_cluster_count(c.dir, found);
 }
 
 // Nothing is left that a cluster could be told by. The first row and the last tell nearly every file.
@@ -145,19 +135,6 @@ void close_log(const RowRun& run) {
         return line.value("stage", "") == stage && line.value("finished", false);
       }))
     run.report.metric(closing_line(run.dir, stage, "cluster"));
-}
-
-// A line of warning where the neighbours are not as they were written, or, where a model is yet to be made of them, nothing tells;
-// empty: they are, or there are none.
-std::string change_of_neighbours(const std::filesystem::path& dir) {
-  const char* const name = "neighbours.npy";
-  const std::filesystem::path file = dir / name;
-  if (!std::filesystem::exists(file)) return "";
-  const StageRecords records = read_records(dir);
-  if (!records.contains("mine") && !std::filesystem::exists(dir / "model.safetensors"))
-    return no_record_text(dir, {"mine"}, fmt::format(", or remove {}, and they are searched for anew", name));
-  if (!was_changed(records, "mine", name, data::digest_of_file(file))) return "";
-  return changed_text(file.string(), "mine", "once it is removed, they are searched for anew");
 }
 
 std::filesystem::path model_file(const std::filesystem::path& dir) { return dir / "model.safetensors"; }
@@ -269,7 +246,7 @@ json cluster_features(Context& ctx, Reporter& report, const RowClustering& c, co
                    .spaces = spaces,
                    .origin = origin,
                    .checkpoint_seconds = c.checkpoint_seconds};
-  if (const std::string change = change_of_neighbours(run.dir); !change.empty()) report.warn(change);
+  if (const std::string doubt = doubt_about_neighbours(run.dir); !doubt.empty()) report.warn(doubt);
   SafeTensors model = model_of(run);
   json fit = json::parse(model.metadata["kith.fit"]);
   fit["seconds"] = seconds_of_fit(run.dir);

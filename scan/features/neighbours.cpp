@@ -15,6 +15,7 @@
 #include "scan/features/rows.h"
 #include "scan/features/unit_rows.h"
 #include "scan/metrics/blocked_search.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/timing.h"
@@ -66,7 +67,8 @@ class UnitRows {
   const FeatureMatrix& matrix_;
 };
 
-std::filesystem::path neighbours_file(const std::filesystem::path& dir) { return dir / "neighbours.npy"; }
+const char* const kNeighboursName = "neighbours.npy";
+std::filesystem::path neighbours_file(const std::filesystem::path& dir) { return dir / kNeighboursName; }
 
 }  // namespace
 
@@ -99,18 +101,35 @@ std::optional<data::NpyArray<int64_t>> kept_neighbours(const std::filesystem::pa
   return lists;
 }
 
+bool neighbours_were_lost(const std::filesystem::path& dir) {
+  const StageRecords records = read_records(dir);
+  const auto mined = records.find("mine");
+  return mined != records.end() && !mined->second.under_way && !std::filesystem::exists(neighbours_file(dir));
+}
+
+std::string doubt_about_neighbours(const std::filesystem::path& dir) {
+  const std::filesystem::path file = neighbours_file(dir);
+  if (!std::filesystem::exists(file)) return "";
+  const StageRecords records = read_records(dir);
+  if (!records.contains("mine") && !std::filesystem::exists(dir / "model.safetensors"))
+    return no_record_text(dir, {"mine"},
+                          fmt::format(", or remove {}, and they are searched for anew", kNeighboursName));
+  if (!was_changed(records, "mine", kNeighboursName, data::digest_of_file(file))) return "";
+  return changed_text(file.string(), "mine", "once it is removed, they are searched for anew");
+}
+
 data::NpyArray<int64_t> neighbours_of(const RowRun& run, int64_t k) {
   const std::filesystem::path file = neighbours_file(run.dir);
   const auto record = [&] {
-    write_record(
-        run.dir, "mine",
-        {.origin = {}, .outputs = {{file.filename().string(), data::digest_of_file(file)}}, .version = KITH_VERSION});
+    write_record(run.dir, "mine",
+                 {.origin = {}, .outputs = {{kNeighboursName, data::digest_of_file(file)}}, .version = KITH_VERSION});
   };
   if (std::optional<data::NpyArray<int64_t>> kept = kept_neighbours(run.dir, run.rows(), k)) {
     if (const StageRecords records = read_records(run.dir); records.contains("mine") && records.at("mine").under_way)
       record();  // a kill came between the two
     return std::move(*kept);
   }
+  if (neighbours_were_lost(run.dir)) run.report.note(file.string() + ": missing: they are searched for anew");
   const Stopwatch watch;
   data::NpyArray<int64_t> lists = nearest_rows(run.ctx, run.only().matrix(), k);
   write_record(run.dir, "mine", {.origin = {}, .outputs = {}, .version = KITH_VERSION, .under_way = true});

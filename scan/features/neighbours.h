@@ -17,4 +17,10 @@ data::NpyArray<int64_t> neighbours_of(const RowRun&, int64_t k);
 // What is kept there; none: nothing. Error, one line: it is damaged, or not of so many rows.
 std::optional<data::NpyArray<int64_t>> kept_neighbours(const std::filesystem::path& dir, int64_t rows, int64_t k);
 
+// They were written there, and are gone: neighbours_of() searches for them anew.
+bool neighbours_were_lost(const std::filesystem::path& dir);
+// A line of warning where those there are not as they were written, or, where a model is yet to be made of them, nothing tells;
+// empty: they are, or there are none.
+std::string doubt_about_neighbours(const std::filesystem::path& dir);
+
 }  // namespace kith

@@ -124,15 +124,20 @@ void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& ori
   namespace fs = std::filesystem;
   if (!fs::exists(dir)) return;
   if (!fs::is_directory(dir)) throw Error(fmt::format("{}: --out is a file, expected a directory", dir.string()));
-  if (!fs::exists(dir / "run.json")) {
+  const bool begun = fs::exists(dir / "run.json");
+  if (!begun) {
     if (fs::exists(dir / "config.toml"))
       throw Error(
           fmt::format("{0}: holds a run on images, which a clustering of features cannot go into; choose another "
                       "--out (kith cluster --out {0}, without --features, trains the heads of that run)",
                       dir.string()));
     expect_nothing_else(dir.string(), is_beginning_of_run);
-    return;
   }
+  expect_no_folder_as(
+      dir, {"run.json", "metrics.jsonl", "checkpoint.safetensors", "clusters.json", "neighbours.npy",
+            "model.safetensors", "timing.json", "stages.json", "assignments.npy", "probabilities.npy", "distances.npy",
+            "near_duplicates.csv", "outliers.csv", "confusion.csv", "summary.json", "report.html"});
+  if (!begun) return;
   if (const std::string text = difference_of(read_run_file(dir), origin); !text.empty())
     throw Error(
         fmt::format("{}: begun with other settings or features ({}); choose another --out", dir.string(), text));

@@ -7,7 +7,9 @@
 //   model.safetensors      what kith predict needs
 //   stages.json            digests (scan/run/stage_records.h): of the model as the stage cluster wrote it, as the stage evaluate
 //                          judged it
-//   assignments.npy, probabilities.npy, distances.npy, near_duplicates.csv, outliers.csv, summary.json, report.html
+//   clusters.json          where the number of clusters was chosen (cluster_count.h)
+//   assignments.npy, probabilities.npy, distances.npy, near_duplicates.csv, outliers.csv, confusion.csv (with labels),
+//   summary.json, report.html, timing.json
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -51,6 +51,8 @@ class ListMaker {
     out_.empty += length == 0;
   }
 
+  void left_out(int64_t entries) { out_.unlike += entries; }
+
   NeighbourLists finish() {
     if (out_.k == 0) throw Error(fmt::format("{}: no row has a neighbour", file_));
     out_.index.assign(static_cast<size_t>(out_.rows * out_.k), kNone);
@@ -66,30 +68,29 @@ class ListMaker {
   NeighbourLists out_;
 };
 
-void expect_row_count(const std::filesystem::path& path, const std::vector<int64_t>& shape, int64_t rows,
-                      const char* columns) {
-  if (shape.size() != 2 || shape[0] != rows)
-    throw Error(fmt::format("{}: shape [{}], expected [{}, {}]: a row for each image", path.string(),
-                            fmt::join(shape, ", "), rows, columns));
+[[noreturn]] void refuse_shape(const std::filesystem::path& path, const std::vector<int64_t>& shape,
+                               const std::string& expected) {
+  throw Error(
+      fmt::format("{}: shape [{}], expected {} for each image", path.string(), fmt::join(shape, ", "), expected));
 }
 
-// Of floats NaN is none; what is no whole number is an error.
 std::vector<int64_t> whole_numbers(const std::filesystem::path& path, const data::NpyArray<double>& array) {
   std::vector<int64_t> out;
   out.reserve(array.values.size());
   constexpr double kExact = 0x1p53;
   for (const double value : array.values) {
-    if (!std::isnan(value) && (value != std::trunc(value) || std::abs(value) > kExact))
-      throw Error(fmt::format("{}: row {} has the neighbour {}, expected a whole number", path.string(),
+    if (!(value == std::trunc(value) && std::abs(value) <= kExact))  // nor NaN
+      throw Error(fmt::format("{}: row {} has the neighbour {}, expected a whole number, or -1: none", path.string(),
                               static_cast<int64_t>(out.size()) / array.shape[1], value));
-    out.push_back(std::isnan(value) ? kNone : static_cast<int64_t>(value));
+    out.push_back(static_cast<int64_t>(value));
   }
   return out;
 }
 
 void add_array(ListMaker& lists, const std::filesystem::path& path, int64_t rows) {
   const data::NpyLayout layout = data::npy_layout(path);
-  expect_row_count(path, layout.shape, rows, "k");
+  if (layout.shape.size() != 2 || layout.shape[0] != rows)
+    refuse_shape(path, layout.shape, fmt::format("[{}, k]: a row", rows));
   const std::vector<int64_t> index =
       layout.kind == 'f' ? whole_numbers(path, data::read_npy<double>(path)) : data::read_npy<int64_t>(path).values;
   const auto k = static_cast<size_t>(layout.shape[1]);
@@ -98,14 +99,16 @@ void add_array(ListMaker& lists, const std::filesystem::path& path, int64_t rows
 
 void add_graph(ListMaker& lists, const std::filesystem::path& path, int64_t rows) {
   const data::CsrGraph graph = data::read_csr(path);
-  expect_row_count(path, {graph.rows, graph.columns}, rows, "k");
+  if (graph.rows != rows || graph.columns != rows)
+    refuse_shape(path, {graph.rows, graph.columns}, fmt::format("[{0}, {0}]: a row and a column", rows));
   std::vector<size_t> order;
   std::vector<int64_t> list;
   for (int64_t i = 0; i < rows; ++i) {
     const auto first = static_cast<size_t>(graph.starts[static_cast<size_t>(i)]);
     order.resize(static_cast<size_t>(graph.starts[static_cast<size_t>(i) + 1]) - first);
     std::iota(order.begin(), order.end(), first);
-    std::erase_if(order, [&](size_t e) { return std::isnan(graph.values[e]); });
+    const auto none = std::erase_if(order, [&](size_t e) { return std::isnan(graph.values[e]); });
+    lists.left_out(static_cast<int64_t>(none));
     std::ranges::sort(order, [&](size_t a, size_t b) {
       return graph.values[a] != graph.values[b] ? graph.values[a] > graph.values[b]
                                                 : graph.indices[a] < graph.indices[b];

@@ -15,6 +15,7 @@
 #include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/remedy.h"
+#include "scan/run/run_files.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 
@@ -27,12 +28,6 @@ std::string join(const std::vector<std::string>& items) {
   std::string all;
   for (const std::string& item : items) all += (all.empty() ? "" : ", ") + item;
   return all;
-}
-
-// Files that other commands read, where the stage left any: recorded as its outputs are.
-std::vector<std::string> beside(const StageInfo& stage) {
-  if (stage.name != "evaluate") return {};
-  return {"prototypes.npy", "files_train.jsonl", "files_test.jsonl"};
 }
 
 // How the images were read, by fields of the section data; but where they lie.
@@ -96,7 +91,7 @@ const Origin& Ledger::origin(const std::string& stage) {
 }
 
 void Ledger::forget(const StageInfo& stage) {
-  for (const std::string& file : beside(stage)) digests_.erase(file);
+  for (const std::string& file : recorded_beside(stage)) digests_.erase(file);
   for (const std::string& file : stage.outputs) {
     digests_.erase(file);
     for (const StageInfo& later : stage_table())
@@ -119,7 +114,7 @@ std::vector<std::string> Ledger::changed_files(const StageInfo& stage) {
     const auto written = record->second.outputs.find(file);
     if (written == record->second.outputs.end() || written->second != digest_of(file)) changed.push_back(file);
   }
-  for (const std::string& file : beside(stage))  // of which earlier versions have no record
+  for (const std::string& file : recorded_beside(stage))  // of which earlier versions have no record
     if (fs::exists(path(file)) && was_changed(records, stage.name, file, digest_of(file))) changed.push_back(file);
   return changed;
 }
@@ -148,7 +143,7 @@ Ledger::Standing Ledger::standing(const std::string& stage) {
   };
   for (const std::string& file : info.outputs)
     if (!fs::exists(path(file))) return without(file);
-  for (const std::string& file : beside(info))
+  for (const std::string& file : recorded_beside(info))
     if (recorded && record->second.outputs.contains(file) && !fs::exists(path(file))) return without(file);
 
   Origin was;
@@ -274,7 +269,7 @@ void Ledger::finish(const std::string& stage) {
   StageRecord record{.origin = origin(stage), .outputs = {}, .version = KITH_VERSION};
   forget(info);
   for (const std::string& file : info.outputs) record.outputs[file] = digest_of(file);
-  for (const std::string& file : beside(info))
+  for (const std::string& file : recorded_beside(info))
     if (fs::exists(path(file))) record.outputs[file] = digest_of(file);
   const LoggedLines logged = logged_lines(dir_, info.command);
   record.lines = logged.lines;

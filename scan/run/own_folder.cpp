@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_text.h"
@@ -45,6 +46,12 @@ void expect_nothing_else(const std::string& folder, const std::function<bool(con
   constexpr size_t kShown = 3;
   throw Error(fmt::format("{}: holds something else ({}); expected an empty or a new folder, such as {}", folder,
                           first_few(others, kShown), free_name_in(folder)));
+}
+
+void expect_no_folder_as(const fs::path& folder, const std::vector<std::string>& files) {
+  for (const std::string& file : files)
+    if (const fs::path taken = data::folder_in_place_of(folder / file); !taken.empty())
+      throw Error(taken.string() + ": is a folder, expected a file");
 }
 
 bool is_beginning_of_run(const fs::path& file) {

@@ -12,11 +12,15 @@
 #include <utility>
 
 #include "data/dataset/digest.h"
+#include "data/formats/npy.h"
 #include "kernels/core/check.h"
+#include "nn/model/resnet.h"
+#include "scan/run/artifacts.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/ledger.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
 #include "scan/text/first_few.h"
@@ -137,13 +141,18 @@ Told told_of(const StageRecords& records, const std::string& stage, const std::s
   return Told::nothing;
 }
 
+json summary_of(const TrainedRun& run) {
+  std::ifstream file(run.dir / "summary.json");
+  return json::parse(file, nullptr, false);
+}
+
 std::string last_stage(const RunConfig& config) {
   return config.refine.enabled ? "refine" : config.selflabel.enabled ? "selflabel" : "cluster";
 }
 
 }  // namespace
 
-TrainedRun open_run(const fs::path& dir, const std::string& stage) {
+TrainedRun open_run(const fs::path& dir, const std::string& stage, Telling telling) {
   if (!fs::exists(dir / "config.toml")) throw Error(dir.string() + ": " + no_run_directory(dir));
   TrainedRun run;
   run.dir = dir;
@@ -159,13 +168,29 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage) {
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(records, run.stage, digest);
+  run.telling = telling;
+  if (!telling.distances && run.told == Told::all) run.told = Told::clusters;
   if (const fs::path summary = dir / "summary.json";
-      run.told != Told::nothing && fs::exists(summary) &&
+      telling.names && run.told != Told::nothing && fs::exists(summary) &&
       was_changed(records, "evaluate", "summary.json", data::digest_of_file(summary)))
     run.changed_summary = true;
   run.like.class_names.resize(static_cast<size_t>(run.clusters));
   run.config.cluster.classes = run.clusters;
+  prototype_rows(run);  // which, damaged, are not to be doubted first
   return run;
+}
+
+std::vector<float> prototype_rows(const TrainedRun& run) {
+  const fs::path file = prototypes_path(run.dir);
+  if (run.told != Told::all || !fs::exists(file)) return {};
+  return or_remedy(fmt::format("kith evaluate --out {} makes a new one", run.dir.string()), [&] {
+    data::NpyArray<float> rows = data::read_npy<float>(file);
+    const ResNetConfig network{.depth = run.config.model.depth, .width = run.config.model.width};
+    if (rows.shape != std::vector<int64_t>{run.clusters, network.features()})
+      throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, network.features(),
+                              to_string(rows.shape)));
+    return std::move(rows.values);
+  });
 }
 
 std::vector<std::string> doubts_about(const TrainedRun& run) {
@@ -173,8 +198,12 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
   if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
   if (!run.recorded) out.push_back(unrecorded_text(run.dir, run.config, {run.stage}));
   if (run.changed_summary)
-    out.push_back(changed_text((run.dir / "summary.json").string(), "evaluate",
-                               "kith evaluate makes a new one; names are of it"));
+    out.push_back(summary_of(run).is_discarded()
+                      ? fmt::format("{}: damaged: clusters go without names, if they had any; kith evaluate --out {} "
+                                    "makes a new one",
+                                    (run.dir / "summary.json").string(), run.dir.string())
+                      : changed_text((run.dir / "summary.json").string(), "evaluate",
+                                     "kith evaluate makes a new one; names are of it"));
   if (run.told == Told::all)
     for (std::string& line : changes_since_evaluation(run.dir, {{"prototypes.npy", "distances are to its rows"}}))
       out.push_back(std::move(line));
@@ -182,7 +211,7 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
 }
 
 std::vector<std::string> untold(const TrainedRun& run) {
-  if (run.clusters == 0) return {};
+  if (run.clusters == 0 || !(run.telling.names || run.telling.distances)) return {};
   const auto missing = [&](const char* file) { return !fs::exists(run.dir / file); };
   const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
   const StageRecords records = read_records(run.dir);
@@ -205,7 +234,7 @@ std::vector<std::string> untold(const TrainedRun& run) {
   const Origin::Values& data = records.at("evaluate").origin.data;
   const bool named = std::ranges::any_of(
       data, [](const auto& part) { return part.first.ends_with(" labels") && part.second != "none"; });
-  if (named && missing("summary.json"))
+  if (run.telling.names && named && missing("summary.json"))
     out.push_back(fmt::format("{}: missing: clusters go without names, if they had any{}",
                               (run.dir / "summary.json").string(), again));
   if (run.told == Told::all && missing("prototypes.npy"))
@@ -231,8 +260,7 @@ std::string no_run_directory(const fs::path& dir) {
 std::vector<std::string> cluster_names(const TrainedRun& run) {
   std::vector<std::string> names(static_cast<size_t>(run.clusters));
   if (run.told == Told::nothing) return names;
-  std::ifstream file(run.dir / "summary.json");
-  const json summary = json::parse(file, nullptr, false);
+  const json summary = summary_of(run);
   try {
     const json& final = summary.at("final");
     const json &classes = final.at("class_names"), &matching = final.at("matching");

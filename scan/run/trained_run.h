@@ -15,6 +15,12 @@ namespace kith {
 // where the network of a later stage was evaluated, whose clusters are the same ones but whose features are not; all.
 enum class Told : uint8_t { nothing, clusters, all };
 
+// What an answer tells beside the network's own: files of the evaluation that it is not of are nothing to it.
+struct Telling {
+  bool names = false;      // of clusters: summary.json
+  bool distances = false;  // to prototypes.npy
+};
+
 struct TrainedRun {
   std::filesystem::path dir;
   RunConfig config;
@@ -30,14 +36,19 @@ struct TrainedRun {
   Told told = Told::nothing;
   bool recorded = true;          // stages.json tells whether the weights are as the stage wrote them
   bool changed_summary = false;  // summary.json, which has the names, is not as the evaluation wrote it
+  Telling telling = {};          // for who tells less, `told` and `changed_summary` are of no more than that
 
   const data::Images& shape() const { return like.train(); }  // height, width, channels
 };
 
 // `stage`: pretext, cluster, selflabel, refine; empty: the last that the run's configuration has. Error, one line: no run
 // directory, no weights of that stage in it, weights that are other bytes than the stage wrote, or without the origin that kith's
-// stages write.
-TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "");
+// stages write; of what is to be told, what prototype_rows() finds.
+TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "", Telling = {});
+
+// [clusters, features], or empty: where there are none, or of another network's features, or no distances are told. Error, one line,
+// with what makes them anew: they are damaged, or of another shape.
+std::vector<float> prototype_rows(const TrainedRun&);
 
 // A line of warning for each reason to doubt the network: it is not that of the run as it stands, nothing tells whether it is as
 // its stage wrote it, or a file of the evaluation, with the names of clusters, was changed.

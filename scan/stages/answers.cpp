@@ -6,11 +6,8 @@
 #include <limits>
 
 #include "data/formats/counted.h"
-#include "data/formats/npy.h"
 #include "kernels/core/check.h"
 #include "scan/pretext/task.h"
-#include "scan/run/artifacts.h"
-#include "scan/run/remedy.h"
 #include "scan/stages/models.h"
 #include "scan/stages/predict.h"
 #include "scan/train/inference.h"
@@ -28,19 +25,6 @@ data::Images fitting(const TrainedRun& run, const data::Images& images) {
     throw Error(fmt::format("{}: a network for images of {} x {} pixels, taken as they are; these have {} x {}",
                             run.dir.string(), want.height, want.width, images.height, images.width));
   return data::resized(images, run.config.data.size);
-}
-
-// [clusters, features], or empty: where there are none, or of another network's features.
-std::vector<float> prototype_rows(const TrainedRun& run, int64_t columns) {
-  const std::filesystem::path file = prototypes_path(run.dir);
-  if (run.told != Told::all || !std::filesystem::exists(file)) return {};
-  return or_remedy(fmt::format("kith evaluate --out {} makes a new one", run.dir.string()), [&] {
-    data::NpyArray<float> rows = data::read_npy<float>(file);
-    if (rows.shape != std::vector<int64_t>{run.clusters, columns})
-      throw Error(fmt::format("{}: shape [{}, {}] expected; found {}", file.string(), run.clusters, columns,
-                              to_string(rows.shape)));
-    return std::move(rows.values);
-  });
 }
 
 float distance(std::span<const float> a, std::span<const float> b) {
@@ -79,7 +63,7 @@ Answers answers(Context& ctx, Reporter& report, const TrainedRun& run, const dat
   Tape tape(ctx, Tape::Mode::inference);
   const Rows unit = host_rows(l2_normalize(tape, tape.constant(found.features)).value());
   Rows probabilities = host_rows(found.probabilities);
-  const std::vector<float> prototypes = prototype_rows(run, unit.cols);
+  const std::vector<float> prototypes = prototype_rows(run);
   Answers out{.each = {}, .measured = !prototypes.empty(), .probabilities = {}};
   for (int64_t i = 0; i < probabilities.rows; ++i) {
     Answer a = most_probable({probabilities.view().row(i).data(), static_cast<size_t>(probabilities.cols)});

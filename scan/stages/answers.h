@@ -25,7 +25,8 @@ Answer most_probable(std::span<const float> probabilities);
 
 struct Answers {
   std::vector<Answer> each;
-  bool measured = false;  // there are prototypes of this network: it is the run's last, and the run was evaluated
+  bool measured =
+      false;  // there are prototypes of this network: it is the run's last, which was evaluated and is to tell them
   std::vector<float> probabilities;  // [images, clusters]
 };
 

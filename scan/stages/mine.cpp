@@ -122,6 +122,8 @@ Neighbours given_split(Session& s, const std::filesystem::path& file, const data
        "images were among their own neighbours and are left out there");
   note(lists.repeated, "neighbour was named again in one list and is left out",
        "neighbours were named again in one list and are left out");
+  note(lists.unlike, "neighbour has no similarity (NaN) and is left out",
+       "neighbours have no similarity (NaN) and are left out");
   note(lists.empty, "image has no neighbour: it pairs with itself", "images have no neighbour: each pairs with itself");
   tell_purity(s, "train", images, lists.view());
   return {.rows = lists.rows, .k = lists.k, .index = std::move(lists.index), .score = {}};

@@ -166,7 +166,6 @@ TEST_F(Graphs, OfOneMeaningMakeOneFile) {
   const auto given = ring(2);
   std::vector<int32_t> narrow(given.values.begin(), given.values.end());
   std::vector<float> floats(given.values.begin(), given.values.end());
-  std::ranges::replace(floats, -1.f, std::numeric_limits<float>::quiet_NaN());
   data::write_npy<int64_t>(path("i8.npy"), given.values, given.shape);
   data::write_npy<int32_t>(path("i4.npy"), narrow, given.shape);
   data::write_npy<float>(path("f4.npy"), floats, given.shape);
@@ -182,6 +181,8 @@ TEST_F(Graphs, OfOneMeaningMakeOneFile) {
     ASSERT_EQ(mine(file, {"--quiet"}).status, 0) << file;
     EXPECT_EQ(lists().values, ring(1).values) << file;
   }
+  EXPECT_NE(unwrapped(mine("g.npz").err).find("g.npz: 200 neighbours have no similarity (NaN) and are left out\n"),
+            std::string::npos);
   // By value, then by index; the row itself is there where it may be.
   g = {.rows = 200, .columns = 200, .starts = {0}, .indices = {}, .values = {}};
   for (int64_t i = 0; i < 200; ++i) {
@@ -210,7 +211,7 @@ TEST_F(Graphs, MistakesAreOneLine) {
   EXPECT_NE(file(3, {100, 4}).find("shape [100, 4], expected [200, k]: a row for each image"), std::string::npos);
   EXPECT_NE(file(3, {400}).find("shape [400], expected [200, k]"), std::string::npos);
   data::write_npy<float>(path("half.npy"), std::vector<float>(200, 0.5f), {200, 1});
-  EXPECT_NE(refused("half.npy").find("half.npy: row 0 has the neighbour 0.5, expected a whole number"),
+  EXPECT_NE(refused("half.npy").find("half.npy: row 0 has the neighbour 0.5, expected a whole number, or -1: none"),
             std::string::npos);
   data::write_npy<int64_t>(path("none.npy"), std::vector<int64_t>(200, -1), {200, 1});
   EXPECT_NE(refused("none.npy").find("none.npy: no row has a neighbour"), std::string::npos);
@@ -218,7 +219,14 @@ TEST_F(Graphs, MistakesAreOneLine) {
   EXPECT_NE(refused("own.txt").find("own.txt: expected a name ending in .npy or .npz"), std::string::npos);
   EXPECT_EQ(mine("own.npy", {"--features", path("own.npy")}).status, 2);
 
-  // Lists that were written by hand: a neighbour after the end of its list is found by the stage that reads them.
+  // Lists that were written by hand are used; where they cannot be, that is all that is said.
+  auto beyond = lists();
+  beyond.values[5] = 200;
+  data::write_npy<int64_t>(root_ / "a" / "neighbours_train.npy", beyond.values, beyond.shape);
+  EXPECT_EQ(graph({"--run", path("a"), "--out", path("g.npz")}).err,
+            "kith: error: " + path("a/neighbours_train.npy") +
+                ": row 1 has the neighbour 200, expected 0 to 199, or -1: none\n");
+  // A neighbour after the end of its list is found by the stage that reads them.
   auto given = ring(2);
   given.values[0] = -1, given.values[1] = 5;
   data::write_npy<int64_t>(root_ / "a" / "neighbours_train.npy", given.values, given.shape);

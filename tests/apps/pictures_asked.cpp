@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "data/formats/npy.h"
@@ -191,6 +192,37 @@ TEST_F(PicturesAsked, TheReportNamesTheFolderAndFieldsWithoutEffectAreWarnedOf) 
       kith({"run", "--data", "folder:" + path("photos"), "--out", path("other"), "--set", "data.size=8", "--set",
             "cluster.classes=3", "--set", "pretext.epochs=1", "--set", "pretext.tau=0.3", "--dry-run"});
   EXPECT_EQ(dry.err.find("no effect"), std::string::npos) << dry.err;
+}
+
+// Of the names of the train images one line is said: that they are used, or are not, or an error.
+TEST_F(PicturesAsked, NamesThatWereChangedOrLostAreTold) {
+  fs::copy(root_ / "run", root_ / "named", fs::copy_options::recursive);
+  const fs::path file = root_ / "named" / "files_train.jsonl";
+  const std::string whole = text_of(file), anew = "; kith evaluate --out " + path("named") + " ";
+  const auto asked = [&](const std::string& bytes) {
+    std::ofstream(file, std::ios::binary) << bytes;
+    return kith({"neighbours", "--run", path("named"), path("photos/p0.tga"), "--k", "2", "--threads", "1"});
+  };
+  const Outcome named = asked(whole);
+  EXPECT_EQ(named.err, "");
+  EXPECT_NE(named.out.find(".tga,1," + path("photos/")), std::string::npos) << named.out;
+  const std::string second = whole.substr(whole.find('\n') + 1), begin = "kith: warning: " + file.string() + ": ";
+  EXPECT_EQ(
+      asked(second + whole.substr(0, whole.find('\n') + 1)).err,
+      begin + "not what the stage evaluate made; used as it is (kith evaluate makes a new one; names are of it)\n");
+  EXPECT_EQ(asked(whole.substr(0, whole.size() - 5)).err.find("kith: error: " + file.string() + ": line "), 0u);
+  const auto count = std::ranges::count(whole, '\n');
+  const std::string numbers = ": they go by their numbers" + anew + "makes it anew\n";
+  const Outcome fewer = asked(second);
+  EXPECT_EQ(fewer.err,
+            begin + std::to_string(count - 1) + " names for " + std::to_string(count) + " train images" + numbers);
+  EXPECT_NE(fewer.out.find(".tga,1,train/"), std::string::npos) << fewer.out;
+  asked(whole);
+  fs::remove(file);
+  const Outcome lost =
+      kith({"neighbours", "--run", path("named"), path("photos/p0.tga"), "--k", "2", "--threads", "1"});
+  EXPECT_EQ(lost.err, begin + "missing, which has the names of the train images" + numbers);
+  EXPECT_EQ(lost.out, fewer.out);
 }
 
 }  // namespace

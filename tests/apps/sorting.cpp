@@ -111,9 +111,20 @@ TEST_F(Answers, SortingsDoNotMix) {
               "kith: error: --into " + path("one") + ": holds a sorting by " + other + "; expected another folder\n");
     EXPECT_EQ(entries(), before);
   }
-  std::ofstream(root_ / "one" / ".kith_sort.json") << "damaged";
-  EXPECT_EQ(ask("sort", {"--into", path("one"), pictures()[1]}).status, 1);
-  EXPECT_EQ(entries(), before);
+  // A damaged record is of nobody that could be named.
+  const fs::path record = root_ / "one" / ".kith_sort.json";
+  const std::string whole = text_of(record);
+  for (const std::string& bytes : {std::string(), whole.substr(0, whole.size() / 2), std::string("{}\n")}) {
+    std::ofstream(record, std::ios::binary) << bytes;
+    const Outcome o = ask("sort", {"--into", path("one"), pictures()[0]});
+    EXPECT_EQ(o.status, 1) << bytes;
+    EXPECT_EQ(o.err, "kith: error: " + record.string() +
+                         ": damaged: expected what kith sort writes, which says whose sorting " + path("one") +
+                         " holds; restore the file, or choose another --into\n");
+    EXPECT_EQ(entries(), before);
+  }
+  std::ofstream(record, std::ios::binary) << whole;
+  EXPECT_EQ(ask("sort", {"--into", path("one"), pictures()[0]}).status, 0);
 }
 
 TEST_F(Answers, APictureGivenTwiceIsSortedOnce) {

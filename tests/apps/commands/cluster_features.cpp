@@ -190,5 +190,37 @@ TEST_F(ClusterProgram, InterruptionSavesAndTheSameCommandContinues) {
     EXPECT_TRUE(content_of(root / "whole" / file) == content_of(root / "parts" / file)) << file;
 }
 
+// It is that of the largest silhouette: a file that says otherwise was not written by kith.
+TEST_F(ClusterProgram, TheNumberOfClustersIsChosenAnewWhereItWasLost) {
+  const std::vector<std::string> settings = {"--clusters", "2,3,4,5", "--method", "kmeans"};
+  std::vector<std::string> dry = settings;
+  dry.emplace_back("--dry-run");
+  ASSERT_EQ(kith(command("run", settings)).status, 0);
+  const fs::path file = root / "run" / "clusters.json";
+  const std::string whole = content_of(file), assignments = content_of(root / "run" / "assignments.npy");
+  const auto says = [&](const std::string& text) {
+    return kith(command("run", dry))
+               .out.find("\n# clusters.json is " + text + ": the number of clusters is chosen anew\n") !=
+           std::string::npos;
+  };
+  EXPECT_EQ(kith(command("run", dry)).out.find("clusters.json"), std::string::npos);
+  std::string edited = whole, text = whole;
+  edited.replace(edited.find("\"best\": 3"), 9, "\"best\": 5");
+  text.replace(text.find("\"best\": 3"), 9, "\"best\": \"3\"");
+  for (const std::string& bytes : {edited, text, std::string(), whole.substr(0, whole.size() / 2)}) {
+    std::ofstream(file, std::ios::binary) << bytes;
+    EXPECT_TRUE(says("not as it was written")) << bytes;
+    const Outcome o = kith(command("run", settings));
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(content_of(file), whole);
+    EXPECT_TRUE(content_of(root / "run" / "assignments.npy") == assignments);
+  }
+  fs::remove(file);
+  EXPECT_TRUE(says("missing"));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_EQ(kith(command("run", settings)).status, 0);
+  EXPECT_EQ(content_of(file), whole);
+}
+
 }  // namespace
 }  // namespace kith::test

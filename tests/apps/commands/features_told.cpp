@@ -139,6 +139,46 @@ TEST_F(ClusterProgram, ADryRunLooksAtWhatIsThere) {
   EXPECT_EQ(kith(command("run", settings)).err, planned.err);
 }
 
+// So it does of neighbours that the run uses as they are, or searches for anew.
+TEST_F(ClusterProgram, ADryRunTellsOfNeighboursThatWereChangedOrLost) {
+  const std::vector<std::string> settings = {"--clusters", "3",          "--method", "scan",
+                                             "--set",      "epochs=500", "--set",    "neighbours=8"};
+  const auto dry = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), settings.begin(), settings.end());
+    more.emplace_back("--dry-run");
+    return kith(command("run", more));
+  };
+  ASSERT_EQ(kith(command("run", settings)).err, "");
+  const fs::path file = root / "run" / "neighbours.npy";
+  const std::string whole = content_of(file), anew = "\n# neighbours.npy is missing: they are searched for anew\n";
+  std::string other = whole;
+  std::swap_ranges(other.end() - 8, other.end(), other.end() - 16);
+  std::ofstream(file, std::ios::binary) << other;
+  const std::string changed = "kith: warning: " + file.string() +
+                              ": not what the stage mine made; used as it is (once it is removed, they are searched "
+                              "for anew)\n";
+  EXPECT_EQ(dry({}).err, changed);
+  EXPECT_EQ(kith(command("run", settings)).err, changed);
+
+  fs::remove(file);
+  EXPECT_EQ(dry({}).err, "");
+  EXPECT_NE(dry({}).out.find(anew), std::string::npos) << dry({}).out;
+  EXPECT_EQ(nlohmann::json::parse(dry({"--json"}).out).at("plan").at("neighbours_lost"), true);
+  EXPECT_FALSE(fs::exists(file));
+  ASSERT_EQ(kith(command("run", settings)).status, 0);
+  EXPECT_TRUE(content_of(file) == whole);
+  EXPECT_EQ(dry({}).out.find(anew), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(dry({"--json"}).out).at("plan").at("neighbours_lost"), false);
+
+  // Those that a model is yet to be made of.
+  fs::remove(root / "run" / "model.safetensors");
+  fs::remove(root / "run" / "stages.json");
+  const Outcome planned = dry({});
+  EXPECT_NE(planned.err.find("/stages.json: missing: nothing tells whether what the stage mine left"),
+            std::string::npos);
+  EXPECT_EQ(kith(command("run", settings)).err, planned.err);
+}
+
 TEST_F(ClusterProgram, LinesThatTheLogLostAreTold) {
   const std::vector<std::string> settings = {"--clusters", "3", "--method", "scan", "--set", "epochs=500"};
   ASSERT_EQ(kith(command("run", settings)).err, "");
