@@ -15,6 +15,7 @@
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
 #include "scan/run/progress.h"
+#include "scan/stages/outlook.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -41,7 +42,7 @@ void watch(const WatchOptions& o) {
     if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
     lost = progress.lost;
     if (progress.finished && !std::exchange(looked, true))
-      for (const std::string& doubt : doubts_about_files(o.run, progress.config))
+      for (const std::string& doubt : doubts_about_files(o.run, progress.config, outlook(o.run)))
         fmt::print(stderr, "kith: warning: {}\n", doubt);
     looked = looked && progress.finished;
     if (server) continue;  // until it is stopped
@@ -55,8 +56,8 @@ void watch(const WatchOptions& o) {
     }
     if (progress.finished) return;
     if (!progress.worked_on)
-      throw Error(
-          fmt::format("{}: is not finished, and nobody works on it; kith run --out {} continues it", o.run, o.run));
+      throw Error(fmt::format("{}: is not finished, and nobody works on it; {}", o.run,
+                              advice(outlook(o.run), o.run, "continues it")));
   }
 }
 
