@@ -121,14 +121,53 @@ TEST_F(Ablate, ADryRunLooksAtTheFilesOfCells) {
   ASSERT_EQ(ablate().status, 0);
   EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
 
-  // What is taken over comes with its log.
+  // What is taken over comes with its log, and a run of the cell that has it would be refused.
   for (const fs::path& of : cells()) write(of / "metrics.jsonl", "[]\n" + text_of(of / "metrics.jsonl"));
   grid("mine.k = [3, 5, 6]\n", "[0]");
-  const std::string line = refused();
-  EXPECT_TRUE(line.starts_with("kith: error: mine.k = 6, seed 0: ")) << line;
-  EXPECT_NE(line.find("metrics.jsonl:1: expected one JSON object; restore the file, or take the line out to go on\n"),
-            std::string::npos)
-      << line;
+  const std::string line = "kith: error: " + (cell / "metrics.jsonl").string() +
+                           ":1: expected one JSON object; restore the file, or take the line out to go on\n";
+  EXPECT_EQ(refused(), line);
+  EXPECT_EQ(kith({"run", "--out", cell.string()}).err, line);
+}
+
+// As kith run on the same folder does: in a line of each cell, or by refusing it.
+TEST_F(Ablate, RowsAndListsOfFinishedCellsThatAreOthersAreTold) {
+  grid("mine.k = [3, 5]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0], lists = cell / "neighbours_train.npy", rows = cell / "features_train.npy";
+  const std::string mined = text_of(lists), features = text_of(rows), table = text_of(root_ / "out" / "table.csv");
+  const auto told = [&] {
+    const Outcome dry = ablate({"--dry-run", "--quiet"}), o = ablate({"--quiet"});
+    EXPECT_EQ(dry.err, o.err);
+    EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+    return o.err;
+  };
+  EXPECT_EQ(told(), "");
+  std::string swapped = mined;
+  std::swap(swapped[swapped.size() - 8], swapped[swapped.size() - 16]);
+  std::ofstream(lists, std::ios::binary) << swapped;
+  const std::string would = ": changed since the run was evaluated; kith run --out " + cell.string() +
+                            " would take what is there now, and run ";
+  const std::string changed = lists.string() + would + "cluster, selflabel, evaluate";
+  EXPECT_EQ(told(), "kith: warning: " + changed + "\n");
+  EXPECT_NE(text_of(root_ / "out" / "report.html").find("<p class=\"warning\">" + changed), std::string::npos);
+  std::ofstream(lists, std::ios::binary) << mined;
+  flip_bit(rows, 4);
+  EXPECT_EQ(told(), "kith: warning: " + rows.string() + would + "mine, evaluate, and perhaps cluster, selflabel\n");
+  fs::resize_file(rows, fs::file_size(rows) - 1);
+  const std::string refused = kith({"run", "--out", cell.string()}).err;
+  EXPECT_NE(refused.find(rows.string() + ": damaged: "), std::string::npos) << refused;
+  EXPECT_EQ(told(), refused);
+  std::ofstream(rows, std::ios::binary) << features;
+  EXPECT_EQ(told(), "");
+  // What a run uses as it is, a grid does not show as if its settings had made it.
+  std::ofstream(lists, std::ios::binary) << swapped;
+  const Outcome run = kith({"run", "--out", cell.string(), "--quiet"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const std::string used =
+      "neighbours_train.npy: not what the stage mine made; used as it is (kith mine makes a new one)";
+  EXPECT_NE(run.err.find("kith: warning: " + used + "\n"), std::string::npos) << run.err;
+  EXPECT_EQ(ablate({"--quiet"}).err, "kith: warning: " + cell.string() + ": " + used + "\n");
 }
 
 // As a single run: where the current folder has no such path, those above the grid are looked in.
