@@ -170,6 +170,51 @@ TEST_F(Ablate, RowsAndListsOfFinishedCellsThatAreOthersAreTold) {
   EXPECT_EQ(ablate({"--quiet"}).err, "kith: warning: " + cell.string() + ": " + used + "\n");
 }
 
+// Beside a run of a grid lies all that it was begun with.
+TEST_F(Ablate, AConfigurationOfACellThatWasCutIsCopiedFromTheOneBeside) {
+  grid("mine.k = [3]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0], config = cell / "config.toml", copy = cell.string() + ".toml";
+  const std::string whole = text_of(config), beside = text_of(copy);
+  const auto write = [](const fs::path& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary) << bytes;
+  };
+  const std::string away = "move the folder away, and the command of the grid runs it anew\n",
+                    remedy = "; copy " + copy.string() + " there, or " + away;
+  const auto refused = [&](const std::string& end) {
+    for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+             {"ablate", (root_ / "grid.toml").string(), "--out", (root_ / "out").string()},
+             {"ablate", (root_ / "grid.toml").string(), "--out", (root_ / "out").string(), "--dry-run"},
+             {"run", "--out", cell.string()},
+             {"watch", cell.string()},
+             {"compare", cell.string() + "/"}}) {
+      const Outcome o = kith(words);
+      EXPECT_EQ(o.status, 1);
+      EXPECT_TRUE(o.err.starts_with("kith: error: " + cell.string() + "/")) << o.err;
+      EXPECT_TRUE(o.err.ends_with(end)) << o.err;
+    }
+  };
+  for (const size_t left : {size_t{0}, whole.size() / 2, whole.find("\n[cluster]") + 1}) {
+    write(config, whole.substr(0, left));
+    refused(remedy);
+  }
+  // A copy that was cut, too, even between two of its last lines, brings nothing back.
+  for (const size_t left : {beside.size() / 2, beside.rfind('\n', beside.size() - 2) + 1}) {
+    write(copy, beside.substr(0, left));
+    refused("; " + away);
+  }
+  write(copy, beside);
+  write(config, whole.substr(0, whole.find("\nk = 3\n")) + "\nk = 4" + whole.substr(whole.find("\nk = 3\n") + 6));
+  const std::string edited = ablate().err;
+  EXPECT_NE(edited.find("was it changed by hand? Move the folder away, or copy " + copy.string() + " there\n"),
+            std::string::npos)
+      << edited;
+  fs::copy_file(copy, config, fs::copy_options::overwrite_existing);
+  const Outcome again = ablate();
+  EXPECT_EQ(again.status, 0);
+  EXPECT_NE(again.err.find("1 of 1 runs have finished earlier"), std::string::npos) << again.err;
+}
+
 // As a single run: where the current folder has no such path, those above the grid are looked in.
 TEST_F(Ablate, RelativePathsAreFoundFromOtherFolders) {
   const auto relative = [this](const std::string& axes) {
