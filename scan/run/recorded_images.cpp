@@ -74,9 +74,11 @@ RecordedImages recorded_images(const std::filesystem::path& run_dir, const RunCo
   const std::vector<std::pair<std::string, Origin>> origins = origins_in(run_dir, config);
   for (const auto& [stage, origin] : origins) {
     out.parts.insert(origin.data.begin(), origin.data.end());  // what stands there stays
-    if (const auto classes = origin.fields.find("cluster.classes");
-        classes != origin.fields.end() && config.cluster.classes == 0)
-      out.like.class_names.resize(static_cast<size_t>(std::stoi(classes->second)));
+    const auto classes = origin.fields.find("cluster.classes");
+    if (classes == origin.fields.end() || config.cluster.classes != 0 || out.like.classes() > 0) continue;
+    constexpr int kMost = 1 << 20;  // of a damaged file
+    if (int count = 0; std::sscanf(classes->second.c_str(), "%d", &count) == 1 && count > 0 && count <= kMost)
+      out.like.class_names.resize(static_cast<size_t>(count));
   }
   for (const auto& [part, role] : {std::pair("train images", data::Role::train), {"test images", data::Role::test}})
     if (const auto at = out.parts.find(part); at != out.parts.end())
