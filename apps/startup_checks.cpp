@@ -4,24 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <set>
-#include <utility>
 
-#include "kernels/core/check.h"
 #include "scan/metrics/neighbour_lists.h"
 #include "scan/preflight/preflight.h"
-#include "scan/report/page.h"
 #include "scan/run/ledger.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/run_files.h"
 #include "scan/run/start_from.h"
-#include "scan/stages/import.h"
-#include "scan/stages/stages.h"
-#include "scan/train/checkpoint.h"
+#include "scan/stages/outlook.h"
 
 namespace kith {
 namespace {
@@ -40,100 +32,13 @@ std::vector<std::string> names_to_run(const std::vector<PlannedStage>& stages) {
   return names;
 }
 
-// Of the stages that will run.
-void expect_imported(const StageOptions& o, const RunConfig& config, const data::Dataset& data,
-                     const std::vector<std::string>& stages) {
-  for (const std::string& stage : stages) {
-    const std::string why = missing_import(config, o.out, stage);
-    if (why.empty() || o.imports) continue;
-    if (stage != "pretext") throw Error(why);
-    Ledger ledger(config, data, source_of(o));
-    const Ledger::Standing standing = ledger.standing(stage);
-    if (standing.state == Ledger::State::refused) throw ledger.refusal(stage, standing);
-    if (standing.state != Ledger::State::valid) throw Error(why);
-  }
+// In a directory that takes over what another has.
+std::vector<PlannedStage> plan_of_run(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
+  Ledger ledger(config, data, o.out);
+  if (source_of(o) == o.out) return plan_run(config, ledger, o.out);
+  const ReusePlan reused = plan_reuse(config, data, o.from, o.command);
+  return plan_run(config, ledger, o.out, &reused);
 }
-
-// What run() would come to, stage by stage, without making anything.
-class Plan {
- public:
-  Plan(const StageOptions& o, const RunConfig& config, const data::Dataset& data)
-      : config_(config), out_(o.out), ledger_(config, data, o.out) {
-    if (source_of(o) != o.out) reused_ = plan_reuse(config, data, o.from, o.command);
-  }
-
-  std::vector<PlannedStage> stages() {
-    std::vector<PlannedStage> out;
-    for (const StageInfo& stage : stage_table()) {
-      if (!takes_part(config_, stage.name)) continue;
-      PlannedStage planned = stage.name == "evaluate" ? PlannedStage{.name = stage.name} : look(stage);
-      // The row of the pretext stands for both.
-      if (stage.name == "features" && (planned.done || !out.back().done)) continue;
-      out.push_back(std::move(planned));
-    }
-    return out;
-  }
-
- private:
-  Ledger::Standing standing(const std::string& stage) {
-    if (!reused_) return ledger_.standing(stage);
-    const auto left = reused_->left.find(stage);
-    return left == reused_->left.end() ? Ledger::Standing{.state = Ledger::State::valid}
-                                       : Ledger::Standing{.why = left->second};
-  }
-
-  PlannedStage look(const StageInfo& stage) {
-    PlannedStage out{.name = stage.name};
-    std::string other;          // a file that it reads, and that will be another
-    bool reads_theirs = false;  // files of others
-    for (const std::string& file : inputs_of(config_, stage)) {
-      if (other.empty() && other_.contains(file)) other = file;
-      if (const auto at = same_.find(file); at != same_.end() && out.given.empty()) out.given = at->second;
-      if (const auto at = open_.find(file); at != open_.end() && out.unless.empty()) out.unless = at->second;
-      reads_theirs |= theirs_.contains(file);
-    }
-    const Ledger::Standing s = other.empty() || !stage.has_weights() ? standing(stage.name) : made_of(other, stage);
-    if (s.state == Ledger::State::refused) throw ledger_.refusal(stage.name, s);
-    const bool valid = s.state == Ledger::State::valid;
-    if (valid && !s.warning.empty()) {  // files of others are used as they are
-      theirs_.insert(stage.outputs.begin(), stage.outputs.end());
-      return {.name = stage.name, .done = true};
-    }
-    const bool same = (valid || s.as_it_was) && other.empty();
-    const bool open = other.empty() && reads_theirs && s.inputs_alone && !stage.has_weights();
-    for (const std::string& file : stage.outputs) {
-      if (open)
-        open_[file] = stage.name;
-      else if (!same)
-        other_.insert(file);
-      else if (!out.unless.empty())
-        open_[file] = out.unless;
-      else if (!valid || !out.given.empty())
-        same_[file] = out.given.empty() ? file : out.given;
-    }
-    if (!valid || !other.empty()) out.unless.clear();
-    out.done = valid && other.empty() && out.unless.empty();
-    if (!out.done) out.why = !valid ? s.why : other.empty() ? out.unless + " runs again" : other + " is made again";
-    if (!out.done) out.given.clear();
-    return out;
-  }
-
-  // Weights of other inputs are not looked at: whatever they are, they are made again.
-  Ledger::Standing made_of(const std::string& input, const StageInfo& stage) const {
-    const bool there = reused_ ? !reused_->left.at(stage.name).empty() : fs::exists(out_ / stage.outputs.front());
-    return {.why = there ? input + " is made again" : ""};
-  }
-
-  const RunConfig& config_;
-  fs::path out_;
-  Ledger ledger_;
-  std::optional<ReusePlan> reused_;
-  std::set<std::string> theirs_;             // files that something else than their stage has changed
-  std::set<std::string> other_;              // files that are made again, of something else
-  std::map<std::string, std::string> same_;  // files that should stay -> the one made again on which that depends
-  std::map<std::string, std::string>
-      open_;  // files that may stay -> the stage run again, of theirs_, on which that depends
-};
 
 // By its name, too, it keeps weights that are valid.
 PlannedStage pretext_alone(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
@@ -177,15 +82,7 @@ std::vector<std::string> dry_doubts(const StageOptions& o, const RunConfig& conf
 
 std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
   if (o.command == "pretext") return {pretext_alone(o, config, data)};
-  return o.command == "run" ? Plan(o, config, data).stages() : std::vector<PlannedStage>{{.name = o.command}};
-}
-
-std::string to_run_text(const std::vector<PlannedStage>& stages) {
-  std::vector<std::string> surely, perhaps;
-  for (const PlannedStage& stage : stages)
-    if (!stage.done) (stage.unless.empty() ? surely : perhaps).push_back(stage.name);
-  return fmt::format("{}{}{}", fmt::join(surely, ", "), perhaps.empty() ? "" : ", and perhaps ",
-                     fmt::join(perhaps, ", "));
+  return o.command == "run" ? plan_of_run(o, config, data) : std::vector<PlannedStage>{{.name = o.command}};
 }
 
 std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
@@ -196,14 +93,9 @@ std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfi
     Ledger(config, data, source).require_inputs(o.command);
   }
   std::vector<PlannedStage> stages = planned_stages(o, config, data);
-  const std::vector<std::string> to_run = names_to_run(stages);
-  expect_imported(o, config, data, to_run);
-  for (const PlannedStage& stage : stages)
-    if (!stage.done && stage.unless.empty()) expect_whole_checkpoint(dir, stage.name);
-  const auto runs = [&](const char* stage) { return std::ranges::find(to_run, stage) != to_run.end(); };
-  if (runs("mine") && !runs("pretext") && !runs("features")) expect_minable(source, data);
-  for (const fs::path& folder : std::set<fs::path>{dir, source})
-    if (const fs::path log = folder / "metrics.jsonl"; fs::exists(log)) read_metrics(log);
+  Ledger ledger(config, data, source);
+  expect_beginning({.config = config, .data = data, .dir = dir, .source = source, .imports = o.imports}, ledger,
+                   stages);
   if (!o.neighbours.empty()) read_neighbour_lists(o.neighbours, data.train().count, config.mine.include_self);
   return stages;
 }

@@ -4,27 +4,14 @@
 #include <vector>
 
 #include "apps/run_stage.h"
+#include "scan/run/run_plan.h"
 
 namespace kith {
 
 // The stages of the command, in order, and whether their results are valid (scan/run/ledger.h), in the run directory or in that of
 // --from. `run` skips the valid ones; a stage asked for by name runs again. Where the weights of the pretext are valid and its
 // features are not, these alone are made: a stage "features". Error as run() throws it.
-struct PlannedStage {
-  std::string name;
-  bool done = false;
-  std::string why = "";  // it runs again, as run() says it: "mine.k was 20, now 30"; empty: it was not run there
-  std::string given =
-      "";  // of one that is done: a file that is made again and comes out as it was in the same arithmetic; else the
-           // stage runs again
-  std::string unless =
-      "";  // of one that is not: a stage that runs again because something else has changed what it reads; where
-           // it makes the same as before, which nobody knows yet, this one is done
-};
 std::vector<PlannedStage> planned_stages(const StageOptions&, const RunConfig&, const data::Dataset&);
-
-// Those that are not done: "mine, evaluate, and perhaps cluster, selflabel".
-std::string to_run_text(const std::vector<PlannedStage>&);
 
 // The same as planned_stages. Error, too, one line: a missing input of an earlier stage, an unreadable log, what was to be imported,
 // lists of neighbours that do not fit the images, features that cannot be mined, a damaged checkpoint of a stage that surely runs.

@@ -19,6 +19,7 @@
 #include "nn/device/plans/plan_store.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/silent_reporter.h"
+#include "scan/stages/outlook.h"
 #include "scan/text/first_few.h"
 #include "scan/text/wrap.h"
 
@@ -242,8 +243,8 @@ Asked open_asked(const AnswerOptions& o) {
   refuse_rows(o.run, o.of_rows);
   Asked asked{
       .run = open_run(o.run, o.stage, o.telling), .context = nullptr, .report = std::make_unique<QuietReporter>()};
-  for (const std::string& doubt : doubts_about(asked.run)) asked.report->warn(doubt);
-  for (const std::string& line : untold(asked.run)) asked.report->warn(line);
+  for (const std::string& doubt : doubts_about(asked.run, outlook)) asked.report->warn(doubt);
+  for (const std::string& line : untold(asked.run, outlook)) asked.report->warn(line);
   const RunConfig config = with_overrides(
       asked.run.config, o.precision.empty() ? std::vector<std::string>{} : std::vector{"precision=" + o.precision});
   // A run in bf16 also answers where nothing multiplies it, but for those who name bf16.

@@ -27,7 +27,6 @@
 #include "scan/ablate/results.h"
 #include "scan/config/config_fields.h"
 #include "scan/run/changed_results.h"
-#include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/reporter.h"
 #include "scan/text/first_few.h"
@@ -129,8 +128,7 @@ class Ablation {
         summaries_[c] = std::move(*summary), states_[c] = CellState::done, ++ended_;
       else if (fs::exists(folder(c) / "config.toml"))
         states_[c] = CellState::begun;
-      const RunConfig& config = grid_.cells[c].config;
-      tell(unrecorded_text(folder(c), config, unrecorded_stages(folder(c), config)));
+      for (const std::string& doubt : doubts_about_cell(folder(c), grid_.cells[c].config, states_[c])) tell(doubt);
     }
     if (ended_ > 0) note(fmt::format("{} of {} runs have finished earlier", ended_, states_.size()));
     for (size_t c = 0; c < states_.size(); ++c)

@@ -21,7 +21,10 @@
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/preflight/preflight.h"
+#include "scan/run/changed_results.h"
+#include "scan/run/lost_records.h"
 #include "scan/run/stage_records.h"
+#include "scan/stages/outlook.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -202,6 +205,24 @@ std::string begun_text(const std::vector<PlannedStage>& stages) {
 }
 
 }  // namespace
+
+std::vector<std::string> doubts_about_cell(const std::filesystem::path& folder, const RunConfig& config,
+                                           CellState state) {
+  if (state == CellState::waiting) return {};
+  const bool done = state == CellState::done;
+  const Outlook next = outlook(folder);
+  if (done && !next.refusal.empty()) throw Error(next.refusal);
+  std::vector<std::string> out;
+  if (done)
+    out = doubts_about_files(folder, config, next);
+  else if (std::string text = unrecorded_text(folder, config, unrecorded_stages(folder, config)); !text.empty())
+    out.push_back(std::move(text));
+  // Files of others that it was made from: where they were changed later, that is told.
+  const std::string others = used_as_they_are(next.stages);
+  if (!others.empty() && (!done || changed_inputs(folder).empty()))
+    out.push_back(fmt::format("{}: {}", folder.string(), others));
+  return out;
+}
 
 std::vector<PlannedCell> plan_cells(const AblateOptions& o, const Grid& grid, std::vector<CellState> states, int jobs) {
   return Planner(o, grid, std::move(states), jobs).plan();

@@ -9,6 +9,10 @@
 
 namespace kith {
 
+// What kith run would say of the files of a cell: a line each. Error, one line: what it would refuse of one that has finished; of one
+// that goes on plan_cells() finds it.
+std::vector<std::string> doubts_about_cell(const std::filesystem::path& folder, const RunConfig&, CellState);
+
 struct PlannedCell {
   size_t cell;
   bool done = false, begun = false;

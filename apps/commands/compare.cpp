@@ -21,6 +21,7 @@
 #include "scan/ablate/compare.h"
 #include "scan/ablate/page.h"
 #include "scan/ablate/results.h"
+#include "scan/stages/outlook.h"
 
 namespace kith {
 namespace {
@@ -61,7 +62,7 @@ void expect_page(const CompareOptions& o) {
 
 void compare(const CompareOptions& o) {
   if (!o.page.empty()) expect_page(o);
-  const ComparedRuns compared = compared_runs(o.runs);
+  const ComparedRuns compared = compared_runs(o.runs, outlook);
   const GridResults results = collect(compared.grid, compared.summaries, agreement_of_seeds(compared.grid, o.runs));
   std::vector<std::string> warnings = compared.warnings;
   if (compared.several_data) warnings.emplace_back(kSeveral);

@@ -16,6 +16,7 @@
 #include "scan/run/changed_results.h"
 #include "scan/run/progress.h"
 #include "scan/run/run_files.h"
+#include "scan/stages/outlook.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -41,12 +42,12 @@ void watch(const WatchOptions& o) {
     const RunProgress progress = read_progress(o.run);
     if (progress.lost != lost && !progress.lost.empty()) fmt::print(stderr, "kith: warning: {}\n", progress.lost);
     lost = progress.lost;
-    if (progress.finished && !looked)
-      for (const auto& doubts : {changed_figures(o.run), doubts_about_answers(o.run)})
+    if (progress.finished && !std::exchange(looked, true)) {
+      const Outlook next = outlook(o.run);
+      for (const auto& doubts : {changed_figures(o.run), doubts_about_answers(o.run, next),
+                                 doubts_about_files(o.run, progress.config, next)})
         for (const std::string& doubt : doubts) fmt::print(stderr, "kith: warning: {}\n", doubt);
-    if (progress.finished && !std::exchange(looked, true))
-      for (const std::string& doubt : doubts_about_files(o.run, progress.config))
-        fmt::print(stderr, "kith: warning: {}\n", doubt);
+    }
     looked = looked && progress.finished;
     if (server) continue;  // until it is stopped
     for (const StageProgress& stage : progress.stages) {
@@ -59,8 +60,8 @@ void watch(const WatchOptions& o) {
     }
     if (progress.finished) return;
     if (!progress.worked_on)
-      throw Error(
-          fmt::format("{}: is not finished, and nobody works on it; kith run --out {} continues it", o.run, o.run));
+      throw Error(fmt::format("{}: is not finished, and nobody works on it; {}", o.run,
+                              advice(outlook(o.run), o.run, "continues it")));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "scan/report/page.h"
 #include "scan/run/made.h"
 #include "scan/run/progress.h"
+#include "scan/stages/outlook.h"
 #include "scan/stages/run_page.h"
 
 namespace kith {
@@ -72,9 +73,9 @@ std::string page_of(const std::filesystem::path& run_dir, const RunProgress& p) 
                  .refined = c.refine.enabled};
   if (!c.data.spec.empty()) page.command = run_command(c, run_dir.string()), page.config = to_toml(c);
   if (!p.worked_on)
-    page.facts.emplace_back("State",
-                            fmt::format("idle{}: nobody works on it; kith run --out {} continues it",
-                                        p.written == 0 ? "" : " since " + local_time(p.written), run_dir.string()));
+    page.facts.emplace_back(
+        "State", fmt::format("idle{}: nobody works on it; {}", p.written == 0 ? "" : " since " + local_time(p.written),
+                             advice(outlook(run_dir), run_dir, "continues it")));
   for (const StageProgress& s : p.stages)
     page.facts.emplace_back(
         s.name, s.text.empty() ? std::string(name_of(s.state)) : fmt::format("{}: {}", name_of(s.state), s.text));

@@ -34,14 +34,14 @@ bool decides(const std::string& field) {
          field != "precision";                         // of the last command; in which it was trained, its log says
 }
 
-json summary_of(const fs::path& run, const RunConfig& config) {
+json summary_of(const fs::path& run, const RunConfig& config, const LookAhead& ahead) {
   if (std::optional<json> summary = finished_summary(run, config)) return std::move(*summary);
   if (fs::exists(run / "summary.json") && !read_records(run).contains("evaluate"))
     throw Error(
         fmt::format("{0}/stages.json: no record of an evaluation, which tells what {0}/summary.json is of; restore the "
-                    "file, or kith run --out {0} evaluates the run anew",
-                    run.string()));
-  throw Error(fmt::format("{0}: the run has not finished; kith run --out {0} continues it", run.string()));
+                    "file, or {1}",
+                    run.string(), advice(ahead(run), run, "evaluates the run anew")));
+  throw Error(fmt::format("{}: the run has not finished; {}", run.string(), advice(ahead(run), run, "continues it")));
 }
 
 void expect_run(const fs::path& run) {
@@ -140,7 +140,7 @@ std::map<std::string, std::vector<std::string>> differing(const std::vector<cons
 
 }  // namespace
 
-ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
+ComparedRuns compared_runs(const std::vector<fs::path>& runs, const LookAhead& ahead) {
   ComparedRuns out;
   std::set<fs::path> seen;
   std::vector<const RunConfig*> firsts;  // of each setting
@@ -154,14 +154,15 @@ ComparedRuns compared_runs(const std::vector<fs::path>& runs) {
     if (!seen.insert(fs::weakly_canonical(run)).second) throw Error(fmt::format("{}: named twice", run.string()));
     expect_run(run);
     RunConfig config = config_of_run(run);
-    out.summaries.push_back(summary_of(run, config));
+    out.summaries.push_back(summary_of(run, config, ahead));
     out.data.push_back(data_name(shown_data(config.data.spec), out.summaries.back()));
     for (std::string& change : changed_figures(run)) out.warnings.push_back(std::move(change));
-    for (std::string& doubt : doubts_about_files(run, config)) out.warnings.push_back(std::move(doubt));
+    const Outlook next = ahead(run);
+    for (std::string& doubt : doubts_about_files(run, config, next)) out.warnings.push_back(std::move(doubt));
     const DataOfRun data = data_of(run, config);
     const std::string precision = precision_of(run, config), other = files_of_others(run);
     if (std::string lost = lost_lines(run, config, AtWork::no); !lost.empty()) out.warnings.push_back(std::move(lost));
-    for (std::string& doubt : doubts_about_answers(run)) out.warnings.push_back(std::move(doubt));
+    for (std::string& doubt : doubts_about_answers(run, next)) out.warnings.push_back(std::move(doubt));
     size_t setting = 0;
     while (setting < firsts.size() &&
            !(precisions[setting] == precision && others[setting] == other && same_setting(*firsts[setting], config) &&

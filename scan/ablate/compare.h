@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "scan/ablate/grid.h"
+#include "scan/run/outlook.h"
 
 namespace kith {
 
@@ -25,7 +26,7 @@ struct ComparedRuns {
 
 // Settings in the order of their first run. Threads and the rhythm of checkpoints decide no result, and tell no settings apart. Error
 // names the directory: it is no run, has not finished, stands there twice, or has
-// the configuration and the seed of another.
-ComparedRuns compared_runs(const std::vector<std::filesystem::path>&);
+// the configuration and the seed of another. The second argument tells what kith run would do with one.
+ComparedRuns compared_runs(const std::vector<std::filesystem::path>&, const LookAhead&);
 
 }  // namespace kith

@@ -67,11 +67,11 @@ void expect_descriptions(const Grid& grid, const fs::path& cells) {
     if (fs::exists(lost, ignored) || std::all_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(),
                                                  [](const auto& file) { return is_beginning_of_run(file.path()); }))
       continue;
-    const std::string copy = folder.string() + ".toml";  // which every start of the run writes
-    throw Error(fmt::format(
-        "{}: missing, which held every field of the run {}; {}move the folder away, and the same "
-        "command runs it anew",
-        lost.string(), grid.name(cell), fs::exists(copy, ignored) ? fmt::format("copy {} there, or ", copy) : ""));
+    const std::string copy = whole_copy_of(folder);  // which every start of the run writes
+    throw Error(
+        fmt::format("{}: missing, which held every field of the run {}; {}move the folder away, and the same "
+                    "command runs it anew",
+                    lost.string(), grid.name(cell), copy.empty() ? "" : fmt::format("copy {} there, or ", copy)));
   }
 }
 

@@ -76,9 +76,12 @@ std::optional<CellStart> next_cell(const Grid& grid, const std::vector<CellState
 std::optional<nlohmann::json> finished_summary(const fs::path& dir, const RunConfig& config) {
   if (!fs::exists(dir / "config.toml")) return {};
   for (const Difference& d : differences(config_of_run(dir), config))
-    if (affects_of(d.field) > Affects::images)
-      throw Error(fmt::format("{}: {} is {} there, expected {}; was it changed by hand? Move the folder away",
-                              (dir / "config.toml").string(), d.field, d.left, d.right));
+    if (affects_of(d.field) > Affects::images) {
+      const std::string copy = whole_copy_of(dir);
+      throw Error(fmt::format("{}: {} is {} there, expected {}; was it changed by hand? Move the folder away{}",
+                              (dir / "config.toml").string(), d.field, d.left, d.right,
+                              copy.empty() ? "" : fmt::format(", or copy {} there", copy)));
+    }
   const fs::path summary = dir / "summary.json";
   if (!has_record(dir, "evaluate") || !fs::exists(summary)) return {};
   if (const StageRecords records = read_records(dir); !follow(records, config) || !evaluation_stands(dir, records))

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scan/config/config.h"
+#include "scan/run/outlook.h"
 
 namespace kith {
 
@@ -17,18 +18,13 @@ std::vector<std::string> changes_since_evaluation(const std::filesystem::path& r
 // Of those that a table of several runs is made of.
 std::vector<std::string> changed_figures(const std::filesystem::path& run_dir);
 
-// A line for each of the rows, lists and weights that were evaluated, that are there, and that are others now though no stage was
-// run again: the figures are not of them. Reads these files whole.
+// Rows, lists and weights that were evaluated, that are there, and that are others now though no stage was run again: the figures are
+// not of them. Reads these files whole.
 std::vector<std::string> changed_inputs(const std::filesystem::path& run_dir);
 
-// A line for each file that a stage left and that is not there any more; of stages that take part.
-std::vector<std::string> missing_results(const std::filesystem::path& run_dir, const RunConfig&);
-
-// All that is to be told of the files behind the figures of a finished run: missing_results(), changed_inputs(), and a line where
-// nothing tells whether they were changed (lost_records.h).
-std::vector<std::string> doubts_about_files(const std::filesystem::path& run_dir, const RunConfig&);
-
-// What kith run would do with rows, lists or weights that something else than their stage has changed.
-std::string use_of_changed(const std::filesystem::path& run_dir, const std::string& file);
+// All that is to be told of the files behind the figures of a finished run: a line for each file that a stage left, of those that take
+// part, and that is not there any more; one for the changed_inputs(), with what kith run would do; one where nothing tells whether they
+// were changed (lost_records.h); one where kith run would not go on, and no other line has said so.
+std::vector<std::string> doubts_about_files(const std::filesystem::path& run_dir, const RunConfig&, const Outlook&);
 
 }  // namespace kith

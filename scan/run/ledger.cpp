@@ -64,8 +64,8 @@ void expect_whole(const fs::path& path, const StageInfo& stage) {
 
 const char* const kOriginKey = "kith.origin";
 
-Ledger::Ledger(const RunConfig& config, const data::Dataset& data, fs::path dir)
-    : config_(config), data_(data), dir_(std::move(dir)) {}
+Ledger::Ledger(const RunConfig& config, const data::Dataset& data, fs::path dir, std::optional<Origin::Values> parts)
+    : config_(config), data_(data), dir_(std::move(dir)), parts_(std::move(parts)) {}
 
 const std::string& Ledger::digest_of(const std::string& file) {
   const auto at = digests_.find(file);
@@ -81,9 +81,9 @@ const Origin& Ledger::origin(const std::string& stage) {
   if (const auto at = origins_.find(stage); at != origins_.end()) return at->second;
   const StageInfo& info = stage_info(stage);
   Origin origin{.fields = fields_of(config_, info)};
-  if (parts_.empty()) parts_ = data::parts_of(data_);
+  if (!parts_) parts_ = data::parts_of(data_);
   for (const std::string& part : info.data)
-    if (const auto at = parts_.find(part); at != parts_.end()) origin.data[part] = at->second;
+    if (const auto at = parts_->find(part); at != parts_->end()) origin.data[part] = at->second;
   if (!origin.data.empty()) origin.data.merge(reading_of(config_));
   for (const std::string& file : inputs_of(config_, info))
     if (fs::exists(path(file))) origin.inputs[file] = digest_of(file);

@@ -22,8 +22,8 @@ extern const char* const kOriginKey;  // of the metadata of weights and checkpoi
 
 class Ledger {
  public:
-  // Keeps references. Nothing is read yet.
-  Ledger(const RunConfig&, const data::Dataset&, std::filesystem::path dir);
+  // Keeps references. Nothing is read yet. `parts`: of the data set, where its pixels are not at hand (recorded_images.h).
+  Ledger(const RunConfig&, const data::Dataset&, std::filesystem::path dir, std::optional<Origin::Values> parts = {});
 
   // Called before each checkpoint or result is written: the command has something to keep.
   std::function<void()> before_write = [] {};
@@ -84,7 +84,8 @@ class Ledger {
   const RunConfig& config_;
   const data::Dataset& data_;
   std::filesystem::path dir_;
-  Origin::Values parts_, digests_;  // of the data set, of files: what was needed so far
+  std::optional<Origin::Values> parts_;  // of the data set, once they were needed
+  Origin::Values digests_;               // of files: what was needed so far
   std::map<std::string, Origin> origins_;
   std::set<std::string> said_;
   bool looked_ = false;              // for the configuration of the directory as it was

@@ -19,14 +19,15 @@
 #include "scan/text/json_text.h"
 
 namespace kith {
-namespace {
 
-Error in_use(const std::filesystem::path& run_dir) {
+Error in_use_error(const std::filesystem::path& run_dir) {
   return Error(fmt::format("{}: another kith is working in this directory", run_dir.string()));
 }
 
+namespace {
+
 void lock(int file, int how, const std::filesystem::path& run_dir) {
-  if (flock(file, how | LOCK_NB) != 0) throw in_use(run_dir);
+  if (flock(file, how | LOCK_NB) != 0) throw in_use_error(run_dir);
 }
 
 // An object whose fields that are read everywhere have their types.
@@ -169,7 +170,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& path) : path_(path) {
   require(file_ >= 0, path_, "cannot be opened");
   try {
     lock(file_, LOCK_EX, path.parent_path());
-    if (!has_name(file_, path)) throw in_use(path.parent_path());
+    if (!has_name(file_, path)) throw in_use_error(path.parent_path());
     const std::string text = read();
     const std::string_view lines = complete_lines(text);
     require_objects(lines, path_);

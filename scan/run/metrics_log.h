@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/core/check.h"
+
 namespace kith {
 
 // One process at a time: the file is locked while it is open.
@@ -39,6 +41,7 @@ class MetricsLog {
 
 // Error where another process has the log of this run directory open. Nothing is written.
 void expect_not_in_use(const std::filesystem::path& run_dir);
+Error in_use_error(const std::filesystem::path& run_dir);  // what it throws
 
 // The objects of a metrics.jsonl; a last line cut short by a crash is left out. Error names file and line.
 struct ReadLog {

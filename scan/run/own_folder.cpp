@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "data/formats/files.h"
 #include "data/formats/text.h"
 #include "kernels/core/check.h"
 #include "scan/config/config_text.h"
-#include "scan/run/remedy.h"
 #include "scan/text/first_few.h"
 
 namespace kith {
@@ -28,6 +28,16 @@ bool holds_run(const fs::path& folder) {
   std::error_code ignored;
   return is_run_directory(folder) &&
          (fs::exists(folder / "metrics.jsonl", ignored) || fs::exists(folder / "stages.json", ignored));
+}
+
+// Of the description of a run that the command of a grid has begun; empty: no such run.
+std::string remedy_in_grid(const fs::path& run_dir) {
+  const fs::path cells = plain_name(run_dir).parent_path();
+  std::error_code ignored;
+  if (cells.filename() != "cells" || !fs::exists(cells.parent_path() / "grid.toml", ignored)) return "";
+  const std::string copy = whole_copy_of(run_dir);
+  return fmt::format("{}move the folder away, and the command of the grid runs it anew",
+                     copy.empty() ? "" : fmt::format("copy {} there, or ", copy));
 }
 
 }  // namespace
@@ -98,13 +108,36 @@ fs::path run_around(const fs::path& path) {
   return {};
 }
 
+// As it was written: what was cut between two lines reads well, too.
+std::string whole_copy_of(const fs::path& run_dir) {
+  const fs::path run = plain_name(run_dir), copy = run.string() + ".toml";
+  std::error_code ignored;
+  if (run.parent_path().filename() != "cells" || !fs::exists(copy, ignored)) return "";
+  try {
+    if (to_toml(load_config(copy.string(), {})) != read_source(copy.string()).text) return "";
+  } catch (const std::runtime_error&) {
+    return "";
+  }
+  const fs::path named = run_dir.has_filename() ? run_dir : run_dir.parent_path();
+  return named.filename() == run.filename() ? named.string() + ".toml" : copy.string();
+}
+
 RunConfig config_of_run(const fs::path& run_dir) {
-  const std::string file = (run_dir / "config.toml").string(),
-                    remedy = "restore the file, or begin anew in another --out";
-  or_remedy(remedy, [&] { return parse(read_source(file)); });  // as one that was cut within a line
-  RunConfig config = load_config(file, {});
-  if (config.data.spec.empty()) throw Error(file + ": has no data.spec, as every run writes it; " + remedy);
-  return config;
+  const std::string file = (run_dir / "config.toml").string();
+  bool cut = true;  // within a line, or to nothing; what else is wrong with it is said with a remedy of its own
+  try {
+    parse(read_source(file));
+    cut = false;
+    RunConfig config = load_config(file, {});
+    cut = config.data.spec.empty();
+    if (cut) throw Error(file + ": has no data.spec, as every run writes it");
+    return config;
+  } catch (const std::runtime_error& e) {
+    const std::string in_grid = remedy_in_grid(run_dir);
+    if (in_grid.empty() && !cut) throw;
+    throw Error(fmt::format("{}; {}", e.what(),
+                            in_grid.empty() ? "restore the file, or begin anew in another --out" : in_grid));
+  }
 }
 
 std::vector<std::string> runs_in(const fs::path& folder) {

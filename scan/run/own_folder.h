@@ -35,8 +35,11 @@ bool is_grid(const std::filesystem::path& folder);
 std::filesystem::path run_around(const std::filesystem::path&);
 
 // The configuration in the directory of a run on images. Error, one line: load_config's, or it names no data set; of a file that
-// was emptied or cut with a remedy.
+// was emptied or cut with a remedy, which names whole_copy_of() where there is one.
 RunConfig config_of_run(const std::filesystem::path& run_dir);
+
+// The file beside a run of a grid in which its command has left the same configuration, whole; empty: there is none.
+std::string whole_copy_of(const std::filesystem::path& run_dir);
 
 // The names of those in the folder, as they can be printed, in their order.
 std::vector<std::string> runs_in(const std::filesystem::path& folder);

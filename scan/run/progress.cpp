@@ -128,6 +128,8 @@ StageProgress progress_of(const std::string& stage, int64_t epochs, const std::v
 
 }  // namespace
 
+bool is_worked_on(const std::filesystem::path& run_dir) { return worker_of(run_dir / "metrics.jsonl") != 0; }
+
 std::string_view name_of(StageProgress::State state) {
   constexpr std::array<std::string_view, 4> kNames = {"waiting", "begun", "running", "finished"};
   return kNames[static_cast<size_t>(state)];

@@ -38,6 +38,9 @@ struct RunProgress {
 // Error where the directory holds no run.
 RunProgress read_progress(const std::filesystem::path& run_dir);
 
+// Whether a process has the run's log open, by the system's list: to ask for the lock would take it.
+bool is_worked_on(const std::filesystem::path& run_dir);
+
 std::string_view name_of(StageProgress::State);
 
 }  // namespace kith

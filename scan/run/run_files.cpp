@@ -111,17 +111,19 @@ std::vector<UnfitFile> unfit_beside_results(const fs::path& run_dir, const json&
   return out;
 }
 
-std::vector<std::string> doubts_about_answers(const fs::path& run_dir) {
+std::vector<std::string> doubts_about_answers(const fs::path& run_dir, const Outlook& next) {
   if (!fs::exists(run_dir / "summary.json") || is_being_evaluated(run_dir)) return {};
   std::vector<std::string> out = changed_answers(run_dir);
   for (const auto& [name, missing] : unfit_beside_results(run_dir, summary_in(run_dir))) {
     if (name == kLogName) continue;
     const bool times = name == kTimesName;
-    out.push_back(fmt::format("{}: {}; kith run --out {} makes it anew{}", (run_dir / name).string(),
+    const std::string remedy = fmt::format("; kith run --out {} makes it anew{}", run_dir.string(),
+                                           times ? ", with the seconds of the evaluation alone" : "");
+    out.push_back(fmt::format("{}: {}{}", (run_dir / name).string(),
                               !missing ? "cut off"
                               : times  ? "missing, which the stages left"
                                        : "missing, which the stage evaluate left",
-                              run_dir.string(), times ? ", with the seconds of the evaluation alone" : ""));
+                              next.clear() ? remedy : ""));
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "scan/run/outlook.h"
 #include "scan/run/provenance.h"
 
 namespace kith {
@@ -25,8 +26,8 @@ struct UnfitFile {
 std::vector<UnfitFile> unfit_beside_results(const std::filesystem::path& run_dir, const nlohmann::json& summary);
 
 // What is to be told of what the evaluation left for others, beside changed_figures() (changed_results.h): a line for each file that
-// is on record and is not as it was written, and one, with what brings it back, for each that is lost or cut; the log apart. Where
-// the run was not evaluated, none.
-std::vector<std::string> doubts_about_answers(const std::filesystem::path& run_dir);
+// is on record and is not as it was written, and one for each that is lost or cut, with what brings it back where kith run would go
+// on; the log apart. Where the run was not evaluated, none.
+std::vector<std::string> doubts_about_answers(const std::filesystem::path& run_dir, const Outlook&);
 
 }  // namespace kith

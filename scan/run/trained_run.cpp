@@ -20,6 +20,7 @@
 #include "scan/run/ledger.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/recorded_images.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
@@ -37,14 +38,16 @@ data::Dataset trained_on(const SafeTensors& weights, const std::string& spec) {
   if (origin == weights.metadata.end())
     throw Error(fmt::format("{}: not written by a stage of kith (no {} in its metadata)", weights.file, kOriginKey));
   data::Dataset set{.spec = spec};
-  data::Images& images = set.edit(data::Role::train);
   try {
     const Origin::Values values = origin_from_json(json::parse(origin->second)).data;
     float *m = set.mean, *s = set.std;
-    if (std::sscanf(values.at("train images").c_str(), "%*d of %d x %d x %d", &images.height, &images.width,
-                    &images.channels) == 3 &&
-        std::sscanf(values.at("normalisation").c_str(), "%f %f %f / %f %f %f", m, m + 1, m + 2, s, s + 1, s + 2) == 6)
+    if (auto images = images_of_part(values.at("train images"));
+        images &&
+        std::sscanf(values.at("normalisation").c_str(), "%f %f %f / %f %f %f", m, m + 1, m + 2, s, s + 1, s + 2) == 6) {
+      images->count = 0;
+      set.edit(data::Role::train) = std::move(*images);
       return set;
+    }
   } catch (const json::exception&) {
   } catch (const std::out_of_range&) {
   }
@@ -93,19 +96,20 @@ bool is_recorded(const StageRecords& records, const std::string& file) {
   return std::ranges::any_of(records, [&](const auto& of) { return of.second.outputs.contains(file); });
 }
 
+struct Change {
+  std::string text = "";
+  bool of_changed_file = false;
+};
+
 // Of the stage and of those that its inputs come from, the first change since they were made; images are not looked at.
-std::string change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
-                         const SafeTensors& weights) {
+Change change_since(const fs::path& dir, const RunConfig& config, const std::string& stage,
+                    const SafeTensors& weights) {
   const StageRecords records = read_records(dir);
   const auto made_anew = [&](const std::string& what) {
-    return fmt::format(
-        "the network of the stage {0} is not that of the run as it stands: {1}; kith run --out {2} brings "
-        "it up to date{3}",
-        stage, what, dir.string(),
-        stage == "selflabel" || stage == "refine" ? ", --stage cluster asks an earlier one" : "");
+    return Change{fmt::format("the network of the stage {} is not that of the run as it stands: {}", stage, what)};
   };
   std::map<std::string, std::string> digests;
-  const auto change_of = [&](const StageInfo& info, const Origin& was) -> std::string {
+  const auto change_of = [&](const StageInfo& info, const Origin& was) -> Change {
     Origin::Values fields = was.fields;
     if (config.cluster.classes == 0) fields.erase("cluster.classes");  // the data set's, which is not at hand
     const OriginDifference d = difference({.fields = fields}, {.fields = deciding_fields(config, info.affects)});
@@ -118,16 +122,17 @@ std::string change_since(const fs::path& dir, const RunConfig& config, const std
       const std::string maker = changed_maker(records, file, at->second);
       if (maker.empty())
         return made_anew(file + (is_recorded(records, file) ? " was made anew since" : " has changed since"));
-      return fmt::format("{} is not what the stage {} made; the network of the stage {} was made before; {}", file,
-                         maker, stage, use_of_changed(dir, file));
+      return {fmt::format("{} is not what the stage {} made; the network of the stage {} was made before", file, maker,
+                          stage),
+              true};
     }
-    return "";
+    return {};
   };
   const StageInfo& own = stage_info(stage);
   for (const StageInfo* info : stages_before(own)) {
     const auto record = records.find(info->name);
     if (record == records.end() || !takes_part(config, info->name)) continue;
-    if (std::string change = change_of(*info, record->second.origin); !change.empty()) return change;
+    if (Change change = change_of(*info, record->second.origin); !change.text.empty()) return change;
   }
   return change_of(own, origin_from_json(json::parse(weights.metadata.at(kOriginKey))));
 }
@@ -164,7 +169,8 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage, Telling telli
   std::tie(run.weights, digest) = weights_of(run, records);
   run.recorded = records.contains(run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
-  run.superseded = change_since(dir, run.config, run.stage, run.weights);
+  Change change = change_since(dir, run.config, run.stage, run.weights);
+  run.superseded = std::move(change.text), run.of_changed_file = change.of_changed_file;
   if (run.stage == "pretext") return run;
   run.clusters = clusters_in(run.weights);
   run.told = told_of(records, run.stage, digest);
@@ -193,9 +199,16 @@ std::vector<float> prototype_rows(const TrainedRun& run) {
   });
 }
 
-std::vector<std::string> doubts_about(const TrainedRun& run) {
+std::vector<std::string> doubts_about(const TrainedRun& run, const LookAhead& ahead) {
   std::vector<std::string> out;
-  if (!run.superseded.empty()) out.push_back(fmt::format("{}: {}", run.dir.string(), run.superseded));
+  if (!run.superseded.empty()) {
+    const Outlook next = ahead(run.dir);
+    const bool later = run.stage == "selflabel" || run.stage == "refine";
+    out.push_back(fmt::format(
+        "{}: {}; {}{}", run.dir.string(), run.superseded,
+        advice(next, run.dir, run.of_changed_file ? does_with_changed(next) : "brings it up to date"),
+        later && !run.of_changed_file && next.refusal.empty() ? ", --stage cluster asks an earlier one" : ""));
+  }
   if (!run.recorded) out.push_back(unrecorded_text(run.dir, run.config, {run.stage}));
   if (run.changed_summary)
     out.push_back(summary_of(run).is_discarded()
@@ -210,25 +223,32 @@ std::vector<std::string> doubts_about(const TrainedRun& run) {
   return out;
 }
 
-std::vector<std::string> untold(const TrainedRun& run) {
+std::vector<std::string> untold(const TrainedRun& run, const LookAhead& ahead) {
   if (run.clusters == 0 || !(run.telling.names || run.telling.distances)) return {};
   const auto missing = [&](const char* file) { return !fs::exists(run.dir / file); };
-  const std::string again = fmt::format("; kith evaluate --out {} makes it anew", run.dir.string());
+  // The evaluation alone, where nothing else is to be made before it.
+  const auto evaluated_by = [&](const char* does) {
+    const Outlook next = ahead(run.dir);
+    const bool alone = next.clear() && std::ranges::count(next.stages, false, &PlannedStage::done) == 1;
+    return alone ? fmt::format("; kith evaluate --out {} {}", run.dir.string(), does)
+                 : "; " + advice(next, run.dir, does);
+  };
   const StageRecords records = read_records(run.dir);
   if (!records.contains("evaluate")) {
     if (missing("summary.json")) return {};  // not evaluated, for all that is known
     return {
         fmt::format("{}: {}, which tells whether the evaluation is of this network: its clusters go without names and "
-                    "distances; kith evaluate --out {} gives them back",
+                    "distances{}",
                     (run.dir / "stages.json").string(),
-                    missing("stages.json") ? "missing" : "the record of the evaluation is missing", run.dir.string())};
+                    missing("stages.json") ? "missing" : "the record of the evaluation is missing",
+                    evaluated_by("gives them back"))};
   }
   if (run.told == Told::nothing) {
     if (missing("summary.json")) return {};
     return {fmt::format(
-        "{0}: the network of the stage {1} was made anew since it was evaluated: its clusters go without names "
-        "and distances; kith evaluate --out {0} gives them back",
-        run.dir.string(), run.stage)};
+        "{}: the network of the stage {} was made anew since it was evaluated: its clusters go without names "
+        "and distances{}",
+        run.dir.string(), run.stage, evaluated_by("gives them back"))};
   }
   std::vector<std::string> out;
   const Origin::Values& data = records.at("evaluate").origin.data;
@@ -236,10 +256,10 @@ std::vector<std::string> untold(const TrainedRun& run) {
       data, [](const auto& part) { return part.first.ends_with(" labels") && part.second != "none"; });
   if (run.telling.names && named && missing("summary.json"))
     out.push_back(fmt::format("{}: missing: clusters go without names, if they had any{}",
-                              (run.dir / "summary.json").string(), again));
+                              (run.dir / "summary.json").string(), evaluated_by("makes it anew")));
   if (run.told == Told::all && missing("prototypes.npy"))
-    out.push_back(
-        fmt::format("{}: missing: images go without distances{}", (run.dir / "prototypes.npy").string(), again));
+    out.push_back(fmt::format("{}: missing: images go without distances{}", (run.dir / "prototypes.npy").string(),
+                              evaluated_by("makes it anew")));
   return out;
 }
 

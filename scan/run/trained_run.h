@@ -8,6 +8,7 @@
 #include "data/dataset/dataset.h"
 #include "nn/state/safetensors.h"
 #include "scan/config/config.h"
+#include "scan/run/outlook.h"
 
 namespace kith {
 
@@ -30,9 +31,10 @@ struct TrainedRun {
       like;          // what it was trained on, without a pixel: spec, shape of the train images, normalisation, as many
                      // (nameless) classes as clusters
   int clusters = 0;  // 0 for the pretext
-  // What has changed in the directory since the network was made, so that a run would make another or would be refused, and what to
-  // do: "... cluster.safetensors was made anew since; kith run --out DIR brings it up to date". Empty: nothing.
+  // What has changed in the directory since the network was made, so that a run would make another or would be refused: "the network of
+  // the stage selflabel is not that of the run as it stands: cluster.safetensors was made anew since". Empty: nothing.
   std::string superseded;
+  bool of_changed_file = false;  // what has changed is a file that is not as its stage made it
   Told told = Told::nothing;
   bool recorded = true;          // stages.json tells whether the weights are as the stage wrote them
   bool changed_summary = false;  // summary.json, which has the names, is not as the evaluation wrote it
@@ -51,12 +53,13 @@ TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage =
 std::vector<float> prototype_rows(const TrainedRun&);
 
 // A line of warning for each reason to doubt the network: it is not that of the run as it stands, nothing tells whether it is as
-// its stage wrote it, or a file of the evaluation, with the names of clusters, was changed.
-std::vector<std::string> doubts_about(const TrainedRun&);
+// its stage wrote it, or a file of the evaluation, with the names of clusters, was changed. With what kith run would do, which is
+// asked for where it is told.
+std::vector<std::string> doubts_about(const TrainedRun&, const LookAhead&);
 
 // A line for each reason why an evaluated run answers without the names of its clusters, or without distances: its network was made
 // anew since, or a file is missing that tells them. None where there were none to tell.
-std::vector<std::string> untold(const TrainedRun&);
+std::vector<std::string> untold(const TrainedRun&, const LookAhead&);
 
 // What is said of a folder that has no configuration of a run: that it was lost (own_folder.h), or that a run there has not saved
 // anything yet, where its log is.

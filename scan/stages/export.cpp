@@ -11,6 +11,7 @@
 #include "kernels/core/check.h"
 #include "nn/model/network_onnx.h"
 #include "scan/run/trained_run.h"
+#include "scan/stages/outlook.h"
 
 namespace kith {
 namespace {
@@ -58,7 +59,7 @@ void describe(OnnxGraph& graph, const TrainedRun& run, const Exported& e) {
 Exported export_onnx(const fs::path& run_dir, const std::string& stage, const fs::path& file) {
   if (file.extension() != ".onnx") throw Error(file.string() + ": expected a name ending in .onnx");
   const TrainedRun run = open_run(run_dir, stage);
-  Exported e{.stage = run.stage, .images = {}, .doubts = doubts_about(run)};
+  Exported e{.stage = run.stage, .images = {}, .doubts = doubts_about(run, outlook)};
   const data::Images& images = run.shape();
   e.clusters = run.clusters;
   e.images = {images.channels, images.height, images.width};

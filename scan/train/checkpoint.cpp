@@ -133,15 +133,21 @@ void write_checkpoint(const Session& s, const std::string& stage, Checkpoint c) 
 
 namespace {
 
+// "FILE: begun with other inputs (...)", for which a stage starts over; empty: it goes on. Error: it may not.
+std::string begun_otherwise(Ledger& ledger, const std::string& stage, const SafeTensors& file) {
+  const OriginDifference d = ledger.compare(stage, file.metadata, file.file);
+  if (!d.any()) return "";
+  const std::string text = fmt::format("{}: begun with other inputs ({})", file.file, d.text());
+  if (stage == "pretext" || !d.data.empty()) throw Error(text + "; choose another --out, or delete it to start over");
+  return text;
+}
+
 std::optional<Checkpoint> read_own_checkpoint(const Session& s, const std::string& stage) {
   const std::filesystem::path path = checkpoint_path(s.dir, stage);
   if (!std::filesystem::exists(path)) return {};
   Checkpoint c{.arrays = read_checkpoint_file(path, begins_anew(stage)), .state = {}};
-  if (const OriginDifference d = s.ledger.compare(stage, c.arrays.metadata, path); d.any()) {
-    if (stage == "pretext" || !d.data.empty())
-      throw Error(fmt::format("{}: begun with other inputs ({}); choose another --out, or delete it to start over",
-                              path.string(), d.text()));
-    s.report.warn(fmt::format("{}: begun with other inputs ({}); {} starts over", path.string(), d.text(), stage));
+  if (const std::string text = begun_otherwise(s.ledger, stage, c.arrays); !text.empty()) {
+    s.report.warn(fmt::format("{}; {} starts over", text, stage));
     return {};
   }
   c.state = nlohmann::json::parse(c.arrays.metadata[kState], nullptr, false);
@@ -165,6 +171,11 @@ std::optional<Checkpoint> read_checkpoint(const Session& s, const std::string& s
 void expect_whole_checkpoint(const std::filesystem::path& run_dir, const std::string& stage) {
   const std::filesystem::path path = checkpoint_path(run_dir, stage);
   if (std::filesystem::exists(path)) read_checkpoint_file(path, begins_anew(stage));
+}
+
+void expect_usable_checkpoint(Ledger& ledger, const std::filesystem::path& run_dir, const std::string& stage) {
+  const std::filesystem::path path = checkpoint_path(run_dir, stage);
+  if (std::filesystem::exists(path)) begun_otherwise(ledger, stage, read_checkpoint_file(path, begins_anew(stage)));
 }
 
 void remove_checkpoint(const Session& s, const std::string& stage) {

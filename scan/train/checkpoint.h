@@ -30,8 +30,10 @@ struct Checkpoint {
 void write_checkpoint(const Session&, const std::string& stage, Checkpoint);
 // None, with a warning, if it has another origin; for pretext that is an Error. Error, too: damaged (scan/train/checkpoint_file.h).
 std::optional<Checkpoint> read_checkpoint(const Session&, const std::string& stage);
-// Error: that of the directory, where there is one, is damaged; the same line as read_checkpoint's.
+// Error, of the directory's where there is one, the same lines as read_checkpoint's: it is damaged; also: it was begun with other
+// inputs, in a way that forbids the stage to start over.
 void expect_whole_checkpoint(const std::filesystem::path& run_dir, const std::string& stage);
+void expect_usable_checkpoint(Ledger&, const std::filesystem::path& run_dir, const std::string& stage);
 void remove_checkpoint(const Session&, const std::string& stage);
 // That of a stage whose valid result stands: a kill came between the two. One of another origin stays, its attempt may go on.
 void remove_finished_checkpoint(const Session&, const std::string& stage);

@@ -121,14 +121,98 @@ TEST_F(Ablate, ADryRunLooksAtTheFilesOfCells) {
   ASSERT_EQ(ablate().status, 0);
   EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
 
-  // What is taken over comes with its log.
+  // What is taken over comes with its log, and a run of the cell that has it would be refused.
   for (const fs::path& of : cells()) write(of / "metrics.jsonl", "[]\n" + text_of(of / "metrics.jsonl"));
   grid("mine.k = [3, 5, 6]\n", "[0]");
-  const std::string line = refused();
-  EXPECT_TRUE(line.starts_with("kith: error: mine.k = 6, seed 0: ")) << line;
-  EXPECT_NE(line.find("metrics.jsonl:1: expected one JSON object; restore the file, or take the line out to go on\n"),
+  const std::string line = "kith: error: " + (cell / "metrics.jsonl").string() +
+                           ":1: expected one JSON object; restore the file, or take the line out to go on\n";
+  EXPECT_EQ(refused(), line);
+  EXPECT_EQ(kith({"run", "--out", cell.string()}).err, line);
+}
+
+// As kith run on the same folder does: in a line of each cell, or by refusing it.
+TEST_F(Ablate, RowsAndListsOfFinishedCellsThatAreOthersAreTold) {
+  grid("mine.k = [3, 5]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0], lists = cell / "neighbours_train.npy", rows = cell / "features_train.npy";
+  const std::string mined = text_of(lists), features = text_of(rows), table = text_of(root_ / "out" / "table.csv");
+  const auto told = [&] {
+    const Outcome dry = ablate({"--dry-run", "--quiet"}), o = ablate({"--quiet"});
+    EXPECT_EQ(dry.err, o.err);
+    EXPECT_EQ(text_of(root_ / "out" / "table.csv"), table);
+    return o.err;
+  };
+  EXPECT_EQ(told(), "");
+  std::string swapped = mined;
+  std::swap(swapped[swapped.size() - 8], swapped[swapped.size() - 16]);
+  std::ofstream(lists, std::ios::binary) << swapped;
+  const std::string would = ": changed since the run was evaluated; kith run --out " + cell.string() +
+                            " would take what is there now, and run ";
+  const std::string changed = lists.string() + would + "cluster, selflabel, evaluate";
+  EXPECT_EQ(told(), "kith: warning: " + changed + "\n");
+  EXPECT_NE(text_of(root_ / "out" / "report.html").find("<p class=\"warning\">" + changed), std::string::npos);
+  std::ofstream(lists, std::ios::binary) << mined;
+  flip_bit(rows, 4);
+  EXPECT_EQ(told(), "kith: warning: " + rows.string() + would + "mine, evaluate, and perhaps cluster, selflabel\n");
+  fs::resize_file(rows, fs::file_size(rows) - 1);
+  const std::string refused = kith({"run", "--out", cell.string()}).err;
+  EXPECT_NE(refused.find(rows.string() + ": damaged: "), std::string::npos) << refused;
+  EXPECT_EQ(told(), refused);
+  std::ofstream(rows, std::ios::binary) << features;
+  EXPECT_EQ(told(), "");
+  // What a run uses as it is, a grid does not show as if its settings had made it.
+  std::ofstream(lists, std::ios::binary) << swapped;
+  const Outcome run = kith({"run", "--out", cell.string(), "--quiet"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const std::string used =
+      "neighbours_train.npy: not what the stage mine made; used as it is (kith mine makes a new one)";
+  EXPECT_NE(run.err.find("kith: warning: " + used + "\n"), std::string::npos) << run.err;
+  EXPECT_EQ(ablate({"--quiet"}).err, "kith: warning: " + cell.string() + ": " + used + "\n");
+}
+
+// Beside a run of a grid lies all that it was begun with.
+TEST_F(Ablate, AConfigurationOfACellThatWasCutIsCopiedFromTheOneBeside) {
+  grid("mine.k = [3]\n", "[0]");
+  ASSERT_EQ(ablate().status, 0);
+  const fs::path cell = cells()[0], config = cell / "config.toml", copy = cell.string() + ".toml";
+  const std::string whole = text_of(config), beside = text_of(copy);
+  const auto write = [](const fs::path& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary) << bytes;
+  };
+  const std::string away = "move the folder away, and the command of the grid runs it anew\n",
+                    remedy = "; copy " + copy.string() + " there, or " + away;
+  const auto refused = [&](const std::string& end) {
+    for (const std::vector<std::string>& words : std::initializer_list<std::vector<std::string>>{
+             {"ablate", (root_ / "grid.toml").string(), "--out", (root_ / "out").string()},
+             {"ablate", (root_ / "grid.toml").string(), "--out", (root_ / "out").string(), "--dry-run"},
+             {"run", "--out", cell.string()},
+             {"watch", cell.string()},
+             {"compare", cell.string() + "/"}}) {
+      const Outcome o = kith(words);
+      EXPECT_EQ(o.status, 1);
+      EXPECT_TRUE(o.err.starts_with("kith: error: " + cell.string() + "/")) << o.err;
+      EXPECT_TRUE(o.err.ends_with(end)) << o.err;
+    }
+  };
+  for (const size_t left : {size_t{0}, whole.size() / 2, whole.find("\n[cluster]") + 1}) {
+    write(config, whole.substr(0, left));
+    refused(remedy);
+  }
+  // A copy that was cut, too, even between two of its last lines, brings nothing back.
+  for (const size_t left : {beside.size() / 2, beside.rfind('\n', beside.size() - 2) + 1}) {
+    write(copy, beside.substr(0, left));
+    refused("; " + away);
+  }
+  write(copy, beside);
+  write(config, whole.substr(0, whole.find("\nk = 3\n")) + "\nk = 4" + whole.substr(whole.find("\nk = 3\n") + 6));
+  const std::string edited = ablate().err;
+  EXPECT_NE(edited.find("was it changed by hand? Move the folder away, or copy " + copy.string() + " there\n"),
             std::string::npos)
-      << line;
+      << edited;
+  fs::copy_file(copy, config, fs::copy_options::overwrite_existing);
+  const Outcome again = ablate();
+  EXPECT_EQ(again.status, 0);
+  EXPECT_NE(again.err.find("1 of 1 runs have finished earlier"), std::string::npos) << again.err;
 }
 
 // As a single run: where the current folder has no such path, those above the grid are looked in.

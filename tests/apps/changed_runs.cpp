@@ -201,17 +201,18 @@ TEST_F(ChangedRuns, FilesThatWereEvaluatedAreNotChangedUnnoticed) {
   std::ofstream(root_ / "a" / "neighbours_train.npy", std::ios::binary) << lists;
   flip_bit(root_ / "a" / "cluster.safetensors");
   const auto before = contents("a");
-  const std::string since = ": changed since the run was evaluated; kith run --out " + path("a");
   for (const char* command : {"watch", "compare"}) {
     const Outcome o = kith({command, path("a")});
     EXPECT_EQ(o.status, 0) << o.err;
-    EXPECT_EQ(o.err, "kith: warning: " + path("a") + "/cluster.safetensors" + since +
-                         " refuses the file until it is restored, or removed, which has its stage trained again\n" +
-                         "kith: warning: " + path("a") + "/neighbours_train.npy" + since +
-                         " would take the file as it is, and make another network\n")
+    EXPECT_EQ(o.err, "kith: warning: " + path("a") + "/cluster.safetensors, " + path("a") +
+                         "/neighbours_train.npy: changed since the run was evaluated; kith run --out " + path("a") +
+                         " would take what is there now, and run cluster, selflabel, evaluate\n")
         << command;
   }
   EXPECT_TRUE(contents("a") == before);
+  const Outcome again = run("a");  // weights that are trained again anyway are not refused
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.err.find("cluster: runs again: neighbours_train.npy has changed\n"), std::string::npos) << again.err;
 }
 
 // Rows decide by what they are neighbours of: where the lists stay, so do the networks.
@@ -221,8 +222,7 @@ TEST_F(ChangedRuns, RowsThatAreChangedMakeAnotherNetworkOnlyByOtherNeighbours) {
   flip_bit(file, 4);
   const std::string since = "kith: warning: " + file.string() +
                             ": changed since the run was evaluated; kith run --out " + path("a") +
-                            " would take the file as it is and search for neighbours again, and if it finds others, "
-                            "make another network\n";
+                            " would take what is there now, and run mine, evaluate, and perhaps cluster, selflabel\n";
   for (const char* command : {"watch", "compare"}) EXPECT_EQ(kith({command, path("a")}).err, since) << command;
   const std::string weights = text_of(root_ / "a" / "cluster.safetensors"),
                     lists = text_of(root_ / "a" / "neighbours_train.npy");

@@ -70,7 +70,7 @@ TEST_F(DamagedRuns, WeightsOfOtherBytesAreRefusedAndNothingIsReplaced) {
       const std::string told = predict().err;
       EXPECT_NE(told.find("cluster.safetensors is not what the stage cluster made; the network of the stage "
                           "selflabel was made before; kith run --out " +
-                          path("a") + " refuses the file until it is restored, or removed"),
+                          path("a") + " refuses to go on: " + line.substr(std::string("kith: error: ").size())),
                 std::string::npos)
           << told;
       EXPECT_EQ(told.find("made anew"), std::string::npos) << told;

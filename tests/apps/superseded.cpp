@@ -43,7 +43,7 @@ TEST_F(Answers, WhatWasSupersededSaysSo) {
       err({"--stage", "cluster"}),
       "kith: warning: " + run.string() +
           ": the network of the stage cluster was made anew since it was evaluated: its clusters go without names and "
-          "distances; kith evaluate --out " +
+          "distances; kith run --out " +
           run.string() + " gives them back\nkith: answered by the network of the stage cluster\n");
   // Mined again, the clusters themselves are of other neighbours.
   ASSERT_EQ(kith({"mine", "--out", run.string(), "--set", "mine.k=4", "--quiet"}).status, 0);

@@ -42,6 +42,7 @@ class RunsSideBySide : public testing::Test {
   static Origin::Values without_test(const std::string& images, const std::string& labels) {
     return {{"train images", images}, {"test images", "none"}, {"train labels", labels}, {"test labels", "none"}};
   }
+  static Outlook no_run(const fs::path&) { return {}; }
   TemporaryFolder folder;
 };
 
@@ -51,7 +52,7 @@ TEST_F(RunsSideBySide, OtherImagesAreOtherDataWhateverTheyAreCalled) {
                  images = run("images", {"data.spec=folder:y/pics", "seed=1"}, without_test("40, 22", "55")),
                  labels = run("labels", {"data.spec=folder:z/pics", "seed=2"}, without_test("40, 11", "66"));
   for (const fs::path& other : {images, labels}) {
-    const ComparedRuns found = compared_runs({a, other});
+    const ComparedRuns found = compared_runs({a, other}, no_run);
     EXPECT_EQ(found.grid.settings.size(), 2u) << other;
     EXPECT_TRUE(found.several_data);
     EXPECT_EQ(found.data,
@@ -60,7 +61,7 @@ TEST_F(RunsSideBySide, OtherImagesAreOtherDataWhateverTheyAreCalled) {
     EXPECT_NE(found.grid.settings[0].name, found.grid.settings[1].name);
   }
   const ComparedRuns moved =
-      compared_runs({a, run("moved", {"data.spec=folder:y/pics", "seed=1"}, without_test("40, 11", "55"))});
+      compared_runs({a, run("moved", {"data.spec=folder:y/pics", "seed=1"}, without_test("40, 11", "55"))}, no_run);
   EXPECT_EQ(moved.grid.settings.size(), 1u);
   EXPECT_FALSE(moved.several_data);
   EXPECT_EQ(moved.data.front(), "folder pics, 40 scored");
@@ -69,7 +70,8 @@ TEST_F(RunsSideBySide, OtherImagesAreOtherDataWhateverTheyAreCalled) {
 // At another size the images are others, of the same set.
 TEST_F(RunsSideBySide, ImagesReadInAnotherWayAreNoOtherData) {
   const ComparedRuns found = compared_runs({run("a", {"data.size=8"}, without_test("40 of 8, 11", "55")),
-                                            run("b", {"data.size=16"}, without_test("40 of 16, 22", "55"))});
+                                            run("b", {"data.size=16"}, without_test("40 of 16, 22", "55"))},
+                                           no_run);
   EXPECT_EQ(found.grid.settings.size(), 2u);
   EXPECT_FALSE(found.several_data);
   EXPECT_EQ(found.grid.columns, (std::vector<std::string>{"data.size"}));
@@ -82,8 +84,8 @@ TEST_F(RunsSideBySide, NeighboursThatOthersFoundAreAnotherSetting) {
                  again =
                      run("again", {"seed=1"}, data, {{"neighbours_train.npy", "2"}}, {{"neighbours_train.npy", "2"}}),
                  given = run("given", {"seed=2"}, data, {{"neighbours_train.npy", "3"}});
-  EXPECT_EQ(compared_runs({own, again}).grid.settings.size(), 1u);
-  const ComparedRuns found = compared_runs({own, again, given});
+  EXPECT_EQ(compared_runs({own, again}, no_run).grid.settings.size(), 1u);
+  const ComparedRuns found = compared_runs({own, again, given}, no_run);
   ASSERT_EQ(found.grid.settings.size(), 2u);
   EXPECT_EQ(found.grid.columns, (std::vector<std::string>{"files of others"}));
   EXPECT_EQ(found.grid.settings[0].values, (std::vector<std::string>{"none"}));
