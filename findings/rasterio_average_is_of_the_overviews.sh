@@ -2,7 +2,7 @@
 # Guess: rasterio's read(out_shape=..., resampling=Resampling.average) averages the pixels of the file; overviews are for viewers and change no number.
 # Really: where the file has overviews GDAL reads one of them instead, and build_overviews() makes them of every second pixel unless told otherwise: after
 # build_overviews([2, 4]) the "average" of 4 x 4 pixels is the one in the corner. Stripes with a mean of 64 are all white, noise has a deviation of
-# 74 for 18, a photograph is 13 levels away in the mean; the pixels themselves are as before. The driver "COG" makes overviews by itself, of another
+# 74 for 18, a photograph is 14 levels away in the mean; the pixels themselves are as before. The driver "COG" makes overviews by itself, of another
 # kind: 2 levels away. Opened with OVERVIEW_LEVEL="NONE" all are averages again.
 # Meets: aerial and satellite pictures shrunk for a network, where some files of a set have overviews and others none.
 set -euo pipefail
