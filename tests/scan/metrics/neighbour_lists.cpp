@@ -16,7 +16,7 @@
 namespace kith::test {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 // Of four rows, unless a case says otherwise.
 class GivenLists : public testing::Test {
@@ -46,7 +46,7 @@ TEST_F(GivenLists, MayBeWholeNumbersInFloats) {
 }
 
 TEST_F(GivenLists, OfWhatIsNoNumberAreRefusedByTheRow) {
-  for (const auto& [value, text] : {std::pair(kNan, "nan"), {0.5, "0.5"}, {0x1p60, "1.152921504606847e+18"}})
+  for (const auto& [value, text] : {std::pair(kNoNumber, "nan"), {0.5, "0.5"}, {0x1p60, "1.152921504606847e+18"}})
     EXPECT_EQ(error_of([&, v = value] {
                 of_floats({1, 2, 2, 3, 3, v, 0, 1});
               }),
@@ -62,7 +62,7 @@ TEST_F(GivenLists, AreAGraphAmongTheImages) {
 }
 
 TEST_F(GivenLists, EdgesWithoutASimilarityAreCounted) {
-  const NeighbourLists lists = of_graph(4, 4, kNan);
+  const NeighbourLists lists = of_graph(4, 4, kNoNumber);
   EXPECT_EQ(lists.index, (std::vector<int64_t>{-1, 2, 0, 1}));
   EXPECT_EQ(lists.unlike, 1);
   EXPECT_EQ(lists.empty, 1);
