@@ -64,9 +64,8 @@ bool is_being_evaluated(const fs::path& run_dir) {
 
 // But for those of changed_figures().
 std::vector<std::string> changed_answers(const fs::path& run_dir) {
-  const StageInfo& evaluate = stage_info("evaluate");
-  std::vector<std::string> files = evaluate.outputs, out;
-  std::ranges::copy(recorded_beside(evaluate), std::back_inserter(files));
+  std::vector<std::string> files = stage_info("evaluate").outputs, out;
+  std::ranges::copy(recorded_beside(stage_info("evaluate")), std::back_inserter(files));
   const StageRecords records = read_records(run_dir);
   for (const std::string& name : files)
     if (const fs::path file = run_dir / name; name != "summary.json" && name != "assignments.npy" && fs::exists(file) &&

@@ -1,8 +1,19 @@
 #include "scan/train/epoch_means.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 namespace kith {
+namespace {
+
+constexpr auto kOfLogAlone = std::to_array<std::string_view>(
+    {"cluster_entropy", "consistency", "entropy", "grad_norm", "head", "validation_consistency", "validation_entropy"});
+
+}  // namespace
 
 std::optional<nlohmann::json> EpochMeans::add(std::span<const StepReadback::Name> names, std::span<const double> values,
                                               const Diverged& diverged) {
@@ -46,6 +57,15 @@ void EpochMeans::load(const nlohmann::json& state) {
   state.at("skipped").get_to(skipped_);
   state.at("sums").get_to(sums_);
   state.at("last_loss").get_to(last_loss_);
+}
+
+std::vector<std::string> told_means(const nlohmann::json& line) {
+  std::vector<std::string> told;
+  for (const auto& [name, value] : line.items())
+    if (std::ranges::find(kOfLogAlone, name) == kOfLogAlone.end())
+      told.push_back(value.is_number_float() ? fmt::format("{} {:.4g}", name, value.get<double>())
+                                             : fmt::format("{} {}", name, value.dump()));
+  return told;
 }
 
 }  // namespace kith

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "scan/train/step_readback.h"
 
@@ -32,5 +33,9 @@ class EpochMeans {
   std::map<std::string, double> sums_;
   double last_loss_ = 0;
 };
+
+// "loss 2.5", of each in the line but those that are for the log alone: parts of the losses beside them, and what tells how training
+// goes, not where it is.
+std::vector<std::string> told_means(const nlohmann::json& line);
 
 }  // namespace kith

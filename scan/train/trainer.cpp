@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "kernels/core/check.h"
@@ -28,10 +26,6 @@ namespace kith {
 namespace {
 
 constexpr int64_t kStepsPerLine = StepReadback::kBlock;
-
-// What a line of an epoch leaves to the log: parts of the losses beside them, and what tells how training goes, not where it is.
-constexpr auto kOfLogAlone = std::to_array<std::string_view>(
-    {"cluster_entropy", "consistency", "entropy", "grad_norm", "head", "validation_consistency", "validation_entropy"});
 
 // A profile lists them one operation after the other, so they are not replayed.
 int listed_steps(Context& ctx) { return ctx.profiler() == nullptr ? 0 : ctx.profiler()->listed(); }
@@ -205,12 +199,8 @@ class Loop {
   void end_epoch() {
     nlohmann::json line = t_.end_epoch ? t_.end_epoch(epoch_) : nlohmann::json::object();
     means_.into(line);
-    std::vector<std::string> told = {fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs)};
-    for (const auto& [name, value] : line.items()) {
-      if (std::ranges::find(kOfLogAlone, name) != kOfLogAlone.end()) continue;
-      told.push_back(value.is_number_float() ? fmt::format("{} {:.4g}", name, value.get<double>())
-                                             : fmt::format("{} {}", name, value.dump()));
-    }
+    std::vector<std::string> told = told_means(line);
+    told.insert(told.begin(), fmt::format("{}: epoch {}/{}", t_.stage, epoch_ + 1, t_.config.epochs));
     line["epoch_end"] = true;
     line["done"] = static_cast<double>(epoch_ + 1) / static_cast<double>(t_.config.epochs);
     line["precision"] = s_.ctx.precision() == DType::bf16 ? "bf16" : s_.config.tf32 ? "tf32" : "f32";
