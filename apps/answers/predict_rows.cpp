@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "apps/device.h"
 #include "kernels/core/check.h"
 #include "nn/device/accelerator.h"
@@ -15,6 +17,11 @@ NamedAnswers answers_of_rows(const AnswerOptions& o, const std::vector<std::stri
                              std::vector<float>* probabilities) {
   if (!o.data.empty() || !o.files.empty() || !o.stage.empty())
     throw Error("--features: rows of features have neither --data nor files nor a --stage");
+  for (const auto& [given, option] : {std::pair{o.split != AnswerOptions{}.split, "--split"},
+                                      {o.skip_bad, "--skip-bad"},
+                                      {o.invert, "--invert"},
+                                      {!o.precision.empty(), "--precision"}})
+    if (given) throw Error(fmt::format("{}: of images; rows of features, --features, are without it", option));
   std::vector<FeatureMatrix> spaces;
   for (const std::string& file : features) spaces.push_back(FeatureMatrix::open(file));
   const OpenedContext opened = open_context(

@@ -37,7 +37,9 @@ std::vector<float> floats_of(const SafeTensors& model, const std::string& name, 
 
 SafeTensors read_model(const std::filesystem::path& run_dir) {
   read_run_file(run_dir);  // first: whether it is a run at all
-  return read_row_model(run_dir);
+  SafeTensors model = read_row_model(run_dir);
+  expect_trained_by_run_file(model, run_dir);
+  return model;
 }
 
 }  // namespace

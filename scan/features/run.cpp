@@ -49,6 +49,18 @@ SafeTensors read_row_model(const std::filesystem::path& dir) {
   return read_stage_weights(file, kAgain);
 }
 
+void expect_trained_by_run_file(const SafeTensors& model, const std::filesystem::path& dir) {
+  const auto kept = model.metadata.find(kModelOrigin);
+  const nlohmann::json was =
+      kept == model.metadata.end() ? nlohmann::json() : nlohmann::json::parse(kept->second, nullptr, false);
+  if (!was.is_object())
+    throw Error(
+        fmt::format("{}: does not say what it was trained by; delete it, and {} trains it again", model.file, kAgain));
+  if (const std::string text = difference_of(was, read_run_file(dir)); !text.empty())
+    throw Error(fmt::format("{}: changed since {} was trained ({}); restore it, or begin anew in another --out",
+                            (dir / "run.json").string(), kModel, text));
+}
+
 void begin_row_model(const std::filesystem::path& dir) {
   write_record(dir, "cluster", {.origin = {}, .outputs = {}, .version = KITH_VERSION, .under_way = true});
 }

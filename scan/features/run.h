@@ -38,6 +38,8 @@ struct RowRun {
   int64_t rows() const { return spaces.front().rows(); }
 };
 
+inline constexpr const char* kModelOrigin = "kith.run";  // metadata key of model.safetensors: run.json, in one line
+
 // The content of run.json for these settings and features.
 nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
 // The directory as it stands agrees with `origin`: it has the same run.json, or none and nothing else of a run. Error, one
@@ -45,6 +47,8 @@ nlohmann::json origin_of(const RowSettings&, const std::vector<FeatureMatrix>&);
 void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& origin);
 // model.safetensors of the directory. Error, one line: none is there, it is damaged, or it is not as the stage cluster wrote it.
 SafeTensors read_row_model(const std::filesystem::path& dir);
+// Error, one line: run.json is another than the one that the model was trained by, and would treat rows in another way.
+void expect_trained_by_run_file(const SafeTensors& model, const std::filesystem::path& dir);
 void begin_row_model(const std::filesystem::path& dir);          // before it is written, so that a kill loses no record
 void record_row_model(const std::filesystem::path& dir);         // after it was written
 bool row_model_awaits_record(const std::filesystem::path& dir);  // a kill came between the two
