@@ -7,6 +7,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/run/log_ends.h"
+#include "scan/run/stage_records.h"
 
 namespace kith {
 namespace {
@@ -54,6 +55,22 @@ Error changed_weights(const std::filesystem::path& file, const StageInfo& stage,
   return changed_weights(file, stage.name,
                          imported(config, stage.name) ? "kith import begins another run with such weights"
                                                       : "remove it, and kith run trains that stage again");
+}
+
+void expect_saved_network(const std::filesystem::path& run_dir, const RunConfig& config) {
+  const StageRecords records = read_records(run_dir);
+  const auto pretext = records.find("pretext");
+  if (pretext == records.end()) return;
+  const auto network_of = [](Origin::Values fields) {
+    std::erase_if(fields,
+                  [](const auto& f) { return !f.first.starts_with("model.") || f.first == "model.projection"; });
+    return Origin{.fields = std::move(fields)};
+  };
+  const OriginDifference d = difference(network_of(pretext->second.origin.fields),
+                                        network_of(deciding_fields(config, stage_info("pretext").affects)));
+  if (d.any())
+    throw Error(fmt::format("{}: changed since the network was trained ({}); restore the file",
+                            (run_dir / "config.toml").string(), d.text()));
 }
 
 }  // namespace kith

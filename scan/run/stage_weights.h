@@ -22,4 +22,7 @@ Error changed_weights(const std::filesystem::path& file, const std::string& stag
 // Of a stage of a run on images.
 Error changed_weights(const std::filesystem::path& file, const StageInfo& stage, const RunConfig& config);
 
+// Error: the configuration asks for another network than was saved, by what the pretext has on record.
+void expect_saved_network(const std::filesystem::path& run_dir, const RunConfig&);
+
 }  // namespace kith

@@ -167,6 +167,7 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage, Telling telli
   const StageRecords records = read_records(dir);
   std::string digest;
   std::tie(run.weights, digest) = weights_of(run, records);
+  expect_saved_network(dir, run.config);
   run.recorded = records.contains(run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   Change change = change_since(dir, run.config, run.stage, run.weights);

@@ -90,6 +90,14 @@ TEST_F(Outlooks, AConfigurationThatARunRefusesIsNotContinued) {
 }
 
 // How images are read decides which they are.
+// Nothing that is saved could answer as that configuration asks.
+TEST_F(Outlooks, AnotherNetworkThanWasSavedIsNotAsked) {
+  ASSERT_EQ(run("a", {"--quiet", "--set", "model.width=4"}).status, 0);
+  edit("width", "8");
+  expect_asked("kith: error: " + path("a/config.toml") +
+               ": changed since the network was trained (model.width was 4, now 8); restore the file\n");
+}
+
 TEST_F(Outlooks, ImagesThatWouldBeReadInAnotherWayAreTold) {
   ASSERT_EQ(run("a", {"--quiet"}).status, 0);
   edit("limit_train", "100");
