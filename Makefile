@@ -87,7 +87,7 @@ asan: setup
 
 # Debian 12's Clang. What was learned stays in build/fuzz, where the next call goes on (tests/fuzz/run).
 fuzz: setup
-	@.ci/setup clang-16 libclang-rt-16-dev libomp-16-dev
+	@.ci/setup python3 clang-16 libclang-rt-16-dev libomp-16-dev
 	tests/fuzz/run 1000000000 --slice $(SECONDS) --once
 
 format:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -119,7 +120,8 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
                                       {o.tf32, "--tf32"},
                                       {o.no_graphs, "--no-graphs"},
                                       {o.stream != "auto", "--stream"}})
-    if (given) throw Error(fmt::format("{}: not together with --seeds, which makes a folder of runs", option));
+    if (given)
+      throw CLI::ValidationError(fmt::format("{}: not together with --seeds, which makes a folder of runs", option));
   if (std::filesystem::exists(std::filesystem::path(o.out) / "config.toml"))
     throw Error(fmt::format("{}: a run directory; --seeds makes a folder of runs, expected another --out", o.out));
   ablate({.grid = {},

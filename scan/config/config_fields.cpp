@@ -236,7 +236,7 @@ void add_evaluate(FieldTable& t, EvaluateConfig& c) {
   t.section("evaluate", [&] {
     t.add("knn_k", c.knn_k, at_least(1));
     t.add("knn_tau", c.knn_tau, kTemperature);
-    t.add("kmeans_restarts", c.kmeans_restarts, at_least(1));
+    t.add("kmeans_restarts", c.kmeans_restarts, Range{1, 1000});
     t.add("probe", c.probe);
   });
 }
