@@ -169,6 +169,10 @@ nlohmann::json to_json(const RowSettings& s) {
 }
 
 RowSettings row_settings_from(const nlohmann::json& j) {
+  // Beyond 64 bits a number is a float to the parser, of which no integer can be made.
+  for (const nlohmann::json& clusters : j.at("clusters"))
+    if (!clusters.is_number_integer()) throw Error("clusters: expected whole numbers");
+  if (!j.at("seed").is_number_unsigned()) throw Error("seed: expected a whole number");
   RowSettings out{.method = row_method(j.at("method").get<std::string>()),
                   .clusters = j.at("clusters").get<std::vector<int>>(),
                   .seed = j.at("seed").get<uint64_t>(),
