@@ -102,7 +102,8 @@ void PlanStore::read() {
     const json file = json::parse(in);
     check(same_header(file, header(identity_)), "of another format, device, driver or library");
     std::map<ConvPlanKey, PlanChoice> plans;
-    for (const auto& [key, value] : file.at("plans").flatten().items())  // beyond 64 bits: a float, and no integer's
+    const json numbers = file.at("plans").flatten();
+    for (const auto& [key, value] : numbers.items())  // beyond 64 bits: a float, and no integer's
       check(!value.is_number_float() || key.ends_with("/microseconds"), "not whole numbers");
     for (const json& entry : file.at("plans")) plans.emplace(key_of(entry), choice_of(entry));
     plans_ = std::move(plans);
