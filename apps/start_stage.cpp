@@ -38,6 +38,7 @@
 #include "scan/run/run_files.h"
 #include "scan/run/splits.h"
 #include "scan/run/start_from.h"
+#include "scan/text/shell_word.h"
 #include "scan/text/wrap.h"
 
 namespace kith {
@@ -54,13 +55,21 @@ Error no_data_set(const std::string& out) {
                "starts it anew");
 }
 
-// The stage after this one; empty after the last, and after a whole run.
-std::string next_command(const std::string& command, const RunConfig& config) {
+std::string stage_after(const std::string& command, const RunConfig& config) {
   if (command == "pretext") return "mine";
   if (command == "mine") return "cluster";
   if (command == "cluster" && config.selflabel.enabled) return "selflabel";
   if ((command == "cluster" || command == "selflabel") && config.refine.enabled) return "refine";
   return command == "cluster" || command == "selflabel" || command == "refine" ? "evaluate" : "";
+}
+
+// What there is to do after a stage, in the words of a shell: the stage after it, nothing after the last; after a whole run, what
+// asks it about pictures.
+std::string next_command(const StageOptions& o, const RunConfig& config) {
+  const std::string after = o.next.empty() ? stage_after(o.command, config) : o.next, dir = shell_word(o.out);
+  if (o.command == "run")
+    return fmt::format("kith predict --run {} PICTURES, or kith gallery (a page), kith sort (folders)", dir);
+  return after.empty() ? "" : fmt::format("kith {} --out {}", after, dir);
 }
 
 Residency residency_of(const std::string& stream) {
@@ -251,8 +260,7 @@ void lead(const StageOptions& o, const Stage& stage, Started& s) {
     data::write_file(config_path(o.out), {data::as_bytes(to_toml(kept))});  // on a full disk the old one stays
   };
   stage(session, o);
-  if (const std::string next = o.next.empty() ? next_command(o.command, config) : o.next; !next.empty())
-    report.note(fmt::format("next: kith {} --out {}", next, o.out));
+  if (const std::string next = next_command(o, config); !next.empty()) report.note("next: " + next);
 }
 
 void follow(const StageOptions& o, const Stage& stage, Started& s) {

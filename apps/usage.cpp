@@ -49,18 +49,6 @@ std::string no_command(const std::string& word, const std::vector<std::string>& 
 
 }  // namespace
 
-CLI::Validator a_share(OfAll all) {
-  return {[all](const std::string& text) {
-            char* end = nullptr;
-            const double value = std::strtod(text.c_str(), &end);
-            const bool read = !text.empty() && *end == '\0';
-            if (read && value >= 0 && (all == OfAll::included ? value <= 1 : value < 1)) return std::string();
-            return fmt::format("expected a number from 0{}; found '{}'", all == OfAll::included ? " to 1" : ", below 1",
-                               text);
-          },
-          ""};
-}
-
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))

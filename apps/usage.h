@@ -19,10 +19,6 @@ std::string usage_error(const CLI::App&, const CLI::ParseError&, std::span<char*
 // The same where help was asked for of a command that is none; else empty.
 std::string unknown_command(const CLI::App&, std::span<char* const> words);
 
-// Of an option: a share of a whole, a number from 0 to 1; below it where all of it is excluded. Not NaN.
-enum class OfAll : uint8_t { included, excluded };
-CLI::Validator a_share(OfAll);
-
 // The words of a command line, program first: those of kith help data fetch as those of kith data fetch --help, and
 // of kith help help as those of kith --help.
 std::vector<char*> plain_words(std::span<char* const> words);

@@ -9,6 +9,7 @@
 
 #include "apps/commands/stage_options.h"
 #include "apps/device.h"
+#include "apps/number_options.h"
 #include "apps/output_file.h"
 #include "apps/run_stage.h"
 #include "data/dataset/pictures.h"
@@ -226,8 +227,7 @@ void add_answer_options(CLI::App& command, AnswerOptions& o) {
   add_device_option(command, o.device);
   command.add_option("--precision", o.precision, "auto, f32, bf16; default: the run's")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
-  command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
-      ->check(CLI::Range(0, 4096));
+  whole_number(command.add_option("--threads", o.threads, kThreadsText), 0, 4096);
 }
 
 void add_stage_option(CLI::App& command, AnswerOptions& o) {

@@ -9,6 +9,7 @@
 #include "apps/answers/answer_options.h"
 #include "apps/answers/gallery_page.h"
 #include "apps/new_folder.h"
+#include "apps/number_options.h"
 #include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
@@ -93,14 +94,13 @@ void add_gallery_command(CLI::App& app) {
       ->add_option("--out", o->out,
                    "Folder for index.html and a PNG per cluster that is not empty: a new or an empty folder")
       ->required();
-  command->add_option("--most", o->most, "Pictures of each cluster that the network is surest of")
-      ->check(CLI::Range(1, 1000))
+  whole_number(command->add_option("--most", o->most, "Pictures of each cluster that the network is surest of"), 1,
+               1000)
       ->capture_default_str();
-  command->add_option("--least", o->least, "Pictures of each cluster that it is least sure of")
-      ->check(CLI::Range(0, 1000))
+  whole_number(command->add_option("--least", o->least, "Pictures of each cluster that it is least sure of"), 0, 1000)
       ->capture_default_str();
-  command->add_option("--tile", o->tile, "Side of a picture on the sheets; each links to its file")
-      ->check(CLI::Range(16, 512))
+  whole_number(command->add_option("--tile", o->tile, "Side of a picture on the sheets; each links to its file"), 16,
+               512, "pixels")
       ->capture_default_str();
   command->callback([o] { run_gallery(*o); });
 }

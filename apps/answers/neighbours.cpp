@@ -7,6 +7,7 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/predictions.h"
+#include "apps/number_options.h"
 #include "apps/output_file.h"
 #include "apps/output_kinds.h"
 #include "data/dataset/digest.h"
@@ -160,7 +161,7 @@ void add_neighbours_command(CLI::App& app) {
   add_answer_options(*command, o->asked);
   o->asked.stage = "pretext";
   o->asked.of_rows = "kith mine --features FILE --out I.npy finds the neighbours of rows";
-  command->add_option("--k", o->k, "Neighbours of each image")->check(CLI::Range(1, 4096))->capture_default_str();
+  whole_number(command->add_option("--k", o->k, "Neighbours of each image"), 1, 4096)->capture_default_str();
   command->add_option("--out", o->out, "CSV file; default: standard output");
   command->callback([o] { run_neighbours(*o); });
 }

@@ -10,8 +10,8 @@
 #include "apps/answers/answer_options.h"
 #include "apps/answers/sorting.h"
 #include "apps/new_folder.h"
+#include "apps/number_options.h"
 #include "apps/output_folder.h"
-#include "apps/usage.h"
 #include "data/dataset/digest.h"
 #include "data/formats/counted.h"
 #include "kernels/core/check.h"
@@ -85,8 +85,7 @@ void add_sort_command(CLI::App& app) {
   o->asked.of_rows = "kith predict --features FILE lists the cluster of each row";
   command->add_option("--into", o->into, "Folder to fill; nothing in it is overwritten")->required();
   command->add_flag("--copy", o->copy, "Copies in place of links");
-  command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure")
-      ->check(a_share(OfAll::included));
+  a_share(command->add_option("--min-confidence", o->least, "Less sure images go to INTO/unsure"), OfAll::included);
   command->callback([o] { run_sort(*o); });
 }
 

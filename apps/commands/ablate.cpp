@@ -14,6 +14,7 @@
 #include "apps/commands/stage_options.h"
 #include "apps/found_images.h"
 #include "apps/new_folder.h"
+#include "apps/number_options.h"
 #include "apps/output_folder.h"
 #include "apps/signals.h"
 #include "data/formats/counted.h"
@@ -272,11 +273,11 @@ void add_ablate_command(CLI::App& app) {
           "--out", options->out,
           "Folder of the grid: a new or an empty one, or one that was begun; what has finished there is not run again")
       ->required();
-  command->add_option("--jobs", options->jobs, "Runs at a time, which share the threads")
-      ->check(CLI::Range(1, 1024))
+  whole_number(command->add_option("--jobs", options->jobs, "Runs at a time, which share the threads"), 1, 1024)
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads of all runs together; 0: as many as may run")
-      ->check(CLI::Range(0, 4096));
+  whole_number(
+      command->add_option("--threads", options->threads, "Threads of all runs together; 0: as many as may run"), 0,
+      4096);
   add_device_option(*command, options->device);
   command->add_option("--precision", options->precision, "Precision of activations: auto, f32, bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));

@@ -1,4 +1,6 @@
 // kith cluster: a stage of a run, or, with --features, clusters of anyone's rows.
+#include <fmt/format.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +33,11 @@ void add_cluster_command(CLI::App& app) {
                                                kept_options_text(kWithRows))
                               ->allow_extra_args(false);
   const auto of_rows = [&](CLI::Option* option) { return option->needs(features)->group("With --features"); };
-  of_rows(command->add_option("--clusters", rows->request.clusters,
-                              "How many: a number; several (5,10,20) or auto: the one of largest silhouette"));
+  of_rows(
+      command->add_option("--clusters", rows->request.clusters,
+                          fmt::format("How many: a number; several (5,10,20) or auto: the one of largest silhouette (2 "
+                                      "to {})",
+                                      kMostClusters)));
   of_rows(command->add_option("--method", rows->request.method, "What clusters the rows")
               ->check(CLI::IsMember(row_method_names())))
       ->capture_default_str();

@@ -21,6 +21,7 @@
 #include "scan/run/metrics_log.h"
 #include "scan/run/own_folder.h"
 #include "scan/text/json_text.h"
+#include "scan/text/shell_word.h"
 #include "scan/text/table.h"
 #include "scan/text/wrap.h"
 
@@ -69,7 +70,7 @@ void print_rows_summary(const ClusterFeatures& o, const nlohmann::json& s) {
     fmt::print("  ACC {} NMI {} ARI {}\n", percent(scores.at("acc").get<double>()),
                percent(scores.at("nmi").get<double>()), percent(scores.at("ari").get<double>()));
   }
-  fmt::print("\n  {}\n", o.out);
+  fmt::print("\n  {}\n", (std::filesystem::path(o.out) / "report.html").string());
 }
 
 }  // namespace
@@ -109,6 +110,9 @@ void cluster_rows(const ClusterFeatures& o) {
   if (!opened.warning.empty()) report.warn(opened.warning);
   try {
     print_rows_summary(o, cluster_features(*opened.context, report, clustering, origin));
+    std::string files;
+    for (size_t space = 0; space < o.features.size(); ++space) files += " --features FILE";
+    report.note(fmt::format("next: kith predict --run {}{}", shell_word(o.out), files));
   } catch (const Interrupted&) {
     if (anything_saved(o.out)) throw;
     throw StoppedUnsaved{};

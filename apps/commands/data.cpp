@@ -7,14 +7,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/number_options.h"
 #include "apps/output_file.h"
 #include "apps/output_folder.h"
 #include "apps/output_kinds.h"
 #include "apps/picture_progress.h"
-#include "apps/usage.h"
 #include "data/dataset/contact_sheet.h"
 #include "data/dataset/dataset.h"
 #include "data/dataset/folder_parts.h"
+#include "data/dataset/pictures.h"
 #include "data/fetch/fetch.h"
 #include "data/formats/files.h"
 #include "data/formats/png.h"
@@ -192,7 +193,8 @@ void add_data_commands(CLI::App& app) {
                            "Write a contact sheet to this PNG file; replaces a sheet of this command alone");
   info_command->add_flag("--no-unlabelled", info_options->no_unlabelled,
                          "Without the unlabelled images, if there are any");
-  info_command->add_option("--size", info_options->size, "Side that picture files are decoded to")
+  whole_number(info_command->add_option("--size", info_options->size, "Side that picture files are decoded to"), 1,
+               data::kLargestPicture, "pixels")
       ->capture_default_str();
   info_command
       ->add_option("--background", info_options->background,
@@ -200,8 +202,9 @@ void add_data_commands(CLI::App& app) {
       ->capture_default_str();
   info_command->add_flag("--skip-bad", info_options->skip_bad,
                          "Leave picture files out that cannot be decoded, and list them");
-  info_command->add_option("--holdout", info_options->holdout, "Share of the picture files that is the test split")
-      ->check(a_share(OfAll::excluded));
+  a_share(
+      info_command->add_option("--holdout", info_options->holdout, "Share of the picture files that is the test split"),
+      OfAll::excluded);
   info_command->add_option("--classes-file", info_options->classes_file,
                            "Sub-folders of folder:DIR that are wanted, one a line");
   info_command->add_flag("--json", info_options->json, "Print the description as JSON");

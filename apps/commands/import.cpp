@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <climits>
 #include <filesystem>
 #include <memory>
 
 #include "apps/commands/stage_options.h"
 #include "apps/commands/stages.h"
+#include "apps/number_options.h"
 #include "apps/output_folder.h"
 #include "kernels/core/check.h"
 #include "scan/run/own_folder.h"
@@ -83,8 +85,8 @@ void add_import_command(CLI::App& app) {
       ->required();
   command->add_option("--ignore", o->ignore, "Leave out tensors whose names begin so; may be given several times")
       ->allow_extra_args(false);
-  command->add_option("--head", o->head, "Of several cluster heads the one to take, cluster_head.N")
-      ->check(CLI::NonNegativeNumber);
+  whole_number(command->add_option("--head", o->head, "Of several cluster heads the one to take, cluster_head.N"), 0,
+               INT_MAX);
   command->add_flag("--train", o->train,
                     "The pretext begins with these weights and is trained, in place of being done with them");
   command->callback([o] { run_import(*o); });

@@ -10,6 +10,7 @@
 #include "apps/commands/stages.h"
 #include "apps/device.h"
 #include "apps/launch.h"
+#include "apps/number_options.h"
 #include "nn/device/accelerator.h"
 #include "scan/run/ranks.h"
 #include "scan/stages/given_neighbours.h"
@@ -63,7 +64,8 @@ void add_mine_command(CLI::App& app) {
       ->check(not_empty())
       ->excludes(features);
   const auto of_arrays = [&](CLI::Option* option) { option->needs(features)->group("With --features"); };
-  of_arrays(command->add_option("--k", arrays->k, "Neighbours of each row")->capture_default_str());
+  of_arrays(
+      whole_number(command->add_option("--k", arrays->k, "Neighbours of each row"), 1, 4096)->capture_default_str());
   of_arrays(command->add_flag("--include-self", arrays->include_self, "A row may be its own neighbour"));
   of_arrays(command->add_flag("--normalize", arrays->normalize, "Search by angle: scale rows to unit length first"));
   of_arrays(command->add_option("--scores", arrays->scores, "Write the inner products to this .npy"));

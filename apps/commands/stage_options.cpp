@@ -4,27 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "apps/number_options.h"
 #include "kernels/core/check.h"
 #include "nn/device/device_select.h"
 
 namespace kith {
-namespace {
-
-// Digits, of a number from `least` to `most`. An empty text, such as an unset variable of the shell, is refused.
-CLI::Validator whole_number(uint64_t least, int64_t most) {
-  return {[least, most](const std::string& text) {
-            uint64_t value = 0;
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            const bool whole = error == std::errc() && end == text.data() + text.size();
-            if (whole && value >= least && value <= static_cast<uint64_t>(most)) return std::string();
-            return fmt::format("expected a whole number, {} to {}; found '{}'", least, most, text);
-          },
-          ""};
-}
-
-}  // namespace
 
 CLI::Validator not_empty() {
   return {[](const std::string& text) { return text.empty() ? "is empty" : ""; }, ""};
@@ -53,14 +38,12 @@ void add_stage_options(CLI::App& command, StageOptions& o) {
   command.add_option("--out", o.out, "Run directory: a new or an empty folder, or a run, which is continued")
       ->check(not_empty());
   command.add_option("--set", o.overrides, "Override a field: --set pretext.epochs=20")->allow_extra_args(false);
-  command.add_option("--seed", o.seed, "Seed of all randomness")->check(whole_number(0, INT64_MAX));
-  command.add_option("--threads", o.threads, "Threads; 0: as many as may run. Results do not depend on it")
-      ->check(whole_number(0, 4096));
-  command
-      .add_option("--ranks", o.ranks,
-                  "Processes that train together, each on a share of every batch: mpirun is started with this command "
-                  "(--threads are each one's; default: its share of the processors)")
-      ->check(whole_number(1, 4096));
+  whole_number(command.add_option("--seed", o.seed, "Seed of all randomness"), 0, INT64_MAX);
+  whole_number(command.add_option("--threads", o.threads, kThreadsText), 0, 4096);
+  whole_number(command.add_option("--ranks", o.ranks,
+                                  "Processes that train together, each on a share of every batch: mpirun is started "
+                                  "with this command (--threads are each one's; default: its share of the processors)"),
+               1, 4096);
   command.add_flag(
       "--sync-bn", o.sync_bn,
       "Of several ranks: batch norm in training by the statistics of the whole batch, as one rank has them, "

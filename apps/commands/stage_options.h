@@ -20,6 +20,8 @@ auto of_usage(Read&& read) {
   }
 }
 
+constexpr const char* kThreadsText = "Threads; 0: as many as may run. Results do not depend on it";
+
 CLI::Validator not_empty();  // of an unset variable of the shell; what a name stands for is looked at later
 void add_device_option(CLI::App& command, std::string& device);  // usage error unless parse_device reads it
 void add_stage_options(CLI::App& command, StageOptions& options);

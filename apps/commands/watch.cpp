@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "apps/commands/watch_server.h"
+#include "apps/number_options.h"
 #include "apps/standard_output.h"
 #include "kernels/core/check.h"
 #include "scan/run/changed_results.h"
@@ -72,12 +73,12 @@ void add_watch_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("watch", "How far a run has come, until it has finished; with --serve as a page");
   command->add_option("run", options->run, "Run directory; it is only read")->required();
-  command
-      ->add_option(
+  whole_number(
+      command->add_option(
           "--serve", options->port,
           "Serve the growing report on this port of 127.0.0.1, 0: any; its address, which nobody can guess, is "
-          "printed")
-      ->check(CLI::Range(0, 65535));
+          "printed"),
+      0, 65535);
   command->callback([options] { watch(*options); });
 }
 

@@ -60,8 +60,6 @@ constexpr RowSetting kTemi[] = {
 const std::map<RowMethod, std::string> kNames = {
     {RowMethod::kmeans, "kmeans"}, {RowMethod::scan, "scan"}, {RowMethod::turtle, "turtle"}, {RowMethod::temi, "temi"}};
 
-constexpr int kMostClusters = 1000000;
-
 bool may_be(const RowSetting& s, double value) {
   return value >= s.least && value <= s.most && (!s.whole || value == std::trunc(value));
 }

@@ -43,6 +43,7 @@ struct RowRequest {
   std::optional<bool> unit, standardised;  // none: the method's default
   std::vector<std::string> overrides;      // "epochs=50"
 };
+constexpr int kMostClusters = 1000000;
 std::vector<int> cluster_numbers(const std::string& clusters);  // Error: none
 // Error, one line: an unknown method or setting, a number out of range, cluster numbers that are none.
 RowSettings resolve(const RowRequest&);

@@ -73,8 +73,9 @@ Outcome kith(const std::vector<std::string>& arguments, Interruption interruptio
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text(out.get()), text(err.get())};
 }
 
-std::string unwrapped_help(const std::string& command) {
-  std::string help = kith({command, "--help"}).out;
+std::string unwrapped_help(std::vector<std::string> words) {
+  words.emplace_back("--help");
+  std::string help = kith(words).out;
   const std::string below = "\n" + std::string(30, ' ');
   for (size_t at = help.find(below); at != std::string::npos; at = help.find(below, at))
     help.replace(at, below.size(), " ");

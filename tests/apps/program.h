@@ -22,7 +22,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 Outcome kith(const std::vector<std::string>& arguments, Interruption = {}, const char* output = nullptr,
              const Environment& changes = {});
 
-// The help of a command without its line breaks: every option on one line.
-std::string unwrapped_help(const std::string& command);
+// The help of a command without its line breaks: every option on one line. Words: data, info.
+std::string unwrapped_help(std::vector<std::string> words);
+inline std::string unwrapped_help(const std::string& command) { return unwrapped_help(std::vector{command}); }
 
 }  // namespace kith::test

@@ -39,7 +39,9 @@ TEST_F(Runs, EndInATableAndTheFilesThatAreDocumented) {
 }
 
 TEST_F(Runs, StageByStageEqualsAllAtOnce) {
-  ASSERT_EQ(run("a").status, 0);
+  const Outcome whole = run("a");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  EXPECT_NE(whole.err.find("next: kith predict --run"), std::string::npos) << whole.err;
   for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"}) {
     const Outcome o = kith(command(stage, "b"));
     ASSERT_EQ(o.status, 0) << stage << ": " << o.err;

@@ -52,6 +52,16 @@ TEST_F(ClusterProgram, SeveralSpacesAndJson) {
   EXPECT_EQ(summary.at("fit").at("generalisation").size(), 1u);
 }
 
+TEST_F(ClusterProgram, EndsWithThePageAndTheNextCommand) {
+  std::vector<std::string> words = command("run", {"--clusters", "3", "--method", "kmeans"});
+  std::erase(words, "--quiet");
+  const Outcome o = kith(words);
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_TRUE(o.out.ends_with("\n\n  " + path("run/report.html") + "\n")) << o.out;
+  EXPECT_TRUE(fs::exists(root / "run" / "report.html"));
+  EXPECT_NE(o.err.find("next: kith predict --run"), std::string::npos) << o.err;
+}
+
 TEST_F(ClusterProgram, WithoutLabelsTheScoresOfEarlierOnesGoWithAWarning) {
   const std::vector<std::string> plain = {"--clusters", "3", "--method", "kmeans"};
   std::vector<std::string> labelled = plain;
