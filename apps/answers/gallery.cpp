@@ -8,11 +8,13 @@
 #include "apps/answers/answer_commands.h"
 #include "apps/answers/answer_options.h"
 #include "apps/answers/gallery_page.h"
+#include "apps/given_command.h"
 #include "apps/new_folder.h"
 #include "apps/number_options.h"
 #include "apps/output_folder.h"
 #include "data/formats/files.h"
 #include "kernels/core/check.h"
+#include "scan/run/made.h"
 #include "scan/run/own_folder.h"
 #include "scan/stages/answers.h"
 
@@ -25,6 +27,7 @@ struct GalleryOptions {
   AnswerOptions asked;
   std::string out;
   int most = 40, least = 10, tile = 128;
+  std::string command = {};  // as it was given
 };
 
 // What a command leaves that was ended before its page stood there.
@@ -51,6 +54,8 @@ void run_gallery(const GalleryOptions& o) {
   const Asked asked = open_asked(o.asked);
   std::vector<NamedImages> parts = images_asked_about(o.asked, asked.run);
   Gallery gallery{.run = asked.run.dir.string(),
+                  .made = made_facts(*asked.context),
+                  .command = o.command,
                   .clusters = cluster_names(asked.run),
                   .of_cluster = {},
                   .parts = parts,
@@ -102,7 +107,10 @@ void add_gallery_command(CLI::App& app) {
   whole_number(command->add_option("--tile", o->tile, "Side of a picture on the sheets; each links to its file"), 16,
                512, "pixels")
       ->capture_default_str();
-  command->callback([o] { run_gallery(*o); });
+  command->callback([o, command] {
+    o->command = given_command(*command);
+    run_gallery(*o);
+  });
 }
 
 }  // namespace kith

@@ -119,7 +119,9 @@ void write_gallery(const Gallery& g, const fs::path& out) {
   int64_t images = 0;
   for (const Members& members : g.of_cluster) images += static_cast<int64_t>(members.size());
   std::string body = fmt::format("{}<p>By the run {}.</p>", kTileStyle, escape_html(g.run));
+  body += html_facts(g.made);
   for (size_t c = 0; c < g.clusters.size(); ++c) body += cluster_html(g, c, out);
+  body += html_command(g.command);
   data::write_file(out / "index.html",
                    {data::as_bytes(html_page(
                        fmt::format("{} in {} clusters", data::counted(images, "image"), g.clusters.size()), body))});

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/answers/answer_options.h"
@@ -18,8 +19,10 @@ struct Gallery {
     float confidence = 0;
   };
   std::string run;
-  std::vector<std::string> clusters;            // names, or empty
-  std::vector<std::vector<Member>> of_cluster;  // the most confident first
+  std::vector<std::pair<std::string, std::string>> made = {};  // when and on what: made_facts()
+  std::string command = {};                                    // as it was given
+  std::vector<std::string> clusters;                           // names, or empty
+  std::vector<std::vector<Member>> of_cluster;                 // the most confident first
   std::span<const NamedImages> parts;
   int most = 40, least = 10;               // of each cluster
   data::Colour background = data::kWhite;  // of the run: behind transparent pixels

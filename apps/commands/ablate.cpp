@@ -13,6 +13,7 @@
 #include "apps/commands/ablate_plan.h"
 #include "apps/commands/stage_options.h"
 #include "apps/found_images.h"
+#include "apps/given_command.h"
 #include "apps/new_folder.h"
 #include "apps/number_options.h"
 #include "apps/output_folder.h"
@@ -212,7 +213,9 @@ class Ablation {
                                     {"Seeds", std::to_string(grid_.seeds.size())},
                                     {"Finished", fmt::format("{} of {}", done, grid_.cells.size())}},
                           .warnings = changed_,
-                          .failed = failed_});
+                          .failed = failed_,
+                          .chance = chance_of(results, summaries_),
+                          .command = o_.command});
     data::write_file(out / "table.csv", {data::as_bytes(to_csv(grid_, results))});
     data::write_file(out / "table.md", {data::as_bytes(to_markdown(grid_, results))});
     data::write_file(out / "report.html", {data::as_bytes(page)});
@@ -285,7 +288,10 @@ void add_ablate_command(CLI::App& app) {
                     "Check that every run can start, list them and their work; write nothing but the cache of decoded "
                     "pictures");
   command->add_flag("--quiet", options->quiet, "No line per run");
-  command->callback([options] { ablate(*options, load_grid(options->grid)); });
+  command->callback([options, command] {
+    options->command = given_command(*command);
+    ablate(*options, load_grid(options->grid));
+  });
 }
 
 }  // namespace kith

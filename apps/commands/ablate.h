@@ -20,6 +20,7 @@ struct AblateOptions {
   std::string grid, out, device = "auto", precision;
   int jobs = 1, threads = 0;  // threads: of all runs together; 0: as many as may run
   bool dry_run = false, quiet = false;
+  std::string command = {};  // as it was given
 };
 void ablate(const AblateOptions&, Grid);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "apps/answers/answer_options.h"
+#include "apps/given_command.h"
 #include "apps/output_file.h"
 #include "apps/output_kinds.h"
 #include "data/formats/counted.h"
@@ -37,6 +38,7 @@ constexpr char kSeveral[] = "the runs are of several data sets: figures of diffe
 struct CompareOptions {
   std::vector<std::filesystem::path> runs;
   std::string format = "text", page;
+  std::string command = {};  // as it was given
 };
 
 std::string comparison(const std::string& format, const Grid& grid, const GridResults& results) {
@@ -77,7 +79,9 @@ void compare(const CompareOptions& o) {
                                               {.title = title_of(o.runs.size()),
                                                .facts = {{"Runs", fmt::format("{}", fmt::join(names, ", "))}},
                                                .warnings = warnings,
-                                               .data = std::move(data)});
+                                               .data = std::move(data),
+                                               .chance = chance_of(results, compared.summaries),
+                                               .command = o.command});
     data::write_file(o.page, {data::as_bytes(page)});
   }
   fmt::print("{}", comparison(o.format, compared.grid, results));
@@ -99,7 +103,10 @@ void add_compare_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--page", options->page,
                       "HTML file to write beside, .html; replaces a page of this command alone");
-  command->callback([options] { compare(*options); });
+  command->callback([options, command] {
+    options->command = given_command(*command);
+    compare(*options);
+  });
 }
 
 }  // namespace kith

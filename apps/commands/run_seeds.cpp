@@ -109,7 +109,7 @@ std::vector<uint64_t> seeds_of(const std::string& text) {
   }
 }
 
-void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
+void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds, const std::string& command) {
   for (const auto& [given, option] : {std::tuple{o.seed.has_value(), "--seed"},
                                       {!o.from.empty(), "--from"},
                                       {o.ranks.has_value(), "--ranks"},
@@ -131,7 +131,8 @@ void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds) {
           .jobs = 1,
           .threads = o.threads.value_or(0),
           .dry_run = o.dry_run,
-          .quiet = o.quiet},
+          .quiet = o.quiet,
+          .command = command},
          o.data.empty() ? begun_grid(o, seeds) : parse_grid(grid_text(o, seeds), "--seeds"));
 }
 

@@ -14,6 +14,6 @@ std::vector<uint64_t> seeds_of(const std::string& text);
 
 // `out` becomes the folder of the grid. Error: an option that is another run's or a stage's alone; `out` is a run directory; what
 // a run would refuse.
-void run_seeds(const StageOptions&, const std::vector<uint64_t>& seeds);
+void run_seeds(const StageOptions&, const std::vector<uint64_t>& seeds, const std::string& command);
 
 }  // namespace kith

@@ -7,6 +7,7 @@
 
 #include "apps/commands/run_seeds.h"
 #include "apps/commands/stage_options.h"
+#include "apps/given_command.h"
 #include "nn/device/ranks/collective.h"
 #include "scan/metrics/evaluation.h"
 #include "scan/metrics/judgement.h"
@@ -73,7 +74,8 @@ void add_run_command(CLI::App& app) {
   command->add_option("--seeds", *seeds,
                       "Several runs, 0,1,2 or 0-2: --out becomes a folder of them, with means and deviations");
   command->callback([command, options, seeds] {
-    if (command->count("--seeds") > 0) return run_seeds(*options, of_usage([&] { return seeds_of(*seeds); }));
+    if (command->count("--seeds") > 0)
+      return run_seeds(*options, of_usage([&] { return seeds_of(*seeds); }), given_command(*command));
     run_stage(*options, [](Session& s, const StageOptions& o) { print_summary(s, o, run(s)); });
   });
 }

@@ -143,6 +143,16 @@ std::vector<std::pair<Figure, double>> figures_of(const json& summary) {
   return out;
 }
 
+std::optional<std::pair<double, double>> chance_accuracy(const std::vector<json>& summaries, const char* figure) {
+  std::optional<std::pair<double, double>> range;
+  for (const json& summary : summaries) {
+    if (summary.is_null() || !summary.contains("final") || !summary["final"].contains("chance")) continue;
+    const double acc = summary["final"]["chance"].at(figure).get<double>();
+    range = range ? std::pair(std::min(range->first, acc), std::max(range->second, acc)) : std::pair(acc, acc);
+  }
+  return range;
+}
+
 GridResults collect(const Grid& grid, const std::vector<json>& summaries,
                     const std::vector<std::optional<double>>& agreement) {
   constexpr size_t kCount = std::size(kFigures);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "scan/ablate/grid.h"
@@ -37,6 +38,10 @@ struct GridResults {
 // self-labelling, ACC also many-to-one; mean confidence, silhouette and agreement of the heads; clusters in use at the end. None of
 // those that need labels without them.
 std::vector<std::pair<Figure, double>> figures_of(const nlohmann::json& summary);
+
+// What clusters of the same sizes have by chance, ACC (or many-to-one ACC): the least and the largest of the runs that say it.
+std::optional<std::pair<double, double>> chance_accuracy(const std::vector<nlohmann::json>& summaries,
+                                                         const char* figure);
 
 // `summaries`: of each cell; null where it has not finished.
 // `agreement`: of each setting, how far its seeds' clusterings of the scored split agree (scan/metrics/agreement.h), where that

@@ -49,10 +49,9 @@ std::vector<BesideRows> beside_rows(const RowRun& run, std::span<const int32_t> 
   std::vector<BesideRows> out;
   if (run.settings.method != RowMethod::kmeans && has_room_beside(run))
     out.push_back({.name = "k-means on the same rows", .assignments = kmeans_beside(run)});
-  BesideRows chance{.name = "chance: these clusters, their rows drawn at random", .assignments = {}, .by_chance = true};
-  for (const int64_t i : epoch_order(run.rows(), seed_of(run.settings.seed, "chance"), 0))
-    chance.assignments.push_back(assignments[i]);
-  out.push_back(std::move(chance));
+  out.push_back({.name = "chance: these clusters, their rows drawn at random",
+                 .assignments = by_chance(assignments, run.settings.seed),
+                 .by_chance = true});
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "data/formats/text.h"
 #include "scan/features/judge.h"
 #include "scan/metrics/judgement.h"
+#include "scan/report/page_confusion.h"
 #include "scan/report/page_curves.h"
 #include "scan/report/page_scores.h"
 #include "scan/report/page_shell.h"
@@ -182,17 +183,6 @@ std::string unusual(const json& s) {
                    rows.empty() ? "" : fmt::format("<table><tr><th>row</th><th>{}</th></tr>\n{}</table>\n", by, rows));
 }
 
-std::string confusion(const std::optional<Evaluation>& e) {
-  if (!e || std::max(e->table.clusters, e->table.classes) > kMostCells) return "";
-  HeatMap map{.x_label = "class (label)", .y_label = "cluster", .columns = e->class_names, .rows = {}, .counts = {}};
-  for (int c = 0; c < e->table.clusters; ++c) {
-    map.rows.push_back(std::to_string(c));
-    for (int k = 0; k < e->table.classes; ++k) map.counts.push_back(e->table.at(c, k));
-  }
-  return html_section("Confusion matrix", "Rows of each cluster by class; the shade is the share of the cluster.",
-                      to_svg(map));
-}
-
 std::string candidates(const json& s) {
   if (!s.contains("candidates")) return "";
   LineChart chart{.title = "Silhouette",
@@ -236,7 +226,8 @@ std::string render_rows_page(const RowRun& run, const json& summary, const Judge
   const std::optional<Evaluation>& e = judged.evaluation;
   return html_page(fmt::format("{} clusters of {} rows by {}", run.clusters, run.rows(), name_of(run.settings.method)),
                    html_facts(facts_of_rows(run, summary)) + scores(summary, e) + silhouettes(summary) +
-                       map(run, judged) + clusters(summary, e) + unusual(summary) + confusion(e) + candidates(summary) +
+                       map(run, judged) + clusters(summary, e) + unusual(summary) +
+                       (e ? confusion_section(*e, "Rows", kMostCells) : "") + candidates(summary) +
                        training_curves(finished_log(run.dir), "A point per epoch.") +
                        html_origin(command, "", "All settings of the method", settings(run.settings)));
 }

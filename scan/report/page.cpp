@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "kernels/core/check.h"
+#include "scan/report/page_confusion.h"
 #include "scan/report/page_curves.h"
 #include "scan/report/page_pictures.h"
 #include "scan/report/page_scores.h"
@@ -58,29 +59,6 @@ std::string reliability(const PageInput& in) {
       shown ? html_scroll(fmt::format(
                   "<table class=\"wide\"><tr><th>Cluster</th>{}</tr><tr><td>Images</td>{}</tr></table>", head, cells))
             : "\n");
-}
-
-// Rows in the order of their classes, so that right answers lie on the diagonal; clusters without a class come last.
-std::string confusion(const PageInput& in) {
-  if (!in.evaluation) return "";
-  const Contingency& table = in.evaluation->table;
-  const std::vector<int> class_of = shown_classes(*in.evaluation);
-  if (std::max(table.clusters, table.classes) > kLargestMap) return "";
-  std::vector<int> order(table.clusters);
-  for (int c = 0; c < table.clusters; ++c) order[c] = c;
-  const auto rank = [&](int c) { return class_of[c] < 0 ? table.classes : class_of[c]; };
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
-  HeatMap map{.x_label = "class (label)",
-              .y_label = uneven(in) ? "cluster: most frequent class" : "cluster: matched class",
-              .columns = in.evaluation->class_names,
-              .rows = {},
-              .counts = {}};
-  for (const int c : order) {
-    map.rows.push_back(fmt::format("{}: {}", c, class_of[c] < 0 ? "none" : in.evaluation->class_names[class_of[c]]));
-    for (int k = 0; k < table.classes; ++k) map.counts.push_back(table.at(c, k));
-  }
-  return html_section("Confusion matrix", "Samples of each cluster by class; the shade is the share of the cluster.",
-                      html_scroll(to_svg(map)));
 }
 
 std::string purity(const PageInput& in) {
@@ -144,11 +122,11 @@ std::string clusters(const PageInput& in) {
 
 std::string render_page(const PageInput& in) {
   const std::string pictures = clusters(in) + purity(in) + picture_sections(in);
-  return html_page(in.title, html_facts(in.facts) +
-                                 score_section(in.methods, uneven(in) ? ManyToOne::shown : ManyToOne::left_out) +
-                                 reliability(in) + confusion(in) + map_of(in) + pictures +
-                                 (pictures.find("<img ") == pictures.npos ? "" : picture_script()) +
-                                 training_curves(in.metrics, kAboutCurves) + origin(in));
+  return html_page(
+      in.title, html_facts(in.facts) + score_section(in.methods, uneven(in) ? ManyToOne::shown : ManyToOne::left_out) +
+                    reliability(in) + (in.evaluation ? confusion_section(*in.evaluation, "Samples", kLargestMap) : "") +
+                    map_of(in) + pictures + (pictures.find("<img ") == pictures.npos ? "" : picture_script()) +
+                    training_curves(in.metrics, kAboutCurves) + origin(in));
 }
 
 }  // namespace kith

@@ -13,7 +13,7 @@
 namespace kith {
 namespace {
 
-constexpr const char* kColours[] = {"#8e99a6", "#d9711c", "#2467a8", "#3a8a5f"};
+constexpr const char* kColours[] = {"var(--gray)", "var(--orange)", "var(--blue)", "var(--green)"};  // of the page
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // Characters, about 6.4 units wide each at the size of a name.
@@ -30,15 +30,15 @@ std::string shortened(const std::string& name, size_t most) {
 std::string mark_svg(const DotChart::Mark& m, const char* colour, const std::string& about, double y, auto&& x) {
   std::string svg;
   if (m.deviation > 0)
-    svg +=
-        fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2\"/>",
-                    x(m.mean - m.deviation), x(m.mean + m.deviation), y, y, colour);
+    svg += fmt::format(
+        "<line class=\"spread\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" style=\"stroke:{}\" "
+        "stroke-width=\"2\"/>",
+        x(m.mean - m.deviation), x(m.mean + m.deviation), y, y, colour);
   for (const double v : m.values)
-    svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.2\" fill=\"{}\" fill-opacity=\".45\"/>", x(v), y,
-                       colour);
-  return svg +
-         fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" fill=\"{}\"><title>{}: {:.1f}</title></circle>",
-                     x(m.mean), y, colour, escape_html(about), m.mean);
+    svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.8\" style=\"fill:{}\"/>", x(v), y, colour);
+  return svg + fmt::format(
+                   "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\" style=\"fill:{}\"><title>{}: {:.1f}</title></circle>",
+                   x(m.mean), y, colour, escape_html(about), m.mean);
 }
 
 }  // namespace
@@ -68,7 +68,8 @@ std::string to_svg(const DotChart& chart) {
     const double at = kWidth / kAbreast * static_cast<double>(s % kAbreast),
                  y = 13 + kLegendRow * static_cast<double>(s / kAbreast);
     svg += fmt::format(
-        "<circle cx=\"{:g}\" cy=\"{:g}\" r=\"4.5\" fill=\"{}\"/><text class=\"name\" x=\"{:g}\" y=\"{:g}\">{}</text>",
+        "<circle cx=\"{:g}\" cy=\"{:g}\" r=\"4.5\" style=\"fill:{}\"/><text class=\"name\" x=\"{:g}\" "
+        "y=\"{:g}\">{}</text>",
         at + 5, y, kColours[s], at + 14, y + 4, escape_html(chart.series[s]));
   }
   const std::vector<double> places = ticks(low, high, 6);

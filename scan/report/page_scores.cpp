@@ -18,8 +18,9 @@ std::string score_section(const MethodScores& methods, ManyToOne many_to_one) {
             .nmi = std::max(best.nmi, s.nmi),
             .ari = std::max(best.ari, s.ari),
             .acc_many_to_one = std::max(best.acc_many_to_one, s.acc_many_to_one)};
-  const auto cell = [](double value, double most) {
-    return fmt::format("<td{}>{}</td>", value == most ? " class=\"best\"" : "", percent(value));
+  const auto cell = [&](double value, double most) {  // equal as shown is equal; of one row there is no best
+    const bool is_best = methods.size() > 1 && percent(value) == percent(most);
+    return fmt::format("<td{}>{}</td>", is_best ? " class=\"best\"" : "", percent(value));
   };
   const bool many = many_to_one == ManyToOne::shown;
   std::string rows;

@@ -60,6 +60,11 @@ std::string html_facts(const std::vector<std::pair<std::string, std::string>>& f
   return out.empty() ? "" : fmt::format("<dl>\n{}</dl>\n", out);
 }
 
+std::string html_command(const std::string& command) {
+  return html_section("How it was made", "This command wrote the page.",
+                      command.empty() ? "" : fmt::format("<pre>{}</pre>\n", escape_html(command)));
+}
+
 std::string html_origin(const std::string& command, const std::string& note, const std::string& title,
                         const std::string& settings) {
   return html_section("How it was made",

@@ -20,6 +20,9 @@ std::string html_facts(const std::vector<std::pair<std::string, std::string>>&);
 std::string html_origin(const std::string& command, const std::string& note, const std::string& title,
                         const std::string& settings);
 
+// The section that says which command wrote a page, for one that is of several results; empty without a command.
+std::string html_command(const std::string& command);
+
 // A box of its own that scrolls sideways where the page is narrower than the table or figure; also by keyboard.
 std::string html_scroll(const std::string& body);
 

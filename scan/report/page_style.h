@@ -4,9 +4,9 @@
 namespace kith {
 
 inline constexpr char kPageStyle[] = R"css(
-:root { color-scheme: light dark; --ink: #1d2530; --soft: #5d6978; --rule: #dde3ea; --ground: #f6f8fa; --sheet: #fff; --blue: #2467a8; --bar: #9dbfdf; --orange: #d9711c; --frame: #c4ccd5; --faint: #e8ecf1; --deep: #124a8c; }
+:root { color-scheme: light dark; --ink: #1d2530; --soft: #5d6978; --rule: #dde3ea; --ground: #f6f8fa; --sheet: #fff; --blue: #2467a8; --bar: #9dbfdf; --orange: #d9711c; --frame: #c4ccd5; --faint: #e8ecf1; --deep: #124a8c; --gray: #8e99a6; --green: #3a8a5f; --edge: #1d253038; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e9ef; --soft: #98a4b3; --rule: #333c48; --ground: #14181d; --sheet: #1c2229; --blue: #5b9fe0; --bar: #3c5f84; --orange: #e88b3d; --frame: #4a5563; --faint: #2a323c; --deep: #4d94dd; }
+  :root { --ink: #e4e9ef; --soft: #98a4b3; --rule: #333c48; --ground: #14181d; --sheet: #1c2229; --blue: #6fb0ee; --bar: #3c5f84; --orange: #f0954a; --frame: #4a5563; --faint: #2a323c; --deep: #4d94dd; --gray: #9aa6b4; --green: #5cba8a; --edge: #000a; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
@@ -38,7 +38,7 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .grid { stroke: var(--faint); }
 .ground { fill: var(--faint); }
 .shade { fill: var(--deep); }
-.axis { stroke: #8e99a6; }
+.axis { stroke: var(--gray); }
 .line { fill: none; stroke: var(--blue); stroke-width: 1.8; stroke-linejoin: round; }
 .dot { fill: var(--blue); }
 .value { fill: transparent; }
@@ -46,6 +46,7 @@ svg { display: block; width: 100%; height: auto; font-family: inherit; }
 .read { font-size: 11px; fill: var(--ink); font-variant-numeric: tabular-nums; }
 .name { font-size: 11.5px; fill: var(--ink); }
 .count { font-size: 11px; fill: var(--ink); }
+.spread { stroke-opacity: .5; }
 .on-dark { fill: #fff; }
 .cluster { display: grid; grid-template-columns: 176px 74px 1fr; gap: 16px; align-items: start; padding: 12px 0; border-top: 1px solid var(--rule); }
 .cluster b { display: block; font-weight: 600; line-height: 1.35; }
@@ -76,7 +77,10 @@ figcaption { font-size: 11px; line-height: 1.5; color: var(--soft); text-align: 
 .card[hidden], .card span[hidden] { display: none; }
 .card span { display: block; }
 .card span:first-child { image-rendering: pixelated; background-repeat: no-repeat; border-radius: 3px; margin-bottom: 6px; }
-.scroll { overflow-x: auto; }
+/* A shade at a side shows that there is more; it is covered where there is not. */
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--sheet) 40%, transparent) local left / 36px 100% no-repeat, linear-gradient(to left, var(--sheet) 40%, transparent) local right / 36px 100% no-repeat, linear-gradient(to right, var(--edge), transparent) left / 13px 100% no-repeat, linear-gradient(to left, var(--edge), transparent) right / 13px 100% no-repeat; }
+.grid th { white-space: normal; min-width: 6ch; vertical-align: bottom; }
+.grid td.setting { white-space: normal; min-width: 16ch; max-width: 34ch; overflow-wrap: anywhere; }
 .warning { color: var(--ink); border-left: 3px solid var(--orange); padding-left: 10px; margin-top: 12px; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12.5px; line-height: 1.45; margin: 8px 0 12px; }
 details table { margin-top: 8px; }
@@ -98,6 +102,7 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
   .dots .tick, .dots .label { font-size: 14px; }
 }
 @media print {
+  details::details-content { content-visibility: visible; }
   :root { --ground: #fff; }
   section { break-inside: avoid; border: 0; padding: 8px 0; }
   .card, .legend button { border: 0; }

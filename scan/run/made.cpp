@@ -49,11 +49,14 @@ std::string local_time(std::time_t at) {
   return localtime_r(&at, &broken_down) == nullptr ? "at an unknown time" : time_text(broken_down);
 }
 
+std::vector<std::pair<std::string, std::string>> made_facts() {
+  return {{"Made", time_of_making()}, {"kith", KITH_VERSION}, {"Processor", processor_name()}};
+}
+
 std::vector<std::pair<std::string, std::string>> made_facts(const Context& ctx) {
-  return {{"Made", time_of_making()},
-          {"kith", KITH_VERSION},
-          {"Processor", processor_name()},
-          {"Evaluated on", ctx.describe()}};
+  auto facts = made_facts();
+  facts.emplace_back("Evaluated on", ctx.describe());
+  return facts;
 }
 
 }  // namespace kith

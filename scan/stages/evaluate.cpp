@@ -98,6 +98,14 @@ class EvaluateStage {
     table_.push_back(std::move(row));
   }
 
+  // The final clusters, their images drawn at random: first in the table of the page, to compare every other row with.
+  json add_chance(std::span<const int32_t> assignments) {
+    const Scores s =
+        score(contingency(by_chance(assignments, s_.config.seed), scored_.labels, classes_, s_.data.classes()));
+    methods_.insert(methods_.begin(), {"chance: images drawn at random", s});
+    return {{"acc", s.acc}, {"nmi", s.nmi}, {"ari", s.ari}, {"ami", s.ami}, {"acc_many_to_one", s.acc_many_to_one}};
+  }
+
   json representation_quality() {
     json out = json::object();
     const auto purity = [&](const std::string& split, const data::Images& images) {
@@ -183,6 +191,7 @@ class EvaluateStage {
       data::write_file(s_.dir / "confusion.csv", {data::as_bytes(confusion_csv(*evaluation))});
       for (const std::string& warning : evaluation->warnings) s_.report.warn("evaluate: " + warning);
       out = to_json(*evaluation);
+      out["chance"] = add_chance(assignments);
       for (std::string& name : evaluation->class_names) name = data::printable(name);  // in pages
     } else {
       std::filesystem::remove(s_.dir / "confusion.csv");  // of labels that there were

@@ -35,6 +35,14 @@ int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, 
   return row[static_cast<size_t>(draw_below(count, anchor, seed, epoch))];
 }
 
+std::vector<int32_t> by_chance(std::span<const int32_t> assignments, uint64_t seed) {
+  std::vector<int32_t> out;
+  out.reserve(assignments.size());
+  for (const int64_t i : epoch_order(static_cast<int64_t>(assignments.size()), seed_of(seed, "chance"), 0))
+    out.push_back(assignments[static_cast<size_t>(i)]);
+  return out;
+}
+
 std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed) {
   std::vector<int64_t> index = epoch_order(rows, seed_of(seed, "sample"), 0);
   index.resize(static_cast<size_t>(std::min(rows, most)));

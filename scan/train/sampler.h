@@ -1,6 +1,7 @@
 // Which samples a step sees. Every draw is a function of (seed, epoch, sample): nothing to save, nothing to restore.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,9 @@ int64_t draw_neighbour(const Matrix<const int64_t>& neighbours, int64_t anchor, 
 
 // Uniform on 0 .. n - 1 for one sample of one epoch.
 int64_t draw_below(int64_t n, int64_t sample, uint64_t seed, int64_t epoch);
+
+// The clusters of samples in an order drawn at random: what chance comes to in clusters of these sizes.
+std::vector<int32_t> by_chance(std::span<const int32_t> assignments, uint64_t seed);
 
 // Numbers of `most` of the rows, drawn uniformly, ascending; all of them where there are no more.
 std::vector<int64_t> sample_of_rows(int64_t rows, int64_t most, uint64_t seed);

@@ -114,6 +114,9 @@ TEST_F(Answers, AGalleryHasAPageAndASheetOfEachCluster) {
   const std::string page = text_of(root_ / "gallery" / "index.html");
   EXPECT_NE(page.find("9 images in 3 clusters"), std::string::npos);
   EXPECT_NE(page.find("href=\"../pictures/p"), std::string::npos);
+  EXPECT_NE(page.find("<dt>Made</dt><dd>"), std::string::npos);
+  EXPECT_NE(page.find("<pre>kith gallery "), std::string::npos);
+  EXPECT_NE(page.find(" --out " + path("gallery") + " --most 2 --least 1 --tile 48</pre>"), std::string::npos) << page;
   const auto rows = table(ask_files("predict").out);
   std::map<std::string, int> sizes;
   for (int i = 0; i < 9; ++i) ++sizes[rows[i + 1][1]];

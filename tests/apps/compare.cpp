@@ -109,6 +109,10 @@ TEST_F(Compare, RunsOnSeveralDataSetsSaySo) {
   EXPECT_NE(text.out.find("fashion-mnist, 60 scored"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("fashion-mnist, 50 scored"), std::string::npos) << text.out;
   const std::string page = text_of(root_ / "page.html");
+  EXPECT_NE(page.find("<pre>kith compare " + at("a") + " " + at("b") + " --page " + at("page.html") + "</pre>"),
+            std::string::npos);
+  EXPECT_NE(page.find("<dt>Made</dt>"), std::string::npos);
+  EXPECT_NE(page.find("By chance, the images drawn at random"), std::string::npos);
   EXPECT_NE(page.find("a (fashion-mnist, 60 scored), "), std::string::npos);
   EXPECT_NE(page.find("<p class=\"warning\">the runs are of several data sets"), std::string::npos);
 

@@ -24,6 +24,8 @@ TEST(GalleryPage, NamesAreWholeAndEmptyClustersSaySo) {
   parts[0].images.pixels = std::vector<uint8_t>(4, 90);
   parts[0].names = {"image 0"};
   write_gallery({.run = "r",
+                 .made = {{"Made", "today"}},
+                 .command = "kith gallery 'a <b>'",
                  .clusters = {"c\nd", "<e>"},
                  .of_cluster = {{{.part = 0, .index = 0, .confidence = 0.5f}}, {}},
                  .parts = parts,
@@ -35,6 +37,8 @@ TEST(GalleryPage, NamesAreWholeAndEmptyClustersSaySo) {
   EXPECT_NE(page.find("<h2>Cluster 1: &lt;e&gt;</h2>"), std::string::npos);
   EXPECT_NE(page.find("Empty: no image is in it, and it has no PNG."), std::string::npos);
   EXPECT_FALSE(fs::exists(out / "cluster_1.png"));
+  EXPECT_NE(page.find("<dt>Made</dt><dd>today</dd>"), std::string::npos);
+  EXPECT_NE(page.find("<pre>kith gallery &#39;a &lt;b&gt;&#39;</pre>"), std::string::npos);
   EXPECT_NE(unwrapped_help("gallery").find("that is not empty"), std::string::npos);
   fs::remove_all(out);
 }

@@ -172,13 +172,68 @@ TEST(Results, ThePageHasPicturesTableAndFailures) {
             std::string::npos);
 }
 
+// What a run came to in the end stands beside its name, before all that led there.
+TEST(Results, TheFinalAccuracyIsTheFirstColumnOfThePage) {
+  Grid grid = grid_of_four();
+  std::vector<json> summaries = summaries_of_four();
+  const auto page = [&] { return render_grid_page(grid, collect(grid, summaries), {.title = "Grid"}); };
+  EXPECT_NE(page().find("<tr><th>mine.k</th><th>a|b</th><th>self-label ACC</th><th>seeds</th><th>SCAN ACC</th>"
+                        "<th>purity, train</th><th>k-NN</th>"),
+            std::string::npos);
+  EXPECT_NE(page().find("<td>z</td><td>37.5</td><td>1/2</td><td>25.0</td>"), std::string::npos);
+  summaries[0] = summary_of(0.5, 20);
+  grid.settings[0].values[1] = "a name of many letters";
+  EXPECT_NE(page().find("<td class=\"setting\">a name of many letters</td>"), std::string::npos);
+  EXPECT_NE(page().find("<th>a|b</th><th>self-label ACC n:1</th><th>seeds</th><th>SCAN ACC n:1</th>"),
+            std::string::npos);
+}
+
+// A page of one setting has nothing to choose from; those that are equal as they are shown are all the best.
+TEST(Results, TheBestIsBoldAmongSeveral) {
+  Grid grid = grid_of_four();
+  std::vector<json> summaries(8);
+  summaries[0] = summary_of(0.5);
+  const auto page = [&] { return render_grid_page(grid, collect(grid, summaries), {.title = "Grid"}); };
+  EXPECT_EQ(page().find("class=\"best\""), std::string::npos);
+  EXPECT_EQ(page().find("is bold"), std::string::npos);
+  summaries[1] = summary_of(0.50001);
+  size_t bold = 0;
+  const std::string tied = page(), best = "<td class=\"best\">62.5</td>";
+  for (size_t at = tied.find(best); at != tied.npos; at = tied.find(best, at + 1)) ++bold;
+  EXPECT_EQ(bold, 2u);
+}
+
+TEST(Results, ThePageSaysWhatChanceComesToAndHowItWasMade) {
+  const Grid grid = grid_of_four();
+  std::vector<json> summaries = summaries_of_four();
+  const GridResults before = collect(grid, summaries);
+  EXPECT_FALSE(chance_of(before, summaries));  // of an earlier kith
+  EXPECT_EQ(render_grid_page(grid, before, {.title = "Grid"}).find("By chance"), std::string::npos);
+  summaries[0]["final"] = {{"chance", {{"acc", 0.125}, {"acc_many_to_one", 0.5}}}};
+  summaries[6]["final"] = {{"chance", {{"acc", 0.25}, {"acc_many_to_one", 0.75}}}};
+  const auto page = [&] {
+    const GridResults results = collect(grid, summaries);
+    return render_grid_page(
+        grid, results, {.title = "Grid", .chance = chance_of(results, summaries), .command = "kith compare 'a <b>'"});
+  };
+  EXPECT_NE(page().find("final clusters, ACC is 12.5 to 25.0. "), std::string::npos);
+  for (const char* part : {"<dt>Made</dt><dd>", "<dt>kith</dt><dd>", "<dt>Processor</dt><dd>", "How it was made",
+                           "<pre>kith compare &#39;a &lt;b&gt;&#39;</pre>"})
+    EXPECT_NE(page().find(part), std::string::npos) << part;
+  summaries[6]["data"]["clusters"] = 20;
+  EXPECT_NE(page().find("final clusters, ACC is 50.0 to 75.0. "), std::string::npos);
+  summaries[0] = summary_of(0.5, 20);
+  EXPECT_NE(page().find("final clusters, ACC is 75.0. "), std::string::npos);
+}
+
 // Figures of different images do not compare: the best is that of each data set, where it has several settings. A setting without
 // figures takes no row of the picture.
 TEST(Results, OfSeveralDataSetsEachHasItsBest) {
   const Grid grid = grid_of_four();
-  const GridResults results = collect(grid, summaries_of_four());
+  std::vector<json> summaries = summaries_of_four();
+  summaries[3] = summary_of(0.125);
   const auto page = [&](std::vector<std::string> data) {
-    return render_grid_page(grid, results, {.title = "Grid", .data = std::move(data)});
+    return render_grid_page(grid, collect(grid, summaries), {.title = "Grid", .data = std::move(data)});
   };
   const auto bold = [](const std::string& html) {
     int n = 0;
@@ -191,8 +246,10 @@ TEST(Results, OfSeveralDataSetsEachHasItsBest) {
   EXPECT_EQ(bold(each), 0);
   EXPECT_GT(bold(two), bold(one));
   EXPECT_NE(two.find("The best of a column, of each data set, is bold"), std::string::npos);
+  summaries[3] = json();
+  const std::string four = page({});
   const std::string dots =
-      one.substr(one.find("<svg class=\"dots\""), one.find("</svg>", one.find("<svg class=\"dots\"")));
+      four.substr(four.find("<svg class=\"dots\""), four.find("</svg>", four.find("<svg class=\"dots\"")));
   EXPECT_NE(dots.find(">5 &lt;x,y&gt;<"), std::string::npos);
   EXPECT_EQ(dots.find(">20 &lt;z&gt;<"), std::string::npos);
 }

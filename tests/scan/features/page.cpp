@@ -41,6 +41,12 @@ TEST_F(RowRuns, ThePageStandsAlone) {
         std::string("aria-label=\"Loss\"")})
     EXPECT_EQ(occurrences(page, part), 1) << part;
   EXPECT_EQ(occurrences(page, "training time"), 0);  // of two epochs
+  // Clusters in the order of the classes that they are matched to, as on the page of a run.
+  const std::string confusion = page.substr(page.find("<svg class=\"heat\""));
+  EXPECT_NE(confusion.find("cluster: matched class"), std::string::npos);
+  EXPECT_LT(confusion.find(": 0</text>"), confusion.find(": 1</text>"));
+  EXPECT_LT(confusion.find(": 1</text>"), confusion.find(": 2</text>"));
+  EXPECT_NE(confusion.find(": 2</text>"), std::string::npos);
   EXPECT_EQ(occurrences(page, "r=\"3.2\""), 150);
   EXPECT_EQ(occurrences(page, "http://") + occurrences(page, "https://"), 0);
   // k-means finds these clusters; the same sizes at random do not.
@@ -59,7 +65,7 @@ TEST_F(RowRuns, WithoutLabelsSilhouettesStandBesideEachOther) {
   const RowClustering c =
       clustering("silhouettes", "temi", {FeatureMatrix::of(blobs(150, 6, 3, 0.3f).view())}, kShortTemi);
   const nlohmann::json s = run(c);
-  ASSERT_EQ(s.at("beside").size(), 1u);  // chance is a matter of labels
+  ASSERT_EQ(s.at("beside").size(), 1u);                             // chance is a matter of labels
   EXPECT_GT(s.at("beside")[0].at("agreement").get<double>(), 0.0);  // two epochs of temi know little as yet
   EXPECT_LE(s.at("beside")[0].at("agreement").get<double>(), 1.0);
   const std::string page = file_bytes(c.dir / "report.html");

@@ -162,6 +162,20 @@ TEST(Page, TheCommandIsWrapped) {
   EXPECT_EQ(occurrences(page, "in the same place. but</p>\n<pre>kith run --data &#39;a&lt;b&gt;&#39;</pre>"), 1);
   EXPECT_EQ(occurrences(page, "<summary>Its whole configuration</summary><pre>seed = 0</pre>"), 1);
   EXPECT_EQ(occurrences(page, "pre { white-space: pre-wrap; overflow-wrap: anywhere;"), 1);
+  EXPECT_EQ(
+      occurrences(page.substr(page.find("@media print")), "details::details-content { content-visibility: visible"),
+      1);  // paper cannot be clicked on
+}
+
+// A row alone is the best of nothing; figures that are equal as they are shown are all the best.
+TEST(Page, TheBestIsBoldAmongSeveral) {
+  ScoredRun run;
+  run.input.methods = {{"a", {.acc = 0.5, .nmi = 0.5, .ari = 0.5, .acc_many_to_one = 0.5}}};
+  EXPECT_EQ(occurrences(render_page(run.input), "class=\"best\""), 0);
+  run.input.methods.push_back({"b", {.acc = 0.50001, .nmi = 0.25, .ari = 0.75, .acc_many_to_one = 0.25}});
+  const std::string page = render_page(run.input);
+  EXPECT_EQ(occurrences(page, "<td class=\"best\">50.0</td>"), 4);  // ACC twice, a's NMI and many-to-one
+  EXPECT_EQ(occurrences(page, "<td class=\"best\">75.0</td>"), 1);
 }
 
 TEST(Page, ImagesAreCalledByTheirFiles) {

@@ -15,12 +15,15 @@ TEST(DotChart, ShowsEveryRunItsMeanAndTheDeviation) {
                        .marks = {{{.values = {30, 34}, .mean = 32, .deviation = 2.8}, {}},
                                  {{.values = {40}, .mean = 40, .deviation = 0}, {.values = {50}, .mean = 50}}}};
   const std::string svg = to_svg(chart);
-  EXPECT_EQ(occurrences(svg, "r=\"2.2\""), 4);           // runs
+  EXPECT_EQ(occurrences(svg, "r=\"2.8\""), 4);           // runs
   EXPECT_EQ(occurrences(svg, "<title>"), 3);             // means
   EXPECT_EQ(occurrences(svg, "stroke-width=\"2\""), 1);  // one has a deviation
   EXPECT_EQ(occurrences(svg, "<title>a &amp; b, SCAN: 32.0</title>"), 1);
   EXPECT_EQ(occurrences(svg, "ACC &lt;%&gt;"), 2);
   EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0);
+  // Colours of the page, which are others in the dark.
+  EXPECT_EQ(occurrences(svg, "style=\"fill:var(--gray)\""), 6);  // a legend, three runs, two means
+  EXPECT_EQ(occurrences(svg, "=\"#"), 0);
 }
 
 TEST(DotChart, OfOneValueAndOfNone) {

@@ -55,6 +55,14 @@ TEST(Made, IsOfTheGivenTimeByThisKithOnThisMachine) {
   EXPECT_EQ(facts[3], (std::pair<std::string, std::string>{"Evaluated on", "CPU, 3 threads, f32"}));
 }
 
+// A page that evaluates nothing has no device.
+TEST(Made, WithoutADeviceItIsTheRest) {
+  const Variable zone("TZ", "XYZ-5:30"), date("SOURCE_DATE_EPOCH", "86399");
+  auto facts = made_facts(Context({.threads = 1}));
+  facts.pop_back();
+  EXPECT_EQ(made_facts(), facts);
+}
+
 TEST(Made, RefusesATimeThatIsNone) {
   for (const char* bad : {"", "now", "12x"}) {
     const Variable date("SOURCE_DATE_EPOCH", bad);

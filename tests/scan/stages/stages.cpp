@@ -5,6 +5,7 @@
 
 #include "data/formats/npy.h"
 #include "scan/run/splits.h"
+#include "scan/text/table.h"
 #include "scan/train/checkpoint.h"
 #include "tests/scan/stages/stages_support.h"
 
@@ -103,6 +104,13 @@ TEST(Stages, WholeRunLeavesEveryFileAndATable) {
   for (const char* stage : {"pretext", "mine", "cluster", "selflabel", "evaluate"})
     EXPECT_TRUE(summary.at("seconds").contains(stage)) << stage;
   EXPECT_EQ(summary.at("final").at("per_cluster").size(), 3u);
+  // The final clusters with their images drawn at random.
+  const nlohmann::json& chance = summary.at("final").at("chance");
+  EXPECT_GT(chance.at("acc").get<double>(), 0.25);
+  EXPECT_LT(std::abs(chance.at("ari").get<double>()), 0.2);
+  const std::string page = bytes_of(run.file("report.html")), row = "<tr><td>chance: images drawn at random</td><td>" +
+                                                                    percent(chance.at("acc").get<double>()) + "</td>";
+  EXPECT_LT(page.find(row), page.find("<tr><td>k-means"));
 
   const auto probabilities = data::read_npy<float>(run.file("probabilities.npy"));
   EXPECT_EQ(probabilities.shape, (std::vector<int64_t>{40, 3}));

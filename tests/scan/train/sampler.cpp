@@ -23,6 +23,19 @@ TEST(Sampler, EpochOrderIsAPermutationThatChangesWithEpochAndSeed) {
   EXPECT_NE(epoch_order(100, 3, 1), epoch_order(100, 4, 1));
 }
 
+// Clusters keep their sizes.
+TEST(Sampler, ChanceIsTheSameClustersInAnotherOrder) {
+  std::vector<int32_t> clusters(100, 2);
+  std::fill_n(clusters.begin(), 30, 7);
+  const std::vector<int32_t> drawn = by_chance(clusters, 3);
+  EXPECT_NE(drawn, clusters);
+  EXPECT_EQ(drawn, by_chance(clusters, 3));
+  EXPECT_NE(drawn, by_chance(clusters, 4));
+  EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 7), 30);
+  EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 2), 70);
+  EXPECT_TRUE(by_chance({}, 3).empty());
+}
+
 TEST(Sampler, EveryPositionIsEquallyLikely) {
   constexpr int64_t kItems = 5, kEpochs = 20000;
   std::vector<int64_t> counts(kItems * kItems);
