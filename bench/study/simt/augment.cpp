@@ -8,7 +8,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::OnDevice, test::poison;
+using test::poison;
 
 Cost run_augment(const Sizes& s, Queue q) {
   const int64_t size = s["side"] * s["side"] * s["channels"];

@@ -6,15 +6,29 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::OnDevice, test::poison;
+using test::normal, test::poison, test::Seed;
+
+// Drawn numbers, each at least half from zero: what ReLU keeps of their normalisation does not hang on a rounding.
+template <class A>
+std::vector<A> activations(int64_t count, uint64_t seed) {
+  std::vector<A> v;
+  for (const float x : normal(count, Seed{seed})) {
+    const float away = x < 0 ? x - 0.5f : x + 0.5f;
+    if constexpr (std::is_same_v<A, float>)
+      v.push_back(away);
+    else
+      v.push_back(narrow(away));
+  }
+  return v;
+}
 
 // Activations of type A; with a mask, backward reads it in place of y.
 template <class A>
 Cost run_batch_norm_forward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], channels = s["channels"];
   const bool residual = s["residual"] != 0, masked = s["mask"] != 0;
-  const std::vector<A> zeros(static_cast<size_t>(rows * channels));
-  const OnDevice<A> x(zeros), r(zeros), y(poison<A>(rows * channels));
+  const std::vector<A> drawn = activations<A>(rows * channels, 1);
+  const OnDevice<A> x(drawn), r(drawn), y(poison<A>(rows * channels));
   const OnDevice<float> gamma(filled(channels, 1.f)), beta(filled(channels, 0.f)), running_mean(filled(channels, 0.f)),
       running_var(filled(channels, 1.f)), mean(poison<float>(channels)), invstd(poison<float>(channels));
   const OnDevice<uint32_t> mask(poison<uint32_t>(masked ? batch_norm_mask_words(rows, channels) : 0));
@@ -39,8 +53,8 @@ template <class A>
 Cost run_batch_norm_backward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], channels = s["channels"];
   const bool residual = s["residual"] != 0, masked = s["mask"] != 0;
-  const std::vector<A> zeros(static_cast<size_t>(rows * channels));
-  const OnDevice<A> x(zeros), y(zeros), dy(zeros), dx(poison<A>(rows * channels)),
+  const std::vector<A> drawn = activations<A>(rows * channels, 1);
+  const OnDevice<A> x(drawn), y(drawn), dy(activations<A>(rows * channels, 2)), dx(poison<A>(rows * channels)),
       dresidual(poison<A>(rows * channels));
   const BatchNormSign sign = masked             ? BatchNormSign::from_mask
                              : s["from_x"] != 0 ? BatchNormSign::from_x

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <ostream>
 
+#include "bench/study/simt/contracts.h"
 #include "bench/study/simt/predict.h"
 
 namespace kith::study {
@@ -27,13 +28,6 @@ Sizes chosen(const Study& s, const std::vector<std::string>& given) {
   Sizes sizes = s.sizes;
   for (const std::string& text : given) set_size(sizes, text);
   return sizes;
-}
-
-void show(std::ostream& out, const std::string& kernel, const std::vector<std::string>& given,
-          const simt::Described& device, bool as_json) {
-  const Study& s = study(kernel);
-  const Result result = run(s, chosen(s, given), device.sm, device.multiprocessors);
-  out << (as_json ? json(result) : table(result));
 }
 
 // Of one kernel at the sizes given, or of all at the sizes that runs have.
@@ -61,13 +55,17 @@ void show_predictions(std::ostream& out, const Card& c, const std::string& kerne
 }  // namespace
 
 int command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-  CLI::App app("Runs one CUDA kernel on the CPU and shows its traffic beside its contract's cost.", "kith_simt");
+  CLI::App app(
+      "Runs one CUDA kernel on the CPU, compares its results with the CPU's own and shows its traffic "
+      "beside its contract's cost.",
+      "kith_simt");
   std::string kernel, card_name, predictions;
   std::vector<std::string> sizes, benchmarks;
   bool list = false, as_json = false;
   auto* what = app.add_option_group("what");
   auto* one = what->add_option("--kernel", kernel, "entry to run, one of --list");
-  auto* names = what->add_flag("--list", list, "name the entries and their sizes, with defaults");
+  auto* names =
+      what->add_flag("--list", list, "all entries by contract: files, launches, cost, sizes with their defaults");
   auto* prediction =
       what->add_option("--predict", card_name,
                        "h100 or h200: the time that each of its limits alone would take, by the counts; of all "
@@ -89,6 +87,12 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
   app.add_option("--device", device, "the device that the runner stands for: a100 or h100")
       ->check(CLI::IsMember({"a100", "h100"}))
       ->excludes(prediction);
+  int orders = 2;
+  app.add_option("--orders", orders,
+                 "of threads that each launch runs in, as results must not depend on them (default 2)")
+      ->check(CLI::PositiveNumber)
+      ->needs(one)
+      ->excludes(prediction);
   int multiprocessors = 0;
   app.add_option("--multiprocessors", multiprocessors,
                  "that it has, for which entries cut their work; 1: what one does of a long launch")
@@ -97,7 +101,7 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
     if (list) {
-      for (const Study& s : studies()) out << fmt::format("{:<26}{}\n", s.name, s.sizes.text());
+      out << (as_json ? list_json() : list_table());
     } else if (!predictions.empty()) {
       count_predictions(predictions, benchmarks, out);
     } else if (!card_name.empty()) {
@@ -106,7 +110,8 @@ int command(const std::vector<std::string>& arguments, std::ostream& out, std::o
     } else {
       simt::Described described = device == "h100" ? simt::kH100 : simt::kA100;
       if (multiprocessors > 0) described.multiprocessors = multiprocessors;
-      show(out, kernel, sizes, described, as_json);
+      const Study& s = study(kernel);
+      return show(s, chosen(s, sizes), described, orders, as_json, out, err);
     }
     return 0;
   } catch (const CLI::ParseError& e) {

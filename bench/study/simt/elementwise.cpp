@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal, test::normal_rows, test::OnDevice, test::poison, test::Seed;
+using test::normal, test::normal_rows, test::poison, test::Seed;
 
 Cost run_add(const Sizes& s, Queue q) {
   const int64_t n = s["count"];
@@ -97,7 +97,7 @@ Cost run_to_bf16(const Sizes& s, Queue q) {
 
 Cost run_to_f32(const Sizes& s, Queue q) {
   const int64_t n = s["count"];
-  const OnDevice<bf16> x(std::vector<bf16>(static_cast<size_t>(n)));
+  const OnDevice<bf16> x(test::narrowed(normal(n, Seed{1})));
   const OnDevice<float> y(poison<float>(n));
   to_f32({.x = x.span(), .y = y.span()}, q);
   return per_element(0, 6, n);

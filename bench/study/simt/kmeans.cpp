@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal_rows, test::OnDevice, test::poison, test::Seed;
+using test::normal_rows, test::poison, test::Seed;
 
 Cost run_kmeans_assign(const Sizes& s, Queue q) {
   const OnDevice<float> x(normal_rows(s["rows"], s["dim"], Seed{1})),

@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal_rows, test::OnDevice, test::poison, test::Seed, test::unit_rows;
+using test::normal_rows, test::poison, test::Seed, test::unit_rows;
 
 Cost run_l2_normalize_forward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], dim = s["dim"];

@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal, test::OnDevice, test::poison, test::Seed;
+using test::normal, test::poison, test::Seed;
 
 // `tensors` slots of `weights` each, with gradients, state and, with bf16, copies.
 struct Model {

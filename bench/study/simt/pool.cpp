@@ -8,7 +8,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal, test::OnDevice, test::poison, test::Seed;
+using test::normal, test::poison, test::Seed;
 
 // x, y and their gradients of one pooling.
 template <class A>

@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal, test::OnDevice, test::poison, test::Seed;
+using test::normal, test::poison, test::Seed;
 
 Cost run_scan_loss_forward(const Sizes& s, Queue q) {
   const int64_t heads = s["heads"], rows = s["rows"], classes = s["classes"];

@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal_rows, test::OnDevice, test::poison, test::Seed;
+using test::normal_rows, test::poison, test::Seed;
 
 Cost run_softmax_xent_forward(const Sizes& s, Queue q) {
   const int64_t rows = s["rows"], classes = s["classes"];

@@ -53,10 +53,10 @@ const Study& study(std::string_view name) {
 Result run(const Study& s, const Sizes& sizes, int sm, int multiprocessors) {
   simt::describe(sm >= 90 ? simt::kH100 : simt::kA100);
   simt::options().count = true;
-  simt::options().orders = 1;  // the traffic is the same in every order
+  simt::options().orders = 1;
   simt::records().clear();
   const Cost cost = s.run(sizes, Queue{Device::cuda, nullptr, sm, multiprocessors});
-  return {.kernel = s.name, .sizes = sizes, .cost = cost, .launches = simt::records()};
+  return {.kernel = s.name, .sizes = sizes, .cost = cost, .launches = simt::records(), .verdict = {}};
 }
 
 uint64_t sector_bytes(const simt::Counts& c) { return 32 * (c.global_load_sectors + c.global_store_sectors); }

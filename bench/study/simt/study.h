@@ -1,13 +1,15 @@
 // What kith_simt runs: every entry of kernels/cuda, by the name it has in its contract, at sizes of the reader's choice.
 #pragma once
 #include <functional>
+#include <iosfwd>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/study/simt/arrays.h"
 #include "kernels/core/check.h"
-#include "tests/simt/runner/runtime.h"
-#include "tests/support/device.h"
+#include "tests/simt/runner/fault_at.h"
 
 namespace kith::study {
 
@@ -25,10 +27,14 @@ class Sizes {
 };
 
 // One entry. `run` makes the inputs, calls the entry once and returns its contract's cost; at the defaults within a second.
+// On a queue of the CPU it does the same with the CPU's entry.
 struct Study {
   std::string name;
   Sizes sizes;
   std::function<Cost(const Sizes&, Queue)> run;
+  bool rounds_weights = false;  // with bf16 products: what it computes is rounded to bf16 before it is multiplied again
+
+  double tolerance(const Sizes&) const;
 };
 
 // The studies of one kernel, NAME.cpp of this folder: a constant there adds them to the list.
@@ -40,20 +46,42 @@ class Entries {
 const std::vector<Study>& studies();        // by name
 const Study& study(std::string_view name);  // Error when there is none
 
+// Whether a run left what the CPU's entry leaves of the same inputs. A run that faults has no verdict.
+struct Verdict {
+  int orders = 1;  // of threads that each launch ran in
+  bool races = true;
+  Comparison results;
+  std::string not_compared;  // why; empty: compared
+
+  bool clean() const { return races && not_compared.empty() && results.difference.empty(); }
+  std::string line() const;
+};
+
 struct Result {
   std::string kernel;
   Sizes sizes;
   Cost cost;  // of the contract
   std::vector<simt::LaunchRecord> launches;
+  std::optional<Verdict> verdict = {};  // where asked for
 };
-// For a device of that capability (times ten) with that many multiprocessors, by which entries cut their work.
+// For a device of that capability (times ten) with that many multiprocessors, by which entries cut their work. Counts alone: one
+// order of threads, as the traffic is the same in all.
 Result run(const Study&, const Sizes&, int sm = 80, int multiprocessors = simt::kMultiprocessors);
+// In that many orders, and beside the CPU.
+Result run_verified(const Study&, const Sizes&, const simt::Described&, int orders);
+// The line of the source where the access stands that a fault names: "kernels/cuda/topk_scan.cu:88"; empty where no access is at
+// fault or binutils' addr2line does not know.
+std::string source_line(const simt::Fault&);
 
 // Bytes of 32-byte sectors that loads and stores touch.
 uint64_t sector_bytes(const simt::Counts&);
 simt::Counts total(const Result&);
 std::string table(const Result&);
 std::string json(const Result&);
+
+// Runs a study verified and writes table or JSON; returns the exit status, 1 where it faults or the results differ.
+int show(const Study&, const Sizes&, const simt::Described&, int orders, bool as_json, std::ostream& out,
+         std::ostream& err);
 
 // The program: arguments without its name; returns the exit status.
 int command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);

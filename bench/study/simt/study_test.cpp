@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -102,10 +103,38 @@ TEST(Study, FoldsLaunchesOfOneShape) {
   EXPECT_TRUE(std::regex_search(table, std::regex("loads, bytes requested .* 4,000\\n"))) << table;
 }
 
-TEST(Study, ListsEntriesWithTheirSizes) {
+// The whole of what the sources say of an entry, none wider than 110 columns.
+TEST(Study, ListsEntriesByContract) {
   const Output o = kith_simt({"--list"});
   EXPECT_EQ(o.status, 0);
-  EXPECT_TRUE(std::regex_search(o.out, std::regex("ntxent_forward +rows=\\d+,dim=\\d+,bf16=1\n"))) << o.out;
+  const auto expect_lines = [&](const char* text) {
+    EXPECT_TRUE(std::regex_search(o.out, std::regex(text))) << text << '\n' << o.out;
+  };
+  expect_lines(
+      "\nkernels/agreement.h\n  cpu/   agreement.cpp\n  cuda/  agreement.cu\n"
+      "  agreement +1  5\\.2 +0 +412k  rows=512,k=100\n");
+  expect_lines("\n  bench/study/ladder  naive tiled tensor fused warpgroup_sm90 cluster_sm90\n");
+  expect_lines("  cuda/  ntxent.cu [^/]*ntxent_sm90.cu\n");
+  expect_lines("  ntxent_forward +1  2\\.1 \\+ rows/64 +67\\.1M +266k  rows=512,dim=128,bf16=1\n");
+  expect_lines("  global_average_pool_backward +1  2 [^\n]*  images=8");
+  expect_lines("\nkernels/softmax.h\n  cpu/   softmax.cpp\n");  // not softmax_xent.cpp
+  std::istringstream in(o.out);
+  for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 110u) << line;
+
+  const auto rows = nlohmann::json::parse(kith_simt({"--list", "--json"}).out);
+  ASSERT_EQ(rows.size(), studies().size());
+  for (const auto& row : rows) {
+    EXPECT_FALSE(row["cpu"].empty() || row["cuda"].empty()) << row;
+    EXPECT_GT(row["bytes"], 0) << row;
+    EXPECT_NE(row["launches"], "") << row;
+  }
+  const auto is = [](const char* name) { return [=](const nlohmann::json& row) { return row["name"] == name; }; };
+  const nlohmann::json row = *std::ranges::find_if(rows, is("ntxent_forward"));
+  EXPECT_EQ(row["contract"], "kernels/ntxent.h");
+  EXPECT_EQ(row["ladder"].size(), 6u);
+  EXPECT_EQ(row["flops"], 2. * 512 * 512 * 128);
+  EXPECT_EQ(row["sizes"]["rows"], 512);
+  EXPECT_EQ((*std::ranges::find_if(rows, is("topk")))["ladder"].size(), 0u);
 }
 
 TEST(Study, RejectsWhatItDoesNotKnow) {

@@ -105,7 +105,9 @@ std::string table(const Result& r) {
   out += fmt::format("\n{:<8}{:>22}{:>24}{:<14}{:>8}\n", "", "necessary (contract)", "done", "", "ratio");
   compare("bytes", r.cost.bytes, sector_bytes(sum), " in sectors");
   compare("flop", r.cost.flops, sum.mma_flops + sum.wgmma_flops, sum.wgmma > 0 ? " in wgmma" : " in mma.sync");
-  return out + "\nSectors count every request of a warp, also those that a cache answers.\n";
+  out += "\nSectors count every request of a warp, also those that a cache answers.\n";
+  if (r.verdict && r.verdict->results.difference.empty()) out += r.verdict->line() + "\n";
+  return out;
 }
 
 std::string json(const Result& r) {
@@ -142,6 +144,15 @@ std::string json(const Result& r) {
   }
   out["total"] = of(total(r));
   out["contract"] = {{"bytes", r.cost.bytes}, {"flops", r.cost.flops}};
+  if (r.verdict) {
+    const Verdict& v = *r.verdict;
+    out["verdict"] = {{"clean", v.clean()},
+                      {"orders", v.orders},
+                      {"compared", v.not_compared.empty()},
+                      {"arrays", v.results.arrays},
+                      {"largest_difference", v.results.largest},
+                      {"line", v.line()}};
+  }
   return out.dump(2) + "\n";
 }
 

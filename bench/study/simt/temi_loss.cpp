@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::normal, test::OnDevice, test::poison, test::Seed;
+using test::normal, test::poison, test::Seed;
 
 // Heads side by side in the rows of one product.
 template <class T>

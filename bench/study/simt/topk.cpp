@@ -6,7 +6,7 @@ namespace kith::study {
 namespace {
 
 using namespace kernels;
-using test::OnDevice, test::poison, test::Seed, test::unit_rows;
+using test::poison, test::Seed, test::unit_rows;
 
 Cost run_topk(const Sizes& s, Queue q) {
   const int64_t queries = s["queries"], k = s["k"];

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "tests/simt/runner/block.h"
+#include "tests/simt/runner/fault_at.h"
 #include "tests/simt/runner/residents.h"
 
 namespace simt {
@@ -39,7 +40,7 @@ Module find_module(const void* address) {
   return search.module;
 }
 
-void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
+void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) try {
   if (combining) return;
   Thread& t = *current_;
   if (++accesses_ > options().patience)
@@ -84,6 +85,8 @@ void Block::touch(uintptr_t a, size_t bytes, Access access, const void* site) {
     for (const auto& [begin, end] : module.constants)
       if (a >= begin && a + bytes <= end) return check_alignment();
   fail(fmt::format("{} of {} bytes out of bounds: {}", verb, bytes, describe_address(a)));
+} catch (const Fault& e) {
+  throw FaultAt(e.what(), site);
 }
 
 void Block::check_content(const Block& owner, const Shadow& s, size_t at, bool reads) {
