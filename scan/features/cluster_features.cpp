@@ -38,7 +38,6 @@ double seconds_of_fit(const std::filesystem::path& dir) {
   return seconds.is_object() ? seconds.value("fit", 0.) : 0;
 }
 
-
 bool takes_several(RowMethod method) { return method == RowMethod::turtle; }
 bool wants_neighbours(RowMethod method) { return method == RowMethod::scan || method == RowMethod::temi; }
 
