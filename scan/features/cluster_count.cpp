@@ -86,7 +86,9 @@ std::optional<json> kept_cluster_count(const std::filesystem::path& dir, std::sp
   try {
     constexpr double kNone = -2;  // below any silhouette
     double most = kNone, of_best = kNone;
+    if (!kept.at("best").is_number_integer()) return {};  // beyond 64 bits: a float, of which no integer can be made
     for (const json& at : kept.at("curve")) {
+      if (!at.at("clusters").is_number_integer()) return {};
       const int clusters = at.at("clusters").get<int>();
       if (std::ranges::find(candidates, clusters) == candidates.end()) return {};
       most = std::max(most, at.at("silhouette").get<double>());
