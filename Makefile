@@ -24,6 +24,7 @@ help:
 	@echo '              fetched where they are missing, unless KITH_CUDA_LIBRARIES_FETCH=no'
 	@echo 'make bench    the benchmarks of the kernels            make asan    the tests under sanitizers'
 	@echo 'make fuzz     every reader of files under libFuzzer and sanitizers, so many seconds each  [SECONDS=60]'
+	@echo '              the same inputs on every call, as far as the time goes; tests/fuzz/run draws others'
 	@echo 'make counts   instructions of one call of each kernel beside bench/counts/baseline.toml, counted by valgrind: within 10 %'
 	@echo '              [ARGS=--update]: writes that file anew'
 	@echo 'make dist     build/dist/kith-VERSION-linux-x86_64, a tree to copy to a machine without compilers; with nvcc for GPUs'
@@ -88,7 +89,7 @@ asan: setup
 # Debian 12's Clang. What was learned stays in build/fuzz, where the next call goes on (tests/fuzz/run).
 fuzz: setup
 	@.ci/setup python3 clang-16 libclang-rt-16-dev libomp-16-dev
-	tests/fuzz/run 1000000000 --slice $(SECONDS) --once
+	tests/fuzz/run 1000000000 --slice $(SECONDS) --once --seed 1
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i

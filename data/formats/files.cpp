@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "data/formats/has_name.h"
+#include "data/formats/text.h"
 
 namespace kith::data {
 namespace {
@@ -62,6 +63,8 @@ int open_partial(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void fail_with(const std::string& what) { throw std::runtime_error(printable(what)); }
 
 std::ifstream open_file(const std::filesystem::path& path) {
   std::error_code error;

@@ -12,10 +12,11 @@
 
 namespace kith::data {
 
-// Throws std::runtime_error with one line.
+// Throws std::runtime_error with one line: what names hold that is no UTF-8, and control characters, as \xNN.
+[[noreturn]] void fail_with(const std::string& what);
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
+  fail_with(fmt::format(text, std::forward<Args>(args)...));
 }
 
 using Bytes = std::span<const uint8_t>;

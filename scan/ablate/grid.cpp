@@ -135,7 +135,8 @@ class Reader {
     for (const toml::node& each : *list) {
       const toml::table& table = *each.as_table();
       expect_keys(table, "variants.", {"name", "preset", "set"});
-      Variant v{text_of(table, "name").value_or(""), text_of(table, "preset").value_or(""), assignments(table, "set")};
+      Variant v{data::printable(text_of(table, "name").value_or("")), text_of(table, "preset").value_or(""),
+                assignments(table, "set")};
       if (v.name.empty()) refuse(each, "variants: expected a name");
       if (!names.insert(v.name).second) refuse(each, fmt::format("variants: {} stands there twice", v.name));
       variants_.push_back(std::move(v));
@@ -177,7 +178,7 @@ class Reader {
 
   // A value as people write it: 0.9, not the 17 digits that tell it from every other number.
   std::string text_of(const toml::node& value) const {
-    if (const auto text = value.value_exact<std::string>()) return *text;
+    if (const auto text = value.value_exact<std::string>()) return data::printable(*text);
     if (const auto number = value.value_exact<double>()) return fmt::format("{}", *number);
     return written(source_, value);
   }

@@ -274,7 +274,7 @@ Preflight preflight(const RunConfig& config, const data::Dataset& data, std::spa
 
 void expect_none(const std::vector<std::string>& faults) {
   if (faults.size() == 1) throw Error(faults[0]);
-  if (faults.size() > 1) throw Error(fmt::format("this cannot run:\n  {}", fmt::join(faults, "\n  ")));
+  if (faults.size() > 1) throw Error::of_list("this cannot run", faults);
 }
 
 }  // namespace kith

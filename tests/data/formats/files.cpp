@@ -76,6 +76,15 @@ TEST_F(Files, WrittenByTwoAtOnceAreWhole) {
 
 TEST_F(Files, AFolderIsNoFile) { EXPECT_THROW(write_file(dir, {as_bytes("x")}), std::runtime_error); }
 
+TEST_F(Files, AMessageIsOneLineWhateverAFileIsCalled) {
+  try {
+    read_file(dir / "a\n\xff\u00e4");
+    ADD_FAILURE() << "read";
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("/a\\x0a\\xff\u00e4: "), std::string::npos) << e.what();
+  }
+}
+
 TEST_F(Files, KnowWhatWritingWouldTouch) {
   write_file(dir / "a", {as_bytes("x")});
   fs::create_hard_link(dir / "a", dir / "hard");

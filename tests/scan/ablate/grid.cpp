@@ -158,6 +158,18 @@ TEST_F(GridFile, SaysWhatIsWrongWithIt) {
 }
 
 // Whatever is lost at an end of a copy, what is left is refused, or all that it says is there.
+// Keys and texts of TOML may hold any character: a message is one line, and tables and pages have no line breaks of names.
+TEST_F(GridFile, LineBreaksOfNamesAreToldAsNumbers) {
+  EXPECT_HAS(fails("\"a\\nb\" = 1"), "1: unknown key a\\x0ab, expected one of ");
+  EXPECT_HAS(fails("data = \"a:b\"\n[axes]\n\"mi\\nne.k\" = [5]"), "3: unknown field mi\\x0ane.k");
+  EXPECT_HAS(fails("data = \"a:b\"\npreset = \"a\\nb\""), " preset: a\\x0ab: neither a preset nor a readable file");
+  const std::string twice = "[[variants]]\nname = \"a\\u001bb\"\n";
+  EXPECT_HAS(fails("data = \"a:b\"\n" + twice + twice), "4: variants: a\\x1bb stands there twice");
+  const Grid grid = load("[axes]\ndata.spec = [\"cifar10:a\\nb\", \"cifar10:c\"]\n");
+  EXPECT_EQ(grid.settings[0].name, "data.spec = cifar10:a\\x0ab");
+  EXPECT_EQ(grid.cells[0].config.data.spec, "cifar10:a\nb");
+}
+
 TEST_F(GridFile, ACopyThatWasCutIsNoGrid) {
   const std::string own = "data = \"cifar10:d\"\nseeds = [0, 1]\n[set]\nmine.k = 5\ncluster.heads = 3";
   const std::string copy = copy_of_grid(own);

@@ -298,6 +298,7 @@ TEST(Preflight, ManyFaultsAreALineEach) {
   EXPECT_EQ(error_of([] { expect_none({}); }), "");
   EXPECT_EQ(error_of([] { expect_none({"a: wrong"}); }), "a: wrong");
   EXPECT_EQ(error_of([] { expect_none({"a: wrong", "b: too"}); }), "this cannot run:\n  a: wrong\n  b: too");
+  EXPECT_EQ(error_of([] { expect_none({"a\nb", "c\x7f"}); }), "this cannot run:\n  a\\x0ab\n  c\\x7f");
 }
 
 }  // namespace
