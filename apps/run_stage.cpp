@@ -15,6 +15,7 @@
 #include "nn/device/plans/plan_store.h"
 #include "scan/config/config_fields.h"
 #include "scan/features/run.h"
+#include "scan/preflight/memory_estimate.h"
 #include "scan/preflight/resources.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/trained_run.h"
@@ -110,10 +111,11 @@ void expect_room(const data::Dataset& set, int size) {
   const double bytes = static_cast<double>(images) * size * size * static_cast<double>(channels);
   const std::optional<int64_t> free = free_host_bytes();
   if (!free || bytes <= static_cast<double>(*free)) return;
+  const auto [wanted, left] = sizes_apart(bytes, static_cast<double>(*free));
   throw Error(
-      fmt::format("data.size: {} images of {} x {} take {:.1f} GiB of memory, {:.1f} GiB are free; take a smaller "
-                  "size, or fewer images with --set data.limit_train=N",
-                  images, size, size, bytes / (1 << 30), static_cast<double>(*free) / (1 << 30)));
+      fmt::format("data.size: {} images of {} x {} take {} of memory, {} are free; take a smaller size, or fewer "
+                  "images with --set data.limit_train=N",
+                  images, size, size, wanted, left));
 }
 
 }  // namespace
