@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -27,19 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects::arithmetic; }
-
-// An option and an override that name the same field: which of them is meant is not known.
-void expect_each_once(const StageOptions& o) {
-  const std::set<std::string> named = named_fields(o);
-  for (const auto& [given, option, field] : {std::tuple{!o.data.empty(), "--data", "data.spec"},
-                                             {o.seed.has_value(), "--seed", "seed"},
-                                             {o.threads.has_value(), "--threads", "threads"},
-                                             {!o.precision.empty(), "--precision", "precision"},
-                                             {o.tf32, "--tf32", "tf32"},
-                                             {o.recompute, "--recompute", "recompute"}})
-    if (given && named.contains(field))
-      throw Error(fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
-}
 
 // Differences with which a run that was begun may not be continued, given the fields changed by name.
 std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, const std::set<std::string>& named) {
@@ -120,6 +108,19 @@ void expect_room(const data::Dataset& set, int size) {
 
 }  // namespace
 
+void expect_each_once(const StageOptions& o) {
+  const std::set<std::string> named = named_fields(o);
+  for (const auto& [given, option, field] : {std::tuple{!o.data.empty(), "--data", "data.spec"},
+                                             {o.seed.has_value(), "--seed", "seed"},
+                                             {o.threads.has_value(), "--threads", "threads"},
+                                             {!o.precision.empty(), "--precision", "precision"},
+                                             {o.tf32, "--tf32", "tf32"},
+                                             {o.recompute, "--recompute", "recompute"}})
+    if (given && named.contains(field))
+      throw CLI::ValidationError(
+          fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
+}
+
 std::set<std::string> named_fields(const StageOptions& o) {
   std::set<std::string> named;
   for (const std::string& text : o.overrides) named.insert(overridden_field(text));
@@ -132,7 +133,6 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   expect_run_of_images(o.out);
   ResolvedConfig out{.config = {}, .begun = begun_config(o.out), .source = source_config(o)};
   const RunConfig* base = out.source ? &*out.source : out.begun ? &*out.begun : nullptr;
-  expect_each_once(o);
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);
