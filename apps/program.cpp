@@ -121,6 +121,7 @@ int parse_and_run(std::vector<char*> words, const ThreadWait& wait) {
   add_man_command(app);
   add_examples(app);
   const std::span<char* const> arguments = std::span(words).subspan(1);
+  if (const std::string wrong = empty_value(app, arguments); !wrong.empty()) return fail(wrong, 2);
   try {
     app.parse(static_cast<int>(words.size()), words.data());
     flush_output();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -15,6 +16,7 @@
 #include "nn/device/plans/plan_store.h"
 #include "scan/config/config_fields.h"
 #include "scan/features/run.h"
+#include "scan/preflight/memory_estimate.h"
 #include "scan/preflight/resources.h"
 #include "scan/run/own_folder.h"
 #include "scan/run/trained_run.h"
@@ -26,19 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_arithmetic(const Difference& d) { return affects_of(d.field) == Affects::arithmetic; }
-
-// An option and an override that name the same field: which of them is meant is not known.
-void expect_each_once(const StageOptions& o) {
-  const std::set<std::string> named = named_fields(o);
-  for (const auto& [given, option, field] : {std::tuple{!o.data.empty(), "--data", "data.spec"},
-                                             {o.seed.has_value(), "--seed", "seed"},
-                                             {o.threads.has_value(), "--threads", "threads"},
-                                             {!o.precision.empty(), "--precision", "precision"},
-                                             {o.tf32, "--tf32", "tf32"},
-                                             {o.recompute, "--recompute", "recompute"}})
-    if (given && named.contains(field))
-      throw Error(fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
-}
 
 // Differences with which a run that was begun may not be continued, given the fields changed by name.
 std::vector<Difference> forbidden(const RunConfig& begun, const RunConfig& now, const std::set<std::string>& named) {
@@ -110,13 +99,27 @@ void expect_room(const data::Dataset& set, int size) {
   const double bytes = static_cast<double>(images) * size * size * static_cast<double>(channels);
   const std::optional<int64_t> free = free_host_bytes();
   if (!free || bytes <= static_cast<double>(*free)) return;
+  const auto [wanted, left] = sizes_apart(bytes, static_cast<double>(*free));
   throw Error(
-      fmt::format("data.size: {} images of {} x {} take {:.1f} GiB of memory, {:.1f} GiB are free; take a smaller "
-                  "size, or fewer images with --set data.limit_train=N",
-                  images, size, size, bytes / (1 << 30), static_cast<double>(*free) / (1 << 30)));
+      fmt::format("data.size: {} images of {} x {} take {} of memory, {} are free; take a smaller size, or fewer "
+                  "images with --set data.limit_train=N",
+                  images, size, size, wanted, left));
 }
 
 }  // namespace
+
+void expect_each_once(const StageOptions& o) {
+  const std::set<std::string> named = named_fields(o);
+  for (const auto& [given, option, field] : {std::tuple{!o.data.empty(), "--data", "data.spec"},
+                                             {o.seed.has_value(), "--seed", "seed"},
+                                             {o.threads.has_value(), "--threads", "threads"},
+                                             {!o.precision.empty(), "--precision", "precision"},
+                                             {o.tf32, "--tf32", "tf32"},
+                                             {o.recompute, "--recompute", "recompute"}})
+    if (given && named.contains(field))
+      throw CLI::ValidationError(
+          fmt::format("{} and --set {}=... are the same setting; expected one of them", option, field));
+}
 
 std::set<std::string> named_fields(const StageOptions& o) {
   std::set<std::string> named;
@@ -130,7 +133,6 @@ ResolvedConfig resolve_config(const StageOptions& o) {
   expect_run_of_images(o.out);
   ResolvedConfig out{.config = {}, .begun = begun_config(o.out), .source = source_config(o)};
   const RunConfig* base = out.source ? &*out.source : out.begun ? &*out.begun : nullptr;
-  expect_each_once(o);
   std::vector<std::string> overrides;
   const std::string spec = o.data.empty() && base ? base->data.spec : o.data;
   if (!spec.empty()) overrides.push_back("data.spec=" + spec);

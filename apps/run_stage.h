@@ -40,6 +40,9 @@ struct ResolvedConfig {
   std::string found = {};  // a line that says where; else empty
 };
 
+// An option and an override that name the same field are wrong usage, CLI::ValidationError: which of them is meant is not known.
+void expect_each_once(const StageOptions&);
+
 // Fields that --set names: the text of each up to its sign.
 std::set<std::string> named_fields(const StageOptions&);
 

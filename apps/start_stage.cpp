@@ -272,6 +272,7 @@ void follow(const StageOptions& o, const Stage& stage, Started& s) {
 }  // namespace
 
 void run_stage(const StageOptions& o, const Stage& stage) {
+  expect_each_once(o);
   const std::shared_ptr<Collective> ranks = join_ranks(o.ranks, config_path(o.out));
   if (o.sync_bn) ranks->batch_norm = Collective::BatchNorm::whole;
   if (o.sync_bn && ranks->size() == 1)

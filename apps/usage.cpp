@@ -93,6 +93,28 @@ std::string unknown_command(const CLI::App& app, std::span<char* const> words) {
   return fmt::format("{} ({} --help)", no_command(word, commands), name);
 }
 
+std::string empty_value(const CLI::App& app, std::span<char* const> words) {
+  const CLI::App* command = &app;
+  std::string name = "kith";
+  for (const std::string_view word : words) {
+    if (word == "--") break;
+    if (!word.starts_with("--")) {
+      const auto below = command->get_subcommands([&](const CLI::App* c) { return c->get_name() == word; });
+      if (!below.empty()) command = below.front(), name += fmt::format(" {}", word);
+      continue;
+    }
+    if (!word.ends_with('=')) continue;
+    const std::string option(word.substr(0, word.size() - 1));
+    const CLI::Option* known = command->get_option_no_throw(option);
+    if (known == nullptr) continue;
+    return fmt::format("{}: {} ({} --help)", option,
+                       known->get_expected_min() == 0 ? "expected without a sign behind it"
+                                                      : "nothing is behind the sign; expected a value",
+                       name);
+  }
+  return "";
+}
+
 std::vector<char*> plain_words(std::span<char* const> words) {
   static char help[] = "--help", version[] = "--version";
   std::vector<char*> out(words.begin(), words.end());

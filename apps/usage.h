@@ -19,6 +19,10 @@ std::string usage_error(const CLI::App&, const CLI::ParseError&, std::span<char*
 // The same where help was asked for of a command that is none; else empty.
 std::string unknown_command(const CLI::App&, std::span<char* const> words);
 
+// Of `--seeds=`, with nothing behind the sign, which would take the next word as its value; empty where there is none such. A
+// variable of the shell that is unset leaves it.
+std::string empty_value(const CLI::App&, std::span<char* const> words);
+
 // The words of a command line, program first: those of kith help data fetch as those of kith data fetch --help, and
 // of kith help help as those of kith --help.
 std::vector<char*> plain_words(std::span<char* const> words);

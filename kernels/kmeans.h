@@ -51,6 +51,8 @@ struct KMeans {
   Matrix<T> centroids;        // [clusters, dim], written
   std::span<int32_t> labels;  // [rows], written
   const KMeansShares* shares = nullptr;
+  std::function<void()> between =
+      {};  // called before each restart but the first, by every process; what it throws ends all
 };
 
 struct KMeansResult {

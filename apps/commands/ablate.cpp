@@ -86,7 +86,7 @@ class Ablation {
     write_results();
     if (stop_signal() != 0) throw Interrupted{};
     fmt::print("\n{}\n  {}\n", to_text(grid_, collected()), (fs::path(o_.out) / "report.html").string());
-    if (!failed_.empty()) throw Error(failures());
+    if (!failed_.empty()) throw failures();
   }
 
  private:
@@ -235,11 +235,12 @@ class Ablation {
     return different([](const RunConfig& c) { return c.preset; });
   }
 
-  std::string failures() const {
-    std::string lines;
-    for (const auto& [name, error] : failed_) lines += fmt::format("\n  {}: {}", name, error);
-    return fmt::format("{} of {} failed; the same command tries them again:{}", failed_.size(),
-                       data::counted(states_.size(), "run"), lines);
+  Error failures() const {
+    std::vector<std::string> lines;
+    for (const auto& [name, error] : failed_) lines.push_back(fmt::format("{}: {}", name, error));
+    return Error::of_list(fmt::format("{} of {} failed; the same command tries them again", failed_.size(),
+                                      data::counted(states_.size(), "run")),
+                          lines);
   }
 
   using Clock = std::chrono::steady_clock;

@@ -62,8 +62,10 @@ Need largest(const std::vector<Footprint>& stages, std::vector<MemoryPart> Footp
   return most;
 }
 
-std::string of_free(std::optional<int64_t> free) {
-  return free ? fmt::format(" of {} free", size_text(static_cast<double>(*free))) : "";
+std::string of_free(double needed, std::optional<int64_t> free) {
+  if (!free) return size_text(needed);
+  const auto [wanted, left] = sizes_apart(needed, static_cast<double>(*free));
+  return fmt::format("{} of {} free", wanted, left);
 }
 
 // What the stages need that will run, by the estimates that refuse a run, beside what is free.
@@ -100,12 +102,12 @@ std::vector<std::string> room_lines(const Room& room) {
   std::vector<std::string> lines;
   const auto memory = [&](const char* name, const Need& need, std::optional<int64_t> free) {
     if (need.bytes > 0)
-      lines.push_back(fmt::format("{:<10} at least {}{}: in {}, mostly for {}", name, size_text(need.bytes),
-                                  of_free(free), need.stage, need.what));
+      lines.push_back(fmt::format("{:<10} at least {}: in {}, mostly for {}", name, of_free(need.bytes, free),
+                                  need.stage, need.what));
   };
   memory("memory", room.host, room.free.host_bytes);
   memory("on device", room.device, room.free.device_bytes);
-  lines.push_back(fmt::format("{:<10} about {}{}", "disk", size_text(room.disk), of_free(room.free.disk_bytes)));
+  lines.push_back(fmt::format("{:<10} about {}", "disk", of_free(room.disk, room.free.disk_bytes)));
   return lines;
 }
 

@@ -110,6 +110,7 @@ std::vector<uint64_t> seeds_of(const std::string& text) {
 }
 
 void run_seeds(const StageOptions& o, const std::vector<uint64_t>& seeds, const std::string& command) {
+  expect_each_once(o);
   for (const auto& [given, option] : {std::tuple{o.seed.has_value(), "--seed"},
                                       {!o.from.empty(), "--from"},
                                       {o.ranks.has_value(), "--ranks"},

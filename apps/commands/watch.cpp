@@ -28,8 +28,20 @@ struct WatchOptions {
   std::optional<int> port;
 };
 
+// A run that was started in the same moment has no folder before it has read its images.
+RunProgress first_progress(const std::string& run) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (;; std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
+    try {
+      return read_progress(run);
+    } catch (const NotBegun&) {
+      if (std::chrono::steady_clock::now() >= end) throw;
+    }
+  }
+}
+
 void watch(const WatchOptions& o) {
-  std::string lost = read_progress(o.run).lost;  // refused before a page is served
+  std::string lost = first_progress(o.run).lost;  // refused before a page is served
   if (!lost.empty()) fmt::print(stderr, "kith: warning: {}\n", lost);
   std::optional<WatchServer> server;
   if (o.port) {

@@ -131,6 +131,7 @@ KMeansResult kmeans(const KMeans<T>& a) {
   std::vector<int32_t> labels(a.labels.size());
   KMeansResult best{.inertia = std::numeric_limits<double>::infinity()};
   for (int restart = 0; restart < a.restarts; ++restart) {
+    if (restart > 0 && a.between) a.between();
     const KMeansResult result = lloyd<T>(a, restart, tolerance, centroids, labels, rows);
     if (!(result.inertia < best.inertia)) continue;
     best = result;

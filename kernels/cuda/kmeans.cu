@@ -170,6 +170,7 @@ KMeansResult kmeans(const KMeans<float>& a, Queue q) {
   const Work work(a.x.rows, a.centroids.rows, a.x.cols, q);
   KMeansResult best{.inertia = std::numeric_limits<double>::infinity()};
   for (int restart = 0; restart < a.restarts; ++restart) {
+    if (restart > 0 && a.between) a.between();
     const KMeansResult result = lloyd(a, restart, tolerance, work, q);
     if (!(result.inertia < best.inertia)) continue;
     best = result;

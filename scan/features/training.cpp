@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "data/formats/counted.h"
 #include "kernels/core/check.h"
 #include "scan/run/timing.h"
+#include "scan/text/few_steps.h"
 #include "scan/text/wrap.h"
 #include "scan/train/checkpoint_file.h"
 
@@ -133,11 +133,15 @@ std::optional<Checkpoint> read_row_checkpoint(const std::filesystem::path& dir, 
 }
 
 void warn_of_few_steps(const RowRun& run, const RowTraining& t, int64_t few) {
-  if (t.rounds * t.steps >= few) return;
-  run.report.warn(fmt::format("{}: {} of {} are {} of {}, and it wants {} or more: --set epochs={}, or a smaller batch",
-                              t.stage, data::counted(t.rounds, "epoch"), data::counted(run.rows(), "row"),
-                              data::counted(t.rounds * t.steps, "step"),
-                              std::min(run.settings.whole("batch"), run.rows()), few, (few + t.steps - 1) / t.steps));
+  if (const auto text = few_steps_text({.stage = t.stage,
+                                        .sample = "row",
+                                        .field = "epochs",
+                                        .samples = run.rows(),
+                                        .batch = run.settings.whole("batch"),
+                                        .epochs = t.rounds,
+                                        .steps_per_epoch = t.steps},
+                                       few))
+    run.report.warn(*text);
 }
 
 }  // namespace kith

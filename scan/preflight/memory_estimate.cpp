@@ -169,6 +169,11 @@ class Counter {
   double largest_ = 0;   // activation of one image
 };
 
+std::string size_with(int digits, double bytes) {
+  return bytes < (1 << 30) ? fmt::format("{:.{}f} MiB", bytes / (1 << 20), digits)
+                           : fmt::format("{:.{}f} GiB", bytes / (1 << 30), digits);
+}
+
 }  // namespace
 
 std::vector<Footprint> footprints(const RunConfig& config, const DataShape& data, Device device, DType precision) {
@@ -190,9 +195,15 @@ double total_bytes(const std::vector<MemoryPart>& parts) {
   return sum;
 }
 
-std::string size_text(double bytes) {
-  return bytes < (1 << 30) ? fmt::format("{:.1f} MiB", bytes / (1 << 20))
-                           : fmt::format("{:.1f} GiB", bytes / (1 << 30));
+std::string size_text(double bytes) { return size_with(1, bytes); }
+
+std::pair<std::string, std::string> sizes_apart(double bytes, double other) {
+  constexpr int kMostDigits = 3;  // then bytes are easier to read
+  for (int digits = 1; digits <= kMostDigits; ++digits) {
+    const std::pair told(size_with(digits, bytes), size_with(digits, other));
+    if (told.first != told.second || bytes == other) return told;
+  }
+  return {fmt::format("{:.0f} bytes", bytes), fmt::format("{:.0f} bytes", other)};
 }
 
 }  // namespace kith

@@ -8,6 +8,7 @@
 //   neighbours      12 B [images, k]: index and score
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "scan/preflight/work_estimate.h"
@@ -33,5 +34,7 @@ Footprint footprint_of_features(const RunConfig&, const DataShape&, Device, DTyp
 
 double total_bytes(const std::vector<MemoryPart>&);
 std::string size_text(double bytes);  // "3.1 MiB", "12.0 GiB"
+// Two sizes side by side, with as many digits as tell one from the other: "0.63 MiB" and "0.58 MiB".
+std::pair<std::string, std::string> sizes_apart(double bytes, double other);
 
 }  // namespace kith

@@ -234,8 +234,9 @@ class Check {
     }
     if (!free_.disk_bytes) return;
     const auto free = static_cast<double>(*free_.disk_bytes);
-    const std::string text = fmt::format("disk: the files of a run directory take about {}, {} are free where --out is",
-                                         size_text(disk), size_text(free));
+    const auto [needed, left] = sizes_apart(disk, free);
+    const std::string text =
+        fmt::format("disk: the files of a run directory take about {}, {} are free where --out is", needed, left);
     if (disk > free)
       fault(text);
     else if (disk > kTight * free)
@@ -248,9 +249,9 @@ class Check {
     const double needed = total_bytes(parts), free = static_cast<double>(*bytes);
     if (needed <= kTight * free) return;
     const MemoryPart& most = *std::ranges::max_element(parts, {}, &MemoryPart::bytes);
-    const std::string text =
-        fmt::format("{}: needs at least {} of {}, mostly for {} ({}); {} are free; take {}", stage, size_text(needed),
-                    kind, most.what, size_text(most.bytes), size_text(free), most.advice);
+    const auto [wanted, left] = sizes_apart(needed, free);
+    const std::string text = fmt::format("{}: needs at least {} of {}, mostly for {} ({}); {} are free; take {}", stage,
+                                         wanted, kind, most.what, size_text(most.bytes), left, most.advice);
     if (needed > free)
       fault(text);
     else

@@ -12,8 +12,8 @@ namespace kith {
 // only where their size is not that of the network's first layers: a preset made for others is where one begins with them.
 std::optional<std::string> unfit_preset(const RunConfig&, const data::Dataset&);
 
-// Where the epochs of a preset that comes with the program, which nobody changed, are fewer than 1,000 steps of the pretext on so few
-// images. Of other stages nothing is said.
+// Where the epochs of a preset that comes with the program, which nobody changed, are few steps on so few images: fewer than 1,000 of
+// the pretext, 500 of cluster, 150 of selflabel. Of refine nothing is said.
 std::optional<std::string> few_steps(const RunConfig&, const std::string& stage, const TrainConfig&, int64_t images,
                                      int64_t steps);
 

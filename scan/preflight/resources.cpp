@@ -1,5 +1,7 @@
 #include "scan/preflight/resources.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -73,6 +75,15 @@ Bytes left_in_control_groups(const fs::path& root) {
   return least;
 }
 
+// What a limit of addresses (ulimit -v) leaves, which whatever is mapped counts for, used or not.
+Bytes left_of_addresses(const fs::path& root) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
+  const Bytes mapped = number_of(root / "proc/self/status", "VmSize");
+  if (!mapped) return {};
+  return std::max<int64_t>(static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX)) - *mapped, 0);
+}
+
 }  // namespace
 
 std::optional<int64_t> free_host_bytes(const fs::path& root) {
@@ -80,7 +91,7 @@ std::optional<int64_t> free_host_bytes(const fs::path& root) {
   Bytes free = number_of(meminfo, "MemAvailable");
   if (!free) return {};
   *free += number_of(meminfo, "SwapFree").value_or(0);
-  return std::min(*free, left_in_control_groups(root).value_or(*free));
+  return std::min({*free, left_in_control_groups(root).value_or(*free), left_of_addresses(root).value_or(*free)});
 }
 
 std::optional<int64_t> free_disk_bytes(const fs::path& dir) {

@@ -18,8 +18,8 @@ struct Resources {
 Resources free_resources(Context&, const std::filesystem::path& dir);
 
 // Memory that a process may still take: what Linux calls available, and swap, but no more than the limits of the control
-// groups that it is in leave (both versions; the page cache that would make way is not counted as used). `root` is where
-// /proc and /sys are.
+// groups that it is in leave (both versions; the page cache that would make way is not counted as used), and than the limit of
+// its addresses (ulimit -v) does. `root` is where /proc and /sys are.
 std::optional<int64_t> free_host_bytes(const std::filesystem::path& root = "/");
 
 // On the file system that `dir` is on, or will be.

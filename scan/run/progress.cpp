@@ -84,6 +84,19 @@ bool is_older(const std::filesystem::path& config, int64_t process) {
          static_cast<double>(about.st_mtim.tv_sec) + 1 < start_of(process);
 }
 
+[[noreturn]] void refuse_without_run(const std::filesystem::path& run_dir, const std::filesystem::path& log) {
+  constexpr std::time_t kJustNow = 10;  // seconds
+  std::error_code none;
+  const std::string begun = run_dir.string() + ": a run began here and ended before it had saved anything",
+                    nothing = run_dir.string() + ": no run is there: config.toml or a process at work expected";
+  if (struct stat about{}; ::stat(log.c_str(), &about) == 0) {
+    if (about.st_mtim.tv_sec + kJustNow < std::time(nullptr)) throw Error(begun);
+    throw NotBegun(begun);
+  }
+  if (!std::filesystem::exists(run_dir, none) || std::filesystem::is_empty(run_dir, none)) throw NotBegun(nothing);
+  throw Error(nothing);
+}
+
 // Of each stage the lines of its last attempt alone.
 std::vector<json> last_attempts(std::vector<json> lines) {
   std::map<std::string, size_t> begins;  // of a stage's attempt
@@ -150,9 +163,7 @@ RunProgress read_progress(const std::filesystem::path& run_dir) {
   else if (const std::string lost = lost_description(run_dir); !lost.empty())
     throw Error(fmt::format("{}: {}", run_dir.string(), lost));
   else if (!out.worked_on)
-    throw Error(run_dir.string() + (std::filesystem::exists(log)
-                                        ? ": a run began here and ended before it had saved anything"
-                                        : ": no run is there: config.toml or a process at work expected"));
+    refuse_without_run(run_dir, log);
   if (struct stat about{}; ::stat(log.c_str(), &about) == 0) out.written = about.st_mtim.tv_sec;
   if (std::filesystem::exists(log)) out.lines = last_attempts(read_metrics(log));
   out.lost = lost_lines(run_dir, out.config, out.worked_on ? AtWork::yes : AtWork::no);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/core/check.h"
 #include "scan/config/config.h"
 
 namespace kith {
@@ -35,7 +36,14 @@ struct RunProgress {
   std::time_t written = 0;            // when the log was written last; 0 without one
 };
 
-// Error where the directory holds no run.
+// Nothing is there that says of what run the directory is, as where one that was started just now has not come to its log yet.
+class NotBegun : public Error {
+ public:
+  using Error::Error;
+};
+
+// Error where the directory holds no run: NotBegun where it is not there, or empty, or holds only a log that nobody works on and that
+// was written in the last ten seconds.
 RunProgress read_progress(const std::filesystem::path& run_dir);
 
 // Whether a process has the run's log open, by the system's list: to ask for the lock would take it.

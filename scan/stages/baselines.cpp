@@ -106,10 +106,11 @@ class Baselines {
                            .rows = train_.count,
                            .restarts = s_.config.evaluate.kmeans_restarts,
                            .seed = seed_of(s_.config.seed, "evaluate/kmeans"),
-                           .centroids = centroids.matrix()});
+                           .centroids = centroids.matrix(),
+                           .between = [this] { stop_if_asked(); }});
     Baseline found{.key = key, .name = name, .assigned = {}};
     alone(ranks_, [&] {
-      if (s_.report.stop_requested()) throw Interrupted{};
+      stop_if_asked();
       const Tensor rows = s_.ctx.from({scored_.count, columns}, scored());
       const Array<int32_t> assigned(s_.ctx, scored_.count);
       const OpScope op(
@@ -121,6 +122,11 @@ class Baselines {
       found.assigned = assigned.to_host();
     });
     out_.push_back(std::move(found));
+  }
+
+  // Nothing is saved: the evaluation is made anew, and k-means comes to the same.
+  void stop_if_asked() const {
+    if (s_.report.stop_requested()) throw Interrupted{};
   }
 
   Session& s_;

@@ -34,6 +34,7 @@ double shared_kmeans(Context& ctx, const SharedKMeans& a) {
   const Array<int32_t> labels(ctx, a.own.rows);
   kernels::KMeans<float> call{
       .x = a.own, .restarts = a.restarts, .seed = a.seed, .centroids = a.centroids, .labels = labels.span()};
+  if (a.between) call.between = [&] { alone(ranks, a.between); };
   double inertia = 0;
   if (ranks.size() == 1) {
     inertia = kernels::kmeans(call, ctx.queue()).inertia;

@@ -3,6 +3,8 @@
 // On the CPU each rank looks at its own rows: the centroids are those of one rank that has them all, to the bit, however many
 // ranks there are. On devices rank 0 has all rows, and the others wait for its centroids.
 #pragma once
+#include <functional>
+
 #include "scan/run/session.h"
 
 namespace kith {
@@ -19,6 +21,8 @@ struct SharedKMeans {
   int restarts = 10;
   uint64_t seed = 0;
   Matrix<float> centroids;  // [clusters, cols], written on every rank
+  std::function<void()> between =
+      {};  // of restarts; called on rank 0 alone, and what it throws is thrown on every rank
 };
 // The mean squared distance of a row to its centroid, on every rank. Errors are everybody's.
 double shared_kmeans(Context&, const SharedKMeans&);

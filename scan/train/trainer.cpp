@@ -18,6 +18,7 @@
 #include "scan/run/timing.h"
 #include "scan/text/wrap.h"
 #include "scan/train/epoch_means.h"
+#include "scan/train/lower_rate.h"
 #include "scan/train/sampler.h"
 #include "scan/train/step_feed.h"
 #include "scan/train/step_readback.h"
@@ -222,11 +223,9 @@ class Loop {
   }
 
   [[noreturn]] void diverged(const char* name, double value, int64_t step) const {
-    throw Error(
-        fmt::format("{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}); try a lower learning "
-                    "rate, --set {}.schedule.lr={:.2g}",
-                    t_.stage, name, std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1,
-                    means_.last_loss(), rate_at(step), t_.stage, t_.config.schedule.lr / 4));
+    throw Error(fmt::format("{}: {} became {} in epoch {}, step {} (loss before: {:.4g}, lr {:.3g}){}", t_.stage, name,
+                            std::isnan(value) ? std::fabs(value) : value, epoch_ + 1, step + 1, means_.last_loss(),
+                            rate_at(step), lower_rate_hint(t_.stage, t_.config)));
   }
 
   void save() {

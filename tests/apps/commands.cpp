@@ -1,4 +1,5 @@
 // What a user sees of the program: help, errors, exit statuses.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -255,9 +256,30 @@ TEST(Program, TheStatusTellsTheCommandLineFromTheRest) {
   expect_error({"run", "--out", "x", "--data", "mnist:x", "--seeds", "1,x"}, 2,
                "--seeds: expected whole numbers between commas, as in 0,1,2, or 0-2; found '1,x' (kith run "
                "--help)");
+  for (const auto& [option, value, set] : {std::tuple{"--seed", "3", "seed=4"},
+                                           {"--threads", "1", "threads=1"},
+                                           {"--precision", "f32", "precision=f32"},
+                                           {"--data", "mnist:x", "data.spec=mnist:y"}})
+    for (const char* command : {"run", "cluster"})
+      expect_error({command, "--out", "x", option, value, "--set", set}, 2,
+                   fmt::format("{} and --set {}=... are the same setting; expected one of them (kith {} --help)",
+                               option, std::string_view(set).substr(0, std::string_view(set).find('=')), command));
+  expect_error({"run", "--seeds", "0,1", "--out", "x", "--threads", "1", "--set", "threads=2"}, 2,
+               "--threads and --set threads=... are the same setting; expected one of them (kith run --help)");
   expect_error({"cluster", "--features", "none.npy", "--clusters", "1", "--out", "x"}, 2,
                "--clusters: expected a number from 2 to 1000000, several with commas, or auto; found '1' (kith cluster "
                "--help)");
+}
+
+// As a variable of the shell that is not set leaves it: the word behind is no value.
+TEST(Program, AnOptionWithNothingBehindItsSignIsNamed) {
+  const std::string expected = ": nothing is behind the sign; expected a value (kith ";
+  for (const char* option : {"--seeds", "--seed", "--data", "--out", "--set", "--threads"})
+    expect_error({"run", std::string(option) + "=", "0,1", "--preset", "quick"}, 2, option + expected + "run --help)");
+  expect_error({"data", "fetch", "mnist", "--root=", "x"}, 2, "--root" + expected + "data fetch --help)");
+  expect_error({"run", "--out", "x", "--dry-run="}, 2,
+               "--dry-run: expected without a sign behind it (kith run --help)");
+  expect_error({"run", "--sedes=", "1"}, 2, "kith run has no option --sedes; the nearest is --seeds (kith run --help)");
 }
 
 // What the system says, behind the path that it says it of.

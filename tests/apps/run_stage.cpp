@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
 #include <fstream>
 
 #include "kernels/core/check.h"
@@ -106,7 +107,7 @@ TEST_F(ResolveConfig, NormalisationsMayBeComputedAgainInARunThatWasBegunWithout)
   EXPECT_TRUE(resolved.config.recompute);
   EXPECT_EQ(changed_arithmetic(*resolved.begun, resolved.config), "");
   o.overrides = {"recompute=false"};
-  EXPECT_THROW(resolve_config(o), Error);
+  EXPECT_THROW(expect_each_once(o), CLI::ValidationError);
 }
 
 // The message of the Error that the options meet, without the path it begins with.
@@ -135,9 +136,9 @@ TEST_F(ResolveConfig, AnOptionAndAnOverrideOfTheSameFieldAreRefused) {
   EXPECT_EQ(resolve_config(o).config.seed, 5u);
   o.seed = 5;
   try {
-    resolve_config(o);
+    expect_each_once(o);
     FAIL() << "no error";
-  } catch (const Error& e) {
+  } catch (const CLI::ValidationError& e) {
     EXPECT_STREQ(e.what(), "--seed and --set seed=... are the same setting; expected one of them");
   }
 }

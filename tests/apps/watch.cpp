@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <future>
+#include <optional>
 #include <string>
 
 #include "scan/run/metrics_log.h"
@@ -54,7 +55,33 @@ TEST_F(Runs, AreWatchedUntilTheyHaveFinished) {
   EXPECT_NE(given_up.err.find("is not finished, and nobody works on it; kith run --out "), std::string::npos);
   const Outcome nothing = kith({"watch", (root_ / "none").string()});
   EXPECT_EQ(nothing.status, 1);
-  EXPECT_NE(nothing.err.find("no run is there"), std::string::npos) << nothing.err;
+  EXPECT_EQ(nothing.err, "kith: error: " + (root_ / "none").string() +
+                             ": no run is there: config.toml or a process at work expected\n");
+}
+
+// kith run and kith watch are started in one moment: its folder, its log and the lock of that come after.
+TEST_F(Runs, ThatBeginJustNowAreAwaited) {
+  for (const bool log_first : {false, true}) {
+    const fs::path dir = root_ / (log_first ? "late lock" : "late folder"), shown = root_ / "shown";
+    std::ofstream(shown) << "";
+    if (log_first) {
+      fs::create_directories(dir);
+      std::ofstream(dir / "metrics.jsonl") << "";
+    }
+    std::optional<MetricsLog> at_work;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);  // of a program that gave up
+    const auto ready = [&] {
+      if (!at_work) {
+        std::this_thread::sleep_for(std::chrono::seconds(1));  // it has looked by then
+        fs::create_directories(dir);
+        at_work.emplace(dir / "metrics.jsonl");
+      }
+      return text_of(shown).starts_with("pretext   running") || std::chrono::steady_clock::now() > end;
+    };
+    const Outcome o = kith({"watch", dir.string()}, {.signal = 15, .ready = ready}, shown.c_str());
+    EXPECT_EQ(o.status, 143) << dir;
+    EXPECT_EQ(o.err, "") << dir;
+  }
 }
 
 // What a finished run says of an earlier configuration is not compared as that of the one it was begun with again.
@@ -160,6 +187,7 @@ TEST_F(Runs, OfOtherKindsAreNotWatched) {
             std::string::npos);
   fs::create_directories(root_ / "dead");
   std::ofstream(root_ / "dead" / "metrics.jsonl") << "";
+  fs::last_write_time(root_ / "dead" / "metrics.jsonl", fs::file_time_type::clock::now() - std::chrono::minutes(1));
   EXPECT_NE(kith({"watch", (root_ / "dead").string()}).err.find("ended before it had saved anything"),
             std::string::npos);
 }

@@ -221,6 +221,22 @@ TEST(KMeans, RestartsKeepTheBest) {
   EXPECT_LE(ten, one);
 }
 
+TEST(KMeans, BetweenRestartsTheCallerIsAskedAndMayEndThem) {
+  const HostMatrix<float> x = normal_rows(100, 3, Seed{7});
+  HostMatrix<float> centroids(4, 3);
+  std::vector<int32_t> labels(100);
+  int calls = 0, most = 100;
+  KMeans<float> a = {.x = x.view(), .restarts = 6, .centroids = centroids.view(), .labels = labels};
+  a.between = [&] {
+    if (++calls == most) throw Error("enough");
+  };
+  kmeans(a, Queue{});
+  EXPECT_EQ(calls, 5);
+  calls = 0, most = 2;
+  EXPECT_THROW(kmeans(a, Queue{}), Error);
+  EXPECT_EQ(calls, 2);
+}
+
 TEST(KMeans, Errors) {
   HostMatrix<float> x = normal_rows(10, 3, Seed{9});
   EXPECT_THROW(run(x, {.clusters = 11}), Error);

@@ -96,5 +96,15 @@ TEST(Footprint, FollowsTheConfiguration) {
                  "a training step"));
 }
 
+TEST(Footprint, SizesSideBySideAreToldApart) {
+  constexpr double kMib = 1 << 20;
+  using Pair = std::pair<std::string, std::string>;
+  EXPECT_EQ(sizes_apart(3.1 * kMib, 12 * 1024 * kMib), Pair("3.1 MiB", "12.0 GiB"));
+  EXPECT_EQ(sizes_apart(0.63 * kMib, 0.58 * kMib), Pair("0.63 MiB", "0.58 MiB"));
+  EXPECT_EQ(sizes_apart(0.634 * kMib, 0.633 * kMib), Pair("0.634 MiB", "0.633 MiB"));
+  EXPECT_EQ(sizes_apart(629146, 629145), Pair("629146 bytes", "629145 bytes"));
+  EXPECT_EQ(sizes_apart(kMib, kMib), Pair("1.0 MiB", "1.0 MiB"));
+}
+
 }  // namespace
 }  // namespace kith

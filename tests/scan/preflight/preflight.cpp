@@ -52,16 +52,25 @@ std::vector<Kind> kinds() {
 
 // 5,000 images are few for the epochs of the quick ones; those for large images enlarge what is always 32 x 32.
 std::vector<std::string> expected_warnings(const std::string& preset, const std::string& kind) {
-  if (preset.starts_with("paper-imagenet") && kind == "cifar-format")
-    return {
-        fmt::format("preset: {} enlarges images of 32 x 32 to 224 x 224; those for any: quick, quick-20min", preset)};
   const bool few = kind == "cifar-format" || kind == "list" || kind == "stl10";  // here without its unlabelled images
-  if ((preset != "quick" && preset != "quick-20min") || !few) return {};
-  const int64_t epochs = preset == "quick" ? 14 : 16, batch = 128, each = 5'000 / batch;
-  return {
-      fmt::format("pretext: {} epochs of 5000 images are {} steps of {}, and it wants 1000 or more: --set "
-                  "pretext.epochs={}, or a smaller batch",
-                  epochs, epochs * each, batch, (1000 + each - 1) / each)};
+  std::vector<std::string> out;
+  if (!few) return out;
+  const auto expect = [&](const char* stage, int64_t epochs, int64_t batch, int64_t wanted) {
+    const int64_t each = 5'000 / batch;
+    out.push_back(
+        fmt::format("{0}: {1} of 5000 images are {2} steps of {3}, and it wants {4} or more: --set "
+                    "{0}.epochs={5}, or a smaller batch",
+                    stage, epochs == 1 ? "1 epoch" : fmt::format("{} epochs", epochs), epochs * each, batch, wanted,
+                    (wanted + each - 1) / each));
+  };
+  if (preset == "quick" || preset == "quick-20min") expect("pretext", preset == "quick" ? 14 : 16, 128, 1000);
+  if (preset.starts_with("quick")) expect("cluster", 10, 512, 500), expect("selflabel", 1, 256, 150);
+  if (preset.starts_with("fast-")) expect("cluster", 50, 512, 500);
+  if (preset == "paper-imagenet100" || preset == "paper-imagenet200") expect("cluster", 100, 1024, 500);
+  if (preset.starts_with("paper-imagenet") && kind == "cifar-format")
+    out.push_back(
+        fmt::format("preset: {} enlarges images of 32 x 32 to 224 x 224; those for any: quick, quick-20min", preset));
+  return out;
 }
 
 TEST(Preflight, EveryPresetPassesOnEveryDataSet) {

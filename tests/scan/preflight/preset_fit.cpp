@@ -70,7 +70,16 @@ TEST(PresetFit, EpochsOfAPresetThatAreFewStepsSayHowMany) {
   EXPECT_EQ(warned("quick", few, {"pretext.epochs=1000"}), Lines{cut});
   EXPECT_EQ(warned("quick", few, {"pretext.epochs=20"}), Lines{cut}) << "who says how many is not asked again";
   EXPECT_EQ(warned("quick", more), Lines{}) << "78 steps, 14 times";
-  EXPECT_EQ(warned("quick", few, {}, {"selflabel"}), Lines{"selflabel.batch: 256 is cut to the 100 train images"});
+  EXPECT_EQ(warned("quick", few, {}, {"cluster", "selflabel", "refine"}),
+            (Lines{"cluster.batch: 512 is cut to the 100 train images",
+                   "cluster: 10 epochs of 100 images are 10 steps of 100, and it wants 500 or more: "
+                   "--set cluster.epochs=500, or a smaller batch",
+                   "selflabel.batch: 256 is cut to the 100 train images",
+                   "selflabel: 1 epoch of 100 images are 1 step of 100, and it wants 150 or more: "
+                   "--set selflabel.epochs=150, or a smaller batch",
+                   "refine.batch: 448 is cut to the 100 train images"}));
+  EXPECT_EQ(warned("quick", more, {}, {"cluster"}).size(), 1u) << "19 steps, 10 times";
+  EXPECT_EQ(warned("quick", images_of("cifar10:d", 50'000, 32, 3), {}, {"cluster", "selflabel"}), Lines{});
 }
 
 TEST(PresetFit, ShardsThatNobodySetNameThePresetAndOnesThatDivide) {

@@ -1,7 +1,9 @@
 // Free memory, read from a folder that looks like a machine's /proc and /sys.
 #include "scan/preflight/resources.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <fstream>
 
@@ -57,6 +59,23 @@ TEST_F(FreeMemory, ObeysTheMemoryGroupInVersion1) {
   write("sys/fs/cgroup/memory/memory.usage_in_bytes", "300000\n");
   write("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 100000\n");
   EXPECT_EQ(free(), 700000);
+}
+
+TEST_F(FreeMemory, ObeysTheLimitOfAddresses) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  rlimit far = before;  // above what any process has mapped, a sanitizer's too
+  far.rlim_cur = rlim_t{1} << 50;
+  if (before.rlim_max < far.rlim_cur) GTEST_SKIP() << "a limit of addresses holds here";
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &far), 0);
+  meminfo();
+  EXPECT_EQ(free(), kAvailable) << "what is mapped is not told";
+  write("proc/self/status", fmt::format("Name: kith\nVmSize: {} kB\n", (int64_t{1} << 40) - 3000));
+  EXPECT_EQ(free(), 3000 * 1024);
+  write("proc/self/status", fmt::format("VmSize: {} kB\n", (int64_t{1} << 40) + 1));
+  EXPECT_EQ(free(), 0);
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_EQ(free(), kAvailable) << "no limit";
 }
 
 TEST(FreeDisk, IsThatOfTheNearestFolderThatIsThere) {

@@ -45,6 +45,21 @@ TEST(Estimate, FastPresetsFitTheirTimeAtTheMeasuredRate) {
   }
 }
 
+TEST(Estimate, EvaluationCountsItsBaselines) {
+  DataShape shape{1000, 100, 8, 8, 1, 10};
+  const auto flops = [&](const char* restarts) {
+    return estimate(load_config("quick", {std::string("evaluate.kmeans_restarts=") + restarts}), shape).back().flops;
+  };
+  EXPECT_EQ(flops("1"), flops("1000")) << "without labels there are none";
+  shape.labelled = true;
+  const double each = flops("2") - flops("1");
+  EXPECT_GT(each, 30 * 2. * 1000 * 10 * 64);
+  EXPECT_LT(each, 300 * 2. * 1000 * 10 * (64 + 512));
+  EXPECT_NEAR(flops("1000") - flops("1"), 999 * each, 1e-9 * 999 * each);
+  shape.train = 9;
+  EXPECT_EQ(flops("1"), flops("1000")) << "nine images make no ten clusters";
+}
+
 TEST(Estimate, RatesFollowTheDevice) {
   const double bf16 = cuda_rate(DType::bf16, false).flops, f32 = cuda_rate(DType::f32, false).flops;
   const double tf32 = cuda_rate(DType::f32, true).flops;

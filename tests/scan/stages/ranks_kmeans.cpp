@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,27 @@ TEST(RanksKMeans, CentroidsAreTheSameOnAllRanks) {
       EXPECT_EQ(centroids.to_host(), want);
       EXPECT_EQ(mean, distance);
     });
+  }
+}
+
+// A stop waits for one seeding, not for a thousand, on however many ranks; it is rank 0 that is asked.
+TEST(RanksKMeans, AStopEndsTheBaselinesBetweenRestarts) {
+  struct Asked : Recorder {
+    mutable std::atomic<int> questions = 0;
+    bool stop_requested() const override { return ++questions >= 3; }
+  };
+  TinyRun tiny("ranks_stopped", untrained());
+  on_ranks_of(tiny, 1, [](Session& s) { pretext(s); });
+  tiny.config.evaluate.kmeans_restarts = 1000;
+  for (const int count : {1, 3}) {
+    Asked asked;
+    EXPECT_THROW(on_ranks_of(tiny, count,
+                             [&](Session& s) {
+                               Session stopped{s.ctx, s.config, s.data, s.dir, asked};
+                               kmeans_baselines(stopped, 3);
+                             }),
+                 Interrupted);
+    EXPECT_EQ(asked.questions, 3) << count << " ranks: the third question is behind the third seeding";
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/core/check.h"
 #include "scan/run/timing.h"
+#include "scan/train/lower_rate.h"
 #include "scan/train/step_readback.h"
 #include "tests/scan/stages/stages_support.h"
 #include "tests/support/flipped.h"
@@ -189,6 +190,20 @@ TEST(Trainer, DivergenceNamesStageEpochAndStep) {
   const std::string error = error_of([&] { train(fake.session(), fake.training(20, 2, 5)); });
   for (const char* part : {"pretext", "loss became nan", "epoch 2", "step 2", "1.5", "pretext.schedule.lr="})
     EXPECT_NE(error.find(part), std::string::npos) << error;
+}
+
+TEST(Trainer, TheLowerRateThatIsAdvisedIsWorthATry) {
+  const auto hint = [](OptimizerKind kind, double lr) {
+    TrainConfig t;
+    t.optimizer.kind = kind, t.schedule.lr = lr;
+    return lower_rate_hint("cluster", t);
+  };
+  const std::string begin = "; try a lower learning rate, --set cluster.schedule.lr=";
+  EXPECT_EQ(hint(OptimizerKind::sgd, 0.4), begin + "0.1");
+  EXPECT_EQ(hint(OptimizerKind::sgd, 1e30), begin + "1");
+  EXPECT_EQ(hint(OptimizerKind::adamw, 2e-3), begin + "0.0005");
+  EXPECT_EQ(hint(OptimizerKind::adam, 1e30), begin + "0.002");
+  EXPECT_EQ(hint(OptimizerKind::adam, 1e-20), "") << "it is not the rate";
 }
 
 TEST(Trainer, SmallDataSetsCutTheBatch) {
