@@ -89,10 +89,10 @@ std::optional<json> kept_cluster_count(const std::filesystem::path& dir, std::sp
     if (!kept.at("best").is_number_integer()) return {};  // beyond 64 bits: a float, of which no integer can be made
     for (const json& at : kept.at("curve")) {
       if (!at.at("clusters").is_number_integer()) return {};
-      const int clusters = at.at("clusters").get<int>();
+      const auto clusters = at.at("clusters").get<int64_t>();
       if (std::ranges::find(candidates, clusters) == candidates.end()) return {};
       most = std::max(most, at.at("silhouette").get<double>());
-      if (kept.at("best").get<int>() == clusters) of_best = at.at("silhouette").get<double>();
+      if (kept.at("best").get<int64_t>() == clusters) of_best = at.at("silhouette").get<double>();
     }
     if (of_best > kNone && of_best == most) return kept;
   } catch (const json::exception&) {  // emptied, cut, or of something else

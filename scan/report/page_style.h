@@ -97,6 +97,7 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 20px; }
   .prototype img { width: 60px; }
   .samples img { width: 40px; border-width: 2px; }
   .scroll svg { min-width: min(var(--width), 520px); }
+  .scroll .heat { min-width: var(--width); }
   .scroll .values { min-width: calc(.85 * var(--width)); }
   .dots .name { font-size: 15px; }
   .dots .tick, .dots .label { font-size: 14px; }

@@ -38,7 +38,7 @@ class Pages : public Runs {
     EXPECT_EQ(value("[...document.querySelectorAll('svg text, th, td, small, figcaption, p')]"
                     ".filter(e => e.textContent.trim()).filter(e => {"
                     "  const m = e.getScreenCTM ? e.getScreenCTM() : {a: 1, b: 0};"
-                    "  return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(m.a, m.b) < 7.5;"
+                    "  return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(m.a, m.b) < 9.5;"
                     "}).map(e => e.textContent)"),
               json::array());
     // Names of methods in two lines at most.

@@ -16,6 +16,7 @@
 #include "scan/ablate/grid.h"
 #include "scan/ablate/grid_copy.h"
 #include "scan/config/config.h"
+#include "scan/features/cluster_count.h"
 #include "scan/features/run.h"
 #include "scan/features/settings.h"
 #include "scan/metrics/neighbour_lists.h"
@@ -31,6 +32,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kRecord =
     R"({"mine":{"data":{"train":"0a"},"fields":{"mine.k":"5"},"inputs":{"features_train.npy":"1b"},)"
     R"("outputs":{"neighbours.npy":"2c"},"version":"0.1.0","under_way":false}})";
+
+constexpr int kCandidates[] = {5, 10};
 
 File bytes_of_text(const std::string& text) { return {text.begin(), text.end()}; }
 
@@ -82,6 +85,9 @@ std::vector<Reader> readers(const fs::path& folder) {
       {"features", {"0a"}},
       {"settings",
        to_json(resolve({.method = "temi", .clusters = "5,10", .unit = {}, .standardised = {}, .overrides = {}}))}};
+  const File counts = written("clusters.json", [](const fs::path& p) {
+    keep_cluster_count(p.parent_path(), {.best = 10, .curve = {{5, .25}, {10, .5}}});
+  });
   const std::string labels("\0\0\x08\x01\0\0\0\x02\0\x01", 10);
   for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"})
     data::write_file(folder / name, {data::as_bytes(labels)});
@@ -107,6 +113,7 @@ std::vector<Reader> readers(const fs::path& folder) {
        [](const fs::path& p) { load_grid(p.string()); }},
       {"checkpoint.safetensors", checkpoint, [](const fs::path& p) { read_checkpoint_file(p, "begin anew"); }},
       {"run.json", bytes_of_text(row_run.dump()), [](const fs::path& p) { read_run_file(p.parent_path()); }},
+      {"clusters.json", counts, [](const fs::path& p) { lost_cluster_count(p.parent_path(), kCandidates); }},
       {"pictures.cache", cache, [](const fs::path& p) { data::open_picture_cache(p, "s", 3); }},
       {plan_file.filename(), plans, [device](const fs::path& p) { PlanStore(device, p.parent_path()); }},
       {"a.txt", bytes_of_text("a.png\tcat\nb.png\tdog\nc.jpg\tcat\n"), [](const fs::path& p) { data::list_file(p); }},

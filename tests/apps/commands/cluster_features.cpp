@@ -214,10 +214,11 @@ TEST_F(ClusterProgram, TheNumberOfClustersIsChosenAnewWhereItWasLost) {
            std::string::npos;
   };
   EXPECT_EQ(kith(command("run", dry)).out.find("clusters.json"), std::string::npos);
-  std::string edited = whole, text = whole;
+  std::string edited = whole, text = whole, beyond = whole;
   edited.replace(edited.find("\"best\": 3"), 9, "\"best\": 5");
   text.replace(text.find("\"best\": 3"), 9, "\"best\": \"3\"");
-  for (const std::string& bytes : {edited, text, std::string(), whole.substr(0, whole.size() / 2)}) {
+  beyond.replace(beyond.find("\"best\": 3"), 9, "\"best\": 4294967299");  // 3 in the lower 32 bits
+  for (const std::string& bytes : {edited, text, beyond, std::string(), whole.substr(0, whole.size() / 2)}) {
     std::ofstream(file, std::ios::binary) << bytes;
     EXPECT_TRUE(says("not as it was written")) << bytes;
     const Outcome o = kith(command("run", settings));
