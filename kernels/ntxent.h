@@ -24,9 +24,12 @@
 //         added in an order that the shapes fix. On CUDA parts of a row's sums are as many as fill the queue's
 //         multiprocessors, so that devices with other numbers of them may differ in the last bits; those of bf16 forward of
 //         NT-Xent follow from its rows alone, from 2048 of them on and from whether compute capability is 9.0.
-// bf16    The rows of every product are rounded to bf16, and so are the weights of backward's, g_i P_ik / tau or of one array
-//         (g_i P_ik + g_k P_ki) / tau; the share of the positives, -W's second term, is f32's. On the CPU it is fast by
-//         fast_bf16 of kernels/gemm_bf16.h, and right everywhere.
+// bf16    All rows are rounded to bf16: anchors, keys, and both of a positive pair. So are the weights of backward's products,
+//         g_i P_ik / tau or of one array (g_i P_ik + g_k P_ki) / tau. Scores, sums and the weight of the positive's share, g_i /
+//         tau, are f32's. So the loss is that of the rounded rows up to f32's errors, and the gradients are its gradients by
+//         the rounded rows, up to 2^-8 of each weight of a product. (A positive's score of the rows as they are would be up to
+//         2^-7 / tau away from its own term in lse: losses below that would be noise, negative ones among them.) On the CPU it
+//         is fast by fast_bf16 of kernels/gemm_bf16.h, and right everywhere.
 // Errors  Error on counts outside these limits, tau <= 0, sizes that disagree, no gradient wanted. A positive that is no key or
 //         is the anchor itself: Error on the CPU; on a device NaN for that anchor's loss and danchors, and nothing from its
 //         positive in dkeys. A NaN in an anchor reaches its loss and danchors and the dkeys of all it is compared with; one in

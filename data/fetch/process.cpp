@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include "data/formats/files.h"
 
@@ -55,9 +56,14 @@ std::string first_complaint(const std::string& errors) {
   return last;
 }
 
-}  // namespace
+struct Ran {
+  int error = 0;   // why it did not start
+  int status = 0;  // of waitpid
+  std::string text;
+};
 
-Finished run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
+// Runs a program and reads what it writes to `kept`, stdout or stderr; the other one and stdin are closed.
+Ran run(const std::vector<std::string>& arguments, const std::filesystem::path& folder, int kept) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -67,24 +73,36 @@ Finished run_program(const std::vector<std::string>& arguments, const std::files
   FileActions actions;
   posix_spawn_file_actions_addchdir_np(actions.get(), folder.c_str());
   posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(actions.get(), STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(actions.get(), ends[1], STDERR_FILENO);
+  posix_spawn_file_actions_addopen(actions.get(), kept == STDOUT_FILENO ? STDERR_FILENO : STDOUT_FILENO, "/dev/null",
+                                   O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(actions.get(), ends[1], kept);
+  Ran ran;
   pid_t child = 0;
-  const int error = ::posix_spawnp(&child, argv[0], actions.get(), nullptr, argv.data(), environ);
+  ran.error = ::posix_spawnp(&child, argv[0], actions.get(), nullptr, argv.data(), environ);
   ::close(ends[1]);
-  const std::string errors = error == 0 ? read_to_end(ends[0]) : std::string();
+  if (ran.error == 0) ran.text = read_to_end(ends[0]);
   ::close(ends[0]);
+  while (ran.error == 0 && ::waitpid(child, &ran.status, 0) < 0)
+    if (errno != EINTR) fail("cannot wait for {}: {}", arguments[0], std::strerror(errno));
+  return ran;
+}
+
+}  // namespace
+
+Finished run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
+  const auto [error, status, errors] = run(arguments, folder, STDERR_FILENO);
   if (error == ENOENT && std::filesystem::is_directory(folder)) fail("{} is not installed", arguments[0]);
   if (error != 0) fail("cannot start {}: {}", arguments[0], std::strerror(error));
-
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) fail("cannot wait for {}: {}", arguments[0], std::strerror(errno));
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + signal;
   if (code == 128 + SIGINT || code == 128 + SIGTERM) throw Stopped(fmt::format("{} was stopped", arguments[0]));
   if (signal != 0) fail("{} was ended by signal {}", arguments[0], signal);
   return {code, first_complaint(errors)};
+}
+
+std::string output_of(const std::vector<std::string>& arguments) {
+  Ran ran = run(arguments, ".", STDOUT_FILENO);
+  return ran.error == 0 && ran.status == 0 ? std::move(ran.text) : std::string();
 }
 
 void expect_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {

@@ -1,4 +1,4 @@
-// Other programs, started from an argument vector: no shell reads a path. Inside data/ only.
+// Other programs, started from an argument vector: no shell reads a path. Inside data/, and for the tools of bench/.
 #pragma once
 #include <filesystem>
 #include <stdexcept>
@@ -19,6 +19,10 @@ struct Stopped : std::runtime_error {
 
 // Runs arguments[0], found on PATH, in `folder`, with stdin and stdout closed. Error when it cannot be started.
 Finished run_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder);
+
+// What arguments[0], found on PATH, writes to stdout, of which the first 64 KiB; with stdin and stderr closed. Empty when it cannot
+// be started or fails.
+std::string output_of(const std::vector<std::string>& arguments);
 
 // run_program, and Error "PROGRAM: message" on any exit status but 0.
 void expect_program(const std::vector<std::string>& arguments, const std::filesystem::path& folder);

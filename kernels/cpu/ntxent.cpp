@@ -142,7 +142,7 @@ void backward_anchors(const NtXentBackward<float>& a, const Operands& x) {
       Weights(s.get(), i, k, 1 / a.tau, a.products)
           .add_product(Op::none, x.keys, a.danchors, k.first == 0 ? a.write_danchors : Write::add);
       for_positives(a, i, k, [&](int64_t r, int64_t c) {
-        subtract_row(a.dloss[i.first + r] / a.tau, a.keys.row(k.first + c), a.danchors.row(i.first + r));
+        x.keys.subtract(a.dloss[i.first + r] / a.tau, k.first + c, a.danchors.row(i.first + r));
       });
     });
   });
@@ -157,7 +157,7 @@ void backward_keys(const NtXentBackward<float>& a, const Operands& x, Write writ
       Weights(s.get(), i, k, 1 / a.tau, a.products)
           .add_product(Op::transpose, x.anchors, a.dkeys, i.first == 0 ? write : Write::add);
       for_positives(a, i, k, [&](int64_t r, int64_t c) {
-        subtract_row(a.dloss[i.first + r] / a.tau, a.anchors.row(i.first + r), a.dkeys.row(k.first + c));
+        x.anchors.subtract(a.dloss[i.first + r] / a.tau, i.first + r, a.dkeys.row(k.first + c));
       });
     });
   });

@@ -64,7 +64,7 @@ void add_square_tile(const NtXentBackward<float>& a, const ProductRows& z, Block
   weights.add_product(Op::none, z, a.danchors, diagonal ? a.write_danchors : Write::add);
   if (!diagonal) return weights.add_product(Op::transpose, z, a.danchors, Write::add);
   for (int64_t r = i.first; r < i.first + i.count; ++r)
-    subtract_row((a.dloss[r] + a.dloss[r ^ 1]) / a.tau, z.f32.row(r ^ 1), a.danchors.row(r));
+    z.subtract((a.dloss[r] + a.dloss[r ^ 1]) / a.tau, r ^ 1, a.danchors.row(r));
 }
 
 std::optional<CommonShift> common_shift(const ProductRows& z, float tau) {

@@ -33,6 +33,12 @@ double ProductRows::largest_square() const {
   return products() == Products::f32 ? largest : largest * (1 + 0x1p-8) * (1 + 0x1p-8);
 }
 
+void ProductRows::subtract(float weight, int64_t row, std::span<float> from) const {
+  const std::span<const float> as_is = f32.row(row);
+  for (size_t d = 0; d < from.size(); ++d)
+    from[d] -= weight * (products() == Products::f32 ? as_is[d] : widen(rounded(row)[d]));
+}
+
 void product_tile(const ProductRows& a, Block rows, const ProductRows& b, Block cols, float alpha, float* s) {
   const int64_t dim = a.f32.cols;
   if (a.products() == Products::f32) {

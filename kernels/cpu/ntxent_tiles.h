@@ -1,7 +1,7 @@
 // Products of NT-Xent, of f32 rows or of rows rounded to bf16, tile by tile; and how positives are found in a tile.
 //
-// As in the CUDA kernels, bf16 products round the rows and the weights; sums, exponentials and the share of the positives
-// are f32's.
+// As in the CUDA kernels, bf16 products round the rows, also where they are positives, and the weights of products; sums,
+// exponentials and the weights of positives are f32's.
 #pragma once
 #include "kernels/core/bf16.h"
 #include "kernels/cpu/aligned.h"
@@ -19,7 +19,8 @@ class ProductRows {
   Products products() const { return rounded_.empty() ? Products::f32 : Products::bf16; }
   const bf16* rounded(int64_t row) const { return rounded_.data() + row * width_; }
   double largest_square() const;  // a bound of a row's product with itself; infinite where a row is not finite
-  int64_t width() const { return width_; }  // of a rounded row, filled up with zeros
+  int64_t width() const { return width_; }                                // of a rounded row, filled up with zeros
+  void subtract(float weight, int64_t row, std::span<float> from) const;  // from -= weight times a row
 
  private:
   int64_t width_;
@@ -50,11 +51,6 @@ void for_positives(const Arguments& a, Block rows, Block cols, F&& f) {
     const int64_t k = positive_of(a, rows.first + i) - cols.first;
     if (k >= 0 && k < cols.count) f(i, k);
   }
-}
-
-// to -= weight from, of one row.
-inline void subtract_row(float weight, std::span<const float> from, std::span<float> to) {
-  for (size_t d = 0; d < to.size(); ++d) to[d] -= weight * from[d];
 }
 
 // Even, so that a row and its partner stand in one block; depends on the problem alone, so results do too.

@@ -23,6 +23,7 @@ __device__ __forceinline__ bool any_is(const int32_t* positive, int first, int e
 }
 
 // A warp per anchor: the first one of a positive adds the shares of all.
+template <Products P>
 __global__ void __launch_bounds__(kThreads)
     positives_kernel(const Pass p, const float* __restrict__ dloss, float* __restrict__ dkeys) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -40,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int part = 0; part < kMaxDim / kWarp; ++part) {
         const int d = part * kWarp + lane;
-        if (d < p.dim) sum[part] += weight * p.rows[int64_t{k} * p.dim + d];
+        if (d < p.dim) sum[part] += weight * as_product<P>(p.rows[int64_t{k} * p.dim + d]);
       }
     }
   }
@@ -64,9 +65,10 @@ bool at_least(int64_t rows, const Arguments& a) {
 
 }  // namespace
 
-void ntxent_add_positives(const NtXentBackward<float>& a, Queue q) {
+void ntxent_add_positives(const NtXentBackward<float>& a, Products products, Queue q) {
   const Pass p = rows_are_anchors(a);
-  launch("ntxent_add_positives", positives_kernel,
+  launch("ntxent_add_positives",
+         products == Products::bf16 ? positives_kernel<Products::bf16> : positives_kernel<Products::f32>,
          {.grid = dim3(static_cast<unsigned>(ceil_div(p.row_count, kRows))), .block = dim3(kThreads)}, q, p,
          a.dloss.data(), a.dkeys.data);
 }

@@ -11,6 +11,7 @@
 // where columns are split among blocks.
 #include <cmath>
 
+#include "kernels/cuda/core/splits.h"
 #include "kernels/cuda/ntxent_sm90.cuh"
 
 namespace kith::kernels::cuda {
@@ -214,7 +215,7 @@ void run(const Pass& p, const Gradient& g, Queue q) {
 
 bool ntxent_backward_sm90(const NtXentBackward<float>& a, Queue q) {
   if (!sm90::serves(rows_are_anchors(a), a.tau, q)) return false;
-  for_each_pass(a, q,
+  for_each_pass(a, Products::bf16, q,
                 [&](const Pass& p, const Gradient& g) { with_dim(p, [&](auto dim) { run<dim.value>(p, g, q); }); });
   return true;
 }

@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 }  // namespace
 
 void ntxent_backward_f32(const NtXentBackward<float>& a, Queue q) {
-  for_each_pass(a, q, [&](const Pass& p, const Gradient& g) {
+  for_each_pass(a, Products::f32, q, [&](const Pass& p, const Gradient& g) {
     with_dim(p, [&](auto dim) {
       constexpr int kDim = dim.value;
       constexpr size_t kBytes = Tile<kDim>::kBackwardBytes;

@@ -12,8 +12,8 @@ __device__ __forceinline__ float2 contribution(const Pass& p, const Upstream& si
   return make_float2(R == Range::bounded ? v.x * expf(p.inv_tau - v.y) : v.x, v.y);
 }
 
-// One element of the gradient, from its sum of weights times columns: the positive in f32. A row of NT-Xent is the positive of
-// its own, and both shares are one.
+// One element of the gradient, from its sum of weights times columns: the positive by its weight in
+// f32. A row of NT-Xent is the positive of its own, and both shares are one.
 __device__ __forceinline__ void finish(const Pass& p, const Gradient& g, int row, int d, float sum) {
   float weight = 0.f;
   int k = -1;
@@ -26,7 +26,7 @@ __device__ __forceinline__ void finish(const Pass& p, const Gradient& g, int row
     if (k >= 0) weight += g.column.dloss[k];
   }
   if (k >= 0)
-    sum -= weight * p.columns[int64_t{k} * p.dim + d];
+    sum -= weight * as_product<Products::bf16>(p.columns[int64_t{k} * p.dim + d]);
   else
     sum += weight;  // NaN where a positive is no key
   put(g.out + int64_t{row} * p.dim + d, p.inv_tau * sum, g.add);

@@ -1,6 +1,6 @@
 // The bf16 path: tiles of 16-row sets through mma.sync m16n8k16, operands in bf16, everything else in f32. Forward of anchors
 // against keys; of NT-Xent, whose scores are symmetric, it is ntxent_mma_pairs.cu, backward ntxent_mma_backward.cu, what all
-// share ntxent_tiles.cuh.
+// share ntxent_tiles.cuh, how a problem is cut ntxent_plan.cuh.
 //
 // z is rounded to bf16 rows of Dim elements (dim padded to 32, 64, 128 or 256 with zeros), while a tile is loaded or, for
 // many rows, once by a launch before. A warp holds one or two sets of 16 anchors as matrix fragments in registers; the block
@@ -9,13 +9,13 @@
 //
 // Column tiles are divided among `splits` blocks where the rows alone would not fill the device, two or more to a block so
 // that one arrives while another is multiplied. The last block of a row tile to finish adds the splits in their order, and the
-// positive pair in f32: one launch, and the same bits in every run, whichever block is last.
+// score of the positive: one launch, and the same bits in every run, whichever block is last.
 //
 // Rows of shared memory are Dim + 8 elements apart: 16 bytes past a multiple of 128, so the 8 rows of an ldmatrix meet no
 // bank twice. Traffic L2 -> SM: 2 M N Dim / rows of a block B of tiles and 2 splits M Dim B of anchors, twice that where
 // they are rounded on the way. Memory: the copies, 2 (M + N) Dim B, where there are any; 8 splits M B.
 #include "kernels/cuda/core/ticket.cuh"
-#include "kernels/cuda/ntxent_tiles.cuh"
+#include "kernels/cuda/ntxent_plan.cuh"
 
 namespace kith::kernels::cuda {
 namespace {

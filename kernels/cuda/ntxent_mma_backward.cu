@@ -18,6 +18,7 @@
 
 #include "kernels/cuda/core/ticket.cuh"
 #include "kernels/cuda/ntxent_gradient.cuh"
+#include "kernels/cuda/ntxent_plan.cuh"
 
 namespace kith::kernels::cuda {
 namespace {
@@ -183,7 +184,7 @@ void ntxent_add_splits(const Pass& p, const Gradient& g, const float* partial, i
 }
 
 void ntxent_backward_mma(const NtXentBackward<float>& a, Queue q, Operands operands) {
-  for_each_pass(a, q, [&](const Pass& p, const Gradient& g) {
+  for_each_pass(a, Products::bf16, q, [&](const Pass& p, const Gradient& g) {
     const Plan plan(p, a.tau, operands);
     Scratch<__nv_bfloat16> copy(plan.copy_elements(), q);
     ntxent_prepare(plan, p, copy.data(), q);

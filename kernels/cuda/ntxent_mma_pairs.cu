@@ -14,7 +14,7 @@
 // copy, where there is one; 4 groups rows B.
 #include "kernels/cuda/core/ticket.cuh"
 #include "kernels/cuda/ntxent_groups.cuh"
-#include "kernels/cuda/ntxent_tiles.cuh"
+#include "kernels/cuda/ntxent_plan.cuh"
 
 namespace kith::kernels::cuda {
 namespace {

@@ -1,6 +1,8 @@
 // A pass of the contrastive loss: every row meets every column. Of forward and of danchors the anchors are the rows and the keys
 // the columns; of dkeys it is the other way round; of NT-Xent, where all rows are both, one pass of backward gives all.
 #pragma once
+#include <cuda_bf16.h>
+
 #include <climits>
 
 #include "kernels/cuda/core/launch.cuh"
@@ -42,6 +44,12 @@ struct Gradient {
   bool add;
 };
 
+// A row's element as products take it.
+template <Products P>
+__device__ __forceinline__ float as_product(float x) {
+  return P == Products::bf16 ? __bfloat162float(__float2bfloat16(x)) : x;
+}
+
 // dL/dloss and lse of one anchor. Of none: what makes every weight g exp(s - lse) zero.
 __device__ __forceinline__ float2 upstream_of(const Upstream& side, int k) {
   return side.lse == nullptr ? make_float2(0.f, INFINITY) : make_float2(side.dloss[k], side.lse[k]);
@@ -70,12 +78,13 @@ inline Pass rows_are_keys(const NtXentBackward<float>& a) {
   return p;
 }
 
-// Adds to dkeys what anchors with given positives owe those: -g_i a_i / tau, in the order of the anchors.
-void ntxent_add_positives(const NtXentBackward<float>&, Queue);
+// Adds to dkeys what anchors with given positives owe those: -g_i a_i / tau, in the order of the anchors, whose rows are rounded
+// where products are bf16.
+void ntxent_add_positives(const NtXentBackward<float>&, Products, Queue);
 
-// f(pass, gradient) for what `a` wants.
+// f(pass, gradient) for what `a` wants by a path of such products.
 template <class F>
-void for_each_pass(const NtXentBackward<float>& a, Queue q, F f) {
+void for_each_pass(const NtXentBackward<float>& a, Products products, Queue q, F f) {
   const Upstream anchors{a.lse.data(), a.dloss.data()};
   const bool one_array = a.danchors.data == a.dkeys.data, add = a.write_danchors == Write::add;
   const Pass p = rows_are_anchors(a);
@@ -84,7 +93,7 @@ void for_each_pass(const NtXentBackward<float>& a, Queue q, F f) {
   if (a.dkeys.data == nullptr) return;
   f(rows_are_keys(a),
     Gradient{{}, anchors, a.positive.empty(), a.dkeys.data, one_array || a.write_dkeys == Write::add});
-  if (!a.positive.empty()) ntxent_add_positives(a, q);
+  if (!a.positive.empty()) ntxent_add_positives(a, products, q);
 }
 
 }  // namespace kith::kernels::cuda

@@ -12,6 +12,8 @@
 // all, and of columns 2 rows Dim B a block, or another rows^2 Dim / side B where groups have several tiles of them. Shared memory
 // is read 6 KiB for 64 x 128 x 16 products, 48 clocks of 64. Memory: 2 rows Dim B of the copy, and 4 (2 groups + parts groups)
 // rows B of sums.
+#include <algorithm>
+
 #include "kernels/cuda/core/named_barrier.cuh"
 #include "kernels/cuda/ntxent_sm90.cuh"
 #include "kernels/cuda/ntxent_sm90_walk.cuh"

@@ -36,10 +36,10 @@ void expect_oracle(const ContrastShape& shape, float tau, Products products) {
   const bool is_bf16 = products == Products::bf16;
   Contrast<float> c = contrast(shape, tau);
   c.products = products;
-  for (HostMatrix<float>* m : {&c.anchors, &c.keys})  // both sides multiply the same operands
+  const Got got = run(c);
+  for (HostMatrix<float>* m : {&c.anchors, &c.keys})  // as the products take them
     for (float& v : m->values) v = is_bf16 ? widen(narrow(v)) : v;
   const Contrasted want = oracle(widen(c));
-  const Got got = run(c);
   // As in ntxent.cpp: s of unit rows has error sqrt(dim) u / tau plus the rounding of 1 / tau, a sum of n exponentials
   // sqrt(n) u; factor 4 in hand. A weight of the gradients has the relative error of its exponential, of s and of lse, and
   // their sums sqrt(n) u. bf16: sums may be cut off, 2 u, and weights are rounded, 2^-8.
@@ -164,6 +164,38 @@ TEST(NtXentKeys, TheSquareCaseIsOneCase) {
   EXPECT_TRUE(close(general_lse, want.lse, {.abs = e}));
   for (const std::vector<float>* got : {&square.values, &one.values, &sum})
     EXPECT_TRUE(within(*got, dz, size, relative, std::numeric_limits<float>::min()));
+}
+
+// With an lse far above every score all P are 0, and gradients are the shares of the positives alone: of rounded rows, where
+// products are of bf16.
+TEST(NtXentKeys, PositivesShareTheRowsOfTheProducts) {
+  for (const ContrastShape& shape : {ContrastShape{66, 300, 20, kNoSelf, Positives::shared},
+                                     {66, 300, 20, 8, Positives::partners},
+                                     {258, 258, 20, 0, Positives::partners}})
+    for (const Products products : {Products::f32, Products::bf16}) {
+      Contrast<float> c = contrast(shape, 0.2f);
+      c.products = products;
+      HostMatrix<float> danchors(shape.anchors, shape.dim), dkeys(shape.keys, shape.dim);
+      const bool square = shape.anchors == shape.keys;
+      const std::vector<float> lse(c.dloss.size(), 1000.f);
+      auto backward = c.backward(lse, danchors.view(), square ? danchors.view() : dkeys.view());
+      if (square) backward.keys = backward.anchors;
+      ntxent_backward(backward, Queue{});
+      HostMatrix<double> want_anchors(shape.anchors, shape.dim), want_keys(shape.keys, shape.dim);
+      for (int64_t i = 0; i < shape.anchors; ++i)
+        for (int64_t d = 0, k = positive_of(backward, i); d < shape.dim; ++d) {
+          const auto taken = [&](float v) { return products == Products::bf16 ? widen(narrow(v)) : v; };
+          const double share = c.dloss[i] / 0.2;
+          want_anchors.view().row(i)[d] -= share * taken(backward.keys.row(k)[d]);
+          (square ? want_anchors : want_keys).view().row(k)[d] -= share * taken(backward.anchors.row(i)[d]);
+        }
+      // At most 22 anchors share a positive: a product, a sum and a quotient each.
+      double largest = 0;
+      for (const float g : c.dloss) largest = std::max(largest, std::abs(double{g}));
+      const Tolerance tol{.abs = 3 * 22 * kUnit * 22 * largest / 0.2};
+      EXPECT_TRUE(close(danchors.values, want_anchors.values, tol));
+      EXPECT_TRUE(close(dkeys.values, want_keys.values, tol));
+    }
 }
 
 TEST(NtXentKeys, EachGradientIsWantedOrNotAndAddedOrNot) {

@@ -170,7 +170,7 @@ TEST(SimtNamedBarriers, HandOver) {
   EXPECT_TRUE(counts.find("of 64 threads meets one of 96") != std::string::npos ||
               counts.find("of 96 threads meets one of 64") != std::string::npos)
       << counts;
-  EXPECT_FAULT(run(Named::never_arrives), "bar.sync 1 (line ");
+  EXPECT_FAULT(run(Named::never_arrives), "bar.sync 1 (kernels/cuda/core/named_barrier.cuh:");
   EXPECT_FAULT(run(Named::never_arrives), "32 of 64 threads have arrived");
   EXPECT_FAULT(run(Named::left_over), "ends with 32 of 64 threads at its barrier 3");
   EXPECT_FAULT(run(Named::name_of_all), "names are 1 to 15, and 0 __syncthreads'");

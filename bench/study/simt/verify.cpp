@@ -2,13 +2,12 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <array>
-#include <cstdio>
-#include <memory>
 #include <ostream>
+#include <sstream>
 #include <string_view>
 
 #include "bench/study/simt/study.h"
+#include "data/fetch/process.h"
 
 namespace kith::study {
 
@@ -93,16 +92,11 @@ std::string source_line(const simt::Fault& fault) {
   if (of_access == nullptr || of_access->site == nullptr || dladdr(of_access->site, &info) == 0 ||
       info.dli_fname == nullptr)
     return "";
-  if (std::string_view(info.dli_fname).find('\'') != std::string_view::npos) return "";
   const auto offset = reinterpret_cast<uintptr_t>(of_access->site) - reinterpret_cast<uintptr_t>(info.dli_fbase) - 1;
-  const std::string command = fmt::format("addr2line -i -e '{}' {:#x} 2>/dev/null", info.dli_fname, offset);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(popen(command.c_str(), "r"), pclose);
-  if (lines == nullptr) return "";
+  std::istringstream lines(data::output_of({"addr2line", "-i", "-e", info.dli_fname, fmt::format("{:#x}", offset)}));
   std::string found;
-  std::array<char, 4096> buffer;
-  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), lines.get()) != nullptr) {
-    std::string line(buffer.data());
-    line = line.substr(0, line.find_first_of(" \n"));  // "(discriminator 2)" goes
+  for (std::string line; std::getline(lines, line);) {
+    line = line.substr(0, line.find(" (discriminator"));
     if (line.empty() || line.starts_with("??") || line.ends_with(":?") || line.ends_with(":0")) continue;
     const bool of_kernel = line.find(".cu:") != std::string::npos;
     if (found.empty() || of_kernel) found = line;

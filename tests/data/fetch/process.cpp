@@ -26,5 +26,13 @@ TEST(Process, GivesStatusAndFirstComplaint) {
   EXPECT_TRUE(fs::exists(dir / "a 'b\" $c;"));
 }
 
+TEST(Process, GivesWhatAProgramWrites) {
+  EXPECT_EQ(data::output_of({"printf", "%s\\n", "a 'b\" $c;", "two"}), "a 'b\" $c;\ntwo\n");
+  EXPECT_EQ(data::output_of({"sh", "-c", "cat; echo out; echo bad >&2"}), "out\n");
+  EXPECT_EQ(data::output_of({"sh", "-c", "echo out; exit 3"}), "");
+  EXPECT_EQ(data::output_of({"sh", "-c", "echo out; kill -9 $$"}), "");
+  EXPECT_EQ(data::output_of({"kith-no-such-program"}), "");
+}
+
 }  // namespace
 }  // namespace kith

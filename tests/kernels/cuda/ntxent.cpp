@@ -17,8 +17,8 @@ TEST_F(NtXentCuda, F32MatchesTheOracle) {
                                   {32, 256},
                                   {34, 255},
                                   {200, 140}})
-    expect_oracle(draw(rows, dim, Path::f32), 0.2f, normal(rows, Seed{3}), Path::f32);
-  expect_oracle(draw(66, 36, Path::f32), 0.2f, normal(66, Seed{3}), Path::f32, 1);
+    expect_oracle(draw(rows, dim), 0.2f, normal(rows, Seed{3}), Path::f32);
+  expect_oracle(draw(66, 36), 0.2f, normal(66, Seed{3}), Path::f32, 1);
 }
 
 TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
@@ -39,8 +39,8 @@ TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
                                     {66, 129},
                                     {34, 255},
                                     {34, 256}})
-      expect_oracle(draw(rows, dim, path), 0.2f, normal(rows, Seed{3}), path);
-  expect_oracle(draw(66, 36, Path::converted), 0.2f, normal(66, Seed{3}), Path::converted, 1);
+      expect_oracle(draw(rows, dim), 0.2f, normal(rows, Seed{3}), path);
+  expect_oracle(draw(66, 36), 0.2f, normal(66, Seed{3}), Path::converted, 1);
 }
 
 // Groups of forward that are more than one block's rows: two or three of 128, 256 or 512 rows, of which the last has 2, 64 or
@@ -48,14 +48,14 @@ TEST_F(NtXentCuda, Bf16MatchesTheOracle) {
 TEST_F(NtXentCuda, GroupsOfSeveralBlocksRows) {
   for (const Path path : {Path::converted, Path::prepared})
     for (const auto& [rows, few] : {std::pair{130, 2}, {258, 2}, {258, 1}, {320, 3}, {386, 2}})
-      expect_oracle(draw(rows, 12, path), 0.2f, normal(rows, Seed{3}), path, 0, {.most_groups = few});
+      expect_oracle(draw(rows, 12), 0.2f, normal(rows, Seed{3}), path, 0, {.most_groups = few});
 }
 
 // What the sums are made of follows from the rows alone: the same bits on devices of any size.
 TEST_F(NtXentCuda, ForwardIsTheSameOnEveryDevice) {
   const int64_t rows = 258;
   for (const Path path : {Path::converted, Path::prepared}) {
-    const OnDevice<float> z(draw(rows, 16, path));
+    const OnDevice<float> z(draw(rows, 16));
     std::vector<float> first;
     for (const int multiprocessors : {1, 132}) {
       Queue q = queue;
@@ -86,8 +86,8 @@ TEST(Splits, FillADevice) {
 // Nine column tiles: with few rows, whose tiles wait, four blocks share them, two to a block or three; of many rows bytes decide,
 // and three do.
 TEST_F(NtXentCuda, BackwardOfFewRowsIsSharedByMoreBlocks) {
-  const OnDevice<float> z(draw(514, 8, Path::converted)), lse(std::vector<float>(514, 6.f)),
-      dloss(std::vector<float>(514, 1.f)), dz(poison<float>(514 * 8));
+  const OnDevice<float> z(draw(514, 8)), lse(std::vector<float>(514, 6.f)), dloss(std::vector<float>(514, 1.f)),
+      dz(poison<float>(514 * 8));
   for (const Path path : {Path::converted, Path::prepared}) {
     simt::options().count = true;
     simt::records().clear();
@@ -114,15 +114,15 @@ TEST_F(NtXentCuda, EveryTemperature) {
     for (const float tau : {0.01f, 0.024f, 0.025f, 0.07f, 0.5f})
       for (const int64_t rows : {20, 258})
         if (rows == 20 || (path != Path::prepared && (tau == 0.01f || tau == 0.5f)))
-          expect_oracle(draw(rows, 16, path), tau, normal(rows, Seed{3}), path);
+          expect_oracle(draw(rows, 16), tau, normal(rows, Seed{3}), path);
 }
 
 TEST_F(NtXentCuda, OneSidedAndEqualRows) {
   for (const Path path : kPaths) {
     std::vector<float> dloss(24, 0.f);
     for (size_t i = 0; i < dloss.size(); i += 2) dloss[i] = 2.f / 24;
-    expect_oracle(draw(24, 8, path), 0.1f, dloss, path);
-    expect_oracle(draw(24, 8, path), 0.01f, dloss, path);
+    expect_oracle(draw(24, 8), 0.1f, dloss, path);
+    expect_oracle(draw(24, 8), 0.01f, dloss, path);
     HostMatrix<float> same(24, 8, 0.f);
     for (int64_t i = 0; i < 24; ++i) same.view().row(i)[3] = 1.f;
     expect_oracle(same, 0.1f, std::vector<float>(24, 1.f / 24), path);
@@ -133,7 +133,7 @@ TEST_F(NtXentCuda, OneSidedAndEqualRows) {
 // too few. The bits are the same, and what the queue lent is zero again.
 TEST_F(NtXentCuda, TicketsOfTheQueueOrOfTheLaunch) {
   const int64_t rows = 258;
-  const HostMatrix<float> z = draw(rows, 16, Path::converted);
+  const HostMatrix<float> z = draw(rows, 16);
   const auto bits = [&](std::span<unsigned> tickets) {
     Queue q = queue;
     q.tickets = tickets;
@@ -156,8 +156,7 @@ TEST_F(NtXentCuda, TicketsOfTheQueueOrOfTheLaunch) {
 TEST_F(NtXentCuda, OfDevicesOfAnySize) {
   for (const int multiprocessors : {1, 4, 200}) {
     queue.multiprocessors = multiprocessors;
-    for (const Path path : {Path::f32, Path::converted})
-      expect_oracle(draw(258, 16, path), 0.2f, normal(258, Seed{3}), path);
+    for (const Path path : {Path::f32, Path::converted}) expect_oracle(draw(258, 16), 0.2f, normal(258, Seed{3}), path);
   }
 }
 
@@ -193,7 +192,7 @@ TEST_F(NtXentCuda, NanReachesEveryLossAndNoInfinityIsLost) {
         for (const float bad : {NAN, INFINITY}) {
           SCOPED_TRACE(testing::Message()
                        << "path " << static_cast<int>(path) << ", tau " << tau << ", " << rows << " rows, " << bad);
-          HostMatrix<float> z = draw(rows, 16, path);
+          HostMatrix<float> z = draw(rows, 16);
           z.view().row(5)[3] = bad;
           const OnDevice<float> d_z(z), lse(poison<float>(rows)), loss(std::vector<float>(static_cast<size_t>(rows)));
           const NtXentForward<float> forward{

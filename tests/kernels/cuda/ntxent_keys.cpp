@@ -49,10 +49,14 @@ TEST_F(NtXentKeysCuda, TheSquareCaseIsOneCase) {
   for (const Path path : kPaths) expect_square_case(path);
 }
 
+TEST_F(NtXentKeysCuda, PositivesShareTheRowsOfTheProducts) {
+  for (const Path path : kPaths) expect_shares(path);
+}
+
 // exp(-lse) is beyond f32: what would be the weight of a column that does not exist.
 TEST_F(NtXentKeysCuda, OppositeKeys) {
   for (const Path path : kPaths) {
-    Contrast<float> c = draw({3, 5, 8, kNoSelf, Positives::shared}, 0.01f, path);
+    Contrast<float> c = contrast({3, 5, 8, kNoSelf, Positives::shared}, 0.01f);
     for (const auto& [m, first] : {std::pair{&c.anchors, 1.f}, {&c.keys, -1.f}}) {
       std::ranges::fill(m->values, 0.f);
       for (int64_t i = 0; i < m->rows; ++i) m->view().row(i)[0] = first;
@@ -63,7 +67,7 @@ TEST_F(NtXentKeysCuda, OppositeKeys) {
 
 TEST_F(NtXentKeysCuda, GradientsThatAreNotWantedAreNotWritten) {
   for (const Path path : kPaths) {
-    const Contrast<float> c = draw({17, 70, 12, 30, Positives::shared}, 0.2f, path);
+    const Contrast<float> c = contrast({17, 70, 12, 30, Positives::shared}, 0.2f);
     const Device both(c, 1.f), one(c, 1.f), other(c, 1.f);
     for (const Device* d : {&both, &one, &other}) run(d->forward(), path);
     run(both.backward(both.danchors.matrix(), both.dkeys.matrix(), Write::overwrite), path);
@@ -78,7 +82,7 @@ TEST_F(NtXentKeysCuda, GradientsThatAreNotWantedAreNotWritten) {
 
 TEST_F(NtXentKeysCuda, APositiveThatIsNoneShowsAsNan) {
   for (const Path path : kPaths) {
-    Contrast<float> c = draw({18, 70, 12, 30, Positives::spread}, 0.2f, path);
+    Contrast<float> c = contrast({18, 70, 12, 30, Positives::spread}, 0.2f);
     c.positive[3] = 70, c.positive[5] = -1, c.positive[16] = 46;  // past the last, before the first, the anchor itself
     const Device d(c, 1.f);
     run(d.forward(), path);
@@ -99,7 +103,7 @@ TEST_F(NtXentKeysCuda, NanReachesWhatTheContractSays) {
     for (const float tau : {0.01f, 0.2f})
       for (const bool of_key : {false, true}) {
         SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path) << ", tau " << tau << ", key " << of_key);
-        Contrast<float> c = draw({18, 130, 12, kNoSelf, Positives::spread}, tau, path);
+        Contrast<float> c = contrast({18, 130, 12, kNoSelf, Positives::spread}, tau);
         (of_key ? c.keys : c.anchors).view().row(7)[11] = NAN;
         const Device d(c, 0.f);
         run(d.forward(), path);

@@ -1,6 +1,5 @@
 // Anchors against keys on a device beside the oracle: what tests of the paths of kernels/ntxent.h share.
 #pragma once
-#include "kernels/core/bf16.h"
 #include "tests/kernels/contrast.h"
 #include "tests/kernels/cuda/ntxent_paths.h"
 
@@ -59,21 +58,19 @@ class NtXentKeysCuda : public CudaKernel {
   }
   void run(const NtXentBackward<float>& b, Path path) { run_path(b, path, queue); }
 
-  // Rows hold bf16 numbers where products are bf16: both sides then multiply the same operands.
-  static Contrast<float> draw(const ContrastShape& shape, float tau, Path path) {
-    Contrast<float> c = contrast(shape, tau);
-    for (HostMatrix<float>* m : {&c.anchors, &c.keys})
-      for (float& v : m->values) v = path == Path::f32 ? v : widen(narrow(v));
-    return c;
+  // For the oracle: rows as the products of the path take them.
+  static Contrast<double> taken(Contrast<float> c, Path path) {
+    c.anchors = as_products(c.anchors, path), c.keys = as_products(c.keys, path);
+    return widen(c);
   }
 
-  void expect_oracle(const ContrastShape& shape, float tau, Path path) { expect_oracle(draw(shape, tau, path), path); }
+  void expect_oracle(const ContrastShape& shape, float tau, Path path) { expect_oracle(contrast(shape, tau), path); }
 
   void expect_oracle(const Contrast<float>& c, Path path) {
     const int64_t anchors = c.anchors.rows, keys = c.keys.rows, dim = c.keys.cols;
     SCOPED_TRACE(testing::Message() << anchors << " x " << keys << ", dim " << dim << ", self " << c.self_offset
                                     << ", tau " << c.tau << ", path " << static_cast<int>(path));
-    const Contrasted want = oracle(widen(c));
+    const Contrasted want = oracle(taken(c, path));
     const Device d(c, 1.f);
     run(d.forward(), path);
     // As in ntxent.cpp: s has error sqrt(dim) u / tau, an exponential that of its argument, up to 2 / tau, a sum of n terms
@@ -96,7 +93,7 @@ class NtXentKeysCuda : public CudaKernel {
   // Anchors and keys are one array. So are their gradients, in one pass or, where positives are given, in two; or they are not.
   void expect_square_case(Path path) {
     SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path));
-    Contrast<float> c = draw({66, 66, 20, 0, Positives::partners}, 0.2f, path);
+    Contrast<float> c = contrast({66, 66, 20, 0, Positives::partners}, 0.2f);
     const Device square(c, 0.f), apart(c, 0.f);
     for (int32_t i = 0; i < 66; ++i) c.positive.push_back(i ^ 1);
     const Device given(c, 0.f);
@@ -108,7 +105,7 @@ class NtXentKeysCuda : public CudaKernel {
     };
     passes(square, square.danchors.matrix()), passes(given, given.danchors.matrix());
     passes(apart, apart.dkeys.matrix());
-    const Contrasted want = oracle(widen(c));
+    const Contrasted want = oracle(taken(c, path));
     HostMatrix<double> dz = want.danchors, size = want.danchors_size;
     for (size_t e = 0; e < dz.values.size(); ++e)
       dz.values[e] += want.dkeys.values[e], size.values[e] += want.dkeys_size.values[e];
@@ -120,6 +117,35 @@ class NtXentKeysCuda : public CudaKernel {
     }
     EXPECT_TRUE(within(apart.danchors.host(), want.danchors, want.danchors_size, relative, 2 * kUnit));
     EXPECT_TRUE(within(apart.dkeys.host(), want.dkeys, want.dkeys_size, relative, 2 * kUnit));
+  }
+
+  // With an lse far above every score all P are 0: what is left of the gradients are the shares of the positives, which no
+  // weight of a product blurs.
+  void expect_shares(Path path) {
+    SCOPED_TRACE(testing::Message() << "path " << static_cast<int>(path));
+    constexpr ContrastShape kShared{66, 130, 20, kNoSelf, Positives::shared},
+        kPartners{66, 130, 20, 8, Positives::partners}, kSquare{66, 66, 20, 0, Positives::partners};
+    for (const ContrastShape& shape : {kShared, kPartners, kSquare}) {
+      const bool square = shape.keys == shape.anchors;
+      const Contrast<float> c = contrast(shape, 0.2f);
+      const Contrast<double> wide = taken(c, path);
+      HostMatrix<double> danchors(shape.anchors, shape.dim), dkeys(shape.keys, shape.dim);
+      cpu::ntxent_backward(wide.backward(std::vector<double>(wide.dloss.size(), 1000.), danchors.view(),
+                                         square ? danchors.view() : dkeys.view()));
+      const Device d(c, 0.f);
+      const OnDevice<float> lse(std::vector<float>(c.dloss.size(), 1000.f));
+      NtXentBackward<float> b =
+          d.backward(d.danchors.matrix(), square ? d.danchors.matrix() : d.dkeys.matrix(), Write::overwrite);
+      b.lse = lse.span();
+      if (square) b.keys = b.anchors;
+      run(b, path);
+      // At most 22 anchors share a positive: a product and a sum each, 1 / tau and the product with it.
+      double largest = 0;
+      for (const float g : c.dloss) largest = std::max(largest, std::abs(double{g}));
+      const Tolerance tol{.abs = (2 * 22 + 2) * kUnit * 22 * largest / 0.2};
+      EXPECT_TRUE(close(d.danchors.host(), danchors.values, tol));
+      EXPECT_TRUE(close(d.dkeys.host(), dkeys.values, tol));
+    }
   }
 };
 

@@ -1,5 +1,6 @@
 // The paths of NT-Xent on a device, for tests of each.
 #pragma once
+#include "kernels/core/bf16.h"
 #include "kernels/core/check.h"
 #include "kernels/cuda/ntxent.cuh"
 #include "tests/support/device.h"
@@ -12,6 +13,12 @@ using namespace kernels;
 // entry chooses.
 enum class Path : uint8_t { f32, converted, prepared, sm90, bf16 };
 constexpr Path kPaths[] = {Path::f32, Path::converted, Path::prepared};  // of any device
+
+// Rows as the products of a path take them: what the oracle multiplies.
+inline HostMatrix<float> as_products(HostMatrix<float> rows, Path path) {
+  for (float& v : rows.values) v = path == Path::f32 ? v : widen(narrow(v));
+  return rows;
+}
 
 inline cuda::Operands operands_of(Path path) {
   return path == Path::prepared ? cuda::Operands::prepared : cuda::Operands::converted;

@@ -4,20 +4,19 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/core/bf16.h"
 #include "tests/kernels/cuda/ntxent_paths.h"
 
 namespace kith::test {
 
 class NtXentCuda : public CudaKernel {
  protected:
-  // z holds bf16 numbers where products are bf16: both sides then multiply the same operands. It starts `shifted` elements
-  // behind an aligned address. `groups`: of forward's rows.
+  // The oracle takes z as the products do, rounded to bf16 or not. On the device z starts `shifted` elements behind an aligned
+  // address. `groups`: of forward's rows.
   void expect_oracle(const HostMatrix<float>& z, float tau, const std::vector<float>& dloss, Path path,
                      size_t shifted = 0, cuda::ForwardCut groups = {}) {
     const int64_t rows = z.rows, dim = z.cols;
     SCOPED_TRACE(testing::Message() << rows << " x " << dim << ", tau " << tau << ", path " << static_cast<int>(path));
-    const HostMatrix<double> wide = widen(z);
+    const HostMatrix<double> wide = widen(as_products(z, path));
     const std::vector<double> wide_dloss = widen(dloss);
     std::vector<double> lse(dloss.size()), loss(dloss.size());
     HostMatrix<double> dz(rows, dim, 1.0);
@@ -80,9 +79,10 @@ class NtXentCuda : public CudaKernel {
   static double forward_error(int64_t rows, int64_t dim, float tau) {
     return 4 * kUnit * ((std::sqrt(static_cast<double>(dim)) + 2) / tau + std::sqrt(static_cast<double>(rows)) + 4);
   }
+  // By bf16 products.
   static void expect_forward(const HostMatrix<float>& z, float tau, const std::vector<float>& got_lse,
                              const std::vector<float>& got_loss) {
-    const HostMatrix<double> wide = widen(z);
+    const HostMatrix<double> wide = widen(as_products(z, Path::bf16));
     std::vector<double> lse(static_cast<size_t>(z.rows)), loss(lse.size());
     cpu::ntxent_forward<double>({.anchors = wide.view(), .keys = wide.view(), .tau = tau, .lse = lse, .loss = loss});
     const double e = forward_error(z.rows, z.cols, tau);
@@ -118,12 +118,7 @@ class NtXentCuda : public CudaKernel {
     }
   };
 
-  static HostMatrix<float> draw(int64_t rows, int64_t dim, Path path) {
-    HostMatrix<float> z = unit_rows(rows, dim, Seed{7});
-    if (path != Path::f32)
-      for (float& v : z.values) v = widen(narrow(v));
-    return z;
-  }
+  static HostMatrix<float> draw(int64_t rows, int64_t dim) { return unit_rows(rows, dim, Seed{7}); }
 };
 
 }  // namespace kith::test

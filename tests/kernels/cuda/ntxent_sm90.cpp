@@ -11,7 +11,7 @@ namespace {
 class NtXentSm90 : public OnSm90<NtXentCuda> {
  protected:
   void expect(int64_t rows, int64_t dim, float tau = 0.2f, cuda::ForwardCut groups = {}, size_t shifted = 0) {
-    expect_oracle(draw(rows, dim, Path::sm90), tau, normal(rows, Seed{3}), Path::sm90, shifted, groups);
+    expect_oracle(draw(rows, dim), tau, normal(rows, Seed{3}), Path::sm90, shifted, groups);
   }
   struct Results {
     std::vector<float> lse, loss, dz;
@@ -105,7 +105,7 @@ TEST_F(NtXentSm90, RowsOnNoSixteenBytes) {
 TEST_F(NtXentSm90, OneSidedAndEqualRows) {
   std::vector<float> dloss(140, 0.f);
   for (size_t i = 0; i < dloss.size(); i += 2) dloss[i] = 2.f / 140;
-  expect_oracle(draw(140, 8, Path::sm90), 0.1f, dloss, Path::sm90);
+  expect_oracle(draw(140, 8), 0.1f, dloss, Path::sm90);
   HostMatrix<float> same(140, 8, 0.f);
   for (int64_t i = 0; i < 140; ++i) same.view().row(i)[3] = 1.f;
   expect_oracle(same, 0.1f, std::vector<float>(140, 1.f / 140), Path::sm90);
@@ -113,7 +113,7 @@ TEST_F(NtXentSm90, OneSidedAndEqualRows) {
 
 // The same bits in every run, of forward on every device.
 TEST_F(NtXentSm90, IsDeterministic) {
-  const HostMatrix<float> z = draw(450, 16, Path::sm90);
+  const HostMatrix<float> z = draw(450, 16);
   const Results once = results(z, queue), again = results(z, queue);
   EXPECT_EQ(once, again);
   for (const int multiprocessors : {1, 7}) {
@@ -129,7 +129,7 @@ TEST_F(NtXentSm90, NanReachesEveryLossAndGradientAndNoInfinityIsLost) {
   for (const int64_t rows : {130, 514})
     for (const float bad : {NAN, INFINITY}) {
       SCOPED_TRACE(testing::Message() << rows << " rows, " << bad);
-      HostMatrix<float> z = draw(rows, 16, Path::sm90);
+      HostMatrix<float> z = draw(rows, 16);
       z.view().row(5)[3] = bad;
       const Results r = results(z, queue);
       for (int64_t i = 0; i < rows; ++i) {
@@ -142,8 +142,7 @@ TEST_F(NtXentSm90, NanReachesEveryLossAndGradientAndNoInfinityIsLost) {
 }
 
 TEST_F(NtXentSm90, OnlyWhereItCan) {
-  const OnDevice<float> z(draw(8, 129, Path::sm90)), out(std::vector<float>(8, 3.f)),
-      dz(std::vector<float>(8 * 129, 3.f));
+  const OnDevice<float> z(draw(8, 129)), out(std::vector<float>(8, 3.f)), dz(std::vector<float>(8 * 129, 3.f));
   const auto takes = [&](int64_t dim, float tau, Queue q, int64_t anchors = 8) {
     const Matrix<float> rows{z.data(), 8, dim}, some{z.data(), anchors, dim}, gradient{dz.data(), 8, dim};
     const bool forward = cuda::ntxent_forward_sm90({.anchors = some,
@@ -189,7 +188,7 @@ TEST_F(NtXentSm90, TakesHalfOfTheScores) {
       queue.multiprocessors = multiprocessors;
       simt::options().count = true;
       simt::records().clear();
-      results(draw(320, 64, Path::sm90), queue, {.few_groups = few});
+      results(draw(320, 64), queue, {.few_groups = few});
       simt::options().count = false;
       const auto forward =
           std::ranges::find(simt::records(), std::string("ntxent_forward_sm90"), &simt::LaunchRecord::kernel);
@@ -206,9 +205,8 @@ TEST_F(NtXentSm90, TakesHalfOfTheScores) {
 // The entries take it from so many rows on, and one row pair less is within the same bounds by the other path.
 TEST_F(NtXentSm90, BackwardFromItsFewestRowsOn) {
   for (const int64_t rows : {cuda::kBackwardRowsSm90 - 2, cuda::kBackwardRowsSm90}) {
-    const auto launches = launches_of([&] {
-      expect_oracle(draw(rows, 4, Path::sm90), 0.2f, std::vector<float>(static_cast<size_t>(rows), 1.f), Path::bf16);
-    });
+    const auto launches = launches_of(
+        [&] { expect_oracle(draw(rows, 4), 0.2f, std::vector<float>(static_cast<size_t>(rows), 1.f), Path::bf16); });
     EXPECT_EQ(launches("ntxent_backward_sm90"), rows == cuda::kBackwardRowsSm90) << rows;
     EXPECT_EQ(launches("ntxent_forward_sm90"), 0) << rows;
   }
@@ -216,7 +214,7 @@ TEST_F(NtXentSm90, BackwardFromItsFewestRowsOn) {
 
 TEST_F(NtXentSm90, ForwardFromItsFewestRowsOn) {
   for (const int64_t rows : {cuda::kForwardRowsSm90 - 2, cuda::kForwardRowsSm90}) {
-    const HostMatrix<float> z = draw(rows, 4, Path::sm90);
+    const HostMatrix<float> z = draw(rows, 4);
     const OnDevice<float> d_z(z), lse(poison<float>(rows)), loss(poison<float>(rows));
     const auto launches = launches_of([&] {
       run_path(
@@ -249,9 +247,11 @@ TEST_F(NtXentKeysSm90, MatchesTheOracle) {
 
 TEST_F(NtXentKeysSm90, TheSquareCaseIsOneCase) { expect_square_case(Path::sm90); }
 
+TEST_F(NtXentKeysSm90, PositivesShareTheRowsOfTheProducts) { expect_shares(Path::sm90); }
+
 TEST_F(NtXentKeysSm90, NanReachesWhatTheContractSays) {
   for (const bool of_key : {false, true}) {
-    Contrast<float> c = draw({18, 130, 12, kNoSelf, Positives::spread}, 0.2f, Path::sm90);
+    Contrast<float> c = contrast({18, 130, 12, kNoSelf, Positives::spread}, 0.2f);
     (of_key ? c.keys : c.anchors).view().row(7)[11] = NAN;
     const Device d(c, 0.f);
     run(d.forward(), Path::sm90);

@@ -6,6 +6,7 @@
 #include <boost/context/protected_fixedsize_stack.hpp>
 #include <cstring>
 #include <numeric>
+#include <string_view>
 
 #include "tests/simt/runner/cluster.h"
 #include "tests/simt/runner/residents.h"
@@ -51,6 +52,13 @@ Block& current_block() {
 Block::Block() = default;
 Block::~Block() = default;
 
+std::string line_of(const Where& where) {
+  constexpr std::string_view own = __FILE__, root = own.substr(0, own.rfind("tests/simt/runner"));
+  std::string_view file = where.file_name();
+  if (file.starts_with(root)) file.remove_prefix(root.size());
+  return fmt::format("{}:{}", file, where.line());
+}
+
 std::string Block::name_of(const Thread& t) const {
   return fmt::format("{} block ({}, {}, {}) thread ({}, {}, {}) [warp {} lane {}]", kernel->name, index.x, index.y,
                      index.z, t.index.x, t.index.y, t.index.z, t.warp, t.lane);
@@ -94,14 +102,14 @@ void Block::lane_done(Thread& t) {
   for (size_t i = first; i < end && warps[t.warp].waiting != 0; ++i) {
     const Thread* other = threads[i].get();
     if ((other->state == State::collective || other->state == State::warp_barrier) && (other->mask >> t.lane & 1))
-      fail(fmt::format("exited while lane {} waits for it in {} (line {}, mask {:#010x})", other->lane, other->waiting,
-                       other->where.line(), other->mask));
+      fail(fmt::format("exited while lane {} waits for it in {} ({}, mask {:#010x})", other->lane, other->waiting,
+                       line_of(other->where), other->mask));
   }
   for (size_t i = 0; i < threads.size() && at_products > 0; ++i) {
     const Thread* other = threads[i].get();
     if (other->state == State::warpgroup && other->linear / kWarpgroup == t.linear / kWarpgroup)
-      fail(fmt::format("exited while thread {} waits for its warpgroup in {} (line {})", other->linear, other->waiting,
-                       other->where.line()));
+      fail(fmt::format("exited while thread {} waits for its warpgroup in {} ({})", other->linear, other->waiting,
+                       line_of(other->where)));
   }
   if (live > 0 && at_barrier == live) release_block_barrier();
 }
@@ -115,8 +123,8 @@ void Block::release_block_barrier() {
     if (first == nullptr) first = t.get();
     if (t->where.line() != first->where.line() || (t->where.file_name() != first->where.file_name() &&
                                                    std::strcmp(t->where.file_name(), first->where.file_name()) != 0))
-      throw Fault(fmt::format("{}: divergent barrier: waits at line {} while {} waits at line {}", name_of(*t),
-                              t->where.line(), name_of(*first), first->where.line()));
+      throw Fault(fmt::format("{}: divergent barrier: waits at {} while {} waits at {}", name_of(*t), line_of(t->where),
+                              name_of(*first), line_of(first->where)));
   }
   const int waiting = static_cast<int>(at_barrier);
   if (units.order().on()) {
@@ -167,13 +175,13 @@ std::string Block::waits_for(const Thread& t) const {
   }
   if (t.state == State::named_barrier) {
     const NamedBarrier& n = units.named[t.mask];
-    return fmt::format("{} {} (line {}): {} of {} threads have arrived", t.waiting, t.mask, t.where.line(), n.arrived,
+    return fmt::format("{} {} ({}): {} of {} threads have arrived", t.waiting, t.mask, line_of(t.where), n.arrived,
                        n.threads);
   }
-  if (t.state == State::cluster) return fmt::format("{} (line {}): {}", t.waiting, t.where.line(), cluster->arrivals());
+  if (t.state == State::cluster) return fmt::format("{} ({}): {}", t.waiting, line_of(t.where), cluster->arrivals());
   if (t.state == State::warpgroup || t.state == State::registers)
-    return fmt::format("{} (line {})", t.waiting, t.where.line());
-  return fmt::format("{} (line {}, mask {:#010x})", t.waiting, t.where.line(), t.mask);
+    return fmt::format("{} ({})", t.waiting, line_of(t.where));
+  return fmt::format("{} ({}, mask {:#010x})", t.waiting, line_of(t.where), t.mask);
 }
 
 void Block::prepare(size_t dynamic_shared) {

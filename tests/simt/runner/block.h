@@ -184,6 +184,9 @@ class Block {
 };
 
 Block& current_block();  // of this OS thread; Fault outside a launch
+// "kernels/cuda/topk.cu:88": the path is from the root of the repository.
+std::string line_of(const Where&);
+
 Block* current_block_or_null();
 
 // Registered device memory.

@@ -64,8 +64,8 @@ bool all_arrived(Block& b, const Thread& t) {
     std::string lanes;
     for (unsigned l = 0; l < kWarp; ++l)
       if (gone >> l & 1) lanes += fmt::format(" {}", l);
-    b.fail(fmt::format("{} (line {}): mask {:#010x} names lanes that have exited or do not exist:{}", t.waiting,
-                       t.where.line(), t.mask, lanes));
+    b.fail(fmt::format("{} ({}): mask {:#010x} names lanes that have exited or do not exist:{}", t.waiting,
+                       line_of(t.where), t.mask, lanes));
   }
   const Warp& w = b.warps[t.warp];
   if (w.alike) return (t.mask & ~w.waiting) == 0;
@@ -76,8 +76,8 @@ bool all_arrived(Block& b, const Thread& t) {
     if (other.state != State::warp_barrier && other.state != State::collective) {
       complete = false;
     } else if (other.mask != t.mask || (other.waiting != t.waiting && std::strcmp(other.waiting, t.waiting) != 0)) {
-      b.fail(fmt::format("{} (line {}, mask {:#010x}) meets lane {} in {} (line {}, mask {:#010x})", t.waiting,
-                         t.where.line(), t.mask, l, other.waiting, other.where.line(), other.mask));
+      b.fail(fmt::format("{} ({}, mask {:#010x}) meets lane {} in {} ({}, mask {:#010x})", t.waiting, line_of(t.where),
+                         t.mask, l, other.waiting, line_of(other.where), other.mask));
     }
   }
   return complete;

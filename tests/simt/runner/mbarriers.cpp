@@ -113,7 +113,7 @@ bool mbarrier_test(void* at, unsigned parity, Where where) {
     return true;
   }
   if (++t.polls > kMostPolls)
-    b.fail(fmt::format("mbarrier.test_wait (line {}, parity {}) in vain {} times: {}", where.line(), parity, kMostPolls,
+    b.fail(fmt::format("mbarrier.test_wait ({}, parity {}) in vain {} times: {}", line_of(where), parity, kMostPolls,
                        m.text()));
   b.yield();  // ready: the others have a turn
   return false;
@@ -176,8 +176,8 @@ void Block::units_done() {
                               index.z, m.text()));
   for (size_t id = 0; id < units.named.size(); ++id)
     if (const NamedBarrier& n = units.named[id]; n.arrived != 0)
-      throw Fault(fmt::format("{} block ({}, {}, {}) ends with {} of {} threads at its barrier {} (line {})",
-                              kernel->name, index.x, index.y, index.z, n.arrived, n.threads, id, n.where.line()));
+      throw Fault(fmt::format("{} block ({}, {}, {}) ends with {} of {} threads at its barrier {} ({})", kernel->name,
+                              index.x, index.y, index.z, n.arrived, n.threads, id, line_of(n.where)));
   for (size_t who = 0; who < visits.size(); ++who) {
     const uint32_t known = who < left.seen.size() ? left.seen[who] : 0;
     if (visits[who] > known)

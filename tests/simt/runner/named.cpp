@@ -26,8 +26,8 @@ void named_barrier(unsigned id, unsigned threads, bool waits, Where where) {
   NamedBarrier& n = b.units.named[id];
   if (n.arrived == 0) n.threads = threads, n.where = where;
   if (n.threads != threads)
-    b.fail(fmt::format("{} {} (line {}) of {} threads meets one of {} (line {})", name, id, where.line(), threads,
-                       n.threads, n.where.line()));
+    b.fail(fmt::format("{} {} ({}) of {} threads meets one of {} ({})", name, id, line_of(where), threads, n.threads,
+                       line_of(n.where)));
   // Warps arrive whole: lanes that have exited come with the first of the others.
   const bool first = t.lane == static_cast<unsigned>(std::countr_zero(together));
   n.arrived += first ? kWarp + 1 - static_cast<unsigned>(std::popcount(together)) : 1;

@@ -109,7 +109,7 @@ bool Block::warpgroup_arrives(State state, const char* name, const void* in, Whe
     const Thread& other = *threads[i];
     if (other.state == State::done) fail(fmt::format("{}, but thread {} of the warpgroup has exited", name, i));
     if (other.state == state && std::strcmp(other.waiting, name) != 0)
-      fail(fmt::format("{} meets thread {} in {} (line {})", name, i, other.waiting, other.where.line()));
+      fail(fmt::format("{} meets thread {} in {} ({})", name, i, other.waiting, line_of(other.where)));
     if (other.state != state) {
       yield();
       return false;
