@@ -30,15 +30,6 @@ std::string join(const std::vector<std::string>& items) {
   return all;
 }
 
-// How the images were read, by fields of the section data; but where they lie.
-Origin::Values reading_of(const RunConfig& config) {
-  RunConfig now = config;
-  Origin::Values out;
-  for (const Field& field : fields(now))
-    if (field.affects == Affects::images && field.name != "data.spec") out[field.name] = format_value(field);
-  return out;
-}
-
 Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::path& path) {
   if (metadata.contains("kith.config"))
     throw Error(
