@@ -18,6 +18,7 @@
 #include "scan/run/run_files.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
+#include "scan/run/timing.h"
 
 namespace kith {
 namespace {
@@ -265,6 +266,10 @@ void Ledger::finish(const std::string& stage) {
   const LoggedLines logged = logged_lines(dir_, info.command);
   record.lines = logged.lines;
   record.ends = logged.ends;
+  if (info.name == info.command) {  // of which both tell
+    if (logged.lines > 0) record.log = logged.digest;
+    record.seconds = seconds_in(dir_, stage);
+  }
   write_record(dir_, stage, record);
 }
 
