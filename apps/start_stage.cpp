@@ -151,7 +151,7 @@ ResolvedConfig begin(const StageOptions& o, int ranks, int here) {
   expect_outside_data("--out", o.out, spec);
   expect_usable_folder(o.out);
   expect_run_or_empty(o.out);
-  expect_no_folder_as(o.out, names_of_run_files());
+  expect_writable_files(o.out, names_of_run_files());
   if (spec.empty()) throw no_data_set(o.out);
   data::expect_no_parts(spec, resolved.config.data.classes_file);
   if (ranks > 1 && on_cards(o)) expect_possible_on_cards(o, resolved.config);

@@ -87,7 +87,7 @@ std::vector<PlannedStage> planned_stages(const StageOptions& o, const RunConfig&
 
 std::vector<PlannedStage> startable_stages(const StageOptions& o, const RunConfig& config, const data::Dataset& data) {
   const fs::path dir = o.out, source = source_of(o);
-  expect_no_folder_as(dir, names_of_run_files());
+  expect_writable_files(dir, names_of_run_files());
   if (o.command != "run") {                                          // planned_stages looks at those of a run
     if (source != dir) plan_reuse(config, data, o.from, o.command);  // Error where nothing can be taken over
     Ledger(config, data, source).require_inputs(o.command);

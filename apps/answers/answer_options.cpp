@@ -37,6 +37,12 @@ bool parts_pictures(const AnswerOptions& o, const TrainedRun& run) {
   return data::is_picture_kind(o.data) && run.config.data.holdout > 0 && (o.split == "train" || o.split == "test");
 }
 
+// "train" and "test" of pictures are what the run's data.holdout parts.
+void expect_parts_of_the_run(const AnswerOptions& o, const TrainedRun& run) {
+  if (data::is_picture_kind(o.data) && (o.split == "train" || o.split == "test"))
+    expect_unchanged(run, {"data.holdout"});
+}
+
 // As the run's data configuration, of other images: all of them, as large as its network wants them.
 DataConfig data_config(const AnswerOptions& o, const TrainedRun& run) {
   DataConfig config = run.config.data;
@@ -93,6 +99,7 @@ void say_left_out(const data::BadPicture& picture) {
 }
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
+  expect_parts_of_the_run(o, run);
   data::Dataset set = load_data(data_config(o, run));
   for (const std::string& note : set.notes) say_note(note);
   for (const data::BadPicture& picture : set.bad) say_left_out(picture);

@@ -122,7 +122,7 @@ class Ablation {
     expect_outside_runs("--out", o_.out);
     for (const GridCell& cell : grid_.cells) expect_outside_data("--out", o_.out, cell.config.data.spec);
     if (!fs::exists(out / "grid.toml")) expect_own_or_empty();
-    expect_no_folder_as(out, {"grid.toml", "table.csv", "table.md", "report.html"});
+    expect_writable_files(out, {"grid.toml", "table.csv", "table.md", "report.html"});
     expect_descriptions(grid_, cells_);
     for (size_t c = 0; c < states_.size(); ++c) {
       if (auto summary = finished_summary(folder(c), grid_.cells[c].config);

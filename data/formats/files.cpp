@@ -23,14 +23,6 @@ void write_all(int fd, Bytes bytes, const std::filesystem::path& path) {
   }
 }
 
-// A chain of links is finite where status() could follow it, or ends at a name that is not there.
-std::filesystem::path behind_links(std::filesystem::path path) {
-  std::error_code error;
-  for (int link = 0; link < 40 && std::filesystem::is_symlink(path, error); ++link)
-    path = path.parent_path() / std::filesystem::read_symlink(path, error);
-  return path;
-}
-
 // What is filled before it gets the name.
 std::filesystem::path partial_of(const std::filesystem::path& path) { return path.string() + ".partial"; }
 
@@ -63,6 +55,14 @@ int open_partial(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+// A chain of links is finite where status() could follow it, or ends at a name that is not there.
+std::filesystem::path behind_links(std::filesystem::path path) {
+  std::error_code error;
+  for (int link = 0; link < 40 && std::filesystem::is_symlink(path, error); ++link)
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  return path;
+}
 
 void fail_with(const std::string& what) { throw std::runtime_error(printable(what)); }
 

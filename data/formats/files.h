@@ -29,6 +29,9 @@ std::vector<uint8_t> read_file(const std::filesystem::path&);
 // pipe or a device is written into.
 void write_file(const std::filesystem::path&, std::initializer_list<Bytes> parts);
 
+// The file that a link leads to, by however many, be it there or not; what is no link is itself.
+std::filesystem::path behind_links(std::filesystem::path);
+
 // The folder, if there is one, under this name or under the one that write_file() fills before: nothing can be written there. Empty:
 // there is none.
 std::filesystem::path folder_in_place_of(const std::filesystem::path&);

@@ -39,7 +39,7 @@ struct NpyLayout {
 };
 NpyLayout npy_layout(const std::filesystem::path&);
 
-// Atomic: temporary file, fsync, rename.
+// Atomic: temporary file, fsync, rename. A link is followed.
 template <class T>
 void write_npy(const std::filesystem::path&, std::span<const T> values, const std::vector<int64_t>& shape);
 

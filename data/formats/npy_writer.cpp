@@ -27,7 +27,7 @@ void sync(const std::filesystem::path& path) {
 }  // namespace
 
 NpyWriter::NpyWriter(std::filesystem::path path, std::vector<int64_t> shape)
-    : path_(std::move(path)), temporary_(path_.string() + ".partial"), shape_(std::move(shape)) {
+    : path_(behind_links(std::move(path))), temporary_(path_.string() + ".partial"), shape_(std::move(shape)) {
   file_.open(temporary_, std::ios::binary | std::ios::trunc);
   if (!file_) fail("{}: cannot create: {}", temporary_.string(), std::strerror(errno));
   const std::string head = npy_head("<f4", shape_, path_.string());

@@ -157,6 +157,15 @@ void write_all(int fd, const void* data, size_t bytes, const std::filesystem::pa
   }
 }
 
+// As data/formats/files.h has it, which nothing here may include.
+std::filesystem::path behind_weight_links(std::filesystem::path path) {
+  std::error_code error;
+  constexpr int kMost = 40;  // as many as the system follows
+  for (int link = 0; link < kMost && std::filesystem::is_symlink(path, error); ++link)
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  return path;
+}
+
 }  // namespace
 
 int64_t HostArray::count() const {
@@ -195,7 +204,7 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
   return out;
 }
 
-void write_safetensors(const std::filesystem::path& path, const SafeTensors& content) {
+void write_safetensors(const std::filesystem::path& name, const SafeTensors& content) {
   nlohmann::json j = nlohmann::json::object();
   if (!content.metadata.empty()) j["__metadata__"] = content.metadata;
   uint64_t at = 0;
@@ -209,6 +218,7 @@ void write_safetensors(const std::filesystem::path& path, const SafeTensors& con
   header.resize((header.size() + 8 + 63) / 64 * 64 - 8, ' ');
   const auto header_bytes = static_cast<uint64_t>(header.size());
 
+  const std::filesystem::path path = behind_weight_links(name);
   const std::filesystem::path temporary = path.string() + ".partial";
   const int fd = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
   if (fd < 0) throw Error(fmt::format("{}: cannot create: {}", temporary.string(), std::strerror(errno)));

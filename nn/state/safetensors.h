@@ -39,7 +39,7 @@ struct TensorPlace {
   uint64_t first = 0, bytes = 0;  // of the file
 };
 std::map<std::string, TensorPlace> safetensors_places(const std::filesystem::path&);
-// Atomic: temporary file, fsync, rename. The data section starts 64-byte aligned.
+// Atomic: temporary file, fsync, rename. A link is followed. The data section starts 64-byte aligned.
 void write_safetensors(const std::filesystem::path&, const SafeTensors&);
 
 }  // namespace kith

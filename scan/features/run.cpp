@@ -145,7 +145,7 @@ void expect_same_run(const std::filesystem::path& dir, const nlohmann::json& ori
                       dir.string()));
     expect_nothing_else(dir.string(), is_beginning_of_run);
   }
-  expect_no_folder_as(
+  expect_writable_files(
       dir, {"run.json", "metrics.jsonl", "checkpoint.safetensors", "clusters.json", "neighbours.npy",
             "model.safetensors", "timing.json", "stages.json", "assignments.npy", "probabilities.npy", "distances.npy",
             "near_duplicates.csv", "outliers.csv", "confusion.csv", "summary.json", "report.html"});

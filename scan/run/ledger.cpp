@@ -18,6 +18,7 @@
 #include "scan/run/run_files.h"
 #include "scan/run/stage_records.h"
 #include "scan/run/stage_weights.h"
+#include "scan/run/timing.h"
 
 namespace kith {
 namespace {
@@ -28,15 +29,6 @@ std::string join(const std::vector<std::string>& items) {
   std::string all;
   for (const std::string& item : items) all += (all.empty() ? "" : ", ") + item;
   return all;
-}
-
-// How the images were read, by fields of the section data; but where they lie.
-Origin::Values reading_of(const RunConfig& config) {
-  RunConfig now = config;
-  Origin::Values out;
-  for (const Field& field : fields(now))
-    if (field.affects == Affects::images && field.name != "data.spec") out[field.name] = format_value(field);
-  return out;
 }
 
 Origin origin_in(const std::map<std::string, std::string>& metadata, const fs::path& path) {
@@ -274,6 +266,10 @@ void Ledger::finish(const std::string& stage) {
   const LoggedLines logged = logged_lines(dir_, info.command);
   record.lines = logged.lines;
   record.ends = logged.ends;
+  if (info.name == info.command) {  // of which both tell
+    if (logged.lines > 0) record.log = logged.digest;
+    record.seconds = seconds_in(dir_, stage);
+  }
   write_record(dir_, stage, record);
 }
 

@@ -2,21 +2,28 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/dataset/digest.h"
+#include "data/formats/files.h"
 #include "scan/run/metrics_log.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
 
+std::string as_digested(const nlohmann::json& line) { return line.dump() + "\n"; }
+
 LoggedLines logged_lines(const std::filesystem::path& run_dir, const std::string& stage) {
   const std::filesystem::path log = run_dir / "metrics.jsonl";
   LoggedLines out;
+  std::string open;
   if (!std::filesystem::exists(log)) return out;
   for (const nlohmann::json& line : read_metrics(log)) {
     if (line.value("stage", "") != stage) continue;
     const bool end = line.value("finished", false);
     out.lines = end ? 0 : out.lines + 1;
     out.ends += end;
+    open = end ? "" : open + as_digested(line);
   }
+  if (out.lines > 0) out.digest = data::digest(data::as_bytes(open));
   return out;
 }
 

@@ -15,7 +15,9 @@ namespace kith {
 // that came to their end wrote. 0 without a log. The log is read once.
 struct LoggedLines {
   int64_t lines = 0, ends = 0;
+  std::string digest = "";  // of those lines, as JSON; empty: of none
 };
+std::string as_digested(const nlohmann::json& line);  // the same for however the line is written
 LoggedLines logged_lines(const std::filesystem::path& run_dir, const std::string& stage);
 
 int64_t lines_of(const std::filesystem::path& run_dir, const std::string& stage);  // the first of them

@@ -13,6 +13,7 @@
 
 #include "scan/run/log_ends.h"
 #include "scan/run/metrics_log.h"
+#include "scan/run/other_lines.h"
 #include "scan/run/stage_records.h"
 
 namespace kith {
@@ -119,7 +120,8 @@ std::string lost_lines(const std::filesystem::path& run_dir, const RunConfig& co
       standing.push_back({.name = info.name, .epochs = epochs_of(config, info.name)});
     }
   }
-  return told(run_dir / "metrics.jsonl", standing, work);
+  const std::string others = other_lines(run_dir), lost = told(run_dir / "metrics.jsonl", standing, work);
+  return others + (others.empty() || lost.empty() ? "" : "; ") + lost;
 }
 
 }  // namespace kith

@@ -25,7 +25,7 @@ std::string lost_lines(const std::filesystem::path& log, std::span<const LoggedS
 
 int64_t epochs_of(const RunConfig&, std::string_view stage);  // 0: a stage that has none
 
-// Of a run on images, whose configuration this is. at_work: a process writes there, and its last lines are yet to come.
+// Of a run on images, whose configuration this is; with other_lines(). at_work: a process writes there, and its last lines are yet to come.
 enum class AtWork : bool { no, yes };
 std::string lost_lines(const std::filesystem::path& run_dir, const RunConfig&, AtWork);
 

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "data/formats/files.h"
 #include "kernels/core/check.h"
 #include "scan/run/log_ends.h"
 #include "scan/text/json_text.h"
@@ -222,14 +223,14 @@ std::string MetricsLog::read() const {
 
 // Locked before it has the name: at every moment one of the two is.
 void MetricsLog::replace(std::string_view text) {
-  const std::filesystem::path beside = path_.string() + ".partial";
+  const std::filesystem::path path = data::behind_links(path_), beside = path.string() + ".partial";
   const int file = open(beside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   require(file >= 0, beside, "cannot be created");
   try {
     lock(file, LOCK_EX, path_.parent_path());
     write_all(file, text, path_);
     require(fsync(file) == 0, path_, "cannot be flushed");
-    require(std::rename(beside.c_str(), path_.c_str()) == 0, path_, "cannot be replaced");
+    require(std::rename(beside.c_str(), path.c_str()) == 0, path_, "cannot be replaced");
   } catch (...) {
     close(file);
     unlink(beside.c_str());

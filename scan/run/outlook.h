@@ -13,7 +13,7 @@ namespace kith {
 struct Outlook {
   std::string refusal = "";               // the line that it would end with; empty: it would go on
   std::vector<PlannedStage> stages = {};  // then
-  std::string otherwise = "";             // RecordedImages::otherwise: what it would do depends on the images
+  std::string otherwise = "";             // of RecordedImages::otherwise: what it would do depends on the images
   bool clear() const { return refusal.empty() && otherwise.empty(); }
 };
 using LookAhead = std::function<Outlook(const std::filesystem::path& run_dir)>;

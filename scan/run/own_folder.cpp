@@ -58,10 +58,20 @@ void expect_nothing_else(const std::string& folder, const std::function<bool(con
                           first_few(others, kShown), free_name_in(folder)));
 }
 
-void expect_no_folder_as(const fs::path& folder, const std::vector<std::string>& files) {
-  for (const std::string& file : files)
-    if (const fs::path taken = data::folder_in_place_of(folder / file); !taken.empty())
+void expect_writable_files(const fs::path& folder, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    const fs::path name = folder / file;
+    if (const fs::path taken = data::folder_in_place_of(name); !taken.empty())
       throw Error(taken.string() + ": is a folder, expected a file");
+    std::error_code ignored;
+    if (!fs::is_symlink(name, ignored)) continue;
+    const fs::path to = fs::weakly_canonical(data::behind_links(name), ignored), run = run_around(to);
+    if (!run.empty() && !fs::equivalent(run, folder, ignored))
+      throw Error(
+          fmt::format("{}: is a link to {}, a file of another run, which would be overwritten; put a copy in "
+                      "its place, or remove it",
+                      name.string(), to.string()));
+  }
 }
 
 bool is_beginning_of_run(const fs::path& file) {

@@ -14,8 +14,9 @@ namespace kith {
 void expect_nothing_else(const std::string& folder,
                          const std::function<bool(const std::filesystem::path& file)>& known);
 
-// Error, one line: in `folder` a folder has the name of one of these files, so that it cannot be written.
-void expect_no_folder_as(const std::filesystem::path& folder, const std::vector<std::string>& files);
+// Error, one line: in `folder` a folder has the name of one of these files, so that it cannot be written, or it is a link to a file
+// of another run, which would be overwritten: links are followed.
+void expect_writable_files(const std::filesystem::path& folder, const std::vector<std::string>& files);
 
 // What a run leaves that was ended before it had saved anything.
 bool is_beginning_of_run(const std::filesystem::path& file);

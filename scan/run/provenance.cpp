@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "data/dataset/dataset.h"
 #include "kernels/core/check.h"
 
 namespace kith {
@@ -150,6 +151,15 @@ Values deciding_fields(const RunConfig& config, Affects affects) {
     if (affects != Affects::nothing && values[i].affects == affects)
       if (const std::string value = format_value(values[i]); value != format_value(defaults[i]))
         out[values[i].name] = value;
+  return out;
+}
+
+Values reading_of(const RunConfig& config) {
+  RunConfig now = config;
+  if (!now.data.spec.empty()) now.data.spec = data::kind_of(now.data.spec) + ":...";
+  Values out;
+  for (const Field& field : fields(now))
+    if (field.affects == Affects::images) out[field.name] = format_value(field);
   return out;
 }
 

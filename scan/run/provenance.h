@@ -45,6 +45,10 @@ Origin origin_from_json(const nlohmann::json&);  // throws nlohmann::json::excep
 // The fields of `config` that belong in an origin of this stage.
 Origin::Values deciding_fields(const RunConfig& config, Affects);
 
+// How the images are read, by the fields of the section data, which stand among Origin::data: of data.spec the kind alone, as
+// "cifar10:...", for where they lie decides nothing.
+Origin::Values reading_of(const RunConfig&);
+
 // "mine.k was 20, now 5; the train images were 200 of 8 x 8 x 1, 0123abcd, now ...; features_train.npy has changed": what
 // differs, empty where nothing does. An input that is not there any more cannot be told to differ.
 struct OriginDifference {

@@ -38,27 +38,33 @@ std::vector<std::pair<std::string, Origin>> origins_in(const std::filesystem::pa
   return out;
 }
 
-std::string reading_otherwise(const RunConfig& config, const std::vector<std::pair<std::string, Origin>>& origins) {
-  RunConfig now = config;
-  std::string out;
-  for (const Field& field : fields(now)) {
-    if (field.affects != Affects::images) continue;
+std::vector<ReadOtherwise> read_otherwise(const RunConfig& config,
+                                          const std::vector<std::pair<std::string, Origin>>& origins) {
+  std::vector<ReadOtherwise> out;
+  for (const auto& [field, now] : reading_of(config)) {
     std::string was;  // where no result was made of them as they are read now
     for (const auto& [stage, origin] : origins)
-      if (const auto at = origin.data.find(field.name); at == origin.data.end()) {
+      if (const auto at = origin.data.find(field); at == origin.data.end()) {
         continue;  // earlier versions have none, nor have stages that look at no image
-      } else if (at->second == format_value(field)) {
+      } else if (at->second == now) {
         was.clear();
         break;
       } else if (was.empty()) {
         was = at->second;
       }
-    if (!was.empty()) out += (out.empty() ? "" : "; ") + field.name + " was " + was + ", now " + format_value(field);
+    if (!was.empty()) out.push_back({.field = field, .was = was, .now = now});
   }
   return out;
 }
 
 }  // namespace
+
+std::string to_text(const std::vector<ReadOtherwise>& changes) {
+  std::string out;
+  for (const auto& [field, was, now] : changes)
+    out += (out.empty() ? "" : "; ") + field + " was " + was + ", now " + now;
+  return out;
+}
 
 std::optional<data::Images> images_of_part(const std::string& text) {
   data::Images images;
@@ -70,7 +76,7 @@ std::optional<data::Images> images_of_part(const std::string& text) {
 }
 
 RecordedImages recorded_images(const std::filesystem::path& run_dir, const RunConfig& config) {
-  RecordedImages out{.like = {.spec = config.data.spec}, .parts = {}, .otherwise = ""};
+  RecordedImages out{.like = {.spec = config.data.spec}, .parts = {}, .otherwise = {}};
   const std::vector<std::pair<std::string, Origin>> origins = origins_in(run_dir, config);
   for (const auto& [stage, origin] : origins) {
     out.parts.insert(origin.data.begin(), origin.data.end());  // what stands there stays
@@ -83,7 +89,7 @@ RecordedImages recorded_images(const std::filesystem::path& run_dir, const RunCo
   for (const auto& [part, role] : {std::pair("train images", data::Role::train), {"test images", data::Role::test}})
     if (const auto at = out.parts.find(part); at != out.parts.end())
       if (auto images = images_of_part(at->second)) out.like.edit(role) = std::move(*images);
-  out.otherwise = reading_otherwise(config, origins);
+  out.otherwise = read_otherwise(config, origins);
   return out;
 }
 

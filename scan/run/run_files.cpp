@@ -1,6 +1,7 @@
 #include "scan/run/run_files.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "data/dataset/digest.h"
 #include "data/formats/npy.h"
 #include "scan/run/stage_records.h"
+#include "scan/run/timing.h"
 
 namespace kith {
 namespace {
@@ -113,6 +115,10 @@ std::vector<UnfitFile> unfit_beside_results(const fs::path& run_dir, const json&
 std::vector<std::string> doubts_about_answers(const fs::path& run_dir, const Outlook& next) {
   if (!fs::exists(run_dir / "summary.json") || is_being_evaluated(run_dir)) return {};
   std::vector<std::string> out = changed_answers(run_dir);
+  if (const std::vector<std::string> others = stages_of_other_seconds(run_dir); !others.empty())
+    out.push_back(fmt::format(
+        "{}: not the seconds that the stages took ({}){}", (run_dir / kTimesName).string(), fmt::join(others, ", "),
+        next.clear() ? fmt::format("; kith run --out {} puts them right", run_dir.string()) : ""));
   for (const auto& [name, missing] : unfit_beside_results(run_dir, summary_in(run_dir))) {
     if (name == kLogName) continue;
     const bool times = name == kTimesName;

@@ -24,6 +24,8 @@ void write_records(const std::filesystem::path& run_dir, const StageRecords& rec
     if (!r.given.empty()) all[name]["given"] = r.given;
     if (r.lines) all[name]["lines"] = *r.lines;
     if (r.ends) all[name]["ends"] = *r.ends;
+    if (r.log) all[name]["log"] = *r.log;
+    if (r.seconds) all[name]["seconds"] = *r.seconds;
     all[name]["version"] = r.version;
     if (r.under_way) all[name]["under_way"] = true;
   }
@@ -101,6 +103,8 @@ StageRecords read_records(const std::filesystem::path& run_dir) {
                         .given = j.value("given", Origin::Values()),
                         .lines = count(j, "lines"),
                         .ends = count(j, "ends"),
+                        .log = j.contains("log") ? std::optional(j["log"].get<std::string>()) : std::nullopt,
+                        .seconds = j.contains("seconds") ? std::optional(j["seconds"].get<double>()) : std::nullopt,
                         .version = j.at("version").get<std::string>(),
                         .under_way = j.value("under_way", false)};
   } catch (const json::exception&) {

@@ -18,8 +18,12 @@ struct StageRecord {
   std::optional<int64_t> lines =
       {};                            // that its command has in the log by then (log_ends.h); none: an earlier version's
   std::optional<int64_t> ends = {};  // of earlier attempts there; none: an earlier version's
-  std::string version;               // of the program
-  bool under_way = false;            // its files are being written
+  std::optional<std::string> log =
+      {};  // digest of these lines (log_ends.h), of a stage that has some; none: an earlier version's
+  std::optional<double> seconds =
+      {};                  // that it took, as timing.json has it; none: an earlier version's, or it took none
+  std::string version;     // of the program
+  bool under_way = false;  // its files are being written
 };
 using StageRecords = std::map<std::string, StageRecord>;
 

@@ -57,6 +57,11 @@ Error changed_weights(const std::filesystem::path& file, const StageInfo& stage,
                                                       : "remove it, and kith run trains that stage again");
 }
 
+Error changed_since_trained(const std::filesystem::path& run_dir, const std::string& what) {
+  return Error(fmt::format("{}: changed since the network was trained ({}); restore the file",
+                           (run_dir / "config.toml").string(), what));
+}
+
 void expect_saved_network(const std::filesystem::path& run_dir, const RunConfig& config) {
   const StageRecords records = read_records(run_dir);
   const auto pretext = records.find("pretext");
@@ -68,9 +73,7 @@ void expect_saved_network(const std::filesystem::path& run_dir, const RunConfig&
   };
   const OriginDifference d = difference(network_of(pretext->second.origin.fields),
                                         network_of(deciding_fields(config, stage_info("pretext").affects)));
-  if (d.any())
-    throw Error(fmt::format("{}: changed since the network was trained ({}); restore the file",
-                            (run_dir / "config.toml").string(), d.text()));
+  if (d.any()) throw changed_since_trained(run_dir, d.text());
 }
 
 }  // namespace kith

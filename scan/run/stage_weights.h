@@ -22,6 +22,9 @@ Error changed_weights(const std::filesystem::path& file, const std::string& stag
 // Of a stage of a run on images.
 Error changed_weights(const std::filesystem::path& file, const StageInfo& stage, const RunConfig& config);
 
+// Of a configuration with which what is saved would answer wrongly; `what`: "data.size was 28, now 0".
+Error changed_since_trained(const std::filesystem::path& run_dir, const std::string& what);
+
 // Error: the configuration asks for another network than was saved, by what the pretext has on record.
 void expect_saved_network(const std::filesystem::path& run_dir, const RunConfig&);
 

@@ -1,8 +1,11 @@
 // How long stages take: timing.json, and a clock.
 #pragma once
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "scan/run/session.h"
 
@@ -10,7 +13,13 @@ namespace kith {
 
 // Seconds that each stage took, over all processes that worked at it: timing.json.
 void record_seconds(const Session&, const std::string& stage, double seconds);
-nlohmann::json recorded_seconds(const Session&);
+nlohmann::json recorded_seconds(const Session&);  // as their records have them, where the file has others
+
+// What the file in the directory has; none: nothing of this stage.
+std::optional<double> seconds_in(const std::filesystem::path& run_dir, const std::string& stage);
+
+// Stages that took other seconds, by their records, than the file has: it is another run's, or was changed by hand.
+std::vector<std::string> stages_of_other_seconds(const std::filesystem::path& run_dir);
 
 class Stopwatch {
  public:

@@ -20,6 +20,7 @@
 #include "scan/run/ledger.h"
 #include "scan/run/lost_records.h"
 #include "scan/run/own_folder.h"
+#include "scan/run/progress.h"
 #include "scan/run/recorded_images.h"
 #include "scan/run/remedy.h"
 #include "scan/run/stage_records.h"
@@ -70,8 +71,13 @@ std::pair<SafeTensors, std::string> weights_of(const TrainedRun& run, const Stag
   const fs::path path = run.dir / name;
   if (!fs::exists(path)) {
     const std::string before = stage_before(run.dir, run.stage);
-    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), run.stage,
-                            before.empty() ? "" : ", or take the network of the one before, --stage " + before));
+    const std::string other = before.empty() ? "" : ", or take the network of the one before, --stage " + before;
+    if (is_worked_on(run.dir))
+      throw Error(
+          fmt::format("{}: not there yet: another kith is working in this directory; ask again when kith watch {} says "
+                      "that it has finished{}",
+                      path.string(), run.dir.string(), other));
+    throw Error(fmt::format("{}: missing; run the {} stage first{}", path.string(), run.stage, other));
   }
   std::string digest = data::digest_of_file(path);
   if (was_changed(records, run.stage, name, digest)) throw changed_weights(path, stage_info(run.stage), run.config);
@@ -168,6 +174,8 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage, Telling telli
   std::string digest;
   std::tie(run.weights, digest) = weights_of(run, records);
   expect_saved_network(dir, run.config);
+  run.otherwise = recorded_images(dir, run.config).otherwise;
+  expect_unchanged(run, {"data.spec", "data.size", "data.background"});
   run.recorded = records.contains(run.stage);
   run.like = trained_on(run.weights, run.config.data.spec);
   Change change = change_since(dir, run.config, run.stage, run.weights);
@@ -185,6 +193,12 @@ TrainedRun open_run(const fs::path& dir, const std::string& stage, Telling telli
   run.config.cluster.classes = run.clusters;
   prototype_rows(run);  // which, damaged, are not to be doubted first
   return run;
+}
+
+void expect_unchanged(const TrainedRun& run, std::initializer_list<std::string_view> names) {
+  std::vector<ReadOtherwise> changed = run.otherwise;
+  std::erase_if(changed, [&](const ReadOtherwise& c) { return std::ranges::find(names, c.field) == names.end(); });
+  if (!changed.empty()) throw changed_since_trained(run.dir, to_text(changed));
 }
 
 std::vector<float> prototype_rows(const TrainedRun& run) {
@@ -209,6 +223,8 @@ std::vector<std::string> doubts_about(const TrainedRun& run, const LookAhead& ah
         "{}: {}; {}{}", run.dir.string(), run.superseded,
         advice(next, run.dir, run.of_changed_file ? does_with_changed(next) : "brings it up to date"),
         later && !run.of_changed_file && next.refusal.empty() ? ", --stage cluster asks an earlier one" : ""));
+  } else if (!run.otherwise.empty()) {
+    out.push_back(advice(ahead(run.dir), run.dir, ""));
   }
   if (!run.recorded) out.push_back(unrecorded_text(run.dir, run.config, {run.stage}));
   if (run.changed_summary)

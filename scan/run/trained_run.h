@@ -2,13 +2,16 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset/dataset.h"
 #include "nn/state/safetensors.h"
 #include "scan/config/config.h"
 #include "scan/run/outlook.h"
+#include "scan/run/recorded_images.h"
 
 namespace kith {
 
@@ -34,6 +37,8 @@ struct TrainedRun {
   // What has changed in the directory since the network was made, so that a run would make another or would be refused: "the network of
   // the stage selflabel is not that of the run as it stands: cluster.safetensors was made anew since". Empty: nothing.
   std::string superseded;
+  std::vector<ReadOtherwise> otherwise =
+      {};  // fields of data that have changed since, and do not decide how images asked about are read
   bool of_changed_file = false;  // what has changed is a file that is not as its stage made it
   Told told = Told::nothing;
   bool recorded = true;          // stages.json tells whether the weights are as the stage wrote them
@@ -44,9 +49,13 @@ struct TrainedRun {
 };
 
 // `stage`: pretext, cluster, selflabel, refine; empty: the last that the run's configuration has. Error, one line: no run
-// directory, no weights of that stage in it, weights that are other bytes than the stage wrote, or without the origin that kith's
+// directory, no weights of that stage in it, a configuration that has been changed so that it reads images otherwise than the network's
+// (data.spec's kind, data.size, data.background), weights that are other bytes than the stage wrote, or without the origin that kith's
 // stages write; of what is to be told, what prototype_rows() finds.
 TrainedRun open_run(const std::filesystem::path& dir, const std::string& stage = "", Telling = {});
+
+// Error, one line: one of these fields has changed since the run's results were made, and decides the answer.
+void expect_unchanged(const TrainedRun&, std::initializer_list<std::string_view> fields);
 
 // [clusters, features], or empty: where there are none, or of another network's features, or no distances are told. Error, one line,
 // with what makes them anew: they are damaged, or of another shape.

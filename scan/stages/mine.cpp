@@ -175,10 +175,10 @@ void mine_splits(Session& s, const std::filesystem::path& given) {
     begin_results(s, "mine", given.empty() ? Ledger::Writes::what_it_made : Ledger::Writes::what_it_was_given);
     write_lists(s, "train", train);
     write_lists(s, "test", scored);
+    record_seconds(s, "mine", watch.seconds());
     finish_results(s, "mine");
     if (!given.empty()) disown(s, neighbours_path(s.dir, "train").filename().string());
     report_finished(s, "mine");
-    record_seconds(s, "mine", watch.seconds());
   });
   s.report.end();
 }

@@ -45,7 +45,7 @@ Outlook outlook(const std::filesystem::path& run_dir) {
     Ledger ledger(config, images.like, run_dir, images.parts);
     next.stages = plan_run(config, ledger, run_dir);
     expect_beginning({.config = config, .data = images.like, .dir = run_dir, .source = run_dir}, ledger, next.stages);
-    next.otherwise = std::move(images.otherwise);
+    next.otherwise = to_text(images.otherwise);
   } catch (const std::runtime_error& e) {
     next = {.refusal = e.what()};
   }

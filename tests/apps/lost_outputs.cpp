@@ -92,6 +92,81 @@ TEST_F(LostOutputs, OfAnEvaluationThatWereChangedAreTold) {
   EXPECT_EQ(told(), "");
 }
 
+// Curves and times are told to be others' where the records of the stages say so.
+TEST_F(LostOutputs, OfAnotherRunAreToldBesideTheRecordsOfTheStages) {
+  ASSERT_EQ(run("b", {"--quiet", "--seed", "7"}).status, 0);
+  const fs::path log = root_ / "a" / "metrics.jsonl", times = root_ / "a" / "timing.json",
+                 records = root_ / "a" / "stages.json";
+  const std::string own_log = text_of(log), own_times = text_of(times), own_records = text_of(records);
+  const std::string others = line("metrics.jsonl",
+                                  "not what the stages pretext, mine, cluster, selflabel logged: of another run, or "
+                                  "changed by hand; what is there is shown");
+  write(log, text_of(root_ / "b" / "metrics.jsonl"));
+  EXPECT_EQ(told(), others);
+  EXPECT_NE(run("a", {"--quiet"}).err.find(others), std::string::npos);  // the page has it, too
+  EXPECT_NE(text_of(root_ / "a" / "report.html").find("logged: of another run"), std::string::npos);
+  write(log, own_log);
+  EXPECT_EQ(told(), "");
+  write(log, own_log.substr(0, own_log.find('\n') + 1));  // what is merely missing is no other's
+  EXPECT_EQ(told().find("another run"), std::string::npos);
+  EXPECT_NE(told().find("lines are missing"), std::string::npos);
+  write(log, own_log);
+
+  write(times, text_of(root_ / "b" / "timing.json"));
+  EXPECT_EQ(told(), line("timing.json",
+                         "not the seconds that the stages took (pretext, mine, cluster, selflabel, "
+                         "evaluate); kith run --out " +
+                             path("a") + " puts them right"));
+  const json made = json::parse(own_times);
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  EXPECT_EQ(told(), "");
+  EXPECT_EQ(json::parse(text_of(times)).at("pretext"), made.at("pretext"));
+  EXPECT_EQ(json::parse(text_of(root_ / "a" / "summary.json")).at("seconds").at("cluster"), made.at("cluster"));
+
+  // Of earlier versions nothing tells.
+  json old = json::parse(own_records);
+  for (json& record : old) record.erase("log"), record.erase("seconds");
+  write(records, old.dump(2) + "\n");
+  write(log, text_of(root_ / "b" / "metrics.jsonl"));
+  write(times, text_of(root_ / "b" / "timing.json"));
+  EXPECT_EQ(told().find("metrics.jsonl"), std::string::npos) << told();
+  EXPECT_EQ(told().find("timing.json"), std::string::npos) << told();
+}
+
+// All outputs alike.
+TEST_F(LostOutputs, ThatAreLinksAreFollowedButNotIntoAnotherRun) {
+  fs::create_directories(root_ / "disk");
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(root_ / "a")) names.push_back(entry.path().filename().string());
+  for (const std::string& name : names) {  // not under the names of a run, which would be one
+    fs::rename(root_ / "a" / name, root_ / "disk" / ("a_" + name));
+    fs::create_symlink("../disk/a_" + name, root_ / "a" / name);
+  }
+  const std::string weights = text_of(root_ / "disk" / "a_cluster.safetensors");
+  ASSERT_EQ(run("a", {"--quiet", "--set", "mine.k=4", "--set", "cluster.lambda=2"}).status, 0);
+  for (const auto& entry : fs::directory_iterator(root_ / "a")) EXPECT_TRUE(entry.is_symlink()) << entry.path();
+  EXPECT_NE(text_of(root_ / "disk" / "a_cluster.safetensors"), weights);
+  EXPECT_EQ(told(), "");
+
+  ASSERT_EQ(run("b", {"--quiet"}).status, 0);
+  for (const char* name : {"cluster.safetensors", "metrics.jsonl", "summary.json"}) {
+    const fs::path link = root_ / "b" / name, kept = root_ / "kept";
+    fs::rename(link, kept);
+    fs::copy_file(kept, root_ / "b2");
+    fs::create_directories(root_ / "c");
+    for (const char* of : {"config.toml", "stages.json"})
+      fs::copy_file(root_ / "b" / of, root_ / "c" / of, fs::copy_options::overwrite_existing);
+    fs::rename(root_ / "b2", root_ / "c" / name);
+    fs::create_symlink(root_ / "c" / name, link);
+    for (const char* option : {"--dry-run", "--quiet"})
+      EXPECT_EQ(refused(command("run", "b", {option})),
+                "kith: error: " + link.string() + ": is a link to " + path("c/") + name +
+                    ", a file of another run, which would be overwritten; put a copy in its place, or remove it\n");
+    fs::remove(link);
+    fs::rename(kept, link);
+  }
+}
+
 // As soon as they can be seen, by the dry run as by the run.
 TEST_F(LostOutputs, FoldersInTheirPlaceAreRefusedAtTheStart) {
   for (const std::string name :

@@ -1,4 +1,5 @@
 // Those that only read a run say of kith run what it does: its own line where it would refuse to go on.
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,6 +110,71 @@ TEST_F(Outlooks, ImagesThatWouldBeReadInAnotherWayAreTold) {
   fs::remove(root_ / "a" / "summary.json");
   EXPECT_EQ(refused({"watch", path("a")}),
             "kith: error: " + path("a") + ": is not finished, and nobody works on it; " + line);
+}
+
+// What a network was learned from has no other size, background or kind; who is asked with another would answer wrongly.
+TEST_F(Outlooks, AReadingThatWouldGiveWrongAnswersIsRefused) {
+  ASSERT_EQ(run("a", {"--quiet", "--set", "data.size=7"}).status, 0);
+  keep();
+  const std::string spec = "fashion-mnist:" + path("data");
+  for (const auto& [field, value, change] : std::vector<std::array<std::string, 3>>{
+           {"spec", "\"mnist:" + path("data") + "\"", "data.spec was \"fashion-mnist:...\", now \"mnist:...\""},
+           {"spec", "\"folder:" + path("data") + "\"", "data.spec was \"fashion-mnist:...\", now \"folder:...\""},
+           {"size", "0", "data.size was 7, now 0"},
+           {"background", "\"black\"", "data.background was \"white\", now \"black\""}}) {
+    edit(field, value);
+    expect_asked("kith: error: " + path("a/config.toml") + ": changed since the network was trained (" + change +
+                 "); restore the file\n");
+    for (const char* reader : {"watch", "compare"})
+      EXPECT_EQ(said({reader, path("a")}), "kith: warning: kith run --out " + path("a") +
+                                               " reads its images in another way (" + change +
+                                               "), and refuses to go on where they come out as others\n");
+    restore();
+  }
+  // Where they lie is nothing to anyone.
+  fs::rename(root_ / "data", root_ / "moved");
+  edit("spec", "\"fashion-mnist:" + path("moved") + "\"");
+  for (const char* reader : {"watch", "compare"}) EXPECT_EQ(said({reader, path("a")}), "");
+  // A run refuses what another kind makes of the same files: its constants are others.
+  edit("spec", "\"mnist:" + path("moved") + "\"");
+  EXPECT_NE(refused({"run", "--out", path("a"), "--quiet"}).find("pretext.safetensors: made from other inputs (the "),
+            std::string::npos);
+}
+
+// Fields of which images there are do not change an answer; that the network is of others is told.
+TEST_F(Outlooks, AnswersTellOfAReadingThatARunWouldNotGoOnWith) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  keep();
+  for (const auto& [field, value, was] : std::vector<std::array<std::string, 3>>{
+           {"limit_train", "100", "0"}, {"limit_test", "10", "0"}, {"unlabelled", "false", "true"}}) {
+    edit(field, value);
+    expect_asked("kith: warning: kith run --out " + path("a") + " reads its images in another way (data." + field +
+                 " was " + was + ", now " + value + "), and refuses to go on where they come out as others\n");
+    restore();
+  }
+}
+
+// Parts of the pictures are those of the run.
+TEST_F(Outlooks, AnotherHoldoutIsNotAskedForItsParts) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  edit("holdout", "0.5");
+  const auto asked = [&](const std::string& split) {
+    return said({"predict", "--run", path("a"), "--data", "folder:" + path("none"), "--split", split});
+  };
+  EXPECT_NE(asked("test").find(": changed since the network was trained (data.holdout was 0.0, now 0.5); restore"),
+            std::string::npos)
+      << asked("test");
+  EXPECT_EQ(asked("all").find("restore the file"), std::string::npos) << asked("all");
+}
+
+// It makes what is not there yet.
+TEST_F(Outlooks, ANetworkThatIsBeingMadeIsNotMissing) {
+  ASSERT_EQ(run("a", {"--quiet"}).status, 0);
+  fs::remove(root_ / "a" / "selflabel.safetensors");
+  const MetricsLog at_work(root_ / "a" / "metrics.jsonl");
+  expect_asked("kith: error: " + path("a/selflabel.safetensors") +
+               ": not there yet: another kith is working in this directory; ask again when kith watch " + path("a") +
+               " says that it has finished, or take the network of the one before, --stage cluster\n");
 }
 
 // Of an attempt that was killed there is nothing but its checkpoint.

@@ -107,14 +107,14 @@ TEST(Outlook, KnowsOfImagesWhatResultsSayOfThem) {
   fs::remove(run.file("stages.json"));
   expect(false);
   run();
-  EXPECT_EQ(known().otherwise, "");
+  EXPECT_EQ(to_text(known().otherwise), "");
   run.configure({"data.limit_train=50"});
-  EXPECT_EQ(known().otherwise, "data.limit_train was 0, now 50");
+  EXPECT_EQ(to_text(known().otherwise), "data.limit_train was 0, now 50");
   EXPECT_EQ(advice(outlook(run.folder.path()), "a", "continues it"),
             "kith run --out a reads its images in another way (data.limit_train was 0, now 50), and refuses to go on "
             "where they come out as others");
   run();  // where they are the same
-  EXPECT_EQ(known().otherwise, "");
+  EXPECT_EQ(to_text(known().otherwise), "");
   EXPECT_EQ(advice(outlook(run.folder.path()), "a", "continues it"), "kith run --out a continues it");
   EXPECT_EQ(recorded_images(run.folder.path() / "none", run.config).parts.size(), 0u);
 }
