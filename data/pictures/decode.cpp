@@ -67,8 +67,8 @@ void Turn::need(int64_t bytes) {
 
 void admit(int64_t width, int64_t height, int64_t bytes_per_pixel, Turn& turn) {
   if (width < 1 || height < 1) fail("is {} x {} pixels, expected at least 1 x 1", width, height);
-  if (width > kLongestSide || height > kLongestSide)
-    fail("is {} x {} pixels, above the limit of {} for a side", width, height, kLongestSide);
+  if (width > turn.longest_side() || height > turn.longest_side())
+    fail("is {} x {} pixels, above the limit of {} for a side", width, height, turn.longest_side());
   if (width * height > kMostPixels)
     fail("is {} x {} pixels, above the limit of {} million", width, height, kMostPixels / 1'000'000);
   const int64_t bytes = width * height * bytes_per_pixel;

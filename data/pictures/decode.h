@@ -36,12 +36,16 @@ constexpr Colour kWhite = {255, 255, 255};
 // "white", "black" or "R,G,B" of numbers 0..255. Error: anything else.
 Colour parse_colour(std::string_view);
 
-// The right to use much memory, which one picture in the process has at a time, so that many threads stay within a bound.
+// The right to use much memory, which one picture in the process has at a time, so that many threads stay within a bound; and the
+// longest side that is admitted, at most kLongestSide.
 class Turn {
  public:
+  explicit Turn(int longest_side = kLongestSide) : longest_side_(longest_side) {}
+  int longest_side() const { return longest_side_; }
   void need(int64_t bytes);  // waits for it where these are more than each thread may use; held as long as this object
 
  private:
+  int longest_side_;
   std::unique_lock<std::mutex> lock_;
 };
 

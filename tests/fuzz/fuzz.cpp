@@ -41,9 +41,12 @@ fs::path folder;  // of this process, in memory, removed at its end
 Reader reader;
 int file_of_reader = -1;
 
+// Of a few bytes a picture of 4,000 x 4,000 pixels is made, in seconds here, which shows no more than a small one does.
+constexpr int kLongestSide = 512;
+
 void decode(std::span<const uint8_t> file) {
   std::vector<uint8_t> square(12 * 12 * 3);
-  kith::data::Turn turn;
+  kith::data::Turn turn(kLongestSide);
   const kith::data::Raster raster = kith::data::decode(file, {.least = 24, .tga = true}, turn);
   kith::data::resize_square(raster, 12, square);
 }
