@@ -36,7 +36,7 @@ Form form_of(const std::string& out) {
 
 OutputKind kind_of(Form form) {
   if (form == Form::npy) return array_kind("array of clusters", 'i', 4, 1);
-  return form == Form::csv ? text_kind("table of kith predict", {"image,cluster,", "row,cluster,"})
+  return form == Form::csv ? text_kind("table of kith predict", csv_heads())
                            : text_kind("list of kith predict", {R"({"image":)", R"({"row":)"});
 }
 

@@ -16,6 +16,11 @@ const std::string& name_of(const NamedAnswers& a, int32_t cluster) {
   return a.clusters.at(static_cast<size_t>(cluster));
 }
 
+std::string csv_head(const std::string& what, bool named, bool measured) {
+  return what + (named ? ",cluster,name" : ",cluster") + ",confidence,runner_up,runner_up_confidence" +
+         (measured ? ",distance\n" : "\n");
+}
+
 }  // namespace
 
 bool NamedAnswers::named() const {
@@ -36,10 +41,17 @@ NamedAnswers named_answers(const Asked& asked, const std::vector<NamedImages>& p
   return all;
 }
 
+std::vector<std::string> csv_heads() {
+  std::vector<std::string> all;
+  for (const char* what : {"image", "row"})
+    for (const bool named : {false, true})
+      for (const bool measured : {false, true}) all.push_back(csv_head(what, named, measured));
+  return all;
+}
+
 std::string csv(const NamedAnswers& a) {
   const bool named = a.named();
-  std::string out = a.what + (named ? ",cluster,name" : ",cluster") + ",confidence,runner_up,runner_up_confidence" +
-                    (a.measured ? ",distance\n" : "\n");
+  std::string out = csv_head(a.what, named, a.measured);
   for (size_t i = 0; i < a.answers.size(); ++i) {
     const Answer& one = a.answers[i];
     out += fmt::format("{},{},", csv_field(a.images[i]), one.cluster);

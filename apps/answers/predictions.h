@@ -26,6 +26,7 @@ struct NamedAnswers {
 NamedAnswers named_answers(const Asked&, const std::vector<NamedImages>&, std::vector<float>* probabilities = nullptr);
 
 std::string csv(const NamedAnswers&);
+std::vector<std::string> csv_heads();         // the first lines that it may have
 std::string json_lines(const NamedAnswers&);  // bytes of names that are no UTF-8 become U+FFFD
 
 }  // namespace kith

@@ -291,7 +291,11 @@ void add_ablate_command(CLI::App& app) {
   command->add_flag("--quiet", options->quiet, "No line per run");
   command->callback([options, command] {
     options->command = given_command(*command);
-    ablate(*options, load_grid(options->grid));
+    Grid grid = load_grid(options->grid);
+    if (!options->precision.empty() && grid.fields.contains("precision"))
+      throw CLI::ValidationError(
+          fmt::format("--precision and precision in {} are the same setting; expected one of them", options->grid));
+    ablate(*options, std::move(grid));
   });
 }
 

@@ -110,7 +110,7 @@ class Reader {
     }
   }
 
-  std::vector<Assignment> assignments(const toml::table& of, const char* key) const {
+  std::vector<Assignment> assignments(const toml::table& of, const char* key) {
     std::vector<Assignment> out;
     const toml::node* node = of.get(key);
     if (node == nullptr) return out;
@@ -120,6 +120,9 @@ class Reader {
     for (const Assignment& a : out) {
       if (a.field == "preset")
         refuse(*a.value, fmt::format("{}.preset: a preset is no field; it stands at the top, or in a variant", key));
+      if (a.field == "data.spec" && !data_.empty() && key == std::string_view("set") && &of == &document_)
+        refuse(*a.value, "set.data.spec: data stands at the top, too; expected one of them");
+      grid_.fields.insert(a.field);
       if (a.field == "seed") refuse(*a.value, fmt::format("{}.seed: seeds stand in seeds = [...] at the top", key));
     }
     return out;

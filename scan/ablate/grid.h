@@ -18,6 +18,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,12 +45,13 @@ struct Grid {
   std::vector<size_t> extents;       // number of values of each column; the last column varies fastest in settings
   std::vector<GridSetting> settings;
   std::vector<uint64_t> seeds;
+  std::set<std::string> fields = {};        // that the file sets: for all, in axes, in variants
   std::vector<GridCell> cells;              // all settings with the first seed, then with the second, ...
   std::string name(const GridCell&) const;  // "mine.k = 5, seed 1"
 };
 
 // Error, one line with the file and its line: what load_config refuses, an unknown key (names the nearest), an axis without
-// values or of a field that no result depends on, a field that is set twice, two cells of one configuration, no data set,
+// values or of a field that no result depends on, a field that is set twice (data beside data.spec in [set]), two cells of one configuration, no data set,
 // more than 10,000 cells, a copy that was cut (scan/ablate/grid_copy.h).
 Grid load_grid(const std::string& path);
 // The same of the text of a file; `name` stands for it in messages.

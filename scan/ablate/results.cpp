@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <string_view>
 
@@ -81,13 +82,16 @@ std::string markdown_field(const std::string& text) {
 }
 
 std::string latex_field(const std::string& text) {
+  // What LaTeX's first encoding has under other characters.
+  static const std::map<char, std::string> kNamed = {{'\\', "backslash"}, {'~', "asciitilde"}, {'^', "asciicircum"},
+                                                     {'<', "less"},       {'>', "greater"},    {'|', "bar"}};
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (text.compare(i, 2, "+-") == 0)
       out += "$\\pm$", ++i;
-    else if (c == '\\' || c == '~' || c == '^')
-      out += fmt::format("\\char{}{{}}", static_cast<int>(c));
+    else if (const auto name = kNamed.find(c); name != kNamed.end())
+      out += "\\text" + name->second + "{}";
     else if (std::string_view("&%$#_{}").find(c) != std::string_view::npos)
       out += {'\\', c};
     else

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "data/dataset/digest.h"
@@ -18,8 +20,10 @@ namespace {
 
 // Of one stage, as they are digested, without the lines that end it.
 struct Attempts {
-  std::vector<std::string> finished = {}, open = {};  // the last one that has an end; what is behind it
-  int64_t says = 0;                                   // how many lines its end says that there are, itself counted in
+  std::vector<std::vector<std::string>> finished =
+      {};                              // those that have an end: features alone that are made anew are one
+  std::vector<std::string> open = {};  // what is behind them
+  int64_t says = 0;                    // how many lines the last end says that there are, itself counted in
 };
 
 std::map<std::string, Attempts> attempts_in(const std::filesystem::path& log) {
@@ -32,8 +36,7 @@ std::map<std::string, Attempts> attempts_in(const std::filesystem::path& log) {
     }
     const auto says = line.find("lines");
     of.says = says != line.end() && says->is_number_integer() ? says->get<int64_t>() : 0;
-    of.finished = std::move(of.open);
-    of.open.clear();
+    of.finished.push_back(std::exchange(of.open, {}));
   }
   return out;
 }
@@ -46,9 +49,11 @@ bool begins_with(const std::vector<std::string>& lines, const StageRecord& recor
 }
 
 bool are_others(const Attempts& of, const StageRecord& record) {
-  if (begins_with(of.finished, record) || begins_with(of.open, record)) return false;
-  if (of.says > 0) return static_cast<int64_t>(of.finished.size()) + 1 >= of.says;    // else some are missing
-  return static_cast<int64_t>(of.finished.size() + of.open.size()) >= *record.lines;  // its end is missing
+  const auto is_recorded = [&](const std::vector<std::string>& lines) { return begins_with(lines, record); };
+  if (std::ranges::any_of(of.finished, is_recorded) || is_recorded(of.open)) return false;
+  const size_t last = of.finished.empty() ? 0 : of.finished.back().size();
+  if (of.says > 0) return static_cast<int64_t>(last) + 1 >= of.says;    // else some are missing
+  return static_cast<int64_t>(last + of.open.size()) >= *record.lines;  // its end is missing
 }
 
 }  // namespace

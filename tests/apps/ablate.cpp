@@ -194,6 +194,14 @@ TEST_F(Ablate, WhatCannotStartSaysSoAndWritesNothing) {
   fs::create_directories(root_ / "out" / "something");
   refused("mine.k = [3]\n", ": holds something else (");
   EXPECT_EQ(kith({"ablate", "grid.toml", "--out", "x", "--jobs", "0"}).status, 2);
+  grid("precision = [\"f32\", \"bf16\"]\n");
+  const std::string file = (root_ / "grid.toml").string();
+  const Outcome twice = kith({"ablate", file, "--out", (root_ / "new").string(), "--precision", "bf16"});
+  EXPECT_EQ(twice.status, 2);
+  EXPECT_EQ(twice.err.find("kith: error: --precision and precision in " + file +
+                           " are the same setting; expected one of them"),
+            0u)
+      << twice.err;
 }
 
 }  // namespace

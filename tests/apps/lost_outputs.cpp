@@ -36,6 +36,15 @@ class LostOutputs : public WhatStands {
 const char* const kLeft[] = {"report.html", "prototypes.png", "near_duplicates.csv",
                              "timing.json", "confusion.csv",  "outliers.csv"};
 
+// The log has a second end of the pretext then.
+TEST_F(LostOutputs, FeaturesMadeAnewLeaveTheLogTheRunsOwn) {
+  fs::remove(root_ / "a" / "features_train.npy");
+  const Outcome again = run("a", {"--quiet"});
+  EXPECT_EQ(again.status, 0);
+  EXPECT_EQ(again.err.find("metrics.jsonl"), std::string::npos) << again.err;
+  EXPECT_EQ(told(), "");
+}
+
 TEST_F(LostOutputs, AreToldWithWhatMakesThemAnew) {
   EXPECT_EQ(told(), "");
   const std::string again = "; kith run --out " + path("a") + " makes it anew";

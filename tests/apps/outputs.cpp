@@ -15,6 +15,7 @@ TEST_F(Outputs, AnOutputReplacesItsOwnKindAlone) {
   data::write_npy<float>(root_ / "own.npy", std::vector<float>{1, 2, 3, 4}, {2, 2});
   data::write_npy<int64_t>(root_ / "labels.npy", std::vector<int64_t>{0, 1}, {2});
   for (const char* name : {"own.csv", "own.jsonl", "own.npz", "own.onnx"}) std::ofstream(root_ / name) << "mine\n";
+  std::ofstream(root_ / "notes.csv") << "image,cluster,notes\na.png,3,by hand\n";
   const std::string data = "fashion-mnist:" + path("data");
   const std::vector<std::string> predict = {"predict", "--run", path("a"), "--data", data, "--split", "test"};
   struct Case {
@@ -23,6 +24,7 @@ TEST_F(Outputs, AnOutputReplacesItsOwnKindAlone) {
   };
   const std::vector<Case> cases = {
       {predict, "--out", "own.csv", "table of kith predict", "p.csv"},
+      {predict, "--out", "notes.csv", "table of kith predict", "r.csv"},
       {predict, "--out", "own.jsonl", "list of kith predict", "p.jsonl"},
       {predict, "--out", "own.npy", "array of clusters", "p.npy"},
       {predict, "--probabilities", "own.npy", "array of probabilities", "q.npy"},

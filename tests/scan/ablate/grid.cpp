@@ -158,6 +158,13 @@ TEST_F(GridFile, SaysWhatIsWrongWithIt) {
 }
 
 // Whatever is lost at an end of a copy, what is left is refused, or all that it says is there.
+TEST_F(GridFile, DataAndItsFieldAreOneSetting) {
+  EXPECT_HAS(fails("data = \"cifar10:a\"\n[set]\ndata.spec = \"cifar10:b\""),
+             "3: set.data.spec: data stands at the top, too; expected one of them");
+  EXPECT_EQ(load("[set]\ndata.spec = \"cifar10:b\"\n[axes]\nmine.k = [5]").fields,
+            (std::set<std::string>{"data.spec", "mine.k"}));
+}
+
 // Keys and texts of TOML may hold any character: a message is one line, and tables and pages have no line breaks of names.
 TEST_F(GridFile, LineBreaksOfNamesAreToldAsNumbers) {
   EXPECT_HAS(fails("\"a\\nb\" = 1"), "1: unknown key a\\x0ab, expected one of ");

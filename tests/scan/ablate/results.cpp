@@ -275,10 +275,11 @@ TEST(Results, RefinedRunsAreSeenAsSuch) {
 
 TEST(Results, LatexEscapesItsSigns) {
   Grid grid = grid_of_four();
-  grid.columns = {"a_b", "50%"};
+  grid.columns = {"a_b", "50%<b>|\\"};
   const std::string text = to_latex(grid, collect(grid, summaries_of_four()));
   EXPECT_EQ(text.find("\\begin{tabular}{llr"), 0u);
-  EXPECT_NE(text.find("a\\_b & 50\\% & seeds & "), std::string::npos);
+  EXPECT_NE(text.find("a\\_b & 50\\%\\textless{}b\\textgreater{}\\textbar{}\\textbackslash{} & seeds & "),
+            std::string::npos);
   EXPECT_NE(text.find("62.5$\\pm$17.7"), std::string::npos);  // of 50 and 75
   EXPECT_NE(text.find(" \\\\\n\\bottomrule\n\\end{tabular}\n"), std::string::npos);
 }
