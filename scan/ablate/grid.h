@@ -51,8 +51,8 @@ struct Grid {
 };
 
 // Error, one line with the file and its line: what load_config refuses, an unknown key (names the nearest), an axis without
-// values or of a field that no result depends on, a field that is set twice (data beside data.spec in [set]), two cells of one configuration, no data set,
-// more than 10,000 cells, a copy that was cut (scan/ablate/grid_copy.h).
+// values or of a field that no result depends on, a field that is set twice (data beside data.spec in [set]), two cells of one
+// configuration, no data set, more than 10,000 cells, a copy that was cut (scan/ablate/grid_copy.h).
 Grid load_grid(const std::string& path);
 // The same of the text of a file; `name` stands for it in messages.
 Grid parse_grid(const std::string& text, const std::string& name);
