@@ -32,15 +32,14 @@ class QuietReporter final : public SilentReporter {
   void warn(const std::string& text) override { fmt::print(stderr, "kith: warning: {}\n", text); }
 };
 
-// Pictures have splits where the run parted its own, and one of them is asked for.
-bool parts_pictures(const AnswerOptions& o, const TrainedRun& run) {
-  return data::is_picture_kind(o.data) && run.config.data.holdout > 0 && (o.split == "train" || o.split == "test");
+// "train" or "test" of pictures, which data.holdout parts.
+bool asks_a_part(const AnswerOptions& o) {
+  return data::is_picture_kind(o.data) && (o.split == "train" || o.split == "test");
 }
 
-// "train" and "test" of pictures are what the run's data.holdout parts.
-void expect_parts_of_the_run(const AnswerOptions& o, const TrainedRun& run) {
-  if (data::is_picture_kind(o.data) && (o.split == "train" || o.split == "test"))
-    expect_unchanged(run, {"data.holdout"});
+// Pictures have splits where the run parted its own, and one of them is asked for.
+bool parts_pictures(const AnswerOptions& o, const TrainedRun& run) {
+  return asks_a_part(o) && run.config.data.holdout > 0;
 }
 
 // As the run's data configuration, of other images: all of them, as large as its network wants them.
@@ -99,7 +98,7 @@ void say_left_out(const data::BadPicture& picture) {
 }
 
 std::vector<NamedImages> splits_of(const AnswerOptions& o, const TrainedRun& run) {
-  expect_parts_of_the_run(o, run);
+  if (asks_a_part(o)) expect_unchanged(run, {"data.holdout"});
   data::Dataset set = load_data(data_config(o, run));
   for (const std::string& note : set.notes) say_note(note);
   for (const data::BadPicture& picture : set.bad) say_left_out(picture);
